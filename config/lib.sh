@@ -1,0 +1,155 @@
+# config/lib.sh - what build.sh, run.sh and test.sh share. Sourced, never run; POSIX sh.
+# Needs $root, the top of the source tree, set by the script that sources it.
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+say_more() { [ -z "${OROCHI_VERBOSE:-}" ] || say "$@"; }
+
+# Where things live that are made once and outlast the build folder.
+cache_dir() { printf '%s\n' "${OROCHI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}}/orochi"; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        die "this needs root, and there is no sudo here; as root, run: $*"
+    fi
+}
+
+# apt_install PACKAGE...: lists are refreshed first, since a fresh machine has none and an old one stale ones.
+apt_install() {
+    have apt-get || die "no apt-get here; install what these Debian packages bring, then run again: $*"
+    if [ -z "${apt_lists_fresh:-}" ]; then
+        as_root apt-get -qq -o DPkg::Lock::Timeout=300 update || die "apt-get update failed: is there a network?"
+        apt_lists_fresh=1
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install "$@" >&2 ||
+        die "apt-get could not install: $*"
+}
+
+# present CHECK: is it on this machine? CHECK is cmd:NAME (on the PATH), pc:NAME (pkg-config) or
+# hdr:FILE (found by the compiler); several with | between them: any of them will do.
+present() {
+    old_ifs=$IFS
+    IFS='|'
+    for check in $1; do
+        IFS=$old_ifs
+        case $check in
+        cmd:*) have "${check#cmd:}" && return 0 ;;
+        pc:*) have pkg-config && pkg-config --exists "${check#pc:}" && return 0 ;;
+        hdr:*) echo "#include <${check#hdr:}>" | cc -E - >/dev/null 2>&1 && return 0 ;;
+        *) die "config/lib.sh: no such check: $check" ;;
+        esac
+        IFS='|'
+    done
+    IFS=$old_ifs
+    return 1
+}
+
+# need: reads lines "CHECK PACKAGE what it is" and installs the packages of those not present.
+need() {
+    missing=
+    while read -r check package what; do
+        [ -n "$package" ] || continue
+        present "$check" && continue
+        say "missing: $what (Debian package $package)"
+        missing="$missing $package"
+    done
+    # shellcheck disable=SC2086 # a list of packages
+    [ -z "$missing" ] || apt_install $missing
+}
+
+need_to_build() {
+    need <<'END'
+cmd:cc              gcc                a C compiler
+hdr:stdio.h         libc6-dev          the headers of the C library
+cmd:pkg-config      pkg-config         pkg-config, which finds the libraries
+cmd:meson           meson              meson, which plans the build
+cmd:ninja           ninja-build        ninja, which runs it
+pc:libwebsockets    libwebsockets-dev  libwebsockets, for websockets and HTTP
+hdr:ev.h            libev-dev          libev, its event loop
+pc:sqlite3          libsqlite3-dev     SQLite, where the state is kept
+pc:libcrypto        libssl-dev         OpenSSL
+pc:libjwt           libjwt-dev         libjwt, for clients' tokens
+pc:jansson          libjansson-dev     jansson, for JSON
+pc:zlib             zlib1g-dev         zlib
+pc:libbrotlienc     libbrotli-dev      brotli
+pc:ck               libck-dev          Concurrency Kit
+END
+}
+
+need_to_test() {
+    need <<'END'
+pc:criterion                          libcriterion-dev  Criterion, the test runner for C
+cmd:clang                             clang             clang, the second compiler
+cmd:chromium|cmd:google-chrome        chromium          Chromium, for the tests of web pages
+cmd:setarch                           util-linux        setarch
+END
+}
+
+# node 18 is the oldest that vite 5 and the SpacetimeDB client run on, and what Debian 12 has.
+need_node() {
+    if ! have node || ! node -e 'process.exit(+process.versions.node.split(".")[0] >= 18 ? 0 : 1)' ||
+        ! have npm; then
+        say "missing: node 18 or newer with npm (Debian packages nodejs npm)"
+        apt_install nodejs npm
+        node -e 'process.exit(+process.versions.node.split(".")[0] >= 18 ? 0 : 1)' ||
+            die "node is $(node --version), and 18 or newer is needed"
+    fi
+}
+
+# npm_install DIR: node_modules as package-lock.json says, if it has changed since.
+npm_install() {
+    lock=$1/package-lock.json
+    stamp=$1/node_modules/.orochi-installed
+    [ -f "$stamp" ] && [ ! "$lock" -nt "$stamp" ] && [ ! "$1/package.json" -nt "$stamp" ] && return 0
+    need_node
+    say "npm packages for ${1#"$root"/} ..."
+    if [ -f "$lock" ]; then verb=ci; else verb=install; fi
+    (cd "$1" && npm "$verb" --no-audit --no-fund --loglevel=error >&2) || return 1
+    touch "$stamp"
+}
+
+# web_build DIR [SOURCE...]: DIR/dist from a Vite project, if anything it is made of is newer.
+web_build() {
+    dir=$1
+    [ -f "$dir/package.json" ] || return 0
+    npm_install "$dir" || return 1
+    stamp=$dir/node_modules/.orochi-built
+    if [ -d "$dir/dist" ] && [ -f "$stamp" ]; then
+        newer=$(find "$@" \( -name node_modules -o -name dist \) -prune -o -type f -newer "$stamp" -print 2>/dev/null | head -n 1)
+        [ -n "$newer" ] || return 0
+        say_more "$newer is newer than the built pages"
+    fi
+    say "web pages of ${dir#"$root"/} ..."
+    (cd "$dir" && npm run --silent build >&2) || return 1
+    touch "$stamp"
+}
+
+# meson_build DIR PYTHON OPTION...: configures DIR; again if the Python or an option is another than last time.
+meson_build() {
+    dir=$1
+    shift
+    wanted="-Dpython=$*"
+    again=
+    if [ -f "$dir/build.ninja" ]; then
+        [ "$wanted" = "$(cat "$dir/.configured" 2>/dev/null)" ] && return 0
+        again=--reconfigure
+    fi
+    log=$dir.log
+    # shellcheck disable=SC2086 # $again is an option or nothing
+    meson setup $again "-Dpython=$@" "$dir" "$root" >"$log" 2>&1 ||
+        { [ -n "$again" ] && meson setup --wipe "-Dpython=$@" "$dir" "$root" >"$log" 2>&1; } || {
+        cat "$log" >&2
+        die "meson could not configure ${dir#"$root"/}"
+    }
+    rm -f "$log"
+    printf '%s\n' "$wanted" >"$dir/.configured"
+}
