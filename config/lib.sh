@@ -109,7 +109,7 @@ need_node() {
 npm_install() {
     lock=$1/package-lock.json
     stamp=$1/node_modules/.orochi-installed
-    [ -f "$stamp" ] && [ ! "$lock" -nt "$stamp" ] && [ ! "$1/package.json" -nt "$stamp" ] && return 0
+    [ -f "$stamp" ] && [ -z "$(find "$1/package.json" "$lock" -newer "$stamp" 2>/dev/null)" ] && return 0
     need_node
     say "npm packages for ${1#"$root"/} ..."
     if [ -f "$lock" ]; then verb=ci; else verb=install; fi
@@ -136,8 +136,9 @@ web_build() {
 # meson_build DIR PYTHON OPTION...: configures DIR; again if the Python or an option is another than last time.
 meson_build() {
     dir=$1
-    shift
-    wanted="-Dpython=$*"
+    python_option=-Dpython=$2
+    shift 2
+    wanted="$python_option $*"
     again=
     if [ -f "$dir/build.ninja" ]; then
         [ "$wanted" = "$(cat "$dir/.configured" 2>/dev/null)" ] && return 0
@@ -145,11 +146,18 @@ meson_build() {
     fi
     log=$dir.log
     # shellcheck disable=SC2086 # $again is an option or nothing
-    meson setup $again "-Dpython=$@" "$dir" "$root" >"$log" 2>&1 ||
-        { [ -n "$again" ] && meson setup --wipe "-Dpython=$@" "$dir" "$root" >"$log" 2>&1; } || {
+    meson setup $again "$python_option" "$@" "$dir" "$root" >"$log" 2>&1 ||
+        { [ -n "$again" ] && meson setup --wipe "$python_option" "$@" "$dir" "$root" >"$log" 2>&1; } || {
         cat "$log" >&2
         die "meson could not configure ${dir#"$root"/}"
     }
     rm -f "$log"
     printf '%s\n' "$wanted" >"$dir/.configured"
+}
+
+# The pages that the server serves. Bindings in them come from a module, so a module is a source too.
+web_pages() {
+    for pages in net/web examples/chat examples/arena; do
+        web_build "$root/$pages" || return 1
+    done
 }

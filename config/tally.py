@@ -1,0 +1,79 @@
+"""What a test runner left behind, as "passed failed" on one line; failures are shown on stderr.
+
+    tally.py meson NAME testlog.json      meson test; Criterion's and unittest's own counts where a log has them
+    tally.py node NAME results.tap        node --test
+    tally.py unittest NAME FOLDER         runs the unittest files of FOLDER
+"""
+import json
+import re
+import sys
+import unittest
+
+COLOUR = re.compile(r'\x1b\[[0-9;]*m')
+CRITERION = re.compile(r'Tested: (\d+) \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)')
+UNITTEST = re.compile(r'^Ran (\d+) tests? in', re.M)
+SHOWN = 60  # lines of a failed test's output
+
+
+def fail(what, text=''):
+    print(f'FAILED {what}', file=sys.stderr)
+    lines = text.strip().splitlines()
+    if len(lines) > SHOWN:
+        print(f'    ... {len(lines) - SHOWN} lines before', file=sys.stderr)
+    for line in lines[-SHOWN:]:
+        print(f'    {line}', file=sys.stderr)
+
+
+def count_meson(record, name):
+    """(passed, failed) of one test program. One that failed as a whole has at least one failure."""
+    text = COLOUR.sub('', record.get('stdout', '') + '\n' + record.get('stderr', ''))
+    good = record['result'] in ('OK', 'EXPECTEDFAIL')
+    passed, failed = (1, 0) if good else (0, 1)
+    if match := CRITERION.search(text):
+        _, passed, failing, crashing = map(int, match.groups())
+        failed = failing + crashing
+    elif good and (match := UNITTEST.search(text)):
+        passed = int(match[1])
+    if not good or failed or not passed:
+        failed = max(failed, 1)
+        why = '' if passed or failed > 1 or not good else ' (it ran no test)'
+        fail(f'{name}: {record["name"]}: {record["result"]}, exit {record.get("returncode")}{why}', text)
+    return passed, failed
+
+
+def meson(name, path):
+    totals = [0, 0]
+    with open(path) as log:
+        for line in log:
+            for at, count in enumerate(count_meson(json.loads(line), name)):
+                totals[at] += count
+    return totals
+
+
+def node(name, path):
+    with open(path) as log:
+        lines = log.read().splitlines()
+    counts = dict.fromkeys(('pass', 'fail', 'cancelled', 'skipped', 'todo'), 0)
+    for line in lines:
+        if match := re.fullmatch(r'# (pass|fail|cancelled|skipped|todo) (\d+)', line):
+            counts[match[1]] = int(match[2])
+        elif re.match(r'\s*not ok ', line) and '# TODO' not in line:
+            fail(f'{name}: {line.strip()}')
+    if counts['skipped'] + counts['todo']:
+        print(f'{name}: {counts["skipped"]} skipped, {counts["todo"]} to do', file=sys.stderr)
+    return counts['pass'], counts['fail'] + counts['cancelled']
+
+
+def run_unittest(name, folder):
+    result = unittest.TextTestRunner(stream=sys.stderr, verbosity=1).run(
+        unittest.defaultTestLoader.discover(folder, top_level_dir=folder))
+    bad = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    if result.skipped:
+        for test, why in result.skipped:
+            print(f'{name}: skipped {test}: {why}', file=sys.stderr)
+    return result.testsRun - bad - len(result.skipped), bad
+
+
+if __name__ == '__main__':
+    kind, name, where = sys.argv[1:]
+    print(*{'meson': meson, 'node': node, 'unittest': run_unittest}[kind](name, where))

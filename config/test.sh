@@ -1,0 +1,158 @@
+#!/bin/sh
+# config/test.sh - every test there is. The last line is "N passed, N failed"; the exit code says the same.
+#
+#   sh config/test.sh            all of them
+#   sh config/test.sh STAGE...   only: unit asan tsan py e2e e2e-asan
+#
+# unit      a release build with gcc, its Criterion tests and the checks of the source
+# asan      a debug build with clang, address and undefined behaviour sanitizers: the same tests
+# tsan      a debug build with the thread sanitizer: the layers without Python
+# py        the Python tests
+# e2e       the release binary, driven by node with the npm package spacetimedb, and by Chromium
+# e2e-asan  the same against the sanitizer build
+#
+# A stage that cannot run is a failure. OROCHI_VERBOSE=1 shows what the runners say.
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/config/lib.sh"
+cd "$root" || exit 1
+
+passed=0
+failed=0
+out=$root/build/test-results
+stages=${*:-unit asan tsan py e2e e2e-asan}
+began=$(date +%s)
+
+finish() {
+    say "$(($(date +%s) - began)) s in all"
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+# count STAGE "PASSED FAILED": adds a runner's counts; one that gave none, or none passed, has failed.
+count() {
+    case $2 in
+    '' | *[!0-9\ ]*) set -- "$1" "0 1" ;;
+    "0 0") set -- "$1" "0 1" && say "FAILED $1: no test ran" ;;
+    esac
+    passed=$((passed + ${2% *}))
+    failed=$((failed + ${2#* }))
+    say "$1: ${2% *} passed, ${2#* } failed, $(($(date +%s) - stage_began)) s"
+}
+
+broken() {
+    say "FAILED $1: it could not run"
+    count "$1" "0 1"
+}
+
+# Runs a command with its output in $out/NAME.log, and shows the end of it if it fails.
+quietly() {
+    name=$1
+    shift
+    if [ -n "${OROCHI_VERBOSE:-}" ]; then
+        "$@" >&2
+        return
+    fi
+    "$@" >"$out/$name.log" 2>&1 && return 0
+    tail -n 40 "$out/$name.log" >&2
+    return 1
+}
+
+# The sanitizers of older compilers cannot map their shadow under the widest address randomisation.
+steady=
+setarch -R true 2>/dev/null && steady="setarch -R"
+
+# unit_tests STAGE BUILD [meson test option...]
+unit_tests() {
+    stage=$1
+    folder=$2
+    shift 2
+    rm -f "$folder/meson-logs/testlog.json"
+    quietly "$stage-build" ninja -C "$folder" || { broken "$stage"; return; }
+    # The exit code says only what the log says, test by test.
+    $steady meson test -C "$folder" --no-rebuild --timeout-multiplier 3 "$@" >"$out/$stage.log" 2>&1
+    [ -z "${OROCHI_VERBOSE:-}" ] || cat "$out/$stage.log" >&2
+    [ -f "$folder/meson-logs/testlog.json" ] || { tail -n 20 "$out/$stage.log" >&2; broken "$stage"; return; }
+    count "$stage" "$("$python" config/tally.py meson "$stage" "$folder/meson-logs/testlog.json")"
+}
+
+# Runs in a subshell: it exports CC, and dies where it cannot.
+sanitized_build() { # FOLDER SANITIZERS
+    # b_lundef does not know the sanitizers' own symbols.
+    export CC=clang
+    meson_build "$root/$1" "$python" --buildtype=debugoptimized "-Db_sanitize=$2" -Db_lundef=false \
+        -Dtests=true
+}
+
+stage_unit() { unit_tests unit build; }
+
+stage_asan() {
+    (sanitized_build build-asan address,undefined) || { broken asan; return; }
+    unit_tests asan build-asan --no-suite lint
+}
+
+stage_tsan() {
+    (sanitized_build build-tsan thread) || { broken tsan; return; }
+    unit_tests tsan build-tsan --suite tsan
+}
+
+stage_py() {
+    count py "$("$python" config/tally.py unittest py tests/py)"
+}
+
+# Each file of tests/e2e is a node process with servers of its own on free ports. OROCHI_BIN names the binary.
+node_tests() { # STAGE BINARY
+    [ -x "$2" ] || { say "$2 is not there"; broken "$1"; return; }
+    rm -f "$out/$1.tap"
+    # shellcheck disable=SC2046 # file names without spaces
+    OROCHI_BIN=$2 node --test --test-reporter=tap --test-reporter-destination="$out/$1.tap" \
+        --test-reporter=spec --test-reporter-destination="$out/$1.log" \
+        $(find tests/e2e -name node_modules -prune -o -name '*.test.*js' -print | sort) >&2
+    [ -z "${OROCHI_VERBOSE:-}" ] || cat "$out/$1.log" >&2
+    [ -f "$out/$1.tap" ] || { broken "$1"; return; }
+    count "$1" "$("$python" config/tally.py node "$1" "$out/$1.tap")"
+}
+
+stage_e2e() { node_tests e2e "$root/build/orochi"; }
+
+stage_e2e_asan() {
+    [ -x build-asan/orochi ] || {
+        (sanitized_build build-asan address,undefined) &&
+            quietly e2e-asan-build ninja -C build-asan orochi || { broken e2e-asan; return; }
+    }
+    export OROCHI_SLOW=1
+    node_tests e2e-asan "$root/build-asan/orochi"
+    unset OROCHI_SLOW
+}
+
+sh config/build.sh --tests || {
+    say "FAILED: the build"
+    failed=1
+    finish
+}
+mkdir -p "$out"
+python=$(sh config/python.sh 2>/dev/null)
+
+pages=ok
+case " $stages " in
+*" e2e"* | *" py "*)
+    need_node
+    npm_install "$root/tests/e2e" && web_pages || {
+        say "FAILED: the web pages and node packages that the tests need"
+        failed=$((failed + 1))
+        pages=broken
+    }
+    ;;
+esac
+
+for stage in $stages; do
+    stage_began=$(date +%s)
+    say "--- $stage"
+    case $stage in
+    unit | asan | tsan | py | e2e) "stage_$stage" ;;
+    e2e-asan) stage_e2e_asan ;;
+    *) say "no such stage: $stage"; failed=$((failed + 1)) ;;
+    esac
+done
+finish
