@@ -22,16 +22,27 @@ as_root() {
     fi
 }
 
+# quiet COMMAND...: its output is shown only if it fails.
+quiet() {
+    said=$(mktemp) || die "no temporary file could be made"
+    "$@" >"$said" 2>&1
+    quiet_code=$?
+    [ "$quiet_code" -eq 0 ] || tail -n 40 "$said" >&2
+    rm -f "$said"
+    return "$quiet_code"
+}
+
 # apt_install PACKAGE...: lists are refreshed first, since a fresh machine has none and an old one stale ones.
 apt_install() {
     have apt-get || die "no apt-get here; install what these Debian packages bring, then run again: $*"
+    say "installing: $* ..."
     if [ -z "${apt_lists_fresh:-}" ]; then
-        as_root apt-get -qq -o DPkg::Lock::Timeout=300 update || die "apt-get update failed: is there a network?"
+        quiet as_root apt-get -q -o DPkg::Lock::Timeout=300 update ||
+            die "apt-get update failed (see above): is there a network?"
         apt_lists_fresh=1
     fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install "$@" >&2 ||
-        die "apt-get could not install: $*"
+    quiet as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install "$@" || die "apt-get could not install: $*"
 }
 
 # present CHECK: is it on this machine? CHECK is cmd:NAME (on the PATH), pc:NAME (pkg-config) or
@@ -144,14 +155,10 @@ meson_build() {
         [ "$wanted" = "$(cat "$dir/.configured" 2>/dev/null)" ] && return 0
         again=--reconfigure
     fi
-    log=$dir.log
     # shellcheck disable=SC2086 # $again is an option or nothing
-    meson setup $again "$python_option" "$@" "$dir" "$root" >"$log" 2>&1 ||
-        { [ -n "$again" ] && meson setup --wipe "$python_option" "$@" "$dir" "$root" >"$log" 2>&1; } || {
-        cat "$log" >&2
+    quiet meson setup $again "$python_option" "$@" "$dir" "$root" ||
+        { [ -n "$again" ] && quiet meson setup --wipe "$python_option" "$@" "$dir" "$root"; } ||
         die "meson could not configure ${dir#"$root"/}"
-    }
-    rm -f "$log"
     printf '%s\n' "$wanted" >"$dir/.configured"
 }
 

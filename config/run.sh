@@ -11,13 +11,28 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/config/lib.sh"
 
 sh "$root/config/build.sh" || exit 1
-need_node
-web_pages || die "the web pages could not be built"
 
 case ${1:-} in
-'' | -*) ;;
-*) exec "$root/build/orochi" run "$@" ;;
+'' | -*) module=$root/examples/arena/module.py ;;
+*)
+    module=$1
+    shift
+    ;;
 esac
+[ -e "$module" ] || die "$module is not there"
+
+# The pages of the dashboard, and of the module where it is one of the examples.
+folder=$(cd "$(dirname "$module")" && pwd)
+need_node
+web_build "$root/net/web" || die "the dashboard's page could not be built"
+case $folder in
+"$root"/examples/*) web_build "$folder" || die "the web pages of ${folder#"$root"/} could not be built" ;;
+esac
+
+count=${OROCHI_BOTS:-50}
+if [ "$folder" != "$root/examples/arena" ] || [ "$count" -eq 0 ]; then
+    exec "$root/build/orochi" run "$module" "$@"
+fi
 
 # The port that the bots go to is the one the server was told.
 listen=127.0.0.1:3000
@@ -30,28 +45,14 @@ for flag in "$@"; do
     previous=$flag
 done
 
-server=
-bots=
-end() {
-    [ -z "$bots" ] || kill "$bots" 2>/dev/null
-    [ -z "$server" ] || kill "$server" 2>/dev/null
-}
-trap end INT TERM HUP
-
-"$root/build/orochi" run "$root/examples/arena/module.py" "$@" &
-server=$!
-count=${OROCHI_BOTS:-50}
-if [ "$count" -gt 0 ]; then
-    npm --prefix "$root/examples/arena" run --silent bots -- --url "ws://$listen" --count "$count" \
-        >/dev/null 2>&1 &
+# The server takes this process's place, so signals and the exit code are its own. The bots run beside it,
+# as `npm run bots` does, and end when it has; Ctrl-C reaches them only that way.
+server=$$
+(
+    trap '' INT
+    node "$root/examples/arena/bots/dist/bots.mjs" --url "ws://$listen" --count "$count" &
     bots=$!
-fi
-# A signal ends the first wait early; the second has the server's own exit code.
-wait "$server"
-code=$?
-while kill -0 "$server" 2>/dev/null; do
-    wait "$server"
-    code=$?
-done
-[ -z "$bots" ] || kill "$bots" 2>/dev/null
-exit "$code"
+    while kill -0 "$server" && kill -0 "$bots"; do sleep 1; done
+    kill "$bots"
+) </dev/null >/dev/null 2>&1 &
+exec "$root/build/orochi" run "$module" "$@"
