@@ -2,8 +2,10 @@
 
     tally.py meson NAME testlog.json      meson test; Criterion's and unittest's own counts where a log has them
     tally.py node NAME results.tap        node --test
+    tally.py sanitizer NAME PREFIX        report files PREFIX.*
     tally.py unittest NAME FOLDER         runs the unittest files of FOLDER
 """
+import glob
 import json
 import re
 import sys
@@ -11,6 +13,8 @@ import unittest
 
 COLOUR = re.compile(r'\x1b\[[0-9;]*m')
 CRITERION = re.compile(r'Tested: (\d+) \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)')
+# Criterion calls a test passed whose process only complained, or leaked on its way out.
+SANITIZER = re.compile(r'ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|: runtime error: ')
 UNITTEST = re.compile(r'^Ran (\d+) tests? in', re.M)
 SHOWN = 60  # lines of a failed test's output
 
@@ -34,10 +38,14 @@ def count_meson(record, name):
         failed = failing + crashing
     elif good and (match := UNITTEST.search(text)):
         passed = int(match[1])
-    if not good or failed or not passed:
+    why = ''
+    if good and not passed:
+        why = ', but it ran no test'
+    elif good and SANITIZER.search(text):
+        why = ', but a sanitizer complained'
+    if not good or failed or why:
         failed = max(failed, 1)
-        why = '' if passed or failed > 1 or not good else ' (it ran no test)'
-        fail(f'{name}: {record["name"]}: {record["result"]}, exit {record.get("returncode")}{why}', text)
+        fail(f'{name}: {record["name"]}: {record["result"]}{why}', text)
     return passed, failed
 
 
@@ -64,6 +72,15 @@ def node(name, path):
     return counts['pass'], counts['fail'] + counts['cancelled']
 
 
+def sanitizer(name, pattern):
+    """Report files of a server that a test had in hand: each is a failure."""
+    reports = sorted(glob.glob(pattern + '.*'))
+    for path in reports:
+        with open(path, errors='replace') as report:
+            fail(f'{name}: a sanitizer complained ({path})', report.read())
+    return 0, len(reports)
+
+
 def run_unittest(name, folder):
     result = unittest.TextTestRunner(stream=sys.stderr, verbosity=1).run(
         unittest.defaultTestLoader.discover(folder, top_level_dir=folder))
@@ -76,4 +93,4 @@ def run_unittest(name, folder):
 
 if __name__ == '__main__':
     kind, name, where = sys.argv[1:]
-    print(*{'meson': meson, 'node': node, 'unittest': run_unittest}[kind](name, where))
+    print(*{'meson': meson, 'node': node, 'sanitizer': sanitizer, 'unittest': run_unittest}[kind](name, where))

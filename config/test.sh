@@ -30,6 +30,15 @@ finish() {
     exit
 }
 
+# What a sanitizer finds ends the test that it found it in.
+export UBSAN_OPTIONS="${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}"
+export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1}"
+export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}"
+for name in lsan:LSAN tsan:TSAN; do
+    file=$root/tests/lib/${name%:*}.supp
+    [ ! -f "$file" ] || export "${name#*:}_OPTIONS=suppressions=$file:$(printenv "${name#*:}_OPTIONS")"
+done
+
 # count STAGE "PASSED FAILED": adds a runner's counts; one that gave none, or none passed, has failed.
 count() {
     case $2 in
@@ -69,31 +78,32 @@ unit_tests() {
     folder=$2
     shift 2
     rm -f "$folder/meson-logs/testlog.json"
-    quietly "$stage-build" ninja -C "$folder" || { broken "$stage"; return; }
     # The exit code says only what the log says, test by test.
-    $steady meson test -C "$folder" --no-rebuild --timeout-multiplier 3 "$@" >"$out/$stage.log" 2>&1
+    $steady meson test -C "$folder" --timeout-multiplier 3 "$@" >"$out/$stage.log" 2>&1
     [ -z "${OROCHI_VERBOSE:-}" ] || cat "$out/$stage.log" >&2
     [ -f "$folder/meson-logs/testlog.json" ] || { tail -n 20 "$out/$stage.log" >&2; broken "$stage"; return; }
     count "$stage" "$("$python" config/tally.py meson "$stage" "$folder/meson-logs/testlog.json")"
 }
 
-# Runs in a subshell: it exports CC, and dies where it cannot.
-sanitized_build() { # FOLDER SANITIZERS
-    # b_lundef does not know the sanitizers' own symbols.
+# A subshell: it exports CC, and dies where it cannot. FOLDER SANITIZERS
+sanitized_build() (
     export CC=clang
+    # b_lundef does not know the sanitizers' own symbols.
     meson_build "$root/$1" "$python" --buildtype=debugoptimized "-Db_sanitize=$2" -Db_lundef=false \
         -Dtests=true
-}
+)
 
 stage_unit() { unit_tests unit build; }
 
+asan_build() { sanitized_build build-asan address,undefined && quietly asan-build ninja -C build-asan; }
+
 stage_asan() {
-    (sanitized_build build-asan address,undefined) || { broken asan; return; }
+    asan_build || { broken asan; return; }
     unit_tests asan build-asan --no-suite lint
 }
 
 stage_tsan() {
-    (sanitized_build build-tsan thread) || { broken tsan; return; }
+    sanitized_build build-tsan thread || { broken tsan; return; }
     unit_tests tsan build-tsan --suite tsan
 }
 
@@ -105,10 +115,12 @@ stage_py() {
 node_tests() { # STAGE BINARY
     [ -x "$2" ] || { say "$2 is not there"; broken "$1"; return; }
     rm -f "$out/$1.tap"
-    # shellcheck disable=SC2046 # file names without spaces
-    OROCHI_BIN=$2 node --test --test-reporter=tap --test-reporter-destination="$out/$1.tap" \
+    files=$(find tests/e2e -name node_modules -prune -o -name '*.test.*js' -print | sort)
+    [ -n "$files" ] || { broken "$1"; return; }
+    # shellcheck disable=SC2086 # file names without spaces
+    OROCHI_BIN=$2 $steady node --test --test-reporter=tap --test-reporter-destination="$out/$1.tap" \
         --test-reporter=spec --test-reporter-destination="$out/$1.log" \
-        $(find tests/e2e -name node_modules -prune -o -name '*.test.*js' -print | sort) >&2
+        $files >&2
     [ -z "${OROCHI_VERBOSE:-}" ] || cat "$out/$1.log" >&2
     [ -f "$out/$1.tap" ] || { broken "$1"; return; }
     count "$1" "$("$python" config/tally.py node "$1" "$out/$1.tap")"
@@ -117,13 +129,21 @@ node_tests() { # STAGE BINARY
 stage_e2e() { node_tests e2e "$root/build/orochi"; }
 
 stage_e2e_asan() {
-    [ -x build-asan/orochi ] || {
-        (sanitized_build build-asan address,undefined) &&
-            quietly e2e-asan-build ninja -C build-asan orochi || { broken e2e-asan; return; }
-    }
-    export OROCHI_SLOW=1
+    asan_build || { broken e2e-asan; return; }
+    # Reports go to files, since a test may not show what its server said. Leaks are the unit tests' matter:
+    # a server that is killed reports none, and CPython's own are many.
+    rm -f "$out"/sanitizer.*
+    asan_before=$ASAN_OPTIONS
+    ubsan_before=$UBSAN_OPTIONS
+    export ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0:log_path=$out/sanitizer"
+    export UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$out/sanitizer"
+    export OROCHI_SLOW=1 # tests that measure time allow more of it
     node_tests e2e-asan "$root/build-asan/orochi"
     unset OROCHI_SLOW
+    ASAN_OPTIONS=$asan_before
+    UBSAN_OPTIONS=$ubsan_before
+    reports=$("$python" config/tally.py sanitizer e2e-asan "$out/sanitizer")
+    failed=$((failed + ${reports#* }))
 }
 
 sh config/build.sh --tests || {
@@ -134,14 +154,12 @@ sh config/build.sh --tests || {
 mkdir -p "$out"
 python=$(sh config/python.sh 2>/dev/null)
 
-pages=ok
 case " $stages " in
 *" e2e"* | *" py "*)
     need_node
-    npm_install "$root/tests/e2e" && web_pages || {
+    { npm_install "$root/tests/e2e" && web_pages; } || {
         say "FAILED: the web pages and node packages that the tests need"
         failed=$((failed + 1))
-        pages=broken
     }
     ;;
 esac
