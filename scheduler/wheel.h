@@ -10,6 +10,7 @@
 struct oro_timer {
     struct oro_timer *next, *prev;
     int64_t due_us;
+    uint64_t order; /* equal due times fire in the order they were armed */
     unsigned level, slot;
     bool armed;
 };
