@@ -1,0 +1,99 @@
+/* bridge/bsatn/schema.h - what a module declares: tables, keys, indexes, reducers, schedules (spec/bsatn.md 6), read from
+ * the JSON that the Python package writes. Immutable after parsing; any thread. */
+#ifndef ORO_BSATN_SCHEMA_H
+#define ORO_BSATN_SCHEMA_H
+
+#include "bridge/bsatn/type.h"
+#include "runtime/base/id.h"
+#include "runtime/base/map.h"
+
+enum oro_index_kind { ORO_INDEX_BTREE, ORO_INDEX_HASH, ORO_INDEX_DIRECT };
+
+struct oro_index_def {
+    const char *name;     /* player_id_idx_btree */
+    const char *accessor; /* or NULL */
+    enum oro_index_kind kind;
+    uint16_t *cols;
+    uint16_t ncols;
+    bool unique;          /* backs a unique constraint or the primary key */
+    uint32_t slot;        /* position in the table's indexes */
+};
+
+struct oro_sequence_def {
+    const char *name;
+    uint16_t col;
+};
+
+struct oro_column_default {
+    uint16_t col;
+    struct oro_bytes value; /* BSATN */
+};
+
+struct oro_table_def {
+    oro_table_id id; /* user tables: 4096 + position; stable between runs by name in the data file */
+    const char *name;
+    const struct oro_type *row; /* a product, resolved */
+    bool is_public, is_event;
+    int pk; /* column, or -1 */
+    struct oro_index_def *indexes;
+    uint32_t nindexes;
+    struct oro_sequence_def *sequences;
+    uint32_t nsequences;
+    struct oro_column_default *defaults;
+    uint32_t ndefaults;
+    int schedule_at_col;       /* -1: not a scheduled table */
+    const char *schedule_fn;   /* reducer it calls */
+};
+
+enum oro_lifecycle { ORO_LIFE_NONE, ORO_LIFE_INIT, ORO_LIFE_CONNECT, ORO_LIFE_DISCONNECT, ORO_LIFE_UPDATE };
+
+struct oro_reducer_def {
+    uint32_t id; /* position */
+    const char *name;
+    const struct oro_type *params; /* product */
+    bool is_private;
+    enum oro_lifecycle lifecycle;
+    int64_t timeout_us; /* 0: the server's default */
+};
+
+/* Of @scheduled functions: the private table with one row that the server keeps up to date. */
+enum oro_missed { ORO_MISSED_SKIP, ORO_MISSED_ALL, ORO_MISSED_DELAY };
+struct oro_schedule_def {
+    const char *reducer;
+    const char *table;     /* its private schedule table: (scheduled_id u64 pk auto_inc, scheduled_at ScheduleAt) */
+    int64_t interval_us;   /* 0: once */
+    int64_t delay_us;      /* before the first run; -1: one interval */
+    enum oro_missed missed;
+    double max_dt;
+    const char *cron;      /* or NULL */
+};
+
+struct oro_schema {
+    struct oro_typespace types;
+    struct oro_table_def *tables;
+    uint32_t ntables;
+    struct oro_reducer_def *reducers;
+    uint32_t nreducers;
+    struct oro_schedule_def *schedules;
+    uint32_t nschedules;
+    char *v9_json, *v10_json; /* what GET /v1/database/:name/schema answers (bare) */
+    struct oro_map table_names, reducer_names; /* name to definition; private to schema.c */
+};
+
+/* text: {"V10": {"sections": [...]}, "V9": {...}, "orochi": {"reducers": [{"name", "timeout_ms", "lifecycle"?}],
+ * "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron"}]}}. The system table
+ * st_client(identity: Identity, connection_id: ConnectionId) with id 1 and a unique index on connection_id is added. Gives *out. */
+ORO_MUST_CHECK oro_status oro_schema_parse(struct oro_bytes text, struct oro_schema **out, struct oro_err *err);
+void oro_schema_free(struct oro_schema *s);
+
+const struct oro_table_def *oro_schema_table(const struct oro_schema *s, struct oro_bytes name); /* NULL: none */
+const struct oro_table_def *oro_schema_table_by_id(const struct oro_schema *s, oro_table_id id);
+const struct oro_reducer_def *oro_schema_reducer(const struct oro_schema *s, struct oro_bytes name);
+const struct oro_reducer_def *oro_schema_lifecycle(const struct oro_schema *s, enum oro_lifecycle which);
+int oro_table_column(const struct oro_table_def *t, struct oro_bytes name); /* -1: none */
+/* Appends the key of the index for a whole row of trusted BSATN. */
+void oro_index_key(const struct oro_table_def *t, const struct oro_index_def *ix, const uint8_t *row, struct oro_bb *out);
+
+#define ORO_ST_CLIENT 1
+
+#endif

@@ -1,0 +1,118 @@
+/* bridge/py/bridge.h - Python modules: one subinterpreter with its own GIL for each worker thread. The only header of this
+ * folder that others include; it says nothing of PyObject.
+ *
+ * Order: oro_py_start once on the main thread; on each worker thread oro_py_open, oro_py_load, then (when the schema that
+ * the first worker's descriptor gave is parsed) oro_py_bind; then oro_py_call for each call; oro_py_close; at the end
+ * oro_py_stop on the main thread. The thread holds its interpreter's GIL between open and close, except between
+ * oro_py_release and oro_py_acquire, which a worker puts around waiting for work. */
+#ifndef ORO_PY_BRIDGE_H
+#define ORO_PY_BRIDGE_H
+
+#include "bridge/bsatn/schema.h"
+#include "runtime/base/log.h"
+
+struct oro_py;
+
+struct oro_py_options {
+    const char *home;        /* prefix of the embedded Python; NULL: the one it was built with */
+    const char *package_dir; /* folder that holds the `orochi` package; NULL: found beside the program or as built */
+    const char *const *extra_paths; /* appended to sys.path (a virtual environment's site-packages), NULL-terminated; or NULL */
+};
+
+/* Initialises the runtime, imports the allow-list of standard modules in the main interpreter and keeps them
+ * (field-notes.md), releases its GIL. Main thread, once a process. */
+ORO_MUST_CHECK oro_status oro_py_start(const struct oro_py_options *opt, struct oro_err *err);
+/* After every interpreter is closed. */
+void oro_py_stop(void);
+/* "3.13.5" */
+const char *oro_py_version(void);
+
+/* Runs a developer command (`orochi.tools`) in the main interpreter: argv[0] is the command's name. Returns the exit
+ * status. Main thread, after start. */
+int oro_py_run_tool(int argc, char **argv);
+/* Parses a TOML file with tomllib: Gives its JSON text. ORO_EIO, or ORO_EMALFORMED with "line 3: ...". Main thread, after start. */
+ORO_MUST_CHECK oro_status oro_py_toml(const char *path, char **json, struct oro_err *err);
+
+/* ---- what the bridge needs of the world: filled in by runtime/worker ---- */
+struct oro_py_rows {
+    struct oro_bytes *rows;
+    size_t n;
+};
+struct oro_py_range {
+    struct oro_bytes prefix; /* BSATN of the leading columns back to back */
+    unsigned nprefix;
+    bool has_lo, has_hi, lo_open, hi_open;
+    struct oro_bytes lo, hi; /* BSATN of the next column */
+};
+
+/* `host` is the pointer of struct oro_py_call. Bytes handed out live until the call ends. Errors: ORO_ENOTFOUND,
+ * ORO_EEXISTS (text for the author in err), ORO_EFULL (sequence exhausted), ORO_ETYPE (range on a hash index). */
+struct oro_host_ops {
+    oro_status (*find)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key,
+                       struct oro_bytes *row);
+    void (*scan)(void *host, const struct oro_table_def *t, struct oro_py_rows *out);
+    oro_status (*range)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                        const struct oro_py_range *range, struct oro_py_rows *out);
+    uint64_t (*count)(void *host, const struct oro_table_def *t);
+    oro_status (*insert)(void *host, const struct oro_table_def *t, struct oro_bytes row, struct oro_bytes *stored,
+                         struct oro_err *err);
+    oro_status (*update)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
+                         struct oro_bytes *stored, struct oro_err *err);
+    oro_status (*upsert)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
+                         struct oro_bytes *stored, struct oro_err *err);
+    oro_status (*delete_key)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key);
+    oro_status (*delete_row)(void *host, const struct oro_table_def *t, struct oro_bytes row);
+    uint64_t (*clear)(void *host, const struct oro_table_def *t);
+    /* A log record of the module: kept with the call and dropped when its attempt is. function: the reducer. line 0: unknown. */
+    void (*log)(void *host, enum oro_log_level level, const char *target, const char *file, int line, struct oro_bytes text);
+};
+
+/* Gives *out. Calling thread: the worker, which then holds the GIL. worker: its number, for names and logs. */
+ORO_MUST_CHECK oro_status oro_py_open(unsigned worker, const struct oro_host_ops *ops, struct oro_py **out, struct oro_err *err);
+void oro_py_close(struct oro_py *py); /* Takes py; same thread */
+void oro_py_release(struct oro_py *py); /* gives the GIL up while waiting */
+void oro_py_acquire(struct oro_py *py);
+
+/* Imports the module (a .py file or a package folder) under `name` and collects its declarations. On ORO_EINVAL err holds the
+ * first line and *report (Given, may be several lines: every problem with file, line and what to do). *descriptor (Given): the
+ * JSON that oro_schema_parse reads. */
+ORO_MUST_CHECK oro_status oro_py_load(struct oro_py *py, const char *path, const char *name, char **descriptor, char **report,
+                                      struct oro_err *err);
+/* Connects classes and functions with the parsed schema and compiles the codecs. Borrows schema until close. */
+ORO_MUST_CHECK oro_status oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *err);
+
+enum oro_caller { ORO_CALLER_CLIENT, ORO_CALLER_SCHEDULE, ORO_CALLER_OWNER, ORO_CALLER_HTTP, ORO_CALLER_INTERNAL };
+
+struct oro_py_call {
+    const struct oro_reducer_def *reducer;
+    struct oro_bytes args;               /* BSATN of the parameters; strict: trailing bytes are an error */
+    struct oro_identity sender, database;
+    struct oro_connection_id connection; /* all zero: None */
+    int64_t timestamp_us;
+    enum oro_caller caller;
+    const char *jwt_payload;             /* claims as JSON text, or NULL */
+    double dt;                           /* seconds, scheduled calls */
+    void *host;                          /* handed to the ops */
+    /* Results. text: for the caller when ORO_EUSER ("no row with id = 7") or ORO_EINVAL (bad arguments: "send.text: expected
+     * str ..."), for the log when ORO_EINTERNAL (traceback with the module's own lines). Appended to; cleared by call first. */
+    struct oro_bb *text;
+};
+
+/* Runs the reducer once. ORO_OK, ORO_EUSER (raised ReducerError: roll back, text is for the caller), ORO_EINVAL (arguments;
+ * nothing ran), ORO_EINTERNAL (any other exception), ORO_ETIMEOUT (interrupted). Leaves no exception set; rows, handles and
+ * contexts of the call are dead afterwards (using one raises TransactionError). */
+ORO_MUST_CHECK oro_status oro_py_call(struct oro_py *py, struct oro_py_call *call);
+/* Any thread: makes the running call raise ReducerTimeout as soon as it executes Python code. A late one hits nothing:
+ * generation is what oro_py_generation gave when the call began. */
+void oro_py_interrupt(struct oro_py *py, uint64_t generation);
+uint64_t oro_py_generation(const struct oro_py *py); /* of the running call; any thread */
+
+/* Live numbers of the interpreter's cache and pool; any thread (relaxed reads). */
+struct oro_py_stats {
+    uint64_t cache_hits, cache_misses, cache_evictions, cache_expirations, cache_size;
+    uint64_t pool_hits, pool_misses, pool_returns, pool_drops;
+    uint64_t decodes, encodes, bytes_in, bytes_out, errors;
+};
+void oro_py_stats(const struct oro_py *py, struct oro_py_stats *out);
+
+#endif

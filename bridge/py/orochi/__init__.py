@@ -1,0 +1,27 @@
+"""Write a game server's rules in Python: tables are annotated classes, reducers are functions in a transaction.
+
+    from orochi import AutoKey, ReducerContext, reducer, table, u64
+
+    @table(public=True)
+    class Message:
+        id: AutoKey[u64] = 0
+        text: str
+
+    @reducer
+    def say(ctx: ReducerContext, text: str):
+        ctx.db.message.insert(text=text)
+
+Run it with `orochi run FILE`; clients connect with any SpacetimeDB SDK.
+"""
+
+from ._context import Database, Err, Ok, ReducerContext, Result, Rows, Table, asdict
+from ._declare import (Column, client_connected, client_disconnected, field, init, on_load, procedure, product, reducer, route,
+                       row_filter, scheduled, table, updated, view)
+from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, ForbiddenInReducer, NoSuchRow, OrochiError,
+                      ReducerError, ReducerTimeout, RowNotFound, SchemaError, SenderError, TransactionError, UniqueViolation,
+                      WrongIndex)
+from ._types import (AutoInc, AutoKey, DirectIndex, Ge, Gt, HashIndex, Index, Json, Le, Len, Lt, Pattern, PrimaryKey, Unique, f32,
+                     f64, i8, i16, i32, i64, i128, i256, u8, u16, u32, u64, u128, u256)
+from ._values import ConnectionId, Identity, ScheduleAt, TimeDuration, Timestamp
+
+__all__ = [name for name in dir() if not name.startswith('_')]

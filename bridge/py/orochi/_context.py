@@ -1,0 +1,55 @@
+"""Names for annotations: in a worker they are the C types that reducers get, elsewhere stand-ins that type checkers and
+editors understand."""
+
+import dataclasses
+from typing import Generic, TypeVar
+
+R = TypeVar('R')
+D = TypeVar('D')
+T = TypeVar('T')
+E = TypeVar('E')
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ok(Generic[T]):
+    """The good side of a Result."""
+
+    value: T
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Err(Generic[E]):
+    """The bad side of a Result."""
+
+    value: E
+
+
+class Result(Generic[T, E]):
+    """Annotation Result[T, E]: the value is Ok(x) or Err(x)."""
+
+
+class ReducerContext(Generic[D]):
+    """The first argument of every reducer: who calls, when, and the database (python-api 7)."""
+
+
+class Database:
+    """ctx.db: one attribute for each table; db[Class] is the same."""
+
+
+class Table(Generic[R]):
+    """One table of ctx.db (python-api 6)."""
+
+
+class Rows(Generic[R]):
+    """Rows found: a snapshot, a sequence (python-api 6)."""
+
+
+def asdict(row):
+    """A row or record as a dict, deeply."""
+    if hasattr(type(row), '__dataclass_fields__'):
+        return {name: asdict(getattr(row, name)) for name in type(row).__dataclass_fields__}
+    if isinstance(row, (list, tuple, set, frozenset)) and not hasattr(row, '_fields'):
+        return type(row)(asdict(item) for item in row)
+    if isinstance(row, dict):
+        return {key: asdict(value) for key, value in row.items()}
+    return row

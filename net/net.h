@@ -1,0 +1,54 @@
+/* net/net.h - websockets and HTTP over libwebsockets on libev loops, one a thread. Knows bytes, frames and requests;
+ * who a connection is and what a message means is decided above, through struct oro_sink.
+ * Threads: start, stop from main; the rest as each says. */
+#ifndef ORO_NET_NET_H
+#define ORO_NET_NET_H
+
+#include <stddef.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/id.h"
+#include "runtime/base/sink.h"
+#include "runtime/base/status.h"
+
+struct oro_net;
+
+struct oro_net_options {
+    const char *host; /* address to listen on */
+    int port;         /* 0: any free one */
+    unsigned threads; /* >= 1 */
+    size_t max_message;         /* bytes of one client message, 32 MiB */
+    size_t max_http_body;       /* 2 MiB */
+    size_t outgoing_limit;      /* bytes waiting for one connection; above it the connection is cut (64 MiB) */
+    unsigned ping_interval_s;   /* 15 */
+    unsigned idle_timeout_s;    /* 30: no frame from the client for this long */
+    unsigned max_connections;   /* 0: what the process limit allows */
+    const char *tls_cert, *tls_key; /* PEM files; NULL: plain */
+};
+
+/* Borrows opt and sink until stop. ORO_EIO with "port 3000 of 127.0.0.1 is in use" when it cannot listen. */
+ORO_MUST_CHECK oro_status oro_net_start(const struct oro_net_options *opt, const struct oro_sink *sink, struct oro_net **out,
+                                        struct oro_err *err);
+int oro_net_port(const struct oro_net *net);
+unsigned oro_net_shards(const struct oro_net *net);
+/* Stops accepting; existing connections go on. Main thread. */
+void oro_net_stop_accepting(struct oro_net *net);
+/* Closes every connection (1001), joins the threads, frees. Takes net. Main thread. */
+void oro_net_stop(struct oro_net *net);
+
+/* Any thread: makes the loop of the shard call sink.drain soon. Cheap when already asked. */
+void oro_net_wake(struct oro_net *net, unsigned shard);
+
+/* The following: only on the net thread (shard) of the connection. */
+
+/* Queues a message; copies the bytes. Sent coalesced when the socket is writable. False if the connection is gone (or
+ * was just cut because too much was waiting). */
+bool oro_net_send(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg);
+/* Starts a websocket close with code and reason (cut to 123 bytes) after what is queued; code 0: drop the TCP connection. */
+void oro_net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int code, const char *reason);
+/* Stop or resume reading from the connection (back-pressure). */
+void oro_net_pause(struct oro_net *net, unsigned shard, oro_conn_id conn, bool paused);
+/* Answers a kept HTTP request. Takes res->body. False if the requester is gone. */
+bool oro_net_http_reply(struct oro_net *net, unsigned shard, oro_conn_id req_id, struct oro_http_response *res);
+
+#endif

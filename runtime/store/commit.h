@@ -1,0 +1,57 @@
+/* runtime/store/commit.h - one record of the commit ring: what a transaction changed, who asked, how it ended. Immutable
+ * once published, readable on any thread for as long as a cursor stands on or before it. Calls that changed nothing or
+ * failed publish a record without ops, so that answers keep their place in the one ordered stream (design.md 1). */
+#ifndef ORO_STORE_COMMIT_H
+#define ORO_STORE_COMMIT_H
+
+#include <stdatomic.h>
+
+#include "bridge/bsatn/schema.h"
+#include "runtime/base/buf.h"
+
+/* One version of a row. Immutable but for `end` and the links, which belong to the store. */
+struct oro_row;
+struct oro_bytes oro_row_bytes(const struct oro_row *row);
+
+enum oro_op_kind {
+    ORO_OP_DELETE,
+    ORO_OP_INSERT,
+    ORO_OP_SEQUENCE, /* a block of sequence values was reserved: `sequence` and `allocated` */
+};
+
+struct oro_op {
+    uint8_t kind;
+    uint8_t sequence;               /* ORO_OP_SEQUENCE: which of the table's */
+    const struct oro_table_def *table;
+    union {
+        const struct oro_row *row;  /* insert, delete; rows of event tables are inserts only */
+        uint64_t allocated;         /* ORO_OP_SEQUENCE: first value that is not reserved yet */
+    };
+};
+
+/* Who asked for it; the store copies it and does not look inside. */
+struct oro_origin {
+    uint8_t kind;          /* the server's enum: client call, connect, disconnect, timer, http, internal */
+    uint8_t outcome;       /* oro_status of the call */
+    uint16_t shard;        /* net thread that waits for the answer */
+    uint32_t request_id;
+    oro_conn_id conn;      /* or HTTP request id; 0: nobody waits */
+    uint32_t reducer;      /* reducer id, UINT32_MAX: none */
+    int64_t timestamp_us;  /* what ctx.timestamp was */
+    int64_t elapsed_us;    /* run time of the call */
+    struct oro_buf *text;  /* error text for the caller or NULL; the record owns the reference */
+};
+
+struct oro_commit {
+    uint64_t seq;     /* position in the ring: 1, 2, 3 ... of this process run */
+    uint64_t offset;  /* number of transactions with changes so far, this one included (durable numbering) */
+    struct oro_origin origin;
+    uint32_t nops;
+    /* Net effects only: a row inserted and deleted within the transaction is not here. An update is a delete directly
+     * followed by the insert of the same primary key. */
+    struct oro_op *ops;
+    /* The store's own. */
+    _Atomic(struct oro_commit *) next;
+};
+
+#endif
