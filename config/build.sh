@@ -23,4 +23,5 @@ python=$(sh "$root/config/python.sh") || exit 1
 meson_build "$root/build" "$python" --buildtype=release "-Dtests=$tests" || exit 1
 [ "$tests" = false ] || touch "$root/build/.tests"
 if [ "${1:-}" = --tests ]; then set --; else set -- orochi; fi
+[ -t 2 ] || set -- --quiet "$@"
 ninja -C "$root/build" "$@" >&2 || die "the build failed; see above"
