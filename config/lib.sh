@@ -32,15 +32,19 @@ quiet() {
     return "$quiet_code"
 }
 
-# apt_install PACKAGE...: lists are refreshed first, since a fresh machine has none and an old one stale ones.
+# Once in a run: a fresh machine has no lists, and an old one stale ones.
+apt_update() {
+    [ -z "${apt_lists_fresh:-}" ] || return 0
+    quiet as_root apt-get -q -o DPkg::Lock::Timeout=300 update ||
+        die "apt-get update failed (see above): is there a network?"
+    apt_lists_fresh=1
+}
+
+# apt_install PACKAGE...
 apt_install() {
     have apt-get || die "no apt-get here; install what these Debian packages bring, then run again: $*"
     say "installing: $* ..."
-    if [ -z "${apt_lists_fresh:-}" ]; then
-        quiet as_root apt-get -q -o DPkg::Lock::Timeout=300 update ||
-            die "apt-get update failed (see above): is there a network?"
-        apt_lists_fresh=1
-    fi
+    apt_update
     quiet as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
         -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install "$@" || die "apt-get could not install: $*"
 }

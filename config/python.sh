@@ -78,6 +78,7 @@ under() {
 # The distribution's newest python3.N-dev, if it has one that is new enough.
 from_distribution() {
     have apt-cache || return 1
+    [ -n "$(apt-cache --names-only search '^python3$')" ] || apt_update
     minor=$(apt-cache --names-only search '^python3\.[0-9]+-dev$' | sed -n 's/^python3\.\([0-9]*\)-dev .*/\1/p' | sort -rn | head -n 1)
     [ -n "$minor" ] && [ "$minor" -ge 13 ] || return 1
     say "missing: headers and shared library of Python (Debian package python3.$minor-dev)"
