@@ -26,6 +26,7 @@ void oro_query_free(struct oro_query *q);
 const struct oro_table_def *oro_query_table(const struct oro_query *q);
 bool oro_query_matches(const struct oro_query *q, struct oro_bytes row);
 bool oro_query_uses_sender(const struct oro_query *q);
+bool oro_query_has_condition(const struct oro_query *q); /* false: every row of the table matches */
 /* Runs at the session's open snapshot, by an index where a conjunct `indexed column = literal` (or range) allows. */
 void oro_query_run(const struct oro_query *q, struct oro_session *se, struct oro_rows *out);
 /* The JSON of POST /sql (spec/http.md 9), one statement. Appends to out. */

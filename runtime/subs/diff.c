@@ -1,0 +1,288 @@
+/* One commit against the live queries: which of them see which rows, each encoded once, then what each connection gets.
+ * Cost: the changed rows times the queries that could match them, plus the connections that receive something. */
+#include "runtime/subs/subs_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/bsatn/value.h"
+
+/* Scratch memory above this is given back after the commit that needed it. */
+#define KEEP_ROWS (256u << 10)
+#define KEEP_BYTES (4u << 20)
+
+/* ---- rows to live queries ---- */
+
+static struct change *
+change_of(struct oro_subs *s, struct live_query *q)
+{
+    if (q->epoch == s->epoch)
+        return &s->changes[q->change];
+    s->changes = oro_grow(s->changes, s->nchanges, &s->changes_cap, sizeof(*s->changes));
+    struct change *c = &s->changes[s->nchanges];
+    if (s->nchanges == s->changes_made) {
+        *c = (struct change){0};
+        s->changes_made++;
+    }
+    c->live = q;
+    c->whole_len = 0;
+    q->epoch = s->epoch;
+    q->change = (uint32_t)s->nchanges++;
+    return c;
+}
+
+static void
+add_row(struct oro_subs *s, struct live_query *q, bool insert, struct oro_bytes row)
+{
+    struct change *c = change_of(s, q);
+    oro_row_list_add(insert ? &c->inserts : &c->deletes, row);
+}
+
+static void
+match_list(struct oro_subs *s, const struct query_list *l, bool insert, struct oro_bytes row)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        s->evaluated++;
+        if (oro_query_matches(l->items[i]->query, row)) {
+            s->matched++;
+            add_row(s, l->items[i], insert, row);
+        }
+    }
+}
+
+static struct oro_bytes
+column_value(const struct subs_table *t, const struct eq_column *e, struct oro_bytes row)
+{
+    const struct oro_type *type = t->def->row;
+    const uint8_t *p = row.data;
+    if (e->at != ORO_VARIABLE) {
+        p += e->at;
+    } else {
+        for (uint16_t i = 0; i < e->col; i++)
+            p += oro_value_len_trusted(type->elems[i].type, p);
+    }
+    return oro_bytes(p, oro_value_len_trusted(type->elems[e->col].type, p));
+}
+
+static void
+match_row(struct oro_subs *s, struct subs_table *t, bool insert, struct oro_bytes row)
+{
+    for (size_t i = 0; i < t->plain.n; i++)
+        add_row(s, t->plain.items[i], insert, row);
+    for (size_t i = 0; i < t->neq; i++) {
+        const struct eq_column *e = &t->eq[i];
+        if (oro_map_len(&e->buckets) == 0)
+            continue;
+        struct eq_bucket *b = oro_map_get(&e->buckets, column_value(t, e, row));
+        if (b != NULL)
+            match_list(s, &b->list, insert, row);
+    }
+    match_list(s, &t->filtered, insert, row);
+}
+
+static void
+match_commit(struct oro_subs *s, const struct oro_commit *commit)
+{
+    for (uint32_t i = 0; i < commit->nops; i++) {
+        const struct oro_op *op = &commit->ops[i];
+        if (op->kind != ORO_OP_INSERT && op->kind != ORO_OP_DELETE)
+            continue;
+        size_t slot = (size_t)(op->table - s->schema->tables);
+        ORO_ASSERT(slot < s->schema->ntables);
+        match_row(s, &s->tables[slot], op->kind == ORO_OP_INSERT, oro_row_bytes(op->row));
+    }
+}
+
+/* ---- live queries to bytes ---- */
+
+/* TableUpdateRows: 0 PersistentTable (inserts, deletes), 1 EventTable (events). */
+static void
+encode_change(struct oro_subs *s, struct change *c)
+{
+    struct oro_bb *out = &s->encoded;
+    c->at = out->len;
+    bool event = c->live->table->def->is_event;
+    oro_bb_u8(out, event ? 1 : 0);
+    oro_row_list_write(&c->inserts, out);
+    if (!event)
+        oro_row_list_write(&c->deletes, out);
+    c->len = out->len - c->at;
+}
+
+static void
+put_encoded(const struct oro_subs *s, const struct change *c, struct oro_bb *out)
+{
+    oro_bb_put(out, s->encoded.data + c->at, c->len);
+}
+
+/* ---- live queries to connections ---- */
+
+static void
+notify(struct oro_subs *s, const struct subscriber *sub, uint32_t change)
+{
+    struct subs_conn *c = sub->set->conn;
+    s->notices = oro_grow(s->notices, s->nnotices, &s->notices_cap, sizeof(*s->notices));
+    uint32_t at = (uint32_t)s->nnotices++;
+    s->notices[at] = (struct notice){sub->set, sub->member, change, NOTICE_NONE};
+    if (c->epoch == s->epoch) {
+        s->notices[c->last].next = at;
+    } else {
+        c->epoch = s->epoch;
+        c->first = at;
+        s->touched = oro_grow(s->touched, s->ntouched, &s->touched_cap, sizeof(struct subs_conn *));
+        s->touched[s->ntouched++] = c;
+    }
+    c->last = at;
+}
+
+/* The frequent case, one query of one set: made once for all, but for the id of the set. */
+static struct oro_bytes
+whole_for(struct oro_subs *s, struct change *c, uint32_t query_set_id)
+{
+    struct oro_bb *out = &s->whole;
+    if (c->whole_len == 0) {
+        c->whole_at = out->len;
+        oro_bb_u32(out, 1); /* query sets */
+        oro_bb_u32(out, 0);
+        oro_bb_u32(out, 1); /* tables */
+        oro_bb_lenbytes(out, oro_bytes_str(c->live->table->def->name));
+        oro_bb_u32(out, 1); /* TableUpdateRows */
+        put_encoded(s, c, out);
+        c->whole_len = out->len - c->whole_at;
+    }
+    oro_bb_patch_u32(out, c->whole_at + 4, query_set_id);
+    return oro_bytes(out->data + c->whole_at, c->whole_len);
+}
+
+static const struct live_query *
+live_of(const struct notice *n)
+{
+    return n->set->members[n->member].live;
+}
+
+/* Query sets by id, then tables by name, then queries as the client wrote them. */
+static int
+compare_notices(const void *a, const void *b)
+{
+    const struct notice *x = *(const struct notice *const *)a, *y = *(const struct notice *const *)b;
+    if (x->set->id != y->set->id)
+        return x->set->id < y->set->id ? -1 : 1;
+    uint32_t rx = live_of(x)->table->rank, ry = live_of(y)->table->rank;
+    if (rx != ry)
+        return rx < ry ? -1 : 1;
+    return (x->member > y->member) - (x->member < y->member);
+}
+
+static size_t
+sort_notices(struct oro_subs *s, const struct subs_conn *c)
+{
+    size_t n = 0;
+    for (uint32_t i = c->first; i != NOTICE_NONE; i = s->notices[i].next) {
+        s->sorted = oro_grow(s->sorted, n, &s->sorted_cap, sizeof(struct notice *));
+        s->sorted[n++] = &s->notices[i];
+    }
+    qsort(s->sorted, n, sizeof(struct notice *), compare_notices);
+    return n;
+}
+
+static struct oro_bytes
+assemble(struct oro_subs *s, const struct subs_conn *c)
+{
+    struct oro_bb *out = &s->out;
+    size_t n = sort_notices(s, c), tables_at = 0, rows_at = 0;
+    uint32_t nsets = 0, ntables = 0, nrows = 0;
+    const struct query_set *set = NULL;
+    const struct subs_table *table = NULL;
+    oro_bb_clear(out);
+    oro_bb_u32(out, 0);
+    for (size_t i = 0; i < n; i++) {
+        const struct notice *no = s->sorted[i];
+        const struct live_query *live = live_of(no);
+        if (no->set != set) {
+            set = no->set;
+            table = NULL;
+            ntables = 0;
+            nsets++;
+            oro_bb_u32(out, set->id);
+            tables_at = out->len;
+            oro_bb_u32(out, 0);
+        }
+        if (live->table != table) {
+            table = live->table;
+            nrows = 0;
+            oro_bb_patch_u32(out, tables_at, ++ntables);
+            oro_bb_lenbytes(out, oro_bytes_str(table->def->name));
+            rows_at = out->len;
+            oro_bb_u32(out, 0);
+        }
+        oro_bb_patch_u32(out, rows_at, ++nrows);
+        put_encoded(s, &s->changes[no->change], out);
+    }
+    oro_bb_patch_u32(out, 0, nsets);
+    return oro_bb_bytes(out);
+}
+
+static void
+emit_all(struct oro_subs *s, oro_subs_emit emit, void *arg)
+{
+    for (size_t i = 0; i < s->ntouched; i++) {
+        struct subs_conn *c = s->touched[i];
+        if (c->dropped)
+            continue;
+        const struct notice *first = &s->notices[c->first];
+        struct oro_bytes bytes = c->first == c->last ? whole_for(s, &s->changes[first->change], first->set->id)
+                                                     : assemble(s, c);
+        emit(arg, c->id, bytes);
+    }
+}
+
+static void
+trim_bb(struct oro_bb *bb, size_t most)
+{
+    if (bb->cap > most)
+        oro_bb_fini(bb);
+    oro_bb_clear(bb);
+}
+
+static void
+clear_list(struct oro_row_list *l)
+{
+    if (l->rows.cap > KEEP_ROWS || l->cap > KEEP_ROWS / 8)
+        oro_row_list_fini(l);
+    else
+        oro_row_list_clear(l);
+}
+
+static void
+finish(struct oro_subs *s)
+{
+    for (size_t i = 0; i < s->nchanges; i++) {
+        clear_list(&s->changes[i].inserts);
+        clear_list(&s->changes[i].deletes);
+    }
+    s->nchanges = s->nnotices = s->ntouched = 0;
+    trim_bb(&s->encoded, KEEP_BYTES);
+    trim_bb(&s->whole, KEEP_BYTES);
+    trim_bb(&s->out, KEEP_BYTES);
+    s->applying = false;
+    while (s->ndropped > 0)
+        subs_conn_free(s, s->dropped[--s->ndropped]);
+}
+
+void
+oro_subs_apply(struct oro_subs *s, const struct oro_commit *c, oro_subs_emit emit, void *arg)
+{
+    if (c->nops == 0 || oro_map_len(&s->by_text) == 0)
+        return;
+    s->epoch++;
+    s->applying = true;
+    match_commit(s, c);
+    for (uint32_t i = 0; i < s->nchanges; i++) {
+        struct live_query *q = s->changes[i].live;
+        encode_change(s, &s->changes[i]);
+        for (size_t k = 0; k < q->nsubs; k++)
+            notify(s, &q->subs[k], i);
+    }
+    emit_all(s, emit, arg);
+    finish(s);
+}

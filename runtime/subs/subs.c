@@ -1,0 +1,504 @@
+/* The registry: connections, their query sets, and the live queries they share. */
+#include "runtime/subs/subs_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "bridge/bsatn/value.h"
+
+/* ---- tables ---- */
+
+static int
+compare_names(const void *a, const void *b)
+{
+    const struct subs_table *const *x = a, *const *y = b;
+    return strcmp((*x)->def->name, (*y)->def->name);
+}
+
+static void
+rank_tables(struct oro_subs *s)
+{
+    uint32_t n = s->schema->ntables;
+    struct subs_table **sorted = ORO_NEW_ARRAY(struct subs_table *, n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        s->tables[i].def = &s->schema->tables[i];
+        sorted[i] = &s->tables[i];
+    }
+    qsort(sorted, n, sizeof(struct subs_table *), compare_names);
+    for (uint32_t i = 0; i < n; i++)
+        sorted[i]->rank = i;
+    oro_free(sorted);
+}
+
+struct oro_subs *
+oro_subs_create(const struct oro_schema *schema)
+{
+    struct oro_subs *s = ORO_NEW(struct oro_subs);
+    s->schema = schema;
+    s->tables = ORO_NEW_ARRAY(struct subs_table, schema->ntables + 1);
+    rank_tables(s);
+    return s;
+}
+
+static struct subs_table *
+table_of(struct oro_subs *s, const struct oro_table_def *def)
+{
+    return &s->tables[def - s->schema->tables];
+}
+
+/* ---- lists of live queries ---- */
+
+static void
+list_add(struct query_list *l, struct live_query *q)
+{
+    l->items = oro_grow(l->items, l->n, &l->cap, sizeof(struct live_query *));
+    q->list = l;
+    q->list_pos = l->n;
+    l->items[l->n++] = q;
+}
+
+static void
+list_remove(struct live_query *q)
+{
+    struct query_list *l = q->list;
+    struct live_query *moved = l->items[--l->n];
+    l->items[q->list_pos] = moved;
+    moved->list_pos = q->list_pos;
+    q->list = NULL;
+}
+
+static uint32_t
+fixed_offset(const struct oro_type *row, uint16_t col)
+{
+    uint32_t at = 0;
+    for (uint16_t i = 0; i < col; i++) {
+        uint32_t size = oro_type_resolve(row->elems[i].type)->fixed_size;
+        if (size == ORO_VARIABLE)
+            return ORO_VARIABLE;
+        at += size;
+    }
+    return at;
+}
+
+static struct eq_column *
+eq_column(struct subs_table *t, uint16_t col)
+{
+    for (size_t i = 0; i < t->neq; i++)
+        if (t->eq[i].col == col)
+            return &t->eq[i];
+    t->eq = oro_grow(t->eq, t->neq, &t->eq_cap, sizeof(*t->eq));
+    t->eq[t->neq] = (struct eq_column){.col = col, .at = fixed_offset(t->def->row, col)};
+    return &t->eq[t->neq++];
+}
+
+static void
+index_query(struct live_query *q)
+{
+    struct oro_bytes value;
+    q->eq_col = oro_query_eq_column(q->query, &value);
+    if (q->eq_col >= 0) {
+        struct eq_column *e = eq_column(q->table, (uint16_t)q->eq_col);
+        q->bucket = oro_map_get(&e->buckets, value);
+        if (q->bucket == NULL) {
+            q->bucket = ORO_NEW(struct eq_bucket);
+            oro_map_put(&e->buckets, value, q->bucket);
+        }
+        list_add(&q->bucket->list, q);
+    } else if (oro_query_has_condition(q->query)) {
+        list_add(&q->table->filtered, q);
+    } else {
+        list_add(&q->table->plain, q);
+    }
+}
+
+static void
+unindex_query(struct live_query *q)
+{
+    list_remove(q);
+    if (q->bucket == NULL || q->bucket->list.n > 0)
+        return;
+    struct oro_bytes value;
+    oro_query_eq_column(q->query, &value);
+    oro_map_del(&eq_column(q->table, (uint16_t)q->eq_col)->buckets, value);
+    oro_free(q->bucket->list.items);
+    oro_free(q->bucket);
+}
+
+/* ---- live queries ---- */
+
+/* Keys: 'T' text, or 'S' sender text when the text uses :sender. */
+static void
+put_key(struct oro_bb *out, const struct oro_identity *sender, struct oro_bytes text)
+{
+    oro_bb_u8(out, sender != NULL ? 'S' : 'T');
+    if (sender != NULL)
+        oro_bb_put(out, sender->le, sizeof(sender->le));
+    oro_bb_put_bytes(out, text);
+}
+
+/* NULL: not there, or the asker may not see its table (then parsing says so). */
+static struct live_query *
+find_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *env)
+{
+    struct oro_bb key = {0};
+    put_key(&key, NULL, text);
+    struct live_query *q = oro_map_get(&s->by_text, oro_bb_bytes(&key));
+    if (q == NULL) {
+        oro_bb_clear(&key);
+        put_key(&key, &env->sender, text);
+        q = oro_map_get(&s->by_text, oro_bb_bytes(&key));
+    }
+    oro_bb_fini(&key);
+    if (q != NULL && !q->table->def->is_public && !env->is_owner)
+        return NULL;
+    return q;
+}
+
+static oro_status
+open_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *env, struct live_query **out,
+          struct oro_err *err)
+{
+    *out = find_live(s, text, env);
+    if (*out != NULL)
+        return ORO_OK;
+    struct oro_query *query;
+    oro_status st = oro_query_parse(s->schema, text, ORO_QUERY_SUBSCRIBE, env, &query, err);
+    if (st != ORO_OK)
+        return st;
+    struct live_query *q = ORO_NEW(struct live_query);
+    struct oro_bb key = {0};
+    put_key(&key, oro_query_uses_sender(query) ? &env->sender : NULL, text);
+    q->query = query;
+    q->key = oro_bb_bytes(&key); /* keeps the builder's memory */
+    q->table = table_of(s, oro_query_table(query));
+    oro_map_put(&s->by_text, q->key, q);
+    index_query(q);
+    *out = q;
+    return ORO_OK;
+}
+
+static void
+free_live(struct live_query *q)
+{
+    oro_query_free(q->query);
+    oro_free((void *)q->key.data);
+    oro_free(q->subs);
+    oro_free(q);
+}
+
+static void
+close_live_if_unused(struct oro_subs *s, struct live_query *q)
+{
+    if (q->nsubs > 0)
+        return;
+    oro_map_del(&s->by_text, q->key);
+    unindex_query(q);
+    free_live(q);
+}
+
+/* ---- query sets ---- */
+
+/* Index of the set, or where it would have to be. */
+static size_t
+find_set(const struct subs_conn *c, uint32_t id, bool *found)
+{
+    size_t lo = 0, hi = c->nsets;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (c->sets[mid]->id < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    *found = lo < c->nsets && c->sets[lo]->id == id;
+    return lo;
+}
+
+static void
+set_add(struct query_set *set, struct live_query *q, size_t *cap)
+{
+    for (uint32_t i = 0; i < set->nmembers; i++)
+        if (set->members[i].live == q)
+            return; /* equal texts count once */
+    q->subs = oro_grow(q->subs, q->nsubs, &q->cap, sizeof(*q->subs));
+    set->members = oro_grow(set->members, set->nmembers, cap, sizeof(*set->members));
+    q->subs[q->nsubs] = (struct subscriber){set, set->nmembers};
+    set->members[set->nmembers++] = (struct member){q, (uint32_t)q->nsubs++};
+}
+
+static void
+set_free(struct oro_subs *s, struct query_set *set)
+{
+    for (uint32_t i = 0; i < set->nmembers; i++) {
+        struct live_query *q = set->members[i].live;
+        struct subscriber moved = q->subs[--q->nsubs];
+        q->subs[set->members[i].sub] = moved;
+        moved.set->members[moved.member].sub = set->members[i].sub;
+        close_live_if_unused(s, q);
+    }
+    oro_free(set->members);
+    oro_free(set);
+}
+
+static bool
+is_space(uint8_t c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static struct oro_bytes
+trim(struct oro_bytes b)
+{
+    while (b.len > 0 && is_space(b.data[0])) {
+        b.data++;
+        b.len--;
+    }
+    while (b.len > 0 && is_space(b.data[b.len - 1]))
+        b.len--;
+    return b;
+}
+
+/* `SELECT * FROM *` in any case and spacing, without a semicolon. b is trimmed. */
+static bool
+is_everything(struct oro_bytes b)
+{
+    static const char *const words[] = {"select", "*", "from", "*"};
+    size_t at = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        size_t from = at, n = strlen(words[i]);
+        while (at < b.len && is_space(b.data[at]))
+            at++;
+        bool joined = words[i][0] != '*' && i > 0 && words[i - 1][0] != '*' && at == from;
+        if (joined || b.len - at < n || strncasecmp((const char *)b.data + at, words[i], n) != 0)
+            return false;
+        at += n;
+    }
+    return at == b.len;
+}
+
+/* Adds every user table that the asker may read; event tables have no rows to begin with and are left out. */
+static oro_status
+add_everything(struct oro_subs *s, struct query_set *set, size_t *cap, const struct oro_query_env *env, struct oro_err *err)
+{
+    struct oro_bb text = {0};
+    oro_status st = ORO_OK;
+    for (uint32_t i = 0; st == ORO_OK && i < s->schema->ntables; i++) {
+        const struct oro_table_def *t = &s->schema->tables[i];
+        if (t->is_event || t->id < 4096 || (!t->is_public && !env->is_owner))
+            continue;
+        oro_bb_clear(&text);
+        oro_bb_printf(&text, "SELECT * FROM \"%s\"", t->name);
+        struct live_query *q;
+        st = open_live(s, oro_bb_bytes(&text), env, &q, err);
+        if (st == ORO_OK)
+            set_add(set, q, cap);
+    }
+    oro_bb_fini(&text);
+    return st;
+}
+
+static oro_status
+fill_set(struct oro_subs *s, struct query_set *set, struct oro_bytes texts, uint32_t n, const struct oro_query_env *env,
+         struct oro_err *err)
+{
+    struct oro_reader r = oro_reader(texts);
+    size_t cap = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct oro_bytes text;
+        oro_status st = oro_rd_string(&r, &text);
+        if (st != ORO_OK)
+            return oro_err_set(err, st, "query %u is not a string", i + 1);
+        text = trim(text);
+        if (is_everything(text)) {
+            st = add_everything(s, set, &cap, env, err);
+            if (st != ORO_OK)
+                return st;
+            continue;
+        }
+        struct live_query *q;
+        st = open_live(s, text, env, &q, err);
+        if (st != ORO_OK)
+            return st;
+        set_add(set, q, &cap);
+    }
+    return ORO_OK;
+}
+
+/* ---- rows ---- */
+
+/* SingleTableRows of what the query finds now. */
+static void
+put_table_rows(const struct oro_query *q, struct oro_session *se, struct oro_bb *out)
+{
+    struct oro_rows found;
+    struct oro_row_list list = {0};
+    oro_query_run(q, se, &found);
+    for (size_t i = 0; i < found.n; i++)
+        oro_row_list_add(&list, found.rows[i]);
+    oro_bb_lenbytes(out, oro_bytes_str(oro_query_table(q)->name));
+    oro_row_list_write(&list, out);
+    oro_row_list_fini(&list);
+}
+
+/* Event tables have no entry: there is never a row. */
+static void
+put_set_rows(const struct query_set *set, struct oro_session *se, struct oro_bb *out)
+{
+    size_t at = out->len;
+    uint32_t n = 0;
+    oro_bb_u32(out, 0);
+    for (uint32_t i = 0; i < set->nmembers; i++) {
+        const struct live_query *q = set->members[i].live;
+        if (q->table->def->is_event)
+            continue;
+        put_table_rows(q->query, se, out);
+        n++;
+    }
+    oro_bb_patch_u32(out, at, n);
+}
+
+void
+oro_subs_one_off(const struct oro_query *q, struct oro_session *se, struct oro_bb *rows)
+{
+    oro_bb_u32(rows, 1);
+    put_table_rows(q, se, rows);
+}
+
+/* ---- what callers do ---- */
+
+static struct subs_conn *
+open_conn(struct oro_subs *s, oro_conn_id id)
+{
+    struct subs_conn *c = oro_map_get_u64(&s->conns, id);
+    if (c != NULL)
+        return c;
+    c = ORO_NEW(struct subs_conn);
+    c->id = id;
+    oro_map_put_u64(&s->conns, id, c);
+    return c;
+}
+
+oro_status
+oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn, uint32_t query_set_id,
+                   struct oro_bytes texts, uint32_t n, const struct oro_query_env *env, struct oro_bb *rows,
+                   struct oro_err *err)
+{
+    ORO_ASSERT(!s->applying);
+    struct subs_conn *c = open_conn(s, conn);
+    bool used;
+    size_t pos = find_set(c, query_set_id, &used);
+    if (used)
+        return oro_err_set(err, ORO_EEXISTS, "Subscription with id %u already exists for client: %016llx", query_set_id,
+                           (unsigned long long)conn);
+    struct query_set *set = ORO_NEW(struct query_set);
+    set->conn = c;
+    set->id = query_set_id;
+    oro_status st = fill_set(s, set, texts, n, env, err);
+    if (st != ORO_OK) {
+        set_free(s, set);
+        return st;
+    }
+    c->sets = oro_grow(c->sets, c->nsets, &c->cap, sizeof(struct query_set *));
+    memmove(&c->sets[pos + 1], &c->sets[pos], (c->nsets - pos) * sizeof(struct query_set *));
+    c->sets[pos] = set;
+    c->nsets++;
+    s->nsets++;
+    put_set_rows(set, se, rows);
+    return ORO_OK;
+}
+
+oro_status
+oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn, uint32_t query_set_id, bool with_rows,
+                     struct oro_bb *rows, struct oro_err *err)
+{
+    ORO_ASSERT(!s->applying);
+    struct subs_conn *c = oro_map_get_u64(&s->conns, conn);
+    bool found = false;
+    size_t pos = c != NULL ? find_set(c, query_set_id, &found) : 0;
+    if (!found)
+        return oro_err_set(err, ORO_ENOTFOUND, "Subscription not found: %u", query_set_id);
+    struct query_set *set = c->sets[pos];
+    if (with_rows)
+        put_set_rows(set, se, rows);
+    c->nsets--;
+    memmove(&c->sets[pos], &c->sets[pos + 1], (c->nsets - pos) * sizeof(struct query_set *));
+    s->nsets--;
+    set_free(s, set);
+    return ORO_OK;
+}
+
+void
+subs_conn_free(struct oro_subs *s, struct subs_conn *c)
+{
+    for (size_t i = 0; i < c->nsets; i++)
+        set_free(s, c->sets[i]);
+    s->nsets -= c->nsets;
+    oro_free(c->sets);
+    oro_free(c);
+}
+
+void
+oro_subs_drop(struct oro_subs *s, oro_conn_id conn)
+{
+    struct subs_conn *c = oro_map_del_u64(&s->conns, conn);
+    if (c == NULL)
+        return;
+    if (!s->applying) {
+        subs_conn_free(s, c);
+        return;
+    }
+    /* From within emit: the commit at hand still refers to it. */
+    c->dropped = true;
+    s->dropped = oro_grow(s->dropped, s->ndropped, &s->dropped_cap, sizeof(struct subs_conn *));
+    s->dropped[s->ndropped++] = c;
+}
+
+void
+oro_subs_stats(const struct oro_subs *s, struct oro_subs_stats *out)
+{
+    *out = (struct oro_subs_stats){
+        .queries = oro_map_len(&s->by_text),
+        .query_sets = s->nsets,
+        .evaluated = s->evaluated,
+        .matched = s->matched,
+    };
+}
+
+static void
+table_fini(struct subs_table *t)
+{
+    oro_free(t->plain.items);
+    oro_free(t->filtered.items);
+    for (size_t i = 0; i < t->neq; i++)
+        oro_map_fini(&t->eq[i].buckets);
+    oro_free(t->eq);
+}
+
+void
+oro_subs_destroy(struct oro_subs *s)
+{
+    if (s == NULL)
+        return;
+    const struct oro_map_slot *slot;
+    for (size_t i = 0; oro_map_next(&s->conns, &i, &slot);)
+        subs_conn_free(s, slot->value);
+    oro_map_fini(&s->conns);
+    oro_map_fini(&s->by_text);
+    for (uint32_t i = 0; i < s->schema->ntables; i++)
+        table_fini(&s->tables[i]);
+    for (size_t i = 0; i < s->changes_made; i++) {
+        oro_row_list_fini(&s->changes[i].inserts);
+        oro_row_list_fini(&s->changes[i].deletes);
+    }
+    oro_free(s->tables);
+    oro_free(s->changes);
+    oro_free(s->notices);
+    oro_free(s->touched);
+    oro_free(s->dropped);
+    oro_free(s->sorted);
+    oro_bb_fini(&s->encoded);
+    oro_bb_fini(&s->whole);
+    oro_bb_fini(&s->out);
+    oro_free(s);
+}

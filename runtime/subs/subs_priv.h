@@ -1,0 +1,130 @@
+/* runtime/subs/subs_priv.h - what subs.c (who subscribes to what) and diff.c (what a commit changes) share.
+ *
+ *     connection --- query set (id) --- member -----> live query <--- table: `plain` list, `filtered` list, or
+ *                                        ^                |                  a bucket of an equality column
+ *                                        +--- subscribers +
+ *
+ * A live query is one text (and one sender, if the text uses it) however many subscribe to it. A commit finds the live
+ * queries of a changed row through its table: those without condition always, those with `column = value` by a hash on
+ * the row's value, the rest one after the other. */
+#ifndef ORO_SUBS_SUBS_PRIV_H
+#define ORO_SUBS_SUBS_PRIV_H
+
+#include "runtime/base/map.h"
+#include "runtime/subs/subs.h"
+
+struct live_query;
+struct query_set;
+
+struct query_list {
+    struct live_query **items;
+    size_t n, cap;
+};
+
+/* Queries of one table with one value in one column. Freed with its last query. */
+struct eq_bucket {
+    struct query_list list;
+};
+
+struct eq_column {
+    uint16_t col;
+    uint32_t at; /* of the column in a row, ORO_VARIABLE: walk */
+    struct oro_map buckets; /* BSATN of the value -> eq_bucket */
+};
+
+struct subs_table {
+    const struct oro_table_def *def;
+    uint32_t rank; /* position in the order of table names */
+    struct query_list plain, filtered;
+    struct eq_column *eq; /* few: one for each column that is compared with = */
+    size_t neq, eq_cap;
+};
+
+struct subscriber {
+    struct query_set *set;
+    uint32_t member; /* index in set->members */
+};
+
+struct live_query {
+    struct oro_query *query;
+    struct subs_table *table;
+    struct oro_bytes key; /* its own copy, as in subs->by_text */
+    struct subscriber *subs;
+    size_t nsubs, cap;
+    struct query_list *list; /* the list of the table it is in */
+    size_t list_pos;
+    struct eq_bucket *bucket; /* when it is in one */
+    int eq_col;
+    uint64_t epoch;  /* of the commit that touched it last */
+    uint32_t change; /* then: index in subs->changes */
+};
+
+struct member {
+    struct live_query *live;
+    uint32_t sub; /* index in live->subs */
+};
+
+struct subs_conn;
+struct query_set {
+    struct subs_conn *conn;
+    uint32_t id;
+    struct member *members;
+    uint32_t nmembers;
+};
+
+struct subs_conn {
+    oro_conn_id id;
+    struct query_set **sets; /* ascending ids */
+    size_t nsets, cap;
+    bool dropped; /* during apply: freed when it ends */
+    uint64_t epoch;
+    uint32_t first, last; /* then: its notices */
+};
+
+/* ---- the scratch memory of one commit; kept for the next ---- */
+
+struct change { /* what a live query sees of the commit */
+    struct live_query *live;
+    struct oro_row_list inserts, deletes;
+    size_t at, len; /* TableUpdateRows in subs->encoded */
+    /* What a connection gets that has this as its only change; len 0: not made yet. Only the id of the query set is
+     * written anew for each connection. */
+    size_t whole_at, whole_len; /* in subs->whole */
+};
+
+struct notice { /* one change for one connection */
+    struct query_set *set;
+    uint32_t member;
+    uint32_t change;
+    uint32_t next; /* NOTICE_NONE: last */
+};
+#define NOTICE_NONE UINT32_MAX
+
+struct oro_subs {
+    const struct oro_schema *schema;
+    struct subs_table *tables; /* as schema->tables */
+    struct oro_map by_text;    /* key -> live_query */
+    struct oro_map conns;      /* id -> subs_conn */
+    uint64_t nsets;
+    uint64_t evaluated, matched;
+
+    uint64_t epoch;
+    bool applying;
+    struct change *changes;
+    size_t nchanges, changes_cap; /* elements up to changes_made keep their row lists */
+    size_t changes_made;
+    struct notice *notices;
+    size_t nnotices, notices_cap;
+    struct subs_conn **touched;
+    size_t ntouched, touched_cap;
+    struct subs_conn **dropped;
+    size_t ndropped, dropped_cap;
+    const struct notice **sorted;
+    size_t sorted_cap;
+    struct oro_bb encoded, whole, out;
+};
+
+/* subs.c: ends what a connection had. */
+void subs_conn_free(struct oro_subs *s, struct subs_conn *c);
+
+#endif
