@@ -2,12 +2,13 @@
 # config/test.sh - every test there is. The last line is "N passed, N failed"; the exit code says the same.
 #
 #   sh config/test.sh            all of them
-#   sh config/test.sh STAGE...   only: unit asan tsan py e2e e2e-asan
+#   sh config/test.sh STAGE...   only: unit asan tsan py web e2e e2e-asan
 #
 # unit      a release build with gcc, its Criterion tests and the checks of the source
 # asan      a debug build with clang, address and undefined behaviour sanitizers: the same tests
 # tsan      a debug build with the thread sanitizer: the layers without Python
 # py        the Python tests
+# web       the TypeScript of the examples and the dashboard, against the bindings, as strictly as tsc can
 # e2e       the release binary, driven by node with the npm package spacetimedb, and by Chromium
 # e2e-asan  the same against the sanitizer build
 #
@@ -20,7 +21,13 @@ cd "$root" || exit 1
 passed=0
 failed=0
 out=$root/build/test-results
-stages=${*:-unit asan tsan py e2e e2e-asan}
+stages=${*:-unit asan tsan py web e2e e2e-asan}
+for stage in $stages; do
+    case $stage in
+    unit | asan | tsan | py | web | e2e | e2e-asan) ;;
+    *) die "no such stage: $stage (there are: unit asan tsan py web e2e e2e-asan)" ;;
+    esac
+done
 began=$(date +%s)
 
 finish() {
@@ -111,6 +118,21 @@ stage_py() {
     count py "$("$python" config/tally.py unittest py tests/py)"
 }
 
+stage_web() {
+    good=0
+    bad=0
+    for folder in examples/arena examples/chat net/web tests/e2e; do
+        grep -q '"typecheck"' "$folder/package.json" 2>/dev/null || continue
+        if quietly web npm --prefix "$folder" run --silent typecheck; then
+            good=$((good + 1))
+        else
+            say "FAILED web: $folder does not type-check"
+            bad=$((bad + 1))
+        fi
+    done
+    count web "$good $bad"
+}
+
 # Each file of tests/e2e is a node process with servers of its own on free ports. OROCHI_BIN names the binary.
 node_tests() { # STAGE BINARY
     [ -x "$2" ] || { say "$2 is not there"; broken "$1"; return; }
@@ -155,7 +177,7 @@ mkdir -p "$out"
 python=$(sh config/python.sh 2>/dev/null)
 
 case " $stages " in
-*" e2e"* | *" py "*)
+*" e2e"* | *" py "* | *" web "*)
     need_node
     { npm_install "$root/tests/e2e" && web_pages; } || {
         say "FAILED: the web pages and node packages that the tests need"
@@ -168,9 +190,8 @@ for stage in $stages; do
     stage_began=$(date +%s)
     say "--- $stage"
     case $stage in
-    unit | asan | tsan | py | e2e) "stage_$stage" ;;
     e2e-asan) stage_e2e_asan ;;
-    *) say "no such stage: $stage"; failed=$((failed + 1)) ;;
+    *) "stage_$stage" ;;
     esac
 done
 finish
