@@ -82,8 +82,9 @@ function follow(bodies: Shown[], dt: number): void {
   const ease = 1 - Math.exp(-dt * (mine ? 9 : 2.2));
   const far = Math.hypot(target.x - camera.x, target.y - camera.y) > 1500;
   const step = far && mine ? 1 : ease;
+  const above = mine ? 0 : (innerHeight * 0.3) / camera.zoom; // the panel covers the middle
   camera.x += (target.x - camera.x) * step;
-  camera.y += (target.y - camera.y) * step;
+  camera.y += (target.y + above - camera.y) * step;
   camera.zoom += (zoom - camera.zoom) * (1 - Math.exp(-dt * 3));
 }
 
