@@ -13,13 +13,7 @@ say_more() { [ -z "${OROCHI_VERBOSE:-}" ] || say "$@"; }
 cache_dir() { printf '%s\n' "${OROCHI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}}/orochi"; }
 
 as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif have sudo; then
-        sudo "$@"
-    else
-        die "this needs root, and there is no sudo here; as root, run: $*"
-    fi
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 # quiet COMMAND...: its output is shown only if it fails.
@@ -43,6 +37,8 @@ apt_update() {
 # apt_install PACKAGE...
 apt_install() {
     have apt-get || die "no apt-get here; install what these Debian packages bring, then run again: $*"
+    [ "$(id -u)" -eq 0 ] || have sudo ||
+        die "installing needs root, and there is no sudo here; as root, run: apt-get install --no-install-recommends $*"
     say "installing: $* ..."
     apt_update
     quiet as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
