@@ -53,14 +53,6 @@ load_u32(const uint8_t *p)
     return v;
 }
 
-static inline uint16_t
-load_u16(const uint8_t *p)
-{
-    uint16_t v;
-    memcpy(&v, p, 2);
-    return v;
-}
-
 static void
 key_f32(uint8_t *to, uint32_t v)
 {

@@ -60,6 +60,8 @@ utf8_lead(uint8_t c, uint8_t *lo, uint8_t *hi)
 bool
 oro_utf8_valid(struct oro_bytes b)
 {
+    if (b.len == 0)
+        return true; /* data may be NULL */
     const uint8_t *p = b.data, *end = p + b.len;
     while (p < end) {
         uint64_t word;

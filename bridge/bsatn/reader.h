@@ -12,7 +12,7 @@ struct oro_reader {
 static inline struct oro_reader
 oro_reader(struct oro_bytes b)
 {
-    return (struct oro_reader){b.data, b.data + b.len, b.data};
+    return (struct oro_reader){b.data, b.len > 0 ? b.data + b.len : b.data, b.data}; /* data may be NULL */
 }
 
 static inline size_t
