@@ -25,8 +25,9 @@
 struct entry {
     struct oro_timer timer; /* due on the monotonic clock */
     struct oro_timer_key key;
-    int64_t due_us;   /* wall, as given */
-    int64_t could_us; /* when it could fire at the earliest (monotonic): lateness counts from here */
+    int64_t due_us; /* wall, as given */
+    int64_t
+        could_us; /* monotonic: when it could fire at the earliest, from where lateness counts */
 };
 
 struct oro_scheduler {
@@ -38,7 +39,7 @@ struct oro_scheduler {
     pthread_mutex_t lock; /* for what follows */
     struct oro_wheel *wheel;
     struct oro_map entries;
-    int64_t sleep_until; /* INT64_MIN: the thread is awake and will look at the wheel before it sleeps */
+    int64_t sleep_until; /* INT64_MIN: awake, and going to look at the wheel before it sleeps */
 
     struct oro_metric *fired, *late;
 };
@@ -178,7 +179,8 @@ oro_scheduler_start(const struct oro_scheduler_options *opt, struct oro_schedule
     s->sleep_until = INT64_MIN;
     s->wheel = oro_wheel_create(s->opt.mono_us());
     pthread_mutex_init(&s->lock, NULL);
-    s->fired = oro_metric(ORO_METRIC_COUNTER, "orochi_timers_fired_total", "", "Timers that came due.");
+    s->fired =
+        oro_metric(ORO_METRIC_COUNTER, "orochi_timers_fired_total", "", "Timers that came due.");
     s->late = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_timer_lateness_seconds", "",
                          "From the due time of a timer to its firing.");
     oro_status st = oro_thread_start(&s->thread, ORO_THREAD_SCHEDULER, "oro-scheduler", 1024 * 1024,

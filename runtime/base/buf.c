@@ -3,7 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as they lie in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "numbers are copied as they lie in memory");
 
 struct oro_buf *
 oro_buf_new(uint32_t len)

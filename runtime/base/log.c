@@ -15,11 +15,13 @@
 static const struct {
     const char *name, *colour;
 } levels[] = {
+    /* clang-format off */
     [ORO_LOG_ERROR] = {"ERROR", "\033[31m"},
     [ORO_LOG_WARN] = {"WARN ", "\033[33m"},
     [ORO_LOG_INFO] = {"INFO ", "\033[32m"},
     [ORO_LOG_DEBUG] = {"DEBUG", "\033[36m"},
     [ORO_LOG_TRACE] = {"TRACE", "\033[35m"},
+    /* clang-format on */
 };
 
 static atomic_int current_level = ORO_LOG_INFO;

@@ -28,7 +28,7 @@ struct hist {
 struct oro_metric {
     enum oro_metric_kind kind;
     char *name, *labels, *help;
-    struct cell *cells;                                 /* counter: one each shard, gauge: one */
+    struct cell *cells;                            /* counter: one each shard, gauge: one */
     struct hist *_Atomic hists[ORO_METRIC_SHARDS]; /* histogram */
 };
 
@@ -38,7 +38,7 @@ struct read_hook {
 };
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct oro_map registry;      /* name \0 labels -> metric */
+static struct oro_map registry;    /* name \0 labels -> metric */
 static struct oro_metric **sorted; /* by name, then labels */
 static size_t sorted_len, sorted_cap;
 
@@ -85,6 +85,12 @@ sorted_insert(struct oro_metric *m)
     sorted_len++;
 }
 
+static size_t
+cell_count(enum oro_metric_kind kind)
+{
+    return kind == ORO_METRIC_COUNTER ? ORO_METRIC_SHARDS : 1;
+}
+
 static struct oro_metric *
 metric_new(enum oro_metric_kind kind, const char *name, const char *labels, const char *help)
 {
@@ -93,9 +99,8 @@ metric_new(enum oro_metric_kind kind, const char *name, const char *labels, cons
     m->name = oro_strdup(name);
     m->labels = oro_strdup(labels);
     m->help = oro_strdup(help);
-    size_t cells = kind == ORO_METRIC_COUNTER ? ORO_METRIC_SHARDS : kind == ORO_METRIC_GAUGE ? 1 : 0;
-    if (cells > 0)
-        m->cells = oro_aligned_alloc(ORO_CACHE_LINE, cells * sizeof(*m->cells));
+    if (kind != ORO_METRIC_HISTOGRAM)
+        m->cells = oro_aligned_alloc(ORO_CACHE_LINE, cell_count(kind) * sizeof(*m->cells));
     return m;
 }
 
@@ -142,7 +147,8 @@ bucket_of(uint64_t us)
     if (us < ORO_HIST_STEPS)
         return (unsigned)us;
     unsigned power = 63 - (unsigned)__builtin_clzll(us);
-    unsigned i = (power - 2) * ORO_HIST_STEPS + (unsigned)(us >> (power - 3) & (ORO_HIST_STEPS - 1));
+    unsigned i =
+        (power - 2) * ORO_HIST_STEPS + (unsigned)(us >> (power - 3) & (ORO_HIST_STEPS - 1));
     return i < ORO_HIST_BUCKETS ? i : ORO_HIST_BUCKETS - 1;
 }
 
@@ -216,9 +222,8 @@ oro_metric_value(const struct oro_metric *m)
         hist_read(m, &sum);
         return (int64_t)sum.total;
     }
-    size_t cells = m->kind == ORO_METRIC_GAUGE ? 1 : ORO_METRIC_SHARDS;
     int64_t v = 0;
-    for (size_t i = 0; i < cells; i++)
+    for (size_t i = 0; i < cell_count(m->kind); i++)
         v += atomic_load_explicit(&m->cells[i].value, memory_order_relaxed);
     return v;
 }
@@ -278,8 +283,8 @@ hooks_run(void)
 
 /* Bucket bounds that are shown: 1, 2, 5 microseconds and so on to 10 seconds. */
 static const int64_t bounds_us[] = {
-    1,     2,     5,      10,     20,     50,      100,     200,     500,     1000,     2000,
-    5000,  10000, 20000,  50000,  100000, 200000,  500000,  1000000, 2000000, 5000000,  10000000,
+    1,    2,     5,     10,    20,     50,     100,    200,     500,     1000,    2000,
+    5000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000, 2000000, 5000000, 10000000,
 };
 
 /* How many observations are at most bounds_us[b], for every b. The share of a bucket that a bound cuts is taken as
@@ -356,7 +361,6 @@ text_series(struct oro_bb *out, const struct oro_metric *m, const char *suffix, 
         oro_bb_u8(out, ' ');
 }
 
-
 struct hist_lines {
     uint64_t at_most[ORO_ARRAY_LEN(bounds_us)];
     struct hist_sum sum;
@@ -416,36 +420,39 @@ oro_metrics_text(struct oro_bb *out)
 
 /* ---- JSON ---- */
 
-/* a="x",b="y" as {"a":"x","b":"y"}. What a label value escapes (backslash, quote, newline) JSON escapes alike. */
+/* A quoted label value, from its first quote on. What it escapes (backslash, quote, newline) JSON escapes alike.
+ * Returns where it ends. */
+static const char *
+json_value(struct oro_bb *out, const char *p)
+{
+    oro_bb_u8(out, '"');
+    for (p++; *p != '\0' && *p != '"'; p++) {
+        if ((unsigned char)*p < 0x20) {
+            oro_bb_printf(out, "\\u%04x", (unsigned)*p);
+            continue;
+        }
+        oro_bb_u8(out, (uint8_t)*p);
+        if (*p == '\\' && p[1] != '\0') {
+            p++;
+            oro_bb_u8(out, (uint8_t)*p);
+        }
+    }
+    oro_bb_u8(out, '"');
+    return *p == '"' ? p + 1 : p;
+}
+
+/* a="x",b="y" as {"a":"x","b":"y"}. */
 static void
 json_labels(struct oro_bb *out, const char *labels, const char *le)
 {
     oro_bb_u8(out, '{');
-    bool in_value = false, in_name = false;
-    for (const char *p = labels; *p != '\0'; p++) {
-        if (in_value) {
-            if ((unsigned char)*p < 0x20)
-                oro_bb_printf(out, "\\u%04x", (unsigned)*p);
-            else
-                oro_bb_u8(out, (uint8_t)*p);
-            if (*p == '\\' && p[1] != '\0')
-                oro_bb_u8(out, (uint8_t)*++p);
-            else if (*p == '"')
-                in_value = false;
-        } else if (*p == '=') {
-            oro_bb_put(out, "\":", 2);
-            in_name = false;
-        } else if (*p == '"') {
-            oro_bb_u8(out, '"');
-            in_value = true;
-        } else if (*p == ',') {
-            oro_bb_u8(out, ',');
-        } else if (*p != ' ') {
-            if (!in_name)
-                oro_bb_u8(out, '"');
-            in_name = true;
-            oro_bb_u8(out, (uint8_t)*p);
-        }
+    for (const char *p = labels; *p != '\0';) {
+        size_t name = strcspn(p, "=");
+        if (p[name] == '\0' || p[name + 1] != '"')
+            break;
+        oro_bb_printf(out, "%s\"%.*s\":", p > labels ? "," : "", (int)name, p);
+        p = json_value(out, p + name + 1);
+        p += strspn(p, ", ");
     }
     if (le != NULL)
         oro_bb_printf(out, "%s\"le\":\"%s\"", labels[0] != '\0' ? "," : "", le);
@@ -477,7 +484,8 @@ json_hist_buckets(struct oro_bb *out, const struct oro_metric *m, const struct h
 static void
 json_family(struct oro_bb *out, size_t from, size_t to, const char *suffix, struct hist_lines *h)
 {
-    oro_bb_printf(out, "%s\"%s%s\":[", from == 0 && (suffix[0] == '\0' || suffix[1] == 'b') ? "" : ",",
+    oro_bb_printf(out, "%s\"%s%s\":[",
+                  from == 0 && (suffix[0] == '\0' || suffix[1] == 'b') ? "" : ",",
                   sorted[from]->name, suffix);
     for (size_t i = from; i < to; i++) {
         const struct oro_metric *m = sorted[i];

@@ -71,7 +71,8 @@ oro_thread_start(pthread_t *out, enum oro_thread_role role, const char *name, si
     pthread_attr_destroy(&attr);
     if (rc != 0) {
         oro_free(start);
-        return oro_err_set(err, rc == EINVAL ? ORO_EINVAL : ORO_EIO, "thread %s: %s", name, strerror(rc));
+        return oro_err_set(err, rc == EINVAL ? ORO_EINVAL : ORO_EIO, "thread %s: %s", name,
+                           strerror(rc));
     }
     *out = t;
     return ORO_OK;

@@ -36,7 +36,9 @@ Test(buf, counted_from_many_threads)
     struct oro_buf *b = oro_buf_copy(oro_bytes_str("x"));
     pthread_t t[4];
     for (int i = 0; i < 4; i++)
-        cr_assert_eq(oro_thread_start(&t[i], ORO_THREAD_OTHER, "count", 0, count_main, oro_buf_ref(b), NULL), ORO_OK);
+        cr_assert_eq(
+            oro_thread_start(&t[i], ORO_THREAD_OTHER, "count", 0, count_main, oro_buf_ref(b), NULL),
+            ORO_OK);
     oro_buf_unref(b); /* the last thread frees it */
     for (int i = 0; i < 4; i++)
         oro_thread_join(t[i]);

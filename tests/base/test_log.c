@@ -56,7 +56,8 @@ Test(log, line)
     oro_log(ORO_LOG_ERROR, "store", "bad");
     const char *text = captured();
     cr_assert_eq(after, ENOENT);
-    check_matches(text, "^" STAMP "INFO  net: listening on 127\\.0\\.0\\.1:3000\n" STAMP "ERROR store: bad\n$");
+    check_matches(text, "^" STAMP "INFO  net: listening on 127\\.0\\.0\\.1:3000\n" STAMP
+                        "ERROR store: bad\n$");
 }
 
 Test(log, level_cuts)
@@ -75,9 +76,12 @@ Test(log, level_cuts)
 Test(log, text_from_outside_cannot_forge_a_line)
 {
     capture();
-    oro_log(ORO_LOG_INFO, "module", "%s", "one\n2026-01-01T00:00:00.000Z ERROR store: fake\033[2J\r\n\n");
+    oro_log(ORO_LOG_INFO, "module", "%s",
+            "one\n2026-01-01T00:00:00.000Z ERROR store: fake\033[2J\r\n\n");
     const char *text = captured();
-    check_matches(text, "^" STAMP "INFO  module: one\n    2026-01-01T00:00:00.000Z ERROR store: fake\\?\\[2J\n$");
+    check_matches(text,
+                  "^" STAMP
+                  "INFO  module: one\n    2026-01-01T00:00:00.000Z ERROR store: fake\\?\\[2J\n$");
 }
 
 Test(log, long_line_is_whole)
@@ -130,12 +134,14 @@ Test(log, lines_of_threads_do_not_mix)
     pthread_t t[4];
     capture();
     for (int i = 0; i < 4; i++)
-        cr_assert_eq(oro_thread_start(&t[i], ORO_THREAD_OTHER, "log", 0, log_main, NULL, NULL), ORO_OK);
+        cr_assert_eq(oro_thread_start(&t[i], ORO_THREAD_OTHER, "log", 0, log_main, NULL, NULL),
+                     ORO_OK);
     for (int i = 0; i < 4; i++)
         oro_thread_join(t[i]);
     const char *text = captured();
     int lines = 0;
     for (const char *p = text; *p != '\0'; p = strchr(p, '\n') + 1, lines++)
-        cr_assert_eq(strchr(p, '\n') - p, (long)strlen("2026-11-22T14:00:00.123Z INFO  t: 0123456789"));
+        cr_assert_eq(strchr(p, '\n') - p,
+                     (long)strlen("2026-11-22T14:00:00.123Z INFO  t: 0123456789"));
     cr_assert_eq(lines, 200);
 }

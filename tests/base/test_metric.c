@@ -47,7 +47,9 @@ Test(metric, counts_from_more_threads_than_shards, .timeout = 60)
     };
     pthread_t t[THREADS];
     for (int i = 0; i < THREADS; i++)
-        cr_assert_eq(oro_thread_start(&t[i], ORO_THREAD_OTHER, "add", 256 * 1024, add_main, m, NULL), ORO_OK);
+        cr_assert_eq(
+            oro_thread_start(&t[i], ORO_THREAD_OTHER, "add", 256 * 1024, add_main, m, NULL),
+            ORO_OK);
     struct oro_bb out = {0};
     for (int i = 0; i < 20; i++)
         oro_metrics_text(&out); /* read while they write */
@@ -126,7 +128,8 @@ register_some(void)
 {
     oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "b_clients", "", "Open\nclients \\."), -3);
     oro_metric_add(oro_metric(ORO_METRIC_COUNTER, "a_total", "db=\"y\"", "Calls."), 2);
-    oro_metric_add(oro_metric(ORO_METRIC_COUNTER, "a_total", "db=\"x\",r=\"q\\\"=,\\n\"", "Calls."), 1);
+    oro_metric_add(oro_metric(ORO_METRIC_COUNTER, "a_total", "db=\"x\",r=\"q\\\"=,\\n\"", "Calls."),
+                   1);
     struct oro_metric *h = oro_metric(ORO_METRIC_HISTOGRAM, "c_seconds", "db=\"x\"", "Times.");
     oro_metric_observe_us(h, 20);
     oro_metric_observe_us(h, 1500000);
@@ -136,41 +139,40 @@ register_some(void)
 Test(metric, text_format)
 {
     register_some();
-    cr_assert_str_eq(text_of(oro_metrics_text),
-                     "# HELP a_total Calls.\n"
-                     "# TYPE a_total counter\n"
-                     "a_total{db=\"x\",r=\"q\\\"=,\\n\"} 1\n"
-                     "a_total{db=\"y\"} 2\n"
-                     "# HELP b_clients Open\\nclients \\\\.\n"
-                     "# TYPE b_clients gauge\n"
-                     "b_clients -3\n"
-                     "# HELP c_seconds Times.\n"
-                     "# TYPE c_seconds histogram\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.000001\"} 0\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.000002\"} 0\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.000005\"} 0\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.00001\"} 0\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.00002\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.00005\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.0001\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.0002\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.0005\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.001\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.002\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.005\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.01\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.02\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.05\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.1\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.2\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"0.5\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"1\"} 1\n"
-                     "c_seconds_bucket{db=\"x\",le=\"2\"} 2\n"
-                     "c_seconds_bucket{db=\"x\",le=\"5\"} 2\n"
-                     "c_seconds_bucket{db=\"x\",le=\"10\"} 2\n"
-                     "c_seconds_bucket{db=\"x\",le=\"+Inf\"} 3\n"
-                     "c_seconds_sum{db=\"x\"} 3601.50002\n"
-                     "c_seconds_count{db=\"x\"} 3\n");
+    cr_assert_str_eq(text_of(oro_metrics_text), "# HELP a_total Calls.\n"
+                                                "# TYPE a_total counter\n"
+                                                "a_total{db=\"x\",r=\"q\\\"=,\\n\"} 1\n"
+                                                "a_total{db=\"y\"} 2\n"
+                                                "# HELP b_clients Open\\nclients \\\\.\n"
+                                                "# TYPE b_clients gauge\n"
+                                                "b_clients -3\n"
+                                                "# HELP c_seconds Times.\n"
+                                                "# TYPE c_seconds histogram\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.000001\"} 0\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.000002\"} 0\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.000005\"} 0\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.00001\"} 0\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.00002\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.00005\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.0001\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.0002\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.0005\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.001\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.002\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.005\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.01\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.02\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.05\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.1\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.2\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"0.5\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"1\"} 1\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"2\"} 2\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"5\"} 2\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"10\"} 2\n"
+                                                "c_seconds_bucket{db=\"x\",le=\"+Inf\"} 3\n"
+                                                "c_seconds_sum{db=\"x\"} 3601.50002\n"
+                                                "c_seconds_count{db=\"x\"} 3\n");
 }
 
 Test(metric, json_format)
@@ -180,12 +182,14 @@ Test(metric, json_format)
     const char *metrics = strstr(text, "\"metrics\":");
     cr_assert_eq(strncmp(text, "{\"t\":17", 7), 0, "milliseconds of now: %s", text);
     cr_assert_not_null(metrics);
-    const char *want = "\"metrics\":{\"a_total\":[[{\"db\":\"x\",\"r\":\"q\\\"=,\\n\"},1],[{\"db\":\"y\"},2]],"
-                       "\"b_clients\":[[{},-3]],"
-                       "\"c_seconds_bucket\":[[{\"db\":\"x\",\"le\":\"0.000001\"},0],";
+    const char *want =
+        "\"metrics\":{\"a_total\":[[{\"db\":\"x\",\"r\":\"q\\\"=,\\n\"},1],[{\"db\":\"y\"},2]],"
+        "\"b_clients\":[[{},-3]],"
+        "\"c_seconds_bucket\":[[{\"db\":\"x\",\"le\":\"0.000001\"},0],";
     cr_assert_eq(strncmp(metrics, want, strlen(want)), 0, "%s", metrics);
-    const char *end = "[{\"db\":\"x\",\"le\":\"+Inf\"},3]],\"c_seconds_sum\":[[{\"db\":\"x\"},3601.50002]],"
-                      "\"c_seconds_count\":[[{\"db\":\"x\"},3]]}}";
+    const char *end =
+        "[{\"db\":\"x\",\"le\":\"+Inf\"},3]],\"c_seconds_sum\":[[{\"db\":\"x\"},3601.50002]],"
+        "\"c_seconds_count\":[[{\"db\":\"x\"},3]]}}";
     cr_assert_str_eq(text + strlen(text) - strlen(end), end);
 }
 
@@ -221,4 +225,14 @@ Test(hist, cumulative_counts_are_right)
         cr_assert_leq(lines.at_most[b], nearly);
         cr_assert(b == 0 || lines.at_most[b] >= lines.at_most[b - 1]);
     }
+}
+
+/* Label values come from names in modules; whatever is in them, the page must be able to read the JSON. */
+Test(metric, json_escapes_what_prometheus_does_not)
+{
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "g", "a=\"\t\x01\\\\\", b=\"\"", ""), 1);
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "h", "a=\"unended", ""), 2);
+    cr_assert_not_null(strstr(text_of(oro_metrics_json),
+                              "{\"g\":[[{\"a\":\"\\u0009\\u0001\\\\\",\"b\":\"\"},1]],"
+                              "\"h\":[[{\"a\":\"unended\"},2]]}"));
 }

@@ -34,7 +34,8 @@ Test(thread, knows_role_name_and_blocks_signals)
     struct oro_err err;
     cr_assert_eq(oro_thread_role(), ORO_THREAD_NONE);
     oro_thread_set_role(ORO_THREAD_MAIN);
-    cr_assert_eq(oro_thread_start(&t, ORO_THREAD_WORKER, "oro-worker-12345678", 0, look, &s, &err), ORO_OK);
+    cr_assert_eq(oro_thread_start(&t, ORO_THREAD_WORKER, "oro-worker-12345678", 0, look, &s, &err),
+                 ORO_OK);
     oro_thread_join(t);
     cr_assert_eq(oro_thread_role(), ORO_THREAD_MAIN);
     cr_assert_eq(s.role, ORO_THREAD_WORKER);
@@ -77,7 +78,8 @@ Test(spin, excludes, .timeout = 60)
 {
     pthread_t t[4];
     for (int i = 0; i < 4; i++)
-        cr_assert_eq(oro_thread_start(&t[i], ORO_THREAD_OTHER, "spin", 0, spin_main, NULL, NULL), ORO_OK);
+        cr_assert_eq(oro_thread_start(&t[i], ORO_THREAD_OTHER, "spin", 0, spin_main, NULL, NULL),
+                     ORO_OK);
     for (int i = 0; i < 4; i++)
         oro_thread_join(t[i]);
     cr_assert_eq(counted, 200000);
@@ -165,7 +167,8 @@ Test(wake, broadcast_wakes_all, .timeout = 30)
     pthread_t t[5];
     c.seen = oro_wake_prepare(&c.wake);
     for (int i = 0; i < 5; i++)
-        cr_assert_eq(oro_thread_start(&t[i], ORO_THREAD_OTHER, "crowd", 0, crowd_main, &c, NULL), ORO_OK);
+        cr_assert_eq(oro_thread_start(&t[i], ORO_THREAD_OTHER, "crowd", 0, crowd_main, &c, NULL),
+                     ORO_OK);
     while (atomic_load(&c.wake.sleepers) < 5)
         sched_yield();
     cr_assert_eq(atomic_load(&c.out), 0);

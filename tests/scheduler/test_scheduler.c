@@ -322,7 +322,9 @@ Test(scheduler, armed_and_cancelled_from_many_threads, .timeout = 60)
     struct storm st[THREADS];
     for (int i = 0; i < THREADS; i++) {
         st[i] = (struct storm){f, (uint64_t)i};
-        cr_assert_eq(oro_thread_start(&t[i], ORO_THREAD_OTHER, "storm", 0, storm_main, &st[i], NULL), ORO_OK);
+        cr_assert_eq(
+            oro_thread_start(&t[i], ORO_THREAD_OTHER, "storm", 0, storm_main, &st[i], NULL),
+            ORO_OK);
     }
     for (int i = 0; i < THREADS; i++)
         oro_thread_join(t[i]);
@@ -392,8 +394,8 @@ Test(scheduler, real_clock_is_precise, .timeout = 60)
     oro_scheduler_stop(s);
     qsort(late_us, ORO_ARRAY_LEN(late_us), sizeof(late_us[0]), by_value);
     int64_t p50 = late_us[200], p99 = late_us[396];
-    cr_log_info("lateness of %zu timers: p50 %lld us, p99 %lld us, most %lld us", ORO_ARRAY_LEN(late_us),
-                (long long)p50, (long long)p99, (long long)late_us[399]);
+    cr_log_info("lateness of %zu timers: p50 %lld us, p99 %lld us, most %lld us",
+                ORO_ARRAY_LEN(late_us), (long long)p50, (long long)p99, (long long)late_us[399]);
     /* The wall clock may be slewed while we wait, hence a little room below zero. The bound is wide because a test
      * machine is shared; the figure itself is logged. */
     cr_assert_geq(late_us[0], -50, "fired %lld us early", (long long)-late_us[0]);

@@ -32,7 +32,8 @@ Test(wheel, never_fires_a_microsecond_early)
 {
     struct oro_wheel *w = oro_wheel_create(0);
     struct oro_timer t = {0};
-    const int64_t due[] = {1, 999, 1000, 1001, 1999, 63999, 64000, 64001, SEC + 1, DAY + 7, 400 * DAY + 999};
+    const int64_t due[] = {1,     999,   1000,    1001,    1999,           63999,
+                           64000, 64001, SEC + 1, DAY + 7, 400 * DAY + 999};
     for (size_t i = 0; i < ORO_ARRAY_LEN(due); i++) {
         oro_wheel_arm(w, &t, due[i]);
         cr_assert_leq(oro_wheel_next(w), due[i]);
@@ -137,13 +138,16 @@ Test(wheel, following_next_never_oversleeps_in_a_year)
             size_t i = (size_t)(x - t);
             fired[i]++;
             total++;
-            cr_assert_eq(now, x->due_us, "timer %zu fired %lld us late", i, (long long)(now - x->due_us));
+            cr_assert_eq(now, x->due_us, "timer %zu fired %lld us late", i,
+                         (long long)(now - x->due_us));
             oro_wheel_arm(w, x, x->due_us + interval[i]);
         }
     }
     for (int i = 0; i < N; i++)
-        cr_assert_eq(fired[i], 365 * DAY / interval[i], "timer %d fired %lld times", i, (long long)fired[i]);
-    cr_assert_leq(wakeups, total * 6, "%lld wake-ups for %lld timers", (long long)wakeups, (long long)total);
+        cr_assert_eq(fired[i], 365 * DAY / interval[i], "timer %d fired %lld times", i,
+                     (long long)fired[i]);
+    cr_assert_leq(wakeups, total * 6, "%lld wake-ups for %lld timers", (long long)wakeups,
+                  (long long)total);
     oro_wheel_destroy(w);
 }
 
@@ -162,7 +166,8 @@ struct model {
 static int64_t
 model_distance(struct model *m)
 {
-    static const int64_t scale[] = {2 * MS, 70 * MS, 5 * SEC, 5 * 60 * SEC, 5 * HOUR, 20 * DAY, 900 * DAY};
+    static const int64_t scale[] = {2 * MS,   70 * MS,  5 * SEC,  5 * 60 * SEC,
+                                    5 * HOUR, 20 * DAY, 900 * DAY};
     int64_t s = scale[rnd(&m->seed) % ORO_ARRAY_LEN(scale)];
     int64_t d = (int64_t)(rnd(&m->seed) % (uint64_t)s);
     return rnd(&m->seed) % 16 == 0 ? -d : d;
