@@ -29,6 +29,8 @@ PELLETS = 900
 PELLET_AREA = 34.0
 START_RADIUS = 18.0
 MAX_RADIUS = 320.0
+MELT_RADIUS = 50.0
+MELT = 0.007  # share of the area lost in a second at that radius; four times as much at twice of it
 SPEED = 300.0  # units a second at the start; big blobs are slower
 EDGE = 1.12  # how much bigger one must be to eat another
 IDLE_US = 60_000_000
@@ -158,7 +160,6 @@ def sweep(ctx: ReducerContext) -> None:
 
 def move(ctx: ReducerContext, dt: float) -> list[Blob]:
     pilots = {pilot.id: pilot for pilot in ctx.db.pilot}
-    keep = 1.0 - 0.006 * dt  # big blobs melt, so that nobody stays on top for nothing
     blobs = []
     for body in ctx.db.body:
         pilot = pilots.get(body.id)
@@ -170,8 +171,8 @@ def move(ctx: ReducerContext, dt: float) -> list[Blob]:
                 x = min(max(x + dx * step, 0.0), SIZE)
                 y = min(max(y + dy * step, 0.0), SIZE)
         blob = Blob(body, x, y, r)
-        if r > 60.0:
-            blob.area *= keep
+        if r > MELT_RADIUS:  # so that nobody stays on top for nothing
+            blob.area *= 1.0 - MELT * (r / MELT_RADIUS) ** 2 * dt
         blobs.append(blob)
     return blobs
 
@@ -216,19 +217,29 @@ def eat_each_other(ctx: ReducerContext, blobs: list[Blob], grid: dict[int, list[
             dx, dy, reach = x - big.x, y - big.y, big.r - 0.35 * r
             if dx * dx + dy * dy < reach * reach:
                 big.area += 0.8 * r * r
-                eaten(ctx, small, big)
+                eaten(ctx, small, big, grid)
                 break
 
 
-def eaten(ctx: ReducerContext, small: Blob, big: Blob) -> None:
+def eaten(ctx: ReducerContext, small: Blob, big: Blob, grid: dict[int, list[Blob]]) -> None:
     small.eaten = True
-    small.x, small.y, small.r = place(ctx), place(ctx), START_RADIUS
+    small.x, small.y = quiet_place(ctx, grid)
+    small.r = START_RADIUS
     small.area = START_RADIUS * START_RADIUS
     victim = ctx.db.player.find(small.row.id)
     killer = ctx.db.player.find(big.row.id)
     if victim is not None and killer is not None:
         ctx.db.player.update(victim, deaths=victim.deaths + 1, eaten_by=killer.id)
         ctx.db.player.update(killer, kills=killer.kills + 1)
+
+
+def quiet_place(ctx: ReducerContext, grid: dict[int, list[Blob]]) -> tuple[float, float]:
+    """A place where nobody is, or after a few tries just any."""
+    for _ in range(6):
+        x, y = place(ctx), place(ctx)
+        if int(x / CELL) * ROW + int(y / CELL) not in grid:
+            break
+    return x, y
 
 
 def remove(ctx: ReducerContext, id: int) -> None:
