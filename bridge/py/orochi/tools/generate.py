@@ -1,4 +1,4 @@
-"""Client bindings from a module definition: `orochi generate --lang typescript --out DIR MODULE`."""
+"""Client bindings from a module definition, for `orochi generate --lang typescript --out DIR`."""
 
 import os
 from pathlib import Path
@@ -13,11 +13,11 @@ LANGUAGES = {"typescript": (generate_typescript, "*.ts")}
 def generate(
     module_def: dict, out_dir: str | Path, lang: str = "typescript", include_private: bool = False
 ) -> list[Path]:
-    """Write the bindings of `module_def` (the parsed JSON of `orochi describe --json`) to `out_dir`.
+    """Write the bindings of `module_def`, the parsed JSON of `orochi describe --json`.
 
     Gives the files of the bindings. A file whose text is already right is left alone, so that
-    watchers and bundlers stay quiet; a file of an earlier run that is no longer part of the bindings
-    is removed. Files without our header are the author's: they are never removed, and writing over
+    watchers and bundlers stay quiet; a file of an earlier run that is no longer part of them is
+    removed. Files without our header are the author's: they are never removed, and writing over
     one is refused. Raises DefinitionError when the definition cannot become bindings.
     """
     if lang not in LANGUAGES:

@@ -145,7 +145,8 @@ class _Writer:
                 Element(self._name(e, where, i), "", e["algebraic_type"])
                 for i, e in enumerate(shape["elements"])
             ]
-            return f"__t.object({_string(named.name)}, {_braces(self._fields(elements, where, owner=named.ref))})"
+            body = self._fields(elements, where, owner=named.ref)
+            return f"__t.object({_string(named.name)}, {_braces(body)})"
         if kind == "Sum":
             variants = [
                 Element(self._name(v, where, i), "", v["algebraic_type"])
@@ -339,7 +340,7 @@ class _Writer:
         raise DefinitionError(f"{where}: a type reference that leads back to itself")
 
     def _is_cyclic(self, type_: dict, owner: int | None) -> bool:
-        """Whether `type_` leads back to the type it is a part of: tsc cannot infer such a getter."""
+        """Whether `type_` leads back to the type it is part of: tsc infers no such getter."""
         seen: set[int] = set()
         waiting = [type_]
         while owner is not None and waiting:
