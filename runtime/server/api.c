@@ -1,0 +1,858 @@
+/* The HTTP interface (spec/http.md): identities, database information, calls, SQL, metrics, pages, and the decision about a
+ * websocket upgrade. Answers that need a reducer or the disk are kept and given later. */
+#include "runtime/server/server_priv.h"
+
+#include "runtime/base/clock.h"
+
+#include <stdio.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#define JSON "application/json"
+#define TEXT "text/plain; charset=utf-8"
+#define MAX_PARTS 8
+
+/* One request on its way through the routes. */
+struct request {
+    struct oro_server *server;
+    struct shard *shard;
+    oro_conn_id id;
+    const struct oro_http_request *http;
+    struct oro_http_response *res;
+    char *path_copy;
+    const char *parts[MAX_PARTS]; /* of the path, between slashes */
+    unsigned nparts;
+    /* Credentials, where the route looked at them. */
+    char *token, *claims;
+    struct oro_identity identity;
+    bool kept; /* the answer comes later */
+};
+
+/* ---- answers ---- */
+
+ORO_PRINTF(3, 4) static void
+answer_text(struct oro_http_response *res, int status, const char *fmt, ...)
+{
+    char text[1200];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    res->status = status;
+    res->content_type = TEXT;
+    oro_bb_clear(&res->body);
+    oro_bb_put_bytes(&res->body, oro_bytes_str(text));
+}
+
+static void
+answer_json(struct oro_http_response *res, const char *json)
+{
+    res->status = 200;
+    res->content_type = JSON;
+    oro_bb_put_bytes(&res->body, oro_bytes_str(json));
+}
+
+static void
+header_add(char *headers, size_t size, const char *name, const char *value)
+{
+    size_t n = strlen(headers);
+    snprintf(headers + n, size - n, "%s: %s\r\n", name, value);
+}
+
+static void
+cors(struct request *q)
+{
+    header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "access-control-allow-origin", "*");
+    header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "vary",
+               "origin, access-control-request-method, access-control-request-headers");
+}
+
+/* ---- query parameters and credentials ---- */
+
+static int
+hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Gives the decoded value of a parameter of "a=b&c=d", or NULL. */
+static char *
+query_param(const char *query, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = query; p != NULL && *p != '\0'; p = strchr(p, '&') != NULL ? strchr(p, '&') + 1 : NULL) {
+        if (strncmp(p, name, n) != 0 || p[n] != '=')
+            continue;
+        p += n + 1;
+        size_t len = strcspn(p, "&");
+        char *value = oro_alloc(len + 1), *out = value;
+        for (size_t i = 0; i < len; i++) {
+            if (p[i] == '%' && i + 2 < len && hex_digit(p[i + 1]) >= 0 && hex_digit(p[i + 2]) >= 0) {
+                *out++ = (char)(hex_digit(p[i + 1]) * 16 + hex_digit(p[i + 2]));
+                i += 2;
+            } else {
+                *out++ = p[i] == '+' ? ' ' : p[i];
+            }
+        }
+        *out = '\0';
+        return value;
+    }
+    return NULL;
+}
+
+/* Takes the token from the header, else from the query. False and 400: the header is no Bearer credential. */
+static bool
+token_take(struct request *q)
+{
+    const char *h = q->http->authorization;
+    if (h == NULL) {
+        q->token = query_param(q->http->query, "token");
+        return true;
+    }
+    if (strncasecmp(h, "Bearer ", 7) == 0) {
+        h += 7;
+        h += strspn(h, " ");
+        if (*h != '\0' && strchr(h, ' ') == NULL) {
+            q->token = oro_strdup(h);
+            return true;
+        }
+    }
+    answer_text(q->res, 400, "Malformed Authorization header: expected `Bearer <token>`");
+    return false;
+}
+
+enum auth_mode { AUTH_PROBE, AUTH_REQUIRED, AUTH_OPTIONAL };
+
+/* False: answered already. */
+static bool
+authenticate(struct request *q, enum auth_mode mode)
+{
+    const struct oro_server_auth *auth = &q->server->opt.auth;
+    struct oro_err err;
+    if (!token_take(q))
+        return false;
+    if (q->token != NULL) {
+        if (auth->check(auth->keys, q->token, &q->identity, &q->claims, &err) == ORO_OK)
+            return true;
+        answer_text(q->res, 401, "%s", err.text);
+        return false;
+    }
+    if (mode == AUTH_PROBE)
+        return true;
+    if (mode == AUTH_REQUIRED) {
+        answer_text(q->res, 401, "Authorization required");
+        return false;
+    }
+    if (auth->mint(auth->keys, &q->token, &q->identity, &q->claims, &err) == ORO_OK)
+        return true;
+    answer_text(q->res, 500, "%s", err.text);
+    return false;
+}
+
+static void
+identity_headers(const struct request *q, char *headers, size_t size)
+{
+    char text[65];
+    oro_identity_text(&q->identity, text);
+    header_add(headers, size, "spacetime-identity", text);
+    header_add(headers, size, "spacetime-identity-token", q->token);
+}
+
+static bool
+is_owner(const struct request *q)
+{
+    return oro_identity_eq(&q->identity, &q->server->owner);
+}
+
+/* ---- identities ---- */
+
+static void
+post_identity(struct request *q)
+{
+    const struct oro_server_auth *auth = &q->server->opt.auth;
+    struct oro_err err;
+    char text[65];
+    if (auth->mint(auth->keys, &q->token, &q->identity, &q->claims, &err) != ORO_OK) {
+        answer_text(q->res, 500, "%s", err.text);
+        return;
+    }
+    oro_identity_text(&q->identity, text);
+    q->res->status = 200;
+    q->res->content_type = JSON;
+    oro_bb_printf(&q->res->body, "{\"identity\":\"%s\",\"token\":\"%s\"}", text, q->token);
+}
+
+static void
+post_websocket_token(struct request *q)
+{
+    const struct oro_server_auth *auth = &q->server->opt.auth;
+    struct oro_err err;
+    char *fresh;
+    if (!authenticate(q, AUTH_REQUIRED))
+        return;
+    if (auth->resign(auth->keys, &q->identity, q->claims, &fresh, &err) != ORO_OK) {
+        answer_text(q->res, 500, "%s", err.text);
+        return;
+    }
+    q->res->status = 200;
+    q->res->content_type = JSON;
+    oro_bb_printf(&q->res->body, "{\"token\":\"%s\"}", fresh);
+    oro_free(fresh);
+}
+
+static void
+get_public_key(struct request *q)
+{
+    q->res->status = 200;
+    q->res->content_type = "application/pem-certificate-chain";
+    oro_bb_put_bytes(&q->res->body, oro_bytes_str(q->server->opt.auth.public_pem));
+}
+
+static void
+get_identity_verify(struct request *q)
+{
+    struct oro_identity want;
+    if (!oro_identity_parse(q->parts[2], &want)) {
+        answer_text(q->res, 400, "Invalid URL: `%.80s` is not an identity", q->parts[2]);
+        return;
+    }
+    if (!authenticate(q, AUTH_REQUIRED))
+        return;
+    q->res->status = oro_identity_eq(&want, &q->identity) ? 204 : 400;
+}
+
+static void
+get_identity_databases(struct request *q)
+{
+    struct oro_identity who;
+    if (!oro_identity_parse(q->parts[2], &who)) {
+        answer_text(q->res, 400, "Invalid URL: `%.80s` is not an identity", q->parts[2]);
+        return;
+    }
+    q->res->status = 200;
+    q->res->content_type = JSON;
+    oro_bb_printf(&q->res->body, "{\"identities\":[");
+    if (oro_identity_eq(&who, &q->server->owner))
+        oro_bb_printf(&q->res->body, "\"%s\"", q->server->database_text);
+    oro_bb_printf(&q->res->body, "]}");
+}
+
+/* ---- the server ---- */
+
+static void
+get_ping(struct request *q)
+{
+    if (authenticate(q, AUTH_PROBE))
+        q->res->status = 200;
+}
+
+static void
+get_health(struct request *q)
+{
+    answer_json(q->res, "{\"nodes\":[0],\"package_name\":\"orochi\",\"schedulable\":true,\"version\":\"0.1.0\"}");
+}
+
+static void
+get_metrics(struct request *q)
+{
+    q->res->status = 200;
+    q->res->content_type = TEXT;
+    oro_metrics_text(&q->res->body);
+}
+
+static void
+get_sd_config(struct request *q)
+{
+    answer_json(q->res, "[{\"targets\":[\"node:80\"],\"labels\":{}}]");
+}
+
+/* ---- the database ---- */
+
+/* True: :n is ours. False: answered. */
+static bool
+database_known(struct request *q)
+{
+    const char *n = q->parts[2];
+    struct oro_identity id;
+    if (oro_identity_parse(n, &id)) {
+        if (oro_identity_eq(&id, &q->server->database))
+            return true;
+        answer_text(q->res, 404, "No such database.");
+        return false;
+    }
+    for (const char *c = n; *c != '\0'; c++) {
+        /* The reference allows no underscore; names of Python modules have them, so they are fine here. */
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' || (*c >= 'A' && *c <= 'Z'))) {
+            answer_text(q->res, 400, "Invalid URL: `%.80s` is not a database name", n);
+            return false;
+        }
+    }
+    if (strcmp(n, q->server->opt.name) == 0)
+        return true;
+    answer_text(q->res, 404, "`%.80s` not found (this server has `%s`)", n, q->server->opt.name);
+    return false;
+}
+
+static void
+get_database(struct request *q)
+{
+    char owner[65];
+    oro_identity_text(&q->server->owner, owner);
+    q->res->status = 200;
+    q->res->content_type = JSON;
+    oro_bb_printf(&q->res->body,
+                  "{\"database_identity\":{\"__identity__\":\"0x%s\"},\"owner_identity\":{\"__identity__\":\"0x%s\"},"
+                  "\"host_type\":{\"Wasm\":[]},\"initial_program\":\"0x0\"}",
+                  q->server->database_text, owner);
+}
+
+static void
+get_database_identity(struct request *q)
+{
+    answer_text(q->res, 200, "%s", q->server->database_text);
+}
+
+static void
+get_names(struct request *q)
+{
+    q->res->status = 200;
+    q->res->content_type = JSON;
+    oro_bb_printf(&q->res->body, "{\"names\":[\"%s\"]}", q->server->opt.name);
+}
+
+static void
+get_timestamp(struct request *q)
+{
+    q->res->status = 200;
+    q->res->content_type = JSON;
+    oro_bb_printf(&q->res->body, "{\"__timestamp_micros_since_unix_epoch__\":%lld}", (long long)oro_wall_us());
+}
+
+static void
+get_schema(struct request *q)
+{
+    char *version = query_param(q->http->query, "version");
+    if (version == NULL)
+        answer_text(q->res, 400, "Failed to deserialize query string: missing field `version`");
+    else if (strcmp(version, "10") == 0)
+        answer_json(q->res, q->server->schema->v10_json);
+    else if (strcmp(version, "9") == 0)
+        answer_json(q->res, q->server->schema->v9_json);
+    else
+        answer_text(q->res, 400, "Failed to deserialize query string: version is 9 or 10");
+    oro_free(version);
+}
+
+static void
+refuse_publish(struct request *q)
+{
+    answer_text(q->res, 501, "This server runs the module it was started with; start it again with the new one.");
+}
+
+/* ---- calls and SQL: a short-lived connection around each request ---- */
+
+static void
+random_connection_id(struct oro_connection_id *id)
+{
+    do {
+        if (getrandom(id->le, sizeof(id->le), 0) != (ssize_t)sizeof(id->le))
+            continue;
+    } while (oro_connection_id_is_none(id));
+}
+
+static struct client *
+http_client(struct request *q, enum client_kind kind)
+{
+    struct shard *sh = q->shard;
+    struct oro_connection_id connection;
+    random_connection_id(&connection);
+    struct oro_principal *who = oro_principal_new(ORO_CALLER_HTTP, &q->identity, &connection, q->claims);
+    struct client *c = oro_client_new(sh, kind, who, oro_strdup(q->token));
+    c->conn = (1ull << 63) | ++sh->next_request;
+    c->req_id = q->id;
+    c->confirmed = true;
+    identity_headers(q, c->headers, sizeof(c->headers));
+    oro_map_put_u64(&sh->clients, c->conn, c);
+    oro_map_put_u64(&sh->requests, c->req_id, c);
+    return c;
+}
+
+static bool
+has_lifecycle(const struct oro_server *s)
+{
+    return oro_schema_lifecycle(s->schema, ORO_LIFE_CONNECT) != NULL || oro_schema_lifecycle(s->schema, ORO_LIFE_DISCONNECT) != NULL;
+}
+
+/* Keeps the answer until what it reflects is durable, then gives it. Takes the body of res. */
+static void
+reply_later(struct shard *sh, struct client *c, struct oro_http_response *res, uint64_t seq)
+{
+    c->reply = oro_alloc(sizeof(*c->reply));
+    *c->reply = *res;
+    c->reply_seq = seq;
+    header_add(c->reply->extra_headers, sizeof(c->reply->extra_headers), "access-control-allow-origin", "*");
+    size_t n = strlen(c->reply->extra_headers);
+    snprintf(c->reply->extra_headers + n, sizeof(c->reply->extra_headers) - n, "%s", c->headers);
+    if (!c->in_held_list) {
+        c->in_held_list = true;
+        c->held_next = sh->held;
+        sh->held = c;
+    }
+}
+
+void
+oro_api_release_replies(struct shard *sh, struct client *c)
+{
+    if (c->reply == NULL || c->reply_seq > oro_server_durable_seq(sh->server))
+        return;
+    struct oro_server_net *net = &sh->server->net;
+    if (c->req_id != 0) {
+        oro_map_del_u64(&sh->requests, c->req_id);
+        net->http_reply(net->net, sh->number, c->req_id, c->reply);
+        c->req_id = 0;
+    } else {
+        oro_bb_fini(&c->reply->body);
+    }
+    oro_free(c->reply);
+    c->reply = NULL;
+}
+
+static void
+post_call_job(struct shard *sh, struct client *c)
+{
+    struct oro_job *job = oro_job_new(ORO_JOB_CALLS, oro_principal_ref(c->who), 1);
+    job->shard = (uint16_t)sh->number;
+    job->conn = c->conn;
+    job->frame = oro_buf_copy(oro_bb_bytes(&c->args));
+    job->calls[0] = (struct oro_job_call){.reducer = c->reducer, .args = oro_buf_bytes(job->frame)};
+    oro_pool_post(sh->server->pool, c->mailbox, job, false);
+}
+
+static void
+run_sql(struct shard *sh, struct client *c)
+{
+    struct oro_http_response res = {0};
+    struct oro_query_env env = {.sender = c->who->identity, .is_owner = c->is_owner};
+    struct oro_query *query = NULL;
+    struct oro_err err = {0};
+    oro_status st = oro_query_parse(sh->server->schema, oro_bb_bytes(&c->args), ORO_QUERY_SQL, &env, &query, &err);
+    uint64_t seq = 0;
+    if (st != ORO_OK) {
+        answer_text(&res, 400, "%s", err.text);
+    } else {
+        res.status = 200;
+        res.content_type = JSON;
+        seq = oro_read_begin(sh->session);
+        oro_query_sql_json(query, sh->session, &res.body);
+        oro_read_end(sh->session);
+    }
+    oro_query_free(query);
+    reply_later(sh, c, &res, seq);
+}
+
+/* What the connection was made for, once client_connected has let it in. */
+static void
+http_client_go(struct shard *sh, struct client *c)
+{
+    if (c->kind == CLIENT_HTTP_SQL)
+        run_sql(sh, c);
+    else
+        post_call_job(sh, c);
+    if (c->leaves)
+        oro_client_post(sh, c, ORO_JOB_DISCONNECT);
+}
+
+static void
+http_client_start(struct request *q, struct client *c)
+{
+    q->kept = true;
+    c->leaves = has_lifecycle(q->server);
+    if (c->leaves)
+        oro_client_post(q->shard, c, ORO_JOB_CONNECT);
+    else
+        http_client_go(q->shard, c);
+}
+
+static void
+call_answer(struct shard *sh, struct client *c, const struct oro_commit *rec)
+{
+    const struct oro_origin *o = &rec->origin;
+    struct oro_http_response res = {0};
+    char number[32];
+    int len = o->text != NULL ? (int)o->text->len : 0;
+    const char *text = o->text != NULL ? (const char *)o->text->data : "";
+    switch ((oro_status)o->outcome) {
+    case ORO_OK:
+        res.status = 200;
+        break;
+    case ORO_EINVAL:
+        answer_text(&res, 400, "%.*s", len, text);
+        break;
+    default:
+        answer_text(&res, 530, "%.*s", len, text);
+        break;
+    }
+    header_add(res.extra_headers, sizeof(res.extra_headers), "spacetime-energy-used", "0");
+    snprintf(number, sizeof(number), "%lld", (long long)o->elapsed_us);
+    header_add(res.extra_headers, sizeof(res.extra_headers), "spacetime-execution-duration-micros", number);
+    reply_later(sh, c, &res, rec->seq);
+}
+
+void
+oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
+{
+    const struct oro_origin *o = &rec->origin;
+    if (o->kind == ORO_ORIGIN_CONNECT && o->outcome == ORO_OK) {
+        http_client_go(sh, c);
+    } else if (o->kind == ORO_ORIGIN_CONNECT) {
+        struct oro_http_response res = {0};
+        answer_text(&res, 403, "%.*s", o->text != NULL ? (int)o->text->len : 0, o->text != NULL ? (const char *)o->text->data : "");
+        c->leaves = false;
+        reply_later(sh, c, &res, rec->seq);
+    } else if (o->kind == ORO_ORIGIN_CALL) {
+        call_answer(sh, c, rec);
+    } else if (o->kind == ORO_ORIGIN_DISCONNECT) {
+        c->leaves = false;
+    }
+}
+
+static void
+post_call(struct request *q)
+{
+    struct oro_server *s = q->server;
+    struct oro_err err = {0};
+    const char *name = q->parts[4];
+    const struct oro_reducer_def *r = oro_schema_reducer(s->schema, oro_bytes_str(name));
+    if (q->http->content_type == NULL || strcmp(q->http->content_type, JSON) != 0) {
+        answer_text(q->res, 415, "Expected request with `Content-Type: application/json`");
+        return;
+    }
+    if (r == NULL || (r->is_private && r->lifecycle == ORO_LIFE_NONE && !is_owner(q))) {
+        answer_text(q->res, 404, "no such reducer: %.100s", name);
+        return;
+    }
+    if (r->lifecycle != ORO_LIFE_NONE) {
+        answer_text(q->res, 400, "can't directly call special lifecycle reducer: %.100s", name);
+        return;
+    }
+    struct oro_bb args = {0};
+    if (oro_args_from_json(r->params, q->http->body, &args, &err) != ORO_OK) {
+        answer_text(q->res, 400, "invalid arguments for reducer %s: %s", name, err.text);
+        oro_bb_fini(&args);
+        return;
+    }
+    struct client *c = http_client(q, CLIENT_HTTP_CALL);
+    c->reducer = r;
+    c->args = args;
+    http_client_start(q, c);
+}
+
+static void
+post_sql(struct request *q)
+{
+    if (!oro_utf8_valid(q->http->body)) {
+        answer_text(q->res, 400, "The body is not UTF-8");
+        return;
+    }
+    struct client *c = http_client(q, CLIENT_HTTP_SQL);
+    oro_bb_put_bytes(&c->args, q->http->body);
+    http_client_start(q, c);
+}
+
+void
+oro_api_gone(void *self, unsigned shard, oro_conn_id req_id)
+{
+    struct oro_server *s = self;
+    struct client *c = oro_map_del_u64(&s->shards[shard].requests, req_id);
+    if (c != NULL)
+        c->req_id = 0;
+}
+
+/* ---- the table of routes ---- */
+
+struct route {
+    const char *method;
+    const char *path; /* ":" stands for any part */
+    void (*handle)(struct request *q);
+    bool database; /* mode O and the database's name are checked first */
+};
+
+static const struct route routes[] = {
+    {"GET", "v1/ping", get_ping, false},
+    {"GET", "v1/health", get_health, false},
+    {"GET", "v1/metrics", get_metrics, false},
+    {"GET", "v1/prometheus/sd_config", get_sd_config, false},
+    {"POST", "v1/identity", post_identity, false},
+    {"GET", "v1/identity/public-key", get_public_key, false},
+    {"POST", "v1/identity/websocket-token", post_websocket_token, false},
+    {"GET", "v1/identity/:/verify", get_identity_verify, false},
+    {"GET", "v1/identity/:/databases", get_identity_databases, false},
+    {"POST", "v1/database", refuse_publish, false},
+    {"GET", "v1/database/:", get_database, true},
+    {"PUT", "v1/database/:", refuse_publish, false},
+    {"DELETE", "v1/database/:", refuse_publish, false},
+    {"POST", "v1/database/:/pre_publish", refuse_publish, false},
+    {"PUT", "v1/database/:/reset", refuse_publish, false},
+    {"GET", "v1/database/:/identity", get_database_identity, true},
+    {"GET", "v1/database/:/names", get_names, true},
+    {"GET", "v1/database/:/schema", get_schema, true},
+    {"POST", "v1/database/:/call/:", post_call, true},
+    {"POST", "v1/database/:/sql", post_sql, true},
+    {"GET", "v1/database/:/unstable/timestamp", get_timestamp, true},
+};
+
+static bool
+route_matches(const struct route *r, const struct request *q)
+{
+    const char *p = r->path;
+    for (unsigned i = 0; i < q->nparts; i++) {
+        size_t n = strcspn(p, "/");
+        if (n == 0 || !((n == 1 && *p == ':' && q->parts[i][0] != '\0') ||
+                        (strlen(q->parts[i]) == n && memcmp(p, q->parts[i], n) == 0)))
+            return false;
+        p += n;
+        if (*p == '/')
+            p++;
+    }
+    return *p == '\0';
+}
+
+/* "/v1/ping" -> "v1", "ping". A trailing slash makes an empty last part, which matches nothing. */
+static void
+path_split(struct request *q)
+{
+    q->path_copy = oro_strdup(q->http->path);
+    char *p = q->path_copy;
+    if (*p == '/')
+        p++;
+    for (q->nparts = 0; q->nparts < MAX_PARTS; q->nparts++) {
+        char *slash = strchr(p, '/');
+        q->parts[q->nparts] = p;
+        if (slash == NULL) {
+            q->nparts++;
+            break;
+        }
+        *slash = '\0';
+        p = slash + 1;
+    }
+}
+
+static void
+route_run(struct request *q, const struct route *r)
+{
+    if (r->database) {
+        if (!authenticate(q, AUTH_OPTIONAL))
+            return;
+        identity_headers(q, q->res->extra_headers, sizeof(q->res->extra_headers));
+        if (!database_known(q))
+            return;
+    }
+    r->handle(q);
+}
+
+static void
+api_route(struct request *q)
+{
+    char allow[64] = "";
+    const char *method = strcmp(q->http->method, "HEAD") == 0 ? "GET" : q->http->method;
+    path_split(q);
+    for (size_t i = 0; i < ORO_ARRAY_LEN(routes); i++) {
+        if (!route_matches(&routes[i], q))
+            continue;
+        if (strcmp(method, routes[i].method) == 0) {
+            cors(q);
+            route_run(q, &routes[i]);
+            return;
+        }
+        size_t n = strlen(allow);
+        snprintf(allow + n, sizeof(allow) - n, "%s%s", n > 0 ? "," : "", routes[i].method);
+    }
+    bool socket = q->nparts == 4 && strcmp(q->parts[3], "subscribe") == 0;
+    if (allow[0] == '\0' && !socket) {
+        q->res->status = 404;
+        return;
+    }
+    cors(q);
+    if (strcmp(method, "OPTIONS") == 0) {
+        q->res->status = 200;
+        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "access-control-allow-methods", "*");
+        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "access-control-allow-headers",
+                   "authorization,accept,content-type");
+    } else if (socket && strcmp(method, "GET") == 0) {
+        answer_text(q->res, 426, "This is a websocket: upgrade the connection");
+        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "connection", "upgrade");
+        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "upgrade", "websocket");
+    } else {
+        answer_text(q->res, 405, "%s is not possible here", method);
+        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "allow", socket ? "GET" : allow);
+    }
+}
+
+static void
+page(struct request *q)
+{
+    const struct oro_server_options *opt = &q->server->opt;
+    const char *path = q->http->path;
+    if (strcmp(q->http->method, "GET") != 0 && strcmp(q->http->method, "HEAD") != 0) {
+        answer_text(q->res, 405, "%s is not possible here", q->http->method);
+        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "allow", "GET");
+        return;
+    }
+    if (strcmp(path, "/dashboard") == 0) {
+        answer_text(q->res, 301, "/dashboard/");
+        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "location", "/dashboard/");
+        return;
+    }
+    bool dashboard = strncmp(path, "/dashboard/", 11) == 0;
+    const char *dir = dashboard ? opt->dashboard_dir : opt->static_dir;
+    if (dir != NULL && oro_static_file(dir, dashboard ? path + 10 : path, q->http, q->res))
+        return;
+    if (strcmp(path, "/") == 0) {
+        q->res->status = 200;
+        q->res->content_type = "text/html; charset=utf-8";
+        oro_bb_printf(&q->res->body,
+                      "<!doctype html><title>%s</title><h1>%s</h1><p>Orochi serves this database. The module has no web "
+                      "page (a folder <code>dist</code> or <code>web</code> beside it would be served here). "
+                      "<a href=\"/dashboard/\">Dashboard</a>, <a href=\"/v1/database/%s/schema?version=10\">schema</a>, "
+                      "<a href=\"/v1/metrics\">metrics</a></p>",
+                      opt->name, opt->name, opt->name);
+        return;
+    }
+    answer_text(q->res, 404, "There is no such page.");
+}
+
+static void
+request_end(struct request *q)
+{
+    oro_free(q->path_copy);
+    oro_free(q->token);
+    oro_free(q->claims);
+}
+
+bool
+oro_api_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_request *req, struct oro_http_response *res)
+{
+    struct oro_server *s = self;
+    struct request q = {.server = s, .shard = &s->shards[shard], .id = req_id, .http = req, .res = res};
+    if (strncmp(req->path, "/v1/", 4) == 0 || strcmp(req->path, "/v1") == 0)
+        api_route(&q);
+    else
+        page(&q);
+    request_end(&q);
+    return !q.kept;
+}
+
+/* ---- websockets ---- */
+
+/* The first of our own list that the client offers (spec/wire.md 1.4). */
+static const char *
+choose_protocol(const char *offered, enum oro_framing *framing)
+{
+    static const struct {
+        const char *name;
+        enum oro_framing framing;
+    } ours[] = {
+        {"v3.bsatn.spacetimedb", ORO_FRAMING_STREAM},
+        {"v2.bsatn.spacetimedb", ORO_FRAMING_SINGLE},
+    };
+    for (size_t i = 0; i < ORO_ARRAY_LEN(ours); i++) {
+        size_t n = strlen(ours[i].name);
+        for (const char *p = offered; p != NULL; p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL) {
+            p += strspn(p, " \t");
+            if (strncmp(p, ours[i].name, n) == 0 && (p[n] == '\0' || p[n] == ',' || p[n] == ' ' || p[n] == '\t')) {
+                *framing = ours[i].framing;
+                return ours[i].name;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* False and 400: not one of the two words. */
+static bool
+param_bool(struct request *q, const char *name, bool *value)
+{
+    char *text = query_param(q->http->query, name);
+    bool fine = text == NULL || strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+    if (text != NULL && fine)
+        *value = text[0] == 't';
+    if (!fine)
+        answer_text(q->res, 400, "Failed to deserialize query string: `%s` is true or false", name);
+    oro_free(text);
+    return fine;
+}
+
+struct socket_params {
+    bool confirmed, light;
+    struct oro_connection_id connection;
+};
+
+static bool
+socket_params(struct request *q, struct socket_params *out)
+{
+    char *compression = query_param(q->http->query, "compression");
+    bool fine = compression == NULL || strcmp(compression, "None") == 0 || strcmp(compression, "Brotli") == 0 ||
+                strcmp(compression, "Gzip") == 0;
+    if (!fine)
+        answer_text(q->res, 400, "Failed to deserialize query string: `compression` is None, Brotli or Gzip");
+    oro_free(compression);
+    out->confirmed = true;
+    if (!fine || !param_bool(q, "confirmed", &out->confirmed) || !param_bool(q, "light", &out->light))
+        return false;
+    char *connection = query_param(q->http->query, "connection_id");
+    if (connection == NULL) {
+        random_connection_id(&out->connection);
+        return true;
+    }
+    fine = strlen(connection) == 32 && oro_connection_id_parse(connection, &out->connection);
+    oro_free(connection);
+    if (!fine)
+        answer_text(q->res, 400, "Failed to deserialize query string: `connection_id` has 32 hex digits");
+    else if (oro_connection_id_is_none(&out->connection))
+        answer_text(q->res, 400, "Invalid connection id: all zeros is reserved");
+    return fine && !oro_connection_id_is_none(&out->connection);
+}
+
+static bool
+subscribe_request(struct request *q, struct oro_ws_accept *acc)
+{
+    struct socket_params params = {0};
+    if (!authenticate(q, AUTH_OPTIONAL) || !database_known(q) || !socket_params(q, &params))
+        return false;
+    acc->protocol = choose_protocol(q->http->protocols, &acc->framing);
+    if (acc->protocol == NULL) {
+        answer_text(q->res, 400, "no valid protocol selected");
+        return false;
+    }
+    struct oro_principal *who = oro_principal_new(ORO_CALLER_CLIENT, &q->identity, &params.connection, q->claims);
+    struct client *c = oro_client_new(q->shard, CLIENT_DATABASE, who, oro_strdup(q->token));
+    c->confirmed = params.confirmed && q->server->durable != NULL;
+    c->single = acc->framing == ORO_FRAMING_SINGLE;
+    acc->user = c;
+    identity_headers(q, acc->extra_headers, sizeof(acc->extra_headers));
+    return true;
+}
+
+bool
+oro_api_ws_request(void *self, unsigned shard, const struct oro_http_request *req, struct oro_ws_accept *acc,
+                   struct oro_http_response *res)
+{
+    struct oro_server *s = self;
+    struct request q = {.server = s, .shard = &s->shards[shard], .http = req, .res = res};
+    bool accepted = false;
+    path_split(&q);
+    if (strcmp(req->path, "/v1/metrics/live") == 0) {
+        acc->protocol = req->protocols != NULL && strstr(req->protocols, "orochi.metrics.json") != NULL ? "orochi.metrics.json" : NULL;
+        acc->framing = ORO_FRAMING_TEXT;
+        acc->user = oro_client_new(q.shard, CLIENT_LIVE_METRICS, NULL, NULL);
+        accepted = true;
+    } else if (q.nparts == 4 && strcmp(q.parts[0], "v1") == 0 && strcmp(q.parts[1], "database") == 0 &&
+               strcmp(q.parts[3], "subscribe") == 0) {
+        cors(&q);
+        accepted = subscribe_request(&q, acc);
+    } else {
+        answer_text(res, 404, "There is no websocket here.");
+    }
+    request_end(&q);
+    return accepted;
+}

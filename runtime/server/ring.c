@@ -1,0 +1,146 @@
+/* What the records of the commit ring mean for a shard's clients: answers for callers, updates for subscribers. */
+#include "runtime/server/server_priv.h"
+
+uint64_t
+oro_server_durable_seq(const struct oro_server *s)
+{
+    return s->durable != NULL ? oro_durable_seq(s->durable) : UINT64_MAX;
+}
+
+/* ReducerResult (spec/wire.md 4.3) without rows, or its head before the caller's own update. */
+static void
+result_begin(struct shard *sh, const struct oro_commit *rec, bool has_rows)
+{
+    const struct oro_origin *o = &rec->origin;
+    struct oro_bytes text = o->text != NULL ? oro_buf_bytes(o->text) : (struct oro_bytes){0};
+    oro_bb_clear(&sh->out);
+    switch ((oro_status)o->outcome) {
+    case ORO_OK:
+        if (has_rows)
+            oro_msg_reducer_ok_head(&sh->out, o->request_id, o->timestamp_us);
+        else
+            oro_msg_reducer_ok_empty(&sh->out, o->request_id, o->timestamp_us);
+        break;
+    case ORO_EUSER:
+        oro_msg_reducer_err(&sh->out, o->request_id, o->timestamp_us, text);
+        break;
+    default:
+        oro_msg_reducer_internal(&sh->out, o->request_id, o->timestamp_us, text);
+        break;
+    }
+}
+
+static void
+update_emit(void *arg, oro_conn_id conn, struct oro_bytes query_sets)
+{
+    struct shard *sh = arg;
+    struct client *c = oro_client_find(sh, conn);
+    if (c == NULL)
+        return;
+    if (c == sh->caller) {
+        result_begin(sh, sh->applying, true);
+        sh->caller_told = true;
+    } else {
+        oro_bb_clear(&sh->out);
+        oro_msg_transaction_update_head(&sh->out);
+    }
+    oro_bb_put_bytes(&sh->out, query_sets);
+    oro_client_send(sh, c, oro_bb_bytes(&sh->out), sh->applying->seq);
+}
+
+/* Has it go on with deferred messages after this round: evaluating a subscription reads the ring further itself. */
+static void
+resume_later(struct shard *sh, struct client *c)
+{
+    if (c->in_resume_list || c->deferred == NULL)
+        return;
+    c->in_resume_list = true;
+    c->resume_next = sh->resume;
+    sh->resume = c;
+}
+
+static void
+connected(struct shard *sh, struct client *c, const struct oro_commit *rec)
+{
+    struct oro_server_net *net = &sh->server->net;
+    const struct oro_origin *o = &rec->origin;
+    if (c->state == CLIENT_GONE)
+        return; /* it left meanwhile; its disconnect job is queued */
+    if (o->outcome != ORO_OK) {
+        char why[124] = "refused";
+        if (o->text != NULL) {
+            size_t n = o->text->len < sizeof(why) - 1 ? o->text->len : sizeof(why) - 1;
+            memcpy(why, o->text->data, n);
+            why[n] = '\0';
+        }
+        net->close(net->net, sh->number, c->conn, 1008, why);
+        return;
+    }
+    c->state = CLIENT_OPEN;
+    oro_bb_clear(&sh->out);
+    oro_msg_initial_connection(&sh->out, &c->who->identity, &c->who->connection, oro_bytes_str(c->token));
+    oro_client_send(sh, c, oro_bb_bytes(&sh->out), 0);
+    resume_later(sh, c);
+}
+
+static void
+answered(struct shard *sh, struct client *c, const struct oro_commit *rec)
+{
+    if (!sh->caller_told) {
+        result_begin(sh, rec, false);
+        oro_client_send(sh, c, oro_bb_bytes(&sh->out), rec->seq);
+    }
+    ORO_ASSERT(c->inflight > 0);
+    if (--c->inflight == 0)
+        resume_later(sh, c);
+}
+
+static void
+record_apply(struct shard *sh, const struct oro_commit *rec)
+{
+    const struct oro_origin *o = &rec->origin;
+    struct client *c = o->conn != 0 && o->shard == sh->number ? oro_client_find(sh, o->conn) : NULL;
+    bool websocket = c != NULL && c->kind == CLIENT_DATABASE;
+    sh->applying = rec;
+    sh->caller = websocket && o->kind == ORO_ORIGIN_CALL ? c : NULL;
+    sh->caller_told = false;
+    if (rec->nops > 0)
+        oro_subs_apply(sh->subs, rec, update_emit, sh);
+    if (c == NULL)
+        return;
+    if (!websocket)
+        oro_api_record(sh, c, rec);
+    else if (o->kind == ORO_ORIGIN_CONNECT)
+        connected(sh, c, rec);
+    else if (o->kind == ORO_ORIGIN_CALL)
+        answered(sh, c, rec);
+    else if (o->kind == ORO_ORIGIN_DISCONNECT)
+        oro_client_remove(sh, c);
+}
+
+void
+oro_shard_catch_up(struct shard *sh, uint64_t seq)
+{
+    while (oro_cursor_seq(sh->cursor) < seq) {
+        const struct oro_commit *rec = oro_cursor_next(sh->cursor);
+        if (rec == NULL)
+            break;
+        record_apply(sh, rec);
+    }
+}
+
+void
+oro_shard_drain(struct shard *sh)
+{
+    do {
+        oro_shard_catch_up(sh, UINT64_MAX);
+        struct client *c = sh->resume;
+        if (c != NULL) {
+            sh->resume = c->resume_next;
+            c->in_resume_list = false;
+            oro_client_resume(sh, c);
+        }
+    } while (sh->resume != NULL || oro_cursor_has_next(sh->cursor));
+    if (sh->held != NULL)
+        oro_client_flush_held(sh);
+}

@@ -1,0 +1,443 @@
+#include "runtime/server/server_priv.h"
+
+#include "runtime/base/clock.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+/* ---- the sink's websocket part ---- */
+
+static struct shard *
+shard_of(void *self, unsigned shard)
+{
+    struct oro_server *s = self;
+    return &s->shards[shard];
+}
+
+static void
+ws_open(void *self, unsigned shard, oro_conn_id conn, void *user)
+{
+    struct shard *sh = shard_of(self, shard);
+    struct client *c = user;
+    c->conn = conn;
+    oro_map_put_u64(&sh->clients, conn, c);
+    if (c->kind == CLIENT_LIVE_METRICS) {
+        c->state = CLIENT_OPEN;
+        sh->live++;
+        return;
+    }
+    if (!c->confirmed)
+        atomic_fetch_add(&sh->unconfirmed, 1);
+    oro_client_post(sh, c, ORO_JOB_CONNECT);
+}
+
+static void
+ws_abandon(void *self, unsigned shard, void *user)
+{
+    (void)self;
+    (void)shard;
+    oro_client_free(user);
+}
+
+static void
+ws_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_buf *frame, bool binary)
+{
+    struct shard *sh = shard_of(self, shard);
+    struct client *c = user;
+    (void)conn;
+    if (c->kind != CLIENT_DATABASE)
+        return;
+    if (!binary) {
+        sh->server->net.close(sh->server->net.net, shard, c->conn, 1011, "expected a binary message");
+        return;
+    }
+    oro_client_frame(sh, c, frame);
+}
+
+static void
+ws_close(void *self, unsigned shard, oro_conn_id conn, void *user, const char *cause)
+{
+    struct shard *sh = shard_of(self, shard);
+    struct client *c = user;
+    oro_log(ORO_LOG_DEBUG, "server", "connection %llu ended: %s", (unsigned long long)conn, cause);
+    if (c->kind == CLIENT_LIVE_METRICS) {
+        sh->live--;
+        oro_client_remove(sh, c);
+        return;
+    }
+    if (!c->confirmed)
+        atomic_fetch_sub(&sh->unconfirmed, 1);
+    c->state = CLIENT_GONE;
+    oro_subs_drop(sh->subs, conn);
+    oro_client_post(sh, c, ORO_JOB_DISCONNECT);
+}
+
+static void
+drain(void *self, unsigned shard)
+{
+    oro_shard_drain(shard_of(self, shard));
+}
+
+static bool
+prepare_sleep(void *self, unsigned shard)
+{
+    struct shard *sh = shard_of(self, shard);
+    uint64_t durable = oro_server_durable_seq(sh->server);
+    /* seq_cst on both sides: either the publisher sees that we sleep, or we see what it published. */
+    atomic_store(&sh->sleeping, true);
+    bool work = oro_cursor_has_next(sh->cursor) || sh->resume != NULL || oro_server_durable_seq(sh->server) != durable;
+    if (sh->held != NULL && sh->held->nmarks > 0 && sh->held->marks[0].seq <= oro_server_durable_seq(sh->server))
+        work = true;
+    if (work)
+        atomic_store(&sh->sleeping, false);
+    return work;
+}
+
+static void
+awake(void *self, unsigned shard)
+{
+    atomic_store(&shard_of(self, shard)->sleeping, false);
+}
+
+static void
+tick(void *self, unsigned shard)
+{
+    struct shard *sh = shard_of(self, shard);
+    if (sh->live == 0)
+        return;
+    struct oro_bb text = {0};
+    oro_metrics_json(&text);
+    const struct oro_map_slot *slot;
+    for (size_t i = 0; oro_map_next(&sh->clients, &i, &slot);) {
+        struct client *c = slot->value;
+        if (c->kind == CLIENT_LIVE_METRICS && c->state == CLIENT_OPEN)
+            sh->server->net.send(sh->server->net.net, shard, c->conn, oro_bb_bytes(&text));
+    }
+    oro_bb_fini(&text);
+}
+
+/* ---- who has to be woken ---- */
+
+static void
+shards_wake(struct oro_server *s, bool durable)
+{
+    if (!atomic_load(&s->attached))
+        return;
+    for (unsigned i = 0; i < s->opt.shards; i++) {
+        struct shard *sh = &s->shards[i];
+        /* Nobody on a shard of confirmed clients can be told before the disk has it: one wake then is enough. */
+        if (!durable && s->durable != NULL && atomic_load(&sh->unconfirmed) == 0)
+            continue;
+        if (atomic_exchange(&sh->sleeping, false))
+            s->net.wake(s->net.net, i);
+    }
+}
+
+static void
+on_published(void *arg, bool scheduled)
+{
+    struct oro_server *s = arg;
+    if (s->durable != NULL)
+        oro_durable_wake(s->durable);
+    if (scheduled && s->scheduler != NULL)
+        oro_scheduler_wake(s->scheduler);
+    shards_wake(s, false);
+}
+
+static void
+on_durable(void *arg)
+{
+    shards_wake(arg, true);
+}
+
+static void
+on_timer_done(void *arg, const struct oro_table_def *t, uint64_t key, int64_t due_us)
+{
+    oro_timers_done(arg, t, key, due_us);
+}
+
+/* ---- metrics that are read, not counted ---- */
+
+static void
+gauges_read(void *arg)
+{
+    struct oro_server *s = arg;
+    char label[160];
+    for (uint32_t i = 0; i < s->schema->ntables; i++) {
+        const struct oro_table_def *t = &s->schema->tables[i];
+        snprintf(label, sizeof(label), "table=\"%s\"", t->name);
+        oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_table_rows", label, "Rows of a table."),
+                       (int64_t)oro_store_row_count(s->store, t));
+        oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_table_bytes", label, "BSATN bytes of a table's rows."),
+                       (int64_t)oro_store_row_bytes(s->store, t));
+    }
+    oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_commits_total", "", "Transactions that changed something."),
+                   (int64_t)oro_store_offset(s->store));
+    uint64_t seq = oro_store_seq(s->store), durable = oro_server_durable_seq(s);
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_durable_lag_commits", "", "Records that are not on disk yet."),
+                   durable >= seq ? 0 : (int64_t)(seq - durable));
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_durable_trouble", "", "1 while the log cannot be written."),
+                   s->durable != NULL && oro_durable_trouble(s->durable) != NULL);
+}
+
+/* ---- start ---- */
+
+static oro_status
+identity_keep(struct oro_server *s, const char *key, struct oro_identity *id, struct oro_err *err)
+{
+    char text[65], *kept = s->durable != NULL ? oro_durable_meta_get(s->durable, key) : NULL;
+    if (kept != NULL) {
+        bool fine = oro_identity_parse(kept, id);
+        oro_free(kept);
+        return fine ? ORO_OK : oro_err_set(err, ORO_EMALFORMED, "the data file holds a damaged %s", key);
+    }
+    if (getrandom(id->le, sizeof(id->le), 0) != (ssize_t)sizeof(id->le))
+        return oro_err_set(err, ORO_EIO, "no random numbers");
+    id->le[31] = 0xc2; /* as identities that are derived from tokens begin */
+    id->le[30] = 0x00;
+    oro_identity_text(id, text);
+    return s->durable != NULL ? oro_durable_meta_set(s->durable, key, text, err) : ORO_OK;
+}
+
+/* The owner is whoever holds the token in <data>/owner.token: made with the data, and read again at each start. */
+static oro_status
+owner_keep(struct oro_server *s, struct oro_err *err)
+{
+    const struct oro_server_auth *auth = &s->opt.auth;
+    char *claims = NULL, *token = NULL;
+    if (s->durable == NULL) {
+        oro_status minted = auth->mint(auth->keys, &token, &s->owner, &claims, err);
+        oro_free(token);
+        oro_free(claims);
+        return minted;
+    }
+    char line[4096], *path = oro_asprintf("%s/owner.token", s->opt.data_dir);
+    oro_status st = ORO_ENOTFOUND;
+    FILE *f = fopen(path, "re");
+    if (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+        line[strcspn(line, "\r\n")] = '\0';
+        st = auth->check(auth->keys, line, &s->owner, &claims, err);
+        if (st != ORO_OK)
+            oro_err_wrap(err, "%s (delete the file to make a new owner)", path);
+    }
+    if (f != NULL)
+        fclose(f);
+    else if ((st = auth->mint(auth->keys, &token, &s->owner, &claims, err)) == ORO_OK) {
+        f = fopen(path, "wxe");
+        if (f == NULL || fprintf(f, "%s\n", token) < 0 || fchmod(fileno(f), 0600) != 0)
+            st = oro_err_set(err, ORO_EIO, "%s cannot be written: %m", path);
+        if (f != NULL)
+            fclose(f);
+    }
+    oro_free(token);
+    oro_free(claims);
+    oro_free(path);
+    return st;
+}
+
+static oro_status
+data_open(struct oro_server *s, struct oro_err *err)
+{
+    const struct oro_server_options *o = &s->opt;
+    oro_status st;
+    if (o->data_dir != NULL) {
+        struct oro_durable_options d = {
+            .dir = o->data_dir,
+            .name = o->name,
+            .mode = o->durability,
+            .delete_data = o->delete_data,
+            .checkpoint_bytes = o->checkpoint_bytes,
+            .checkpoint_interval_s = o->checkpoint_interval_s,
+            .on_durable = on_durable,
+            .arg = s,
+        };
+        st = oro_durable_open(&d, s->schema, &s->durable, err);
+        if (st != ORO_OK)
+            return st;
+    }
+    struct oro_store_options so = {0};
+    st = oro_store_create(s->schema, &so, &s->store, err);
+    if (st == ORO_OK && s->durable != NULL)
+        st = oro_durable_recover(s->durable, s->store, err);
+    if (st == ORO_OK)
+        st = identity_keep(s, "database", &s->database, err);
+    if (st == ORO_OK)
+        st = owner_keep(s, err);
+    if (st == ORO_OK && s->durable != NULL)
+        st = oro_durable_start(s->durable, s->store, err);
+    oro_identity_text(&s->database, s->database_text);
+    return st;
+}
+
+static oro_status
+run_init(struct oro_server *s, struct oro_err *err)
+{
+    char text[1000];
+    struct oro_job *job = oro_job_new(ORO_JOB_INIT, oro_principal_new(ORO_CALLER_INTERNAL, &s->owner, NULL, NULL), 0);
+    oro_status st = oro_pool_post_wait(s->pool, job, text);
+    return st == ORO_OK ? ORO_OK : oro_err_set(err, ORO_EINVAL, "init failed: %s", text);
+}
+
+/* Clients of an earlier run that ended without saying so: client_disconnected runs for each, before timers and before new
+ * connections (L-25). */
+static oro_status
+forget_clients(struct oro_server *s, struct oro_err *err)
+{
+    struct oro_session *se = oro_session_open(s->store);
+    struct oro_rows rows;
+    oro_read_begin(se);
+    oro_read_scan(se, oro_schema_table_by_id(s->schema, ORO_ST_CLIENT), &rows);
+    struct oro_principal **left = ORO_NEW_ARRAY(struct oro_principal *, rows.n + 1);
+    size_t n = rows.n;
+    for (size_t i = 0; i < n; i++) {
+        struct oro_identity id;
+        struct oro_connection_id connection;
+        memcpy(id.le, rows.rows[i].data, 32);
+        memcpy(connection.le, rows.rows[i].data + 32, 16);
+        left[i] = oro_principal_new(ORO_CALLER_CLIENT, &id, &connection, NULL);
+    }
+    oro_read_end(se);
+    oro_session_close(se);
+    for (size_t i = 0; i < n; i++)
+        (void)oro_pool_post_wait(s->pool, oro_job_new(ORO_JOB_DISCONNECT, left[i], 0), NULL);
+    oro_free(left);
+    if (n > 0)
+        oro_log(ORO_LOG_INFO, "server", "%zu clients of the last run were disconnected", n);
+    return ORO_OK;
+}
+
+static void
+shards_open(struct oro_server *s)
+{
+    s->shards = ORO_NEW_ARRAY(struct shard, s->opt.shards);
+    for (unsigned i = 0; i < s->opt.shards; i++) {
+        struct shard *sh = &s->shards[i];
+        sh->server = s;
+        sh->number = i;
+        sh->session = oro_session_open(s->store);
+        sh->cursor = oro_cursor_open(s->store);
+        sh->subs = oro_subs_create(s->schema);
+    }
+}
+
+static void
+shards_close(struct oro_server *s)
+{
+    for (unsigned i = 0; s->shards != NULL && i < s->opt.shards; i++) {
+        struct shard *sh = &s->shards[i];
+        const struct oro_map_slot *slot;
+        for (size_t k = 0; oro_map_next(&sh->clients, &k, &slot);)
+            oro_client_free(slot->value);
+        oro_map_fini(&sh->clients);
+        oro_map_fini(&sh->requests);
+        oro_subs_destroy(sh->subs);
+        oro_cursor_close(sh->cursor);
+        oro_session_close(sh->session);
+        oro_bb_fini(&sh->out);
+    }
+    oro_free(s->shards);
+    s->shards = NULL;
+}
+
+static oro_status
+module_load(struct oro_server *s, char **report, struct oro_err *err)
+{
+    const struct oro_server_options *o = &s->opt;
+    char *descriptor = NULL;
+    struct oro_pool_options po = {
+        .workers = o->workers,
+        .module_path = o->module_path,
+        .module_name = o->name,
+        .timeout_us = o->timeout_us,
+        .dev_errors = o->dev_errors,
+        .hooks = {.arg = s, .published = on_published, .timer_done = on_timer_done},
+    };
+    oro_status st = oro_pool_load(&po, &s->pool, &descriptor, report, err);
+    if (st == ORO_OK)
+        st = oro_schema_parse(oro_bytes_str(descriptor), &s->schema, err);
+    oro_free(descriptor);
+    return st;
+}
+
+oro_status
+oro_server_start(const struct oro_server_options *opt, struct oro_server **out, char **report, struct oro_err *err)
+{
+    struct oro_server *s = ORO_NEW(struct oro_server);
+    s->opt = *opt;
+    s->sink = (struct oro_sink){
+        .self = s,
+        .http = oro_api_http,
+        .http_gone = oro_api_gone,
+        .ws_request = oro_api_ws_request,
+        .ws_open = ws_open,
+        .ws_abandon = ws_abandon,
+        .ws_message = ws_message,
+        .ws_close = ws_close,
+        .drain = drain,
+        .prepare_sleep = prepare_sleep,
+        .awake = awake,
+        .tick = tick,
+    };
+    *report = NULL;
+    oro_status st = module_load(s, report, err);
+    if (st == ORO_OK)
+        st = data_open(s, err);
+    if (st == ORO_OK)
+        st = oro_pool_run(s->pool, s->schema, s->store, &s->database, err);
+    if (st == ORO_OK && oro_store_offset(s->store) == 0)
+        st = run_init(s, err);
+    if (st == ORO_OK)
+        st = forget_clients(s, err);
+    if (st == ORO_OK)
+        st = oro_timers_install(s, err);
+    if (st == ORO_OK) {
+        shards_open(s);
+        oro_metric_on_read(gauges_read, s);
+        st = oro_timers_start(s, err);
+    }
+    if (st != ORO_OK) {
+        oro_server_stop(s);
+        return st;
+    }
+    *out = s;
+    return ORO_OK;
+}
+
+const struct oro_sink *
+oro_server_sink(struct oro_server *s)
+{
+    return &s->sink;
+}
+
+void
+oro_server_attach(struct oro_server *s, const struct oro_server_net *net)
+{
+    s->net = *net;
+    atomic_store(&s->attached, true);
+}
+
+void
+oro_server_quiesce(struct oro_server *s)
+{
+    oro_timers_stop(s);
+}
+
+void
+oro_server_stop(struct oro_server *s)
+{
+    if (s == NULL)
+        return;
+    atomic_store(&s->attached, false);
+    oro_timers_stop(s);
+    if (s->shards != NULL)
+        oro_metric_off_read(gauges_read, s);
+    oro_pool_stop(s->pool);
+    shards_close(s);
+    if (s->durable != NULL)
+        oro_durable_stop(s->durable);
+    if (s->store != NULL)
+        oro_store_destroy(s->store);
+    oro_schema_free(s->schema);
+    oro_free(s);
+}

@@ -1,0 +1,133 @@
+/* runtime/server/server_priv.h - shared by the files of this folder only. */
+#ifndef ORO_SERVER_SERVER_PRIV_H
+#define ORO_SERVER_SERVER_PRIV_H
+
+#include "bridge/bsatn/message.h"
+#include "runtime/base/map.h"
+#include "runtime/base/metric.h"
+#include "runtime/server/server.h"
+#include "runtime/subs/subs.h"
+#include "scheduler/scheduler.h"
+
+/* A websocket of the database, or the short-lived connection of one HTTP request (spec/http.md 8). Belongs to its shard.
+ * States: CONNECTING until client_connected has ended, OPEN, GONE from the close until its disconnect record is read. */
+enum client_state { CLIENT_CONNECTING, CLIENT_OPEN, CLIENT_GONE };
+enum client_kind { CLIENT_DATABASE, CLIENT_LIVE_METRICS, CLIENT_HTTP_CALL, CLIENT_HTTP_SQL };
+
+/* A frame whose messages wait until earlier calls are answered: requests of one connection are answered in order. */
+struct deferred {
+    struct deferred *next;
+    struct oro_buf *frame;
+    size_t at;
+};
+
+/* Up to where a message in `held` goes, and what has to be durable before it may leave. */
+struct held_mark {
+    size_t end;
+    uint64_t seq;
+};
+
+struct client {
+    enum client_state state;
+    enum client_kind kind;
+    oro_conn_id conn;
+    unsigned shard;
+    bool confirmed, single, is_owner, paused, in_held_list;
+    struct oro_principal *who;
+    char *token;
+    struct oro_mailbox *mailbox;
+    unsigned inflight; /* calls handed to workers and not answered */
+    struct deferred *deferred, *deferred_tail;
+    struct oro_bb held;
+    struct held_mark *marks;
+    size_t nmarks, mark_cap, held_sent;
+    struct client *held_next;
+    bool in_resume_list;
+    struct client *resume_next;
+    /* HTTP: what was asked. conn is a number of ours, since one TCP connection makes many requests. */
+    oro_conn_id req_id; /* 0: the requester is gone or answered */
+    char headers[1100]; /* of the answer */
+    const struct oro_reducer_def *reducer;
+    struct oro_bb args; /* call: BSATN; sql: the text */
+    bool leaves;        /* a disconnect job follows */
+    /* HTTP: the answer that waits until `reply_seq` is durable. */
+    struct oro_http_response *reply;
+    uint64_t reply_seq;
+};
+
+struct shard {
+    struct oro_server *server;
+    unsigned number;
+    struct oro_session *session;
+    struct oro_cursor *cursor;
+    struct oro_subs *subs;
+    struct oro_map clients; /* by connection id */
+    struct oro_map requests; /* HTTP clients by request id */
+    uint64_t next_request;
+    struct client *held;    /* clients with messages that wait for durability */
+    struct client *resume;  /* clients whose deferred messages can go on */
+    atomic_bool sleeping;
+    atomic_uint unconfirmed; /* clients that want results before they are durable */
+    struct oro_bb out;       /* message being built */
+    const struct oro_commit *applying;
+    struct client *caller; /* whose call the record answers, so that its update goes into the result */
+    bool caller_told;
+    unsigned live; /* live metrics pages */
+};
+
+struct oro_server {
+    struct oro_server_options opt;
+    struct oro_sink sink;
+    struct oro_server_net net;
+    _Atomic bool attached;
+    struct oro_pool *pool;
+    struct oro_schema *schema;
+    struct oro_store *store;
+    struct oro_durable *durable; /* NULL: in memory */
+    struct oro_scheduler *scheduler;
+    struct oro_cursor *timer_cursor;
+    struct oro_identity database, owner;
+    char database_text[65];
+    struct shard *shards;
+    struct oro_mailbox *lifecycle; /* leftovers of an earlier run */
+    struct oro_metric *sub_queries, *durable_lag;
+};
+
+/* client.c: one connection */
+struct client *oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who, char *token);
+void oro_client_free(struct client *c);
+/* Out of the shard's map and lists, and freed. */
+void oro_client_remove(struct shard *sh, struct client *c);
+struct client *oro_client_find(struct shard *sh, oro_conn_id conn);
+void oro_client_post(struct shard *sh, struct client *c, enum oro_job_kind kind); /* connect, disconnect */
+/* Sends when `seq` is durable (confirmed clients) or at once; keeps the order. */
+void oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq);
+void oro_client_flush_held(struct shard *sh);
+void oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame);
+void oro_client_resume(struct shard *sh, struct client *c);
+
+/* ring.c: what records mean for a shard's clients */
+void oro_shard_catch_up(struct shard *sh, uint64_t seq); /* applies records up to seq */
+void oro_shard_drain(struct shard *sh);
+uint64_t oro_server_durable_seq(const struct oro_server *s);
+
+/* api.c: HTTP */
+bool oro_api_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_request *req,
+                  struct oro_http_response *res);
+void oro_api_gone(void *self, unsigned shard, oro_conn_id req_id);
+bool oro_api_ws_request(void *self, unsigned shard, const struct oro_http_request *req, struct oro_ws_accept *acc,
+                        struct oro_http_response *res);
+/* The HTTP client's connect or call record was read. */
+void oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec);
+void oro_api_release_replies(struct shard *sh, struct client *c);
+
+/* static.c */
+bool oro_static_file(const char *dir, const char *path, const struct oro_http_request *req, struct oro_http_response *res);
+
+/* timers.c */
+ORO_MUST_CHECK oro_status oro_timers_install(struct oro_server *s, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_timers_start(struct oro_server *s, struct oro_err *err);
+void oro_timers_stop(struct oro_server *s);
+void oro_timers_done(struct oro_server *s, const struct oro_table_def *t, uint64_t key, int64_t due_us);
+
+#endif

@@ -1,0 +1,141 @@
+/* struct oro_host_ops over the transaction of the running call. */
+#include "runtime/worker/pool_priv.h"
+
+static struct oro_tx *
+tx_of(void *host)
+{
+    return ((struct worker *)host)->tx;
+}
+
+static void
+touch(void *host, const struct oro_table_def *t)
+{
+    if (t->schedule_at_col >= 0)
+        ((struct worker *)host)->scheduled_dirty = true;
+}
+
+static oro_status
+host_find(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key, struct oro_bytes *row)
+{
+    return oro_tx_find(tx_of(host), t, ix, key, row);
+}
+
+static void
+host_scan(void *host, const struct oro_table_def *t, struct oro_py_rows *out)
+{
+    struct oro_rows rows;
+    oro_tx_scan(tx_of(host), t, &rows);
+    *out = (struct oro_py_rows){rows.rows, rows.n};
+}
+
+static oro_status
+host_range(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, const struct oro_py_range *range,
+           struct oro_py_rows *out)
+{
+    struct oro_range r = {range->prefix, range->nprefix, range->has_lo, range->has_hi,
+                          range->lo_open, range->hi_open, range->lo, range->hi};
+    struct oro_rows rows;
+    oro_status st = oro_tx_range(tx_of(host), t, ix, &r, &rows);
+    if (st == ORO_OK)
+        *out = (struct oro_py_rows){rows.rows, rows.n};
+    return st;
+}
+
+static uint64_t
+host_count(void *host, const struct oro_table_def *t)
+{
+    return oro_tx_count(tx_of(host), t);
+}
+
+static oro_status
+host_insert(void *host, const struct oro_table_def *t, struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
+{
+    touch(host, t);
+    return oro_tx_insert(tx_of(host), t, row, stored, err);
+}
+
+static oro_status
+host_update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
+            struct oro_bytes *stored, struct oro_err *err)
+{
+    touch(host, t);
+    return oro_tx_update(tx_of(host), t, ix, row, stored, err);
+}
+
+static oro_status
+host_upsert(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
+            struct oro_bytes *stored, struct oro_err *err)
+{
+    touch(host, t);
+    return oro_tx_upsert(tx_of(host), t, ix, row, stored, err);
+}
+
+static oro_status
+host_delete_key(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key)
+{
+    touch(host, t);
+    return oro_tx_delete(tx_of(host), t, ix, key);
+}
+
+static oro_status
+host_delete_row(void *host, const struct oro_table_def *t, struct oro_bytes row)
+{
+    touch(host, t);
+    return oro_tx_delete_row(tx_of(host), t, row);
+}
+
+static uint64_t
+host_clear(void *host, const struct oro_table_def *t)
+{
+    touch(host, t);
+    return oro_tx_clear(tx_of(host), t);
+}
+
+/* Lines of an attempt are kept until it is known whether it counts: a retry must not be visible. */
+static void
+host_log(void *host, enum oro_log_level level, const char *target, const char *file, int line, struct oro_bytes text)
+{
+    struct worker *w = host;
+    if (level > oro_log_level())
+        return;
+    w->log_lines = oro_grow(w->log_lines, w->nlog, &w->log_cap, sizeof(*w->log_lines));
+    struct log_line *l = &w->log_lines[w->nlog++];
+    *l = (struct log_line){.level = level, .at = (uint32_t)w->log_text.len};
+    if (w->running != NULL)
+        oro_bb_printf(&w->log_text, "%s: ", w->running);
+    if (file != NULL && line > 0)
+        oro_bb_printf(&w->log_text, "%s:%d: ", file, line);
+    (void)target;
+    oro_bb_put_bytes(&w->log_text, text);
+    l->len = (uint32_t)(w->log_text.len - l->at);
+}
+
+void
+oro_worker_log_flush(struct worker *w)
+{
+    for (size_t i = 0; i < w->nlog; i++)
+        oro_log(w->log_lines[i].level, "module", "%.*s", (int)w->log_lines[i].len,
+                (const char *)w->log_text.data + w->log_lines[i].at);
+    oro_worker_log_drop(w);
+}
+
+void
+oro_worker_log_drop(struct worker *w)
+{
+    w->nlog = 0;
+    oro_bb_clear(&w->log_text);
+}
+
+const struct oro_host_ops oro_worker_host_ops = {
+    .find = host_find,
+    .scan = host_scan,
+    .range = host_range,
+    .count = host_count,
+    .insert = host_insert,
+    .update = host_update,
+    .upsert = host_upsert,
+    .delete_key = host_delete_key,
+    .delete_row = host_delete_row,
+    .clear = host_clear,
+    .log = host_log,
+};

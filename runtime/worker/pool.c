@@ -1,0 +1,372 @@
+#include "runtime/worker/pool_priv.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct oro_principal *
+oro_principal_new(enum oro_caller caller, const struct oro_identity *id, const struct oro_connection_id *connection,
+                  const char *jwt)
+{
+    struct oro_principal *p = ORO_NEW(struct oro_principal);
+    atomic_init(&p->refs, 1);
+    p->caller = caller;
+    p->identity = *id;
+    if (connection != NULL)
+        p->connection = *connection;
+    p->jwt = jwt != NULL ? oro_strdup(jwt) : NULL;
+    return p;
+}
+
+struct oro_principal *
+oro_principal_ref(struct oro_principal *p)
+{
+    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+    return p;
+}
+
+void
+oro_principal_unref(struct oro_principal *p)
+{
+    /* acq_rel: the last holder sees everything that the others did with it. */
+    if (p == NULL || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    oro_free(p->jwt);
+    oro_free(p);
+}
+
+struct oro_job *
+oro_job_new(enum oro_job_kind kind, struct oro_principal *who, uint32_t ncalls)
+{
+    struct oro_job *job = oro_calloc(1, sizeof(*job) + ncalls * sizeof(job->calls[0]));
+    job->kind = kind;
+    job->who = who;
+    job->ncalls = ncalls;
+    return job;
+}
+
+/* Takes job. The waiter, if any, learns how it ended. */
+void
+oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_bytes text)
+{
+    struct oro_job_wait *wait = job->wait;
+    oro_principal_unref(job->who);
+    oro_buf_unref(job->frame);
+    oro_free(job);
+    if (wait != NULL) {
+        wait->status = st;
+        snprintf(wait->text, sizeof(wait->text), "%.*s", (int)text.len, (const char *)text.data);
+        atomic_store_explicit(&wait->done, true, memory_order_release);
+        oro_wake_broadcast(&wait->wake);
+    }
+    atomic_fetch_sub_explicit(&p->jobs, 1, memory_order_release);
+}
+
+/* ---- mailboxes and the run queue ---- */
+
+struct oro_mailbox *
+oro_mailbox_new(void)
+{
+    struct oro_mailbox *m = ORO_NEW(struct oro_mailbox);
+    atomic_init(&m->refs, 1);
+    return m;
+}
+
+void
+oro_mailbox_unref(struct oro_mailbox *m)
+{
+    if (m != NULL && atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) == 1) {
+        ORO_ASSERT(m->head == NULL);
+        oro_free(m);
+    }
+}
+
+static void
+queue_push(struct run_queue *q, struct oro_mailbox *m)
+{
+    m->next_ready = NULL;
+    if (q->tail != NULL)
+        q->tail->next_ready = m;
+    else
+        q->head = m;
+    q->tail = m;
+}
+
+static struct oro_mailbox *
+queue_pop(struct run_queue *q)
+{
+    struct oro_mailbox *m = q->head;
+    if (m != NULL) {
+        q->head = m->next_ready;
+        if (q->head == NULL)
+            q->tail = NULL;
+    }
+    return m;
+}
+
+void
+oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bool front)
+{
+    bool own = m == NULL;
+    if (own)
+        m = oro_mailbox_new();
+    atomic_fetch_add_explicit(&p->jobs, 1, memory_order_relaxed);
+    job->next = NULL;
+    oro_spin_lock(&m->lock);
+    if (m->tail != NULL)
+        m->tail->next = job;
+    else
+        m->head = job;
+    m->tail = job;
+    bool ready = !m->queued;
+    m->queued = true;
+    oro_spin_unlock(&m->lock);
+    if (!ready)
+        return; /* a worker has it or will come to it; own mailboxes are always ready here */
+    /* The queue's reference: the poster's own for a mailbox made here, one more otherwise. */
+    if (!own)
+        atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    oro_spin_lock(&p->lock);
+    queue_push(front ? &p->front : &p->ready, m);
+    oro_spin_unlock(&p->lock);
+    oro_wake_signal(&p->wake);
+}
+
+struct oro_mailbox *
+oro_pool_take(struct oro_pool *p)
+{
+    oro_spin_lock(&p->lock);
+    struct oro_mailbox *m = queue_pop(&p->front);
+    if (m == NULL)
+        m = queue_pop(&p->ready);
+    oro_spin_unlock(&p->lock);
+    return m;
+}
+
+struct oro_job *
+oro_mailbox_first(struct oro_mailbox *m)
+{
+    oro_spin_lock(&m->lock);
+    struct oro_job *job = m->head;
+    oro_spin_unlock(&m->lock);
+    return job;
+}
+
+void
+oro_mailbox_pop(struct oro_mailbox *m)
+{
+    oro_spin_lock(&m->lock);
+    m->head = m->head->next;
+    if (m->head == NULL)
+        m->tail = NULL;
+    oro_spin_unlock(&m->lock);
+}
+
+/* The worker is through with its batch. Takes the queue's reference. */
+void
+oro_pool_give_back(struct oro_pool *p, struct oro_mailbox *m)
+{
+    oro_spin_lock(&m->lock);
+    bool more = m->head != NULL;
+    m->queued = more;
+    oro_spin_unlock(&m->lock);
+    if (!more) {
+        oro_mailbox_unref(m);
+        return;
+    }
+    oro_spin_lock(&p->lock);
+    queue_push(&p->ready, m);
+    oro_spin_unlock(&p->lock);
+    oro_wake_signal(&p->wake); /* another worker may be asleep while this one goes on with the next mailbox */
+}
+
+oro_status
+oro_pool_post_wait(struct oro_pool *p, struct oro_job *job, char *text)
+{
+    struct oro_job_wait wait = {.status = ORO_EINTERNAL};
+    job->wait = &wait;
+    oro_pool_post(p, NULL, job, true);
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&wait.wake);
+        if (atomic_load_explicit(&wait.done, memory_order_acquire))
+            break;
+        oro_wake_wait(&wait.wake, seen, -1);
+    }
+    if (text != NULL)
+        snprintf(text, sizeof(wait.text), "%s", wait.text);
+    return wait.status;
+}
+
+unsigned
+oro_pool_busy(const struct oro_pool *p)
+{
+    return atomic_load_explicit(&p->jobs, memory_order_acquire);
+}
+
+unsigned
+oro_pool_workers(const struct oro_pool *p)
+{
+    return p->started;
+}
+
+/* ---- start and stop ---- */
+
+static int
+wait_past(struct oro_pool *p, struct worker *w, int phase)
+{
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&p->phase_wake);
+        int now = atomic_load(&w->phase);
+        if (now > phase)
+            return now;
+        oro_wake_wait(&p->phase_wake, seen, -1);
+    }
+}
+
+static void
+set_phase(struct oro_pool *p, struct worker *w, int phase)
+{
+    atomic_store(&w->phase, phase);
+    oro_wake_broadcast(&p->phase_wake);
+}
+
+static oro_status
+worker_spawn(struct oro_pool *p, unsigned n, struct oro_err *err)
+{
+    struct worker *w = &p->workers[n];
+    w->pool = p;
+    w->number = n;
+    char name[16];
+    snprintf(name, sizeof(name), "worker %u", n);
+    oro_status st = oro_thread_start(&w->thread, ORO_THREAD_WORKER, name, 0, oro_worker_main, w, err);
+    if (st == ORO_OK)
+        p->started = n + 1;
+    return st;
+}
+
+static void
+pool_free(struct oro_pool *p)
+{
+    for (unsigned i = 0; i < p->started; i++) {
+        struct worker *w = &p->workers[i];
+        oro_bb_fini(&w->text);
+        oro_bb_fini(&w->log_text);
+        oro_free(w->log_lines);
+        oro_free(w->descriptor);
+        oro_free(w->report);
+    }
+    const struct oro_map_slot *slot;
+    for (size_t i = 0; oro_map_next(&p->last_run, &i, &slot);)
+        oro_free(slot->value);
+    oro_map_fini(&p->last_run);
+    pthread_mutex_destroy(&p->dt_lock);
+    oro_free(p->workers);
+    oro_free(p->metrics);
+    oro_free(p);
+}
+
+static oro_status
+worker_failed(struct worker *w, char **report, struct oro_err *err)
+{
+    *report = w->report;
+    w->report = NULL;
+    if (err != NULL)
+        *err = w->err;
+    return w->err.status;
+}
+
+oro_status
+oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **descriptor, char **report, struct oro_err *err)
+{
+    struct oro_pool *p = ORO_NEW(struct oro_pool);
+    p->opt = *opt;
+    p->workers = oro_aligned_alloc(ORO_CACHE_LINE, opt->workers * sizeof(struct worker));
+    pthread_mutex_init(&p->dt_lock, NULL);
+    oro_status st = worker_spawn(p, 0, err);
+    if (st != ORO_OK) {
+        pool_free(p);
+        return st;
+    }
+    struct worker *first = &p->workers[0];
+    if (wait_past(p, first, PHASE_STARTING) == PHASE_FAILED) {
+        oro_thread_join(first->thread);
+        st = worker_failed(first, report, err);
+        pool_free(p);
+        return st;
+    }
+    *descriptor = oro_strdup(first->descriptor);
+    *out = p;
+    return ORO_OK;
+}
+
+static void
+metrics_make(struct oro_pool *p)
+{
+    p->metrics = ORO_NEW_ARRAY(struct reducer_metrics, p->schema->nreducers + 1);
+    for (uint32_t i = 0; i < p->schema->nreducers; i++) {
+        char *labels = oro_asprintf("reducer=\"%s\"", p->schema->reducers[i].name);
+        p->metrics[i] = (struct reducer_metrics){
+            .calls = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_calls_total", labels, "Reducer calls that ran."),
+            .errors = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_errors_total", labels, "Reducer calls that failed."),
+            .duration = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_reducer_duration_seconds", labels,
+                                   "Run time of reducer calls, retries and commit included."),
+        };
+        oro_free(labels);
+    }
+    p->conflicts = oro_metric(ORO_METRIC_COUNTER, "orochi_tx_conflicts_total", "", "Attempts run again because another commit changed what they read.");
+    p->timer_lateness = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_timer_lateness_seconds", "", "How late scheduled reducers started.");
+    p->timer_fired = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_fired_total", "", "Scheduled reducers started.");
+    p->timer_missed = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_missed_total", "", "Beats of repeating timers that were passed over.");
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_workers", "", "Worker threads."), p->opt.workers);
+}
+
+oro_status
+oro_pool_run(struct oro_pool *p, const struct oro_schema *schema, struct oro_store *store,
+             const struct oro_identity *database, struct oro_err *err)
+{
+    p->database = *database;
+    p->schema = schema;
+    p->store = store;
+    metrics_make(p);
+    oro_status st = ORO_OK;
+    for (unsigned i = 1; i < p->opt.workers && st == ORO_OK; i++)
+        st = worker_spawn(p, i, err);
+    for (unsigned i = 0; i < p->started; i++) {
+        struct worker *w = &p->workers[i];
+        if (wait_past(p, w, PHASE_STARTING) == PHASE_LOADED)
+            set_phase(p, w, PHASE_BIND);
+    }
+    for (unsigned i = 0; i < p->started; i++) {
+        struct worker *w = &p->workers[i];
+        if (wait_past(p, w, PHASE_BIND) == PHASE_FAILED && st == ORO_OK) {
+            char *report = NULL;
+            st = worker_failed(w, &report, err);
+            oro_free(report);
+        }
+    }
+    if (st == ORO_OK)
+        st = oro_watchdog_start(p, err);
+    return st;
+}
+
+void
+oro_pool_stop(struct oro_pool *p)
+{
+    if (p == NULL)
+        return;
+    for (int i = 0; i < 5000 && oro_pool_busy(p) > 0; i++)
+        usleep(1000); /* a stop is no hot path, and a runaway reducer must not hold it for ever */
+    oro_watchdog_stop(p);
+    atomic_store(&p->stopping, true);
+    for (unsigned i = 0; i < p->started; i++) {
+        int serving = PHASE_SERVING;
+        if (!atomic_compare_exchange_strong(&p->workers[i].phase, &serving, PHASE_STOP)) {
+            int loaded = PHASE_LOADED;
+            atomic_compare_exchange_strong(&p->workers[i].phase, &loaded, PHASE_STOP);
+        }
+    }
+    oro_wake_broadcast(&p->phase_wake);
+    oro_wake_broadcast(&p->wake);
+    for (unsigned i = 0; i < p->started; i++)
+        oro_thread_join(p->workers[i].thread);
+    pool_free(p);
+}

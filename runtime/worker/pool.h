@@ -1,0 +1,120 @@
+/* runtime/worker/pool.h - the worker threads, each with its own interpreter, and the run queue that feeds them.
+ *
+ * A client is a mailbox: its jobs run in the order they were posted, one at a time; different mailboxes run in parallel. A
+ * mailbox that has work stands in the run queue once; a worker takes it, runs up to a small batch of calls and puts it back
+ * at the end. Timers and lifecycle calls stand in a second queue that goes first (design.md 1 and 6).
+ * Every call ends as one record of the commit ring, whatever became of it. */
+#ifndef ORO_WORKER_POOL_H
+#define ORO_WORKER_POOL_H
+
+#include <stdatomic.h>
+
+#include "bridge/py/bridge.h"
+#include "runtime/base/thread.h"
+#include "runtime/store/store.h"
+
+/* struct oro_origin.kind of the records that workers publish. */
+enum oro_origin_kind {
+    ORO_ORIGIN_CALL,
+    ORO_ORIGIN_CONNECT,
+    ORO_ORIGIN_DISCONNECT,
+    ORO_ORIGIN_TIMER,
+    ORO_ORIGIN_INTERNAL,
+};
+
+/* Who calls. Refcounted: a client's, shared by its jobs. */
+struct oro_principal {
+    atomic_uint refs;
+    enum oro_caller caller;
+    struct oro_identity identity;
+    struct oro_connection_id connection;
+    char *jwt; /* claims as JSON text, or NULL */
+};
+/* Gives one reference. Copies jwt (may be NULL). */
+struct oro_principal *oro_principal_new(enum oro_caller caller, const struct oro_identity *id,
+                                        const struct oro_connection_id *connection, const char *jwt);
+struct oro_principal *oro_principal_ref(struct oro_principal *p);
+void oro_principal_unref(struct oro_principal *p);
+
+enum oro_job_kind {
+    ORO_JOB_CALLS,      /* a run of reducer calls */
+    ORO_JOB_CONNECT,    /* st_client row and client_connected; refused: later calls of the mailbox are skipped */
+    ORO_JOB_DISCONNECT, /* client_disconnected, then the row goes */
+    ORO_JOB_TIMER,      /* a row of a scheduled table is due */
+    ORO_JOB_INIT,
+};
+
+struct oro_job_call {
+    const struct oro_reducer_def *reducer; /* NULL: refused, with `refusal` */
+    const char *refusal;                   /* static text */
+    uint32_t request_id;
+    struct oro_bytes args; /* in the job's frame */
+};
+
+/* Lets the thread that posted a job wait for it. */
+struct oro_job_wait {
+    struct oro_wake wake;
+    atomic_bool done;
+    oro_status status;
+    char text[1000];
+};
+
+struct oro_job {
+    struct oro_job *next;
+    enum oro_job_kind kind;
+    uint16_t shard;
+    oro_conn_id conn;          /* where the answer goes; 0: nobody waits */
+    struct oro_principal *who; /* one reference */
+    struct oro_buf *frame;     /* one reference or NULL; args lie in it */
+    struct oro_job_wait *wait; /* borrowed, or NULL */
+    const struct oro_table_def *table; /* timer */
+    uint64_t key;
+    int64_t due_us;
+    uint32_t ncalls, at;
+    struct oro_job_call calls[];
+};
+/* Gives. Takes the reference who (and frame, set afterwards by the caller). */
+struct oro_job *oro_job_new(enum oro_job_kind kind, struct oro_principal *who, uint32_t ncalls);
+
+struct oro_mailbox;
+struct oro_mailbox *oro_mailbox_new(void); /* Gives one reference */
+void oro_mailbox_unref(struct oro_mailbox *m); /* jobs still inside are run all the same */
+
+struct oro_pool;
+
+/* What the pool tells the layer above; called on worker threads. */
+struct oro_pool_hooks {
+    void *arg;
+    /* Records were published since the last call. scheduled: rows of scheduled tables changed. */
+    void (*published)(void *arg, bool scheduled);
+    /* The timer's run is over: arm it again for `due_us` (INT64_MIN: do not). */
+    void (*timer_done)(void *arg, const struct oro_table_def *t, uint64_t key, int64_t due_us);
+};
+
+struct oro_pool_options {
+    unsigned workers;
+    const char *module_path, *module_name;
+    int64_t timeout_us;           /* run time limit of a reducer without its own; 0: none */
+    bool dev_errors;              /* callers see the text of unexpected exceptions */
+    struct oro_pool_hooks hooks;
+};
+
+/* Starts the first worker, which loads the module. Gives *descriptor (JSON of the declarations) and *out; the worker waits for
+ * oro_pool_run. On failure *report (Given) may hold every problem of the module, a line each. Main thread. */
+ORO_MUST_CHECK oro_status oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **descriptor,
+                                        char **report, struct oro_err *err);
+/* Binds the schema, starts the other workers, and begins to serve. Borrows schema and store until stop; database is the
+ * sender of scheduled calls. */
+ORO_MUST_CHECK oro_status oro_pool_run(struct oro_pool *p, const struct oro_schema *schema, struct oro_store *store,
+                                       const struct oro_identity *database, struct oro_err *err);
+/* Any thread. Takes job. front: a timer or lifecycle job that goes first. mailbox NULL: a job of its own. */
+void oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bool front);
+/* Posts and waits; text (of at least 1000 bytes) gets the error text. Not from a worker. */
+oro_status oro_pool_post_wait(struct oro_pool *p, struct oro_job *job, char *text);
+/* Calls waiting or running; any thread. */
+unsigned oro_pool_busy(const struct oro_pool *p);
+unsigned oro_pool_workers(const struct oro_pool *p);
+/* Finishes what is queued (at most a few seconds), closes the interpreters. Takes p. Main thread. */
+void oro_pool_stop(struct oro_pool *p);
+
+#endif

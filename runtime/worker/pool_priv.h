@@ -1,0 +1,98 @@
+/* runtime/worker/pool_priv.h - shared by the files of this folder only. */
+#ifndef ORO_WORKER_POOL_PRIV_H
+#define ORO_WORKER_POOL_PRIV_H
+
+#include "runtime/base/map.h"
+#include "runtime/base/metric.h"
+#include "runtime/store/tx.h"
+#include "runtime/worker/pool.h"
+
+struct oro_mailbox {
+    struct oro_spin lock;
+    struct oro_job *head, *tail;
+    bool queued;  /* stands in the run queue, or a worker has it */
+    bool refused; /* client_connected said no: calls are skipped */
+    atomic_uint refs;
+    struct oro_mailbox *next_ready;
+};
+
+struct run_queue {
+    struct oro_mailbox *head, *tail;
+};
+
+struct reducer_metrics {
+    struct oro_metric *calls, *errors, *duration;
+};
+
+/* A log line of a call's attempt, kept until it is known whether the attempt counts. */
+struct log_line {
+    enum oro_log_level level;
+    uint32_t at, len; /* in the worker's log text */
+};
+
+struct worker {
+    struct oro_pool *pool;
+    unsigned number;
+    pthread_t thread;
+    struct oro_py *py;
+    struct oro_session *session;
+    struct oro_tx *tx; /* of the running attempt */
+    struct oro_bb text;
+    struct oro_bb log_text;
+    struct log_line *log_lines;
+    size_t nlog, log_cap;
+    bool scheduled_dirty, published;
+    const char *running; /* reducer name, for log lines */
+    struct oro_metric *cache_hits, *cache_misses, *cache_evictions, *cache_size, *pool_hits, *pool_misses;
+    /* Watched by the watchdog: when the running call has to end (monotonic), 0: none is running. */
+    _Atomic int64_t deadline_us;
+    _Atomic uint64_t generation;
+    /* Start-up hand-shake. */
+    char *descriptor, *report;
+    struct oro_err err;
+    atomic_int phase; /* enum worker_phase */
+};
+
+enum worker_phase { PHASE_STARTING, PHASE_LOADED, PHASE_BIND, PHASE_SERVING, PHASE_FAILED, PHASE_STOP };
+
+struct oro_pool {
+    struct oro_pool_options opt;
+    const struct oro_schema *schema;
+    struct oro_store *store;
+    struct oro_identity database;
+    struct worker *workers;
+    unsigned started;
+    struct oro_spin lock; /* both queues */
+    struct run_queue front, ready;
+    struct oro_wake wake;       /* workers wait here for work */
+    struct oro_wake phase_wake; /* start-up hand-shake */
+    atomic_uint jobs;           /* posted and not finished */
+    atomic_bool stopping;
+    struct reducer_metrics *metrics; /* by reducer id */
+    struct oro_metric *conflicts, *timer_lateness, *timer_fired, *timer_missed, *queue_length;
+    pthread_t watchdog;
+    bool watchdog_runs;
+    /* When each timer last ran, for ctx.dt: by key of the row, guarded by dt_lock. */
+    pthread_mutex_t dt_lock;
+    struct oro_map last_run;
+};
+
+/* host.c */
+extern const struct oro_host_ops oro_worker_host_ops;
+void oro_worker_log_flush(struct worker *w);
+void oro_worker_log_drop(struct worker *w);
+
+/* worker.c */
+void *oro_worker_main(void *arg);
+/* watchdog.c */
+ORO_MUST_CHECK oro_status oro_watchdog_start(struct oro_pool *p, struct oro_err *err);
+void oro_watchdog_stop(struct oro_pool *p);
+
+/* pool.c */
+struct oro_mailbox *oro_pool_take(struct oro_pool *p); /* NULL: nothing ready */
+struct oro_job *oro_mailbox_first(struct oro_mailbox *m);
+void oro_mailbox_pop(struct oro_mailbox *m);
+void oro_pool_give_back(struct oro_pool *p, struct oro_mailbox *m);
+void oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_bytes text);
+
+#endif

@@ -1,0 +1,628 @@
+/* One worker: take a mailbox, run a batch of its calls, each in a transaction, publish, wake who waits. */
+#include "runtime/base/clock.h"
+#include "runtime/worker/pool_priv.h"
+#include "scheduler/scheduler.h"
+
+#include <stdio.h>
+
+/* Calls of one mailbox before the next mailbox has its turn: no client starves others, and a whole pipelined frame of a
+ * usual client (40 calls) is still one hand-over. */
+#define BATCH 64
+#define ATTEMPTS 3 /* the last one runs alone and cannot conflict */
+
+static const char FATAL[] = "The instance encountered a fatal error.";
+
+struct outcome {
+    oro_status status;
+    struct oro_bytes text; /* for the caller */
+};
+
+/* ---- one attempt, and its repetition ---- */
+
+struct attempt {
+    struct worker *w;
+    struct oro_py_call call;
+    const struct oro_reducer_def *reducer;
+    /* What belongs to the transaction beside the reducer; NULL: nothing. */
+    oro_status (*before)(struct attempt *a, struct oro_err *err);
+    oro_status (*after)(struct attempt *a, struct oro_err *err);
+    const struct oro_job *job;
+    struct oro_bytes row; /* timer: the row that is due */
+    bool row_kept;        /* timer: it is there unchanged after the run */
+};
+
+static void
+published(struct worker *w)
+{
+    w->published = true;
+}
+
+static int64_t
+time_limit(const struct oro_pool *p, const struct oro_reducer_def *r)
+{
+    return r->timeout_us > 0 ? r->timeout_us : p->opt.timeout_us;
+}
+
+static oro_status
+run_python(struct attempt *a)
+{
+    struct worker *w = a->w;
+    if (a->reducer == NULL)
+        return ORO_OK;
+    int64_t limit = time_limit(w->pool, a->reducer);
+    if (limit > 0) {
+        atomic_store_explicit(&w->generation, oro_py_generation(w->py) + 1, memory_order_relaxed);
+        atomic_store_explicit(&w->deadline_us, oro_mono_us() + limit, memory_order_release);
+    }
+    oro_status st = oro_py_call(w->py, &a->call);
+    if (limit > 0)
+        atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
+    return st;
+}
+
+/* The text of a failure goes to the log; what the caller may know of it goes into the outcome. */
+static struct outcome
+failure(struct attempt *a, oro_status st)
+{
+    struct worker *w = a->w;
+    struct oro_bytes text = oro_bb_bytes(w->text.data != NULL ? &w->text : &(struct oro_bb){(uint8_t *)"", 0, 0});
+    const char *name = a->reducer != NULL ? a->reducer->name : "?";
+    oro_worker_log_flush(w);
+    oro_log(ORO_LOG_ERROR, "module", "%s: %.*s", name, (int)text.len, (const char *)text.data);
+    if (st == ORO_EUSER || st == ORO_EINVAL || st == ORO_EREFUSED || w->pool->opt.dev_errors)
+        return (struct outcome){st, text};
+    return (struct outcome){st, oro_bytes_str(FATAL)};
+}
+
+static oro_status
+attempt_once(struct attempt *a, bool exclusive, const struct oro_origin *origin, struct outcome *out)
+{
+    struct worker *w = a->w;
+    struct oro_err err = {0};
+    w->tx = oro_tx_begin(w->session, exclusive);
+    w->scheduled_dirty = false;
+    oro_bb_clear(&w->text);
+    oro_status st = a->before != NULL ? a->before(a, &err) : ORO_OK;
+    if (st == ORO_OK)
+        st = run_python(a);
+    if (st == ORO_OK && a->after != NULL)
+        st = a->after(a, &err);
+    if (st == ORO_OK) {
+        uint64_t seq;
+        st = oro_tx_commit(w->tx, origin, &seq);
+        w->tx = NULL;
+        if (st == ORO_OK) {
+            published(w);
+            oro_worker_log_flush(w);
+            *out = (struct outcome){ORO_OK, {0}};
+            return ORO_OK;
+        }
+        oro_worker_log_drop(w);
+        return ORO_ECONFLICT;
+    }
+    if (err.text[0] != '\0')
+        oro_bb_put_bytes(&w->text, oro_bytes_str(err.text));
+    /* An exception raised on stale reads is a retry, not an error. */
+    oro_status valid = oro_tx_validate_abort(w->tx);
+    w->tx = NULL;
+    if (valid != ORO_OK && !exclusive) {
+        oro_worker_log_drop(w);
+        return ORO_ECONFLICT;
+    }
+    if (st == ORO_ENOTFOUND && a->job->kind == ORO_JOB_TIMER) {
+        *out = (struct outcome){ORO_ENOTFOUND, {0}}; /* its row is gone: cancelled, silently (S-10) */
+        return ORO_OK;
+    }
+    *out = failure(a, st);
+    return ORO_OK;
+}
+
+static void
+publish_failure(struct worker *w, struct oro_origin *origin, struct outcome out)
+{
+    origin->outcome = (uint8_t)out.status;
+    origin->text = out.text.len > 0 ? oro_buf_copy(out.text) : NULL;
+    oro_store_publish(w->session, origin);
+    published(w);
+}
+
+/* Runs until it commits or fails for good; publishes the record either way. */
+static struct outcome
+attempt_run(struct attempt *a, struct oro_origin *origin)
+{
+    struct worker *w = a->w;
+    struct outcome out = {ORO_EINTERNAL, oro_bytes_str(FATAL)};
+    int64_t start = oro_mono_us();
+    w->running = a->reducer != NULL ? a->reducer->name : NULL;
+    for (int n = 1; n <= ATTEMPTS; n++) {
+        origin->elapsed_us = oro_mono_us() - start;
+        if (attempt_once(a, n == ATTEMPTS, origin, &out) == ORO_OK)
+            break;
+        oro_metric_add(w->pool->conflicts, 1);
+    }
+    if (a->reducer != NULL) {
+        struct reducer_metrics *m = &w->pool->metrics[a->reducer->id];
+        oro_metric_add(m->calls, 1);
+        if (out.status != ORO_OK)
+            oro_metric_add(m->errors, 1);
+        oro_metric_observe_us(m->duration, oro_mono_us() - start);
+    }
+    if (out.status != ORO_OK)
+        publish_failure(w, origin, out);
+    w->running = NULL;
+    return out;
+}
+
+static struct attempt
+attempt_new(struct worker *w, const struct oro_job *job, const struct oro_reducer_def *reducer, struct oro_bytes args)
+{
+    struct oro_pool *p = w->pool;
+    struct attempt a = {.w = w, .job = job, .reducer = reducer};
+    a.call = (struct oro_py_call){
+        .reducer = reducer,
+        .args = args,
+        .sender = job->who != NULL ? job->who->identity : p->database,
+        .database = p->database,
+        .timestamp_us = oro_wall_us(),
+        .caller = job->who != NULL ? job->who->caller : ORO_CALLER_SCHEDULE,
+        .jwt_payload = job->who != NULL ? job->who->jwt : NULL,
+        .host = w,
+        .text = &w->text,
+    };
+    if (job->who != NULL)
+        a.call.connection = job->who->connection;
+    return a;
+}
+
+static struct oro_origin
+origin_of(const struct attempt *a, enum oro_origin_kind kind, uint32_t request_id)
+{
+    return (struct oro_origin){
+        .kind = (uint8_t)kind,
+        .outcome = ORO_OK,
+        .shard = a->job->shard,
+        .request_id = request_id,
+        .conn = a->job->conn,
+        .reducer = a->reducer != NULL ? a->reducer->id : UINT32_MAX,
+        .timestamp_us = a->call.timestamp_us,
+    };
+}
+
+/* ---- the kinds of job ---- */
+
+static void
+run_call(struct worker *w, const struct oro_job *job, const struct oro_job_call *c)
+{
+    struct attempt a = attempt_new(w, job, c->reducer, c->args);
+    struct oro_origin origin = origin_of(&a, ORO_ORIGIN_CALL, c->request_id);
+    if (c->reducer == NULL) {
+        publish_failure(w, &origin, (struct outcome){ORO_EREFUSED, oro_bytes_str(c->refusal)});
+        return;
+    }
+    attempt_run(&a, &origin);
+}
+
+static const struct oro_table_def *
+st_client(const struct worker *w)
+{
+    return oro_schema_table_by_id(w->pool->schema, ORO_ST_CLIENT);
+}
+
+/* st_client(identity, connection_id): both have fixed sizes, so the row is 48 bytes. */
+static struct oro_bytes
+client_row(const struct oro_principal *who, uint8_t row[48])
+{
+    memcpy(row, who->identity.le, 32);
+    memcpy(row + 32, who->connection.le, 16);
+    return oro_bytes(row, 48);
+}
+
+static oro_status
+client_insert(struct attempt *a, struct oro_err *err)
+{
+    uint8_t row[48];
+    return oro_tx_insert(a->w->tx, st_client(a->w), client_row(a->job->who, row), NULL, err);
+}
+
+static oro_status
+client_delete(struct attempt *a, struct oro_err *err)
+{
+    uint8_t row[48];
+    oro_status st = oro_tx_delete_row(a->w->tx, st_client(a->w), client_row(a->job->who, row));
+    return st == ORO_ENOTFOUND ? ORO_OK : st;
+}
+
+static struct outcome
+run_connect(struct worker *w, const struct oro_job *job)
+{
+    struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_CONNECT), (struct oro_bytes){0});
+    a.before = client_insert;
+    struct oro_origin origin = origin_of(&a, ORO_ORIGIN_CONNECT, 0);
+    return attempt_run(&a, &origin);
+}
+
+static struct outcome
+run_disconnect(struct worker *w, const struct oro_job *job)
+{
+    struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_DISCONNECT), (struct oro_bytes){0});
+    a.after = client_delete;
+    struct oro_origin origin = origin_of(&a, ORO_ORIGIN_DISCONNECT, 0);
+    /* It cannot veto: when it fails a second transaction deletes the row, and that one's record is the answer (L-22). */
+    oro_conn_id conn = origin.conn;
+    if (a.reducer != NULL)
+        origin.conn = 0;
+    struct outcome out = attempt_run(&a, &origin);
+    if (a.reducer == NULL)
+        return out;
+    struct attempt gone = attempt_new(w, job, NULL, (struct oro_bytes){0});
+    gone.after = client_delete;
+    struct oro_origin last = origin_of(&gone, ORO_ORIGIN_DISCONNECT, 0);
+    last.conn = conn;
+    return attempt_run(&gone, &last);
+}
+
+static struct outcome
+run_init(struct worker *w, const struct oro_job *job)
+{
+    struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_INIT), (struct oro_bytes){0});
+    struct oro_origin origin = origin_of(&a, ORO_ORIGIN_INTERNAL, 0);
+    if (a.reducer == NULL)
+        return (struct outcome){ORO_OK, {0}};
+    return attempt_run(&a, &origin);
+}
+
+/* ---- timers ---- */
+
+static const struct oro_index_def *
+primary_index(const struct oro_table_def *t)
+{
+    for (uint32_t i = 0; i < t->nindexes; i++)
+        if (t->indexes[i].unique && t->indexes[i].ncols == 1 && t->indexes[i].cols[0] == t->pk)
+            return &t->indexes[i];
+    return NULL;
+}
+
+static size_t
+column_offset(const struct oro_table_def *t, int col, const uint8_t *row)
+{
+    size_t at = 0;
+    for (int i = 0; i < col; i++)
+        at += oro_value_len_trusted(t->row->elems[i].type, row + at);
+    return at;
+}
+
+/* ScheduleAt is tag 0 and an interval, or tag 1 and a time; both i64 microseconds. */
+static bool
+schedule_at(const struct oro_table_def *t, struct oro_bytes row, int64_t *micros)
+{
+    const uint8_t *at = row.data + column_offset(t, t->schedule_at_col, row.data);
+    memcpy(micros, at + 1, 8);
+    return at[0] == 0;
+}
+
+static oro_status
+timer_row(struct attempt *a, struct oro_err *err)
+{
+    const struct oro_job *job = a->job;
+    const struct oro_index_def *ix = primary_index(job->table);
+    ORO_ASSERT(ix != NULL);
+    oro_status st = oro_tx_find(a->w->tx, job->table, ix, oro_bytes(&job->key, 8), &a->row);
+    if (st == ORO_OK)
+        a->call.args = a->row;
+    return st;
+}
+
+/* A one-shot row goes in the transaction of its run when that commits (S-11, S-12, S-16). */
+static oro_status
+timer_finish(struct attempt *a, struct oro_err *err)
+{
+    const struct oro_job *job = a->job;
+    const struct oro_index_def *ix = primary_index(job->table);
+    struct oro_bytes now;
+    oro_status st = oro_tx_find(a->w->tx, job->table, ix, oro_bytes(&job->key, 8), &now);
+    if (st != ORO_OK) {
+        a->row_kept = false; /* the reducer deleted it: it stops */
+        return st == ORO_ENOTFOUND ? ORO_OK : st;
+    }
+    a->row_kept = oro_bytes_eq(now, a->row);
+    int64_t micros;
+    if (schedule_at(job->table, now, &micros))
+        return ORO_OK;
+    a->w->scheduled_dirty = true;
+    return oro_tx_delete(a->w->tx, job->table, ix, oro_bytes(&job->key, 8));
+}
+
+static const struct oro_schedule_def *
+schedule_of(const struct oro_schema *schema, const struct oro_table_def *t)
+{
+    for (uint32_t i = 0; i < schema->nschedules; i++)
+        if (strcmp(schema->schedules[i].table, t->name) == 0)
+            return &schema->schedules[i];
+    return NULL;
+}
+
+struct last_run {
+    int64_t at_us;
+};
+
+/* Seconds since this timer last ran, cut to the schedule's max_dt; 0 the first time. */
+static double
+timer_dt(struct oro_pool *p, const struct oro_job *job, const struct oro_schedule_def *s, int64_t now)
+{
+    uint64_t key = ((uint64_t)job->table->id << 40) ^ job->key;
+    pthread_mutex_lock(&p->dt_lock);
+    struct last_run *last = oro_map_get_u64(&p->last_run, key);
+    if (last == NULL) {
+        last = ORO_NEW(struct last_run);
+        last->at_us = now;
+        oro_map_put_u64(&p->last_run, key, last);
+    }
+    double dt = (double)(now - last->at_us) / 1e6;
+    last->at_us = now;
+    pthread_mutex_unlock(&p->dt_lock);
+    double most = s != NULL ? s->max_dt : 0.25;
+    return dt < 0 ? 0 : dt > most ? most : dt;
+}
+
+static void
+timer_forget(struct oro_pool *p, const struct oro_job *job)
+{
+    pthread_mutex_lock(&p->dt_lock);
+    oro_free(oro_map_del_u64(&p->last_run, ((uint64_t)job->table->id << 40) ^ job->key));
+    pthread_mutex_unlock(&p->dt_lock);
+}
+
+static int64_t
+timer_next(struct oro_pool *p, const struct oro_job *job, const struct oro_schedule_def *s, int64_t interval)
+{
+    int64_t now = oro_wall_us();
+    if (interval < 0)
+        interval = -interval;
+    if (s != NULL && s->missed == ORO_MISSED_DELAY)
+        return now + interval;
+    if (s != NULL && s->missed == ORO_MISSED_ALL)
+        return job->due_us + interval;
+    uint64_t missed = 0;
+    int64_t next = oro_timer_next_tick(job->due_us, interval, now, &missed);
+    oro_metric_add(p->timer_missed, (int64_t)missed);
+    return next;
+}
+
+static void
+run_timer(struct worker *w, const struct oro_job *job)
+{
+    struct oro_pool *p = w->pool;
+    const struct oro_schedule_def *s = schedule_of(p->schema, job->table);
+    const struct oro_reducer_def *r = oro_schema_reducer(p->schema, oro_bytes_str(job->table->schedule_fn));
+    ORO_ASSERT(r != NULL);
+    struct attempt a = attempt_new(w, job, r, (struct oro_bytes){0});
+    a.before = timer_row;
+    a.after = timer_finish;
+    int64_t now = a.call.timestamp_us;
+    if (now < job->due_us)
+        a.call.timestamp_us = job->due_us; /* S-32: never earlier than scheduled */
+    a.call.dt = timer_dt(p, job, s, now);
+    oro_metric_add(p->timer_fired, 1);
+    oro_metric_observe_us(p->timer_lateness, now > job->due_us ? now - job->due_us : 0);
+    struct oro_origin origin = origin_of(&a, ORO_ORIGIN_TIMER, 0);
+    struct outcome out = attempt_run(&a, &origin);
+    if (out.status == ORO_ENOTFOUND) {
+        timer_forget(p, job);
+        p->opt.hooks.timer_done(p->opt.hooks.arg, job->table, job->key, INT64_MIN);
+        return;
+    }
+    /* A failed run has left the row: delete it if it is one-shot, in a transaction of its own (S-13). */
+    int64_t micros = 0;
+    bool repeats = false;
+    struct attempt rest = attempt_new(w, job, NULL, (struct oro_bytes){0});
+    if (out.status != ORO_OK) {
+        rest.before = timer_row;
+        rest.after = timer_finish;
+        struct oro_origin last = origin_of(&rest, ORO_ORIGIN_TIMER, 0);
+        attempt_run(&rest, &last);
+        a.row_kept = rest.row_kept;
+    }
+    oro_read_begin(w->session);
+    struct oro_rows rows = {0};
+    const struct oro_index_def *ix = primary_index(job->table);
+    struct oro_range point = {.prefix = oro_bytes(&job->key, 8), .nprefix = 1};
+    if (oro_read_range(w->session, job->table, ix, &point, &rows) == ORO_OK && rows.n == 1)
+        repeats = schedule_at(job->table, rows.rows[0], &micros);
+    oro_read_end(w->session);
+    if (!repeats)
+        timer_forget(p, job);
+    /* A row that was changed is armed by the change itself, through the ring. */
+    p->opt.hooks.timer_done(p->opt.hooks.arg, job->table, job->key,
+                            repeats && a.row_kept ? timer_next(p, job, s, micros) : INT64_MIN);
+}
+
+/* ---- the loop ---- */
+
+static void
+tell(struct worker *w, bool scheduled)
+{
+    if (!w->published)
+        return;
+    w->published = false;
+    w->pool->opt.hooks.published(w->pool->opt.hooks.arg, scheduled);
+}
+
+static void
+job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, unsigned *budget, bool *scheduled)
+{
+    struct outcome out = {ORO_OK, {0}};
+    switch (job->kind) {
+    case ORO_JOB_CALLS:
+        while (job->at < job->ncalls && *budget > 0) {
+            if (!m->refused)
+                run_call(w, job, &job->calls[job->at]);
+            *scheduled |= w->scheduled_dirty;
+            job->at++;
+            (*budget)--;
+        }
+        if (job->at < job->ncalls)
+            return; /* goes on in its next turn */
+        break;
+    case ORO_JOB_CONNECT:
+        out = run_connect(w, job);
+        m->refused = out.status != ORO_OK;
+        break;
+    case ORO_JOB_DISCONNECT:
+        if (!m->refused)
+            out = run_disconnect(w, job);
+        else
+            publish_failure(w, &(struct oro_origin){.kind = ORO_ORIGIN_DISCONNECT, .shard = job->shard, .conn = job->conn,
+                                                    .reducer = UINT32_MAX},
+                            (struct outcome){ORO_OK, {0}});
+        break;
+    case ORO_JOB_TIMER:
+        run_timer(w, job);
+        break;
+    case ORO_JOB_INIT:
+        out = run_init(w, job);
+        break;
+    }
+    *scheduled |= w->scheduled_dirty;
+    oro_mailbox_pop(m);
+    if (job->kind != ORO_JOB_CALLS && *budget > 0)
+        (*budget)--;
+    oro_job_free(w->pool, job, out.status, out.text);
+}
+
+static void
+mailbox_run(struct worker *w, struct oro_mailbox *m)
+{
+    unsigned budget = BATCH;
+    bool scheduled = false;
+    struct oro_job *job;
+    while (budget > 0 && (job = oro_mailbox_first(m)) != NULL)
+        job_run(w, m, job, &budget, &scheduled);
+    tell(w, scheduled);
+    oro_pool_give_back(w->pool, m);
+}
+
+static void
+stats_publish(struct worker *w)
+{
+    struct oro_py_stats s;
+    oro_py_stats(w->py, &s);
+    oro_metric_set(w->cache_hits, (int64_t)s.cache_hits);
+    oro_metric_set(w->cache_misses, (int64_t)s.cache_misses);
+    oro_metric_set(w->cache_evictions, (int64_t)s.cache_evictions);
+    oro_metric_set(w->cache_size, (int64_t)s.cache_size);
+    oro_metric_set(w->pool_hits, (int64_t)s.pool_hits);
+    oro_metric_set(w->pool_misses, (int64_t)s.pool_misses);
+}
+
+static void
+stats_read(void *arg)
+{
+    struct oro_pool *p = arg;
+    for (unsigned i = 0; i < p->started; i++)
+        if (atomic_load(&p->workers[i].phase) == PHASE_SERVING)
+            stats_publish(&p->workers[i]);
+}
+
+static void
+serve(struct worker *w)
+{
+    struct oro_pool *p = w->pool;
+    for (;;) {
+        struct oro_mailbox *m = oro_pool_take(p);
+        if (m != NULL) {
+            mailbox_run(w, m);
+            continue;
+        }
+        unsigned seen = oro_wake_prepare(&p->wake);
+        if ((m = oro_pool_take(p)) != NULL) {
+            mailbox_run(w, m);
+            continue;
+        }
+        if (atomic_load(&p->stopping) && atomic_load(&w->phase) == PHASE_STOP)
+            return;
+        oro_py_release(w->py);
+        oro_wake_wait(&p->wake, seen, -1);
+        oro_py_acquire(w->py);
+    }
+}
+
+static void
+metrics_make(struct worker *w)
+{
+    char label[32];
+    snprintf(label, sizeof(label), "worker=\"%u\"", w->number);
+    w->cache_hits = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_hits_total", label, "Codec look-ups found in the type cache.");
+    w->cache_misses = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_misses_total", label, "Codecs that had to be compiled.");
+    w->cache_evictions = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_evictions_total", label, "Codecs dropped for room.");
+    w->cache_size = oro_metric(ORO_METRIC_GAUGE, "orochi_type_cache_size", label, "Codecs in the type cache.");
+    w->pool_hits = oro_metric(ORO_METRIC_COUNTER, "orochi_pool_hits_total", label, "Row objects reused from the pool.");
+    w->pool_misses = oro_metric(ORO_METRIC_COUNTER, "orochi_pool_misses_total", label, "Row objects that had to be allocated.");
+}
+
+static void
+phase_set(struct worker *w, int phase)
+{
+    atomic_store(&w->phase, phase);
+    oro_wake_broadcast(&w->pool->phase_wake);
+}
+
+static int
+phase_wait(struct worker *w, int phase)
+{
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&w->pool->phase_wake);
+        int now = atomic_load(&w->phase);
+        if (now > phase)
+            return now;
+        oro_wake_wait(&w->pool->phase_wake, seen, -1);
+    }
+}
+
+static oro_status
+module_load(struct worker *w)
+{
+    struct oro_pool *p = w->pool;
+    oro_status st = oro_py_load(w->py, p->opt.module_path, p->opt.module_name, &w->descriptor, &w->report, &w->err);
+    if (st == ORO_OK && w->number > 0 && strcmp(w->descriptor, p->workers[0].descriptor) != 0)
+        st = oro_err_set(&w->err, ORO_EINVAL,
+                         "the module declares other things at each import: tables and reducers must not depend on "
+                         "time, chance or the environment");
+    return st;
+}
+
+void *
+oro_worker_main(void *arg)
+{
+    struct worker *w = arg;
+    struct oro_pool *p = w->pool;
+    oro_status st = oro_py_open(w->number, &oro_worker_host_ops, &w->py, &w->err);
+    if (st != ORO_OK) {
+        phase_set(w, PHASE_FAILED);
+        return NULL;
+    }
+    st = module_load(w);
+    if (st != ORO_OK) {
+        oro_py_close(w->py);
+        phase_set(w, PHASE_FAILED);
+        return NULL;
+    }
+    phase_set(w, PHASE_LOADED);
+    oro_py_release(w->py);
+    int phase = phase_wait(w, PHASE_LOADED);
+    oro_py_acquire(w->py);
+    if (phase == PHASE_BIND && (st = oro_py_bind(w->py, p->schema, &w->err)) == ORO_OK) {
+        w->session = oro_session_open(p->store);
+        metrics_make(w);
+        if (w->number == 0)
+            oro_metric_on_read(stats_read, p);
+        phase_set(w, PHASE_SERVING);
+        serve(w);
+        if (w->number == 0)
+            oro_metric_off_read(stats_read, p);
+        oro_session_close(w->session);
+    }
+    oro_py_close(w->py);
+    if (st != ORO_OK)
+        phase_set(w, PHASE_FAILED);
+    return NULL;
+}
