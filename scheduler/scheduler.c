@@ -39,7 +39,7 @@ struct oro_scheduler {
     pthread_mutex_t lock; /* for what follows */
     struct oro_wheel *wheel;
     struct oro_map entries;
-    int64_t sleep_until; /* INT64_MIN: awake, and going to look at the wheel before it sleeps */
+    int64_t sleep_until; /* until when the thread slept last, or sleeps now */
 
     struct oro_metric *fired, *late;
 };
@@ -131,11 +131,12 @@ fire_due(struct oro_scheduler *s)
     return true; /* perhaps more */
 }
 
+/* When to look at the wheel next. From here on whoever arms something earlier wakes the thread. */
 static int64_t
-set_sleep(struct oro_scheduler *s, bool awake)
+next_time(struct oro_scheduler *s)
 {
     pthread_mutex_lock(&s->lock);
-    int64_t until = awake ? INT64_MIN : oro_wheel_next(s->wheel);
+    int64_t until = oro_wheel_next(s->wheel);
     s->sleep_until = until;
     pthread_mutex_unlock(&s->lock);
     return until;
@@ -154,7 +155,7 @@ scheduler_main(void *arg)
             s->opt.feed(s->opt.arg);
         if (fire_due(s))
             continue;
-        int64_t until = set_sleep(s, false);
+        int64_t until = next_time(s);
         if (until == INT64_MAX) {
             oro_wake_wait(&s->wake, seen, -1);
         } else {
@@ -162,7 +163,6 @@ scheduler_main(void *arg)
             if (left > 0)
                 oro_wake_wait(&s->wake, seen, (long)left);
         }
-        set_sleep(s, true);
     }
 }
 

@@ -171,17 +171,20 @@ deal_out(struct oro_wheel *w, unsigned level, unsigned slot)
     }
 }
 
-static void
+/* Moves on to the first slot that has timers, if that is not after `to`, and deals it out; else to `to`. */
+static bool
 advance(struct oro_wheel *w, uint64_t to)
 {
     unsigned level, slot;
     uint64_t tick;
-    while (first_slot(w, &level, &slot, &tick) && tick <= to) {
+    if (first_slot(w, &level, &slot, &tick) && tick <= to) {
         w->at = tick;
         deal_out(w, level, slot);
+        return true;
     }
     if (w->at < to)
         w->at = to;
+    return false;
 }
 
 /* ---- what others call ---- */
@@ -254,11 +257,12 @@ oro_wheel_next(const struct oro_wheel *w)
 struct oro_timer *
 oro_wheel_expire(struct oro_wheel *w, int64_t now_us)
 {
-    /* Nothing of a later tick can be due before what is near, so the wheel moves only when that is used up. */
-    if (w->near_len == 0 || w->near[0]->due_us > now_us)
-        advance(w, tick_of(now_us));
-    if (w->near_len == 0 || w->near[0]->due_us > now_us)
-        return NULL;
+    /* Slot by slot, and only when what is near is used up: nothing of a later tick is due before it, and the heap stays
+     * as small as one slot after a long sleep too. */
+    while (w->near_len == 0 || w->near[0]->due_us > now_us) {
+        if (!advance(w, tick_of(now_us)))
+            return NULL;
+    }
     struct oro_timer *t = w->near[0];
     near_remove(w, t);
     t->armed = false;

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
@@ -68,7 +69,10 @@ spin_main(void *arg)
     (void)arg;
     for (int i = 0; i < 50000; i++) {
         oro_spin_lock(&spin);
-        counted++;
+        long before = counted;
+        if (i % 64 == 0)
+            sched_yield(); /* an invitation to whoever would come in meanwhile */
+        counted = before + 1;
         oro_spin_unlock(&spin);
     }
     return NULL;

@@ -1,4 +1,6 @@
 /* The thread, on a clock that the test moves, and once on the real one. */
+#include "scheduler/scheduler.c" /* to see whether the thread sleeps */
+
 #include <criterion/criterion.h>
 
 #include <pthread.h>
@@ -8,7 +10,6 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/thread.h"
-#include "scheduler/scheduler.h"
 
 #define SEC INT64_C(1000000)
 #define WALL INT64_C(1795358643000000)
@@ -178,6 +179,33 @@ Test(scheduler, due_in_the_past_fires_at_once, .timeout = 30)
     wait_round(&f);
     cr_assert_eq(count_events(&f), 100);
     cr_assert_eq(f.events[99].due_us, WALL - 1000000 * SEC);
+    fixture_end(&f);
+}
+
+static void
+wait_asleep(struct fixture *f)
+{
+    while (atomic_load(&f->s->wake.sleepers) == 0)
+        sched_yield();
+}
+
+Test(scheduler, only_an_earlier_timer_wakes_the_thread, .timeout = 30)
+{
+    struct fixture f = {0};
+    fixture_start(&f, true);
+    wait_asleep(&f);
+    unsigned seq = atomic_load(&f.s->wake.seq);
+    oro_scheduler_arm(f.s, key(1, 1), WALL + 100 * SEC);
+    cr_assert_neq(atomic_load(&f.s->wake.seq), seq, "the first timer must wake it");
+    wait_round(&f);
+    wait_asleep(&f);
+    seq = atomic_load(&f.s->wake.seq);
+    oro_scheduler_arm(f.s, key(2, 2), WALL + 3000 * SEC);
+    oro_scheduler_cancel(f.s, key(2, 2));
+    cr_assert_eq(atomic_load(&f.s->wake.seq), seq, "a later one need not");
+    oro_scheduler_arm(f.s, key(3, 3), WALL - 1);
+    wait_events(&f, 1); /* nobody else wakes it */
+    cr_assert_eq(f.events[0].key.a, 3);
     fixture_end(&f);
 }
 
