@@ -1,0 +1,470 @@
+/* runtime/store/btree.c */
+#include "runtime/store/btree.h"
+
+#define CAP ORO_BT_CAP
+#define LOW (CAP / 4)
+
+static struct oro_bt_leaf *
+leaf_of(const struct oro_bt_node *n)
+{
+    return (struct oro_bt_leaf *)(uintptr_t)n;
+}
+
+static struct oro_bt_inner *
+inner_of(const struct oro_bt_node *n)
+{
+    return (struct oro_bt_inner *)(uintptr_t)n;
+}
+
+static struct oro_bt_leaf *
+leaf_new(void)
+{
+    struct oro_bt_leaf *l = ORO_NEW(struct oro_bt_leaf);
+    l->node.leaf = true;
+    return l;
+}
+
+static struct oro_bt_inner *
+inner_new(const struct oro_btree *t)
+{
+    return oro_calloc(1, sizeof(struct oro_bt_inner) + (t->wide ? CAP * sizeof(struct oro_entry *) : 0));
+}
+
+void
+oro_btree_init(struct oro_btree *t, bool wide)
+{
+    *t = (struct oro_btree){.wide = wide, .root = &leaf_new()->node};
+}
+
+static struct oro_entry *
+leaf_entry(const struct oro_bt_leaf *l, unsigned i)
+{
+    return (struct oro_entry *)atomic_load_explicit(&l->p[i], memory_order_relaxed);
+}
+
+static void
+node_free(const struct oro_btree *t, struct oro_bt_node *n)
+{
+    for (unsigned i = 0; i < n->n; i++) {
+        if (!n->leaf)
+            node_free(t, inner_of(n)->child[i]);
+        if (t->wide && (n->leaf || i > 0))
+            oro_entry_unref(n->leaf ? leaf_entry(leaf_of(n), i) : inner_of(n)->sep[i]);
+    }
+    oro_free(n);
+}
+
+void
+oro_btree_fini(struct oro_btree *t)
+{
+    if (t->root != NULL)
+        node_free(t, t->root);
+    *t = (struct oro_btree){0};
+}
+
+/* ---- searching ---- */
+
+static int
+entry_cmp(const struct oro_entry *e, struct oro_bytes key)
+{
+    return oro_bytes_cmp(oro_bytes(e->bytes, e->len), key);
+}
+
+static inline struct oro_entry *
+node_entry(const struct oro_bt_node *n, unsigned i)
+{
+    return n->leaf ? leaf_entry(leaf_of(n), i) : inner_of(n)->sep[i];
+}
+
+/* How many of words[from..n) are < w (or <= w), counted from 0: no branch depends on the data. */
+static inline unsigned
+words_before(const struct oro_bt_node *n, unsigned from, uint64_t w, bool or_equal)
+{
+    unsigned base = from, len = n->n - from;
+    while (len > 0) {
+        unsigned half = len / 2;
+        uint64_t x = n->words[base + half];
+        bool less = or_equal ? x <= w : x < w;
+        base = less ? base + half + 1 : base;
+        len = less ? len - half - 1 : half;
+    }
+    return base;
+}
+
+/* Wide nodes can hold long runs of one word (a common prefix): bisect those too. */
+static unsigned
+wide_child_for(const struct oro_bt_node *n, const struct oro_key *k)
+{
+    unsigned lo = words_before(n, 1, k->word, false), hi = words_before(n, 1, k->word, true);
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        if (entry_cmp(inner_of(n)->sep[mid], k->bytes) <= 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo - 1;
+}
+
+/* The first key of the leaf that is >= k. */
+static unsigned
+leaf_at(const struct oro_btree *t, const struct oro_bt_node *n, const struct oro_key *k)
+{
+    unsigned lo = words_before(n, 0, k->word, false);
+    if (!t->wide)
+        return lo;
+    unsigned hi = words_before(n, 0, k->word, true);
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        if (entry_cmp(leaf_entry(leaf_of(n), mid), k->bytes) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* The child under which the key belongs. */
+static inline unsigned
+pick_child(const struct oro_btree *t, const struct oro_bt_node *n, const struct oro_key *k)
+{
+    return t->wide ? wide_child_for(n, k) : words_before(n, 1, k->word, true) - 1;
+}
+
+static bool
+leaf_has(const struct oro_btree *t, const struct oro_bt_node *n, unsigned i, const struct oro_key *k)
+{
+    return i < n->n && n->words[i] == k->word &&
+           (!t->wide || entry_cmp(leaf_entry(leaf_of(n), i), k->bytes) == 0);
+}
+
+oro_head *
+oro_btree_cell(const struct oro_btree *t, const struct oro_key *k)
+{
+    const struct oro_bt_node *n = t->root;
+    while (!n->leaf)
+        n = inner_of(n)->child[pick_child(t, n, k)];
+    unsigned i = leaf_at(t, n, k);
+    if (!leaf_has(t, n, i, k))
+        return NULL;
+    return t->wide ? &leaf_entry(leaf_of(n), i)->head : &leaf_of(n)->p[i];
+}
+
+/* Whether key i of the node lies before the bound. */
+static bool
+before_bound(const struct oro_btree *t, const struct oro_bt_node *n, unsigned i, const struct oro_bound *b)
+{
+    if (!t->wide)
+        return b->after ? n->words[i] <= b->word : n->words[i] < b->word;
+    const struct oro_entry *e = node_entry(n, i);
+    return oro_bound_cmp(b, oro_bytes(e->bytes, e->len)) < 0;
+}
+
+struct oro_bt_at
+oro_btree_seek(const struct oro_btree *t, const struct oro_bound *b)
+{
+    const struct oro_bt_node *n = t->root;
+    for (;;) {
+        unsigned lo = n->leaf ? 0 : 1, hi = n->n;
+        while (lo < hi) {
+            unsigned mid = (lo + hi) / 2;
+            if (before_bound(t, n, mid, b))
+                lo = mid + 1;
+            else
+                hi = mid;
+        }
+        if (n->leaf)
+            return (struct oro_bt_at){leaf_of(n), lo};
+        n = inner_of(n)->child[lo - 1];
+    }
+}
+
+oro_head *
+oro_btree_next(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *k)
+{
+    while (at->leaf != NULL && at->i >= at->leaf->node.n)
+        *at = (struct oro_bt_at){at->leaf->next, 0};
+    if (at->leaf == NULL)
+        return NULL;
+    unsigned i = at->i++;
+    k->word = at->leaf->node.words[i];
+    if (!t->wide)
+        return &at->leaf->p[i];
+    struct oro_entry *e = leaf_entry(at->leaf, i);
+    k->bytes = oro_bytes(e->bytes, e->len);
+    return &e->head;
+}
+
+/* ---- changing ----
+ * Moves count elements; to and from may overlap. Index 0 of an inner node has no separator: what stands there is
+ * garbage that nobody owns. */
+static void
+node_move(const struct oro_btree *t, struct oro_bt_node *to, unsigned ti, struct oro_bt_node *from, unsigned fi,
+          unsigned count)
+{
+    memmove(&to->words[ti], &from->words[fi], count * sizeof(to->words[0]));
+    if (to->leaf) {
+        memmove((void *)&leaf_of(to)->p[ti], (void *)&leaf_of(from)->p[fi], count * sizeof(oro_head));
+        return;
+    }
+    memmove(&inner_of(to)->child[ti], &inner_of(from)->child[fi], count * sizeof(to));
+    if (t->wide)
+        memmove(&inner_of(to)->sep[ti], &inner_of(from)->sep[fi], count * sizeof(struct oro_entry *));
+}
+
+/* What a split hands to the level above. */
+struct grown {
+    struct oro_bt_node *right;
+    uint64_t word;
+    struct oro_entry *sep; /* one reference */
+};
+
+static struct oro_bt_node *
+node_split(const struct oro_btree *t, struct oro_bt_node *n, unsigned keep, struct grown *g)
+{
+    struct oro_bt_node *r = n->leaf ? &leaf_new()->node : &inner_new(t)->node;
+    r->n = (uint16_t)(n->n - keep);
+    node_move(t, r, 0, n, keep, r->n);
+    n->n = (uint16_t)keep;
+    if (n->leaf) {
+        leaf_of(r)->next = leaf_of(n)->next;
+        leaf_of(n)->next = leaf_of(r);
+    }
+    g->right = r;
+    return r;
+}
+
+static void
+leaf_put(const struct oro_btree *t, struct oro_bt_node *n, unsigned i, const struct oro_key *k, struct oro_row *row)
+{
+    node_move(t, n, i + 1, n, i, n->n - i);
+    n->n++;
+    n->words[i] = k->word;
+    if (t->wide) {
+        struct oro_entry *e = oro_entry_new(k->bytes);
+        atomic_store_explicit(&e->head, row, memory_order_release);
+        row = (struct oro_row *)e;
+    }
+    atomic_store_explicit(&leaf_of(n)->p[i], row, memory_order_release);
+}
+
+static void
+leaf_insert(const struct oro_btree *t, struct oro_bt_node *n, const struct oro_key *k, struct oro_row *row,
+            struct grown *g)
+{
+    unsigned i = leaf_at(t, n, k);
+    if (n->n < CAP) {
+        leaf_put(t, n, i, k, row);
+        return;
+    }
+    /* At the right edge keys ascend: what is full may stay full. */
+    unsigned keep = i == CAP && leaf_of(n)->next == NULL ? CAP : CAP / 2;
+    struct oro_bt_node *r = node_split(t, n, keep, g);
+    if (i > keep || keep == CAP)
+        leaf_put(t, r, i - keep, k, row);
+    else
+        leaf_put(t, n, i, k, row);
+    g->word = r->words[0];
+    if (t->wide) {
+        g->sep = leaf_entry(leaf_of(r), 0);
+        g->sep->refs++;
+    }
+}
+
+static void
+inner_put(const struct oro_btree *t, struct oro_bt_node *n, unsigned i, const struct grown *g)
+{
+    node_move(t, n, i + 1, n, i, n->n - i);
+    n->n++;
+    n->words[i] = g->word;
+    inner_of(n)->child[i] = g->right;
+    if (t->wide)
+        inner_of(n)->sep[i] = g->sep;
+}
+
+static void
+node_insert(struct oro_btree *t, struct oro_bt_node *n, const struct oro_key *k, struct oro_row *row, struct grown *g)
+{
+    if (n->leaf) {
+        leaf_insert(t, n, k, row, g);
+        return;
+    }
+    unsigned i = pick_child(t, n, k) + 1;
+    struct grown below = {0};
+    node_insert(t, inner_of(n)->child[i - 1], k, row, &below);
+    if (below.right == NULL)
+        return;
+    if (n->n < CAP) {
+        inner_put(t, n, i, &below);
+        return;
+    }
+    unsigned keep = i == CAP ? CAP - 1 : CAP / 2;
+    struct oro_bt_node *r = node_split(t, n, keep, g);
+    g->word = r->words[0];
+    g->sep = t->wide ? inner_of(r)->sep[0] : NULL;
+    if (i > keep)
+        inner_put(t, r, i - keep, &below);
+    else
+        inner_put(t, n, i, &below);
+}
+
+void
+oro_btree_insert(struct oro_btree *t, const struct oro_key *k, struct oro_row *row)
+{
+    struct grown g = {0};
+    node_insert(t, t->root, k, row, &g);
+    t->n++;
+    if (g.right == NULL)
+        return;
+    struct oro_bt_inner *top = inner_new(t);
+    top->node.n = 1;
+    top->child[0] = t->root;
+    inner_put(t, &top->node, 1, &g);
+    t->root = &top->node;
+}
+
+static void
+parent_drop(const struct oro_btree *t, struct oro_bt_node *p, unsigned i)
+{
+    node_move(t, p, i, p, i + 1, p->n - i - 1);
+    p->n--;
+}
+
+/* Gives separator j of p a new key: the first of its child when that is a leaf, else what stands at the child's index 0. */
+static void
+parent_reseparate(const struct oro_btree *t, struct oro_bt_node *p, unsigned j, const struct oro_bt_node *child)
+{
+    p->words[j] = child->words[0];
+    if (!t->wide)
+        return;
+    inner_of(p)->sep[j] = node_entry(child, 0);
+    if (child->leaf)
+        inner_of(p)->sep[j]->refs++;
+}
+
+/* Children j-1 and j become one, or share evenly. */
+static void
+rebalance(const struct oro_btree *t, struct oro_bt_node *p, unsigned j)
+{
+    struct oro_bt_node *l = inner_of(p)->child[j - 1], *r = inner_of(p)->child[j];
+    if (l->leaf) {
+        if (t->wide)
+            oro_entry_unref(inner_of(p)->sep[j]);
+    } else {
+        /* The separator between them comes down to r's index 0. */
+        r->words[0] = p->words[j];
+        if (t->wide)
+            inner_of(r)->sep[0] = inner_of(p)->sep[j];
+    }
+    unsigned total = l->n + r->n;
+    if (total <= CAP) {
+        node_move(t, l, l->n, r, 0, r->n);
+        l->n = (uint16_t)total;
+        if (l->leaf)
+            leaf_of(l)->next = leaf_of(r)->next;
+        oro_free(r);
+        parent_drop(t, p, j);
+        return;
+    }
+    unsigned want = total / 2;
+    if (l->n < want) {
+        unsigned more = want - l->n;
+        node_move(t, l, l->n, r, 0, more);
+        node_move(t, r, 0, r, more, r->n - more);
+    } else {
+        unsigned more = l->n - want;
+        node_move(t, r, more, r, 0, r->n);
+        node_move(t, r, 0, l, want, more);
+    }
+    l->n = (uint16_t)want;
+    r->n = (uint16_t)(total - want);
+    parent_reseparate(t, p, j, r);
+}
+
+static void
+node_erase(struct oro_btree *t, struct oro_bt_node *n, const struct oro_key *k)
+{
+    if (n->leaf) {
+        unsigned i = leaf_at(t, n, k);
+        ORO_ASSERT(leaf_has(t, n, i, k));
+        if (t->wide)
+            oro_entry_unref(leaf_entry(leaf_of(n), i));
+        node_move(t, n, i, n, i + 1, n->n - i - 1);
+        n->n--;
+        return;
+    }
+    unsigned i = pick_child(t, n, k);
+    struct oro_bt_node *c = inner_of(n)->child[i];
+    node_erase(t, c, k);
+    if (c->n < LOW && n->n > 1)
+        rebalance(t, n, i > 0 ? i : 1);
+}
+
+void
+oro_btree_erase(struct oro_btree *t, const struct oro_key *k)
+{
+    node_erase(t, t->root, k);
+    t->n--;
+    if (!t->root->leaf && t->root->n == 1) {
+        struct oro_bt_node *old = t->root;
+        t->root = inner_of(old)->child[0];
+        oro_free(old);
+    }
+}
+
+/* ---- checking ---- */
+
+struct walk {
+    size_t keys;
+    int depth;               /* of the first leaf; -1 before it */
+    struct oro_bt_leaf *last;
+};
+
+static int
+entry_order(const struct oro_btree *t, const struct oro_bt_node *a, unsigned i, const struct oro_bt_node *b, unsigned j)
+{
+    if (!t->wide)
+        return a->words[i] < b->words[j] ? -1 : a->words[i] > b->words[j];
+    const struct oro_entry *y = node_entry(b, j);
+    return entry_cmp(node_entry(a, i), oro_bytes(y->bytes, y->len));
+}
+
+static bool
+leaf_check(const struct oro_btree *t, const struct oro_bt_node *n, int depth, struct walk *w)
+{
+    if (w->depth >= 0 && (w->depth != depth || w->last->next != leaf_of(n)))
+        return false;
+    if (w->last != NULL && entry_order(t, &w->last->node, w->last->node.n - 1u, n, 0) >= 0)
+        return false;
+    w->depth = depth;
+    w->last = leaf_of(n);
+    w->keys += n->n;
+    for (unsigned i = 1; i < n->n; i++)
+        if (entry_order(t, n, i - 1, n, i) >= 0)
+            return false;
+    return true;
+}
+
+static bool
+node_check(const struct oro_btree *t, const struct oro_bt_node *n, int depth, struct walk *w)
+{
+    if (n != t->root && (n->n == 0 || (n->leaf ? n->n > CAP : n->n < 2)))
+        return false;
+    if (n->leaf)
+        return leaf_check(t, n, depth, w);
+    for (unsigned i = 0; i < n->n; i++) {
+        const struct oro_bt_leaf *before = w->last;
+        if (!node_check(t, inner_of(n)->child[i], depth + 1, w))
+            return false;
+        if (i > 0 && before != NULL && entry_order(t, &before->node, before->node.n - 1u, n, i) >= 0)
+            return false;
+    }
+    return true;
+}
+
+bool
+oro_btree_check(const struct oro_btree *t)
+{
+    struct walk w = {.depth = -1};
+    return node_check(t, t->root, 0, &w) && w.keys == t->n && (w.last == NULL || w.last->next == NULL);
+}

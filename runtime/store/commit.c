@@ -1,0 +1,333 @@
+/* runtime/store/commit.c - beginning and ending transactions.
+ *
+ * A commit builds its record first; then, under the commit lock: does everything read still hold, are the replaced
+ * versions still the living ones, are unique keys free; install; publish. If nothing was committed since the snapshot,
+ * there is nothing to ask. */
+#include "runtime/store/internal.h"
+
+#define SPINS 2000 /* a turn is a reducer long: some microseconds, then sleeping is better */
+
+/* ---- turns ---- */
+
+static void
+turn_wait(struct oro_store *s, uint64_t mine)
+{
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&s->turn_serving, memory_order_acquire) == mine)
+            return;
+        oro_cpu_relax();
+    }
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&s->turn_wake);
+        if (atomic_load(&s->turn_serving) == mine)
+            return;
+        oro_wake_wait(&s->turn_wake, seen, -1);
+    }
+}
+
+/* With the lock held, which is let go while waiting. */
+static void
+turn_take(struct oro_store *s)
+{
+    uint64_t mine = s->turn_next++;
+    if (atomic_load_explicit(&s->turn_serving, memory_order_relaxed) == mine)
+        return;
+    oro_spin_unlock(&s->lock);
+    turn_wait(s, mine);
+    oro_spin_lock(&s->lock);
+}
+
+/* With the lock held; gives it back. */
+static void
+turn_end(struct oro_store *s)
+{
+    uint64_t now = atomic_load_explicit(&s->turn_serving, memory_order_relaxed) + 1;
+    bool waiting = now != s->turn_next;
+    atomic_store(&s->turn_serving, now);
+    oro_spin_unlock(&s->lock);
+    if (waiting)
+        oro_wake_broadcast(&s->turn_wake);
+}
+
+/* Takes the lock in turn. True: holds a turn, to be ended with turn_end. */
+static bool
+commit_enter(struct oro_store *s, const struct oro_tx *tx)
+{
+    oro_spin_lock(&s->lock);
+    if (tx->exclusive)
+        return true;
+    if (atomic_load_explicit(&s->turn_serving, memory_order_relaxed) == s->turn_next)
+        return false;
+    turn_take(s);
+    return true;
+}
+
+static void
+commit_leave(struct oro_store *s, bool turn)
+{
+    if (turn)
+        turn_end(s);
+    else
+        oro_spin_unlock(&s->lock);
+}
+
+/* ---- beginning and ending ---- */
+
+struct oro_tx *
+oro_tx_begin(struct oro_session *se, bool exclusive)
+{
+    struct oro_tx *tx = &se->tx;
+    ORO_ASSERT(!tx->open);
+    if (exclusive) {
+        oro_spin_lock(&se->store->lock);
+        turn_take(se->store);
+        oro_spin_unlock(&se->store->lock);
+    }
+    oro_session_pin(se);
+    tx->open = true;
+    tx->exclusive = exclusive;
+    return tx;
+}
+
+/* Frees what is not in the store. */
+static void
+tx_end(struct oro_tx *tx, bool committed)
+{
+    for (size_t i = 0; i < tx->nwrites && !committed; i++)
+        if (tx->writes[i].row != NULL)
+            oro_row_free(tx->writes[i].row);
+    for (size_t i = 0; i < tx->ndropped; i++)
+        oro_row_free(tx->dropped[i]);
+    oro_ws_reset(tx);
+    tx->open = tx->exclusive = false;
+    oro_session_unpin(tx->se);
+}
+
+void
+oro_tx_abort(struct oro_tx *tx)
+{
+    if (tx == NULL)
+        return;
+    ORO_ASSERT(tx->open);
+    if (tx->exclusive) {
+        oro_spin_lock(&tx->se->store->lock);
+        turn_end(tx->se->store);
+    }
+    tx_end(tx, false);
+}
+
+bool
+oro_tx_has_writes(const struct oro_tx *tx)
+{
+    for (size_t i = 0; i < tx->nwrites; i++)
+        if (tx->writes[i].old != NULL || tx->writes[i].row != NULL)
+            return true;
+    return false;
+}
+
+/* ---- validating ---- */
+
+static bool
+op_in_span(struct oro_tx *tx, const struct oro_op *op, const struct oro_span *span)
+{
+    if (op->kind == ORO_OP_SEQUENCE || op->table != span->t->def)
+        return false;
+    if (span->kind == ORO_SPAN_SCAN)
+        return true;
+    struct oro_key k;
+    oro_bb_clear(&tx->se->cmp);
+    oro_index_key_of_row(span->ix, op->row, &tx->se->cmp, &k);
+    return oro_interval_has(span->ix, &span->iv, &k);
+}
+
+static bool
+record_in_span(struct oro_tx *tx, const struct oro_record *r, const struct oro_span *span)
+{
+    if ((r->mask & span->t->mask) == 0)
+        return false;
+    for (uint32_t i = 0; i < r->pub.nops; i++)
+        if (op_in_span(tx, &r->ops[i], span))
+            return true;
+    return false;
+}
+
+/* No record behind `from`, up to `to`, has a row in a range or table that tx read. Needs no lock: the snapshot keeps the
+ * records. */
+static bool
+spans_hold(struct oro_tx *tx, const struct oro_commit *from, const struct oro_commit *to)
+{
+    if (tx->nspans == 0)
+        return true;
+    while (from != to) {
+        from = oro_commit_next(from);
+        for (size_t i = 0; i < tx->nspans; i++)
+            if (tx->spans[i].kind != ORO_SPAN_COUNT && record_in_span(tx, oro_record_of(from), &tx->spans[i]))
+                return false;
+    }
+    return true;
+}
+
+/* Commit lock held: everything else that was read is still so. */
+static bool
+reads_hold(struct oro_tx *tx)
+{
+    for (size_t i = 0; i < tx->nhits; i++)
+        if (oro_row_end(tx->hits[i]) != ORO_SEQ_MAX)
+            return false;
+    for (size_t i = 0; i < tx->nmisses; i++) {
+        const struct oro_index *ix = tx->misses[i].ix;
+        const struct oro_row *r = oro_index_visible(ix, &tx->misses[i].key, ORO_LIVING);
+        if (r != NULL && oro_ws_old(tx, oro_table_of(tx->se->store, ix->table), r) == ORO_NONE)
+            return false;
+    }
+    for (size_t i = 0; i < tx->nspans; i++) {
+        const struct oro_span *sp = &tx->spans[i];
+        if (sp->kind == ORO_SPAN_COUNT && atomic_load_explicit(&sp->t->rows, memory_order_relaxed) != sp->count)
+            return false;
+    }
+    return true;
+}
+
+/* Commit lock held: what is replaced lives, and unique keys are free or become so by this very transaction. */
+static bool
+writes_fit(struct oro_tx *tx)
+{
+    for (size_t w = 0; w < tx->nwrites; w++) {
+        const struct oro_write *wr = &tx->writes[w];
+        if (wr->old != NULL && oro_row_end(wr->old) != ORO_SEQ_MAX)
+            return false;
+        for (uint32_t i = 0; i < wr->t->nix && wr->row != NULL; i++) {
+            const struct oro_index *ix = &wr->t->ix[i];
+            if (!ix->unique || (ix == wr->t->pk && wr->old != NULL))
+                continue;
+            const struct oro_row *r = oro_index_visible(ix, &wr->keys[i], ORO_LIVING);
+            if (r != NULL && oro_ws_old(tx, wr->t, r) == ORO_NONE)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- committing ---- */
+
+static struct oro_record *
+record_make(const struct oro_tx *tx, const struct oro_origin *origin)
+{
+    size_t nops = 0, n = 0;
+    for (size_t w = 0; w < tx->nwrites; w++)
+        nops += (tx->writes[w].old != NULL) + (tx->writes[w].row != NULL);
+    struct oro_record *rec = oro_record_new(nops);
+    rec->pub.origin = *origin;
+    for (size_t w = 0; w < tx->nwrites; w++) {
+        const struct oro_write *wr = &tx->writes[w];
+        if (wr->old != NULL)
+            rec->ops[n++] = (struct oro_op){.kind = ORO_OP_DELETE, .table = wr->t->def, .row = wr->old};
+        if (wr->row != NULL)
+            rec->ops[n++] = (struct oro_op){.kind = ORO_OP_INSERT, .table = wr->t->def, .row = wr->row};
+        if (wr->old != NULL || wr->row != NULL)
+            rec->mask |= wr->t->mask;
+    }
+    return rec;
+}
+
+static void
+account(struct oro_table *t, int64_t rows, int64_t bytes)
+{
+    /* Written under the commit lock only, so load and store are enough. */
+    uint64_t r = atomic_load_explicit(&t->rows, memory_order_relaxed);
+    uint64_t b = atomic_load_explicit(&t->bytes, memory_order_relaxed);
+    atomic_store_explicit(&t->rows, r + (uint64_t)rows, memory_order_relaxed);
+    atomic_store_explicit(&t->bytes, b + (uint64_t)bytes, memory_order_relaxed);
+}
+
+static void
+writes_install(struct oro_store *s, struct oro_tx *tx, uint64_t seq)
+{
+    bool shut = false;
+    for (size_t w = 0; w < tx->nwrites; w++) {
+        const struct oro_write *wr = &tx->writes[w];
+        int64_t rows = 0, bytes = 0;
+        if (wr->old != NULL) {
+            atomic_store_explicit(&wr->old->end, seq, memory_order_relaxed);
+            rows--;
+            bytes -= wr->old->len;
+        }
+        if (wr->row != NULL) {
+            atomic_store_explicit(&wr->row->begin, seq, memory_order_relaxed);
+            s->versions++;
+            if (wr->t->def->is_event)
+                continue;
+            oro_install(s, wr->t, wr->row, wr->keys, &shut);
+            rows++;
+            bytes += wr->row->len;
+        }
+        account(wr->t, rows, bytes);
+    }
+    if (shut)
+        oro_writing_leave(s);
+}
+
+oro_status
+oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
+{
+    ORO_ASSERT(tx->open);
+    struct oro_session *se = tx->se;
+    struct oro_store *s = se->store;
+    struct oro_record *rec = record_make(tx, origin);
+    bool writes = rec->pub.nops > 0;
+    /* Without writes it is as if all had happened at the snapshot; and the turn's owner cannot have been overtaken. */
+    bool validate = writes && !tx->exclusive;
+    bool ok = true;
+    const struct oro_commit *checked = se->anchor;
+    if (validate) {
+        /* The long part, as far as it can be known now, without the lock. */
+        const struct oro_commit *now = atomic_load_explicit(&s->head, memory_order_acquire);
+        ok = spans_hold(tx, checked, now);
+        checked = now;
+    }
+    bool turn = false;
+    if (writes || tx->exclusive)
+        turn = commit_enter(s, tx);
+    else
+        oro_spin_lock(&s->lock);
+    const struct oro_commit *head = atomic_load_explicit(&s->head, memory_order_relaxed);
+    if (validate && ok && head != se->anchor)
+        ok = writes_fit(tx) && reads_hold(tx) && spans_hold(tx, checked, head);
+    size_t work = 0;
+    if (ok) {
+        *seq = head->seq + 1;
+        if (writes)
+            writes_install(s, tx, *seq);
+        oro_ring_publish(s, rec, *seq);
+        oro_ring_tend(s, rec->pub.nops, &work);
+    }
+    commit_leave(s, turn);
+    if (!ok) {
+        oro_free(rec);
+        atomic_fetch_add_explicit(&s->conflicts, 1, memory_order_relaxed);
+    }
+    tx_end(tx, ok);
+    oro_ring_sweep(s, work);
+    return ok ? ORO_OK : ORO_ECONFLICT;
+}
+
+oro_status
+oro_tx_validate_abort(struct oro_tx *tx)
+{
+    ORO_ASSERT(tx->open);
+    struct oro_store *s = tx->se->store;
+    bool ok = true;
+    if (!tx->exclusive) {
+        const struct oro_commit *now = atomic_load_explicit(&s->head, memory_order_acquire);
+        ok = spans_hold(tx, tx->se->anchor, now);
+        oro_spin_lock(&s->lock);
+        const struct oro_commit *head = atomic_load_explicit(&s->head, memory_order_relaxed);
+        if (head != tx->se->anchor)
+            ok = ok && writes_fit(tx) && reads_hold(tx) && spans_hold(tx, now, head);
+        oro_spin_unlock(&s->lock);
+        if (!ok)
+            atomic_fetch_add_explicit(&s->conflicts, 1, memory_order_relaxed);
+    }
+    oro_tx_abort(tx);
+    return ok ? ORO_OK : ORO_ECONFLICT;
+}

@@ -1,0 +1,217 @@
+/* runtime/store/read.c - committed rows at a snapshot. */
+#include "runtime/store/internal.h"
+
+/* Versions looked at before readers let the committer in: some ten microseconds. */
+#define CHUNK 256
+
+struct oro_row *
+oro_read_key(struct oro_session *se, const struct oro_index *ix, const struct oro_key *k)
+{
+    oro_reading_enter(se);
+    struct oro_row *r = oro_index_visible(ix, k, se->snap);
+    oro_reading_leave(se);
+    return r;
+}
+
+void
+oro_key_keep(struct oro_session *se, struct oro_key *k)
+{
+    if (k->bytes.len == 0)
+        return;
+    uint8_t *copy = oro_arena_alloc(&se->arena, k->bytes.len);
+    memcpy(copy, k->bytes.data, k->bytes.len);
+    k->bytes.data = copy;
+}
+
+/* ---- bounds ---- */
+
+static struct oro_bytes
+arena_copy(struct oro_session *se, const struct oro_bb *bb)
+{
+    uint8_t *p = oro_arena_alloc(&se->arena, bb->len + 1);
+    if (bb->len > 0)
+        memcpy(p, bb->data, bb->len);
+    return oro_bytes(p, bb->len);
+}
+
+/* The bound at the prefix with one more value, if there is one. */
+static struct oro_bound
+bound_make(struct oro_session *se, const struct oro_index *ix, const struct oro_range *r, bool has, struct oro_bytes value,
+           bool after)
+{
+    struct oro_bound b = {.after = after};
+    unsigned n = r->nprefix + (has ? 1 : 0);
+    if (!ix->plan.narrow) {
+        oro_bb_clear(&se->key);
+        oro_key_bytes_of_values(&ix->plan, 0, r->nprefix, r->prefix, &se->key);
+        if (has)
+            oro_key_bytes_of_values(&ix->plan, r->nprefix, 1, value, &se->key);
+        b.bytes = arena_copy(se, &se->key);
+        return b;
+    }
+    unsigned bits = 0;
+    oro_bb_clear(&se->key);
+    oro_bb_put_bytes(&se->key, r->prefix);
+    if (has)
+        oro_bb_put_bytes(&se->key, value);
+    b.word = oro_key_word_of_values(&ix->plan, n, oro_bb_bytes(&se->key), &bits);
+    if (after && bits < 64)
+        b.word |= UINT64_MAX >> bits;
+    return b;
+}
+
+oro_status
+oro_interval_make(struct oro_session *se, const struct oro_index *ix, const struct oro_range *r, struct oro_interval *out)
+{
+    bool bounded = r->has_lo || r->has_hi;
+    if (r->nprefix + (bounded ? 1u : 0u) > ix->plan.nparts)
+        return ORO_ETYPE;
+    *out = (struct oro_interval){.point = r->nprefix == ix->plan.nparts};
+    if (out->point) {
+        oro_bb_clear(&se->key);
+        oro_index_key_of_values(ix, r->prefix, &se->key, &out->key);
+        oro_key_keep(se, &out->key);
+        return ORO_OK;
+    }
+    if (!oro_index_ordered(ix))
+        return ORO_ETYPE;
+    out->lo = bound_make(se, ix, r, r->has_lo, r->lo, r->has_lo && r->lo_open);
+    out->hi = bound_make(se, ix, r, r->has_hi, r->hi, !(r->has_hi && r->hi_open));
+    return ORO_OK;
+}
+
+/* ---- gathering ---- */
+
+struct gather {
+    struct oro_session *se;
+    struct oro_tx *tx;
+    const struct oro_table *t;
+    const struct oro_index *ix;
+    struct oro_rows *out;
+    size_t cap;
+    unsigned steps;
+    const struct oro_row *pin; /* visible to us, so it stays where it is: where we paused; NULL: did not */
+};
+
+static void
+gather_add(struct gather *g, const struct oro_row *r)
+{
+    struct oro_rows *out = g->out;
+    if (out->n == g->cap) {
+        g->cap = g->cap == 0 ? 16 : g->cap * 2;
+        struct oro_bytes *more = oro_arena_alloc(&g->se->arena, g->cap * sizeof(*more));
+        if (out->n > 0)
+            memcpy(more, out->rows, out->n * sizeof(*more));
+        out->rows = more;
+    }
+    out->rows[out->n++] = oro_row_bytes(r);
+}
+
+/* Lets the committer in. Our position survives: r is visible to us, so it stays linked. */
+static void
+gather_pause(struct gather *g, const struct oro_row *r)
+{
+    oro_reading_leave(g->se);
+    oro_reading_enter(g->se);
+    g->steps = 0;
+    g->pin = r;
+}
+
+static void
+gather_chain(struct gather *g, oro_head *cell)
+{
+    /* Pairs with the release in oro_index_push(). */
+    const struct oro_row *r = atomic_load_explicit(cell, memory_order_acquire);
+    for (; r != NULL; r = r->links[g->ix->link].older) {
+        g->steps++;
+        if (!oro_row_visible(r, g->se->snap))
+            continue;
+        if (g->tx == NULL || oro_ws_old(g->tx, g->t, r) == ORO_NONE)
+            gather_add(g, r);
+        if (g->steps >= CHUNK)
+            gather_pause(g, r);
+        if (g->ix->unique)
+            break; /* older ones ended before this one began */
+    }
+}
+
+static bool
+beyond(const struct oro_index *ix, const struct oro_bound *hi, const struct oro_key *k)
+{
+    if (ix->plan.narrow)
+        return hi->after ? k->word > hi->word : k->word >= hi->word;
+    return oro_bound_cmp(hi, k->bytes) > 0;
+}
+
+static void
+gather_tree(struct gather *g, struct oro_bound lo, const struct oro_bound *hi)
+{
+    const struct oro_index *ix = g->ix;
+    struct oro_bt_at at = oro_btree_seek(&ix->btree, &lo);
+    struct oro_key k = {0};
+    oro_head *cell;
+    while ((cell = oro_btree_next(&ix->btree, &at, &k)) != NULL) {
+        if (hi != NULL && beyond(ix, hi, &k))
+            return;
+        gather_chain(g, cell);
+        if (g->pin == NULL)
+            continue;
+        /* The tree may have changed in the pause: find the place again, behind the key we were at. */
+        oro_bb_clear(&g->se->key);
+        oro_index_key_of_row(ix, g->pin, &g->se->key, &k);
+        lo = (struct oro_bound){.word = k.word, .bytes = k.bytes, .after = true};
+        at = oro_btree_seek(&ix->btree, &lo);
+        g->pin = NULL;
+    }
+}
+
+static void
+reverse(struct oro_rows *out)
+{
+    for (size_t i = 0, j = out->n; i + 1 < j; i++) {
+        struct oro_bytes b = out->rows[i];
+        out->rows[i] = out->rows[--j];
+        out->rows[j] = b;
+    }
+}
+
+void
+oro_gather(struct oro_session *se, struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
+           const struct oro_interval *iv, struct oro_rows *out)
+{
+    *out = (struct oro_rows){0};
+    struct gather g = {.se = se, .t = t, .ix = ix, .out = out};
+    g.tx = tx != NULL && oro_tx_table(tx, t)->nold > 0 ? tx : NULL;
+    oro_reading_enter(se);
+    if (iv != NULL && iv->point) {
+        oro_head *cell = oro_index_cell(ix, &iv->key);
+        if (cell != NULL)
+            gather_chain(&g, cell);
+    } else if (ix->kind == ORO_IX_BTREE) {
+        gather_tree(&g, iv != NULL ? iv->lo : (struct oro_bound){0}, iv != NULL ? &iv->hi : NULL);
+    } else {
+        gather_chain(&g, oro_index_cell(ix, NULL));
+        reverse(out); /* the list has the newest first */
+    }
+    oro_reading_leave(se);
+}
+
+void
+oro_read_scan(struct oro_session *se, const struct oro_table_def *def, struct oro_rows *out)
+{
+    struct oro_table *t = oro_table_of(se->store, def);
+    oro_gather(se, NULL, t, t->scan, NULL, out);
+}
+
+oro_status
+oro_read_range(struct oro_session *se, const struct oro_table_def *def, const struct oro_index_def *ixd,
+               const struct oro_range *range, struct oro_rows *out)
+{
+    struct oro_table *t = oro_table_of(se->store, def);
+    const struct oro_index *ix = oro_index_of(t, ixd);
+    struct oro_interval iv;
+    oro_status st = oro_interval_make(se, ix, range, &iv);
+    if (st == ORO_OK)
+        oro_gather(se, NULL, t, ix, &iv, out);
+    return st;
+}

@@ -1,0 +1,288 @@
+/* runtime/store/ring.c - publishing, cursors, and letting go of what nobody can reach any more. */
+#include "runtime/store/internal.h"
+
+#define TEND_EVERY 64 /* ops and records between two looks at the marks: one look reads a line of every session */
+#define TEND_LEAST 256
+#define SWEEP 128
+
+struct oro_record *
+oro_record_new(size_t nops)
+{
+    ORO_ASSERT(nops <= UINT32_MAX);
+    struct oro_record *r = oro_alloc(sizeof(*r) + nops * sizeof(struct oro_op));
+    r->pub = (struct oro_commit){.nops = (uint32_t)nops, .ops = r->ops, .origin.reducer = UINT32_MAX};
+    r->mask = 0;
+    return r;
+}
+
+static void
+record_free(struct oro_record *r)
+{
+    oro_buf_unref(r->pub.origin.text);
+    oro_free(r);
+}
+
+void
+oro_ring_publish(struct oro_store *s, struct oro_record *rec, uint64_t seq)
+{
+    struct oro_commit *c = &rec->pub, *head = atomic_load_explicit(&s->head, memory_order_relaxed);
+    ORO_ASSERT(seq == head->seq + 1);
+    uint64_t offset = head->offset + (c->nops > 0);
+    c->seq = seq;
+    c->offset = offset;
+    atomic_fetch_add_explicit(&s->records, 1, memory_order_relaxed);
+    /* Pairs with the acquire in oro_commit_next(). */
+    atomic_store_explicit(&head->next, c, memory_order_release);
+    /* Sequentially consistent for the sake of oro_session_pin(). */
+    atomic_store(&s->head, c);
+    atomic_store_explicit(&s->offset, offset, memory_order_release);
+    atomic_store_explicit(&s->seq, seq, memory_order_release);
+}
+
+uint64_t
+oro_store_publish(struct oro_session *se, const struct oro_origin *origin)
+{
+    struct oro_store *s = se->store;
+    struct oro_record *rec = oro_record_new(0);
+    rec->pub.origin = *origin;
+    size_t work;
+    oro_spin_lock(&s->lock);
+    uint64_t seq = atomic_load_explicit(&s->seq, memory_order_relaxed) + 1;
+    oro_ring_publish(s, rec, seq);
+    oro_ring_tend(s, 0, &work);
+    oro_spin_unlock(&s->lock);
+    oro_ring_sweep(s, work);
+    return seq;
+}
+
+/* ---- reclaiming ---- */
+
+static uint64_t
+oldest_snapshot(const struct oro_store *s)
+{
+    uint64_t min = atomic_load_explicit(&s->seq, memory_order_relaxed);
+    for (struct oro_session *se = s->sessions; se != NULL; se = se->next) {
+        /* See oro_session_pin() and oro_session_unpin(). */
+        uint64_t snap = atomic_load(&se->snapshot);
+        min = snap < min ? snap : min;
+    }
+    return min;
+}
+
+static uint64_t
+oldest_cursor(const struct oro_store *s)
+{
+    uint64_t min = UINT64_MAX;
+    for (const struct oro_cursor *c = s->cursors; c != NULL; c = c->next) {
+        /* Pairs with the release in oro_cursor_next(): it has left the records before. */
+        uint64_t seq = atomic_load_explicit(&((struct oro_cursor *)(uintptr_t)c)->seq, memory_order_acquire);
+        min = seq < min ? seq : min;
+    }
+    return min;
+}
+
+/* Takes deleted versions that no snapshot sees out of the indexes. */
+static void
+unlink_some(struct oro_store *s, uint64_t snapshot, size_t work)
+{
+    bool shut = false;
+    struct oro_commit *c;
+    while (work > 0 && (c = oro_commit_next(s->unlinked)) != NULL && c->seq <= snapshot) {
+        for (; s->unlink_op < c->nops && work > 0; s->unlink_op++) {
+            const struct oro_op *op = &c->ops[s->unlink_op];
+            if (op->kind != ORO_OP_DELETE)
+                continue;
+            if (!shut)
+                oro_writing_enter(s);
+            shut = true;
+            oro_unlink(oro_table_of(s, op->table), (struct oro_row *)(uintptr_t)op->row, &s->scratch);
+            work--;
+        }
+        if (s->unlink_op < c->nops)
+            break;
+        s->unlinked = c;
+        s->unlink_op = 0;
+        work -= work > 0;
+    }
+    if (shut)
+        oro_writing_leave(s);
+    s->backlog = work == 0;
+}
+
+/* Moves records that nobody reaches from the ring to the trash. */
+static void
+detach_some(struct oro_store *s, uint64_t limit)
+{
+    while (s->first != s->unlinked && s->first->seq < limit) {
+        struct oro_record *r = oro_record_of(s->first);
+        s->first = oro_commit_next(s->first);
+        if (s->trash == NULL)
+            s->trash = r;
+        s->trash_last = r;
+    }
+}
+
+static void
+tend(struct oro_store *s, size_t work)
+{
+    uint64_t snapshot = oldest_snapshot(s), cursor = oldest_cursor(s);
+    unlink_some(s, snapshot, work);
+    detach_some(s, snapshot < cursor ? snapshot : cursor);
+    s->since = 0;
+}
+
+void
+oro_ring_tend(struct oro_store *s, size_t nops, size_t *work)
+{
+    s->since += nops + 1;
+    *work = 0;
+    if (s->since < TEND_EVERY && !s->backlog)
+        return;
+    /* At least twice what comes in, so that what waits always gets less. */
+    *work = TEND_LEAST > s->since * 2 ? TEND_LEAST : s->since * 2;
+    tend(s, *work);
+    if (s->trash == NULL)
+        *work = 0;
+}
+
+/* What is freed without the lock. */
+struct sweep {
+    struct oro_row *rows[SWEEP];
+    struct oro_record *records[SWEEP];
+    size_t nrows, nrecords;
+};
+
+/* The version that an op's record owns, or NULL. */
+static struct oro_row *
+op_owned(const struct oro_op *op)
+{
+    bool owns = op->kind == ORO_OP_DELETE || (op->kind == ORO_OP_INSERT && op->table->is_event);
+    return owns ? (struct oro_row *)(uintptr_t)op->row : NULL;
+}
+
+static void
+sweep_fill(struct oro_store *s, struct sweep *sw)
+{
+    while (s->trash != NULL && sw->nrecords < SWEEP) {
+        struct oro_record *r = s->trash;
+        for (; s->trash_op < r->pub.nops && sw->nrows < SWEEP; s->trash_op++) {
+            struct oro_row *row = op_owned(&r->ops[s->trash_op]);
+            if (row != NULL)
+                sw->rows[sw->nrows++] = row;
+        }
+        if (s->trash_op < r->pub.nops)
+            break;
+        sw->records[sw->nrecords++] = r;
+        s->trash_op = 0;
+        s->trash = r == s->trash_last ? NULL : oro_record_of(oro_commit_next(&r->pub));
+    }
+    s->versions -= sw->nrows;
+    atomic_fetch_sub_explicit(&s->records, sw->nrecords, memory_order_relaxed);
+}
+
+void
+oro_ring_sweep(struct oro_store *s, size_t work)
+{
+    while (work > 0) {
+        struct sweep sw;
+        sw.nrows = sw.nrecords = 0;
+        oro_spin_lock(&s->lock);
+        sweep_fill(s, &sw);
+        oro_spin_unlock(&s->lock);
+        size_t done = sw.nrows + sw.nrecords;
+        for (size_t i = 0; i < sw.nrows; i++)
+            oro_row_free(sw.rows[i]);
+        for (size_t i = 0; i < sw.nrecords; i++)
+            record_free(sw.records[i]);
+        work -= done < work ? done : work;
+        if (done == 0)
+            return;
+    }
+}
+
+void
+oro_ring_free_all(struct oro_store *s)
+{
+    tend(s, SIZE_MAX);
+    oro_ring_sweep(s, SIZE_MAX);
+    ORO_ASSERT(s->first == s->unlinked && oro_commit_next(s->first) == NULL);
+    struct oro_record *last = oro_record_of(s->first);
+    for (uint32_t i = 0; i < last->pub.nops; i++)
+        if (op_owned(&last->ops[i]) != NULL)
+            oro_row_free(op_owned(&last->ops[i]));
+    record_free(last);
+}
+
+/* ---- cursors ---- */
+
+struct oro_cursor *
+oro_cursor_open(struct oro_store *s)
+{
+    struct oro_cursor *c = oro_aligned_alloc(ORO_CACHE_LINE, sizeof(*c));
+    c->store = s;
+    oro_spin_lock(&s->lock);
+    c->at = atomic_load_explicit(&s->head, memory_order_relaxed);
+    atomic_init(&c->seq, c->at->seq);
+    c->next = s->cursors;
+    if (c->next != NULL)
+        c->next->prev = c;
+    s->cursors = c;
+    oro_spin_unlock(&s->lock);
+    return c;
+}
+
+void
+oro_cursor_close(struct oro_cursor *c)
+{
+    if (c == NULL)
+        return;
+    struct oro_store *s = c->store;
+    oro_spin_lock(&s->lock);
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    else
+        s->cursors = c->next;
+    if (c->next != NULL)
+        c->next->prev = c->prev;
+    oro_spin_unlock(&s->lock);
+    oro_free(c);
+}
+
+/* A cursor at the end of the ring has time: in a quiet store nobody else would tidy up. */
+static void
+idle_tend(struct oro_store *s)
+{
+    if (atomic_load_explicit(&s->records, memory_order_relaxed) <= 1)
+        return;
+    if (atomic_flag_test_and_set_explicit(&s->lock.held, memory_order_acquire))
+        return;
+    tend(s, TEND_LEAST);
+    oro_spin_unlock(&s->lock);
+    oro_ring_sweep(s, TEND_LEAST);
+}
+
+const struct oro_commit *
+oro_cursor_next(struct oro_cursor *c)
+{
+    const struct oro_commit *next = oro_commit_next(c->at);
+    if (next == NULL) {
+        idle_tend(c->store);
+        return NULL;
+    }
+    c->at = next;
+    /* Pairs with the acquire in oldest_cursor(): from here on the record before may go. */
+    atomic_store_explicit(&c->seq, next->seq, memory_order_release);
+    return next;
+}
+
+bool
+oro_cursor_has_next(const struct oro_cursor *c)
+{
+    return oro_commit_next(c->at) != NULL;
+}
+
+uint64_t
+oro_cursor_seq(const struct oro_cursor *c)
+{
+    return c->at->seq;
+}

@@ -1,0 +1,30 @@
+/* runtime/store/row.c */
+#include "runtime/store/row.h"
+
+struct oro_row *
+oro_row_new(struct oro_bytes bytes, uint32_t nlinks)
+{
+    ORO_ASSERT(bytes.len <= UINT32_MAX);
+    size_t head = sizeof(struct oro_row) + nlinks * sizeof(struct oro_row_link);
+    struct oro_row *r = oro_alloc(head + bytes.len);
+    atomic_init(&r->begin, ORO_SEQ_MAX);
+    atomic_init(&r->end, ORO_SEQ_MAX);
+    r->len = (uint32_t)bytes.len;
+    r->nlinks = nlinks;
+    memset(r->links, 0, nlinks * sizeof(struct oro_row_link));
+    if (bytes.len > 0)
+        memcpy(oro_row_data(r), bytes.data, bytes.len);
+    return r;
+}
+
+void
+oro_row_free(struct oro_row *r)
+{
+    oro_free(r);
+}
+
+struct oro_bytes
+oro_row_bytes(const struct oro_row *row)
+{
+    return oro_bytes(oro_row_data(row), row->len);
+}

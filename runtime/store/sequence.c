@@ -1,0 +1,107 @@
+/* runtime/store/sequence.c - auto_inc columns. Values are taken outside of transactions and never given back. Before the
+ * first value of a block is used, a record that reserves the block stands in the ring, ahead of every row with one. */
+#include "runtime/store/internal.h"
+
+static uint64_t
+int_max(enum oro_kind k, uint32_t *size)
+{
+    switch (k) {
+    case ORO_I8: *size = 1; return INT8_MAX;
+    case ORO_U8: *size = 1; return UINT8_MAX;
+    case ORO_I16: *size = 2; return INT16_MAX;
+    case ORO_U16: *size = 2; return UINT16_MAX;
+    case ORO_I32: *size = 4; return INT32_MAX;
+    case ORO_U32: *size = 4; return UINT32_MAX;
+    case ORO_I64: *size = 8; return INT64_MAX;
+    case ORO_U64: *size = 8; return UINT64_MAX - 1; /* so that "one after the last" is a number too */
+    case ORO_I128:
+    case ORO_U128: *size = 16; return UINT64_MAX - 1;
+    case ORO_I256:
+    case ORO_U256: *size = 32; return UINT64_MAX - 1;
+    default: ORO_ASSERT(!"auto_inc on a column that is not an integer");
+    }
+    return 0;
+}
+
+static enum oro_kind
+int_kind(const struct oro_type *column)
+{
+    const struct oro_type *t = oro_type_resolve(column);
+    while (t->kind == ORO_PRODUCT && t->nelems == 1)
+        t = oro_type_resolve(t->elems[0].type);
+    return t->kind;
+}
+
+uint64_t
+oro_sequence_max(const struct oro_type *column)
+{
+    uint32_t size;
+    return int_max(int_kind(column), &size);
+}
+
+static void
+reserve(struct oro_store *s, struct oro_table *t, struct oro_sequence *q)
+{
+    struct oro_record *rec = oro_record_new(1);
+    oro_spin_lock(&s->lock);
+    uint64_t from = atomic_load_explicit(&q->allocated, memory_order_relaxed);
+    bool needed = atomic_load_explicit(&q->next, memory_order_relaxed) >= from && from <= q->max;
+    if (needed) {
+        uint64_t left = q->max - from + 1;
+        uint64_t to = from + (left < s->sequence_block ? left : s->sequence_block);
+        rec->ops[0] = (struct oro_op){
+            .kind = ORO_OP_SEQUENCE, .sequence = (uint8_t)(q - t->seqs), .table = t->def, .allocated = to};
+        oro_ring_publish(s, rec, atomic_load_explicit(&s->seq, memory_order_relaxed) + 1);
+        /* Pairs with the acquire in take(): who uses the block commits behind its record. */
+        atomic_store_explicit(&q->allocated, to, memory_order_release);
+    }
+    oro_spin_unlock(&s->lock);
+    if (!needed)
+        oro_free(rec);
+}
+
+/* 0: used up. */
+static uint64_t
+take(struct oro_store *s, struct oro_table *t, struct oro_sequence *q)
+{
+    uint64_t v = atomic_load_explicit(&q->next, memory_order_relaxed);
+    while (v <= q->max) {
+        if (v >= atomic_load_explicit(&q->allocated, memory_order_acquire)) {
+            reserve(s, t, q);
+            v = atomic_load_explicit(&q->next, memory_order_relaxed);
+        } else if (atomic_compare_exchange_weak_explicit(&q->next, &v, v + 1, memory_order_relaxed,
+                                                         memory_order_relaxed)) {
+            return v;
+        }
+    }
+    return 0;
+}
+
+static bool
+all_zero(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != 0)
+            return false;
+    return true;
+}
+
+oro_status
+oro_sequence_fill(struct oro_session *se, struct oro_table *t, uint8_t *row, struct oro_err *err)
+{
+    for (uint32_t i = 0; i < t->def->nsequences; i++) {
+        struct oro_sequence *q = &t->seqs[i];
+        const struct oro_elem *col = &t->def->row->elems[q->def->col];
+        uint32_t size;
+        int_max(int_kind(col->type), &size);
+        uint8_t *at = row + oro_layout_at(&t->layout, row, q->def->col);
+        if (!all_zero(at, size))
+            continue;
+        uint64_t v = take(se->store, t, q);
+        if (v == 0)
+            return oro_err_set(err, ORO_EFULL, "AutoIncOverflow: sequence '%s' of table '%s' has no value left for column '%s'",
+                               q->def->name, t->def->name, col->name);
+        memcpy(at, &v, size < 8 ? size : 8);
+    }
+    return ORO_OK;
+}

@@ -1,0 +1,541 @@
+/* runtime/store/tx.c - reading and writing within a transaction.
+ *
+ * What was read is remembered so that the commit can tell whether it still holds:
+ *   a version found by a unique key    hit: it must not have ended
+ *   a unique key not found             miss: no living row may have it
+ *   ranges, scans, counts              span: no later record may have a row in it
+ * A write with an `old` version needs no hit: the commit looks at every `old` anyway; nor does an inserted row need
+ * misses, since unique keys are checked again. Only when a write is taken back do these turn into hits and misses. */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "runtime/store/internal.h"
+
+/* ---- predicates ---- */
+
+static void
+note_hit(struct oro_tx *tx, struct oro_row *r)
+{
+    if (tx->nhits > 0 && tx->hits[tx->nhits - 1] == r)
+        return;
+    tx->hits = oro_grow(tx->hits, tx->nhits, &tx->hits_cap, sizeof(struct oro_row *));
+    tx->hits[tx->nhits++] = r;
+}
+
+static void
+note_miss(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k)
+{
+    if (ix->table->is_event)
+        return;
+    tx->misses = oro_grow(tx->misses, tx->nmisses, &tx->misses_cap, sizeof(*tx->misses));
+    struct oro_miss *m = &tx->misses[tx->nmisses++];
+    *m = (struct oro_miss){.ix = ix, .key = *k};
+    oro_key_keep(tx->se, &m->key);
+}
+
+static void
+note_span(struct oro_tx *tx, const struct oro_span *span)
+{
+    if (span->t->def->is_event)
+        return;
+    tx->spans = oro_grow(tx->spans, tx->nspans, &tx->spans_cap, sizeof(*tx->spans));
+    tx->spans[tx->nspans++] = *span;
+}
+
+/* ---- one row ---- */
+
+/* Where a unique key leads in the transaction's eyes. */
+struct place {
+    struct oro_row *row; /* what it sees; NULL: nothing */
+    struct oro_row *committed; /* at the snapshot, also when this transaction deleted it */
+    uint32_t w;          /* the write that row or the deletion of `committed` belongs to, or ORO_NONE */
+};
+
+static struct place
+look_up(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, const struct oro_key *k)
+{
+    struct place p = {.w = ORO_NONE};
+    bool wrote = oro_tx_table(tx, t)->first != ORO_NONE;
+    if (wrote) {
+        p.w = oro_ws_find(tx, t, ix, k);
+        if (p.w != ORO_NONE) {
+            p.row = tx->writes[p.w].row;
+            return p;
+        }
+    }
+    if (t->def->is_event)
+        return p;
+    p.committed = p.row = oro_read_key(tx->se, ix, k);
+    if (wrote && p.row != NULL) {
+        p.w = oro_ws_old(tx, t, p.row);
+        if (p.w != ORO_NONE)
+            p.row = NULL;
+    }
+    return p;
+}
+
+/* Remembers what a look-up saw, where no write does. */
+static void
+note_place(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k, const struct place *p)
+{
+    if (p->w != ORO_NONE)
+        return;
+    if (p->row != NULL)
+        note_hit(tx, p->row);
+    else
+        note_miss(tx, ix, k);
+}
+
+static struct place
+look_up_values(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, struct oro_bytes values)
+{
+    struct oro_key k;
+    oro_bb_clear(&tx->se->key);
+    oro_index_key_of_values(ix, values, &tx->se->key, &k);
+    struct place p = look_up(tx, t, ix, &k);
+    note_place(tx, ix, &k, &p);
+    return p;
+}
+
+oro_status
+oro_tx_find(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd, struct oro_bytes key,
+            struct oro_bytes *row)
+{
+    struct oro_table *t = oro_table_of(tx->se->store, def);
+    const struct oro_index *ix = oro_index_of(t, ixd);
+    if (!ix->unique)
+        return ORO_ETYPE;
+    struct place p = look_up_values(tx, t, ix, key);
+    if (p.row == NULL)
+        return ORO_ENOTFOUND;
+    *row = oro_row_bytes(p.row);
+    return ORO_OK;
+}
+
+/* ---- taking away and putting ---- */
+
+/* An own version that goes again. That its unique keys were free has been seen: remember it. */
+static void
+drop_own(struct oro_tx *tx, const struct oro_write *wr, const struct oro_key *next_keys)
+{
+    for (uint32_t i = 0; i < wr->t->nix; i++) {
+        const struct oro_index *ix = &wr->t->ix[i];
+        if (ix->unique && (next_keys == NULL || !oro_index_key_eq(ix, &wr->keys[i], &next_keys[i])))
+            note_miss(tx, ix, &wr->keys[i]);
+    }
+    tx->dropped = oro_grow(tx->dropped, tx->ndropped, &tx->dropped_cap, sizeof(struct oro_row *));
+    tx->dropped[tx->ndropped++] = wr->row;
+}
+
+static void
+take_away(struct oro_tx *tx, struct oro_table *t, struct oro_row *row, uint32_t w)
+{
+    if (w == ORO_NONE) {
+        oro_ws_add(tx, t, row, NULL, NULL);
+    } else {
+        drop_own(tx, &tx->writes[w], NULL);
+        oro_ws_set_row(tx, w, NULL, NULL);
+    }
+    oro_tx_table(tx, t)->delta--;
+}
+
+/* The committed row that a write had deleted is there again, unchanged. */
+static struct oro_row *
+restore(struct oro_tx *tx, uint32_t w)
+{
+    struct oro_write *wr = &tx->writes[w];
+    struct oro_row *old = wr->old;
+    wr->old = NULL;
+    note_hit(tx, old);
+    return old;
+}
+
+/* Adds a row whose keys are free; at: where its identity leads. Returns the row as it is now. */
+static struct oro_row *
+put(struct oro_tx *tx, struct oro_table *t, struct oro_row *row, struct oro_key *keys, const struct place *at)
+{
+    oro_tx_table(tx, t)->delta++;
+    if (at->committed != NULL && at->w != ORO_NONE) {
+        ORO_ASSERT(tx->writes[at->w].row == NULL);
+        if (oro_row_same(at->committed, oro_row_bytes(row))) {
+            oro_row_free(row);
+            return restore(tx, at->w);
+        }
+        if (t->pk != NULL) {
+            oro_ws_set_row(tx, at->w, row, keys);
+            return row;
+        }
+    }
+    oro_ws_add(tx, t, NULL, row, keys);
+    return row;
+}
+
+/* ---- insert, update, upsert ---- */
+
+/* A new version: a copy of the bytes with sequences filled in. */
+struct fresh {
+    struct oro_row *row;
+    struct oro_key *keys;
+};
+
+static oro_status
+fresh_make(struct oro_tx *tx, struct oro_table *t, struct oro_bytes bytes, struct fresh *out, struct oro_err *err)
+{
+    out->row = oro_row_new(bytes, t->nix);
+    if (t->def->nsequences > 0) {
+        oro_status st = oro_sequence_fill(tx->se, t, oro_row_data(out->row), err);
+        if (st != ORO_OK) {
+            oro_row_free(out->row);
+            return st;
+        }
+    }
+    out->keys = oro_keys_make(tx->se, t, out->row);
+    return ORO_OK;
+}
+
+static void
+give(struct oro_bytes *stored, const struct oro_row *r)
+{
+    if (stored != NULL)
+        *stored = oro_row_bytes(r);
+}
+
+static oro_status
+violation(struct oro_tx *tx, struct oro_table *t, const struct oro_index *ix, struct fresh *f, const struct place *p,
+          struct oro_err *err)
+{
+    note_place(tx, ix, &f->keys[ix->link], p);
+    oro_status st = oro_unique_error(t, ix, f->row, err);
+    oro_row_free(f->row);
+    return st;
+}
+
+/* Takes f->row. */
+static oro_status
+insert_fresh(struct oro_tx *tx, struct oro_table *t, struct fresh *f, struct oro_bytes *stored, struct oro_err *err)
+{
+    const struct oro_index *id = t->identity;
+    struct place at = look_up(tx, t, id, &f->keys[id->link]);
+    if (at.row != NULL && oro_row_same(at.row, oro_row_bytes(f->row))) {
+        note_place(tx, id, &f->keys[id->link], &at);
+        oro_row_free(f->row);
+        give(stored, at.row);
+        return ORO_OK;
+    }
+    for (uint32_t i = 0; i < t->nix; i++) {
+        const struct oro_index *ix = &t->ix[i];
+        if (!ix->unique)
+            continue;
+        struct place p = ix == id ? at : look_up(tx, t, ix, &f->keys[i]);
+        if (p.row != NULL)
+            return violation(tx, t, ix, f, &p, err);
+    }
+    give(stored, put(tx, t, f->row, f->keys, &at));
+    return ORO_OK;
+}
+
+oro_status
+oro_tx_insert(struct oro_tx *tx, const struct oro_table_def *def, struct oro_bytes row, struct oro_bytes *stored,
+              struct oro_err *err)
+{
+    struct oro_table *t = oro_table_of(tx->se->store, def);
+    struct fresh f;
+    oro_status st = fresh_make(tx, t, row, &f, err);
+    return st != ORO_OK ? st : insert_fresh(tx, t, &f, stored, err);
+}
+
+/* Own version to another one with the same primary key. */
+static struct oro_row *
+replace_own(struct oro_tx *tx, uint32_t w, struct fresh *f)
+{
+    struct oro_write *wr = &tx->writes[w];
+    drop_own(tx, wr, f->keys);
+    if (wr->old != NULL && oro_row_same(wr->old, oro_row_bytes(f->row))) {
+        oro_row_free(f->row);
+        oro_ws_set_row(tx, w, NULL, NULL);
+        return restore(tx, w);
+    }
+    oro_ws_set_row(tx, w, f->row, f->keys);
+    return f->row;
+}
+
+static bool
+same_pk(struct oro_tx *tx, const struct oro_table *t, const struct oro_row *old, const struct fresh *f)
+{
+    return t->pk != NULL && oro_index_row_has_key(t->pk, old, &f->keys[t->pk->link], &tx->se->cmp);
+}
+
+/* The row at `was` becomes f->row, which is taken. */
+static oro_status
+update_fresh(struct oro_tx *tx, struct oro_table *t, const struct oro_index *by, struct fresh *f, struct place was,
+             struct oro_bytes *stored, struct oro_err *err)
+{
+    if (oro_row_same(was.row, oro_row_bytes(f->row))) {
+        note_place(tx, by, &f->keys[by->link], &was);
+        oro_row_free(f->row);
+        give(stored, was.row);
+        return ORO_OK;
+    }
+    for (uint32_t i = 0; i < t->nix; i++) {
+        const struct oro_index *ix = &t->ix[i];
+        if (!ix->unique || ix == by)
+            continue;
+        struct place p = look_up(tx, t, ix, &f->keys[i]);
+        if (p.row != NULL && p.row != was.row) {
+            note_place(tx, by, &f->keys[by->link], &was);
+            return violation(tx, t, ix, f, &p, err);
+        }
+    }
+    if (by == t->pk || same_pk(tx, t, was.row, f)) {
+        if (was.w != ORO_NONE) {
+            give(stored, replace_own(tx, was.w, f));
+        } else {
+            oro_ws_add(tx, t, was.row, f->row, f->keys);
+            give(stored, f->row);
+        }
+        return ORO_OK;
+    }
+    take_away(tx, t, was.row, was.w);
+    struct place at = look_up(tx, t, t->identity, &f->keys[t->identity->link]);
+    give(stored, put(tx, t, f->row, f->keys, &at));
+    return ORO_OK;
+}
+
+static oro_status
+update_or_insert(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
+                 struct oro_bytes row, bool may_insert, struct oro_bytes *stored, struct oro_err *err)
+{
+    struct oro_table *t = oro_table_of(tx->se->store, def);
+    const struct oro_index *ix = oro_index_of(t, ixd);
+    if (!ix->unique)
+        return oro_err_set(err, ORO_ETYPE, "index '%s' of table '%s' is not unique", ixd->name, def->name);
+    struct fresh f;
+    oro_status st = fresh_make(tx, t, row, &f, err);
+    if (st != ORO_OK)
+        return st;
+    struct place was = look_up(tx, t, ix, &f.keys[ix->link]);
+    if (was.row != NULL)
+        return update_fresh(tx, t, ix, &f, was, stored, err);
+    if (may_insert)
+        return insert_fresh(tx, t, &f, stored, err);
+    note_place(tx, ix, &f.keys[ix->link], &was);
+    oro_row_free(f.row);
+    return oro_err_set(err, ORO_ENOTFOUND, "no such row in table '%s'", def->name);
+}
+
+oro_status
+oro_tx_update(struct oro_tx *tx, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
+              struct oro_bytes *stored, struct oro_err *err)
+{
+    return update_or_insert(tx, t, ix, row, false, stored, err);
+}
+
+oro_status
+oro_tx_upsert(struct oro_tx *tx, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
+              struct oro_bytes *stored, struct oro_err *err)
+{
+    return update_or_insert(tx, t, ix, row, true, stored, err);
+}
+
+/* ---- delete ---- */
+
+oro_status
+oro_tx_delete(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd, struct oro_bytes key)
+{
+    struct oro_table *t = oro_table_of(tx->se->store, def);
+    const struct oro_index *ix = oro_index_of(t, ixd);
+    if (!ix->unique)
+        return ORO_ETYPE;
+    struct place p = look_up_values(tx, t, ix, key);
+    if (p.row == NULL)
+        return ORO_ENOTFOUND;
+    take_away(tx, t, p.row, p.w);
+    return ORO_OK;
+}
+
+oro_status
+oro_tx_delete_row(struct oro_tx *tx, const struct oro_table_def *def, struct oro_bytes row)
+{
+    struct oro_table *t = oro_table_of(tx->se->store, def);
+    struct oro_key k;
+    oro_bb_clear(&tx->se->key);
+    oro_index_key_of_bytes(t->identity, row, &tx->se->key, &k);
+    struct place p = look_up(tx, t, t->identity, &k);
+    if (p.row == NULL || !oro_row_same(p.row, row)) {
+        note_place(tx, t->identity, &k, &p);
+        return ORO_ENOTFOUND;
+    }
+    take_away(tx, t, p.row, p.w);
+    return ORO_OK;
+}
+
+/* The version whose bytes a gathering handed out. */
+static struct oro_row *
+row_of_bytes(const struct oro_table *t, struct oro_bytes b)
+{
+    size_t head = offsetof(struct oro_row, links) + t->nix * sizeof(struct oro_row_link);
+    return (struct oro_row *)(uintptr_t)(b.data - head);
+}
+
+uint64_t
+oro_tx_clear(struct oro_tx *tx, const struct oro_table_def *def)
+{
+    struct oro_table *t = oro_table_of(tx->se->store, def);
+    uint64_t n = 0;
+    note_span(tx, &(struct oro_span){.kind = ORO_SPAN_SCAN, .t = t});
+    struct oro_rows rows;
+    oro_gather(tx->se, tx, t, t->scan, NULL, &rows);
+    for (uint32_t w = oro_tx_table(tx, t)->first; w != ORO_NONE; w = tx->writes[w].next) {
+        if (tx->writes[w].row != NULL) {
+            take_away(tx, t, tx->writes[w].row, w);
+            n++;
+        }
+    }
+    for (size_t i = 0; i < rows.n; i++)
+        take_away(tx, t, row_of_bytes(t, rows.rows[i]), ORO_NONE);
+    return n + rows.n;
+}
+
+/* ---- many rows ---- */
+
+/* A row and its key, for merging. */
+struct keyed {
+    struct oro_key key;
+    struct oro_bytes row;
+};
+
+static int
+keyed_cmp(const void *a, const void *b)
+{
+    const struct keyed *x = a, *y = b;
+    if (x->key.word != y->key.word)
+        return x->key.word < y->key.word ? -1 : 1;
+    return oro_bytes_cmp(x->key.bytes, y->key.bytes); /* narrow keys have none */
+}
+
+/* Own rows in the interval (NULL: all), in key order if the index has one. */
+static struct keyed *
+own_rows(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, const struct oro_interval *iv,
+         size_t *n)
+{
+    size_t cap = 0;
+    *n = 0;
+    for (uint32_t w = oro_tx_table(tx, t)->first; w != ORO_NONE; w = tx->writes[w].next)
+        cap += tx->writes[w].row != NULL;
+    if (cap == 0)
+        return NULL;
+    struct keyed *own = oro_arena_alloc(&tx->se->arena, cap * sizeof(*own));
+    for (uint32_t w = oro_tx_table(tx, t)->first; w != ORO_NONE; w = tx->writes[w].next) {
+        const struct oro_write *wr = &tx->writes[w];
+        if (wr->row != NULL && (iv == NULL || oro_interval_has(ix, iv, &wr->keys[ix->link])))
+            own[(*n)++] = (struct keyed){wr->keys[ix->link], oro_row_bytes(wr->row)};
+    }
+    if (*n > 1 && oro_index_ordered(ix))
+        qsort(own, *n, sizeof(*own), keyed_cmp);
+    return own;
+}
+
+/* Merges own rows into the committed ones; those are in key order too. Without order they go behind. */
+static void
+merge_own(struct oro_tx *tx, const struct oro_index *ix, const struct keyed *own, size_t nown, struct oro_rows *out)
+{
+    struct oro_rows both = {.n = out->n + nown};
+    both.rows = oro_arena_alloc(&tx->se->arena, both.n * sizeof(*both.rows));
+    size_t i = 0, j = 0;
+    while (i < out->n || j < nown) {
+        bool take_own = i == out->n;
+        if (!take_own && j < nown && oro_index_ordered(ix)) {
+            struct keyed theirs = {.row = out->rows[i]};
+            oro_bb_clear(&tx->se->cmp);
+            oro_index_key_of_bytes(ix, out->rows[i], &tx->se->cmp, &theirs.key);
+            take_own = keyed_cmp(&own[j], &theirs) < 0;
+        }
+        both.rows[i + j] = take_own ? own[j].row : out->rows[i];
+        if (take_own)
+            j++;
+        else
+            i++;
+    }
+    *out = both;
+}
+
+static void
+see(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, const struct oro_interval *iv,
+    struct oro_rows *out)
+{
+    *out = (struct oro_rows){0};
+    if (!t->def->is_event)
+        oro_gather(tx->se, tx, t, ix, iv, out);
+    size_t nown;
+    struct keyed *own = own_rows(tx, t, ix, iv, &nown);
+    if (nown > 0)
+        merge_own(tx, ix, own, nown, out);
+}
+
+void
+oro_tx_scan(struct oro_tx *tx, const struct oro_table_def *def, struct oro_rows *out)
+{
+    struct oro_table *t = oro_table_of(tx->se->store, def);
+    note_span(tx, &(struct oro_span){.kind = ORO_SPAN_SCAN, .t = t});
+    see(tx, t, t->scan, NULL, out);
+}
+
+/* All columns of a unique index given: at most one row, and cheaper to validate than a span. */
+static void
+see_point(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, const struct oro_key *k,
+          struct oro_rows *out)
+{
+    struct place p = look_up(tx, t, ix, k);
+    note_place(tx, ix, k, &p);
+    *out = (struct oro_rows){0};
+    if (p.row == NULL)
+        return;
+    out->rows = oro_arena_alloc(&tx->se->arena, sizeof(*out->rows));
+    out->rows[out->n++] = oro_row_bytes(p.row);
+}
+
+oro_status
+oro_tx_range(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
+             const struct oro_range *range, struct oro_rows *out)
+{
+    struct oro_table *t = oro_table_of(tx->se->store, def);
+    const struct oro_index *ix = oro_index_of(t, ixd);
+    struct oro_span span = {.kind = ORO_SPAN_RANGE, .t = t, .ix = ix};
+    oro_status st = oro_interval_make(tx->se, ix, range, &span.iv);
+    if (st != ORO_OK)
+        return st;
+    if (span.iv.point && ix->unique) {
+        see_point(tx, t, ix, &span.iv.key, out);
+        return ORO_OK;
+    }
+    note_span(tx, &span);
+    see(tx, t, ix, &span.iv, out);
+    return ORO_OK;
+}
+
+/* Committed rows at the snapshot: the newest number, less what came since. */
+static uint64_t
+count_at_snapshot(struct oro_tx *tx, const struct oro_table *t)
+{
+    struct oro_store *s = tx->se->store;
+    oro_spin_lock(&s->lock); /* number and head belong together */
+    int64_t n = (int64_t)atomic_load_explicit(&t->rows, memory_order_relaxed);
+    uint64_t head = atomic_load_explicit(&s->seq, memory_order_relaxed);
+    oro_spin_unlock(&s->lock);
+    for (const struct oro_commit *c = tx->se->anchor; c->seq < head;) {
+        c = oro_commit_next(c);
+        for (uint32_t i = 0; i < c->nops && (oro_record_of(c)->mask & t->mask) != 0; i++)
+            if (c->ops[i].table == t->def && c->ops[i].kind != ORO_OP_SEQUENCE)
+                n += c->ops[i].kind == ORO_OP_DELETE ? 1 : -1;
+    }
+    return (uint64_t)n;
+}
+
+uint64_t
+oro_tx_count(struct oro_tx *tx, const struct oro_table_def *def)
+{
+    struct oro_table *t = oro_table_of(tx->se->store, def);
+    uint64_t n = def->is_event ? 0 : count_at_snapshot(tx, t);
+    note_span(tx, &(struct oro_span){.kind = ORO_SPAN_COUNT, .t = t, .count = n});
+    return n + (uint64_t)oro_tx_table(tx, t)->delta;
+}

@@ -1,0 +1,174 @@
+/* runtime/store/write_set.c - what a transaction has written and nobody else sees yet.
+ *
+ * Few writes are searched one by one. From MANY on a map helps: open addressing, from the hash of a key (or of an old
+ * row's address) to the number of a write. Nothing is ever taken out of the map: a find compares with the write itself,
+ * so entries of replaced rows are merely passed over, and go when the map grows. */
+#include "runtime/store/internal.h"
+
+#define MANY 16
+
+static uint64_t
+old_hash(const struct oro_row *old)
+{
+    uint64_t x = (uint64_t)(uintptr_t)old * UINT64_C(0x9e3779b97f4a7c15);
+    return x ^ x >> 29;
+}
+
+static void
+map_put(struct oro_tx *tx, uint64_t hash, uint32_t w)
+{
+    size_t mask = tx->map_cap - 1, i = hash & mask;
+    while (tx->map[i] != 0)
+        i = (i + 1) & mask;
+    tx->map[i] = w + 1;
+    tx->map_used++;
+}
+
+static void
+map_put_row(struct oro_tx *tx, uint32_t w)
+{
+    const struct oro_write *wr = &tx->writes[w];
+    for (uint32_t i = 0; i < wr->t->nix; i++)
+        if (wr->t->ix[i].kind != ORO_IX_LIST)
+            map_put(tx, oro_index_key_hash(&wr->t->ix[i], &wr->keys[i]), w);
+}
+
+static void
+map_build(struct oro_tx *tx)
+{
+    size_t want = 0;
+    for (size_t w = 0; w < tx->nwrites; w++)
+        want += tx->writes[w].t->nix + 1;
+    size_t cap = 256;
+    while (cap < want * 4)
+        cap *= 2;
+    oro_free(tx->map);
+    tx->map = ORO_NEW_ARRAY(uint32_t, cap);
+    tx->map_cap = cap;
+    tx->map_used = 0;
+    for (uint32_t w = 0; w < tx->nwrites; w++) {
+        if (tx->writes[w].old != NULL)
+            map_put(tx, old_hash(tx->writes[w].old), w);
+        if (tx->writes[w].row != NULL)
+            map_put_row(tx, w);
+    }
+}
+
+/* Makes room for all that one write may put. */
+static bool
+map_ready(struct oro_tx *tx, const struct oro_table *t)
+{
+    if (tx->map_cap == 0 && tx->nwrites <= MANY)
+        return false;
+    if ((tx->map_used + t->nix + 1) * 2 <= tx->map_cap)
+        return true;
+    map_build(tx); /* with the write in question */
+    return false;
+}
+
+static bool
+write_has(const struct oro_write *wr, const struct oro_index *ix, const struct oro_key *k)
+{
+    return wr->row != NULL && wr->t->def == ix->table && oro_index_key_eq(ix, &wr->keys[ix->link], k);
+}
+
+/* The living write whose row has the key in ix: one of them, if ix is not unique. */
+uint32_t
+oro_ws_find(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, const struct oro_key *k)
+{
+    if (tx->map_cap == 0) {
+        for (uint32_t w = oro_tx_table(tx, t)->first; w != ORO_NONE; w = tx->writes[w].next)
+            if (write_has(&tx->writes[w], ix, k))
+                return w;
+        return ORO_NONE;
+    }
+    size_t mask = tx->map_cap - 1;
+    for (size_t i = oro_index_key_hash(ix, k) & mask; tx->map[i] != 0; i = (i + 1) & mask)
+        if (write_has(&tx->writes[tx->map[i] - 1], ix, k))
+            return tx->map[i] - 1;
+    return ORO_NONE;
+}
+
+uint32_t
+oro_ws_old(const struct oro_tx *tx, const struct oro_table *t, const struct oro_row *old)
+{
+    if (tx->map_cap == 0) {
+        for (uint32_t w = tx->tables[t->slot].first; w != ORO_NONE; w = tx->writes[w].next)
+            if (tx->writes[w].old == old)
+                return w;
+        return ORO_NONE;
+    }
+    size_t mask = tx->map_cap - 1;
+    for (size_t i = old_hash(old) & mask; tx->map[i] != 0; i = (i + 1) & mask)
+        if (tx->writes[tx->map[i] - 1].old == old)
+            return tx->map[i] - 1;
+    return ORO_NONE;
+}
+
+static void
+touch(struct oro_tx *tx, struct oro_tx_table *tt)
+{
+    if (tt->first != ORO_NONE)
+        return;
+    tx->touched = oro_grow(tx->touched, tx->ntouched, &tx->touched_cap, sizeof(*tx->touched));
+    tx->touched[tx->ntouched++] = tt->t->slot;
+}
+
+uint32_t
+oro_ws_add(struct oro_tx *tx, struct oro_table *t, struct oro_row *old, struct oro_row *row, struct oro_key *keys)
+{
+    struct oro_tx_table *tt = oro_tx_table(tx, t);
+    touch(tx, tt);
+    tx->writes = oro_grow(tx->writes, tx->nwrites, &tx->writes_cap, sizeof(*tx->writes));
+    uint32_t w = (uint32_t)tx->nwrites++;
+    tx->writes[w] = (struct oro_write){.t = t, .old = old, .row = row, .keys = keys, .next = ORO_NONE};
+    if (tt->first == ORO_NONE)
+        tt->first = w;
+    else
+        tx->writes[tt->last].next = w;
+    tt->last = w;
+    tt->nold += old != NULL;
+    if (map_ready(tx, t)) {
+        if (old != NULL)
+            map_put(tx, old_hash(old), w);
+        if (row != NULL)
+            map_put_row(tx, w);
+    }
+    return w;
+}
+
+static bool
+same_keys(const struct oro_table *t, const struct oro_key *a, const struct oro_key *b)
+{
+    for (uint32_t i = 0; i < t->nix; i++)
+        if (t->ix[i].kind != ORO_IX_LIST && !oro_index_key_eq(&t->ix[i], &a[i], &b[i]))
+            return false;
+    return true;
+}
+
+/* The write's row becomes another (NULL: none). */
+void
+oro_ws_set_row(struct oro_tx *tx, uint32_t w, struct oro_row *row, struct oro_key *keys)
+{
+    struct oro_write *wr = &tx->writes[w];
+    bool same = row != NULL && wr->row != NULL && same_keys(wr->t, wr->keys, keys);
+    wr->row = row;
+    wr->keys = keys;
+    if (row != NULL && !same && map_ready(tx, wr->t))
+        map_put_row(tx, w);
+}
+
+void
+oro_ws_reset(struct oro_tx *tx)
+{
+    for (size_t i = 0; i < tx->ntouched; i++) {
+        struct oro_tx_table *tt = &tx->tables[tx->touched[i]];
+        *tt = (struct oro_tx_table){.t = tt->t, .first = ORO_NONE, .last = ORO_NONE};
+    }
+    if (tx->map_cap != 0) {
+        oro_free(tx->map);
+        tx->map = NULL;
+        tx->map_cap = tx->map_used = 0;
+    }
+    tx->nwrites = tx->ntouched = tx->nhits = tx->nmisses = tx->nspans = tx->ndropped = 0;
+}
