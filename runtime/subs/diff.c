@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/bsatn/value.h"
+#include "runtime/subs/column.h"
 
 /* Scratch memory above this is given back after the commit that needed it. */
 #define KEEP_ROWS (256u << 10)
@@ -51,17 +51,11 @@ match_list(struct oro_subs *s, const struct query_list *l, bool insert, struct o
 }
 
 static struct oro_bytes
-column_value(const struct subs_table *t, const struct eq_column *e, struct oro_bytes row)
+column_value(const struct subs_table *t, uint16_t col, struct oro_bytes row)
 {
     const struct oro_type *type = t->def->row;
-    const uint8_t *p = row.data;
-    if (e->at != ORO_VARIABLE) {
-        p += e->at;
-    } else {
-        for (uint16_t i = 0; i < e->col; i++)
-            p += oro_value_len_trusted(type->elems[i].type, p);
-    }
-    return oro_bytes(p, oro_value_len_trusted(type->elems[e->col].type, p));
+    const uint8_t *p = subs_column(type, row.data, col);
+    return oro_bytes(p, oro_value_len_trusted(type->elems[col].type, p));
 }
 
 static void
@@ -73,7 +67,7 @@ match_row(struct oro_subs *s, struct subs_table *t, bool insert, struct oro_byte
         const struct eq_column *e = &t->eq[i];
         if (oro_map_len(&e->buckets) == 0)
             continue;
-        struct eq_bucket *b = oro_map_get(&e->buckets, column_value(t, e, row));
+        struct eq_bucket *b = oro_map_get(&e->buckets, column_value(t, e->col, row));
         if (b != NULL)
             match_list(s, &b->list, insert, row);
     }
@@ -164,7 +158,8 @@ live_of(const struct notice *n)
 static int
 compare_notices(const void *a, const void *b)
 {
-    const struct notice *x = *(const struct notice *const *)a, *y = *(const struct notice *const *)b;
+    const struct notice *x = *(const struct notice *const *)a,
+                        *y = *(const struct notice *const *)b;
     if (x->set->id != y->set->id)
         return x->set->id < y->set->id ? -1 : 1;
     uint32_t rx = live_of(x)->table->rank, ry = live_of(y)->table->rank;
@@ -230,8 +225,9 @@ emit_all(struct oro_subs *s, oro_subs_emit emit, void *arg)
         if (c->dropped)
             continue;
         const struct notice *first = &s->notices[c->first];
-        struct oro_bytes bytes = c->first == c->last ? whole_for(s, &s->changes[first->change], first->set->id)
-                                                     : assemble(s, c);
+        struct oro_bytes bytes = c->first == c->last
+                                     ? whole_for(s, &s->changes[first->change], first->set->id)
+                                     : assemble(s, c);
         emit(arg, c->id, bytes);
     }
 }

@@ -1,7 +1,6 @@
 /* A parsed query typed against its table: a tree of predicates over encoded rows, and the index that finds most of it.
  *
- * A comparison reads the column's bytes where they lie in the row. The offset of a column is known when everything before
- * it has a fixed size; else the matcher walks from the last known one. Values compare in the order of spec/bsatn.md 3
+ * A comparison reads the column's bytes where they lie in the row. Values compare in the order of spec/bsatn.md 3
  * without making keys: all comparable types are one number, one string or one byte array, perhaps within a product of
  * one element (Identity, Timestamp ...). */
 #include "runtime/subs/query.h"
@@ -9,21 +8,19 @@
 #include <math.h>
 #include <string.h>
 
-#include "bridge/bsatn/value.h"
 #include "runtime/base/clock.h"
+#include "runtime/subs/column.h"
 #include "runtime/subs/sql_parse.h"
-
-#define OFFSET_VARIES UINT32_MAX
 
 enum pred_kind { P_OR, P_AND, P_COMPARE, P_COMPARE_COLUMNS, P_CONST };
 
 struct pred {
     enum pred_kind kind;
     enum sql_op op;
-    bool yes;                   /* P_CONST */
-    uint16_t col, other;        /* other: P_COMPARE_COLUMNS */
+    bool yes;                    /* P_CONST */
+    uint16_t col, other;         /* other: P_COMPARE_COLUMNS */
     const struct oro_type *leaf; /* what is compared */
-    struct oro_bytes value;     /* P_COMPARE: BSATN */
+    struct oro_bytes value;      /* P_COMPARE: BSATN */
     struct pred *list, *next;
 };
 
@@ -37,8 +34,6 @@ struct oro_query {
     const struct oro_table_def *table;
     struct pred *where; /* NULL: every row */
     bool uses_sender;
-    uint32_t *offsets;  /* of each column in a row, or OFFSET_VARIES */
-    uint16_t walk_from; /* the last column whose offset is known */
     bool count, has_limit;
     uint64_t limit;
     struct oro_bytes count_name;
@@ -58,8 +53,8 @@ static const struct oro_type *
 leaf_type(const struct oro_type *t)
 {
     t = oro_type_resolve(t);
-    if (t->special == ORO_IDENTITY || t->special == ORO_CONNECTION_ID || t->special == ORO_TIMESTAMP ||
-        t->special == ORO_UUID)
+    if (t->special == ORO_IDENTITY || t->special == ORO_CONNECTION_ID ||
+        t->special == ORO_TIMESTAMP || t->special == ORO_UUID)
         return oro_type_resolve(t->elems[0].type);
     if (t->kind == ORO_STRING || (t->kind >= ORO_BOOL && t->kind < ORO_KIND_COUNT))
         return t;
@@ -147,12 +142,7 @@ op_holds(enum sql_op op, int c)
 static const uint8_t *
 column_at(const struct oro_query *q, const uint8_t *row, uint16_t col)
 {
-    if (q->offsets[col] != OFFSET_VARIES)
-        return row + q->offsets[col];
-    const uint8_t *p = row + q->offsets[q->walk_from];
-    for (uint16_t i = q->walk_from; i < col; i++)
-        p += oro_value_len_trusted(q->table->row->elems[i].type, p);
-    return p;
+    return subs_column(q->table->row, row, col);
 }
 
 static bool
@@ -169,7 +159,8 @@ pred_holds(const struct oro_query *q, const struct pred *p, const uint8_t *row)
         return op_holds(p->op, compare_values(p->leaf, v, p->value.data));
     }
     case P_COMPARE_COLUMNS:
-        return op_holds(p->op, compare_values(p->leaf, column_at(q, row, p->col), column_at(q, row, p->other)));
+        return op_holds(
+            p->op, compare_values(p->leaf, column_at(q, row, p->col), column_at(q, row, p->other)));
     case P_AND:
         for (const struct pred *i = p->list; i != NULL; i = i->next)
             if (!pred_holds(q, i, row))
@@ -278,7 +269,8 @@ keep(struct oro_query *q, struct oro_bytes b)
 static oro_status
 fail_literal(struct typing *ty, struct oro_bytes text, const struct oro_type *t)
 {
-    return oro_err_set(ty->err, ORO_EMALFORMED, "The literal expression `%.*s` cannot be parsed as type `%s`", TEXT(text),
+    return oro_err_set(ty->err, ORO_EMALFORMED,
+                       "The literal expression `%.*s` cannot be parsed as type `%s`", TEXT(text),
                        type_text(t).s);
 }
 
@@ -302,7 +294,8 @@ sender_value(struct typing *ty, const struct oro_type *t, struct oro_bytes *out)
 }
 
 static oro_status
-literal_value(struct typing *ty, const struct sql_expr *e, const struct oro_type *t, struct oro_bytes *out)
+literal_value(struct typing *ty, const struct sql_expr *e, const struct oro_type *t,
+              struct oro_bytes *out)
 {
     if (leaf_type(t) == NULL)
         return fail_literal(ty, e->text, t);
@@ -337,11 +330,12 @@ type_columns(struct typing *ty, const struct sql_expr *e, struct pred *p)
     p->kind = P_COMPARE_COLUMNS;
     p->leaf = leaf_type(a);
     if (!oro_type_eq(a, b))
-        return oro_err_set(ty->err, ORO_EMALFORMED, "Unexpected type: (expected) %s != %s (inferred)", type_text(a).s,
+        return oro_err_set(ty->err, ORO_EMALFORMED,
+                           "Unexpected type: (expected) %s != %s (inferred)", type_text(a).s,
                            type_text(b).s);
     if (p->leaf == NULL)
-        return oro_err_set(ty->err, ORO_EMALFORMED, "Invalid binary operator `%s` for type `%s`", op_text(p->op),
-                           type_text(a).s);
+        return oro_err_set(ty->err, ORO_EMALFORMED, "Invalid binary operator `%s` for type `%s`",
+                           op_text(p->op), type_text(a).s);
     return ORO_OK;
 }
 
@@ -384,7 +378,8 @@ type_bare(struct typing *ty, const struct sql_expr *e, struct pred **out)
         return ORO_OK;
     }
     if (e->kind != SQL_E_COLUMN)
-        return oro_err_set(ty->err, ORO_EMALFORMED, "The literal expression `%.*s` cannot be parsed as type `Bool`",
+        return oro_err_set(ty->err, ORO_EMALFORMED,
+                           "The literal expression `%.*s` cannot be parsed as type `Bool`",
                            TEXT(e->text));
     struct pred *p = new_pred(ty, P_COMPARE);
     oro_status st = find_column(ty, e->qualifier, e->name, &p->col);
@@ -392,7 +387,8 @@ type_bare(struct typing *ty, const struct sql_expr *e, struct pred **out)
         return st;
     p->leaf = column_type(ty, p->col);
     if (p->leaf->kind != ORO_BOOL)
-        return oro_err_set(ty->err, ORO_EMALFORMED, "Unexpected type: (expected) Bool != %s (inferred)",
+        return oro_err_set(ty->err, ORO_EMALFORMED,
+                           "Unexpected type: (expected) Bool != %s (inferred)",
                            type_text(p->leaf).s);
     p->op = SQL_EQ;
     p->value = oro_bytes("\1", 1);
@@ -443,7 +439,8 @@ type_projection(struct typing *ty)
         to->name = keep(q, c->alias.len > 0 ? c->alias : c->name);
         for (uint16_t i = 0; i < q->ncolumns; i++)
             if (oro_bytes_eq(q->columns[i].name, to->name))
-                return oro_err_set(ty->err, ORO_EMALFORMED, "Duplicate name `%.*s`", TEXT(to->name));
+                return oro_err_set(ty->err, ORO_EMALFORMED, "Duplicate name `%.*s`",
+                                   TEXT(to->name));
         q->ncolumns++;
     }
     return ORO_OK;
@@ -456,25 +453,10 @@ find_table(struct typing *ty, const struct oro_schema *schema)
     const struct oro_table_def *t = oro_schema_table(schema, ty->s->table);
     if (t == NULL || (!t->is_public && !ty->env->is_owner))
         return oro_err_set(ty->err, ORO_EMALFORMED,
-                           "no such table: `%.*s`. If the table exists, it may be marked private.", TEXT(ty->s->table));
+                           "no such table: `%.*s`. If the table exists, it may be marked private.",
+                           TEXT(ty->s->table));
     ty->q->table = t;
     return ORO_OK;
-}
-
-static void
-place_columns(struct oro_query *q)
-{
-    const struct oro_type *row = q->table->row;
-    q->offsets = oro_arena_alloc(&q->arena, (row->nelems + 1) * sizeof(*q->offsets));
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < row->nelems; i++) {
-        q->offsets[i] = at;
-        if (at == OFFSET_VARIES)
-            continue;
-        q->walk_from = (uint16_t)i;
-        uint32_t size = oro_type_resolve(row->elems[i].type)->fixed_size;
-        at = size == ORO_VARIABLE ? OFFSET_VARIES : at + size;
-    }
 }
 
 /* ---- choosing an index ---- */
@@ -528,7 +510,8 @@ fill_range(struct oro_query *q, const struct oro_index_def *ix)
     struct oro_bb prefix = {0};
     struct oro_range *r = &q->range;
     const struct pred *p;
-    while (r->nprefix < ix->ncols && (p = conjunct_on(q, ix->cols[r->nprefix], SQL_EQ, SQL_EQ)) != NULL) {
+    while (r->nprefix < ix->ncols &&
+           (p = conjunct_on(q, ix->cols[r->nprefix], SQL_EQ, SQL_EQ)) != NULL) {
         oro_bb_put_bytes(&prefix, p->value);
         r->nprefix++;
     }
@@ -555,7 +538,8 @@ choose_eq_column(struct oro_query *q)
 {
     q->eq_column = -1;
     for (const struct pred *p = first_conjunct(q); p != NULL; p = next_conjunct(q, p)) {
-        if (p->kind != P_COMPARE || p->op != SQL_EQ || p->leaf->kind == ORO_F32 || p->leaf->kind == ORO_F64)
+        if (p->kind != P_COMPARE || p->op != SQL_EQ || p->leaf->kind == ORO_F32 ||
+            p->leaf->kind == ORO_F64)
             continue;
         /* A flag or a kind byte divides the rows in two; any other column is likely the better one. */
         if (q->eq_column < 0 || (q->eq_value.len < p->value.len && q->eq_value.len == 1)) {
@@ -581,8 +565,8 @@ choose_index(struct oro_query *q)
 }
 
 static oro_status
-parse_into(struct oro_query *q, const struct oro_schema *schema, struct oro_bytes text, enum oro_query_use use,
-           const struct oro_query_env *env, struct oro_err *err)
+parse_into(struct oro_query *q, const struct oro_schema *schema, struct oro_bytes text,
+           enum oro_query_use use, const struct oro_query_env *env, struct oro_err *err)
 {
     struct sql_select s;
     struct typing ty = {.q = q, .s = &s, .env = env, .err = err};
@@ -595,7 +579,6 @@ parse_into(struct oro_query *q, const struct oro_schema *schema, struct oro_byte
         st = type_condition(&ty, s.where, &q->where);
     if (st != ORO_OK)
         return st;
-    place_columns(q);
     choose_index(q);
     choose_eq_column(q);
     return ORO_OK;
@@ -659,7 +642,8 @@ oro_query_eq_column(const struct oro_query *q, struct oro_bytes *value)
 
 /* The session's array of rows is ours until the reading ends, so it is filtered where it stands. */
 static void
-run_filtered(const struct oro_query *q, struct oro_session *se, uint64_t limit, struct oro_rows *out)
+run_filtered(const struct oro_query *q, struct oro_session *se, uint64_t limit,
+             struct oro_rows *out)
 {
     struct oro_rows found = {0};
     if (q->index == NULL) {
@@ -744,7 +728,8 @@ put_row(const struct oro_query *q, struct oro_bytes row, struct oro_bb *out)
         uint16_t col = q->columns[i].col;
         if (i > 0)
             oro_bb_u8(out, ',');
-        oro_value_to_json(q->table->row->elems[col].type, column_at(q, row.data, col), ORO_JSON_POSITIONAL, out);
+        oro_value_to_json(q->table->row->elems[col].type, column_at(q, row.data, col),
+                          ORO_JSON_POSITIONAL, out);
     }
     oro_bb_u8(out, ']');
 }
@@ -765,7 +750,8 @@ oro_query_sql_json(const struct oro_query *q, struct oro_session *se, struct oro
             oro_bb_u8(out, ',');
         put_row(q, rows.rows[i], out);
     }
-    oro_bb_printf(out, "],\"total_duration_micros\":%lld,"
-                       "\"stats\":{\"rows_inserted\":0,\"rows_deleted\":0,\"rows_updated\":0}}]",
+    oro_bb_printf(out,
+                  "],\"total_duration_micros\":%lld,"
+                  "\"stats\":{\"rows_inserted\":0,\"rows_deleted\":0,\"rows_updated\":0}}]",
                   (long long)(oro_mono_us() - begin));
 }

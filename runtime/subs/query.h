@@ -20,8 +20,9 @@ struct oro_query_env {
 struct oro_query; /* immutable after parsing */
 
 /* Texts of errors follow spec/semantics.md 12.6 and T-1. Gives *out. Any thread. */
-ORO_MUST_CHECK oro_status oro_query_parse(const struct oro_schema *schema, struct oro_bytes text, enum oro_query_use use,
-                                          const struct oro_query_env *env, struct oro_query **out, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_query_parse(const struct oro_schema *schema, struct oro_bytes text,
+                                          enum oro_query_use use, const struct oro_query_env *env,
+                                          struct oro_query **out, struct oro_err *err);
 void oro_query_free(struct oro_query *q);
 const struct oro_table_def *oro_query_table(const struct oro_query *q);
 bool oro_query_matches(const struct oro_query *q, struct oro_bytes row);

@@ -56,7 +56,8 @@ skip_block_comment(struct sql_lex *lx, struct oro_err *err)
         } else if (lx->at < lx->end) {
             lx->at++;
         } else {
-            return oro_err_set(err, ORO_EMALFORMED, "syntax error: the comment at position %zu does not end", from + 1);
+            return oro_err_set(err, ORO_EMALFORMED,
+                               "syntax error: the comment at position %zu does not end", from + 1);
         }
     } while (depth > 0);
     return ORO_OK;
@@ -98,7 +99,8 @@ take_quoted(struct sql_lex *lx, struct oro_bytes *value, struct oro_err *err)
         lx->at++;
     }
     if (lx->at >= lx->end)
-        return oro_err_set(err, ORO_EMALFORMED, "syntax error: the quote at position %zu does not end",
+        return oro_err_set(err, ORO_EMALFORMED,
+                           "syntax error: the quote at position %zu does not end",
                            (size_t)(from - lx->start));
     *value = oro_bytes(from, (size_t)(lx->at - from));
     lx->at++;
@@ -157,7 +159,8 @@ take_prefixed(struct sql_lex *lx, struct sql_tok *out, struct oro_err *err)
     oro_status st = take_quoted(lx, &out->value, err);
     for (size_t i = 0; st == ORO_OK && out->kind == SQL_HEX && i < out->value.len; i++)
         if (!is_hex(out->value.data[i]))
-            st = oro_err_set(err, ORO_EMALFORMED, "syntax error: not a hexadecimal digit at position %zu",
+            st = oro_err_set(err, ORO_EMALFORMED,
+                             "syntax error: not a hexadecimal digit at position %zu",
                              (size_t)(out->value.data + i - lx->start) + 1);
     return st;
 }
@@ -225,7 +228,8 @@ bool
 sql_is_word(const struct sql_tok *t, const char *keyword)
 {
     size_t n = strlen(keyword);
-    return t->kind == SQL_NAME && t->text.len == n && strncasecmp((const char *)t->text.data, keyword, n) == 0;
+    return t->kind == SQL_NAME && t->text.len == n &&
+           strncasecmp((const char *)t->text.data, keyword, n) == 0;
 }
 
 bool

@@ -9,14 +9,14 @@
 
 enum sql_tok_kind {
     SQL_END,
-    SQL_NAME,    /* identifier or keyword, as written */
-    SQL_QUOTED,  /* "name": never a keyword */
+    SQL_NAME,   /* identifier or keyword, as written */
+    SQL_QUOTED, /* "name": never a keyword */
     SQL_NUMBER,
     SQL_STRING,
-    SQL_HEX,     /* 0x.. and X'..': value is the digits */
-    SQL_PARAM,   /* :name */
-    SQL_SYMBOL,  /* one or two characters of punctuation */
-    SQL_ODD,     /* B'..', $1, ? ... : known SQL that is not ours */
+    SQL_HEX,    /* 0x.. and X'..': value is the digits */
+    SQL_PARAM,  /* :name */
+    SQL_SYMBOL, /* one or two characters of punctuation */
+    SQL_ODD,    /* B'..', $1, ? ... : known SQL that is not ours */
 };
 
 struct sql_tok {
@@ -32,7 +32,8 @@ struct sql_lex {
 
 /* ORO_EMALFORMED: a quote or comment that does not end, or a character that begins nothing. */
 ORO_MUST_CHECK oro_status sql_next(struct sql_lex *lx, struct sql_tok *out, struct oro_err *err);
-bool sql_is_word(const struct sql_tok *t, const char *keyword); /* upper case keyword; any case matches */
+bool sql_is_word(const struct sql_tok *t,
+                 const char *keyword); /* upper case keyword; any case matches */
 bool sql_is_symbol(const struct sql_tok *t, const char *symbol);
 
 #endif

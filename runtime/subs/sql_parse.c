@@ -11,7 +11,7 @@
 
 struct parser {
     struct sql_lex lx;
-    struct sql_tok tok; /* the one to look at */
+    struct sql_tok tok;      /* the one to look at */
     const uint8_t *prev_end; /* end of the token before it */
     enum oro_query_use use;
     unsigned depth;
@@ -43,15 +43,18 @@ fail_expected(struct parser *p, const char *what)
 {
     size_t at = (size_t)(p->tok.text.data - p->lx.start) + 1;
     if (p->tok.kind == SQL_END)
-        return oro_err_set(p->err, ORO_EMALFORMED, "syntax error: expected %s, found the end of the query", what);
-    return oro_err_set(p->err, ORO_EMALFORMED, "syntax error: expected %s, found `%.*s` at position %zu", what,
+        return oro_err_set(p->err, ORO_EMALFORMED,
+                           "syntax error: expected %s, found the end of the query", what);
+    return oro_err_set(p->err, ORO_EMALFORMED,
+                       "syntax error: expected %s, found `%.*s` at position %zu", what,
                        cut(p->tok.text), (const char *)p->tok.text.data, at);
 }
 
 static oro_status
 fail_unsupported(struct parser *p, const char *what, struct oro_bytes text)
 {
-    return oro_err_set(p->err, ORO_EMALFORMED, "Unsupported%s: %.*s", what, cut(text), (const char *)text.data);
+    return oro_err_set(p->err, ORO_EMALFORMED, "Unsupported%s: %.*s", what, cut(text),
+                       (const char *)text.data);
 }
 
 static oro_status
@@ -71,8 +74,9 @@ is_any_word(const struct sql_tok *t, const char *const *words)
 
 /* What may follow a table or a condition, so it is no alias unless quoted. */
 static const char *const clause_words[] = {
-    "FROM", "WHERE", "LIMIT", "JOIN", "INNER", "CROSS", "LEFT", "RIGHT", "FULL", "NATURAL", "ON", "ORDER", "GROUP",
-    "HAVING", "UNION", "INTERSECT", "EXCEPT", "OFFSET", "FETCH", "WINDOW", "FOR", "USING", "AS", "AND", "OR", NULL,
+    "FROM",    "WHERE",  "LIMIT", "JOIN",  "INNER",  "CROSS", "LEFT",      "RIGHT",  "FULL",
+    "NATURAL", "ON",     "ORDER", "GROUP", "HAVING", "UNION", "INTERSECT", "EXCEPT", "OFFSET",
+    "FETCH",   "WINDOW", "FOR",   "USING", "AS",     "AND",   "OR",        NULL,
 };
 
 static bool
@@ -104,7 +108,8 @@ join_dotted(struct parser *p, struct oro_bytes *name, struct oro_bytes more)
 
 /* name (. name)*: all but the last are the qualifier. At `.` `*` it stops with *star. star may be NULL: not allowed. */
 static oro_status
-take_dotted(struct parser *p, const char *what, struct oro_bytes *qualifier, struct oro_bytes *name, bool *star)
+take_dotted(struct parser *p, const char *what, struct oro_bytes *qualifier, struct oro_bytes *name,
+            bool *star)
 {
     oro_status st = take_name(p, what, name);
     *qualifier = (struct oro_bytes){0};
@@ -149,7 +154,8 @@ close_text(struct parser *p, struct sql_expr *e, const uint8_t *from)
 }
 
 static const char *const expression_words[] = {
-    "NOT", "CASE", "CAST", "EXISTS", "INTERVAL", "EXTRACT", "ARRAY", "ROW", "SELECT", "DATE", "TIMESTAMP", NULL,
+    "NOT",   "CASE", "CAST",   "EXISTS", "INTERVAL",  "EXTRACT",
+    "ARRAY", "ROW",  "SELECT", "DATE",   "TIMESTAMP", NULL,
 };
 
 static oro_status
@@ -174,7 +180,8 @@ parse_number(struct parser *p, struct sql_expr **out)
     e->name = e->text;
     if (st == ORO_OK && e->text.len > 1 && (*from == '-' || *from == '+')) {
         size_t blank = 1;
-        while (blank < e->text.len && !(e->text.data[blank] == '.' || (e->text.data[blank] >= '0' && e->text.data[blank] <= '9')))
+        while (blank < e->text.len && !(e->text.data[blank] == '.' ||
+                                        (e->text.data[blank] >= '0' && e->text.data[blank] <= '9')))
             blank++;
         uint8_t *s = oro_arena_alloc(p->lx.arena, e->text.len);
         s[0] = *from;
@@ -193,7 +200,8 @@ parse_column_ref(struct parser *p, struct sql_expr **out)
     oro_status st = peek_second(p, &second);
     if (st != ORO_OK)
         return st;
-    if (p->tok.kind == SQL_NAME && (is_any_word(&p->tok, expression_words) || sql_is_symbol(&second, "(")))
+    if (p->tok.kind == SQL_NAME &&
+        (is_any_word(&p->tok, expression_words) || sql_is_symbol(&second, "(")))
         return fail_unsupported(p, " expression", oro_bytes(from, (size_t)(p->lx.end - from)));
     struct sql_expr *e = new_expr(p, SQL_E_COLUMN);
     st = take_dotted(p, "a condition", &e->qualifier, &e->name, NULL);
@@ -209,8 +217,9 @@ parse_operand(struct parser *p, struct sql_expr **out)
     if (sql_is_symbol(t, "(")) {
         const uint8_t *from = t->text.data;
         if (++p->depth > MAX_DEPTH)
-            return oro_err_set(p->err, ORO_EMALFORMED, "Recursion limit exceeded, `%.*s`", CUT / 2,
-                               (const char *)(p->lx.end - from > CUT / 2 ? from : p->lx.end - CUT / 2));
+            return oro_err_set(
+                p->err, ORO_EMALFORMED, "Recursion limit exceeded, `%.*s`", CUT / 2,
+                (const char *)(p->lx.end - from > CUT / 2 ? from : p->lx.end - CUT / 2));
         oro_status st = advance(p);
         if (st == ORO_OK && (sql_is_word(&p->tok, "SELECT") || sql_is_word(&p->tok, "WITH")))
             return fail_unsupported(p, "", oro_bytes_str("subqueries"));
@@ -224,7 +233,10 @@ parse_operand(struct parser *p, struct sql_expr **out)
     if (t->kind == SQL_NUMBER || sql_is_symbol(t, "-") || sql_is_symbol(t, "+"))
         return parse_number(p, out);
     if (t->kind == SQL_ODD || sql_is_word(t, "NULL"))
-        return fail_unsupported(p, t->text.data[0] == '$' || t->text.data[0] == '?' ? " expression" : " literal expression",
+        return fail_unsupported(p,
+                                t->text.data[0] == '$' || t->text.data[0] == '?'
+                                    ? " expression"
+                                    : " literal expression",
                                 t->text);
     if (t->kind == SQL_PARAM && !oro_bytes_eq(t->value, oro_bytes_str("sender")))
         return fail_unsupported(p, " expression", t->text);
@@ -247,7 +259,8 @@ take_operator(const struct sql_tok *t, enum sql_op *op)
     static const struct {
         const char *text;
         enum sql_op op;
-    } ops[] = {{"=", SQL_EQ}, {"<>", SQL_NE}, {"!=", SQL_NE}, {"<", SQL_LT}, {"<=", SQL_LE}, {">", SQL_GT}, {">=", SQL_GE}};
+    } ops[] = {{"=", SQL_EQ},  {"<>", SQL_NE}, {"!=", SQL_NE}, {"<", SQL_LT},
+               {"<=", SQL_LE}, {">", SQL_GT},  {">=", SQL_GE}};
     for (size_t i = 0; i < ORO_ARRAY_LEN(ops); i++) {
         if (sql_is_symbol(t, ops[i].text)) {
             *op = ops[i].op;
@@ -261,7 +274,8 @@ take_operator(const struct sql_tok *t, enum sql_op *op)
 static oro_status
 refuse_operator(struct parser *p, const uint8_t *from)
 {
-    static const char *const words[] = {"IS", "IN", "BETWEEN", "LIKE", "ILIKE", "SIMILAR", "NOT", "COLLATE", NULL};
+    static const char *const words[] = {"IS",      "IN",  "BETWEEN", "LIKE", "ILIKE",
+                                        "SIMILAR", "NOT", "COLLATE", NULL};
     static const char symbols[] = "+-*/%|&^~#@:[";
     if (is_any_word(&p->tok, words))
         return fail_unsupported(p, " expression", oro_bytes(from, (size_t)(p->lx.end - from)));
@@ -346,7 +360,8 @@ parse_count(struct parser *p, struct sql_select *s)
     if (st == ORO_OK)
         st = advance(p); /* ( */
     if (st == ORO_OK && !sql_is_symbol(&p->tok, "*"))
-        return oro_err_set(p->err, ORO_EMALFORMED, "Unsupported aggregate function: COUNT of an expression");
+        return oro_err_set(p->err, ORO_EMALFORMED,
+                           "Unsupported aggregate function: COUNT of an expression");
     if (st == ORO_OK)
         st = advance(p);
     if (st == ORO_OK)
@@ -357,7 +372,8 @@ parse_count(struct parser *p, struct sql_select *s)
             st = take_name(p, "a name", &s->count_name);
     } else if (st == ORO_OK) {
         if (!is_name_token(&p->tok))
-            return oro_err_set(p->err, ORO_EMALFORMED, "Aggregate expressions must have column aliases");
+            return oro_err_set(p->err, ORO_EMALFORMED,
+                               "Aggregate expressions must have column aliases");
         st = take_name(p, "a name", &s->count_name);
     }
     s->count = true;
@@ -381,8 +397,9 @@ parse_one_column(struct parser *p, struct sql_select *s, struct sql_column ***ta
         return fail_unsupported(p, " aggregate function", p->tok.text);
     if (p->tok.kind == SQL_END || sql_is_word(&p->tok, "FROM"))
         return fail_expected(p, "columns");
-    if (!is_name_token(&p->tok) || is_any_word(&p->tok, expression_words) || sql_is_word(&p->tok, "NULL") ||
-        sql_is_word(&p->tok, "TRUE") || sql_is_word(&p->tok, "FALSE"))
+    if (!is_name_token(&p->tok) || is_any_word(&p->tok, expression_words) ||
+        sql_is_word(&p->tok, "NULL") || sql_is_word(&p->tok, "TRUE") ||
+        sql_is_word(&p->tok, "FALSE"))
         return ORO_ETYPE; /* the caller has the right words */
     struct sql_column *c = oro_arena_alloc(p->lx.arena, sizeof(*c));
     *c = (struct sql_column){0};
@@ -452,7 +469,8 @@ parse_columns(struct parser *p, struct sql_select *s)
     if (s->star && n > 1)
         return oro_err_set(p->err, ORO_EMALFORMED, "Mixed wildcard projections are not supported");
     if (s->count && n > 1)
-        return oro_err_set(p->err, ORO_EMALFORMED, "Unsupported projection expression: COUNT(*) beside other columns");
+        return oro_err_set(p->err, ORO_EMALFORMED,
+                           "Unsupported projection expression: COUNT(*) beside other columns");
     return ORO_OK;
 }
 
@@ -529,9 +547,11 @@ refuse_clauses(struct parser *p)
     static const char *const query_words[] = {"ORDER", "OFFSET", "FETCH", "FOR", NULL};
     static const char *const set_words[] = {"UNION", "INTERSECT", "EXCEPT", NULL};
     if (is_any_word(&p->tok, select_words))
-        return fail_unsupported(p, " SELECT", sql_is_word(&p->tok, "GROUP") ? oro_bytes_str("GROUP BY") : p->tok.text);
+        return fail_unsupported(
+            p, " SELECT", sql_is_word(&p->tok, "GROUP") ? oro_bytes_str("GROUP BY") : p->tok.text);
     if (is_any_word(&p->tok, query_words))
-        return fail_unsupported(p, "", sql_is_word(&p->tok, "ORDER") ? oro_bytes_str("ORDER BY") : p->tok.text);
+        return fail_unsupported(
+            p, "", sql_is_word(&p->tok, "ORDER") ? oro_bytes_str("ORDER BY") : p->tok.text);
     if (is_any_word(&p->tok, set_words))
         return fail_unsupported(p, " set operation", p->tok.text);
     return ORO_OK;
@@ -570,26 +590,30 @@ static oro_status
 refuse_statement(struct parser *p)
 {
     static const char *const dml[] = {"INSERT", "UPDATE", "DELETE", "SET", "SHOW", NULL};
-    static const char *const known[] = {"WITH", "CREATE", "DROP", "ALTER", "BEGIN", "COMMIT", "ROLLBACK", "EXPLAIN",
-                                        "TRUNCATE", "VALUES", "GRANT", "REVOKE", "MERGE", "CALL", "COPY", "ANALYZE",
-                                        "START", "DECLARE", "PRAGMA", "VACUUM", NULL};
+    static const char *const known[] = {
+        "WITH",    "CREATE",   "DROP",   "ALTER",   "BEGIN",  "COMMIT", "ROLLBACK",
+        "EXPLAIN", "TRUNCATE", "VALUES", "GRANT",   "REVOKE", "MERGE",  "CALL",
+        "COPY",    "ANALYZE",  "START",  "DECLARE", "PRAGMA", "VACUUM", NULL};
     if (p->tok.kind == SQL_END || sql_is_symbol(&p->tok, ";"))
         return oro_err_set(p->err, ORO_EMALFORMED, "Empty SQL query");
     if (is_any_word(&p->tok, dml) && p->use != ORO_QUERY_SQL)
         return oro_err_set(p->err, ORO_EMALFORMED, "Unsupported: Non-SELECT queries");
     if (is_any_word(&p->tok, dml) || is_any_word(&p->tok, known))
-        return fail_unsupported(p, "", oro_bytes(p->tok.text.data, (size_t)(p->lx.end - p->tok.text.data)));
+        return fail_unsupported(
+            p, "", oro_bytes(p->tok.text.data, (size_t)(p->lx.end - p->tok.text.data)));
     return fail_expected(p, "a statement");
 }
 
 oro_status
-sql_parse_select(struct oro_bytes text, enum oro_query_use use, struct oro_arena *arena, struct sql_select *out,
-                 struct oro_err *err)
+sql_parse_select(struct oro_bytes text, enum oro_query_use use, struct oro_arena *arena,
+                 struct sql_select *out, struct oro_err *err)
 {
     if (text.len > MAX_TEXT)
-        return oro_err_set(err, ORO_EMALFORMED, "SQL query exceeds maximum allowed length: \"%.*s...\"", 120,
+        return oro_err_set(err, ORO_EMALFORMED,
+                           "SQL query exceeds maximum allowed length: \"%.*s...\"", 120,
                            (const char *)text.data);
-    struct parser p = {.lx = {text.data, text.data, text.data + text.len, arena}, .use = use, .err = err};
+    struct parser p = {
+        .lx = {text.data, text.data, text.data + text.len, arena}, .use = use, .err = err};
     struct sql_select s = {0};
     oro_status st = advance(&p);
     if (st != ORO_OK)
@@ -606,8 +630,9 @@ sql_parse_select(struct oro_bytes text, enum oro_query_use use, struct oro_arena
     if (st == ORO_OK)
         st = parse_tail(&p, &s);
     if (st == ORO_OK && use != ORO_QUERY_SQL && !s.star)
-        return oro_err_set(err, ORO_EMALFORMED, "Column projections are not supported in subscriptions; "
-                                                "Subscriptions must return a table type");
+        return oro_err_set(err, ORO_EMALFORMED,
+                           "Column projections are not supported in subscriptions; "
+                           "Subscriptions must return a table type");
     if (st == ORO_OK)
         *out = s;
     return st;

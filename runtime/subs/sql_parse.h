@@ -32,19 +32,20 @@ struct sql_column {
 };
 
 struct sql_select {
-    bool star;                      /* * or t.* */
-    struct oro_bytes star_of;       /* t, or empty */
+    bool star;                /* * or t.* */
+    struct oro_bytes star_of; /* t, or empty */
     bool count;
     struct oro_bytes count_name;
     struct sql_column *columns;
-    struct oro_bytes table, alias;  /* alias empty: none */
-    struct sql_expr *where;         /* NULL: none */
+    struct oro_bytes table, alias; /* alias empty: none */
+    struct sql_expr *where;        /* NULL: none */
     bool has_limit;
     uint64_t limit;
 };
 
 /* The refusals that need no schema are made here, with the texts of spec/semantics.md 11.5 and 12.6. */
-ORO_MUST_CHECK oro_status sql_parse_select(struct oro_bytes text, enum oro_query_use use, struct oro_arena *arena,
-                                           struct sql_select *out, struct oro_err *err);
+ORO_MUST_CHECK oro_status sql_parse_select(struct oro_bytes text, enum oro_query_use use,
+                                           struct oro_arena *arena, struct sql_select *out,
+                                           struct oro_err *err);
 
 #endif

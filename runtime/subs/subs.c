@@ -5,8 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "bridge/bsatn/value.h"
-
 /* ---- tables ---- */
 
 static int
@@ -68,19 +66,6 @@ list_remove(struct live_query *q)
     q->list = NULL;
 }
 
-static uint32_t
-fixed_offset(const struct oro_type *row, uint16_t col)
-{
-    uint32_t at = 0;
-    for (uint16_t i = 0; i < col; i++) {
-        uint32_t size = oro_type_resolve(row->elems[i].type)->fixed_size;
-        if (size == ORO_VARIABLE)
-            return ORO_VARIABLE;
-        at += size;
-    }
-    return at;
-}
-
 static struct eq_column *
 eq_column(struct subs_table *t, uint16_t col)
 {
@@ -88,7 +73,7 @@ eq_column(struct subs_table *t, uint16_t col)
         if (t->eq[i].col == col)
             return &t->eq[i];
     t->eq = oro_grow(t->eq, t->neq, &t->eq_cap, sizeof(*t->eq));
-    t->eq[t->neq] = (struct eq_column){.col = col, .at = fixed_offset(t->def->row, col)};
+    t->eq[t->neq] = (struct eq_column){.col = col};
     return &t->eq[t->neq++];
 }
 
@@ -156,8 +141,8 @@ find_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env 
 }
 
 static oro_status
-open_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *env, struct live_query **out,
-          struct oro_err *err)
+open_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *env,
+          struct live_query **out, struct oro_err *err)
 {
     *out = find_live(s, text, env);
     if (*out != NULL)
@@ -279,7 +264,8 @@ is_everything(struct oro_bytes b)
 
 /* Adds every user table that the asker may read; event tables have no rows to begin with and are left out. */
 static oro_status
-add_everything(struct oro_subs *s, struct query_set *set, size_t *cap, const struct oro_query_env *env, struct oro_err *err)
+add_everything(struct oro_subs *s, struct query_set *set, size_t *cap,
+               const struct oro_query_env *env, struct oro_err *err)
 {
     struct oro_bb text = {0};
     oro_status st = ORO_OK;
@@ -299,8 +285,8 @@ add_everything(struct oro_subs *s, struct query_set *set, size_t *cap, const str
 }
 
 static oro_status
-fill_set(struct oro_subs *s, struct query_set *set, struct oro_bytes texts, uint32_t n, const struct oro_query_env *env,
-         struct oro_err *err)
+fill_set(struct oro_subs *s, struct query_set *set, struct oro_bytes texts, uint32_t n,
+         const struct oro_query_env *env, struct oro_err *err)
 {
     struct oro_reader r = oro_reader(texts);
     size_t cap = 0;
@@ -380,17 +366,18 @@ open_conn(struct oro_subs *s, oro_conn_id id)
 }
 
 oro_status
-oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn, uint32_t query_set_id,
-                   struct oro_bytes texts, uint32_t n, const struct oro_query_env *env, struct oro_bb *rows,
-                   struct oro_err *err)
+oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
+                   uint32_t query_set_id, struct oro_bytes texts, uint32_t n,
+                   const struct oro_query_env *env, struct oro_bb *rows, struct oro_err *err)
 {
     ORO_ASSERT(!s->applying);
     struct subs_conn *c = open_conn(s, conn);
     bool used;
     size_t pos = find_set(c, query_set_id, &used);
     if (used)
-        return oro_err_set(err, ORO_EEXISTS, "Subscription with id %u already exists for client: %016llx", query_set_id,
-                           (unsigned long long)conn);
+        return oro_err_set(err, ORO_EEXISTS,
+                           "Subscription with id %u already exists for client: %016llx",
+                           query_set_id, (unsigned long long)conn);
     struct query_set *set = ORO_NEW(struct query_set);
     set->conn = c;
     set->id = query_set_id;
@@ -409,8 +396,9 @@ oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
 }
 
 oro_status
-oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn, uint32_t query_set_id, bool with_rows,
-                     struct oro_bb *rows, struct oro_err *err)
+oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
+                     uint32_t query_set_id, bool with_rows, struct oro_bb *rows,
+                     struct oro_err *err)
 {
     ORO_ASSERT(!s->applying);
     struct subs_conn *c = oro_map_get_u64(&s->conns, conn);

@@ -14,12 +14,16 @@ void oro_subs_destroy(struct oro_subs *s);
 /* All or nothing. The session has a reading open at snapshot `seq`, and the caller has applied every record up to it, none
  * after. Appends QueryRows (u32 count of tables, SingleTableRows ...) to rows. texts: n BSATN strings. Equal texts count once.
  * ORO_EEXISTS: the id is in use. */
-ORO_MUST_CHECK oro_status oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn, uint32_t query_set_id,
-                                             struct oro_bytes texts, uint32_t n, const struct oro_query_env *env,
-                                             struct oro_bb *rows, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_subs_subscribe(struct oro_subs *s, struct oro_session *se,
+                                             oro_conn_id conn, uint32_t query_set_id,
+                                             struct oro_bytes texts, uint32_t n,
+                                             const struct oro_query_env *env, struct oro_bb *rows,
+                                             struct oro_err *err);
 /* Appends QueryRows when with_rows. ORO_ENOTFOUND: no such set. */
-ORO_MUST_CHECK oro_status oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
-                                               uint32_t query_set_id, bool with_rows, struct oro_bb *rows, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se,
+                                               oro_conn_id conn, uint32_t query_set_id,
+                                               bool with_rows, struct oro_bb *rows,
+                                               struct oro_err *err);
 void oro_subs_drop(struct oro_subs *s, oro_conn_id conn);
 
 /* For each connection with at least one change, calls emit with the encoded array of QuerySetUpdates (u32 count, then

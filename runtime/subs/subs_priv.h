@@ -28,7 +28,6 @@ struct eq_bucket {
 
 struct eq_column {
     uint16_t col;
-    uint32_t at; /* of the column in a row, ORO_VARIABLE: walk */
     struct oro_map buckets; /* BSATN of the value -> eq_bucket */
 };
 
