@@ -1,0 +1,210 @@
+/* net/lws.c - the only file that knows libwebsockets. One context for each shard, on the shard's own libev loop. Sockets are
+ * accepted by net.c and adopted as raw ones: libwebsockets reads them, does TLS and says when they can be written. */
+#include "net/net_priv.h"
+
+#include <errno.h>
+#include <libwebsockets.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/base/log.h"
+
+#define READ_SIZE (64 * 1024)
+
+struct io_context {
+    struct lws_context *lws;
+    struct lws_vhost *vhost;
+    bool tls;
+};
+
+/* libwebsockets reports failures of creation by its log only. */
+static _Thread_local char last_error[300];
+
+static void
+on_log(int level, const char *line)
+{
+    size_t n = strcspn(line, "\n");
+    if (level & LLL_ERR) {
+        snprintf(last_error, sizeof(last_error), "%.*s", (int)n, line);
+        oro_log_limited(ORO_LOG_DEBUG, "lws", "%.*s", (int)n, line);
+    }
+}
+
+static int
+callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+    struct conn *c;
+    switch (reason) {
+    case LWS_CALLBACK_RAW_RX:
+        c = lws_get_opaque_user_data(wsi);
+        c->shard->active = true;
+        if (!c->spoke) {
+            /* After a TLS handshake libwebsockets gives the peer some seconds; the limits are ours. */
+            c->spoke = true;
+            lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+        }
+        return conn_on_rx(c, in, len);
+    case LWS_CALLBACK_RAW_WRITEABLE:
+        c = lws_get_opaque_user_data(wsi);
+        c->shard->active = true;
+        return conn_on_writable(c);
+    case LWS_CALLBACK_RAW_ADOPT:
+        c = lws_get_opaque_user_data(wsi);
+        c->wsi = wsi;
+        return 0;
+    case LWS_CALLBACK_RAW_CLOSE:
+        c = lws_get_opaque_user_data(wsi);
+        if (c != NULL) {
+            lws_set_opaque_user_data(wsi, NULL);
+            conn_gone(c);
+        }
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static const struct lws_protocols protocols[] = {
+    {"orochi", callback, 0, READ_SIZE, 0, NULL, READ_SIZE},
+    {NULL, NULL, 0, 0, 0, NULL, 0},
+};
+
+/* No pings of libwebsockets: its timers are one sorted list (field-notes.md), ours are in conn.c. */
+static const lws_retry_bo_t no_pings = {.secs_since_valid_ping = 0, .secs_since_valid_hangup = 0};
+
+oro_status
+io_context_create(const struct oro_net_options *opt, struct ev_loop *loop, struct io_context **out,
+                  struct oro_err *err)
+{
+    lws_set_log_level(LLL_ERR, on_log);
+    last_error[0] = '\0';
+    void *loops[1] = {loop};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .vhost_name = "orochi",
+        .protocols = protocols,
+        .foreign_loops = loops,
+        .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
+        .gid = (gid_t)-1,
+        .uid = (uid_t)-1,
+        .pt_serv_buf_size = READ_SIZE,
+        .max_http_header_pool = 1,
+        .retry_and_idle_policy = &no_pings,
+    };
+    bool tls = opt->tls_cert != NULL && opt->tls_key != NULL;
+    if (tls) {
+        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+        info.ssl_cert_filepath = opt->tls_cert;
+        info.ssl_private_key_filepath = opt->tls_key;
+        info.alpn = "http/1.1";
+    }
+    struct lws_context *lws = lws_create_context(&info);
+    if (lws == NULL && tls)
+        return oro_err_set(err, ORO_EINVAL, "TLS with %s and %s cannot start: %s", opt->tls_cert, opt->tls_key,
+                           last_error[0] ? last_error : "libwebsockets gave no reason");
+    if (lws == NULL)
+        return oro_err_set(err, ORO_EINTERNAL,
+                           "libwebsockets cannot use libev: `apt-get install libwebsockets-evlib-ev` (%s)",
+                           last_error[0] ? last_error : "no reason given");
+    struct lws_vhost *vhost = lws_get_vhost_by_name(lws, "orochi");
+    if (vhost == NULL) {
+        lws_context_destroy(lws);
+        return oro_err_set(err, ORO_EINTERNAL, "libwebsockets made no vhost (%s)", last_error);
+    }
+    struct io_context *io = ORO_NEW(struct io_context);
+    *io = (struct io_context){.lws = lws, .vhost = vhost, .tls = tls};
+    *out = io;
+    return ORO_OK;
+}
+
+void
+io_context_destroy(struct io_context *io)
+{
+    if (io == NULL)
+        return;
+    lws_context_destroy(io->lws);
+    oro_free(io);
+}
+
+bool
+io_adopt(struct io_context *io, int fd, struct conn *c)
+{
+    lws_adopt_desc_t desc = {
+        .vh = io->vhost,
+        .type = LWS_ADOPT_SOCKET | (io->tls ? LWS_ADOPT_ALLOW_SSL : 0),
+        .fd = {.sockfd = fd},
+        .vh_prot_name = "orochi",
+        .opaque = c,
+    };
+    return lws_adopt_descriptor_vhost_via_info(&desc) != NULL;
+}
+
+static ssize_t
+tls_write(SSL *ssl, struct iovec *v, int n)
+{
+    size_t sum = 0;
+    SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    for (int i = 0; i < n; i++) {
+        for (size_t at = 0; at < v[i].iov_len;) {
+            size_t done = 0;
+            int rc = SSL_write_ex(ssl, (char *)v[i].iov_base + at, v[i].iov_len - at, &done);
+            if (rc <= 0) {
+                int why = SSL_get_error(ssl, rc);
+                if (why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ)
+                    return (ssize_t)sum;
+                return -1;
+            }
+            at += done;
+            sum += done;
+        }
+    }
+    return (ssize_t)sum;
+}
+
+ssize_t
+io_write(struct conn *c, struct iovec *v, int n)
+{
+    SSL *ssl = lws_get_ssl(c->wsi);
+    if (ssl != NULL)
+        return tls_write(ssl, v, n);
+    struct msghdr msg = {.msg_iov = v, .msg_iovlen = (size_t)n};
+    for (;;) {
+        ssize_t done = sendmsg(lws_get_socket_fd(c->wsi), &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (done >= 0)
+            return done;
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return 0;
+        if (errno != EINTR)
+            return -1;
+    }
+}
+
+void
+io_want_write(struct conn *c)
+{
+    lws_callback_on_writable(c->wsi);
+}
+
+void
+io_set_reading(struct conn *c, bool on)
+{
+    lws_rx_flow_control(c->wsi, on ? 1 : 0);
+}
+
+void
+io_end_writing(struct conn *c)
+{
+    SSL *ssl = lws_get_ssl(c->wsi);
+    if (ssl != NULL)
+        SSL_shutdown(ssl);
+    else
+        shutdown(lws_get_socket_fd(c->wsi), SHUT_WR);
+}
+
+void
+io_close(struct conn *c)
+{
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+}

@@ -1,0 +1,292 @@
+/* net/net_priv.h - what the files of net share. Everything here belongs to one shard (one thread, one loop), but for the
+ * few fields marked atomic or locked.
+ *
+ * Who does what:
+ *   lws.c   libwebsockets: the context of a shard, adopting a socket, TLS, reading and readiness on libev
+ *   net.c   start, stop, the listening socket, the loop of a shard, the public calls
+ *   conn.c  the table of connections, the outbox, closing, time limits
+ *   http.c  HTTP/1.1 requests and answers, the upgrade
+ *   ws.c    RFC 6455 frames, both ways
+ *
+ * A connection goes HTTP -> WS -> (CLOSING | FAREWELL) -> gone, or HTTP -> DRAIN -> gone; from every state straight to
+ * DOOMED. Nobody frees a connection but conn_gone(), which libwebsockets' close callback calls. Calls of the sink may
+ * call back into the public functions for any connection: those only queue, mark and link; sockets are written and
+ * closed from the loop (shard_settle).
+ *
+ * Why raw sockets of libwebsockets and not its http and ws roles: the server must choose the subprotocol (the role takes
+ * the client's first), the query must reach us unaltered (the role decodes it and loses the difference of & and %26), a
+ * request may be kept for a while without a spinning loop, bodies may be chunked, unmasked frames must be refused, and a
+ * write needs no round through epoll_ctl for each message: 4.1 cannot do these. */
+#ifndef ORO_NET_NET_PRIV_H
+#define ORO_NET_NET_PRIV_H
+
+#include <ev.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/uio.h>
+
+#include "net/net.h"
+#include "runtime/base/metric.h"
+#include "runtime/base/thread.h"
+
+struct lws;
+struct io_context;
+struct shard;
+
+/* ---- intrusive list; a zeroed link is in no list ---- */
+struct link {
+    struct link *prev, *next;
+};
+
+static inline void
+list_init(struct link *head)
+{
+    head->prev = head->next = head;
+}
+
+static inline bool
+list_empty(const struct link *head)
+{
+    return head->next == head;
+}
+
+static inline bool
+link_in_list(const struct link *l)
+{
+    return l->next != NULL;
+}
+
+static inline void
+list_append(struct link *head, struct link *l)
+{
+    l->prev = head->prev;
+    l->next = head;
+    head->prev->next = l;
+    head->prev = l;
+}
+
+static inline void
+link_remove(struct link *l)
+{
+    if (l->next == NULL)
+        return;
+    l->prev->next = l->next;
+    l->next->prev = l->prev;
+    l->prev = l->next = NULL;
+}
+
+/* ---- outbox: a list of pieces of bytes, sent in order ---- */
+struct piece {
+    struct piece *next;
+    uint8_t *data; /* owned */
+    size_t off, len, cap; /* data[off..len) is still to be sent */
+    bool open;    /* a v3 frame that still takes messages: its header is written when it is sealed */
+    bool started; /* some of it was handed to the socket: nothing may come before the rest */
+    bool pinned;  /* HTTP or a control frame: control frames do not overtake it */
+    bool joinable; /* whole frames, to which more may be appended */
+};
+
+enum conn_state {
+    CONN_HTTP,     /* waiting for a request, or answering one */
+    CONN_DRAIN,    /* last answer queued; discards input until the peer closes */
+    CONN_WS,       /* open websocket */
+    CONN_CLOSING,  /* our Close is queued or sent; waiting for the peer's */
+    CONN_FAREWELL, /* the peer's Close is being answered; then TCP closes */
+    CONN_DOOMED,   /* to be closed by the loop, nothing is sent or read any more */
+    CONN_STATE_COUNT
+};
+
+enum conn_cause {
+    CAUSE_IO, /* the default: nobody said goodbye */
+    CAUSE_CLIENT_CLOSE,
+    CAUSE_IDLE_TIMEOUT,
+    CAUSE_OUTGOING_FULL,
+    CAUSE_TOO_LARGE,
+    CAUSE_PROTOCOL,
+    CAUSE_SERVER_CLOSE,
+    CAUSE_COUNT
+};
+
+/* The frame being received. hdr collects the 2 to 14 bytes of a header that came in parts. */
+struct ws_rx {
+    uint8_t hdr[14];
+    uint8_t hdr_len;
+    bool in_payload;
+    bool fin;
+    uint8_t opcode;     /* of this frame */
+    uint8_t msg_opcode; /* of the message being put together, 0: none */
+    uint8_t mask[4];
+    uint8_t control_len;
+    uint64_t left, at;  /* payload bytes still to come, and how many came (the phase of the mask) */
+    uint8_t control[125];
+};
+
+struct conn {
+    struct shard *shard;
+    struct lws *wsi;
+    oro_conn_id id;
+    enum conn_state state;
+    enum conn_cause cause;
+
+    struct link dirty;  /* in shard->dirty: has something to send or a state to act on */
+    struct link doomed; /* in shard->doomed */
+    struct link timer;  /* in shard->timers, by time of the next look */
+    struct link ending; /* in shard->endings: looked at every 50 ms until deadline_us */
+
+    struct piece *out_head, *out_tail;
+    size_t out_bytes;
+    uint8_t out_hint; /* log2 of the size to start a piece with */
+    bool blocked;     /* the socket took no more: waiting for writable */
+    bool paused;      /* oro_net_pause */
+    bool held;        /* reading is stopped because too much input waits */
+
+    int64_t look_us;     /* when the timer list looks next */
+    int64_t last_rx_us;  /* last sign of life */
+    int64_t last_ping_us;
+    int64_t deadline_us; /* of HTTP head, body, keep-alive; of an ending */
+    bool ping_unanswered;
+    bool spoke; /* something was read */
+
+    struct oro_bb in; /* HTTP: unparsed bytes. WS: the message being put together */
+
+    /* HTTP */
+    size_t scanned;    /* bytes of `in` known to hold no end of head */
+    size_t head_len;   /* 0: the head is not complete */
+    uint64_t body_len; /* of the current request, when not chunked */
+    bool chunked, continued;
+    bool busy;         /* a request is with the sink */
+    bool running;      /* http_run is on the stack */
+    bool answer_head;  /* it is a HEAD request */
+    bool answer_close; /* close after the answer */
+    uint64_t drained;  /* bytes thrown away after the last answer */
+
+    /* WS */
+    enum oro_framing framing;
+    void *user;
+    bool ws; /* was opened: ws_close is owed */
+    struct ws_rx *rx; /* NULL between frames */
+};
+
+struct counters {
+    int64_t messages_in, messages_out, bytes_in, bytes_out, http_requests;
+};
+
+struct shard {
+    struct oro_net *net;
+    unsigned index;
+    struct ev_loop *loop;
+    struct io_context *io;
+    pthread_t thread;
+    bool thread_started;
+
+    ev_async async;
+    ev_prepare prepare;
+    ev_check check;
+    ev_idle idle;
+    ev_timer tick, ending_timer;
+
+    atomic_bool asked; /* a wake is under way */
+    atomic_int command; /* enum shard_command */
+    bool slept;        /* prepare_sleep said yes */
+    bool active;       /* sockets were served since the last look */
+    int64_t now_us;    /* monotonic, of this turn of the loop */
+    int64_t stop_us;   /* when a stop stops being polite; 0: not stopping */
+
+    struct conn **slots;
+    uint32_t *generations;
+    uint32_t slot_cap, slot_used;
+    uint32_t *free_slots;
+    uint32_t free_count;
+    unsigned conn_count;
+
+    struct link dirty, doomed, timers, endings;
+    struct counters n;
+    struct oro_bb scratch; /* http.c: decoded path, joined headers */
+
+    struct oro_spin fd_lock; /* guards fds */
+    int *fds;
+    size_t fd_count, fd_cap;
+};
+
+struct oro_net {
+    struct oro_net_options opt;
+    const struct oro_sink *sink;
+    struct shard *shards;
+    unsigned shard_count;
+    int port;
+
+    int listen_fd; /* owned by shard 0 while it runs */
+    ev_io listen_io;
+    ev_timer listen_again; /* after the process ran out of descriptors */
+    unsigned next_shard;
+    atomic_uint open_sockets;
+    unsigned max_sockets;
+
+    struct oro_metric *m_connections, *m_messages_in, *m_messages_out, *m_bytes_in, *m_bytes_out, *m_http;
+    struct oro_metric *m_ended[CAUSE_COUNT];
+};
+
+/* ---- lws.c ---- */
+/* Borrows opt until return. Gives *out, ended by io_context_destroy on the thread that runs the loop. */
+ORO_MUST_CHECK oro_status io_context_create(const struct oro_net_options *opt, struct ev_loop *loop, struct io_context **out,
+                                            struct oro_err *err);
+void io_context_destroy(struct io_context *io);
+/* Takes fd, on failure too. The connection then gets conn_on_* calls. False: conn_gone was or will not be called. */
+bool io_adopt(struct io_context *io, int fd, struct conn *c);
+/* Bytes taken, 0 when the socket is full (io_want_write then says when not), -1 when it is broken. */
+ssize_t io_write(struct conn *c, struct iovec *v, int n);
+void io_want_write(struct conn *c);
+void io_set_reading(struct conn *c, bool on);
+void io_end_writing(struct conn *c); /* FIN: the peer sees the end of what was sent */
+void io_close(struct conn *c);       /* now; conn_gone runs inside */
+
+/* ---- conn.c ---- */
+struct conn *conn_new(struct shard *s);
+struct conn *conn_find(struct shard *s, oro_conn_id id); /* NULL when gone or doomed */
+void conn_move(struct conn *c, enum conn_state to);
+/* From the loop: >= 0 to go on, -1 to have the socket closed. */
+int conn_on_rx(struct conn *c, uint8_t *data, size_t len);
+int conn_on_writable(struct conn *c);
+void conn_gone(struct conn *c); /* frees it; tells the sink */
+
+void conn_touch(struct conn *c); /* have the loop flush it and look at its state */
+void conn_doom(struct conn *c, enum conn_cause cause);
+void conn_look_at(struct conn *c, int64_t when_us);
+void conn_end_by(struct conn *c, int64_t deadline_us);
+void conn_set_held(struct conn *c, bool held);
+void shard_settle(struct shard *s); /* flush what is dirty, close what is doomed */
+void shard_look(struct shard *s);   /* once a second: time limits and pings */
+void shard_look_endings(struct shard *s);
+void shard_goodbye(struct shard *s); /* close everything politely */
+const char *conn_cause_name(enum conn_cause cause);
+
+/* Room for `need` bytes in a piece at the end of the outbox, which the caller fills: data + len. */
+struct piece *out_room(struct conn *c, size_t need);
+struct piece *out_new(struct conn *c, size_t cap);
+void out_append(struct conn *c, struct piece *p);
+void out_insert_control(struct conn *c, struct piece *p);
+
+/* ---- http.c ---- */
+int http_rx(struct conn *c, const uint8_t *data, size_t len);
+/* Takes res->body. */
+void http_answer(struct conn *c, struct oro_http_response *res);
+void http_run(struct conn *c);
+
+/* ---- ws.c ---- */
+void ws_opened(struct conn *c);
+int ws_rx(struct conn *c, uint8_t *data, size_t len);
+/* False if it was cut. */
+bool ws_send(struct conn *c, struct oro_bytes msg);
+void ws_seal(struct conn *c, struct piece *p);
+void ws_ping(struct conn *c);
+void ws_close(struct conn *c, int code, const char *reason, size_t reason_len);
+/* base64 of SHA-1 of key and the GUID of RFC 6455; out has room for 29. */
+void ws_accept_key(const char *key, char out[29]);
+bool ws_utf8_valid(const uint8_t *p, size_t n);
+
+#define HTTP_HEAD_LIMIT_US ((int64_t)15 * 1000000) /* from the first byte of a request to the end of its head */
+#define MAX_HEAD ((size_t)16 * 1024)
+#define FLUSH_LIMIT_US ((int64_t)5 * 1000000) /* for a peer that does not read our last bytes */
+#define STREAM_BODY_MAX ((size_t)512 * 1024)
+
+#endif

@@ -1,0 +1,673 @@
+/* net/token.c - keys and identity tokens (spec/http.md 3 and 4).
+ *
+ * A token is verified by libjwt, after its header was found to say ES256: libjwt would take the PEM text as the secret
+ * of an HMAC if the token asked for one. Signing is done with OpenSSL directly, because libjwt sorts the claims and
+ * clients see them in the order of spec/http.md 4.2.
+ *
+ * An ECDSA verification takes about 100 us, a connection brings its token two or three times: the last tokens that were
+ * good are kept, in a table of fixed size where a newer one takes the place of an older one. */
+#include "net/token.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <jwt.h>
+#include <openssl/bio.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/blake3.h"
+#include "runtime/base/assert.h"
+#include "runtime/base/bytes.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/mem.h"
+
+#define LOCAL_ISSUER "localhost"
+#define GRACE_S 60
+#define NAME_MAX_BYTES 128 /* of iss and of sub */
+#define TOKEN_MAX ((size_t)8192)
+#define CACHE_SLOTS 512
+
+struct cached {
+    char *token; /* owned; NULL: free */
+    char *payload;
+    struct oro_identity identity;
+    int64_t exp_s; /* INT64_MAX: never */
+};
+
+struct oro_keys {
+    EVP_PKEY *pair;
+    char *public_pem;
+    pthread_mutex_t lock; /* guards cache */
+    struct cached cache[CACHE_SLOTS];
+};
+
+/* ---- files ---- */
+
+static oro_status
+make_dirs(const char *dir, struct oro_err *err)
+{
+    char *path = oro_strdup(dir);
+    oro_status st = ORO_OK;
+    for (char *p = path + 1; st == ORO_OK; p++) {
+        char was = *p;
+        if (was != '/' && was != '\0')
+            continue;
+        *p = '\0';
+        if (mkdir(path, 0700) != 0 && errno != EEXIST)
+            st = oro_err_set(err, ORO_EIO, "cannot make the folder %s: %s", path, strerror(errno));
+        *p = was;
+        if (was == '\0')
+            break;
+    }
+    oro_free(path);
+    return st;
+}
+
+static oro_status
+write_whole(const char *path, const char *text, struct oro_err *err)
+{
+    char *tmp = oro_asprintf("%s.%d.tmp", path, (int)getpid());
+    size_t len = strlen(text), at = 0;
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), why = 0;
+    if (fd < 0)
+        why = errno;
+    while (why == 0 && at < len) {
+        ssize_t n = write(fd, text + at, len - at);
+        if (n < 0 && errno != EINTR)
+            why = errno;
+        else if (n > 0)
+            at += (size_t)n;
+    }
+    if (why == 0 && fsync(fd) != 0)
+        why = errno;
+    if (fd >= 0)
+        close(fd);
+    if (why == 0 && rename(tmp, path) != 0)
+        why = errno;
+    if (why != 0 && fd >= 0)
+        unlink(tmp);
+    oro_free(tmp);
+    return why == 0 ? ORO_OK : oro_err_set(err, ORO_EIO, "cannot write the key file %s: %s", path, strerror(why));
+}
+
+static oro_status
+read_whole(const char *path, char **out, struct oro_err *err)
+{
+    char buf[8192];
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return oro_err_set(err, ORO_EIO, "cannot read the key file %s: %s", path, strerror(errno));
+    size_t n = fread(buf, 1, sizeof(buf) - 1, f);
+    int bad = ferror(f) || n == sizeof(buf) - 1;
+    fclose(f);
+    if (bad)
+        return oro_err_set(err, ORO_EIO, "cannot read the key file %s: not a PEM file", path);
+    buf[n] = '\0';
+    *out = oro_strdup(buf);
+    return ORO_OK;
+}
+
+static bool
+exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+/* ---- keys ---- */
+
+static char *
+bio_text(BIO *bio)
+{
+    char *data;
+    long n = BIO_get_mem_data(bio, &data);
+    return oro_strndup(data, (size_t)n);
+}
+
+static char *
+pem_of(EVP_PKEY *key, bool private_too)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    ORO_ASSERT(bio != NULL);
+    int ok = private_too ? PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL)
+                         : PEM_write_bio_PUBKEY(bio, key);
+    ORO_ASSERT(ok == 1);
+    char *text = bio_text(bio);
+    BIO_free(bio);
+    return text;
+}
+
+static bool
+is_p256(EVP_PKEY *key)
+{
+    char group[64];
+    return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
+           strcmp(group, "prime256v1") == 0;
+}
+
+static oro_status
+read_pair(const char *priv, const char *pub, EVP_PKEY **out, struct oro_err *err)
+{
+    char *priv_text = NULL, *pub_text = NULL;
+    EVP_PKEY *pair = NULL, *half = NULL;
+    oro_status st = read_whole(priv, &priv_text, err);
+    if (st == ORO_OK)
+        st = read_whole(pub, &pub_text, err);
+    if (st != ORO_OK)
+        goto done;
+    st = ORO_EINVAL;
+    if (strstr(priv_text, "-----BEGIN PRIVATE KEY-----") == NULL) {
+        oro_err_set(err, st, "%s is not an unencrypted PKCS#8 key (\"BEGIN PRIVATE KEY\"): convert it with `openssl pkcs8 -topk8 -nocrypt`",
+                    priv);
+        goto done;
+    }
+    BIO *a = BIO_new_mem_buf(priv_text, -1), *b = BIO_new_mem_buf(pub_text, -1);
+    pair = PEM_read_bio_PrivateKey(a, NULL, NULL, NULL);
+    half = PEM_read_bio_PUBKEY(b, NULL, NULL, NULL);
+    BIO_free(a);
+    BIO_free(b);
+    if (pair == NULL || !is_p256(pair))
+        oro_err_set(err, st, "%s does not hold an ECDSA P-256 key", priv);
+    else if (half == NULL || EVP_PKEY_eq(pair, half) != 1)
+        oro_err_set(err, st, "%s is not the public key of %s", pub, priv);
+    else
+        st = ORO_OK;
+done:
+    EVP_PKEY_free(half);
+    if (st == ORO_OK)
+        *out = pair;
+    else
+        EVP_PKEY_free(pair);
+    oro_free(priv_text);
+    oro_free(pub_text);
+    return st;
+}
+
+static oro_status
+make_pair(const char *dir, const char *priv, const char *pub, EVP_PKEY **out, struct oro_err *err)
+{
+    EVP_PKEY *pair = EVP_EC_gen("P-256");
+    if (pair == NULL)
+        return oro_err_set(err, ORO_EINTERNAL, "OpenSSL cannot make an ECDSA P-256 key");
+    oro_status st = ORO_OK;
+    if (dir != NULL) {
+        char *priv_text = pem_of(pair, true), *pub_text = pem_of(pair, false);
+        st = make_dirs(dir, err);
+        if (st == ORO_OK)
+            st = write_whole(priv, priv_text, err);
+        if (st == ORO_OK)
+            st = write_whole(pub, pub_text, err);
+        OPENSSL_cleanse(priv_text, strlen(priv_text));
+        oro_free(priv_text);
+        oro_free(pub_text);
+    }
+    if (st == ORO_OK)
+        *out = pair;
+    else
+        EVP_PKEY_free(pair);
+    return st;
+}
+
+oro_status
+oro_keys_open(const char *dir, struct oro_keys **out, struct oro_err *err)
+{
+    char *priv = NULL, *pub = NULL;
+    EVP_PKEY *pair = NULL;
+    oro_status st;
+    bool make = dir == NULL;
+    if (dir != NULL) {
+        priv = oro_asprintf("%s/id_ecdsa", dir);
+        pub = oro_asprintf("%s/id_ecdsa.pub", dir);
+        bool has_priv = exists(priv), has_pub = exists(pub);
+        make = !has_priv && !has_pub;
+        if (has_priv != has_pub) {
+            st = oro_err_set(err, ORO_EINVAL, "%s is there and %s is not: put both in place, or remove both to have new ones made",
+                             has_priv ? priv : pub, has_priv ? pub : priv);
+            goto done;
+        }
+    }
+    st = make ? make_pair(dir, priv, pub, &pair, err) : read_pair(priv, pub, &pair, err);
+    if (st != ORO_OK)
+        goto done;
+    struct oro_keys *k = ORO_NEW(struct oro_keys);
+    k->pair = pair;
+    k->public_pem = pem_of(pair, false);
+    pthread_mutex_init(&k->lock, NULL);
+    *out = k;
+done:
+    oro_free(priv);
+    oro_free(pub);
+    return st;
+}
+
+void
+oro_keys_close(struct oro_keys *k)
+{
+    if (k == NULL)
+        return;
+    for (size_t i = 0; i < CACHE_SLOTS; i++) {
+        oro_free(k->cache[i].token);
+        oro_free(k->cache[i].payload);
+    }
+    pthread_mutex_destroy(&k->lock);
+    EVP_PKEY_free(k->pair);
+    oro_free(k->public_pem);
+    oro_free(k);
+}
+
+const char *
+oro_keys_public_pem(const struct oro_keys *k)
+{
+    return k->public_pem;
+}
+
+void
+oro_claims_fini(struct oro_claims *c)
+{
+    if (c == NULL)
+        return;
+    oro_free(c->payload);
+    *c = (struct oro_claims){0};
+}
+
+/* ---- identity ---- */
+
+void
+oro_identity_of(const char *iss, const char *sub, struct oro_identity *out)
+{
+    uint8_t input[2 * NAME_MAX_BYTES + 1], be[32], sum_input[28], h[32];
+    size_t a = strlen(iss), b = strlen(sub);
+    ORO_ASSERT(a <= NAME_MAX_BYTES && b <= NAME_MAX_BYTES);
+    memcpy(input, iss, a);
+    input[a] = '|';
+    memcpy(input + a + 1, sub, b);
+    blake3_short(input, a + 1 + b, h);
+    sum_input[0] = 0xc2;
+    sum_input[1] = 0x00;
+    memcpy(sum_input + 2, h, 26);
+    be[0] = 0xc2;
+    be[1] = 0x00;
+    memcpy(be + 6, h, 26);
+    blake3_short(sum_input, sizeof(sum_input), h);
+    memcpy(be + 2, h, 4);
+    for (int i = 0; i < 32; i++)
+        out->le[i] = be[31 - i];
+}
+
+/* ---- base64url ---- */
+
+static char *
+b64url_encode(char *to, const uint8_t *p, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for (size_t i = 0; i < n; i += 3) {
+        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
+        *to++ = digits[v >> 18];
+        *to++ = digits[v >> 12 & 63];
+        if (i + 1 < n)
+            *to++ = digits[v >> 6 & 63];
+        if (i + 2 < n)
+            *to++ = digits[v & 63];
+    }
+    *to = '\0';
+    return to;
+}
+
+static int
+b64url_digit(char ch)
+{
+    if (ch >= 'A' && ch <= 'Z')
+        return ch - 'A';
+    if (ch >= 'a' && ch <= 'z')
+        return ch - 'a' + 26;
+    if (ch >= '0' && ch <= '9')
+        return ch - '0' + 52;
+    return ch == '-' ? 62 : ch == '_' ? 63 : -1;
+}
+
+/* The decoded text, terminated; NULL when it is not base64url or holds a zero byte. Gives memory. */
+static char *
+b64url_text(const char *p, size_t n)
+{
+    char *out = oro_alloc(n + 1), *to = out;
+    uint32_t v = 0;
+    unsigned bits = 0;
+    for (size_t i = 0; i < n; i++) {
+        int d = b64url_digit(p[i]);
+        if (d < 0)
+            goto bad;
+        v = v << 6 | (uint32_t)d;
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            char ch = (char)(v >> bits);
+            if (ch == '\0')
+                goto bad;
+            *to++ = ch;
+        }
+    }
+    if (bits == 6 || (v & ((1u << bits) - 1)) != 0)
+        goto bad;
+    *to = '\0';
+    return out;
+bad:
+    oro_free(out);
+    return NULL;
+}
+
+/* ---- signing ---- */
+
+/* ES256: the two numbers of the signature, 32 bytes each, not their DER form. */
+static bool
+sign_raw(EVP_PKEY *key, const char *text, size_t len, uint8_t raw[64])
+{
+    uint8_t der[128];
+    size_t der_len = sizeof(der);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool ok = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key, NULL) == 1 &&
+              EVP_DigestSign(ctx, der, &der_len, (const uint8_t *)text, len) == 1;
+    EVP_MD_CTX_free(ctx);
+    if (!ok)
+        return false;
+    const uint8_t *p = der;
+    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &p, (long)der_len);
+    ok = sig != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, 32) == 32 &&
+         BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + 32, 32) == 32;
+    ECDSA_SIG_free(sig);
+    return ok;
+}
+
+static oro_status
+sign_payload(const struct oro_keys *k, const char *payload, char **token, struct oro_err *err)
+{
+    static const char head[] = "{\"typ\":\"JWT\",\"alg\":\"ES256\"}";
+    uint8_t raw[64];
+    size_t n = strlen(payload);
+    char *out = oro_alloc(64 + n / 3 * 4 + 8 + 96), *at = out;
+    at = b64url_encode(at, (const uint8_t *)head, sizeof(head) - 1);
+    *at++ = '.';
+    at = b64url_encode(at, (const uint8_t *)payload, n);
+    if (!sign_raw(k->pair, out, (size_t)(at - out), raw)) {
+        oro_free(out);
+        return oro_err_set(err, ORO_EINTERNAL, "OpenSSL cannot sign a token");
+    }
+    *at++ = '.';
+    b64url_encode(at, raw, sizeof(raw));
+    *token = out;
+    return ORO_OK;
+}
+
+static int64_t
+now_s(void)
+{
+    return (oro_wall_us() + 500000) / 1000000;
+}
+
+oro_status
+oro_token_mint(const struct oro_keys *k, char **token, struct oro_claims *claims, struct oro_err *err)
+{
+    uint8_t r[16];
+    char sub[37], hex[65];
+    struct oro_identity id;
+    if (RAND_bytes(r, sizeof(r)) != 1)
+        return oro_err_set(err, ORO_EINTERNAL, "OpenSSL has no random bytes");
+    r[6] = (uint8_t)((r[6] & 0x0f) | 0x40); /* a random UUID: version 4, variant 1 */
+    r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
+    snprintf(sub, sizeof(sub), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2],
+             r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+    oro_identity_of(LOCAL_ISSUER, sub, &id);
+    oro_identity_text(&id, hex);
+    char *payload = oro_asprintf("{\"hex_identity\":\"%s\",\"sub\":\"%s\",\"iss\":\"" LOCAL_ISSUER
+                                 "\",\"aud\":[\"spacetimedb\"],\"iat\":%lld,\"exp\":null}",
+                                 hex, sub, (long long)now_s());
+    oro_status st = sign_payload(k, payload, token, err);
+    if (st != ORO_OK) {
+        oro_free(payload);
+        return st;
+    }
+    *claims = (struct oro_claims){.identity = id, .payload = payload};
+    return ORO_OK;
+}
+
+static json_t *
+audience_list(json_t *aud)
+{
+    if (json_is_array(aud))
+        return json_incref(aud);
+    json_t *list = json_array();
+    if (json_is_string(aud))
+        json_array_append(list, aud);
+    return list;
+}
+
+oro_status
+oro_token_resign(const struct oro_keys *k, const struct oro_claims *claims, char **token, struct oro_err *err)
+{
+    char hex[65];
+    const char *name;
+    json_t *value, *old = json_loads(claims->payload, JSON_REJECT_DUPLICATES, NULL), *neu = json_object();
+    if (!json_is_object(old) || neu == NULL) {
+        json_decref(old);
+        json_decref(neu);
+        return oro_err_set(err, ORO_EMALFORMED, "the claims are not a JSON object");
+    }
+    int64_t now = now_s();
+    oro_identity_text(&claims->identity, hex);
+    json_object_set_new(neu, "hex_identity", json_string(hex));
+    json_object_set(neu, "sub", json_object_get(old, "sub"));
+    json_object_set(neu, "iss", json_object_get(old, "iss"));
+    json_object_set_new(neu, "aud", audience_list(json_object_get(old, "aud")));
+    json_object_set_new(neu, "iat", json_integer(now));
+    json_object_set_new(neu, "exp", json_integer(now + 60));
+    json_object_foreach(old, name, value)
+        if (json_object_get(neu, name) == NULL)
+            json_object_set(neu, name, value);
+    char *text = json_dumps(neu, JSON_COMPACT);
+    json_decref(old);
+    json_decref(neu);
+    if (text == NULL)
+        return oro_err_set(err, ORO_ENOMEM, "no memory for a token");
+    oro_status st = sign_payload(k, text, token, err);
+    free(text); /* jansson's */
+    return st;
+}
+
+/* ---- checking ---- */
+
+static oro_status
+refuse(struct oro_err *err, const char *why)
+{
+    return oro_err_set(err, ORO_EREFUSED, "Invalid token: %s", why);
+}
+
+/* A name claim: present, a string, 1 to 128 bytes. */
+static oro_status
+name_claim(json_t *claims, const char *name, const char **out, struct oro_err *err)
+{
+    json_t *v = json_object_get(claims, name);
+    if (v == NULL)
+        return oro_err_set(err, ORO_EREFUSED, "Invalid token: Missing required claim: %s", name);
+    if (!json_is_string(v))
+        return oro_err_set(err, ORO_EREFUSED, "Invalid token: the claim %s is not a string", name);
+    size_t n = json_string_length(v);
+    if (n < 1 || n > NAME_MAX_BYTES || strlen(json_string_value(v)) != n)
+        return oro_err_set(err, ORO_EREFUSED, "Invalid token: the claim %s must have 1 to %d bytes", name, NAME_MAX_BYTES);
+    *out = json_string_value(v);
+    return ORO_OK;
+}
+
+static oro_status
+check_expiry(int64_t exp_s, struct oro_err *err)
+{
+    int64_t now = oro_wall_us() / 1000000;
+    return exp_s != INT64_MAX && exp_s < now - GRACE_S ? refuse(err, "ExpiredSignature") : ORO_OK;
+}
+
+static oro_status
+audience_fits(json_t *aud, struct oro_err *err)
+{
+    size_t i;
+    json_t *item;
+    if (aud == NULL || json_is_string(aud))
+        return ORO_OK;
+    if (!json_is_array(aud))
+        return refuse(err, "the claim aud is neither a string nor a list of strings");
+    json_array_foreach(aud, i, item)
+        if (!json_is_string(item))
+            return refuse(err, "the claim aud is neither a string nor a list of strings");
+    return ORO_OK;
+}
+
+/* Everything that section 4.3 asks of claims. The strings are borrowed from claims. */
+static oro_status
+check_claims(json_t *claims, const char **iss, struct oro_identity *id, int64_t *exp_s, struct oro_err *err)
+{
+    const char *sub;
+    oro_status st = name_claim(claims, "sub", &sub, err);
+    if (st == ORO_OK)
+        st = name_claim(claims, "iss", iss, err);
+    if (st == ORO_OK)
+        st = audience_fits(json_object_get(claims, "aud"), err);
+    if (st != ORO_OK)
+        return st;
+    json_t *iat = json_object_get(claims, "iat"), *exp = json_object_get(claims, "exp");
+    if (iat == NULL)
+        return refuse(err, "Missing required claim: iat");
+    if (!json_is_integer(iat))
+        return refuse(err, "the claim iat is not an integer");
+    *exp_s = INT64_MAX;
+    if (json_is_integer(exp))
+        *exp_s = json_integer_value(exp);
+    else if (json_is_real(exp))
+        *exp_s = json_real_value(exp) < 9e15 ? (int64_t)json_real_value(exp) : INT64_MAX;
+    else if (exp != NULL && !json_is_null(exp))
+        return refuse(err, "the claim exp is not a number");
+    st = check_expiry(*exp_s, err);
+    if (st != ORO_OK)
+        return st;
+    oro_identity_of(*iss, sub, id);
+    json_t *hex = json_object_get(claims, "hex_identity");
+    struct oro_identity said;
+    if (hex == NULL || json_is_null(hex))
+        return ORO_OK;
+    if (!json_is_string(hex) || json_string_length(hex) != 64 || !oro_identity_parse(json_string_value(hex), &said) ||
+        !oro_identity_eq(&said, id))
+        return refuse(err, "hex_identity is not the identity of iss and sub");
+    return ORO_OK;
+}
+
+/* ORO_OK, or why the header is not one of ours. */
+static oro_status
+check_header(const char *text, struct oro_err *err)
+{
+    json_t *head = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    const char *alg = json_string_value(json_object_get(head, "alg"));
+    oro_status st = ORO_OK;
+    if (!json_is_object(head) || alg == NULL)
+        st = refuse(err, "InvalidToken");
+    else if (strcmp(alg, "ES256") != 0)
+        st = refuse(err, "InvalidAlgorithm");
+    json_decref(head);
+    return st;
+}
+
+static bool
+signature_good(const struct oro_keys *k, const char *token)
+{
+    jwt_t *jwt = NULL;
+    int rc = jwt_decode(&jwt, token, (const unsigned char *)k->public_pem, (int)strlen(k->public_pem));
+    bool good = rc == 0 && jwt != NULL && jwt_get_alg(jwt) == JWT_ALG_ES256;
+    jwt_free(jwt);
+    return good;
+}
+
+static oro_status
+check_slow(const struct oro_keys *k, const char *token, struct oro_claims *out, int64_t *exp_s, struct oro_err *err)
+{
+    const char *dot = strchr(token, '.'), *dot2 = dot != NULL ? strchr(dot + 1, '.') : NULL, *iss = NULL;
+    if (dot2 == NULL || strchr(dot2 + 1, '.') != NULL || strlen(token) > TOKEN_MAX)
+        return refuse(err, "InvalidToken");
+    char *head = b64url_text(token, (size_t)(dot - token));
+    char *payload = b64url_text(dot + 1, (size_t)(dot2 - dot - 1));
+    json_t *claims = payload != NULL ? json_loads(payload, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    oro_status st = head != NULL && json_is_object(claims) ? ORO_OK : refuse(err, "InvalidToken");
+    if (st != ORO_OK)
+        goto done;
+    st = check_header(head, err);
+    bool ours = st == ORO_OK && signature_good(k, token);
+    if (st == ORO_OK && !ours)
+        st = refuse(err, "InvalidSignature");
+    struct oro_identity id;
+    struct oro_err claim_err;
+    oro_status claim_st = check_claims(claims, &iss, &id, exp_s, &claim_err);
+    if (ours || (claim_st != ORO_OK && iss == NULL)) {
+        if (claim_st != ORO_OK)
+            st = oro_err_set(err, claim_st, "%s", claim_err.text);
+    } else if (strcmp(iss, LOCAL_ISSUER) != 0) {
+        st = claim_st != ORO_OK
+                 ? oro_err_set(err, claim_st, "%s", claim_err.text)
+                 : oro_err_set(err, ORO_EREFUSED,
+                               "Invalid token: it is from the issuer %s, and this server accepts only tokens that it signed itself",
+                               iss);
+    }
+    if (st == ORO_OK) {
+        *out = (struct oro_claims){.identity = id, .payload = payload};
+        payload = NULL;
+    }
+done:
+    json_decref(claims);
+    oro_free(head);
+    oro_free(payload);
+    return st;
+}
+
+static struct cached *
+slot_of(struct oro_keys *k, const char *token)
+{
+    return &k->cache[oro_bytes_hash(oro_bytes_str(token)) % CACHE_SLOTS];
+}
+
+oro_status
+oro_token_check(const struct oro_keys *keys, const char *token, struct oro_claims *out, struct oro_err *err)
+{
+    /* The cache is not part of what the keys are, and has its own lock. */
+    struct oro_keys *k = (struct oro_keys *)(uintptr_t)keys;
+    struct cached *slot = slot_of(k, token);
+    int64_t exp_s = INT64_MAX;
+    bool hit = false;
+    pthread_mutex_lock(&k->lock);
+    if (slot->token != NULL && strcmp(slot->token, token) == 0) {
+        hit = true;
+        exp_s = slot->exp_s;
+        *out = (struct oro_claims){.identity = slot->identity, .payload = oro_strdup(slot->payload)};
+    }
+    pthread_mutex_unlock(&k->lock);
+    if (hit) {
+        oro_status st = check_expiry(exp_s, err);
+        if (st != ORO_OK)
+            oro_claims_fini(out);
+        return st;
+    }
+    struct oro_claims c;
+    oro_status st = check_slow(k, token, &c, &exp_s, err);
+    if (st != ORO_OK)
+        return st;
+    struct cached fresh = {.token = oro_strdup(token), .payload = oro_strdup(c.payload), .identity = c.identity, .exp_s = exp_s};
+    pthread_mutex_lock(&k->lock);
+    struct cached old = *slot;
+    *slot = fresh;
+    pthread_mutex_unlock(&k->lock);
+    oro_free(old.token);
+    oro_free(old.payload);
+    *out = c;
+    return ORO_OK;
+}

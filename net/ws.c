@@ -1,0 +1,489 @@
+/* net/ws.c - RFC 6455 frames. In: messages are unmasked while they are copied into the buffer that the sink gets; one that
+ * lies whole in what was read is copied once. Out: messages become frames as they are queued, by the framing of the
+ * connection; a v3 frame stays open for more messages until it is about to be sent. */
+#include "net/net_priv.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+enum opcode { OP_CONT = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
+
+#define FIN 0x80
+#define HEADER_MAX 10 /* of a frame we send: no mask */
+
+/* ---- out ---- */
+
+static size_t
+header_len(size_t payload)
+{
+    return payload < 126 ? 2 : payload <= 0xffff ? 4 : 10;
+}
+
+/* Writes the header of an unmasked frame; at has header_len(payload) bytes. */
+static void
+put_header(uint8_t *at, unsigned opcode, size_t payload)
+{
+    at[0] = (uint8_t)(FIN | opcode);
+    if (payload < 126) {
+        at[1] = (uint8_t)payload;
+    } else if (payload <= 0xffff) {
+        at[1] = 126;
+        at[2] = (uint8_t)(payload >> 8);
+        at[3] = (uint8_t)payload;
+    } else {
+        at[1] = 127;
+        for (int i = 0; i < 8; i++)
+            at[2 + i] = (uint8_t)((uint64_t)payload >> (56 - 8 * i));
+    }
+}
+
+/* An open piece is: room for the longest header, a byte 0 (no compression), messages. Sealing puts the header right
+ * before the byte 0 and skips what is left over. */
+void
+ws_seal(struct conn *c, struct piece *p)
+{
+    size_t payload = p->len - HEADER_MAX, h = header_len(payload);
+    p->off = HEADER_MAX - h;
+    c->out_bytes -= p->off;
+    put_header(p->data + p->off, OP_BINARY, payload);
+    p->open = false;
+}
+
+static void
+send_stream(struct conn *c, struct oro_bytes msg)
+{
+    struct piece *p = c->out_tail;
+    if (p != NULL && p->open && p->len - HEADER_MAX - 1 + msg.len > STREAM_BODY_MAX)
+        ws_seal(c, p);
+    bool fresh = p == NULL || !p->open;
+    if (fresh) {
+        size_t need = HEADER_MAX + 1 + msg.len, cap = (size_t)1 << c->out_hint;
+        p = out_new(c, need > cap ? need : cap);
+        p->open = true;
+        p->data[HEADER_MAX] = 0;
+        p->len = HEADER_MAX + 1;
+        out_append(c, p);
+    }
+    out_room(c, msg.len);
+    memcpy(p->data + p->len, msg.data, msg.len);
+    p->len += msg.len;
+    c->out_bytes += msg.len;
+}
+
+static void
+send_frame(struct conn *c, unsigned opcode, bool lead, struct oro_bytes msg)
+{
+    size_t payload = msg.len + lead, h = header_len(payload);
+    struct piece *p = out_room(c, h + payload);
+    p->joinable = true;
+    put_header(p->data + p->len, opcode, payload);
+    p->len += h;
+    if (lead)
+        p->data[p->len++] = 0;
+    if (msg.len > 0)
+        memcpy(p->data + p->len, msg.data, msg.len);
+    p->len += msg.len;
+    c->out_bytes += h + payload;
+}
+
+bool
+ws_send(struct conn *c, struct oro_bytes msg)
+{
+    if (c->out_bytes + msg.len > c->shard->net->opt.outgoing_limit) {
+        conn_doom(c, CAUSE_OUTGOING_FULL);
+        return false;
+    }
+    if (c->framing == ORO_FRAMING_STREAM)
+        send_stream(c, msg);
+    else
+        send_frame(c, c->framing == ORO_FRAMING_TEXT ? OP_TEXT : OP_BINARY, c->framing == ORO_FRAMING_SINGLE, msg);
+    c->shard->n.messages_out++;
+    conn_touch(c);
+    return true;
+}
+
+static void
+send_control(struct conn *c, unsigned opcode, const void *payload, size_t len, bool overtake)
+{
+    struct piece *p = out_new(c, 2 + len);
+    put_header(p->data, opcode, len);
+    if (len > 0)
+        memcpy(p->data + 2, payload, len);
+    p->len = 2 + len;
+    p->pinned = true;
+    if (overtake) {
+        out_insert_control(c, p);
+        return;
+    }
+    if (c->out_tail != NULL && c->out_tail->open)
+        ws_seal(c, c->out_tail);
+    out_append(c, p);
+}
+
+void
+ws_ping(struct conn *c)
+{
+    c->ping_unanswered = true;
+    c->last_ping_us = c->shard->now_us;
+    send_control(c, OP_PING, NULL, 0, true);
+}
+
+static void
+put_close(struct conn *c, int code, const char *reason, size_t len)
+{
+    char payload[125];
+    if (len > sizeof(payload) - 2) {
+        len = sizeof(payload) - 2;
+        while (len > 0 && ((unsigned char)reason[len] & 0xc0) == 0x80)
+            len--; /* cut between characters */
+    }
+    payload[0] = (char)(code >> 8);
+    payload[1] = (char)code;
+    if (len > 0)
+        memcpy(payload + 2, reason, len);
+    send_control(c, OP_CLOSE, payload, code != 0 ? len + 2 : 0, false);
+}
+
+void
+ws_close(struct conn *c, int code, const char *reason, size_t reason_len)
+{
+    put_close(c, code, reason, reason_len);
+    if (c->cause == CAUSE_IO)
+        c->cause = CAUSE_SERVER_CLOSE;
+    conn_move(c, CONN_CLOSING);
+    c->paused = false;
+    c->held = true;
+    conn_set_held(c, false); /* the peer's Close must be read */
+    conn_end_by(c, c->shard->now_us + FLUSH_LIMIT_US);
+}
+
+/* ---- in ---- */
+
+/* to[i] = from[i] ^ mask[(phase + i) & 3] */
+static void
+unmask(uint8_t *to, const uint8_t *from, size_t n, const uint8_t mask[4], uint64_t phase)
+{
+    uint8_t m8[8];
+    for (int i = 0; i < 8; i++)
+        m8[i] = mask[(phase + (uint64_t)i) & 3];
+    uint64_t m, v;
+    memcpy(&m, m8, 8);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        memcpy(&v, from + i, 8);
+        v ^= m;
+        memcpy(to + i, &v, 8);
+    }
+    for (; i < n; i++)
+        to[i] = from[i] ^ m8[i & 7];
+}
+
+bool
+ws_utf8_valid(const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n) {
+        uint8_t b = p[i];
+        size_t more;
+        uint32_t cp, least;
+        if (b < 0x80) {
+            i++;
+            continue;
+        } else if ((b & 0xe0) == 0xc0) {
+            more = 1, cp = b & 0x1f, least = 0x80;
+        } else if ((b & 0xf0) == 0xe0) {
+            more = 2, cp = b & 0x0f, least = 0x800;
+        } else if ((b & 0xf8) == 0xf0) {
+            more = 3, cp = b & 0x07, least = 0x10000;
+        } else {
+            return false;
+        }
+        if (n - i <= more)
+            return false;
+        for (size_t k = 1; k <= more; k++) {
+            if ((p[i + k] & 0xc0) != 0x80)
+                return false;
+            cp = cp << 6 | (p[i + k] & 0x3f);
+        }
+        if (cp < least || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff))
+            return false;
+        i += more + 1;
+    }
+    return true;
+}
+
+/* Takes buf. False: the connection takes no more input. */
+static bool
+deliver(struct conn *c, struct oro_buf *buf, bool binary)
+{
+    struct shard *s = c->shard;
+    if (c->state != CONN_WS) {
+        oro_buf_unref(buf); /* we have sent our Close: read and discarded */
+        return true;
+    }
+    if (!binary && !ws_utf8_valid(buf->data, buf->len)) {
+        oro_buf_unref(buf);
+        conn_doom(c, CAUSE_PROTOCOL);
+        return false;
+    }
+    s->n.messages_in++;
+    s->net->sink->ws_message(s->net->sink->self, s->index, c->id, c->user, buf, binary);
+    oro_buf_unref(buf);
+    return c->state != CONN_DOOMED;
+}
+
+static bool
+close_code_legal(unsigned code)
+{
+    return (code >= 3000 && code <= 4999) || (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006);
+}
+
+/* False: the connection takes no more input. */
+static bool
+on_close_frame(struct conn *c, const uint8_t *payload, size_t len)
+{
+    if (c->state == CONN_CLOSING) {
+        conn_doom(c, CAUSE_SERVER_CLOSE);
+        return false;
+    }
+    unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
+    bool legal = len == 0 || (len >= 2 && close_code_legal(code) && ws_utf8_valid(payload + 2, len - 2));
+    if (legal)
+        put_close(c, (int)code, (const char *)payload + 2, len >= 2 ? len - 2 : 0);
+    else
+        put_close(c, 1002, "", 0);
+    if (c->cause == CAUSE_IO)
+        c->cause = legal ? CAUSE_CLIENT_CLOSE : CAUSE_PROTOCOL;
+    conn_move(c, CONN_FAREWELL);
+    conn_end_by(c, c->shard->now_us + FLUSH_LIMIT_US);
+    return false;
+}
+
+static bool
+on_control(struct conn *c, unsigned opcode, const uint8_t *payload, size_t len)
+{
+    if (opcode == OP_CLOSE)
+        return on_close_frame(c, payload, len);
+    if (opcode == OP_PONG) {
+        c->ping_unanswered = false;
+    } else if (c->state == CONN_WS) {
+        if (c->out_bytes + len + 2 > c->shard->net->opt.outgoing_limit) {
+            conn_doom(c, CAUSE_OUTGOING_FULL); /* it pings and does not read */
+            return false;
+        }
+        send_control(c, OP_PONG, payload, len, true);
+    }
+    return true;
+}
+
+struct frame {
+    bool fin;
+    uint8_t opcode;
+    uint64_t len;
+    uint8_t mask[4];
+    size_t header;
+};
+
+/* Header from p[0..n): 1 parsed, 0 more bytes are needed, -1 against the protocol. */
+static int
+parse_frame(const uint8_t *p, size_t n, struct frame *f)
+{
+    if (n < 2)
+        return 0;
+    if ((p[0] & 0x70) != 0 || !(p[1] & 0x80))
+        return -1; /* extensions, which nobody negotiated, or no mask */
+    f->fin = p[0] & FIN;
+    f->opcode = p[0] & 0x0f;
+    unsigned len7 = p[1] & 0x7f;
+    size_t ext = len7 == 126 ? 2 : len7 == 127 ? 8 : 0;
+    if (n < 2 + ext + 4)
+        return 0;
+    f->len = ext == 0 ? len7 : 0;
+    for (size_t i = 0; i < ext; i++)
+        f->len = f->len << 8 | p[2 + i];
+    if (f->len >> 63)
+        return -1;
+    memcpy(f->mask, p + 2 + ext, 4);
+    f->header = 2 + ext + 4;
+    switch (f->opcode) {
+    case OP_CONT:
+    case OP_TEXT:
+    case OP_BINARY:
+        return 1;
+    case OP_CLOSE:
+    case OP_PING:
+    case OP_PONG:
+        return f->fin && f->len <= 125 ? 1 : -1;
+    default:
+        return -1;
+    }
+}
+
+/* A header is complete. Checks it against the message under way. False: the connection is over. */
+static bool
+begin_frame(struct conn *c, const struct frame *f, unsigned msg_opcode)
+{
+    if (f->opcode >= OP_CLOSE)
+        return true;
+    if ((f->opcode == OP_CONT) != (msg_opcode != 0)) {
+        conn_doom(c, CAUSE_PROTOCOL);
+        return false;
+    }
+    if (f->len > c->shard->net->opt.max_message - (msg_opcode != 0 ? c->in.len : 0)) {
+        conn_doom(c, CAUSE_TOO_LARGE);
+        return false;
+    }
+    return true;
+}
+
+/* A frame that lies whole in what was read, no message being under way: the fast path. */
+static bool
+whole_frame(struct conn *c, const struct frame *f, const uint8_t *payload)
+{
+    if (f->opcode >= OP_CLOSE) {
+        uint8_t control[125];
+        unmask(control, payload, (size_t)f->len, f->mask, 0);
+        return on_control(c, f->opcode, control, (size_t)f->len);
+    }
+    struct oro_buf *buf = oro_buf_new((uint32_t)f->len);
+    unmask(buf->data, payload, (size_t)f->len, f->mask, 0);
+    return deliver(c, buf, f->opcode == OP_BINARY);
+}
+
+/* The payload of the current frame has ended. */
+static bool
+end_frame(struct conn *c)
+{
+    struct ws_rx *rx = c->rx;
+    rx->in_payload = false;
+    rx->hdr_len = 0;
+    if (rx->opcode >= OP_CLOSE)
+        return on_control(c, rx->opcode, rx->control, rx->control_len);
+    if (!rx->fin)
+        return true;
+    bool binary = rx->msg_opcode == OP_BINARY;
+    rx->msg_opcode = 0;
+    struct oro_buf *buf = oro_buf_copy(oro_bb_bytes(&c->in));
+    oro_bb_fini(&c->in);
+    return deliver(c, buf, binary);
+}
+
+static bool
+start_slow(struct conn *c, const struct frame *f)
+{
+    struct ws_rx *rx = c->rx;
+    if (!begin_frame(c, f, rx->msg_opcode))
+        return false;
+    if (f->opcode == OP_TEXT || f->opcode == OP_BINARY)
+        rx->msg_opcode = f->opcode;
+    rx->opcode = f->opcode;
+    rx->fin = f->fin;
+    rx->left = f->len;
+    rx->at = 0;
+    rx->control_len = 0;
+    memcpy(rx->mask, f->mask, 4);
+    rx->in_payload = true;
+    return f->len > 0 || end_frame(c);
+}
+
+static bool
+take_payload(struct conn *c, const uint8_t *data, size_t n)
+{
+    struct ws_rx *rx = c->rx;
+    if (rx->opcode >= OP_CLOSE) {
+        unmask(rx->control + rx->control_len, data, n, rx->mask, rx->at);
+        rx->control_len = (uint8_t)(rx->control_len + n);
+    } else {
+        oro_bb_reserve(&c->in, n);
+        unmask(c->in.data + c->in.len, data, n, rx->mask, rx->at);
+        c->in.len += n;
+    }
+    rx->at += n;
+    rx->left -= n;
+    return rx->left > 0 || end_frame(c);
+}
+
+/* One step on the slow path: part of a header or of a payload. Gives the bytes used in *used. */
+static bool
+slow_step(struct conn *c, const uint8_t *data, size_t len, size_t *used)
+{
+    struct ws_rx *rx = c->rx;
+    if (rx->in_payload) {
+        *used = rx->left < len ? (size_t)rx->left : len;
+        return take_payload(c, data, *used);
+    }
+    size_t had = rx->hdr_len, n = sizeof(rx->hdr) - had < len ? sizeof(rx->hdr) - had : len;
+    memcpy(rx->hdr + had, data, n);
+    struct frame f;
+    int rc = parse_frame(rx->hdr, had + n, &f);
+    if (rc < 0) {
+        conn_doom(c, CAUSE_PROTOCOL);
+        return false;
+    }
+    *used = rc > 0 ? f.header - had : n;
+    rx->hdr_len = (uint8_t)(had + *used);
+    return rc == 0 || start_slow(c, &f);
+}
+
+int
+ws_rx(struct conn *c, uint8_t *data, size_t len)
+{
+    bool on = true;
+    while (len > 0 && on) {
+        if (c->rx == NULL) {
+            struct frame f;
+            int rc = parse_frame(data, len, &f);
+            if (rc < 0) {
+                conn_doom(c, CAUSE_PROTOCOL);
+                break;
+            }
+            bool whole = rc > 0 && f.len <= len - f.header && (f.fin || f.opcode >= OP_CLOSE);
+            if (whole) {
+                on = begin_frame(c, &f, 0) && whole_frame(c, &f, data + f.header);
+                data += f.header + (size_t)f.len;
+                len -= f.header + (size_t)f.len;
+                continue;
+            }
+            c->rx = ORO_NEW(struct ws_rx);
+        }
+        size_t used = 0;
+        on = slow_step(c, data, len, &used);
+        data += used;
+        len -= used;
+        struct ws_rx *rx = c->rx;
+        if (!rx->in_payload && rx->hdr_len == 0 && rx->msg_opcode == 0) {
+            oro_free(rx);
+            c->rx = NULL;
+        }
+    }
+    return c->state == CONN_DOOMED ? -1 : 0;
+}
+
+/* ---- opening ---- */
+
+void
+ws_accept_key(const char *key, char out[29])
+{
+    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    char text[64];
+    unsigned char sha[EVP_MAX_MD_SIZE];
+    size_t n = strlen(key), sha_len = 0;
+    ORO_ASSERT(n == 24);
+    memcpy(text, key, n);
+    memcpy(text + n, guid, sizeof(guid) - 1);
+    int ok = EVP_Q_digest(NULL, "SHA1", NULL, text, n + sizeof(guid) - 1, sha, &sha_len);
+    ORO_ASSERT(ok == 1 && sha_len == 20);
+    EVP_EncodeBlock((unsigned char *)out, sha, (int)sha_len);
+}
+
+void
+ws_opened(struct conn *c)
+{
+    struct shard *s = c->shard;
+    c->ws = true;
+    c->last_rx_us = s->now_us;
+    oro_metric_add(s->net->m_connections, 1);
+    if (s->net->opt.ping_interval_s > 0)
+        ws_ping(c); /* the first one at once */
+    s->net->sink->ws_open(s->net->sink->self, s->index, c->id, c->user);
+}

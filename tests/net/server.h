@@ -1,0 +1,49 @@
+/* tests/net/server.h - a server for the tests of net: HTTP paths and websocket messages with known answers.
+ *
+ *   GET /hello          200 "hello"              any /echo     "METHOD path|query|body|authorization"
+ *   any /status/N       status N                 GET /big/N    N bytes of 'x'
+ *   any /keep           kept until test_server_reply()          GET /headers   content type none, extra headers
+ *   upgrade of /refuse  403 "no entry"           upgrade of others: v3, v2, orochi.metrics.json, else 400
+ *
+ * A message is echoed, unless it is text: "close CODE REASON", "drop", "burst N SIZE" (N messages of SIZE bytes that
+ * begin with their number), "pause", "resume ID"; "echo REST" sends REST back. */
+#ifndef TESTS_NET_SERVER_H
+#define TESTS_NET_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "net/net.h"
+
+struct test_server {
+    struct oro_net *net;
+    struct oro_sink sink;
+    struct oro_net_options opt;
+    int port;
+
+    atomic_int opened, closed, messages, abandoned, http_gone, ticks;
+    atomic_int open_now[8]; /* by shard */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    char cause[64];    /* of the last ws_close */
+    oro_conn_id kept;  /* the last kept request */
+    unsigned kept_shard;
+    oro_conn_id paused; /* the last connection that asked to be paused */
+    unsigned paused_shard;
+    char *post; /* what drain answers the kept request with; owned */
+    bool resume;
+};
+
+/* Defaults: one thread, 1 MiB messages, 64 KiB bodies, 4 MiB outgoing, ping 15 s, idle 30 s. */
+void test_server_defaults(struct test_server *t);
+void test_server_start(struct test_server *t);
+void test_server_stop(struct test_server *t);
+/* Answers the kept request from this thread: by way of wake and drain. */
+void test_server_reply(struct test_server *t, const char *body);
+void test_server_resume(struct test_server *t);
+void test_server_wait_kept(struct test_server *t);
+/* Waits until *counter is at least n. */
+void test_server_wait(struct test_server *t, atomic_int *counter, int n);
+void test_server_last_cause(struct test_server *t, char out[64]);
+
+#endif
