@@ -753,12 +753,14 @@ load_own_schedule(struct load *l, uint32_t node, struct oro_schedule_def *out)
         return st;
     if (t->schedule_at_col < 0)
         return bad(l, "schedule of `%s`: table `%s` is not a scheduled table", r->name, t->name);
-    bool repeating = !get_flag(l, node, "repeating", "none") && is_true(l, node, "repeating");
+    bool repeating = is_true(l, node, "repeating");
     uint32_t policy = oro_json_member(l->j, node, "missed");
-    int64_t interval = get_i64(l, node, "interval_us", 0);
+    int64_t interval = get_i64(l, node, "interval_us", 0), delay = get_i64(l, node, "delay_us", -1);
+    if (delay < 0)
+        delay = repeating ? -1 : interval;
     *out = (struct oro_schedule_def){
         .reducer = r->name, .table = t->name, .interval_us = repeating ? interval : 0,
-        .delay_us = get_i64(l, node, "delay_us", repeating ? -1 : interval), .max_dt = get_f64(l, node, "max_dt", 0),
+        .delay_us = delay, .max_dt = get_f64(l, node, "max_dt", 0),
         .cron = oro_json_to_str(l->j, oro_json_member(l->j, node, "cron"), &l->s->types.arena)};
     if (repeating && interval <= 0 && out->cron == NULL)
         return bad(l, "schedule of `%s` repeats without an interval", r->name);
