@@ -1,0 +1,38 @@
+/* config/config.h - file, environment and flags become one plain struct; later ones win. It does not know who reads a key:
+ * runtime/main.c hands each layer its own options. Main thread. */
+#ifndef ORO_CONFIG_CONFIG_H
+#define ORO_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/base/status.h"
+
+/* Strings are owned by the struct. What each key means stands in config/orochi.toml. */
+struct oro_config {
+    char *module;
+    char *server_name, *server_listen, *server_data, *server_static_dir, *server_dashboard_dir;
+    bool server_memory, server_delete_data, server_dev_errors;
+    int64_t server_workers;
+    char *log_level;
+    int64_t reducer_timeout_ms;
+    int64_t net_threads, net_max_message, net_max_http_body, net_outgoing_limit, net_incoming_limit, net_max_connections;
+    int64_t net_ping_interval_s, net_idle_timeout_s;
+    char *net_tls_cert, *net_tls_key;
+    char *durable_mode;
+    int64_t durable_checkpoint_mb, durable_checkpoint_interval_s;
+    /* From server_listen. */
+    char *host;
+    int port;
+};
+
+/* Reads TOML and Gives its JSON text; the layer that has a TOML reader provides it. */
+typedef oro_status (*oro_toml_fn)(const char *path, char **json, struct oro_err *err);
+
+/* argv: the words after `run`. ORO_EINVAL names the flag, the variable, or the file, line and key, and what is expected. */
+ORO_MUST_CHECK oro_status oro_config_load(struct oro_config *c, int argc, char **argv, oro_toml_fn toml, struct oro_err *err);
+void oro_config_fini(struct oro_config *c);
+/* The flags of `run`, for --help. */
+extern const char oro_config_usage[];
+
+#endif

@@ -1,0 +1,375 @@
+/* The program: reads the configuration, builds each layer, connects them, stops them in reverse. Owns the process's signals;
+ * the library (liborochi.a) owns neither these nor main(). */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bridge/py/bridge.h"
+#include "config/config.h"
+#include "net/net.h"
+#include "net/token.h"
+#include "runtime/base/log.h"
+#include "runtime/base/thread.h"
+#include "runtime/bench/bench.h"
+#include "runtime/server/server.h"
+
+/* What the exit code says. */
+enum {
+    EXIT_FINE = 0,
+    EXIT_MODULE = 1, /* the module's declarations or its init */
+    EXIT_USAGE = 2,  /* flags, environment, configuration file */
+    EXIT_NET = 3,    /* cannot listen */
+    EXIT_DATA = 4,   /* data folder, keys */
+    EXIT_PYTHON = 5, /* the interpreter does not start */
+};
+
+/* ---- net and tokens, as the server sees them ---- */
+
+/* The server may be called on net threads before oro_net_start has returned. */
+struct net_handle {
+    _Atomic(struct oro_net *) net;
+};
+
+static struct oro_net *
+net_of(void *handle)
+{
+    struct net_handle *h = handle;
+    struct oro_net *net;
+    while ((net = atomic_load_explicit(&h->net, memory_order_acquire)) == NULL)
+        oro_cpu_relax();
+    return net;
+}
+
+static bool
+net_send(void *h, unsigned shard, oro_conn_id conn, struct oro_bytes msg)
+{
+    return oro_net_send(net_of(h), shard, conn, msg);
+}
+
+static void
+net_close(void *h, unsigned shard, oro_conn_id conn, int code, const char *reason)
+{
+    oro_net_close(net_of(h), shard, conn, code, reason);
+}
+
+static bool
+net_http_reply(void *h, unsigned shard, oro_conn_id req_id, struct oro_http_response *res)
+{
+    return oro_net_http_reply(net_of(h), shard, req_id, res);
+}
+
+static void
+net_wake(void *h, unsigned shard)
+{
+    oro_net_wake(net_of(h), shard);
+}
+
+static oro_status
+auth_mint(void *keys, char **token, struct oro_identity *id, char **claims, struct oro_err *err)
+{
+    struct oro_claims c;
+    oro_status st = oro_token_mint(keys, token, &c, err);
+    if (st == ORO_OK) {
+        *id = c.identity;
+        *claims = c.payload;
+    }
+    return st;
+}
+
+static oro_status
+auth_resign(void *keys, const struct oro_identity *id, const char *claims, char **token, struct oro_err *err)
+{
+    struct oro_claims c = {.identity = *id, .payload = (char *)claims};
+    return oro_token_resign(keys, &c, token, err);
+}
+
+static oro_status
+auth_check(void *keys, const char *token, struct oro_identity *id, char **claims, struct oro_err *err)
+{
+    struct oro_claims c;
+    oro_status st = oro_token_check(keys, token, &c, err);
+    if (st == ORO_OK) {
+        *id = c.identity;
+        *claims = c.payload;
+    }
+    return st;
+}
+
+/* ---- where our own files are ---- */
+
+/* Gives the first of: <program>/../share/orochi/<installed>, the source tree that it was built from. */
+static char *
+own_folder(const char *installed, const char *built)
+{
+    char program[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    if (n > 0) {
+        program[n] = '\0';
+        char *slash = strrchr(program, '/');
+        *slash = '\0';
+        char *path = oro_asprintf("%s/../share/orochi/%s", program, installed);
+        if (access(path, R_OK) == 0)
+            return path;
+        oro_free(path);
+        /* build/orochi in the source tree, which may have been moved since it was configured */
+        path = oro_asprintf("%s/../%s", program, built);
+        if (access(path, R_OK) == 0)
+            return path;
+        oro_free(path);
+    }
+    return oro_asprintf("%s/%s", OROCHI_SOURCE_ROOT, built);
+}
+
+static oro_status
+python_start(struct oro_err *err)
+{
+    char *package = own_folder("python", "bridge/py");
+    struct oro_py_options opt = {.package_dir = package};
+    oro_status st = oro_py_start(&opt, err);
+    oro_free(package);
+    return st;
+}
+
+/* ---- orochi run ---- */
+
+static int
+complain(int code, const char *text)
+{
+    fprintf(stderr, "orochi: %s\n", text);
+    return code;
+}
+
+static enum oro_log_level
+level_of(const char *word)
+{
+    static const char *const words[] = {"error", "warn", "info", "debug", "trace"};
+    for (unsigned i = 0; i < 5; i++)
+        if (strcmp(words[i], word) == 0)
+            return (enum oro_log_level)i;
+    return ORO_LOG_INFO;
+}
+
+static unsigned
+cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}
+
+static unsigned
+net_threads(const struct oro_config *c)
+{
+    return c->net_threads > 0 ? (unsigned)c->net_threads : cores() / 4 > 0 ? cores() / 4 : 1;
+}
+
+static struct oro_server_options
+server_options(const struct oro_config *c, struct oro_keys *keys, const char *dashboard)
+{
+    return (struct oro_server_options){
+        .module_path = c->module,
+        .name = c->server_name,
+        .data_dir = c->server_memory ? NULL : c->server_data,
+        .durability = strcmp(c->durable_mode, "full") == 0     ? ORO_DURABLE_FULL
+                      : strcmp(c->durable_mode, "normal") == 0 ? ORO_DURABLE_NORMAL
+                                                               : ORO_DURABLE_OFF,
+        .delete_data = c->server_delete_data,
+        .checkpoint_bytes = (size_t)c->durable_checkpoint_mb << 20,
+        .checkpoint_interval_s = (unsigned)c->durable_checkpoint_interval_s,
+        .workers = c->server_workers > 0 ? (unsigned)c->server_workers : cores(),
+        .shards = net_threads(c),
+        .timeout_us = c->reducer_timeout_ms * 1000,
+        .dev_errors = c->server_dev_errors,
+        .static_dir = c->server_static_dir,
+        .dashboard_dir = dashboard,
+        .incoming_limit = (unsigned)c->net_incoming_limit,
+        .auth = {.keys = keys, .mint = auth_mint, .resign = auth_resign, .check = auth_check,
+                 .public_pem = oro_keys_public_pem(keys)},
+    };
+}
+
+static struct oro_net_options
+net_options(const struct oro_config *c)
+{
+    return (struct oro_net_options){
+        .host = c->host,
+        .port = c->port,
+        .threads = net_threads(c),
+        .max_message = (size_t)c->net_max_message,
+        .max_http_body = (size_t)c->net_max_http_body,
+        .outgoing_limit = (size_t)c->net_outgoing_limit,
+        .ping_interval_s = (unsigned)c->net_ping_interval_s,
+        .idle_timeout_s = (unsigned)c->net_idle_timeout_s,
+        .max_connections = (unsigned)c->net_max_connections,
+        .tls_cert = c->net_tls_cert,
+        .tls_key = c->net_tls_key,
+    };
+}
+
+static void
+greet(const struct oro_config *c, int port, unsigned workers)
+{
+    const char *s = c->net_tls_cert != NULL ? "s" : "";
+    printf("orochi %s (CPython %s, %u workers) serves %s\n", OROCHI_VERSION, oro_py_version(), workers, c->server_name);
+    printf("  page       http%s://%s:%d/\n", s, c->host, port);
+    printf("  dashboard  http%s://%s:%d/dashboard/\n", s, c->host, port);
+    printf("  clients    ws%s://%s:%d, database %s\n", s, c->host, port, c->server_name);
+    if (c->server_memory)
+        printf("  data       none (--memory)\n");
+    else
+        printf("  data       %s/%s.db\n", c->server_data, c->server_name);
+    fflush(stdout);
+}
+
+static void
+signals_block(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static oro_status
+serve(const struct oro_config *c, struct oro_server *server, struct oro_err *err)
+{
+    sigset_t set;
+    int sig;
+    struct net_handle handle = {NULL};
+    struct oro_server_net sn = {&handle, net_send, net_close, net_http_reply, net_wake};
+    struct oro_net_options no = net_options(c);
+    struct oro_net *net;
+    signals_block(&set);
+    oro_server_attach(server, &sn);
+    oro_status st = oro_net_start(&no, oro_server_sink(server), &net, err);
+    if (st != ORO_OK)
+        return st;
+    atomic_store_explicit(&handle.net, net, memory_order_release);
+    greet(c, oro_net_port(net), c->server_workers > 0 ? (unsigned)c->server_workers : cores());
+    sigwait(&set, &sig);
+    oro_log(ORO_LOG_INFO, "server", "stopping");
+    oro_server_quiesce(server);
+    oro_net_stop_accepting(net);
+    oro_net_stop(net);
+    return ORO_OK;
+}
+
+static int
+exit_code(oro_status st)
+{
+    return st == ORO_EIO || st == ORO_EMALFORMED || st == ORO_EFULL ? EXIT_DATA : EXIT_MODULE;
+}
+
+static int
+run_module(const struct oro_config *c, struct oro_err *err)
+{
+    struct oro_keys *keys;
+    struct oro_server *server;
+    char *report = NULL;
+    sigset_t set;
+    if (!c->server_memory && mkdir(c->server_data, 0777) != 0 && errno != EEXIST) {
+        oro_err_set(err, ORO_EIO, "the data folder %s cannot be made: %m", c->server_data);
+        return EXIT_DATA;
+    }
+    if (oro_keys_open(c->server_memory ? NULL : c->server_data, &keys, err) != ORO_OK)
+        return EXIT_DATA;
+    char *dashboard = c->server_dashboard_dir != NULL ? oro_strdup(c->server_dashboard_dir) : own_folder("dashboard", "net/web/dist");
+    struct oro_server_options so = server_options(c, keys, dashboard);
+    int code = EXIT_FINE;
+    signals_block(&set);
+    oro_status st = oro_server_start(&so, &server, &report, err);
+    if (st != ORO_OK) {
+        if (report != NULL)
+            fprintf(stderr, "%s\n", report);
+        code = exit_code(st);
+    } else {
+        if (serve(c, server, err) != ORO_OK)
+            code = EXIT_NET;
+        oro_server_stop(server);
+    }
+    oro_free(report);
+    oro_free(dashboard);
+    oro_keys_close(keys);
+    return code;
+}
+
+static int
+command_run(int argc, char **argv)
+{
+    struct oro_config c;
+    struct oro_err err = {0};
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        fputs(oro_config_usage, stdout);
+        return EXIT_FINE;
+    }
+    if (python_start(&err) != ORO_OK)
+        return complain(EXIT_PYTHON, err.text);
+    if (oro_config_load(&c, argc, argv, oro_py_toml, &err) != ORO_OK) {
+        fprintf(stderr, "orochi: %s\n(`orochi run --help` lists the flags)\n", err.text);
+        return EXIT_USAGE;
+    }
+    oro_log_set_level(level_of(c.log_level));
+    int code = run_module(&c, &err);
+    if (code != EXIT_FINE)
+        complain(code, err.text);
+    oro_config_fini(&c);
+    oro_py_stop();
+    return code;
+}
+
+/* ---- the rest of the command line ---- */
+
+static int
+command_tool(int argc, char **argv)
+{
+    struct oro_err err = {0};
+    if (python_start(&err) != ORO_OK)
+        return complain(EXIT_PYTHON, err.text);
+    int code = oro_py_run_tool(argc, argv);
+    oro_py_stop();
+    return code;
+}
+
+static const char usage[] =
+    "usage: orochi COMMAND\n"
+    "  run MODULE [flags]                              serve a module (`orochi run --help`)\n"
+    "  check MODULE                                    import it and report every problem\n"
+    "  describe [--json] MODULE                        its tables, reducers and schedules\n"
+    "  generate --lang typescript --out DIR MODULE     client bindings\n"
+    "  new NAME                                        a first module\n"
+    "  bench transfer [flags]                          load generator (`orochi bench transfer --help`)\n"
+    "  version\n";
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", command_run},          {"check", command_tool},          {"describe", command_tool},
+    {"generate", command_tool},    {"extract-schema", command_tool}, {"new", command_tool},
+    {"bench", oro_bench_command},
+};
+
+int
+main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "help";
+    oro_thread_set_role(ORO_THREAD_MAIN);
+    for (size_t i = 0; i < ORO_ARRAY_LEN(commands); i++)
+        if (strcmp(word, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    if (strcmp(word, "version") == 0 || strcmp(word, "--version") == 0) {
+        printf("orochi %s\n", OROCHI_VERSION);
+        return EXIT_FINE;
+    }
+    bool help = strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+    fputs(usage, help ? stdout : stderr);
+    if (!help)
+        fprintf(stderr, "orochi: there is no command %s\n", word);
+    return help && argc > 1 ? EXIT_FINE : EXIT_USAGE;
+}
