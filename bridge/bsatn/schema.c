@@ -917,10 +917,11 @@ oro_table_column(const struct oro_table_def *t, struct oro_bytes name)
     return -1;
 }
 
-/* Where the column starts: its fixed offset, or found by walking from the last column that has one. */
-static size_t
-column_offset(const struct oro_type *row, uint16_t col, const uint8_t *bytes)
+/* Its fixed offset, or found by walking from the last column that has one. */
+size_t
+oro_table_column_offset(const struct oro_table_def *t, unsigned col, const uint8_t *bytes)
 {
+    const struct oro_type *row = t->row;
     uint32_t from = col;
     while (row->offsets[from] == ORO_VARIABLE)
         from--; /* the first is at 0 */
@@ -930,9 +931,18 @@ column_offset(const struct oro_type *row, uint16_t col, const uint8_t *bytes)
     return at;
 }
 
+const struct oro_index_def *
+oro_table_primary_index(const struct oro_table_def *t)
+{
+    for (uint32_t i = 0; i < t->nindexes; i++)
+        if (t->indexes[i].unique && t->indexes[i].ncols == 1 && t->indexes[i].cols[0] == t->pk)
+            return &t->indexes[i];
+    return NULL;
+}
+
 void
 oro_index_key(const struct oro_table_def *t, const struct oro_index_def *ix, const uint8_t *row, struct oro_bb *out)
 {
     for (uint16_t i = 0; i < ix->ncols; i++)
-        oro_key_append(t->row->elems[ix->cols[i]].type, row + column_offset(t->row, ix->cols[i], row), out);
+        oro_key_append(t->row->elems[ix->cols[i]].type, row + oro_table_column_offset(t, ix->cols[i], row), out);
 }

@@ -91,6 +91,10 @@ const struct oro_table_def *oro_schema_table_by_id(const struct oro_schema *s, o
 const struct oro_reducer_def *oro_schema_reducer(const struct oro_schema *s, struct oro_bytes name);
 const struct oro_reducer_def *oro_schema_lifecycle(const struct oro_schema *s, enum oro_lifecycle which);
 int oro_table_column(const struct oro_table_def *t, struct oro_bytes name); /* -1: none */
+/* Where the column begins in a whole row of trusted BSATN. */
+size_t oro_table_column_offset(const struct oro_table_def *t, unsigned col, const uint8_t *row);
+/* The index that backs the primary key; NULL: the table has none. */
+const struct oro_index_def *oro_table_primary_index(const struct oro_table_def *t);
 /* Appends the key of the index for a whole row of trusted BSATN. */
 void oro_index_key(const struct oro_table_def *t, const struct oro_index_def *ix, const uint8_t *row, struct oro_bb *out);
 
