@@ -2,8 +2,10 @@
  * websocket upgrade. Answers that need a reducer or the disk are kept and given later. */
 #include "runtime/server/server_priv.h"
 
+#include "bridge/bsatn/value.h"
 #include "runtime/base/clock.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 #include <sys/random.h>

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the sink's websocket part ---- */

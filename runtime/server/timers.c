@@ -4,15 +4,6 @@
 #include "runtime/server/server_priv.h"
 #include "runtime/store/tx.h"
 
-static size_t
-column_offset(const struct oro_table_def *t, int col, const uint8_t *row)
-{
-    size_t at = 0;
-    for (int i = 0; i < col; i++)
-        at += oro_value_len_trusted(t->row->elems[i].type, row + at);
-    return at;
-}
-
 struct timer_row {
     uint64_t key;
     bool interval;
@@ -23,8 +14,8 @@ static struct timer_row
 timer_row(const struct oro_table_def *t, struct oro_bytes row)
 {
     struct timer_row r;
-    const uint8_t *at = row.data + column_offset(t, t->schedule_at_col, row.data);
-    memcpy(&r.key, row.data + column_offset(t, t->pk, row.data), 8);
+    const uint8_t *at = row.data + oro_table_column_offset(t, (unsigned)t->schedule_at_col, row.data);
+    memcpy(&r.key, row.data + oro_table_column_offset(t, (unsigned)t->pk, row.data), 8);
     r.interval = at[0] == 0;
     memcpy(&r.micros, at + 1, 8);
     return r;

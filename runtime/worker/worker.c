@@ -273,29 +273,11 @@ run_init(struct worker *w, const struct oro_job *job)
 
 /* ---- timers ---- */
 
-static const struct oro_index_def *
-primary_index(const struct oro_table_def *t)
-{
-    for (uint32_t i = 0; i < t->nindexes; i++)
-        if (t->indexes[i].unique && t->indexes[i].ncols == 1 && t->indexes[i].cols[0] == t->pk)
-            return &t->indexes[i];
-    return NULL;
-}
-
-static size_t
-column_offset(const struct oro_table_def *t, int col, const uint8_t *row)
-{
-    size_t at = 0;
-    for (int i = 0; i < col; i++)
-        at += oro_value_len_trusted(t->row->elems[i].type, row + at);
-    return at;
-}
-
 /* ScheduleAt is tag 0 and an interval, or tag 1 and a time; both i64 microseconds. */
 static bool
 schedule_at(const struct oro_table_def *t, struct oro_bytes row, int64_t *micros)
 {
-    const uint8_t *at = row.data + column_offset(t, t->schedule_at_col, row.data);
+    const uint8_t *at = row.data + oro_table_column_offset(t, (unsigned)t->schedule_at_col, row.data);
     memcpy(micros, at + 1, 8);
     return at[0] == 0;
 }
@@ -304,7 +286,7 @@ static oro_status
 timer_row(struct attempt *a, struct oro_err *err)
 {
     const struct oro_job *job = a->job;
-    const struct oro_index_def *ix = primary_index(job->table);
+    const struct oro_index_def *ix = oro_table_primary_index(job->table);
     ORO_ASSERT(ix != NULL);
     oro_status st = oro_tx_find(a->w->tx, job->table, ix, oro_bytes(&job->key, 8), &a->row);
     if (st == ORO_OK)
@@ -317,7 +299,7 @@ static oro_status
 timer_finish(struct attempt *a, struct oro_err *err)
 {
     const struct oro_job *job = a->job;
-    const struct oro_index_def *ix = primary_index(job->table);
+    const struct oro_index_def *ix = oro_table_primary_index(job->table);
     struct oro_bytes now;
     oro_status st = oro_tx_find(a->w->tx, job->table, ix, oro_bytes(&job->key, 8), &now);
     if (st != ORO_OK) {
@@ -424,7 +406,7 @@ run_timer(struct worker *w, const struct oro_job *job)
     }
     oro_read_begin(w->session);
     struct oro_rows rows = {0};
-    const struct oro_index_def *ix = primary_index(job->table);
+    const struct oro_index_def *ix = oro_table_primary_index(job->table);
     struct oro_range point = {.prefix = oro_bytes(&job->key, 8), .nprefix = 1};
     if (oro_read_range(w->session, job->table, ix, &point, &rows) == ORO_OK && rows.n == 1)
         repeats = schedule_at(job->table, rows.rows[0], &micros);
