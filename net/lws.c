@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <libwebsockets.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@ struct io_context {
     struct lws_context *lws;
     struct lws_vhost *vhost;
     bool tls;
+    SSL_CTX *unused; /* see io_context_create */
 };
 
 /* libwebsockets reports failures of creation by its log only. */
@@ -74,6 +76,28 @@ static const struct lws_protocols protocols[] = {
 /* No pings of libwebsockets: its timers are one sorted list (field-notes.md), ours are in conn.c. */
 static const lws_retry_bo_t no_pings = {.secs_since_valid_ping = 0, .secs_since_valid_hangup = 0};
 
+/* libwebsockets says little about files that do not fit and leaks on the way out: looked at before. Gives *out. */
+static oro_status
+tls_check(const struct oro_net_options *opt, SSL_CTX **out, struct oro_err *err)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+    const char *file = opt->tls_cert;
+    bool ok = ctx != NULL && SSL_CTX_use_certificate_chain_file(ctx, file) == 1;
+    if (ok) {
+        file = opt->tls_key;
+        ok = SSL_CTX_use_PrivateKey_file(ctx, file, SSL_FILETYPE_PEM) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+    }
+    if (!ok) {
+        const char *why = access(file, R_OK) != 0 ? strerror(errno) : ERR_reason_error_string(ERR_peek_error());
+        oro_err_set(err, ORO_EINVAL, "TLS cannot use %s: %s", file, why != NULL ? why : "no reason given");
+        ERR_clear_error();
+        SSL_CTX_free(ctx);
+        return ORO_EINVAL;
+    }
+    *out = ctx;
+    return ORO_OK;
+}
+
 oro_status
 io_context_create(const struct oro_net_options *opt, struct ev_loop *loop, struct io_context **out,
                   struct oro_err *err)
@@ -94,13 +118,22 @@ io_context_create(const struct oro_net_options *opt, struct ev_loop *loop, struc
         .retry_and_idle_policy = &no_pings,
     };
     bool tls = opt->tls_cert != NULL && opt->tls_key != NULL;
+    SSL_CTX *unused = NULL;
     if (tls) {
+        /* Otherwise each vhost would make one for its own outgoing connections, of which there are none, with all the
+         * certificates of the system in it, and leak it where there are several contexts. */
+        oro_status st = tls_check(opt, &unused, err);
+        if (st != ORO_OK)
+            return st;
+        info.provided_client_ssl_ctx = unused;
         info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
         info.ssl_cert_filepath = opt->tls_cert;
         info.ssl_private_key_filepath = opt->tls_key;
         info.alpn = "http/1.1";
     }
     struct lws_context *lws = lws_create_context(&info);
+    if (lws == NULL)
+        SSL_CTX_free(unused);
     if (lws == NULL && tls)
         return oro_err_set(err, ORO_EINVAL, "TLS with %s and %s cannot start: %s", opt->tls_cert, opt->tls_key,
                            last_error[0] ? last_error : "libwebsockets gave no reason");
@@ -111,10 +144,11 @@ io_context_create(const struct oro_net_options *opt, struct ev_loop *loop, struc
     struct lws_vhost *vhost = lws_get_vhost_by_name(lws, "orochi");
     if (vhost == NULL) {
         lws_context_destroy(lws);
+        SSL_CTX_free(unused);
         return oro_err_set(err, ORO_EINTERNAL, "libwebsockets made no vhost (%s)", last_error);
     }
     struct io_context *io = ORO_NEW(struct io_context);
-    *io = (struct io_context){.lws = lws, .vhost = vhost, .tls = tls};
+    *io = (struct io_context){.lws = lws, .vhost = vhost, .tls = tls, .unused = unused};
     *out = io;
     return ORO_OK;
 }
@@ -125,6 +159,7 @@ io_context_destroy(struct io_context *io)
     if (io == NULL)
         return;
     lws_context_destroy(io->lws);
+    SSL_CTX_free(io->unused);
     oro_free(io);
 }
 

@@ -70,8 +70,8 @@ offers(const char *list, const char *name)
 {
     size_t n = strlen(name);
     for (const char *p = list; p != NULL; p = strchr(p, ',')) {
-        p += strspn(p, ", ");
-        if (strncmp(p, name, n) == 0 && (p[n] == '\0' || p[n] == ',' || p[n] == ' '))
+        p += strspn(p, ", \t");
+        if (strncmp(p, name, n) == 0 && (p[n] == '\0' || p[n] == ',' || p[n] == ' ' || p[n] == '\t'))
             return true;
     }
     return false;

@@ -1,0 +1,154 @@
+/* Starting: where it listens, what it says when it cannot; TLS. */
+#include <criterion/criterion.h>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/net/client.h"
+#include "tests/net/server.h"
+
+TestSuite(net, .timeout = 60);
+
+static struct test_server t;
+
+static void
+expect_refusal(struct oro_net_options opt, oro_status want, const char *text)
+{
+    struct oro_net *net = NULL;
+    struct oro_err err = {0};
+    cr_assert_eq(oro_net_start(&opt, &t.sink, &net, &err), want, "%s", err.text);
+    cr_assert_null(net);
+    cr_assert_not_null(strstr(err.text, text), "%s", err.text);
+}
+
+Test(net, a_port_in_use_is_named)
+{
+    char text[64];
+    test_server_defaults(&t);
+    test_server_start(&t);
+    struct oro_net_options opt = t.opt;
+    opt.port = t.port;
+    snprintf(text, sizeof(text), "port %d of 127.0.0.1 is in use", t.port);
+    expect_refusal(opt, ORO_EIO, text);
+    test_server_stop(&t);
+}
+
+Test(net, a_port_can_be_taken_again_at_once)
+{
+    test_server_defaults(&t);
+    test_server_start(&t);
+    int port = t.port;
+    struct client *c = client_ws(port, "v2.bsatn.spacetimedb");
+    test_server_stop(&t); /* the server closes first, so its side of the connection lingers in TIME_WAIT */
+    client_close(c);
+    test_server_defaults(&t);
+    t.opt.port = port;
+    test_server_start(&t);
+    test_server_stop(&t);
+}
+
+Test(net, bad_options_are_refused)
+{
+    test_server_defaults(&t);
+    struct oro_net_options opt = t.opt;
+    opt.host = "not an address";
+    expect_refusal(opt, ORO_EINVAL, "cannot listen on \"not an address\"");
+    opt = t.opt;
+    opt.host = "192.0.2.1"; /* nobody has it: for documentation only */
+    expect_refusal(opt, ORO_EIO, "cannot listen on port 0 of 192.0.2.1");
+    opt = t.opt;
+    opt.port = 70000;
+    expect_refusal(opt, ORO_EINVAL, "port 70000");
+    opt = t.opt;
+    opt.threads = 0;
+    expect_refusal(opt, ORO_EINVAL, "net threads");
+    opt = t.opt;
+    opt.tls_cert = opt.tls_key = "/nowhere/at/all.pem";
+    expect_refusal(opt, ORO_EINVAL, "TLS cannot use /nowhere/at/all.pem: No such file");
+}
+
+Test(net, ipv6)
+{
+    test_server_defaults(&t);
+    t.opt.host = "::1";
+    struct oro_err err = {0};
+    oro_status st = oro_net_start(&t.opt, &t.sink, &t.net, &err);
+    if (st != ORO_OK)
+        cr_skip_test("no IPv6 here: %s", err.text);
+    cr_assert(oro_net_port(t.net) > 0);
+    oro_net_stop(t.net);
+}
+
+static void
+write_certificate(const char *cert_path, const char *key_path)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_set_pubkey(x, key);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0);
+    X509_set_issuer_name(x, X509_get_subject_name(x));
+    cr_assert(X509_sign(x, key, EVP_sha256()) > 0);
+    FILE *f = fopen(cert_path, "w");
+    PEM_write_X509(f, x);
+    fclose(f);
+    f = fopen(key_path, "w");
+    PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL);
+    fclose(f);
+    X509_free(x);
+    EVP_PKEY_free(key);
+}
+
+Test(net, tls)
+{
+    char dir[] = "/tmp/orochi-test-XXXXXX", cert[64], key[64];
+    cr_assert_not_null(mkdtemp(dir));
+    snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
+    snprintf(key, sizeof(key), "%s/key.pem", dir);
+    write_certificate(cert, key);
+    test_server_defaults(&t);
+    t.opt.threads = 2;
+    t.opt.tls_cert = cert;
+    t.opt.tls_key = key;
+    test_server_start(&t);
+    struct client *c = client_open_tls(t.port);
+    struct reply r;
+    cr_assert(client_request(c, "GET", "/hello", "", NULL, &r));
+    cr_assert_str_eq(r.body, "hello");
+    reply_free(&r);
+    cr_assert(client_request(c, "GET", "/big/5000000", "", NULL, &r));
+    cr_assert_eq(r.body_len, 5000000);
+    reply_free(&r);
+    cr_assert(client_upgrade(c, "/ws", "v3.bsatn.spacetimedb", "", &r));
+    reply_free(&r);
+    ws_client_send(c, OP_TEXT, true, "burst 30 100000", 15);
+    size_t got = 0;
+    while (got < 3000000) {
+        struct frame f = ws_client_data(c);
+        cr_assert_eq(f.opcode, OP_BINARY);
+        got += f.len - 1;
+        frame_free(&f);
+    }
+    ws_client_send(c, OP_CLOSE, true, "\x03\xe8", 2);
+    struct frame f = ws_client_data(c);
+    cr_assert_eq(f.opcode, OP_CLOSE);
+    frame_free(&f);
+    cr_assert(client_sees_end(c, 2000));
+    client_close(c);
+    /* somebody who speaks plain HTTP to a TLS port is shown out */
+    c = client_open(t.port);
+    client_send_text(c, "GET /hello HTTP/1.1\r\n\r\n");
+    cr_assert(client_sees_end(c, 5000));
+    client_close(c);
+    test_server_stop(&t);
+    unlink(cert);
+    unlink(key);
+    rmdir(dir);
+}

@@ -1,0 +1,462 @@
+/* Identities and tokens, against the vectors of the specification. */
+#include <criterion/criterion.h>
+
+#include <jansson.h>
+#include <jwt.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "net/blake3.h"
+#include "net/token.h"
+#include "runtime/base/bytes.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/mem.h"
+
+/* RFC 7515 A.3: the key that signed the vectors. */
+static const char test_private[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgjpsQnnGQmL+YBIff\n"
+    "H1136cspYG6+0iY7X1fCE9+E9LKhRANCAAR/zc4ncPbEXUGDy+5v20t7WAczNXvp\n"
+    "7xO6z248e9FURcfxRM0bvZt+hyzf7bnuufSzaV1uqQskrYpGIyiFiOWt\n"
+    "-----END PRIVATE KEY-----\n";
+static const char test_public[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n"
+    "6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n"
+    "-----END PUBLIC KEY-----\n";
+
+static char dir[64];
+static struct oro_keys *keys; /* with the key of the vectors */
+
+static void
+put_file(const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    cr_assert_not_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void
+setup(void)
+{
+    struct oro_err err = {0};
+    strcpy(dir, "/tmp/orochi-test-XXXXXX");
+    cr_assert_not_null(mkdtemp(dir));
+    put_file("id_ecdsa", test_private);
+    put_file("id_ecdsa.pub", test_public);
+    cr_assert_eq(oro_keys_open(dir, &keys, &err), ORO_OK, "%s", err.text);
+}
+
+static void
+teardown(void)
+{
+    char command[128];
+    oro_keys_close(keys);
+    snprintf(command, sizeof(command), "rm -r '%s'", dir);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(token, .init = setup, .fini = teardown, .timeout = 60);
+
+static void
+expect_identity(const char *iss, const char *sub, const char *hex)
+{
+    struct oro_identity id;
+    char text[65];
+    oro_identity_of(iss, sub, &id);
+    oro_identity_text(&id, text);
+    cr_assert_str_eq(text, hex, "%s | %s", iss, sub);
+}
+
+static json_t *
+vectors(void)
+{
+    json_error_t e;
+    const char *folder = getenv("ORO_VECTORS");
+    char path[1000];
+    snprintf(path, sizeof(path), "%s/identity.json", folder != NULL ? folder : "tests/vectors");
+    json_t *v = json_load_file(path, 0, &e);
+    cr_assert_not_null(v, "%s: %s", path, e.text);
+    return v;
+}
+
+static const char *
+text_in(json_t *o, const char *name)
+{
+    const char *s = json_string_value(json_object_get(o, name));
+    cr_assert_not_null(s, "%s", name);
+    return s;
+}
+
+Test(token, vectors)
+{
+    json_t *all = vectors(), *v;
+    size_t i;
+    json_array_foreach(all, i, v) {
+        const char *iss = text_in(v, "iss"), *sub = text_in(v, "sub");
+        expect_identity(iss, sub, text_in(v, "identity_hex_be"));
+
+        char *input = oro_asprintf("%s|%s", iss, sub), hex[65];
+        uint8_t hash[32];
+        blake3_short(input, strlen(input), hash);
+        oro_hex(oro_bytes(hash, 32), hex);
+        cr_assert_str_eq(hex, text_in(v, "blake3_of_iss_bar_sub"));
+        oro_free(input);
+
+        struct oro_claims c;
+        struct oro_err err = {0};
+        cr_assert_eq(oro_token_check(keys, text_in(v, "jwt"), &c, &err), ORO_OK, "%zu: %s", i, err.text);
+        cr_assert_str_eq(c.payload, text_in(v, "jwt_payload"));
+        oro_hex(oro_bytes(c.identity.le, 32), hex);
+        cr_assert_str_eq(hex, text_in(v, "bytes_le_hex"));
+        oro_claims_fini(&c);
+    }
+    cr_assert(json_array_size(all) >= 5);
+    json_decref(all);
+    expect_identity("example.com", "123", "c200ef884364c1a99be0298dc68f2004e6b97c09d1b1658b7db22f51fb662059");
+}
+
+/* From the test vectors that come with BLAKE3: the input is 0, 1, 2 ... 250, 0, 1 ... */
+Test(token, blake3_of_short_inputs)
+{
+    static const struct {
+        size_t len;
+        const char *hex;
+    } cases[] = {
+        {0, "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"},
+        {1, "2d3adedff11b61f14c886e35afa036736dcd87a74d27b5c1510225d0f592e213"},
+        {1023, "10108970eeda3eb932baac1428c7a2163b0e924c9a9e25b35bba72b28f70bd11"},
+        {1024, "42214739f095a406f3fc83deb889744ac00df831c10daa55189b5d121c855af7"},
+    };
+    uint8_t input[1024], hash[32];
+    char hex[65];
+    for (size_t i = 0; i < sizeof(input); i++)
+        input[i] = (uint8_t)(i % 251);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        blake3_short(input, cases[i].len, hash);
+        oro_hex(oro_bytes(hash, 32), hex);
+        cr_assert_str_eq(hex, cases[i].hex, "%zu bytes", cases[i].len);
+    }
+}
+
+Test(token, a_minted_token_has_the_shape_and_is_accepted)
+{
+    char *token;
+    struct oro_claims minted, read;
+    struct oro_err err = {0};
+    char hex[65];
+    cr_assert_eq(oro_token_mint(keys, &token, &minted, &err), ORO_OK, "%s", err.text);
+    cr_assert(strncmp(token, "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.", 37) == 0); /* {"typ":"JWT","alg":"ES256"} */
+    cr_assert_null(strpbrk(token, "=+/"));
+    oro_identity_text(&minted.identity, hex);
+    char *start = oro_asprintf("{\"hex_identity\":\"%s\",\"sub\":\"", hex);
+    cr_assert(strncmp(minted.payload, start, strlen(start)) == 0, "%s", minted.payload);
+    const char *sub = minted.payload + strlen(start);
+    cr_assert(sub[8] == '-' && sub[14] == '4' && strchr("89ab", sub[19]) != NULL && sub[36] == '"', "%s", sub);
+    cr_assert_not_null(strstr(minted.payload, "\"iss\":\"localhost\",\"aud\":[\"spacetimedb\"],\"iat\":1"));
+    cr_assert_not_null(strstr(minted.payload, ",\"exp\":null}"));
+    for (int i = 0; i < 3; i++) { /* from the cache the second time */
+        cr_assert_eq(oro_token_check(keys, token, &read, &err), ORO_OK, "%s", err.text);
+        cr_assert(oro_identity_eq(&read.identity, &minted.identity));
+        cr_assert_str_eq(read.payload, minted.payload);
+        oro_claims_fini(&read);
+    }
+    oro_free(start);
+    oro_free(token);
+    oro_claims_fini(&minted);
+}
+
+Test(token, resigning_keeps_the_claims_and_sets_the_times)
+{
+    json_t *all = vectors();
+    const char *foreign = text_in(json_array_get(all, 3), "jwt"); /* issuer of somebody else, one more claim */
+    struct oro_claims a, b;
+    struct oro_err err = {0};
+    char *token;
+    cr_assert_eq(oro_token_check(keys, foreign, &a, &err), ORO_OK);
+    cr_assert_eq(oro_token_resign(keys, &a, &token, &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(oro_token_check(keys, token, &b, &err), ORO_OK, "%s", err.text);
+    cr_assert(oro_identity_eq(&a.identity, &b.identity));
+    json_t *c = json_loads(b.payload, 0, NULL);
+    int64_t now = oro_wall_us() / 1000000, exp = json_integer_value(json_object_get(c, "exp"));
+    cr_assert(exp >= now + 58 && exp <= now + 62);
+    cr_assert_eq(json_integer_value(json_object_get(c, "iat")), exp - 60);
+    cr_assert_str_eq(text_in(c, "iss"), "https://idp.example.com/");
+    cr_assert_str_eq(text_in(c, "azp"), "client-1");
+    cr_assert_eq(json_array_size(json_object_get(c, "aud")), 2);
+    json_decref(c);
+    json_decref(all);
+    oro_free(token);
+    oro_claims_fini(&a);
+    oro_claims_fini(&b);
+}
+
+/* ---- what is refused ---- */
+
+static char *
+b64url(const char *text)
+{
+    size_t n = strlen(text);
+    unsigned char *out = calloc(1, n / 3 * 4 + 8);
+    EVP_EncodeBlock(out, (const unsigned char *)text, (int)n);
+    for (unsigned char *p = out; *p != 0; p++) {
+        if (*p == '+')
+            *p = '-';
+        else if (*p == '/')
+            *p = '_';
+        else if (*p == '=')
+            *p = 0;
+    }
+    return (char *)out;
+}
+
+/* Signs any claims with the test key, by libjwt, so by another way than token.c. */
+static char *
+sign(const char *claims)
+{
+    jwt_t *jwt;
+    cr_assert_eq(jwt_new(&jwt), 0);
+    cr_assert_eq(jwt_add_grants_json(jwt, claims), 0);
+    cr_assert_eq(jwt_set_alg(jwt, JWT_ALG_ES256, (const unsigned char *)test_private, (int)strlen(test_private)), 0);
+    char *out = jwt_encode_str(jwt);
+    cr_assert_not_null(out);
+    jwt_free(jwt);
+    return out;
+}
+
+static void
+expect_refused(const char *token, const char *why)
+{
+    struct oro_claims c = {0};
+    struct oro_err err = {0};
+    cr_assert_eq(oro_token_check(keys, token, &c, &err), ORO_EREFUSED, "accepted: %s", token);
+    cr_assert_null(c.payload);
+    cr_assert_not_null(strstr(err.text, why), "\"%s\" instead of \"%s\"", err.text, why);
+}
+
+Test(token, claims_are_checked)
+{
+    static const struct {
+        const char *claims, *why; /* NULL: accepted */
+    } cases[] = {
+        {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1}", NULL},
+        {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"exp\":null}", NULL},
+        {"{\"iss\":\"https://elsewhere\",\"sub\":\"a\",\"iat\":1,\"aud\":\"one\"}", NULL},
+        {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"exp\":4102444800.5}", NULL},
+        {"{\"iss\":\"localhost\",\"iat\":1}", "Missing required claim: sub"},
+        {"{\"sub\":\"a\",\"iat\":1}", "Missing required claim: iss"},
+        {"{\"iss\":\"localhost\",\"sub\":\"a\"}", "Missing required claim: iat"},
+        {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1.5}", "iat"},
+        {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":\"1\"}", "iat"},
+        {"{\"iss\":\"localhost\",\"sub\":7,\"iat\":1}", "sub"},
+        {"{\"iss\":\"localhost\",\"sub\":\"\",\"iat\":1}", "1 to 128 bytes"},
+        {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"exp\":1000}", "ExpiredSignature"},
+        {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"exp\":\"soon\"}", "exp"},
+        {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"aud\":[1]}", "aud"},
+        {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"hex_identity\":\"c200fe02ebe7d75ecbb0a80c12bab105a9c55dd0a80ffd8f3eea46506114bf93\"}",
+         "hex_identity"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *token = sign(cases[i].claims);
+        struct oro_claims c;
+        struct oro_err err = {0};
+        if (cases[i].why != NULL) {
+            expect_refused(token, cases[i].why);
+        } else {
+            cr_assert_eq(oro_token_check(keys, token, &c, &err), ORO_OK, "case %zu: %s", i, err.text);
+            oro_claims_fini(&c);
+        }
+        free(token);
+    }
+    char sub[400];
+    memset(sub, 's', sizeof(sub));
+    for (int n = 128; n <= 129; n++) {
+        char *claims = oro_asprintf("{\"iss\":\"localhost\",\"sub\":\"%.*s\",\"iat\":1}", n, sub), *token = sign(claims);
+        struct oro_claims c;
+        struct oro_err err = {0};
+        cr_assert_eq(oro_token_check(keys, token, &c, &err), n == 128 ? ORO_OK : ORO_EREFUSED);
+        if (n == 128)
+            oro_claims_fini(&c);
+        oro_free(claims);
+        free(token);
+    }
+}
+
+Test(token, expiry_has_sixty_seconds_of_grace_also_from_the_cache)
+{
+    int64_t now = oro_wall_us() / 1000000;
+    struct oro_claims c;
+    struct oro_err err = {0};
+    char *claims = oro_asprintf("{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"exp\":%lld}", (long long)now - 58);
+    char *token = sign(claims);
+    cr_assert_eq(oro_token_check(keys, token, &c, &err), ORO_OK, "%s", err.text);
+    oro_claims_fini(&c);
+    while (oro_wall_us() / 1000000 <= now + 3) /* until it is over, whatever the cache says */
+        usleep(50000);
+    expect_refused(token, "ExpiredSignature");
+    oro_free(claims);
+    free(token);
+}
+
+Test(token, signatures_and_algorithms_are_checked)
+{
+    json_t *all = vectors();
+    const char *good = text_in(json_array_get(all, 0), "jwt"), *dot = strrchr(good, '.');
+    char *bad = oro_strdup(good);
+    size_t at = (size_t)(dot - good) + 5;
+    bad[at] = bad[at] == 'A' ? 'B' : 'A';
+    expect_refused(bad, "Invalid token: InvalidSignature");
+    bad[at] = good[at];
+    bad[60] = bad[60] == 'A' ? 'B' : 'A';
+    expect_refused(bad, "Invalid token: Invalid");
+    oro_free(bad);
+
+    /* nothing signed: "none", and the same with an empty signature */
+    const char *rest = strchr(good, '.');
+    char *none = b64url("{\"typ\":\"JWT\",\"alg\":\"none\"}");
+    char *t = oro_asprintf("%s%.*s", none, (int)(dot - rest) + 1, rest);
+    expect_refused(t, "InvalidAlgorithm");
+    oro_free(t);
+    free(none);
+    t = oro_asprintf("%.*s.", (int)(dot - good), good);
+    expect_refused(t, "InvalidSignature");
+    oro_free(t);
+
+    /* an HMAC with the public key as its secret must never do */
+    jwt_t *jwt;
+    cr_assert_eq(jwt_new(&jwt), 0);
+    cr_assert_eq(jwt_add_grants_json(jwt, "{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1}"), 0);
+    const char *pem = oro_keys_public_pem(keys);
+    cr_assert_eq(jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)pem, (int)strlen(pem)), 0);
+    char *hmac = jwt_encode_str(jwt);
+    expect_refused(hmac, "InvalidAlgorithm");
+    free(hmac);
+    jwt_free(jwt);
+    json_decref(all);
+}
+
+Test(token, keys_of_others)
+{
+    struct oro_keys *other;
+    struct oro_err err = {0};
+    struct oro_claims c;
+    char *token;
+    cr_assert_eq(oro_keys_open(NULL, &other, &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(oro_token_mint(other, &token, &c, &err), ORO_OK);
+    expect_refused(token, "Invalid token: InvalidSignature");
+    oro_free(token);
+    oro_claims_fini(&c);
+
+    json_t *all = vectors(); /* signed by `keys`, foreign issuer: to `other` they are somebody's */
+    cr_assert_eq(oro_token_check(other, text_in(json_array_get(all, 2), "jwt"), &c, &err), ORO_EREFUSED);
+    cr_assert_not_null(strstr(err.text, "https://accounts.google.com"), "%s", err.text);
+    json_decref(all);
+    oro_keys_close(other);
+}
+
+Test(token, garbage)
+{
+    static const char *const cases[] = {
+        "", ".", "..", "...", "a.b.c", "a.b", "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9", "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9..",
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.e30.", "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.W10.AA", "e30.e30.AA", "\xff\xfe.\xff.\xff",
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.AAAA.AA",
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        expect_refused(cases[i], "Invalid token: ");
+    char *longest = malloc(100001);
+    memset(longest, 'a', 100000);
+    longest[100000] = '\0';
+    longest[10] = longest[20] = '.';
+    expect_refused(longest, "InvalidToken");
+    free(longest);
+}
+
+/* ---- key files ---- */
+
+static oro_status
+open_in(const char *sub, struct oro_keys **out, struct oro_err *err)
+{
+    char path[200];
+    snprintf(path, sizeof(path), "%s/%s", dir, sub);
+    return oro_keys_open(path, out, err);
+}
+
+Test(token, missing_keys_are_made_once)
+{
+    struct oro_keys *a = NULL, *b = NULL;
+    struct oro_err err = {0};
+    struct oro_claims c, d;
+    struct stat st;
+    char path[200], *token;
+    cr_assert_eq(open_in("deep/er", &a, &err), ORO_OK, "%s", err.text);
+    snprintf(path, sizeof(path), "%s/deep/er/id_ecdsa", dir);
+    cr_assert_eq(stat(path, &st), 0);
+    cr_assert_eq(st.st_mode & 0777, 0600);
+    cr_assert_eq(open_in("deep/er", &b, &err), ORO_OK, "%s", err.text);
+    cr_assert_str_eq(oro_keys_public_pem(a), oro_keys_public_pem(b));
+    cr_assert_eq(oro_token_mint(a, &token, &c, &err), ORO_OK);
+    cr_assert_eq(oro_token_check(b, token, &d, &err), ORO_OK, "%s", err.text);
+    oro_free(token);
+    oro_claims_fini(&c);
+    oro_claims_fini(&d);
+    oro_keys_close(a);
+    oro_keys_close(b);
+}
+
+Test(token, odd_key_files_stop_the_start)
+{
+    struct oro_keys *k = NULL;
+    struct oro_err err = {0};
+    char path[200];
+    snprintf(path, sizeof(path), "%s/id_ecdsa.pub", dir);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(oro_keys_open(dir, &k, &err), ORO_EINVAL);
+    cr_assert_not_null(strstr(err.text, "id_ecdsa.pub is not"), "%s", err.text);
+    put_file("id_ecdsa.pub", "-----BEGIN PUBLIC KEY-----\nMFkwEwYH\n-----END PUBLIC KEY-----\n");
+    cr_assert_eq(oro_keys_open(dir, &k, &err), ORO_EINVAL);
+    cr_assert_not_null(strstr(err.text, "not the public key of"), "%s", err.text);
+    put_file("id_ecdsa", "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n");
+    cr_assert_eq(oro_keys_open(dir, &k, &err), ORO_EINVAL);
+    cr_assert_not_null(strstr(err.text, "PKCS#8"), "%s", err.text);
+    cr_assert_null(k);
+}
+
+/* ---- threads ---- */
+
+static void *
+checker(void *arg)
+{
+    json_t *all = vectors();
+    for (int i = 0; i < 50; i++) {
+        struct oro_claims c;
+        struct oro_err err;
+        char *token;
+        cr_assert_eq(oro_token_check(keys, text_in(json_array_get(all, (size_t)i % 5), "jwt"), &c, &err), ORO_OK);
+        oro_claims_fini(&c);
+        cr_assert_eq(oro_token_mint(keys, &token, &c, &err), ORO_OK);
+        oro_claims_fini(&c);
+        cr_assert_eq(oro_token_check(keys, token, &c, &err), ORO_OK);
+        oro_claims_fini(&c);
+        oro_free(token);
+    }
+    json_decref(all);
+    return arg;
+}
+
+Test(token, several_threads_at_once)
+{
+    pthread_t t[4];
+    for (int i = 0; i < 4; i++)
+        pthread_create(&t[i], NULL, checker, NULL);
+    for (int i = 0; i < 4; i++)
+        pthread_join(t[i], NULL);
+}
