@@ -11,6 +11,9 @@
 #include "bridge/bsatn/value.h"
 #include "bridge/bsatn/value_priv.h"
 
+/* Below ORO_MAX_DEPTH levels of a value there may be those of one type without variable parts, which do not count. */
+#define MAX_TEXT_DEPTH (2 * ORO_MAX_DEPTH + 2)
+
 struct from {
     const struct oro_json *j;
     struct oro_bb *out;
@@ -300,7 +303,7 @@ from_sum(struct from *f, const struct oro_type *t, uint32_t node, const struct o
 static oro_status
 from_value(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at, unsigned depth)
 {
-    if (depth > ORO_MAX_DEPTH)
+    if (depth > ORO_MAX_DEPTH && !t->any_bits) /* as oro_value_skip counts */
         return bad(f, node, at, "more than %d levels of nesting", ORO_MAX_DEPTH);
     t = oro_type_resolve(t);
     switch (t->kind) {
@@ -319,7 +322,7 @@ static oro_status
 from_text(const struct oro_type *t, struct oro_bytes text, const char *root, struct oro_bb *out, struct oro_err *err)
 {
     struct oro_json j;
-    oro_status st = oro_json_parse(&j, text, ORO_MAX_DEPTH, err);
+    oro_status st = oro_json_parse(&j, text, MAX_TEXT_DEPTH, err);
     if (st != ORO_OK)
         return st;
     struct from f = {.j = &j, .out = out, .err = err, .root = root};

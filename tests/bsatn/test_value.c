@@ -123,6 +123,7 @@ Test(value, depth_is_bounded)
 {
     nested(0, ORO_OK, ORO_OK);
     nested(63, ORO_OK, ORO_OK);
+    nested(64, ORO_OK, ORO_OK); /* the unit in Nil is no level */
     nested(65, ORO_EMALFORMED, ORO_EMALFORMED);
     nested(100000, ORO_EMALFORMED, ORO_EMALFORMED);
 }
