@@ -1,0 +1,186 @@
+/* The two index structures by themselves, large enough to be several levels deep, against a plain array of flags. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "runtime/store/index.h"
+#include "tests/store/fixture.h"
+
+#define N 40000
+
+struct bench {
+    struct oro_row *rows[N];
+    bool in[N];
+    uint8_t bytes[N][24];
+    size_t n;
+};
+
+static struct bench b;
+
+/* Key i of a kind: narrow keys are scattered numbers in order of i; wide ones share their first 8 bytes by dozens. */
+static struct oro_key
+key_of(size_t i, bool wide, bool hashed)
+{
+    struct oro_key k = {.word = i * 1000003};
+    if (!wide)
+        return k;
+    int n = snprintf((char *)b.bytes[i], sizeof(b.bytes[i]), "%s%05zu", i % 3000 < 1500 ? "" : "0000000", i);
+    k.bytes = oro_bytes(b.bytes[i], (size_t)n + 1);
+    k.word = hashed ? oro_bytes_hash(k.bytes) : oro_key_head(k.bytes);
+    return k;
+}
+
+static struct oro_row *
+row_of(size_t i)
+{
+    if (b.rows[i] == NULL)
+        b.rows[i] = oro_row_new(oro_bytes(&i, sizeof(i)), 1);
+    return b.rows[i];
+}
+
+static void
+tree_agrees(const struct oro_btree *t, bool wide)
+{
+    cr_assert(oro_btree_check(t));
+    cr_assert_eq(t->n, b.n);
+    struct oro_bt_at at = oro_btree_seek(t, &(struct oro_bound){0});
+    struct oro_key k = {0}, last = {0};
+    size_t n = 0;
+    for (oro_head *cell; (cell = oro_btree_next(t, &at, &k)) != NULL; n++) {
+        size_t i;
+        memcpy(&i, oro_row_data(atomic_load(cell)), sizeof(i));
+        cr_assert(b.in[i]);
+        if (n > 0)
+            cr_assert(wide ? oro_bytes_cmp(last.bytes, k.bytes) < 0 : last.word < k.word);
+        last = k;
+    }
+    cr_assert_eq(n, b.n);
+}
+
+static void
+tree_step(struct oro_btree *t, size_t i, bool wide, bool want)
+{
+    struct oro_key k = key_of(i, wide, false);
+    oro_head *cell = oro_btree_cell(t, &k);
+    cr_assert_eq(cell != NULL, b.in[i]);
+    if (cell != NULL)
+        cr_assert_eq(atomic_load(cell), b.rows[i]);
+    if (want == b.in[i])
+        return;
+    if (want)
+        oro_btree_insert(t, &k, row_of(i));
+    else
+        oro_btree_erase(t, &k);
+    b.in[i] = want;
+    b.n += want ? 1 : (size_t)-1;
+}
+
+static void
+rows_free(void)
+{
+    for (size_t i = 0; i < N; i++)
+        oro_row_free(b.rows[i]);
+}
+
+static void
+tree_run(bool wide)
+{
+    struct oro_btree t;
+    oro_btree_init(&t, wide);
+    uint64_t rng = 5;
+    /* Fill in order, thin out, refill at random, drain from the front, then from the back. */
+    for (size_t i = 0; i < N; i++)
+        tree_step(&t, i, wide, true);
+    tree_agrees(&t, wide);
+    for (size_t i = 0; i < N; i++)
+        if (fx_rand(&rng) % 16 > 0)
+            tree_step(&t, i, wide, false);
+    tree_agrees(&t, wide);
+    for (size_t i = 0; i < 2 * N; i++)
+        tree_step(&t, fx_rand(&rng) % N, wide, fx_rand(&rng) % 3 > 0);
+    tree_agrees(&t, wide);
+    for (size_t i = 0; i < N / 2; i++)
+        tree_step(&t, i, wide, false);
+    tree_agrees(&t, wide);
+    for (size_t i = N; i-- > N / 2;)
+        tree_step(&t, i, wide, false);
+    tree_agrees(&t, wide);
+    cr_assert(t.root->leaf, "an emptied tree is one leaf again");
+    for (size_t i = N; i-- > 0;)
+        tree_step(&t, i, wide, true);
+    tree_agrees(&t, wide);
+    oro_btree_fini(&t);
+    rows_free();
+}
+
+Test(index, btree_of_narrow_keys)
+{
+    tree_run(false);
+}
+
+Test(index, btree_of_wide_keys)
+{
+    tree_run(true);
+}
+
+static void
+hash_step(struct oro_hash *h, size_t i, bool wide, bool want)
+{
+    struct oro_key k = key_of(i, wide, true);
+    oro_head *cell = oro_hash_cell(h, &k);
+    cr_assert_eq(cell != NULL, b.in[i]);
+    if (cell != NULL)
+        cr_assert_eq(atomic_load(cell), b.rows[i]);
+    if (want == b.in[i])
+        return;
+    if (want)
+        oro_hash_insert(h, &k, row_of(i));
+    else
+        oro_hash_erase(h, &k);
+    b.in[i] = want;
+    b.n += want ? 1 : (size_t)-1;
+}
+
+static void
+hash_agrees(const struct oro_hash *h)
+{
+    size_t at = 0, n = 0;
+    for (struct oro_row *r; (r = oro_hash_next(h, &at)) != NULL; n++) {
+        size_t i;
+        memcpy(&i, oro_row_data(r), sizeof(i));
+        cr_assert(b.in[i]);
+    }
+    cr_assert_eq(n, b.n);
+    cr_assert_eq(h->n, b.n);
+}
+
+static void
+hash_run(bool wide)
+{
+    struct oro_hash h;
+    oro_hash_init(&h, wide ? ORO_KEY_WIDE : ORO_KEY_NARROW);
+    uint64_t rng = 6;
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < N; i++)
+            hash_step(&h, fx_rand(&rng) % N, wide, true);
+        hash_agrees(&h);
+        for (size_t i = 0; i < 2 * N; i++)
+            hash_step(&h, fx_rand(&rng) % N, wide, fx_rand(&rng) % 2);
+        hash_agrees(&h);
+        for (size_t i = 0; i < N; i++)
+            hash_step(&h, i, wide, false);
+        hash_agrees(&h);
+        cr_assert_leq(h.cap, 64, "an emptied table is small again");
+    }
+    oro_hash_fini(&h);
+    rows_free();
+}
+
+Test(index, hash_of_narrow_keys)
+{
+    hash_run(false);
+}
+
+Test(index, hash_of_wide_keys)
+{
+    hash_run(true);
+}
