@@ -180,8 +180,8 @@ oro_scheduler_start(const struct oro_scheduler_options *opt, struct oro_schedule
     s->wheel = oro_wheel_create(s->opt.mono_us());
     pthread_mutex_init(&s->lock, NULL);
     s->fired =
-        oro_metric(ORO_METRIC_COUNTER, "orochi_timers_fired_total", "", "Timers that came due.");
-    s->late = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_timer_lateness_seconds", "",
+        oro_metric(ORO_METRIC_COUNTER, "orochi_timers_expired_total", "", "Timers that came due.");
+    s->late = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_timer_wake_lateness_seconds", "",
                          "From the due time of a timer to its firing.");
     oro_status st = oro_thread_start(&s->thread, ORO_THREAD_SCHEDULER, "oro-scheduler", 1024 * 1024,
                                      scheduler_main, s, err);

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { openBrowser, openPage, until } from "./browser.mjs";
-import { bots, serve, sql } from "./server.mjs";
+import { openBrowser, openPage } from "./browser.mjs";
+import { bots, example, serve, sql, until } from "../lib/server.mjs";
 
 const BOTS = 15;
 let server, crowd, browser, context, page;
 
 before(async () => {
-  server = await serve("arena");
+  server = await serve(example("arena"));
   crowd = bots(server, BOTS);
   browser = await openBrowser();
   context = await browser.newContext({ viewport: { width: 1000, height: 700 } });

@@ -31,16 +31,3 @@ export async function openPage(context, quiet = /(?!)/) {
   });
   return page;
 }
-
-/** Wait until `question` gives something true; fail with `what` and the last answer. */
-export async function until(what, question, seconds = 20) {
-  const slow = process.env.OROCHI_SLOW ? 3 : 1;
-  const end = Date.now() + seconds * 1000 * slow;
-  let answer;
-  while (Date.now() < end) {
-    answer = await question();
-    if (answer) return answer;
-    await new Promise(done => setTimeout(done, 50));
-  }
-  throw new Error(`waited in vain until ${what}; last answer: ${JSON.stringify(answer)}`);
-}

@@ -5,14 +5,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { openBrowser, openPage, until } from "./browser.mjs";
-import { serve } from "./server.mjs";
+import { openBrowser, openPage } from "./browser.mjs";
+import { example, serve, until } from "../lib/server.mjs";
 
 let folder, server, browser, ann, bob;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "orochi-chat-"));
-  server = await serve("chat", { flags: ["--data", join(folder, "data")] });
+  server = await serve(example("chat"), { flags: ["--data", join(folder, "data")] });
   browser = await openBrowser();
   const quiet = /WebSocket|ERR_CONNECTION|Failed to/; // of the restart
   ann = await openPage(await browser.newContext(), quiet);
@@ -74,7 +74,7 @@ test("who leaves is offline", async () => {
 test("messages and names outlive the server, and the page comes back by itself", async () => {
   await server.stop();
   await sees(ann, "#notice", "broke");
-  server = await serve("chat", { port: server.port, flags: ["--data", join(folder, "data")] });
+  server = await serve(example("chat"), { port: server.port, flags: ["--data", join(folder, "data")] });
   await until("the line is back", async () => !(await ann.locator("#notice").textContent()));
   await sees(ann, "#messages", "hello");
   await sees(ann, "#people", "Ann (you)");

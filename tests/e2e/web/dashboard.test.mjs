@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { openBrowser, openPage, until } from "./browser.mjs";
-import { bots, serve } from "./server.mjs";
+import { openBrowser, openPage } from "./browser.mjs";
+import { bots, example, serve, until } from "../lib/server.mjs";
 
 const BOTS = 12;
 let server, crowd, browser, page;
 
 before(async () => {
-  server = await serve("arena");
+  server = await serve(example("arena"));
   crowd = bots(server, BOTS);
   browser = await openBrowser();
   const context = await browser.newContext({ viewport: { width: 1300, height: 1000 } });
@@ -71,7 +71,7 @@ test("it says when the server is gone, and comes back with it", async () => {
   await server.stop();
   await page.waitForSelector('body[data-state="offline"]', { timeout: 20_000 });
   page.faults.length = 0; // of the time without a server
-  server = await serve("arena", { port: server.port });
+  server = await serve(example("arena"), { port: server.port });
   await page.waitForSelector('body[data-state="live"]', { timeout: 20_000 });
 });
 

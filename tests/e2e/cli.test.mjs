@@ -1,0 +1,107 @@
+// The command line: what a mistake looks like, what the exit code says.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { cleanFolders, example, folder, module, orochi, ROOT, serve } from "./lib/server.mjs";
+
+after(cleanFolders);
+
+async function wrong(source, ...expected) {
+  const dir = await folder();
+  const file = join(dir, "wrong.py");
+  await writeFile(file, source);
+  const { code, text } = await orochi(["run", file, "--memory", "--listen", "127.0.0.1:0"]);
+  assert.equal(code, 1, text);
+  for (const pattern of expected) assert.match(text, pattern);
+}
+
+test("a syntax error names file and line", () => wrong("x = 1\ndef f(:\n", /wrong\.py:2: syntax error/));
+
+test("every mistake in the declarations is reported at once", () =>
+  wrong(
+    `from decimal import Decimal
+from orochi import PrimaryKey, reducer, table, u32
+
+@table
+class Thing:
+    id: PrimaryKey[u32]
+    other: PrimaryKey[u32]
+    price: Decimal
+
+@reducer
+def act(ctx, what): pass
+
+@reducer
+def act(ctx): pass
+`, /wrong\.py:\d+: table thing has 2 primary keys/, /wrong\.py:8: .*price.*Decimal/, /'what' needs a type/, /two reducers are called 'act'/));
+
+test("an exception at import names the author's line", () => wrong("import json\nx = json.loads('{')\n", /wrong\.py:2: .*JSONDecodeError/));
+
+test("a module that is not there", async () => {
+  const { code, text } = await orochi(["run", "nowhere.py", "--memory"]);
+  assert.equal(code, 1);
+  assert.match(text, /nowhere\.py: there is no such file/);
+});
+
+test("flags and configuration that are wrong name the place", async () => {
+  const dir = await folder();
+  const file = join(dir, "c.toml");
+  const run = (...more) => orochi(["run", example("bank"), "--memory", "--listen", "127.0.0.1:0", ...more]);
+  assert.deepEqual([(await run("--nonsense")).code, (await run("--workers", "many")).code], [2, 2]);
+  await writeFile(file, "[net]\n\nthreads = 'two'\n");
+  let result = await run("--config", file);
+  assert.equal(result.code, 2);
+  assert.match(result.text, /c\.toml:3: net\.threads is a whole number/);
+  await writeFile(file, "[net]\nthread = 2\n");
+  result = await run("--config", file);
+  assert.match(result.text, /c\.toml:2: there is no setting net\.thread/);
+  await writeFile(file, "[net\n");
+  result = await run("--config", file);
+  assert.equal(result.code, 2);
+  assert.match(result.text, /c\.toml.*line 1/);
+  assert.match((await orochi(["run", example("bank"), "--listen", "nonsense"])).text, /HOST:PORT/);
+});
+
+test("a port in use", async () => {
+  const server = await serve(example("bank"));
+  const { code, text } = await orochi(["run", example("bank"), "--memory", "--listen", `127.0.0.1:${server.port}`]);
+  assert.equal(code, 3, text);
+  assert.match(text, new RegExp(`port ${server.port} of 127.0.0.1 is in use`));
+  assert.equal(await server.stop(), 0);
+});
+
+test("init that fails stops the start", async () => {
+  await wrong("from orochi import *\n@init\ndef setup(ctx: ReducerContext):\n    raise ReducerError('no world')\n", /init failed: .*no world/);
+});
+
+test("check, describe, version, help", async () => {
+  assert.equal((await orochi(["check", module("game")])).code, 0);
+  const described = JSON.parse((await orochi(["describe", "--json", module("game")])).stdout);
+  assert.ok(described.V10.sections.some(s => s.Reducers));
+  assert.match((await orochi(["version"])).stdout, /^orochi \d/);
+  assert.match((await orochi(["help"])).stdout, /run MODULE/);
+  assert.equal((await orochi(["nonsense"])).code, 2);
+  assert.equal((await orochi(["check", join(ROOT, "meson.build")])).code, 1);
+});
+
+test("generated bindings compile with tsc --strict", async () => {
+  const out = await folder();
+  const made = await orochi(["generate", "--lang", "typescript", "--out", out, module("game")]);
+  assert.equal(made.code, 0, made.text);
+  assert.ok((await readdir(out)).includes("index.ts"));
+  const modules = join(ROOT, "tests/e2e/node_modules");
+  await writeFile(join(out, "tsconfig.json"), JSON.stringify({
+    compilerOptions: {
+      strict: true, noEmit: true, target: "ES2022", module: "ESNext", moduleResolution: "bundler", skipLibCheck: true,
+      baseUrl: ".", paths: { "*": [`${modules}/*`] }, types: [],
+    },
+    include: ["*.ts", "types/*.ts"],
+  }));
+  const tsc = await new Promise(done =>
+    execFile(process.execPath, [join(modules, "typescript/bin/tsc"), "-p", out], (error, stdout) => done({ error, stdout })));
+  assert.equal(tsc.error, null, tsc.stdout);
+  assert.match(await readFile(join(out, "index.ts"), "utf8"), /class DbConnection/);
+});
