@@ -3,7 +3,7 @@
 
 #include <locale.h>
 #include <math.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -244,28 +244,32 @@ oro_int_parse_hex(enum oro_kind kind, struct oro_bytes text, uint8_t *le)
  * printf and strtod follow the process's locale, which a module may change at any time, so numbers are read in the C
  * locale and printed digits are picked out of what printf wrote, whatever stands for the point. */
 
-static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
-static locale_t c_locale;
-
-static void
-make_c_locale(void)
+/* The C locale, made once and kept for the life of the process. Of two threads that make one, the later drops its own. */
+static locale_t
+c_locale(void)
 {
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    ORO_ASSERT(c_locale != (locale_t)0);
+    static _Atomic(locale_t) made;
+    locale_t l = atomic_load(&made), none = (locale_t)0;
+    if (l != none)
+        return l;
+    l = newlocale(LC_ALL_MASK, "C", none);
+    ORO_ASSERT(l != (locale_t)0);
+    if (atomic_compare_exchange_strong(&made, &none, l))
+        return l;
+    freelocale(l);
+    return none; /* the exchange wrote here what was there */
 }
 
 static double
 read_f64(const char *text)
 {
-    pthread_once(&c_locale_once, make_c_locale);
-    return strtod_l(text, NULL, c_locale);
+    return strtod_l(text, NULL, c_locale());
 }
 
 static float
 read_f32(const char *text)
 {
-    pthread_once(&c_locale_once, make_c_locale);
-    return strtof_l(text, NULL, c_locale);
+    return strtof_l(text, NULL, c_locale());
 }
 
 struct digits {

@@ -1,6 +1,7 @@
 /* Where messages point, limits, literals and numbers: what the vectors do not say. */
 #include <locale.h>
 #include <math.h>
+#include <pthread.h>
 
 #include "bridge/bsatn/number_priv.h"
 #include "tests/bsatn/help.h"
@@ -223,6 +224,26 @@ Test(value, random_floats_come_back)
         }
         oro_bb_fini(&out);
     }
+}
+
+static void *
+parse_many(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 100; i++) {
+        double v;
+        cr_assert(oro_f64_parse(oro_bytes_str("0.1"), &v) && v == 0.1);
+    }
+    return NULL;
+}
+
+Test(value, numbers_may_be_read_on_any_thread)
+{
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, parse_many, NULL), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
 }
 
 /* ---- SQL literals ---- */
