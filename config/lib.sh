@@ -102,7 +102,14 @@ pc:criterion                          libcriterion-dev  Criterion, the test runn
 cmd:clang                             clang             clang, the second compiler
 cmd:chromium|cmd:google-chrome        chromium          Chromium, for the tests of web pages
 cmd:setarch                           util-linux        setarch
+cmd:llvm-symbolizer                   llvm              llvm-symbolizer, which puts names into sanitizers' reports
 END
+    # clang's sanitizers are a package of their own, with clang's version in its name.
+    if ! echo 'int main(void) { return 0; }' | clang -fsanitize=address -x c -o /dev/null - 2>/dev/null; then
+        runtime=libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev
+        say "missing: clang's sanitizers (Debian package $runtime)"
+        apt_install "$runtime"
+    fi
 }
 
 # node 18 is the oldest that vite 5 and the SpacetimeDB client run on, and what Debian 12 has.
