@@ -150,6 +150,7 @@ void
 oro_client_flush_held(struct shard *sh)
 {
     uint64_t durable = oro_server_durable_seq(sh->server);
+    sh->flushed = durable;
     struct client **link = &sh->held;
     while (*link != NULL) {
         struct client *c = *link;

@@ -84,12 +84,10 @@ static bool
 prepare_sleep(void *self, unsigned shard)
 {
     struct shard *sh = shard_of(self, shard);
-    uint64_t durable = oro_server_durable_seq(sh->server);
     /* seq_cst on both sides: either the publisher sees that we sleep, or we see what it published. */
     atomic_store(&sh->sleeping, true);
-    bool work = oro_cursor_has_next(sh->cursor) || sh->resume != NULL || oro_server_durable_seq(sh->server) != durable;
-    if (sh->held != NULL && sh->held->nmarks > 0 && sh->held->marks[0].seq <= oro_server_durable_seq(sh->server))
-        work = true;
+    bool work = oro_cursor_has_next(sh->cursor) || sh->resume != NULL ||
+                (sh->held != NULL && oro_server_durable_seq(sh->server) != sh->flushed);
     if (work)
         atomic_store(&sh->sleeping, false);
     return work;

@@ -65,6 +65,7 @@ struct shard {
     struct oro_map requests; /* HTTP clients by request id */
     uint64_t next_request;
     struct client *held;    /* clients with messages that wait for durability */
+    uint64_t flushed;       /* how far the disk was when they were looked at last */
     struct client *resume;  /* clients whose deferred messages can go on */
     atomic_bool sleeping;
     atomic_uint unconfirmed; /* clients that want results before they are durable */
