@@ -163,7 +163,7 @@ rnd_scalar(struct rng *r, const struct oro_type *t, bool finite, struct oro_bb *
     if (t->kind == ORO_BOOL)
         bytes[0] &= 1;
     if (finite && (t->kind == ORO_F32 || t->kind == ORO_F64))
-        bytes[t->fixed_size - 1] &= 0xbf; /* the exponent is not all ones */
+        bytes[t->kind == ORO_F32 ? 3 : 7] &= 0xbf; /* the exponent is not all ones */
     oro_bb_put(out, bytes, t->fixed_size);
 }
 
