@@ -1,0 +1,648 @@
+/* bridge/py/codec.c - type specs (tuples made by orochi._schema) compiled to codecs, and what is known of a codec without a
+ * value: sizes, order, whether its values can change. */
+#include <math.h>
+
+#include "bridge/py/py_priv.h"
+
+static struct oro_codec *compile(struct oro_py *py, PyObject *spec, unsigned depth);
+
+static const struct {
+    const char *name;
+    uint8_t op, width;
+    bool is_signed;
+} scalars[] = {
+    {"bool", OP_BOOL, 1, false},
+    {"i8", OP_I8, 1, true},
+    {"u8", OP_U8, 1, false},
+    {"i16", OP_I16, 2, true},
+    {"u16", OP_U16, 2, false},
+    {"i32", OP_I32, 4, true},
+    {"u32", OP_U32, 4, false},
+    {"i64", OP_I64, 8, true},
+    {"u64", OP_U64, 8, false},
+    {"i128", OP_BIG, 16, true},
+    {"u128", OP_BIG, 16, false},
+    {"i256", OP_BIG, 32, true},
+    {"u256", OP_BIG, 32, false},
+    {"f32", OP_F32, 4, false},
+    {"f64", OP_F64, 8, false},
+    {"unit", OP_UNIT, 0, false},
+    {"identity", OP_IDENTITY, 32, false},
+    {"connection_id", OP_CONNECTION_ID, 16, false},
+    {"timestamp", OP_TIMESTAMP, 8, false},
+    {"duration", OP_DURATION, 8, false},
+    {"datetime", OP_DATETIME, 8, false},
+    {"timedelta", OP_TIMEDELTA, 8, false},
+    {"uuid", OP_UUID, 16, false},
+    {"schedule_at", OP_SCHEDULE_AT, 9, false},
+};
+
+static int
+bad_spec(PyObject *spec)
+{
+    if (!PyErr_Occurred())
+        PyErr_Format(PyExc_TypeError, "not a type spec: %R", spec);
+    return -1;
+}
+
+/* Keeps o alive as long as the interpreter; returns it borrowed. */
+static PyObject *
+keep(struct oro_py *py, PyObject *o)
+{
+    if (o == NULL || PyList_Append(py->keep, o) < 0)
+        return NULL;
+    return o;
+}
+
+static PyObject *
+keep_name(struct oro_py *py, PyObject *name)
+{
+    if (name == NULL || !PyUnicode_CheckExact(name)) {
+        PyErr_SetString(PyExc_TypeError, "a type spec's name is not a str");
+        return NULL;
+    }
+    Py_INCREF(name);
+    PyUnicode_InternInPlace(&name);
+    PyObject *kept = keep(py, name);
+    Py_DECREF(name);
+    return kept;
+}
+
+static void
+set_fixed(struct oro_codec *c, uint32_t n)
+{
+    c->min_size = c->fixed_size = n;
+}
+
+static PyObject *
+item(PyObject *t, Py_ssize_t i)
+{
+    return PyTuple_Check(t) && i < PyTuple_GET_SIZE(t) ? PyTuple_GET_ITEM(t, i) : NULL;
+}
+
+/* Sizes and immutability of a product from its fields. */
+static void
+sum_fields(struct oro_codec *c)
+{
+    uint64_t min = 0;
+    bool fixed = true;
+    for (uint32_t i = 0; i < c->n; i++) {
+        min += c->fields[i].codec->min_size;
+        fixed = fixed && c->fields[i].codec->fixed_size != ORO_VARIABLE;
+        c->immutable = c->immutable && c->fields[i].codec->immutable;
+    }
+    c->min_size = min > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)min;
+    c->fixed_size = fixed ? c->min_size : ORO_VARIABLE;
+}
+
+/* May instances be made with __new__ and attributes set one by one? Only when the dataclass's own __init__ would do no more. */
+static int
+dataclass_traits(struct oro_py *py, struct oro_codec *c)
+{
+    PyObject *params = NULL, *frozen = NULL, *fields = NULL, *init = NULL, *code = NULL, *file = NULL;
+    int rc = -1;
+    c->immutable = false;
+    c->plain_new = false;
+    params = PyObject_GetAttrString(c->cls, "__dataclass_params__");
+    if (params == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    frozen = PyObject_GetAttrString(params, "frozen");
+    fields = PyObject_GetAttrString(c->cls, "__dataclass_fields__");
+    if (frozen == NULL || fields == NULL)
+        goto done;
+    c->immutable = frozen == Py_True;
+    rc = 0;
+    if (PyObject_HasAttr(c->cls, py->s_post_init) || !PyDict_Check(fields) ||
+        PyDict_GET_SIZE(fields) != (Py_ssize_t)c->n)
+        goto done;
+    if (((PyTypeObject *)c->cls)->tp_new != PyBaseObject_Type.tp_new)
+        goto done;
+    init = PyObject_GetAttrString(c->cls, "__init__");
+    code = init != NULL ? PyObject_GetAttrString(init, "__code__") : NULL;
+    file = code != NULL ? PyObject_GetAttrString(code, "co_filename") : NULL;
+    c->plain_new = file != NULL && PyUnicode_Check(file) && PyUnicode_CompareWithASCIIString(file, "<string>") == 0;
+    PyErr_Clear();
+done:
+    Py_XDECREF(params);
+    Py_XDECREF(frozen);
+    Py_XDECREF(fields);
+    Py_XDECREF(init);
+    Py_XDECREF(code);
+    Py_XDECREF(file);
+    return rc;
+}
+
+/* ("product", cls, how, ((name, spec), ...)) */
+static int
+compile_product(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+{
+    static const char *const hows[] = {"dataclass", "namedtuple", "typeddict", "tuple", "row"};
+    PyObject *cls = item(spec, 1), *how = item(spec, 2), *fields = item(spec, 3);
+    if (cls == NULL || how == NULL || fields == NULL || !PyUnicode_Check(how) || !PyTuple_Check(fields))
+        return bad_spec(spec);
+    c->op = OP_PRODUCT;
+    for (c->how = 0; c->how < 5; c->how++)
+        if (PyUnicode_CompareWithASCIIString(how, hows[c->how]) == 0)
+            break;
+    if (c->how == 5)
+        return bad_spec(spec);
+    c->cls = keep(py, cls);
+    if (c->cls == NULL)
+        return -1;
+    c->n = (uint32_t)PyTuple_GET_SIZE(fields);
+    c->fields = oro_arena_alloc(&py->arena, (c->n + 1) * sizeof(*c->fields));
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *f = PyTuple_GET_ITEM(fields, i);
+        c->fields[i] = (struct oro_cfield){.name = keep_name(py, item(f, 0))};
+        if (c->fields[i].name == NULL || item(f, 1) == NULL)
+            return bad_spec(spec);
+        c->fields[i].codec = compile(py, item(f, 1), depth + 1);
+        if (c->fields[i].codec == NULL)
+            return -1;
+    }
+    switch (c->how) {
+    case HOW_DATACLASS:
+        if (dataclass_traits(py, c) < 0)
+            return -1;
+        break;
+    case HOW_NAMEDTUPLE:
+    case HOW_TUPLE:
+        c->immutable = true;
+        break;
+    case HOW_ROW:
+        c->rowclass = PyType_Check(c->cls) ? oro_rowclass_of(py, (PyTypeObject *)c->cls) : NULL;
+        break;
+    }
+    sum_fields(c);
+    if (c->rowclass != NULL && c->rowclass->ncols != c->n) {
+        PyErr_Format(PyExc_TypeError, "%R has %u columns, its spec has %u", cls, c->rowclass->ncols, c->n);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+compile_members(struct oro_py *py, struct oro_codec *c, PyObject *spec, PyObject *members, uint8_t op)
+{
+    if (members == NULL || !PyTuple_Check(members) || PyTuple_GET_SIZE(members) == 0 || PyTuple_GET_SIZE(members) > 256)
+        return bad_spec(spec);
+    c->op = op;
+    c->n = (uint32_t)PyTuple_GET_SIZE(members);
+    c->immutable = true;
+    set_fixed(c, 1);
+    c->members = oro_arena_alloc(&py->arena, c->n * sizeof(*c->members));
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *m = PyTuple_GET_ITEM(members, i);
+        c->members[i] = op == OP_LITERAL ? keep_name(py, m) : keep(py, m);
+        if (c->members[i] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+/* ("union", ((name, cls, spec or None, how), ...)) */
+static int
+compile_union(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+{
+    PyObject *variants = item(spec, 1);
+    if (variants == NULL || !PyTuple_Check(variants) || PyTuple_GET_SIZE(variants) == 0 || PyTuple_GET_SIZE(variants) > 256)
+        return bad_spec(spec);
+    c->op = OP_UNION;
+    c->immutable = true;
+    c->n = (uint32_t)PyTuple_GET_SIZE(variants);
+    c->fields = oro_arena_alloc(&py->arena, c->n * sizeof(*c->fields));
+    uint32_t least = UINT32_MAX;
+    bool same = true;
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *v = PyTuple_GET_ITEM(variants, i), *payload = item(v, 2);
+        c->fields[i] = (struct oro_cfield){.name = keep_name(py, item(v, 0)), .cls = keep(py, item(v, 1))};
+        if (payload == NULL || c->fields[i].name == NULL || c->fields[i].cls == NULL)
+            return bad_spec(spec);
+        uint32_t fixed = 0, min = 0;
+        if (payload != Py_None) {
+            const struct oro_codec *p = compile(py, payload, depth + 1);
+            if (p == NULL)
+                return -1;
+            c->fields[i].codec = p;
+            c->immutable = c->immutable && p->immutable;
+            fixed = p->fixed_size;
+            min = p->min_size;
+        }
+        least = min < least ? min : least;
+        same = same && fixed != ORO_VARIABLE && (i == 0 || fixed + 1 == c->fixed_size);
+        c->fixed_size = fixed == ORO_VARIABLE ? ORO_VARIABLE : fixed + 1;
+    }
+    c->min_size = least + 1;
+    if (!same)
+        c->fixed_size = ORO_VARIABLE;
+    return 0;
+}
+
+static int
+compile_array(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+{
+    static const char *const kinds[] = {"list", "tuple", "set", "frozenset"};
+    PyObject *kind = item(spec, 2);
+    c->op = OP_ARRAY;
+    if (kind == NULL || !PyUnicode_Check(kind))
+        return bad_spec(spec);
+    for (c->kind = 0; c->kind < 4; c->kind++)
+        if (PyUnicode_CompareWithASCIIString(kind, kinds[c->kind]) == 0)
+            break;
+    if (c->kind == 4)
+        return bad_spec(spec);
+    c->elem = compile(py, item(spec, 1), depth + 1);
+    if (c->elem == NULL)
+        return -1;
+    c->min_size = 4;
+    c->fixed_size = ORO_VARIABLE;
+    c->immutable = (c->kind == ARRAY_TUPLE || c->kind == ARRAY_FROZENSET) && c->elem->immutable;
+    return 0;
+}
+
+static int
+compile_named(struct oro_py *py, struct oro_codec *c, PyObject *spec)
+{
+    PyObject *n = item(spec, 1);
+    long i = n != NULL ? PyLong_AsLong(n) : -1;
+    if (i < 0 || (unsigned long)i >= py->nnamed)
+        return bad_spec(spec);
+    /* The target may not be compiled yet, so its size is not known here; a value of a recursive type takes a byte at least
+     * (the tag or count that ends the recursion). */
+    c->op = OP_REF;
+    c->elem = py->named[i];
+    c->min_size = 1;
+    c->fixed_size = ORO_VARIABLE;
+    c->immutable = false;
+    return 0;
+}
+
+static int
+compile_two(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth, uint8_t op)
+{
+    c->op = op;
+    c->elem = compile(py, item(spec, 1), depth + 1);
+    c->elem2 = c->elem != NULL ? compile(py, item(spec, 2), depth + 1) : NULL;
+    if (c->elem2 == NULL)
+        return -1;
+    c->min_size = op == OP_DICT ? 4 : 1 + (c->elem->min_size < c->elem2->min_size ? c->elem->min_size : c->elem2->min_size);
+    c->fixed_size = ORO_VARIABLE;
+    c->immutable = op == OP_RESULT && c->elem->immutable && c->elem2->immutable;
+    return 0;
+}
+
+static int
+compile_checked(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+{
+    c->op = OP_CHECKED;
+    c->elem = compile(py, item(spec, 1), depth + 1);
+    if (c->elem == NULL)
+        return -1;
+    c->checker = keep(py, item(spec, 2));
+    if (c->checker == NULL)
+        return bad_spec(spec);
+    c->min_size = c->elem->min_size;
+    c->fixed_size = c->elem->fixed_size;
+    c->immutable = c->elem->immutable;
+    return 0;
+}
+
+static int
+compile_into(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+{
+    PyObject *head = spec != NULL ? item(spec, 0) : NULL;
+    if (head == NULL || !PyUnicode_Check(head))
+        return bad_spec(spec != NULL ? spec : Py_None);
+    const char *name = PyUnicode_AsUTF8(head);
+    if (name == NULL)
+        return -1;
+    for (size_t i = 0; i < ORO_ARRAY_LEN(scalars); i++)
+        if (strcmp(name, scalars[i].name) == 0) {
+            c->op = scalars[i].op;
+            c->width = scalars[i].width;
+            c->is_signed = scalars[i].is_signed;
+            c->immutable = true;
+            set_fixed(c, scalars[i].width);
+            return 0;
+        }
+    if (strcmp(name, "string") == 0 || strcmp(name, "bytes") == 0 || strcmp(name, "json") == 0) {
+        c->op = name[0] == 's' ? OP_STRING : name[0] == 'b' ? OP_BYTES : OP_JSON;
+        c->immutable = c->op != OP_JSON;
+        c->min_size = 4;
+        c->fixed_size = ORO_VARIABLE;
+        return 0;
+    }
+    if (strcmp(name, "array") == 0)
+        return compile_array(py, c, spec, depth);
+    if (strcmp(name, "option") == 0) {
+        c->op = OP_OPTION;
+        c->elem = compile(py, item(spec, 1), depth + 1);
+        if (c->elem == NULL)
+            return -1;
+        c->min_size = 1;
+        c->fixed_size = c->elem->fixed_size == 0 ? 1 : ORO_VARIABLE;
+        c->immutable = c->elem->immutable;
+        return 0;
+    }
+    if (strcmp(name, "product") == 0)
+        return compile_product(py, c, spec, depth);
+    if (strcmp(name, "enum") == 0) {
+        c->cls = keep(py, item(spec, 1));
+        return c->cls == NULL ? bad_spec(spec) : compile_members(py, c, spec, item(spec, 2), OP_ENUM);
+    }
+    if (strcmp(name, "literal") == 0)
+        return compile_members(py, c, spec, item(spec, 1), OP_LITERAL);
+    if (strcmp(name, "union") == 0)
+        return compile_union(py, c, spec, depth);
+    if (strcmp(name, "dict") == 0)
+        return compile_two(py, c, spec, depth, OP_DICT);
+    if (strcmp(name, "result") == 0)
+        return compile_two(py, c, spec, depth, OP_RESULT);
+    if (strcmp(name, "checked") == 0)
+        return compile_checked(py, c, spec, depth);
+    if (strcmp(name, "named") == 0)
+        return compile_named(py, c, spec);
+    return bad_spec(spec);
+}
+
+static struct oro_codec *
+compile(struct oro_py *py, PyObject *spec, unsigned depth)
+{
+    if (depth > ORO_MAX_DEPTH) {
+        PyErr_SetString(PyExc_ValueError, "a type is nested too deeply");
+        return NULL;
+    }
+    struct oro_codec *c = oro_arena_alloc(&py->arena, sizeof(*c));
+    *c = (struct oro_codec){0};
+    return compile_into(py, c, spec, depth) < 0 ? NULL : c;
+}
+
+const struct oro_codec *
+oro_codec_compile(struct oro_py *py, PyObject *spec)
+{
+    return compile(py, spec, 1);
+}
+
+int
+oro_codec_compile_named(struct oro_py *py, PyObject *specs)
+{
+    if (!PyList_Check(specs)) {
+        PyErr_SetString(PyExc_TypeError, "\"types\" is not a list");
+        return -1;
+    }
+    py->nnamed = (unsigned)PyList_GET_SIZE(specs);
+    py->named = oro_arena_alloc(&py->arena, (py->nnamed + 1) * sizeof(*py->named));
+    for (unsigned i = 0; i < py->nnamed; i++) {
+        py->named[i] = oro_arena_alloc(&py->arena, sizeof(**py->named));
+        *py->named[i] = (struct oro_codec){0};
+    }
+    for (unsigned i = 0; i < py->nnamed; i++)
+        if (compile_into(py, py->named[i], PyList_GET_ITEM(specs, i), 1) < 0)
+            return -1;
+    return 0;
+}
+
+const struct oro_codec *
+oro_codec_bare(const struct oro_codec *c)
+{
+    while (c->op == OP_CHECKED || c->op == OP_REF)
+        c = c->elem;
+    return c;
+}
+
+/* ---- where a value went wrong ---- */
+
+void
+oro_cerr_clear(struct oro_py *py)
+{
+    py->cerr.set = false;
+    py->cerr.at = sizeof(py->cerr.path) - 1;
+    py->cerr.path[py->cerr.at] = 0;
+}
+
+int
+oro_cerr_set(struct oro_py *py, const char *fmt, ...)
+{
+    va_list ap;
+    oro_cerr_clear(py);
+    va_start(ap, fmt);
+    vsnprintf(py->cerr.text, sizeof(py->cerr.text), fmt, ap);
+    va_end(ap);
+    py->cerr.set = true;
+    return -1;
+}
+
+static void
+path_push(struct oro_cerr *e, const char *s, size_t n)
+{
+    if (n > e->at) /* a path too long to print keeps its end */
+        return;
+    e->at -= n;
+    memcpy(e->path + e->at, s, n);
+}
+
+void
+oro_cerr_name(struct oro_py *py, PyObject *name)
+{
+    Py_ssize_t n;
+    if (!py->cerr.set)
+        return;
+    const char *s = PyUnicode_AsUTF8AndSize(name, &n);
+    if (s == NULL) {
+        PyErr_Clear();
+        return;
+    }
+    path_push(&py->cerr, s, (size_t)n);
+    path_push(&py->cerr, ".", 1);
+}
+
+void
+oro_cerr_index(struct oro_py *py, Py_ssize_t i)
+{
+    char text[32];
+    if (!py->cerr.set)
+        return;
+    int n = snprintf(text, sizeof(text), "[%zd]", i);
+    path_push(&py->cerr, text, (size_t)n);
+}
+
+int
+oro_cerr_raise(struct oro_py *py, PyObject *cls, const char *root)
+{
+    if (!py->cerr.set) {
+        if (!PyErr_Occurred())
+            PyErr_NoMemory();
+        return -1;
+    }
+    const char *path = py->cerr.path + py->cerr.at;
+    if (root == NULL && *path == '.')
+        path++;
+    PyErr_Format(cls, "%s%s%s%s", root != NULL ? root : "", path, root != NULL || *path ? ": " : "", py->cerr.text);
+    oro_cerr_clear(py);
+    return -1;
+}
+
+void
+oro_cerr_text(struct oro_py *py, const char *root, struct oro_bb *out)
+{
+    if (!py->cerr.set) {
+        oro_bb_printf(out, "%s: ", root);
+        oro_pyerr_text(py, false, out);
+        return;
+    }
+    oro_bb_printf(out, "%s%s: %s", root, py->cerr.path + py->cerr.at, py->cerr.text);
+    oro_cerr_clear(py);
+}
+
+/* ---- without values ---- */
+
+int
+oro_codec_skip(const struct oro_codec *c, struct oro_reader *r)
+{
+    struct oro_bytes b;
+    uint32_t n;
+    uint8_t tag;
+    if (c->fixed_size != ORO_VARIABLE)
+        return oro_rd_raw(r, c->fixed_size, &b) == ORO_OK ? 0 : -1;
+    switch ((enum oro_op)c->op) {
+    case OP_STRING:
+    case OP_BYTES:
+    case OP_JSON:
+        return oro_rd_lenbytes(r, &b) == ORO_OK ? 0 : -1;
+    case OP_ARRAY:
+        if (oro_rd_u32(r, &n) != ORO_OK)
+            return -1;
+        if (c->elem->fixed_size != ORO_VARIABLE)
+            return oro_rd_raw(r, (size_t)n * c->elem->fixed_size, &b) == ORO_OK ? 0 : -1;
+        for (uint32_t i = 0; i < n; i++)
+            if (oro_codec_skip(c->elem, r) < 0)
+                return -1;
+        return 0;
+    case OP_DICT:
+        if (oro_rd_u32(r, &n) != ORO_OK)
+            return -1;
+        for (uint32_t i = 0; i < n; i++)
+            if (oro_codec_skip(c->elem, r) < 0 || oro_codec_skip(c->elem2, r) < 0)
+                return -1;
+        return 0;
+    case OP_OPTION:
+    case OP_RESULT:
+        if (oro_rd_u8(r, &tag) != ORO_OK || tag > 1)
+            return -1;
+        if (tag == 0)
+            return oro_codec_skip(c->elem, r);
+        return c->op == OP_RESULT ? oro_codec_skip(c->elem2, r) : 0;
+    case OP_PRODUCT:
+        for (uint32_t i = 0; i < c->n; i++)
+            if (oro_codec_skip(c->fields[i].codec, r) < 0)
+                return -1;
+        return 0;
+    case OP_UNION:
+        if (oro_rd_u8(r, &tag) != ORO_OK || tag >= c->n)
+            return -1;
+        return c->fields[tag].codec != NULL ? oro_codec_skip(c->fields[tag].codec, r) : 0;
+    case OP_CHECKED:
+    case OP_REF:
+        return c->elem != NULL ? oro_codec_skip(c->elem, r) : -1;
+    default:
+        return -1; /* every other codec has a fixed size */
+    }
+}
+
+static int
+cmp_le(const uint8_t *a, const uint8_t *b, unsigned n, bool is_signed)
+{
+    for (unsigned i = n; i-- > 0;) {
+        uint8_t x = a[i], y = b[i];
+        if (is_signed && i == n - 1) {
+            x ^= 0x80;
+            y ^= 0x80;
+        }
+        if (x != y)
+            return x < y ? -1 : 1;
+    }
+    return 0;
+}
+
+static int
+cmp_float(double a, double b)
+{
+    if (isnan(a) || isnan(b))
+        return (isnan(a) != 0) - (isnan(b) != 0);
+    return (a > b) - (a < b);
+}
+
+/* Trusted bytes: both were just written by us, so a read cannot fail. */
+int
+oro_codec_cmp(const struct oro_codec *c, struct oro_reader *a, struct oro_reader *b)
+{
+    struct oro_bytes x = {0}, y = {0};
+    uint32_t n = 0, m = 0;
+    uint8_t s = 0, t = 0;
+    int d;
+    switch ((enum oro_op)c->op) {
+    case OP_STRING:
+    case OP_BYTES:
+    case OP_JSON:
+        if (oro_rd_lenbytes(a, &x) != ORO_OK || oro_rd_lenbytes(b, &y) != ORO_OK)
+            return 0;
+        return oro_bytes_cmp(x, y);
+    case OP_F32:
+    case OP_F64:
+        if (oro_rd_raw(a, c->fixed_size, &x) != ORO_OK || oro_rd_raw(b, c->fixed_size, &y) != ORO_OK)
+            return 0;
+        if (c->op == OP_F32) {
+            float f, g;
+            memcpy(&f, x.data, 4);
+            memcpy(&g, y.data, 4);
+            return cmp_float((double)f, (double)g);
+        } else {
+            double f, g;
+            memcpy(&f, x.data, 8);
+            memcpy(&g, y.data, 8);
+            return cmp_float(f, g);
+        }
+    case OP_PRODUCT:
+        for (uint32_t i = 0; i < c->n; i++)
+            if ((d = oro_codec_cmp(c->fields[i].codec, a, b)) != 0)
+                return d;
+        return 0;
+    case OP_ARRAY:
+        if (oro_rd_u32(a, &n) != ORO_OK || oro_rd_u32(b, &m) != ORO_OK)
+            return 0;
+        for (uint32_t i = 0; i < n && i < m; i++)
+            if ((d = oro_codec_cmp(c->elem, a, b)) != 0)
+                return d;
+        return (n > m) - (n < m);
+    case OP_OPTION:
+    case OP_UNION:
+    case OP_RESULT:
+    case OP_ENUM:
+    case OP_LITERAL:
+    case OP_SCHEDULE_AT:
+        if (oro_rd_u8(a, &s) != ORO_OK || oro_rd_u8(b, &t) != ORO_OK)
+            return 0;
+        if (s != t)
+            return s < t ? -1 : 1;
+        if (c->op == OP_OPTION)
+            return s == 0 ? oro_codec_cmp(c->elem, a, b) : 0;
+        if (c->op == OP_RESULT)
+            return oro_codec_cmp(s == 0 ? c->elem : c->elem2, a, b);
+        if (c->op == OP_UNION)
+            return c->fields[s].codec != NULL ? oro_codec_cmp(c->fields[s].codec, a, b) : 0;
+        return 0;
+    case OP_CHECKED:
+    case OP_REF:
+        return c->elem != NULL ? oro_codec_cmp(c->elem, a, b) : 0;
+    case OP_DICT:
+        return 0;
+    default:
+        if (oro_rd_raw(a, c->fixed_size, &x) != ORO_OK || oro_rd_raw(b, c->fixed_size, &y) != ORO_OK)
+            return 0;
+        bool is_signed = c->is_signed || c->op == OP_TIMESTAMP || c->op == OP_DURATION || c->op == OP_DATETIME ||
+                         c->op == OP_TIMEDELTA;
+        return cmp_le(x.data, y.data, c->fixed_size, is_signed);
+    }
+}

@@ -1,0 +1,450 @@
+/* bridge/py/decode.c - BSATN bytes to Python objects by codec. Strict: everything a stranger could get wrong is an error that
+ * says where. */
+#include "bridge/py/py_priv.h"
+
+static PyObject *
+short_input(struct oro_py *py, const struct oro_reader *r, const char *what)
+{
+    oro_cerr_set(py, "malformed at byte %zu: %s", oro_rd_offset(r), what);
+    return NULL;
+}
+
+static PyObject *
+decode_big(const struct oro_codec *c, const uint8_t *p)
+{
+    if (c->is_signed)
+        return PyLong_FromNativeBytes(p, c->width, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
+    return PyLong_FromUnsignedNativeBytes(p, c->width, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
+}
+
+static PyObject *
+decode_micros(PyObject *cls, const uint8_t *p)
+{
+    int64_t v;
+    memcpy(&v, p, 8);
+    PyObject *n = PyLong_FromLongLong(v);
+    if (n == NULL)
+        return NULL;
+    PyObject *out = PyObject_CallOneArg(cls, n);
+    Py_DECREF(n);
+    return out;
+}
+
+static PyObject *
+decode_uuid(struct oro_py *py, const uint8_t *p)
+{
+    PyObject *n = PyLong_FromUnsignedNativeBytes(p, 16, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
+    if (n == NULL)
+        return NULL;
+    PyObject *args[] = {n}, *names = PyTuple_Pack(1, py->s_int), *out = NULL;
+    if (names != NULL)
+        out = PyObject_Vectorcall(py->UUID, args, 0, names);
+    Py_XDECREF(names);
+    Py_DECREF(n);
+    return out;
+}
+
+static PyObject *
+decode_schedule_at(struct oro_py *py, const uint8_t *p)
+{
+    PyObject *when = decode_micros(p[0] == 0 ? py->TimeDuration : py->Timestamp, p + 1);
+    if (when == NULL)
+        return NULL;
+    PyObject *out = PyObject_CallMethod(py->ScheduleAt, p[0] == 0 ? "every" : "at", "O", when);
+    Py_DECREF(when);
+    return out;
+}
+
+/* Codecs of a fixed number of bytes that need no recursion; the bytes are there. */
+static PyObject *
+decode_scalar(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
+{
+    const uint8_t *p = r->at;
+    if (ORO_UNLIKELY(oro_rd_left(r) < c->fixed_size))
+        return short_input(py, r, "the value is cut short");
+    r->at += c->fixed_size;
+    switch ((enum oro_op)c->op) {
+    case OP_BOOL:
+        if (*p > 1) {
+            r->at = p;
+            return short_input(py, r, "a bool must be 0 or 1");
+        }
+        return PyBool_FromLong(*p);
+    case OP_I8:
+        return PyLong_FromLong((int8_t)*p);
+    case OP_U8:
+        return PyLong_FromLong(*p);
+    case OP_I16: {
+        int16_t v;
+        memcpy(&v, p, 2);
+        return PyLong_FromLong(v);
+    }
+    case OP_U16: {
+        uint16_t v;
+        memcpy(&v, p, 2);
+        return PyLong_FromLong(v);
+    }
+    case OP_I32: {
+        int32_t v;
+        memcpy(&v, p, 4);
+        return PyLong_FromLong(v);
+    }
+    case OP_U32: {
+        uint32_t v;
+        memcpy(&v, p, 4);
+        return PyLong_FromLong((long)v);
+    }
+    case OP_I64: {
+        int64_t v;
+        memcpy(&v, p, 8);
+        return PyLong_FromLongLong(v);
+    }
+    case OP_U64: {
+        uint64_t v;
+        memcpy(&v, p, 8);
+        return PyLong_FromUnsignedLongLong(v);
+    }
+    case OP_BIG:
+        return decode_big(c, p);
+    case OP_F32: {
+        float v;
+        memcpy(&v, p, 4);
+        return PyFloat_FromDouble((double)v);
+    }
+    case OP_F64: {
+        double v;
+        memcpy(&v, p, 8);
+        return PyFloat_FromDouble(v);
+    }
+    case OP_UNIT:
+        Py_RETURN_NONE;
+    case OP_IDENTITY:
+        return oro_pyid_new(py, (PyTypeObject *)py->t_identity, p);
+    case OP_CONNECTION_ID:
+        return oro_pyid_new(py, (PyTypeObject *)py->t_connid, p);
+    case OP_TIMESTAMP:
+        return decode_micros(py->Timestamp, p);
+    case OP_DURATION:
+        return decode_micros(py->TimeDuration, p);
+    case OP_DATETIME:
+        return decode_micros(py->us_to_datetime, p);
+    case OP_TIMEDELTA:
+        return decode_micros(py->us_to_timedelta, p);
+    case OP_UUID:
+        return decode_uuid(py, p);
+    case OP_SCHEDULE_AT:
+        if (*p > 1) {
+            r->at = p;
+            return short_input(py, r, "unknown tag of ScheduleAt");
+        }
+        return decode_schedule_at(py, p);
+    case OP_ENUM:
+    case OP_LITERAL:
+        if (*p >= c->n) {
+            r->at = p;
+            oro_cerr_set(py, "malformed at byte %zu: unknown tag %u, there are %u variants", oro_rd_offset(r), *p, c->n);
+            return NULL;
+        }
+        return Py_NewRef(c->members[*p]);
+    default:
+        PyErr_SetString(PyExc_SystemError, "not a scalar codec");
+        return NULL;
+    }
+}
+
+/* The number of elements; -1 with cerr when the rest of the input cannot hold them. */
+static Py_ssize_t
+decode_count(struct oro_py *py, struct oro_reader *r, size_t elem_min)
+{
+    uint32_t n;
+    if (oro_rd_count(r, elem_min, &n) != ORO_OK) {
+        short_input(py, r, "a count that the input cannot hold");
+        return -1;
+    }
+    return n;
+}
+
+static PyObject *
+decode_list(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, Py_ssize_t n, unsigned depth)
+{
+    PyObject *out = c->kind == ARRAY_TUPLE ? PyTuple_New(n) : PyList_New(n);
+    if (out == NULL)
+        return NULL;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *v = oro_codec_decode(py, c->elem, r, depth + 1);
+        if (v == NULL) {
+            oro_cerr_index(py, i);
+            Py_DECREF(out);
+            return NULL;
+        }
+        if (c->kind == ARRAY_TUPLE)
+            PyTuple_SET_ITEM(out, i, v);
+        else
+            PyList_SET_ITEM(out, i, v);
+    }
+    return out;
+}
+
+static PyObject *
+decode_set(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, Py_ssize_t n, unsigned depth)
+{
+    PyObject *out = c->kind == ARRAY_SET ? PySet_New(NULL) : PyFrozenSet_New(NULL);
+    for (Py_ssize_t i = 0; out != NULL && i < n; i++) {
+        PyObject *v = oro_codec_decode(py, c->elem, r, depth + 1);
+        if (v == NULL)
+            oro_cerr_index(py, i);
+        if (v == NULL || PySet_Add(out, v) < 0)
+            Py_CLEAR(out);
+        Py_XDECREF(v);
+    }
+    return out;
+}
+
+static PyObject *
+decode_dict(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    Py_ssize_t n = decode_count(py, r, (size_t)c->elem->min_size + c->elem2->min_size);
+    PyObject *out = n < 0 ? NULL : PyDict_New();
+    for (Py_ssize_t i = 0; out != NULL && i < n; i++) {
+        PyObject *k = oro_codec_decode(py, c->elem, r, depth + 1);
+        PyObject *v = k != NULL ? oro_codec_decode(py, c->elem2, r, depth + 1) : NULL;
+        if (v == NULL)
+            oro_cerr_index(py, i);
+        if (v == NULL || PyDict_SetItem(out, k, v) < 0)
+            Py_CLEAR(out);
+        Py_XDECREF(k);
+        Py_XDECREF(v);
+    }
+    return out;
+}
+
+static PyObject *
+field_failed(struct oro_py *py, const struct oro_codec *c, uint32_t i)
+{
+    oro_cerr_name(py, c->fields[i].name);
+    return NULL;
+}
+
+static PyObject *
+decode_tuple(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    PyObject *t = PyTuple_New(c->n);
+    for (uint32_t i = 0; t != NULL && i < c->n; i++) {
+        PyObject *v = oro_codec_decode(py, c->fields[i].codec, r, depth + 1);
+        if (v == NULL) {
+            Py_DECREF(t);
+            return field_failed(py, c, i);
+        }
+        PyTuple_SET_ITEM(t, i, v);
+    }
+    if (t == NULL || c->how == HOW_TUPLE)
+        return t;
+    PyObject *out = PyObject_CallMethod(c->cls, "_make", "(O)", t);
+    Py_DECREF(t);
+    return out;
+}
+
+static PyObject *
+decode_typeddict(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    PyObject *d = PyDict_New();
+    for (uint32_t i = 0; d != NULL && i < c->n; i++) {
+        PyObject *v = oro_codec_decode(py, c->fields[i].codec, r, depth + 1);
+        if (v == NULL)
+            field_failed(py, c, i);
+        if (v == NULL || PyDict_SetItem(d, c->fields[i].name, v) < 0)
+            Py_CLEAR(d);
+        Py_XDECREF(v);
+    }
+    return d;
+}
+
+/* A nested row: decoded at once, since its bytes come from anywhere. */
+static PyObject *
+decode_row(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    struct oro_row *row = oro_pyrow_alloc(c->rowclass);
+    for (uint32_t i = 0; row != NULL && i < c->n; i++) {
+        PyObject *v = oro_codec_decode(py, c->fields[i].codec, r, depth + 1);
+        if (v == NULL)
+            field_failed(py, c, i);
+        if (v == NULL || oro_pyrow_set(row, i, v) < 0)
+            Py_CLEAR(row);
+        Py_XDECREF(v);
+    }
+    return (PyObject *)row;
+}
+
+static PyObject *
+decode_dataclass(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    PyTypeObject *type = (PyTypeObject *)c->cls;
+    if (c->plain_new) {
+        PyObject *o = type->tp_new(type, py->empty_tuple, NULL);
+        for (uint32_t i = 0; o != NULL && i < c->n; i++) {
+            PyObject *v = oro_codec_decode(py, c->fields[i].codec, r, depth + 1);
+            if (v == NULL)
+                field_failed(py, c, i);
+            if (v == NULL || PyObject_GenericSetAttr(o, c->fields[i].name, v) < 0)
+                Py_CLEAR(o);
+            Py_XDECREF(v);
+        }
+        return o;
+    }
+    PyObject *kw = decode_typeddict(py, c, r, depth);
+    PyObject *out = kw != NULL ? PyObject_VectorcallDict(c->cls, NULL, 0, kw) : NULL;
+    Py_XDECREF(kw);
+    return out;
+}
+
+static PyObject *
+decode_product(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    switch ((enum oro_how)c->how) {
+    case HOW_TUPLE:
+    case HOW_NAMEDTUPLE:
+        return decode_tuple(py, c, r, depth);
+    case HOW_TYPEDDICT:
+        return decode_typeddict(py, c, r, depth);
+    case HOW_ROW:
+        if (c->rowclass != NULL)
+            return decode_row(py, c, r, depth);
+        break;
+    case HOW_DATACLASS:
+        break;
+    }
+    return decode_dataclass(py, c, r, depth);
+}
+
+static PyObject *
+decode_union(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    uint8_t tag;
+    if (oro_rd_u8(r, &tag) != ORO_OK)
+        return short_input(py, r, "the value is cut short");
+    if (tag >= c->n) {
+        r->at--;
+        oro_cerr_set(py, "malformed at byte %zu: unknown tag %u, there are %u variants", oro_rd_offset(r), tag, c->n);
+        return NULL;
+    }
+    const struct oro_cfield *f = &c->fields[tag];
+    if (f->codec == NULL)
+        return PyObject_CallNoArgs(f->cls);
+    PyObject *v = oro_codec_decode(py, f->codec, r, depth + 1);
+    return v != NULL ? v : field_failed(py, c, tag);
+}
+
+static PyObject *
+decode_tagged(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    uint8_t tag;
+    if (oro_rd_u8(r, &tag) != ORO_OK || tag > 1) {
+        r->at -= r->at > r->start;
+        return short_input(py, r, "the tag must be 0 or 1");
+    }
+    if (c->op == OP_OPTION)
+        return tag == 0 ? oro_codec_decode(py, c->elem, r, depth + 1) : Py_NewRef(Py_None);
+    PyObject *v = oro_codec_decode(py, tag == 0 ? c->elem : c->elem2, r, depth + 1);
+    if (v == NULL)
+        return NULL;
+    PyObject *out = PyObject_CallOneArg(tag == 0 ? py->Ok : py->Err, v);
+    Py_DECREF(v);
+    return out;
+}
+
+/* Calls the checker: -1 with cerr when it says what is wrong. */
+static int
+check(struct oro_py *py, const struct oro_codec *c, PyObject *v)
+{
+    PyObject *said = PyObject_CallOneArg(c->checker, v);
+    if (said == NULL)
+        return -1;
+    int rc = 0;
+    if (said != Py_None) {
+        const char *text = PyUnicode_Check(said) ? PyUnicode_AsUTF8(said) : "refused by its check";
+        rc = text != NULL ? oro_cerr_set(py, "%s", text) : -1;
+    }
+    Py_DECREF(said);
+    return rc;
+}
+
+static PyObject *
+decode_text(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
+{
+    struct oro_bytes b;
+    size_t at = oro_rd_offset(r);
+    if (oro_rd_lenbytes(r, &b) != ORO_OK)
+        return short_input(py, r, "a length that the input cannot hold");
+    if (c->op == OP_BYTES)
+        return PyBytes_FromStringAndSize((const char *)b.data, (Py_ssize_t)b.len);
+    PyObject *s = PyUnicode_DecodeUTF8((const char *)b.data, (Py_ssize_t)b.len, "strict");
+    if (s == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
+            PyErr_Clear();
+            oro_cerr_set(py, "malformed at byte %zu: the text is not UTF-8", at);
+        }
+        return NULL;
+    }
+    if (c->op == OP_STRING)
+        return s;
+    PyObject *v = PyObject_CallOneArg(py->json_load, s);
+    Py_DECREF(s);
+    if (v == NULL && PyErr_ExceptionMatches(PyExc_ValueError)) {
+        struct oro_bb text = {0};
+        oro_pyerr_text(py, false, &text);
+        oro_cerr_set(py, "not a JSON document: %.*s", (int)(text.len < 300 ? text.len : 300), (char *)text.data);
+        oro_bb_fini(&text);
+    }
+    return v;
+}
+
+PyObject *
+oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    Py_ssize_t n;
+    PyObject *v;
+    switch ((enum oro_op)c->op) {
+    case OP_STRING:
+    case OP_BYTES:
+    case OP_JSON:
+        return decode_text(py, c, r);
+    case OP_ARRAY:
+    case OP_OPTION:
+    case OP_PRODUCT:
+    case OP_UNION:
+    case OP_DICT:
+    case OP_RESULT:
+    case OP_CHECKED:
+    case OP_REF:
+        break;
+    default:
+        return decode_scalar(py, c, r);
+    }
+    if (depth > ORO_MAX_DEPTH)
+        return short_input(py, r, "nested too deeply");
+    switch ((enum oro_op)c->op) {
+    case OP_ARRAY:
+        n = decode_count(py, r, c->elem->min_size);
+        if (n < 0)
+            return NULL;
+        if (c->kind == ARRAY_SET || c->kind == ARRAY_FROZENSET)
+            return decode_set(py, c, r, n, depth);
+        return decode_list(py, c, r, n, depth);
+    case OP_PRODUCT:
+        return decode_product(py, c, r, depth);
+    case OP_UNION:
+        return decode_union(py, c, r, depth);
+    case OP_DICT:
+        return decode_dict(py, c, r, depth);
+    case OP_OPTION:
+    case OP_RESULT:
+        return decode_tagged(py, c, r, depth);
+    case OP_CHECKED:
+        v = oro_codec_decode(py, c->elem, r, depth);
+        if (v != NULL && check(py, c, v) < 0)
+            Py_CLEAR(v);
+        return v;
+    default:
+        return oro_codec_decode(py, c->elem, r, depth + 1); /* OP_REF */
+    }
+}

@@ -1,0 +1,657 @@
+/* bridge/py/encode.c - Python objects to BSATN bytes by codec. No silent conversions: a value of another kind or out of range
+ * is an error that says where. */
+#include <float.h>
+#include <math.h>
+
+#include "bridge/py/py_priv.h"
+
+static int
+wrong_type(struct oro_py *py, const char *expected, PyObject *v)
+{
+    return oro_cerr_set(py, "expected %s, got %s", expected, v == Py_None ? "None" : Py_TYPE(v)->tp_name);
+}
+
+/* The name of a class without its module, for "expected Vec2". */
+static const char *
+class_name(PyObject *cls)
+{
+    if (cls == NULL || !PyType_Check(cls))
+        return "tuple";
+    const char *name = ((PyTypeObject *)cls)->tp_name, *dot = strrchr(name, '.');
+    return dot != NULL ? dot + 1 : name;
+}
+
+/* New reference to an exact-enough int for v: ints, and what has __index__, but no bool. NULL: cerr or exception. */
+static PyObject *
+as_int(struct oro_py *py, PyObject *v)
+{
+    if (PyBool_Check(v)) {
+        wrong_type(py, "int", v);
+        return NULL;
+    }
+    if (PyLong_Check(v))
+        return Py_NewRef(v);
+    if (!PyIndex_Check(v)) {
+        wrong_type(py, "int", v);
+        return NULL;
+    }
+    return PyNumber_Index(v);
+}
+
+static int
+out_of_range(struct oro_py *py, const struct oro_codec *c, PyObject *v)
+{
+    PyObject *text = PyObject_Str(v); /* may refuse a huge int */
+    const char *s = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
+    if (s == NULL)
+        PyErr_Clear();
+    oro_cerr_set(py, "%.60s is out of range for %c%u", s != NULL ? s : "the number", c->is_signed ? 'i' : 'u',
+                 c->fixed_size * 8);
+    Py_XDECREF(text);
+    return -1;
+}
+
+static const int64_t int_min[] = {[1] = INT8_MIN, [2] = INT16_MIN, [4] = INT32_MIN};
+static const int64_t int_max[] = {[1] = INT8_MAX, [2] = INT16_MAX, [4] = INT32_MAX};
+static const int64_t uint_max[] = {[1] = UINT8_MAX, [2] = UINT16_MAX, [4] = UINT32_MAX};
+
+static int
+encode_int(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
+{
+    unsigned w = c->width;
+    if (PyLong_CheckExact(v))
+        Py_INCREF(v);
+    else if ((v = as_int(py, v)) == NULL)
+        return -1;
+    int rc = 0;
+    if (w == 8 && !c->is_signed) {
+        unsigned long long u = PyLong_AsUnsignedLongLong(v);
+        if (u == (unsigned long long)-1 && PyErr_Occurred()) {
+            PyErr_Clear();
+            rc = out_of_range(py, c, v);
+        } else {
+            oro_bb_u64(out, u);
+        }
+    } else {
+        int over;
+        long long n = PyLong_AsLongLongAndOverflow(v, &over);
+        if (over != 0 || (w < 8 && (n < (c->is_signed ? int_min[w] : 0) || n > (c->is_signed ? int_max[w] : uint_max[w]))))
+            rc = out_of_range(py, c, v);
+        else
+            oro_bb_put(out, &n, w);
+    }
+    Py_DECREF(v);
+    return rc;
+}
+
+static int
+encode_big(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
+{
+    uint8_t bytes[32];
+    if ((v = as_int(py, v)) == NULL)
+        return -1;
+    int flags = Py_ASNATIVEBYTES_LITTLE_ENDIAN;
+    if (!c->is_signed)
+        flags |= Py_ASNATIVEBYTES_UNSIGNED_BUFFER | Py_ASNATIVEBYTES_REJECT_NEGATIVE;
+    Py_ssize_t need = PyLong_AsNativeBytes(v, bytes, c->width, flags);
+    int rc = 0;
+    if (need < 0 || need > c->width) {
+        PyErr_Clear();
+        rc = out_of_range(py, c, v);
+    } else {
+        oro_bb_put(out, bytes, c->width);
+    }
+    Py_DECREF(v);
+    return rc;
+}
+
+static int
+encode_float(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
+{
+    double d;
+    if (PyFloat_Check(v)) {
+        d = PyFloat_AS_DOUBLE(v);
+    } else if (PyLong_Check(v) && !PyBool_Check(v)) {
+        d = PyLong_AsDouble(v);
+        if (d == -1.0 && PyErr_Occurred()) {
+            PyErr_Clear();
+            return oro_cerr_set(py, "the number is too large for a float");
+        }
+    } else {
+        return wrong_type(py, "float", v);
+    }
+    if (c->op == OP_F64) {
+        oro_bb_put(out, &d, 8);
+        return 0;
+    }
+    float f = (float)d;
+    if (isinf(f) && !isinf(d))
+        return oro_cerr_set(py, "%g is out of range for f32", d);
+    oro_bb_put(out, &f, 4);
+    return 0;
+}
+
+static int
+encode_str(struct oro_py *py, PyObject *v, struct oro_bb *out)
+{
+    Py_ssize_t n;
+    if (!PyUnicode_Check(v))
+        return wrong_type(py, "str", v);
+    const char *s = PyUnicode_AsUTF8AndSize(v, &n);
+    if (s == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+            return -1;
+        PyErr_Clear();
+        return oro_cerr_set(py, "the text holds a lone surrogate");
+    }
+    if (n > UINT32_MAX)
+        return oro_cerr_set(py, "the text is longer than 4 GiB");
+    oro_bb_lenbytes(out, oro_bytes(s, (size_t)n));
+    return 0;
+}
+
+static int
+encode_bytes(struct oro_py *py, PyObject *v, struct oro_bb *out)
+{
+    Py_buffer view;
+    if (!PyBytes_Check(v) && !PyByteArray_Check(v) && !PyMemoryView_Check(v))
+        return wrong_type(py, "bytes", v);
+    if (PyObject_GetBuffer(v, &view, PyBUF_SIMPLE) < 0)
+        return -1;
+    int rc = 0;
+    if (view.len > UINT32_MAX)
+        rc = oro_cerr_set(py, "the bytes are longer than 4 GiB");
+    else
+        oro_bb_lenbytes(out, oro_bytes(view.buf, (size_t)view.len));
+    PyBuffer_Release(&view);
+    return rc;
+}
+
+/* Microseconds: an int as it is, else by the helper of _values.py, which refuses with TypeError or ValueError. */
+static int
+encode_micros(struct oro_py *py, PyObject *helper, const char *expected, PyObject *v, struct oro_bb *out)
+{
+    static const struct oro_codec i64 = {.op = OP_I64, .width = 8, .fixed_size = 8, .is_signed = true};
+    if (PyLong_Check(v))
+        return encode_int(py, &i64, v, out);
+    PyObject *us = PyObject_CallOneArg(helper, v);
+    if (us == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyErr_Clear();
+            return wrong_type(py, expected, v);
+        }
+        if (PyErr_ExceptionMatches(PyExc_ValueError)) {
+            struct oro_bb text = {0};
+            oro_pyerr_text(py, false, &text);
+            oro_cerr_set(py, "%.*s", (int)(text.len < 300 ? text.len : 300), (char *)text.data);
+            oro_bb_fini(&text);
+        }
+        return -1;
+    }
+    int rc = encode_int(py, &i64, us, out);
+    Py_DECREF(us);
+    return rc;
+}
+
+static int
+encode_uuid(struct oro_py *py, PyObject *v, struct oro_bb *out)
+{
+    static const struct oro_codec u128 = {.op = OP_BIG, .width = 16, .fixed_size = 16};
+    int is = PyObject_IsInstance(v, py->UUID);
+    if (is <= 0)
+        return is < 0 ? -1 : wrong_type(py, "UUID", v);
+    PyObject *n = PyObject_GetAttr(v, py->s_int);
+    if (n == NULL)
+        return -1;
+    int rc = encode_big(py, &u128, n, out);
+    Py_DECREF(n);
+    return rc;
+}
+
+static int
+encode_schedule_at(struct oro_py *py, PyObject *v, struct oro_bb *out)
+{
+    PyObject *at, *flag = NULL, *value = NULL;
+    int rc = -1, interval;
+    if (PyObject_IsInstance(v, py->ScheduleAt) == 1)
+        at = Py_NewRef(v);
+    else /* a datetime or a timedelta */
+        at = PyObject_CallMethod(py->ScheduleAt, "of", "O", v);
+    if (at == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_TypeError))
+            return -1;
+        PyErr_Clear();
+        return wrong_type(py, "ScheduleAt", v);
+    }
+    flag = PyObject_GetAttr(at, py->s_is_interval);
+    value = flag != NULL ? PyObject_GetAttr(at, py->s_value) : NULL;
+    if (value == NULL || (interval = PyObject_IsTrue(flag)) < 0)
+        goto done;
+    oro_bb_u8(out, interval ? 0 : 1);
+    rc = encode_micros(py, interval ? py->timedelta_to_us : py->datetime_to_us, "ScheduleAt", value, out);
+done:
+    Py_DECREF(at);
+    Py_XDECREF(flag);
+    Py_XDECREF(value);
+    return rc;
+}
+
+static int
+encode_json(struct oro_py *py, PyObject *v, struct oro_bb *out)
+{
+    PyObject *s = PyObject_CallOneArg(py->json_dump, v);
+    if (s == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError) || PyErr_ExceptionMatches(PyExc_ValueError)) {
+            struct oro_bb text = {0};
+            oro_pyerr_text(py, false, &text);
+            oro_cerr_set(py, "%.*s", (int)(text.len < 300 ? text.len : 300), (char *)text.data);
+            oro_bb_fini(&text);
+        }
+        return -1;
+    }
+    int rc = encode_str(py, s, out);
+    Py_DECREF(s);
+    return rc;
+}
+
+static int
+encode_elem(struct oro_py *py, const struct oro_codec *c, PyObject *v, Py_ssize_t i, struct oro_bb *out, unsigned depth)
+{
+    Py_INCREF(v); /* the container may be changed by what we call */
+    int rc = oro_codec_encode(py, c, v, out, depth + 1);
+    Py_DECREF(v);
+    if (rc < 0)
+        oro_cerr_index(py, i);
+    return rc;
+}
+
+struct span {
+    size_t at, len; /* of the part that is compared */
+    size_t end;     /* of the whole element */
+};
+
+struct sort_arg {
+    const uint8_t *base;
+    const struct oro_codec *key; /* NULL: compare the bytes */
+};
+
+static int
+cmp_span(const void *a, const void *b, void *arg)
+{
+    const struct span *x = a, *y = b;
+    const struct sort_arg *s = arg;
+    struct oro_bytes p = {s->base + x->at, x->len}, q = {s->base + y->at, y->len};
+    if (s->key == NULL)
+        return oro_bytes_cmp(p, q);
+    struct oro_reader r = oro_reader(p), t = oro_reader(q);
+    return oro_codec_cmp(s->key, &r, &t);
+}
+
+/* Puts the elements that start at `from` in out in ascending order. */
+static void
+sort_spans(struct oro_bb *out, size_t from, struct span *spans, size_t n, const struct oro_codec *key)
+{
+    struct oro_bb sorted = {0};
+    struct sort_arg arg = {out->data, key};
+    qsort_r(spans, n, sizeof(*spans), cmp_span, &arg);
+    oro_bb_reserve(&sorted, out->len - from);
+    for (size_t i = 0; i < n; i++)
+        oro_bb_put(&sorted, out->data + spans[i].at, spans[i].end - spans[i].at);
+    ORO_ASSERT(sorted.len == out->len - from);
+    if (sorted.len > 0)
+        memcpy(out->data + from, sorted.data, sorted.len);
+    oro_bb_fini(&sorted);
+}
+
+static int
+encode_set(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    if (!PyAnySet_Check(v))
+        return wrong_type(py, "set", v);
+    PyObject *list = PySequence_List(v);
+    if (list == NULL)
+        return -1;
+    Py_ssize_t n = PyList_GET_SIZE(list);
+    struct span *spans = oro_alloc(((size_t)n + 1) * sizeof(*spans));
+    int rc = 0;
+    oro_bb_u32(out, (uint32_t)n);
+    size_t from = out->len;
+    for (Py_ssize_t i = 0; rc == 0 && i < n; i++) {
+        spans[i].at = out->len;
+        rc = encode_elem(py, c->elem, PyList_GET_ITEM(list, i), i, out, depth);
+        spans[i].end = out->len;
+        spans[i].len = spans[i].end - spans[i].at;
+    }
+    if (rc == 0)
+        sort_spans(out, from, spans, (size_t)n, NULL);
+    oro_free(spans);
+    Py_DECREF(list);
+    return rc;
+}
+
+static int
+encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    PyObject *seq;
+    if (PyList_Check(v) || PyTuple_Check(v))
+        seq = Py_NewRef(v);
+    else if (!PySequence_Check(v) || PyUnicode_Check(v) || PyBytes_Check(v) || PyByteArray_Check(v) || PyDict_Check(v))
+        return wrong_type(py, c->kind == ARRAY_TUPLE ? "tuple" : "list", v);
+    else if ((seq = PySequence_List(v)) == NULL)
+        return -1;
+    int rc = 0;
+    size_t at = out->len;
+    Py_ssize_t n = 0;
+    oro_bb_u32(out, 0);
+    for (; rc == 0 && n < PySequence_Fast_GET_SIZE(seq); n++)
+        rc = encode_elem(py, c->elem, PySequence_Fast_GET_ITEM(seq, n), n, out, depth);
+    if (rc == 0 && n > UINT32_MAX)
+        rc = oro_cerr_set(py, "too many elements");
+    if (rc == 0)
+        oro_bb_patch_u32(out, at, (uint32_t)n);
+    Py_DECREF(seq);
+    return rc;
+}
+
+static void
+name_key(struct oro_py *py, PyObject *k)
+{
+    PyObject *text = PyObject_Repr(k);
+    if (text != NULL) {
+        PyObject *in = PyUnicode_FromFormat("[%U]", text);
+        if (in != NULL && py->cerr.set) {
+            oro_cerr_name(py, in);
+            py->cerr.at += py->cerr.path[py->cerr.at] == '.'; /* "[key]", not ".[key]" */
+        }
+        Py_XDECREF(in);
+        Py_DECREF(text);
+    }
+    if (py->cerr.set)
+        PyErr_Clear();
+}
+
+static int
+encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    if (!PyMapping_Check(v) || PySequence_Check(v))
+        return wrong_type(py, "dict", v);
+    PyObject *items = PyMapping_Items(v);
+    if (items == NULL)
+        return -1;
+    Py_ssize_t n = PyList_GET_SIZE(items);
+    struct span *spans = oro_alloc(((size_t)n + 1) * sizeof(*spans));
+    int rc = 0;
+    oro_bb_u32(out, (uint32_t)n);
+    size_t from = out->len;
+    for (Py_ssize_t i = 0; rc == 0 && i < n; i++) {
+        PyObject *pair = PyList_GET_ITEM(items, i), *k = PyTuple_GET_ITEM(pair, 0);
+        spans[i].at = out->len;
+        rc = oro_codec_encode(py, c->elem, k, out, depth + 1);
+        spans[i].len = out->len - spans[i].at;
+        if (rc == 0)
+            rc = oro_codec_encode(py, c->elem2, PyTuple_GET_ITEM(pair, 1), out, depth + 1);
+        if (rc < 0)
+            name_key(py, k);
+        spans[i].end = out->len;
+    }
+    if (rc == 0)
+        sort_spans(out, from, spans, (size_t)n, c->elem);
+    oro_free(spans);
+    Py_DECREF(items);
+    return rc;
+}
+
+static int
+encode_field(struct oro_py *py, const struct oro_codec *c, uint32_t i, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    int rc = oro_codec_encode(py, c->fields[i].codec, v, out, depth + 1);
+    if (rc < 0)
+        oro_cerr_name(py, c->fields[i].name);
+    return rc;
+}
+
+static int
+encode_tuple(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    if (c->how == HOW_NAMEDTUPLE ? !PyObject_TypeCheck(v, (PyTypeObject *)c->cls) : !PyTuple_Check(v))
+        return wrong_type(py, class_name(c->how == HOW_NAMEDTUPLE ? c->cls : NULL), v);
+    if (PyTuple_GET_SIZE(v) != (Py_ssize_t)c->n)
+        return oro_cerr_set(py, "expected a tuple of %u, got one of %zd", c->n, PyTuple_GET_SIZE(v));
+    for (uint32_t i = 0; i < c->n; i++)
+        if (encode_field(py, c, i, PyTuple_GET_ITEM(v, i), out, depth) < 0)
+            return -1;
+    return 0;
+}
+
+static int
+encode_typeddict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    if (!PyMapping_Check(v) || PySequence_Check(v))
+        return wrong_type(py, class_name(c->cls), v);
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *x;
+        int found = PyMapping_GetOptionalItem(v, c->fields[i].name, &x);
+        if (found < 0)
+            return -1;
+        if (found == 0) {
+            oro_cerr_set(py, "missing");
+            oro_cerr_name(py, c->fields[i].name);
+            return -1;
+        }
+        int rc = encode_field(py, c, i, x, out, depth);
+        Py_DECREF(x);
+        if (rc < 0)
+            return -1;
+    }
+    if (PyMapping_Size(v) != (Py_ssize_t)c->n)
+        return PyErr_Occurred() ? -1 : oro_cerr_set(py, "expected %u keys, got %zd", c->n, PyMapping_Size(v));
+    return 0;
+}
+
+static int
+encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    if (Py_TYPE(v) != (PyTypeObject *)c->cls && !PyObject_TypeCheck(v, (PyTypeObject *)c->cls))
+        return wrong_type(py, class_name(c->cls), v);
+    if (c->rowclass != NULL) {
+        struct oro_row *row = (struct oro_row *)v;
+        return oro_pyrow_encode(row, out);
+    }
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *x = PyObject_GetAttr(v, c->fields[i].name);
+        if (x == NULL)
+            return -1;
+        int rc = encode_field(py, c, i, x, out, depth);
+        Py_DECREF(x);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+encode_product(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    switch ((enum oro_how)c->how) {
+    case HOW_TUPLE:
+    case HOW_NAMEDTUPLE:
+        return encode_tuple(py, c, v, out, depth);
+    case HOW_TYPEDDICT:
+        return encode_typeddict(py, c, v, out, depth);
+    default:
+        return encode_attrs(py, c, v, out, depth);
+    }
+}
+
+/* By identity first: enum members are single, and literals are interned. */
+static int
+encode_member(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
+{
+    for (uint32_t i = 0; i < c->n; i++)
+        if (c->members[i] == v) {
+            oro_bb_u8(out, (uint8_t)i);
+            return 0;
+        }
+    if (c->op == OP_ENUM)
+        return wrong_type(py, class_name(c->cls), v);
+    if (!PyUnicode_Check(v))
+        return wrong_type(py, "str", v);
+    for (uint32_t i = 0; i < c->n; i++)
+        if (PyUnicode_Compare(c->members[i], v) == 0) {
+            oro_bb_u8(out, (uint8_t)i);
+            return 0;
+        }
+    PyErr_Clear();
+    struct oro_bb text = {0};
+    for (uint32_t i = 0; i < c->n; i++)
+        oro_bb_printf(&text, "%s\"%s\"", i > 0 ? ", " : "", PyUnicode_AsUTF8(c->members[i]));
+    oro_cerr_set(py, "expected one of %.*s, got \"%.40s\"", (int)(text.len < 300 ? text.len : 300), (char *)text.data,
+                 PyUnicode_AsUTF8(v));
+    oro_bb_fini(&text);
+    PyErr_Clear();
+    return -1;
+}
+
+static int
+encode_union(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        if ((PyObject *)Py_TYPE(v) != c->fields[i].cls)
+            continue;
+        oro_bb_u8(out, (uint8_t)i);
+        return c->fields[i].codec != NULL ? encode_field(py, c, i, v, out, depth) : 0;
+    }
+    struct oro_bb text = {0};
+    for (uint32_t i = 0; i < c->n; i++)
+        oro_bb_printf(&text, "%s%s", i == 0 ? "" : i + 1 < c->n ? ", " : " or ", class_name(c->fields[i].cls));
+    oro_cerr_set(py, "expected %.*s, got %s", (int)(text.len < 300 ? text.len : 300), (char *)text.data,
+                 v == Py_None ? "None" : Py_TYPE(v)->tp_name);
+    oro_bb_fini(&text);
+    return -1;
+}
+
+static int
+encode_result(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    int ok = PyObject_IsInstance(v, py->Ok), bad = ok == 0 ? PyObject_IsInstance(v, py->Err) : 0;
+    if (ok < 0 || bad < 0)
+        return -1;
+    if (!ok && !bad)
+        return wrong_type(py, "Ok or Err", v);
+    PyObject *x = PyObject_GetAttr(v, py->s_value);
+    if (x == NULL)
+        return -1;
+    oro_bb_u8(out, ok ? 0 : 1);
+    int rc = oro_codec_encode(py, ok ? c->elem : c->elem2, x, out, depth + 1);
+    Py_DECREF(x);
+    return rc;
+}
+
+static int
+encode_checked(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    /* The type first: a checker may take it for granted. */
+    if (oro_codec_encode(py, c->elem, v, out, depth) < 0)
+        return -1;
+    PyObject *said = PyObject_CallOneArg(c->checker, v);
+    if (said == NULL)
+        return -1;
+    int rc = 0;
+    if (said != Py_None) {
+        const char *text = PyUnicode_Check(said) ? PyUnicode_AsUTF8(said) : "refused by its check";
+        rc = text != NULL ? oro_cerr_set(py, "%s", text) : -1;
+    }
+    Py_DECREF(said);
+    return rc;
+}
+
+static int
+encode_id(struct oro_py *py, PyObject *type, unsigned n, const char *expected, PyObject *v, struct oro_bb *out)
+{
+    if (!PyObject_TypeCheck(v, (PyTypeObject *)type))
+        return wrong_type(py, expected, v);
+    oro_bb_put(out, oro_pyid_le(v), n);
+    return 0;
+}
+
+int
+oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+{
+    switch ((enum oro_op)c->op) {
+    case OP_BOOL:
+        if (!PyBool_Check(v))
+            return wrong_type(py, "bool", v);
+        oro_bb_u8(out, v == Py_True);
+        return 0;
+    case OP_I8:
+    case OP_U8:
+    case OP_I16:
+    case OP_U16:
+    case OP_I32:
+    case OP_U32:
+    case OP_I64:
+    case OP_U64:
+        return encode_int(py, c, v, out);
+    case OP_BIG:
+        return encode_big(py, c, v, out);
+    case OP_F32:
+    case OP_F64:
+        return encode_float(py, c, v, out);
+    case OP_STRING:
+        return encode_str(py, v, out);
+    case OP_BYTES:
+        return encode_bytes(py, v, out);
+    case OP_UNIT:
+        return v == Py_None ? 0 : wrong_type(py, "None", v);
+    case OP_IDENTITY:
+        return encode_id(py, py->t_identity, 32, "Identity", v, out);
+    case OP_CONNECTION_ID:
+        return encode_id(py, py->t_connid, 16, "ConnectionId", v, out);
+    case OP_TIMESTAMP:
+        return encode_micros(py, py->datetime_to_us, "Timestamp", v, out);
+    case OP_DATETIME:
+        return encode_micros(py, py->datetime_to_us, "datetime", v, out);
+    case OP_DURATION:
+        return encode_micros(py, py->timedelta_to_us, "TimeDuration", v, out);
+    case OP_TIMEDELTA:
+        return encode_micros(py, py->timedelta_to_us, "timedelta", v, out);
+    case OP_UUID:
+        return encode_uuid(py, v, out);
+    case OP_SCHEDULE_AT:
+        return encode_schedule_at(py, v, out);
+    case OP_ENUM:
+    case OP_LITERAL:
+        return encode_member(py, c, v, out);
+    case OP_JSON:
+        return encode_json(py, v, out);
+    default:
+        break;
+    }
+    if (depth > ORO_MAX_DEPTH)
+        return oro_cerr_set(py, "nested too deeply");
+    switch ((enum oro_op)c->op) {
+    case OP_ARRAY:
+        if (c->kind == ARRAY_SET || c->kind == ARRAY_FROZENSET)
+            return encode_set(py, c, v, out, depth);
+        return encode_list(py, c, v, out, depth);
+    case OP_OPTION:
+        if (v == Py_None) {
+            oro_bb_u8(out, 1);
+            return 0;
+        }
+        oro_bb_u8(out, 0);
+        return oro_codec_encode(py, c->elem, v, out, depth + 1);
+    case OP_PRODUCT:
+        return encode_product(py, c, v, out, depth);
+    case OP_UNION:
+        return encode_union(py, c, v, out, depth);
+    case OP_DICT:
+        return encode_dict(py, c, v, out, depth);
+    case OP_RESULT:
+        return encode_result(py, c, v, out, depth);
+    case OP_CHECKED:
+        return encode_checked(py, c, v, out, depth);
+    default:
+        return oro_codec_encode(py, c->elem, v, out, depth + 1); /* OP_REF */
+    }
+}

@@ -1,0 +1,37 @@
+/* bridge/py/error.c - the one place where a Python exception becomes text. */
+#include "bridge/py/py_priv.h"
+
+static void
+put_str(PyObject *s, struct oro_bb *out)
+{
+    Py_ssize_t n;
+    const char *p = s != NULL && PyUnicode_Check(s) ? PyUnicode_AsUTF8AndSize(s, &n) : NULL;
+    if (p != NULL)
+        oro_bb_put(out, p, (size_t)n);
+}
+
+void
+oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out)
+{
+    PyObject *error = PyErr_GetRaisedException(), *s = NULL;
+    if (error == NULL) {
+        oro_bb_printf(out, "MemoryError");
+        return;
+    }
+    size_t before = out->len;
+    if (traceback && py->format_exception != NULL)
+        s = PyObject_CallFunction(py->format_exception, "Oz", error, py->root);
+    else if (PyErr_GivenExceptionMatches(error, PyExc_ValueError) || PyErr_GivenExceptionMatches(error, PyExc_TypeError))
+        s = PyObject_Str(error); /* our own refusals: the class adds nothing */
+    else if (py->describe_error != NULL)
+        s = PyObject_CallOneArg(py->describe_error, error);
+    else
+        s = PyObject_Str(error);
+    PyErr_Clear();
+    put_str(s, out);
+    PyErr_Clear();
+    if (out->len == before)
+        oro_bb_printf(out, "%s", Py_TYPE(error)->tp_name);
+    Py_XDECREF(s);
+    Py_DECREF(error);
+}

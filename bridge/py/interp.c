@@ -1,0 +1,544 @@
+/* bridge/py/interp.c - the embedded runtime: start, one subinterpreter with its own GIL for each worker thread, the tools
+ * that run in the main interpreter, and the interruption of a reducer. The order of calls and its reasons are in
+ * field-notes.md, "CPython subinterpreters": the main interpreter imports an allow-list of standard modules first and keeps
+ * them, because some C modules corrupt memory when a subinterpreter is the first to import them; interpreters are made and
+ * ended one at a time. */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "bridge/py/py_priv.h"
+
+typedef int (*add_pending_fn)(PyInterpreterState *, int (*)(void *), void *, int);
+
+static struct {
+    PyThreadState *main;
+    pthread_mutex_t making; /* interpreters, their import of the package, and their end */
+    add_pending_fn add_pending;
+    char *package_dir;
+    char **extra_paths;
+} rt = {.making = PTHREAD_MUTEX_INITIALIZER};
+
+static const char *const allowed[] = {
+    "_datetime", "datetime", "_decimal", "decimal", "json", "_json", "math", "cmath", "random", "_random", "enum", "dataclasses",
+    "typing", "collections", "collections.abc", "uuid", "_uuid", "logging", "tomllib", "re", "struct", "_struct", "hashlib",
+    "_hashlib", "_sha2", "_md5", "_sha1", "_sha3", "_blake2", "hmac", "secrets", "zoneinfo", "_zoneinfo", "statistics", "_statistics",
+    "heapq", "_heapq", "bisect", "_bisect", "itertools", "functools", "operator", "string", "textwrap", "fractions", "numbers",
+    "time", "calendar", "copy", "copyreg", "pprint", "types", "inspect", "traceback", "linecache", "warnings", "weakref",
+    "contextlib", "contextvars", "abc", "io", "os", "os.path", "pathlib", "shutil", "tempfile", "glob", "fnmatch", "sys", "gc",
+    "array", "binascii", "base64", "zlib", "bz2", "lzma", "zipfile", "gzip", "csv", "_csv", "configparser", "pickle", "_pickle",
+    "unicodedata", "codecs", "locale", "gettext", "difflib", "html", "html.parser", "urllib.parse", "graphlib", "ast", "tokenize",
+    "keyword", "queue", "_queue", "threading", "concurrent.futures", "asyncio", "_asyncio", "select", "selectors", "_socket", "socket",
+    "ssl", "_ssl", "subprocess", "_posixsubprocess", "fcntl", "mmap", "resource", "signal", "errno", "sqlite3", "_sqlite3",
+    "xml.etree.ElementTree", "pyexpat", "_elementtree", "unittest", "argparse", "urllib.request", "http.client", "email",
+    "importlib", "importlib.metadata", "importlib.resources", "runpy", "platform", "stat", "atexit", "marshal", "opcode", "dis",
+    "colorsys", "ipaddress", "sched", "reprlib", "builtins", "encodings.idna", "encodings.latin_1", "encodings.ascii",
+    "_contextvars", "_lsprof", "cProfile", "_multibytecodec", "_interpreters", "grp", "pwd", "syslog", "termios",
+};
+
+static oro_status
+failed(struct oro_err *err, PyStatus st)
+{
+    return oro_err_set(err, ORO_EINTERNAL, "Python does not start: %s", st.err_msg != NULL ? st.err_msg : "unknown reason");
+}
+
+/* The pending exception of an interpreter whose package may be missing. */
+static oro_status
+raised(struct oro_err *err, oro_status st, const char *what)
+{
+    PyObject *error = PyErr_GetRaisedException(), *s = error != NULL ? PyObject_Str(error) : NULL;
+    const char *text = s != NULL ? PyUnicode_AsUTF8(s) : NULL;
+    oro_err_set(err, st, "%s: %s: %s", what, error != NULL ? Py_TYPE(error)->tp_name : "error", text != NULL ? text : "");
+    PyErr_Clear();
+    Py_XDECREF(s);
+    Py_XDECREF(error);
+    return st;
+}
+
+static bool
+has_package(const char *dir)
+{
+    char *file = oro_asprintf("%s/orochi/__init__.py", dir);
+    bool there = access(file, R_OK) == 0;
+    oro_free(file);
+    return there;
+}
+
+/* Beside the program as it is installed, else where it was built from. */
+static char *
+find_package(const char *wish)
+{
+    static const char *const beside[] = {"../share/orochi/python", "python", "../bridge/py"};
+    char exe[4096];
+    if (wish != NULL)
+        return oro_strdup(wish);
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    char *slash = n > 0 ? memrchr(exe, '/', (size_t)n) : NULL;
+    for (size_t i = 0; slash != NULL && i < ORO_ARRAY_LEN(beside); i++) {
+        char *dir = oro_asprintf("%.*s/%s", (int)(slash - exe), exe, beside[i]);
+        if (has_package(dir))
+            return dir;
+        oro_free(dir);
+    }
+    return oro_strdup(ORO_PACKAGE_DIR);
+}
+
+static int
+insert_path(Py_ssize_t at, const char *dir)
+{
+    PyObject *path = PySys_GetObject("path"), *s = PyUnicode_DecodeFSDefault(dir);
+    int rc = -1;
+    if (path != NULL && PyList_Check(path) && s != NULL)
+        rc = PyList_Insert(path, at < 0 ? PyList_GET_SIZE(path) : at, s);
+    Py_XDECREF(s);
+    return rc;
+}
+
+static int
+add_paths(void)
+{
+    if (insert_path(0, rt.package_dir) < 0)
+        return -1;
+    for (size_t i = 0; rt.extra_paths != NULL && rt.extra_paths[i] != NULL; i++)
+        if (insert_path(-1, rt.extra_paths[i]) < 0)
+            return -1;
+    return 0;
+}
+
+static void
+import_allowed(void)
+{
+    for (size_t i = 0; i < ORO_ARRAY_LEN(allowed); i++) {
+        PyObject *m = PyImport_ImportModule(allowed[i]); /* sys.modules keeps it */
+        if (m == NULL)
+            PyErr_Clear(); /* this Python was built without it */
+        Py_XDECREF(m);
+    }
+}
+
+static PyStatus
+initialize(const char *home)
+{
+    PyPreConfig pre;
+    PyConfig config;
+    PyPreConfig_InitIsolatedConfig(&pre);
+    pre.utf8_mode = 1;
+    PyStatus st = Py_PreInitialize(&pre);
+    if (PyStatus_Exception(st))
+        return st;
+    PyConfig_InitIsolatedConfig(&config);
+    config.site_import = 0;
+    config.install_signal_handlers = 0;
+    config.parse_argv = 0;
+    config.write_bytecode = 0;
+    config.pathconfig_warnings = 0;
+    st = PyConfig_SetBytesString(&config, &config.home, home);
+    if (!PyStatus_Exception(st))
+        st = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    return st;
+}
+
+oro_status
+oro_py_start(const struct oro_py_options *opt, struct oro_err *err)
+{
+    ORO_ASSERT(rt.main == NULL);
+    PyImport_AppendInittab("_orochi", PyInit__orochi);
+    PyStatus st = initialize(opt != NULL && opt->home != NULL ? opt->home : ORO_PYTHON_HOME);
+    if (PyStatus_Exception(st))
+        return failed(err, st);
+    rt.package_dir = find_package(opt != NULL ? opt->package_dir : NULL);
+    size_t n = 0;
+    while (opt != NULL && opt->extra_paths != NULL && opt->extra_paths[n] != NULL)
+        n++;
+    rt.extra_paths = ORO_NEW_ARRAY(char *, n + 1);
+    for (size_t i = 0; i < n; i++)
+        rt.extra_paths[i] = oro_strdup(opt->extra_paths[i]);
+    /* Exported, though not documented; where it is missing an interruption takes a switch interval (5 ms) longer. */
+    void *sym = dlsym(RTLD_DEFAULT, "_PyEval_AddPendingCall");
+    memcpy(&rt.add_pending, &sym, sizeof(sym));
+    import_allowed();
+    oro_status rc = add_paths() < 0 ? raised(err, ORO_EINTERNAL, "sys.path") : ORO_OK;
+    if (rc == ORO_OK && !has_package(rt.package_dir))
+        rc = oro_err_set(err, ORO_ENOTFOUND, "%s has no package `orochi`", rt.package_dir);
+    rt.main = PyEval_SaveThread();
+    return rc;
+}
+
+void
+oro_py_stop(void)
+{
+    if (rt.main == NULL)
+        return;
+    PyEval_RestoreThread(rt.main);
+    rt.main = NULL;
+#if defined(__SANITIZE_ADDRESS__)
+    /* Takes long and is of no use to a process that ends, except to those who look for leaks. */
+    (void)Py_FinalizeEx();
+#endif
+    oro_free(rt.package_dir);
+    rt.package_dir = NULL;
+    for (size_t i = 0; rt.extra_paths != NULL && rt.extra_paths[i] != NULL; i++)
+        oro_free(rt.extra_paths[i]);
+    oro_free(rt.extra_paths);
+    rt.extra_paths = NULL;
+}
+
+const char *
+oro_py_version(void)
+{
+    static char version[16];
+    if (version[0] == 0) {
+        const char *full = Py_GetVersion();
+        snprintf(version, sizeof(version), "%.*s", (int)strcspn(full, " "), full);
+    }
+    return version;
+}
+
+/* ---- tools, in the main interpreter ---- */
+
+static int
+exit_status(PyObject *result)
+{
+    if (result != NULL)
+        return result == Py_None ? 0 : (int)PyLong_AsLong(result);
+    if (PyErr_ExceptionMatches(PyExc_SystemExit)) {
+        PyObject *e = PyErr_GetRaisedException(), *code = PyObject_GetAttrString(e, "code");
+        int rc = code == NULL || code == Py_None ? 0 : PyLong_Check(code) ? (int)PyLong_AsLong(code) : 1;
+        if (code != NULL && PyUnicode_Check(code))
+            PySys_FormatStderr("%U\n", code);
+        Py_XDECREF(code);
+        Py_DECREF(e);
+        return rc;
+    }
+    PyErr_Print();
+    return 1;
+}
+
+/* The package's import may need the C side whole. */
+static int
+ready(void)
+{
+    PyObject *package = PyImport_ImportModule("orochi"), *m = NULL, *out = NULL;
+    if (package != NULL)
+        m = PyImport_ImportModule("_orochi");
+    if (m != NULL)
+        out = PyObject_CallMethod(m, "_ready", NULL);
+    Py_XDECREF(package);
+    Py_XDECREF(m);
+    Py_XDECREF(out);
+    return out != NULL ? 0 : -1;
+}
+
+int
+oro_py_run_tool(int argc, char **argv)
+{
+    PyEval_RestoreThread(rt.main);
+    PyObject *list = PyList_New(0), *m = NULL, *out = NULL;
+    for (int i = 0; list != NULL && i < argc; i++) {
+        PyObject *s = PyUnicode_DecodeFSDefault(argv[i]);
+        if (s == NULL || PyList_Append(list, s) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(s);
+    }
+    if (list != NULL && ready() == 0 && (m = PyImport_ImportModule("orochi.tools")) != NULL)
+        out = PyObject_CallMethod(m, "main", "O", list);
+    int rc = exit_status(out);
+    if (PyErr_Occurred()) {
+        PyErr_Print();
+        rc = 1;
+    }
+    Py_XDECREF(list);
+    Py_XDECREF(m);
+    Py_XDECREF(out);
+    PyObject *flush = PySys_GetObject("stdout");
+    if (flush != NULL && flush != Py_None)
+        Py_XDECREF(PyObject_CallMethod(flush, "flush", NULL));
+    PyErr_Clear();
+    rt.main = PyEval_SaveThread();
+    return rc;
+}
+
+oro_status
+oro_py_toml(const char *path, char **json, struct oro_err *err)
+{
+    static const char code[] =
+        "import json, re, tomllib\n"
+        "def read(path):\n"
+        "    try:\n"
+        "        with open(path, 'rb') as file:\n"
+        "            return True, json.dumps(tomllib.load(file), default=str)\n"
+        "    except OSError as error:\n"
+        "        return None, error.strerror or str(error)\n"
+        "    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:\n"
+        "        text = str(error)\n"
+        "        found = re.search(r' \\(at (?:line (\\d+), column \\d+|end of document)\\)$', text)\n"
+        "        line = found[1] if found and found[1] else None\n"
+        "        return False, f'line {line}: {text[:found.start()]}' if line else text\n";
+    oro_status st = ORO_EINTERNAL;
+    PyEval_RestoreThread(rt.main);
+    PyObject *space = PyDict_New(), *ran = NULL, *out = NULL;
+    if (space != NULL)
+        ran = PyRun_String(code, Py_file_input, space, space);
+    if (ran != NULL)
+        out = PyObject_CallFunction(PyDict_GetItemString(space, "read"), "s", path);
+    const char *text = out != NULL ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(out, 1)) : NULL;
+    if (text == NULL) {
+        raised(err, st, path);
+    } else if (PyTuple_GET_ITEM(out, 0) == Py_True) {
+        *json = oro_strdup(text);
+        st = ORO_OK;
+    } else {
+        st = PyTuple_GET_ITEM(out, 0) == Py_None ? ORO_EIO : ORO_EMALFORMED;
+        oro_err_set(err, st, "%s", text);
+    }
+    Py_XDECREF(out);
+    Py_XDECREF(ran);
+    Py_XDECREF(space);
+    rt.main = PyEval_SaveThread();
+    return st;
+}
+
+/* ---- one interpreter ---- */
+
+/* On return the new interpreter's thread state is current on this thread. */
+static oro_status
+make_interpreter(PyThreadState **out, struct oro_err *err)
+{
+    const PyInterpreterConfig config = {
+        .use_main_obmalloc = 0,
+        .allow_fork = 0,
+        .allow_exec = 0,
+        .allow_threads = 0,
+        .allow_daemon_threads = 0,
+        .check_multi_interp_extensions = 1,
+        .gil = PyInterpreterConfig_OWN_GIL,
+    };
+    PyThreadState *m = PyThreadState_New(PyInterpreterState_Main()), *ts = NULL;
+    if (m == NULL)
+        return oro_err_set(err, ORO_EINTERNAL, "no memory for a thread state");
+    PyEval_RestoreThread(m);
+    PyStatus st = Py_NewInterpreterFromConfig(&ts, &config);
+    if (PyStatus_Exception(st)) {
+        PyThreadState_Clear(m);
+        PyThreadState_DeleteCurrent();
+        return failed(err, st);
+    }
+    PyEval_SaveThread();
+    PyEval_RestoreThread(m);
+    PyThreadState_Clear(m);
+    PyThreadState_DeleteCurrent();
+    PyEval_RestoreThread(ts);
+    *out = ts;
+    return ORO_OK;
+}
+
+static int
+prepare(struct oro_py *py)
+{
+    if (add_paths() < 0)
+        return -1;
+    oro_py_opening = py;
+    int rc = ready();
+    oro_py_opening = NULL;
+    if (rc < 0)
+        return -1;
+    PyObject *m = PyImport_ImportModule("orochi._worker"), *out = NULL;
+    if (m != NULL)
+        out = PyObject_CallMethod(m, "install", "I", py->worker);
+    Py_XDECREF(m);
+    Py_XDECREF(out);
+    return out != NULL ? 0 : -1;
+}
+
+static void
+free_memory(struct oro_py *py)
+{
+    for (struct oro_rowclass *rc = py->classes, *next; rc != NULL; rc = next) {
+        next = rc->next;
+        oro_free(rc->name);
+        oro_free(rc);
+    }
+    for (size_t i = 0; i < ORO_ARRAY_LEN(py->bb); i++)
+        oro_bb_fini(&py->bb[i]);
+    oro_map_fini(&py->class_map);
+    oro_arena_fini(&py->arena);
+    oro_free(py->root);
+    oro_free(py);
+}
+
+static void
+end_interpreter(struct oro_py *py)
+{
+    /* What the module state owns must go before the interpreter checks what is left. */
+    for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next)
+        oro_rowclass_drop_pool(rc);
+    Py_EndInterpreter(py->ts);
+}
+
+oro_status
+oro_py_open(unsigned worker, const struct oro_host_ops *ops, struct oro_py **out, struct oro_err *err)
+{
+    struct oro_py *py = ORO_NEW(struct oro_py);
+    py->worker = worker;
+    py->ops = ops;
+    py->max_pool = 100;
+    oro_arena_init(&py->arena);
+    oro_cerr_clear(py);
+    pthread_mutex_lock(&rt.making);
+    oro_status st = make_interpreter(&py->ts, err);
+    if (st != ORO_OK) {
+        free_memory(py);
+    } else {
+        py->interp = PyThreadState_GetInterpreter(py->ts);
+        if (prepare(py) < 0) {
+            st = raised(err, ORO_EINTERNAL, "the package `orochi`");
+            end_interpreter(py);
+            free_memory(py);
+        }
+    }
+    pthread_mutex_unlock(&rt.making);
+    if (st == ORO_OK)
+        *out = py;
+    return st;
+}
+
+void
+oro_py_close(struct oro_py *py)
+{
+    /* The lock is taken without the GIL held by nobody else: each interpreter has its own. */
+    pthread_mutex_lock(&rt.making);
+    end_interpreter(py);
+    pthread_mutex_unlock(&rt.making);
+    free_memory(py);
+}
+
+void
+oro_py_release(struct oro_py *py)
+{
+    PyThreadState *ts = PyEval_SaveThread();
+    ORO_ASSERT(ts == py->ts);
+}
+
+void
+oro_py_acquire(struct oro_py *py)
+{
+    PyEval_RestoreThread(py->ts);
+}
+
+/* ---- loading ---- */
+
+/* Folder of the module's own files, with a slash: what a traceback shows. */
+static char *
+root_of(const char *path)
+{
+    char *full = realpath(path, NULL);
+    const char *p = full != NULL ? full : path;
+    size_t n = strlen(p);
+    char *out;
+    if (n > 3 && strcmp(p + n - 3, ".py") == 0) {
+        const char *slash = strrchr(p, '/');
+        out = slash != NULL ? oro_strndup(p, (size_t)(slash - p) + 1) : oro_strdup("");
+    } else {
+        out = oro_asprintf("%s/", p);
+    }
+    free(full);
+    return out;
+}
+
+static oro_status
+load_failed(struct oro_py *py, char **report, struct oro_err *err)
+{
+    struct oro_bb text = {0};
+    PyObject *error = PyErr_GetRaisedException();
+    bool schema = PyErr_GivenExceptionMatches(error, py->e_schema);
+    PyObject *s = schema ? PyObject_Str(error) : NULL;
+    const char *p = s != NULL ? PyUnicode_AsUTF8(s) : NULL;
+    if (p != NULL) {
+        oro_bb_printf(&text, "%s", p);
+    } else {
+        PyErr_Clear();
+        PyErr_SetRaisedException(Py_NewRef(error));
+        oro_pyerr_text(py, true, &text);
+    }
+    PyErr_Clear();
+    Py_XDECREF(s);
+    Py_XDECREF(error);
+    oro_bb_u8(&text, 0);
+    *report = oro_strdup((const char *)text.data);
+    oro_bb_fini(&text);
+    return oro_err_set(err, ORO_EINVAL, "%.*s", (int)strcspn(*report, "\n"), *report);
+}
+
+oro_status
+oro_py_load(struct oro_py *py, const char *path, const char *name, char **descriptor, char **report, struct oro_err *err)
+{
+    *report = NULL;
+    oro_free(py->root);
+    py->root = root_of(path);
+    PyObject *m = PyImport_ImportModule("orochi._load"), *out = NULL;
+    if (m != NULL)
+        out = PyObject_CallMethod(m, "load", "ss", path, name);
+    Py_XDECREF(m);
+    if (out != NULL && (!PyTuple_Check(out) || PyTuple_GET_SIZE(out) != 2 || !PyUnicode_Check(PyTuple_GET_ITEM(out, 0)))) {
+        PyErr_SetString(PyExc_TypeError, "load() gives a pair");
+        Py_CLEAR(out);
+    }
+    const char *text = out != NULL ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(out, 0)) : NULL;
+    if (text == NULL) {
+        Py_XDECREF(out);
+        return load_failed(py, report, err);
+    }
+    *descriptor = oro_strdup(text);
+    Py_XSETREF(py->module_spec, Py_NewRef(PyTuple_GET_ITEM(out, 1)));
+    Py_DECREF(out);
+    return ORO_OK;
+}
+
+/* ---- interruption ---- */
+
+/* Runs on the worker's thread, inside the interpreter loop. A late one finds another generation and does nothing. */
+static int
+raise_timeout(void *arg)
+{
+    struct oro_py *py = arg;
+    if (!atomic_load_explicit(&py->in_reducer, memory_order_relaxed) ||
+        atomic_load_explicit(&py->interrupt, memory_order_acquire) !=
+            atomic_load_explicit(&py->generation, memory_order_relaxed))
+        return 0;
+    PyErr_SetString(py->e_timeout, "the reducer ran longer than its limit");
+    return -1;
+}
+
+static void
+raise_async(struct oro_py *py)
+{
+    PyThreadState *ts = PyThreadState_New(py->interp);
+    if (ts == NULL)
+        return;
+    PyEval_RestoreThread(ts); /* waits for the loop's next switch */
+    if (atomic_load(&py->in_reducer) && atomic_load(&py->interrupt) == atomic_load(&py->generation))
+        PyThreadState_SetAsyncExc(py->ts->thread_id, py->e_timeout);
+    PyThreadState_Clear(ts);
+    PyThreadState_DeleteCurrent();
+}
+
+void
+oro_py_interrupt(struct oro_py *py, uint64_t generation)
+{
+    atomic_store_explicit(&py->interrupt, generation, memory_order_release);
+    if (rt.add_pending != NULL)
+        (void)rt.add_pending(py->interp, raise_timeout, py, 0); /* full: one is on its way already */
+    else
+        raise_async(py);
+}
+
+/* ---- numbers ---- */
+
+void
+oro_py_stats(const struct oro_py *py, struct oro_py_stats *out)
+{
+#define COPY(name) out->name = atomic_load_explicit(&py->n_##name, memory_order_relaxed);
+    ORO_STAT_FIELDS(COPY)
+#undef COPY
+}

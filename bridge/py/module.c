@@ -1,0 +1,277 @@
+/* bridge/py/module.c - the built-in module `_orochi`: its state, types and the few functions that the package calls. One
+ * interpreter's state is struct oro_py; a worker's comes from oro_py_open, the main interpreter (tools) gets one of its own. */
+#include "bridge/py/py_priv.h"
+
+_Thread_local struct oro_py *oro_py_opening;
+
+struct module_state {
+    struct oro_py *py;
+};
+
+struct oro_py *
+oro_py_of_module(PyObject *module)
+{
+    struct module_state *s = PyModule_GetState(module);
+    return s != NULL ? s->py : NULL;
+}
+
+/* ---- functions ---- */
+
+/* encode(spec, value) -> bytes; decode(spec, bytes) -> value: the codecs, for defaults, tools and tests. */
+static PyObject *
+py_encode(PyObject *module, PyObject *args)
+{
+    struct oro_py *py = oro_py_of_module(module);
+    PyObject *spec, *v, *out = NULL;
+    if (!PyArg_ParseTuple(args, "OO", &spec, &v))
+        return NULL;
+    const struct oro_codec *c = oro_codec_compile(py, spec);
+    if (c == NULL)
+        return NULL;
+    struct oro_bb bb = oro_bb_take(py, 2);
+    if (oro_codec_encode(py, c, v, &bb, 1) < 0)
+        oro_cerr_raise(py, py->e_encode, NULL);
+    else
+        out = PyBytes_FromStringAndSize((const char *)bb.data, (Py_ssize_t)bb.len);
+    oro_bb_give(py, 2, &bb);
+    return out;
+}
+
+static PyObject *
+py_decode(PyObject *module, PyObject *args)
+{
+    struct oro_py *py = oro_py_of_module(module);
+    PyObject *spec, *v = NULL;
+    Py_buffer in;
+    if (!PyArg_ParseTuple(args, "Oy*", &spec, &in))
+        return NULL;
+    const struct oro_codec *c = oro_codec_compile(py, spec);
+    if (c != NULL) {
+        struct oro_reader r = oro_reader(oro_bytes(in.buf, (size_t)in.len));
+        v = oro_codec_decode(py, c, &r, 1);
+        if (v != NULL && oro_rd_left(&r) > 0) {
+            oro_cerr_set(py, "%zu bytes too many after the value", oro_rd_left(&r));
+            Py_CLEAR(v);
+        }
+        if (v == NULL)
+            oro_cerr_raise(py, py->e_decode, NULL);
+    }
+    PyBuffer_Release(&in);
+    return v;
+}
+
+/* log(level, target, file, line, text): a record of Python's logging, or a line that was printed. */
+static PyObject *
+py_log(PyObject *module, PyObject *args)
+{
+    struct oro_py *py = oro_py_of_module(module);
+    const char *target, *file, *text;
+    int level, line;
+    Py_ssize_t n;
+    if (!PyArg_ParseTuple(args, "iszis#", &level, &target, &file, &line, &text, &n))
+        return NULL;
+    enum oro_log_level to = level >= 40   ? ORO_LOG_ERROR
+                            : level >= 30 ? ORO_LOG_WARN
+                            : level >= 20 ? ORO_LOG_INFO
+                                          : ORO_LOG_DEBUG;
+    if (py->call != NULL)
+        py->ops->log(py->call->host, to, target, file, line, oro_bytes(text, (size_t)n));
+    else
+        oro_log(to, target, "%.*s", (int)(n < 4000 ? n : 4000), text);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"row_class", oro_pyrow_class, METH_VARARGS, "row_class(cls, names, defaults): the class of a table's rows."},
+    {"encode", py_encode, METH_VARARGS, "encode(spec, value): BSATN."},
+    {"decode", py_decode, METH_VARARGS, "decode(spec, data): the value."},
+    {"_log", py_log, METH_VARARGS, NULL},
+    {0},
+};
+
+/* ---- what the codecs need of the package, looked up when first wanted ---- */
+
+static int
+take(PyObject *from, const char *name, PyObject **to)
+{
+    *to = PyObject_GetAttrString(from, name);
+    return *to != NULL ? 0 : -1;
+}
+
+static int
+import_names(struct oro_py *py)
+{
+    const struct {
+        const char *module, *name;
+        PyObject **to;
+    } wanted[] = {
+        {"orochi._values", "Timestamp", &py->Timestamp},
+        {"orochi._values", "TimeDuration", &py->TimeDuration},
+        {"orochi._values", "ScheduleAt", &py->ScheduleAt},
+        {"orochi._values", "json_dump", &py->json_dump},
+        {"orochi._values", "json_load", &py->json_load},
+        {"orochi._values", "datetime_to_us", &py->datetime_to_us},
+        {"orochi._values", "us_to_datetime", &py->us_to_datetime},
+        {"orochi._values", "timedelta_to_us", &py->timedelta_to_us},
+        {"orochi._values", "us_to_timedelta", &py->us_to_timedelta},
+        {"orochi._values", "format_exception", &py->format_exception},
+        {"orochi._values", "describe_error", &py->describe_error},
+        {"orochi._auth", "Auth", &py->make_auth},
+        {"orochi._context", "Ok", &py->Ok},
+        {"orochi._context", "Err", &py->Err},
+        {"orochi._errors", "OrochiError", &py->e_orochi},
+        {"orochi._errors", "ReducerError", &py->e_reducer},
+        {"orochi._errors", "RowNotFound", &py->e_rownotfound},
+        {"orochi._errors", "DatabaseError", &py->e_database},
+        {"orochi._errors", "UniqueViolation", &py->e_unique},
+        {"orochi._errors", "NoSuchRow", &py->e_nosuchrow},
+        {"orochi._errors", "AutoIncOverflow", &py->e_autoinc},
+        {"orochi._errors", "WrongIndex", &py->e_wrongindex},
+        {"orochi._errors", "EncodeError", &py->e_encode},
+        {"orochi._errors", "DecodeError", &py->e_decode},
+        {"orochi._errors", "SchemaError", &py->e_schema},
+        {"orochi._errors", "ReducerTimeout", &py->e_timeout},
+        {"orochi._errors", "TransactionError", &py->e_transaction},
+        {"uuid", "UUID", &py->UUID},
+        {"random", "Random", &py->random_cls},
+        {"copy", "deepcopy", &py->deepcopy},
+    };
+    for (size_t i = 0; i < ORO_ARRAY_LEN(wanted); i++) {
+        PyObject *m = PyImport_ImportModule(wanted[i].module);
+        int rc = m != NULL ? take(m, wanted[i].name, wanted[i].to) : -1;
+        Py_XDECREF(m);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The package imports `_orochi` while it is itself half imported, so what we need of it is fetched by this call, made at the
+ * end of oro_py_open and by the tools. */
+static PyObject *
+py_ready(PyObject *module, PyObject *none)
+{
+    struct oro_py *py = oro_py_of_module(module);
+    if (py->e_orochi == NULL && import_names(py) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef ready_def = {"_ready", py_ready, METH_NOARGS, NULL};
+
+static int
+make_strings(struct oro_py *py)
+{
+    py->keep = PyList_New(0);
+    py->s_int = PyUnicode_InternFromString("int");
+    py->s_value = PyUnicode_InternFromString("value");
+    py->s_is_interval = PyUnicode_InternFromString("is_interval");
+    py->s_post_init = PyUnicode_InternFromString("__post_init__");
+    py->empty_tuple = PyTuple_New(0);
+    py->zero = PyLong_FromLong(0);
+    return py->keep && py->s_int && py->s_value && py->s_is_interval && py->s_post_init && py->empty_tuple && py->zero ? 0 : -1;
+}
+
+static int
+module_exec(PyObject *module)
+{
+    struct module_state *s = PyModule_GetState(module);
+    struct oro_py *py = oro_py_opening;
+    if (py == NULL) {
+        py = ORO_NEW(struct oro_py);
+        py->module_owned = true;
+        py->max_pool = 100;
+        oro_arena_init(&py->arena);
+    }
+    s->py = py;
+    if (make_strings(py) < 0 || oro_pyid_types(py, module) < 0 || oro_pyrow_types(py, module) < 0 ||
+        oro_pytable_types(py, module) < 0 || oro_pyrows_types(py, module) < 0 || oro_pyctx_types(py, module) < 0)
+        return -1;
+    PyObject *name = PyUnicode_FromString("_orochi"), *ready = NULL;
+    if (name != NULL)
+        ready = PyCFunction_NewEx(&ready_def, module, name);
+    Py_XDECREF(name);
+    if (ready == NULL)
+        return -1;
+    int rc = PyModule_AddObjectRef(module, "_ready", ready);
+    Py_DECREF(ready);
+    return rc;
+}
+
+static int
+module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    struct module_state *s = PyModule_GetState(module);
+    if (s == NULL || s->py == NULL)
+        return 0;
+#define VISIT(name) Py_VISIT(s->py->name);
+    ORO_PY_OBJECTS(VISIT)
+#undef VISIT
+    for (struct oro_rowclass *rc = s->py->classes; rc != NULL; rc = rc->next)
+        for (unsigned i = 0; i < rc->ncols; i++)
+            Py_VISIT(rc->cols[i].dflt);
+    for (unsigned i = 0; i < s->py->ntables; i++) {
+        Py_VISIT(s->py->tables[i].type);
+        Py_VISIT(s->py->tables[i].lookups);
+    }
+    return 0;
+}
+
+static int
+module_clear(PyObject *module)
+{
+    struct module_state *s = PyModule_GetState(module);
+    if (s == NULL || s->py == NULL)
+        return 0;
+    struct oro_py *py = s->py;
+    py->max_pool = 0;
+    for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next) {
+        oro_rowclass_drop_pool(rc);
+        for (unsigned i = 0; i < rc->ncols; i++) {
+            Py_CLEAR(rc->cols[i].dflt);
+            rc->cols[i].dkind = DEFAULT_NONE;
+        }
+    }
+    Py_CLEAR(py->ctx);
+    Py_CLEAR(py->db);
+    for (unsigned i = 0; i < py->ntables; i++) {
+        Py_CLEAR(py->tables[i].type);
+        Py_CLEAR(py->tables[i].lookups);
+        Py_CLEAR(py->tables[i].name);
+    }
+#define CLEAR(name) Py_CLEAR(py->name);
+    ORO_PY_OBJECTS(CLEAR)
+#undef CLEAR
+    return 0;
+}
+
+/* The plain memory of a state that the module made itself stays until the process ends: rows may be freed after the module. */
+static void
+module_free(void *module)
+{
+    module_clear(module);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, module_exec},
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    {0, NULL},
+};
+
+static PyModuleDef def = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_orochi",
+    .m_doc = "The C side of the package orochi.",
+    .m_size = sizeof(struct module_state),
+    .m_methods = functions,
+    .m_slots = slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC
+PyInit__orochi(void)
+{
+    return PyModuleDef_Init(&def);
+}

@@ -1,0 +1,76 @@
+"""What a worker's interpreter gets before the author's module: the log, and clear refusals."""
+
+import logging
+import sys
+
+import _orochi
+
+_REFUSED = {'ctypes', '_ctypes', 'tracemalloc', '_tracemalloc', 'curses', '_curses', 'readline', 'tkinter', '_tkinter', '_testcapi',
+            'multiprocessing', '_multiprocessing'}
+
+
+class _Handler(logging.Handler):
+    """Hands the records of the logging module to the engine."""
+
+    def emit(self, record):
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            from ._values import format_exception
+            text += '\n' + format_exception(record.exc_info[1], None)
+        _orochi._log(record.levelno, record.name, record.pathname, record.lineno, text)
+
+
+class _Output:
+    """sys.stdout and sys.stderr: whole lines become log records."""
+
+    encoding = 'utf-8'
+    errors = 'replace'
+    closed = False
+
+    def __init__(self, level):
+        self._level = level
+        self._line = ''
+
+    def write(self, text):
+        lines = (self._line + text).split('\n')
+        self._line = lines.pop()
+        for line in lines:
+            self._put(line)
+        return len(text)
+
+    def _put(self, line):
+        frame = sys._getframe(2)
+        _orochi._log(self._level, 'print', frame.f_code.co_filename, frame.f_lineno, line)
+
+    def flush(self):
+        if self._line:
+            line, self._line = self._line, ''
+            self._put(line)
+
+    def isatty(self):
+        return False
+
+    def writable(self):
+        return True
+
+
+class _Refuser:
+    """Stops the import of C modules that cannot live in a worker before they do harm."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name in _REFUSED:
+            raise ImportError(f'module {name} does not support loading in subinterpreters: do without it, or set '
+                              'isolation = "main" (one worker, nothing runs in parallel)', name=name)
+        return None
+
+
+def install(worker):
+    """Called once in each worker's interpreter."""
+    root = logging.getLogger()
+    root.handlers[:] = [_Handler()]
+    root.setLevel(logging.DEBUG)
+    logging.raiseExceptions = False
+    sys.stdout = _Output(logging.INFO)
+    sys.stderr = _Output(logging.WARNING)
+    sys.meta_path.insert(0, _Refuser)

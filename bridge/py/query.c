@@ -1,0 +1,328 @@
+/* bridge/py/query.c - conditions of filter() and its like: the best index answers what it can, the rest is compared row by
+ * row in Python's own order. */
+#include "bridge/py/py_priv.h"
+
+static const struct {
+    const char *suffix, *sign;
+} lookups[] = {
+    [LOOKUP_EQ] = {"", "="},      [LOOKUP_NE] = {"__ne", "!="},  [LOOKUP_GT] = {"__gt", ">"},
+    [LOOKUP_GTE] = {"__gte", ">="}, [LOOKUP_LT] = {"__lt", "<"}, [LOOKUP_LTE] = {"__lte", "<="},
+    [LOOKUP_IN] = {"__in", "in"}, [LOOKUP_NOT_IN] = {"__not_in", "not in"}, [LOOKUP_BETWEEN] = {"__between", "between"},
+};
+
+/* "score__gte" to column << 8 | lookup, remembered in t->lookups. -1: raised. */
+static long
+resolve(struct oro_pytable *t, PyObject *kw)
+{
+    PyObject *known = PyDict_GetItemWithError(t->lookups, kw);
+    if (known != NULL)
+        return PyLong_AsLong(known);
+    if (PyErr_Occurred())
+        return -1;
+    int col = oro_rowclass_find(t->rc, kw);
+    unsigned lookup = LOOKUP_EQ;
+    const char *text = PyUnicode_AsUTF8(kw), *sep = NULL;
+    if (text == NULL)
+        return -1;
+    for (const char *at = text; col < 0 && (at = strstr(at, "__")) != NULL; at++)
+        sep = at; /* the last one: "a__not_in" has one, "a__in" too */
+    if (col < 0 && sep != NULL) {
+        PyObject *name = PyUnicode_FromStringAndSize(text, sep - text);
+        if (name == NULL)
+            return -1;
+        col = oro_rowclass_find(t->rc, name);
+        Py_DECREF(name);
+        for (lookup = LOOKUP_NE; lookup < ORO_ARRAY_LEN(lookups); lookup++)
+            if (strcmp(sep, lookups[lookup].suffix) == 0)
+                break;
+    }
+    if (col < 0 || lookup == ORO_ARRAY_LEN(lookups)) {
+        PyErr_Format(PyExc_TypeError,
+                     col < 0 ? "%s has no column for %R" : "%s: %R has an unknown lookup (ne gt gte lt lte in not_in between)",
+                     t->def->name, kw);
+        return -1;
+    }
+    long packed = (long)col << 8 | lookup;
+    PyObject *n = PyLong_FromLong(packed);
+    if (n == NULL || PyDict_SetItem(t->lookups, kw, n) < 0)
+        packed = -1;
+    Py_XDECREF(n);
+    return packed;
+}
+
+int
+oro_query_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *values, PyObject *kwnames, struct oro_cond *out)
+{
+    Py_ssize_t n = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
+    if (n > ORO_CONDS_MAX) {
+        PyErr_Format(PyExc_TypeError, "at most %d conditions", ORO_CONDS_MAX);
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        long packed = resolve(t, PyTuple_GET_ITEM(kwnames, i));
+        if (packed < 0)
+            return -1;
+        out[i] = (struct oro_cond){(unsigned)(packed >> 8), (uint8_t)(packed & 0xff), values[i]};
+        if (out[i].lookup == LOOKUP_BETWEEN && (!PyTuple_Check(values[i]) || PyTuple_GET_SIZE(values[i]) != 2)) {
+            PyErr_Format(PyExc_TypeError, "%R takes a pair (lowest, highest)", PyTuple_GET_ITEM(kwnames, i));
+            return -1;
+        }
+    }
+    return (int)n;
+}
+
+PyObject *
+oro_query_text(struct oro_pytable *t, const struct oro_cond *conds, unsigned n)
+{
+    PyObject *out = PyUnicode_FromString("");
+    for (unsigned i = 0; out != NULL && i < n; i++)
+        Py_SETREF(out, PyUnicode_FromFormat("%U%s%U %s %R", out, i > 0 ? ", " : "", t->rc->cols[conds[i].col].name,
+                                            lookups[conds[i].lookup].sign, conds[i].v));
+    return out;
+}
+
+/* ---- planning ---- */
+
+struct plan {
+    const struct oro_index_def *ix;
+    unsigned nprefix;
+    int prefix[16]; /* conditions that give the leading columns */
+    int lo, hi;     /* conditions that bound the next one, or -1 */
+    bool point;
+};
+
+static int
+find_cond(const struct oro_cond *conds, unsigned n, unsigned col, unsigned mask)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (conds[i].col == col && (mask >> conds[i].lookup & 1) != 0)
+            return (int)i;
+    return -1;
+}
+
+static unsigned
+plan_index(const struct oro_index_def *ix, const struct oro_cond *conds, unsigned n, struct plan *p)
+{
+    *p = (struct plan){.ix = ix, .lo = -1, .hi = -1};
+    while (p->nprefix < ix->ncols && p->nprefix < ORO_ARRAY_LEN(p->prefix)) {
+        int c = find_cond(conds, n, ix->cols[p->nprefix], 1u << LOOKUP_EQ);
+        if (c < 0)
+            break;
+        p->prefix[p->nprefix++] = c;
+    }
+    if (p->nprefix == ix->ncols) {
+        p->point = ix->unique;
+        return ix->unique ? 1000 : 2 * p->nprefix + 1;
+    }
+    if (ix->kind == ORO_INDEX_HASH)
+        return 0;
+    p->lo = find_cond(conds, n, ix->cols[p->nprefix], 1u << LOOKUP_GT | 1u << LOOKUP_GTE | 1u << LOOKUP_BETWEEN);
+    p->hi = find_cond(conds, n, ix->cols[p->nprefix], 1u << LOOKUP_LT | 1u << LOOKUP_LTE | 1u << LOOKUP_BETWEEN);
+    return 2 * p->nprefix + (p->lo >= 0 || p->hi >= 0);
+}
+
+/* An int that the column's type cannot hold lies beyond every row: -1 below, 1 above all. */
+enum end { END_ERROR, END_OK, END_BELOW, END_ABOVE };
+
+static enum end
+encode_end(struct oro_py *py, struct oro_pytable *t, unsigned col, PyObject *v, struct oro_bb *out)
+{
+    const struct oro_codec *c = oro_codec_bare(t->rc->cols[col].codec);
+    size_t at = out->len;
+    if (oro_codec_encode(py, c, v, out, 1) == 0)
+        return END_OK;
+    out->len = at;
+    if (py->cerr.set && c->op >= OP_I8 && c->op <= OP_BIG && PyLong_Check(v) && !PyBool_Check(v)) {
+        PyObject *zero = PyLong_FromLong(0);
+        int below = zero != NULL ? PyObject_RichCompareBool(v, zero, Py_LT) : -1;
+        Py_XDECREF(zero);
+        if (below >= 0) {
+            oro_cerr_clear(py);
+            return below ? END_BELOW : END_ABOVE;
+        }
+    }
+    oro_cerr_name(py, t->rc->cols[col].name);
+    oro_cerr_raise(py, py->e_encode, t->def->name);
+    return END_ERROR;
+}
+
+/* One side of the range. 1: set or unbounded, 0: nothing can match, -1 raised. */
+static int
+set_end(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *c, bool low, struct oro_bb *out, bool *has, bool *open)
+{
+    PyObject *v = c->lookup == LOOKUP_BETWEEN ? PyTuple_GET_ITEM(c->v, low ? 0 : 1) : c->v;
+    switch (encode_end(py, t, c->col, v, out)) {
+    case END_OK:
+        *has = true;
+        *open = c->lookup == LOOKUP_GT || c->lookup == LOOKUP_LT;
+        return 1;
+    case END_BELOW:
+        return low;
+    case END_ABOVE:
+        return !low;
+    default:
+        return -1;
+    }
+}
+
+struct found {
+    struct oro_bytes *rows;
+    size_t n;
+    struct oro_bytes one; /* of a point */
+};
+
+static int
+run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p, const struct oro_cond *conds, struct found *out)
+{
+    struct oro_bb prefix = oro_bb_take(py, 0), lo = {0}, hi = {0};
+    struct oro_py_range range = {.nprefix = p->nprefix};
+    struct oro_py_rows rows = {0};
+    oro_status st = ORO_OK;
+    int rc = -1, more = 1;
+    for (unsigned i = 0; i < p->nprefix; i++) {
+        const struct oro_cond *c = &conds[p->prefix[i]];
+        if (oro_codec_encode(py, oro_codec_bare(t->rc->cols[c->col].codec), c->v, &prefix, 1) < 0) {
+            oro_cerr_name(py, t->rc->cols[c->col].name);
+            oro_cerr_raise(py, py->e_encode, t->def->name);
+            goto done;
+        }
+    }
+    if (p->lo >= 0)
+        more = set_end(py, t, &conds[p->lo], true, &lo, &range.has_lo, &range.lo_open);
+    if (more > 0 && p->hi >= 0)
+        more = set_end(py, t, &conds[p->hi], false, &hi, &range.has_hi, &range.hi_open);
+    if (more < 0 || !oro_pyhandle_alive(py, t))
+        goto done;
+    rc = 0;
+    if (more == 0)
+        goto done;
+    range.prefix = oro_bb_bytes(&prefix);
+    range.lo = oro_bb_bytes(&lo);
+    range.hi = oro_bb_bytes(&hi);
+    if (p->point) {
+        st = py->ops->find(py->call->host, t->def, p->ix, range.prefix, &out->one);
+        out->n = st == ORO_OK;
+        out->rows = NULL;
+        if (st == ORO_ENOTFOUND)
+            st = ORO_OK;
+    } else {
+        st = py->ops->range(py->call->host, t->def, p->ix, &range, &rows);
+        out->rows = rows.rows;
+        out->n = rows.n;
+    }
+    if (st != ORO_OK) {
+        oro_pytable_fail(py, t, st, NULL);
+        rc = -1;
+    }
+done:
+    oro_bb_give(py, 0, &prefix);
+    oro_bb_fini(&lo);
+    oro_bb_fini(&hi);
+    return rc;
+}
+
+/* ---- what the index did not answer ---- */
+
+static int
+holds(PyObject *x, const struct oro_cond *c)
+{
+    static const int ops[] = {[LOOKUP_EQ] = Py_EQ,  [LOOKUP_NE] = Py_NE, [LOOKUP_GT] = Py_GT,
+                              [LOOKUP_GTE] = Py_GE, [LOOKUP_LT] = Py_LT, [LOOKUP_LTE] = Py_LE};
+    int in;
+    switch ((enum oro_lookup)c->lookup) {
+    case LOOKUP_IN:
+        return PySequence_Contains(c->v, x);
+    case LOOKUP_NOT_IN:
+        in = PySequence_Contains(c->v, x);
+        return in < 0 ? -1 : !in;
+    case LOOKUP_BETWEEN:
+        in = PyObject_RichCompareBool(x, PyTuple_GET_ITEM(c->v, 0), Py_GE);
+        return in > 0 ? PyObject_RichCompareBool(x, PyTuple_GET_ITEM(c->v, 1), Py_LE) : in;
+    default:
+        return PyObject_RichCompareBool(x, c->v, ops[c->lookup]);
+    }
+}
+
+/* 1 all hold, 0 not, -1 raised. */
+static int
+row_holds(struct oro_pytable *t, struct oro_bytes bytes, const struct oro_cond *conds, unsigned n, uint32_t answered)
+{
+    PyObject *row = oro_pyrow_from_bytes(t->rc, bytes);
+    int ok = row != NULL ? 1 : -1;
+    for (unsigned i = 0; ok == 1 && i < n; i++) {
+        if ((answered >> i & 1) != 0)
+            continue;
+        PyObject *x = Py_XNewRef(oro_pyrow_col((struct oro_row *)row, conds[i].col));
+        ok = x != NULL ? holds(x, &conds[i]) : -1;
+        Py_XDECREF(x);
+    }
+    Py_XDECREF(row);
+    return ok;
+}
+
+static PyObject *
+sift(struct oro_py *py, struct oro_pytable *t, const struct found *f, const struct oro_cond *conds, unsigned n,
+     uint32_t answered)
+{
+    const struct oro_bytes *from = f->rows != NULL ? f->rows : &f->one;
+    struct oro_bytes *kept = NULL;
+    size_t nkept = 0, cap = 0;
+    for (size_t i = 0; i < f->n; i++) {
+        int ok = row_holds(t, from[i], conds, n, answered);
+        if (ok > 0) {
+            if (nkept == cap)
+                kept = oro_grow(kept, nkept, &cap, sizeof(*kept));
+            kept[nkept++] = from[i];
+        }
+        /* What compares may be the author's code, which may end nothing but could take long: the bytes live with the call. */
+        if (ok < 0 || !oro_pyhandle_alive(py, t)) {
+            oro_free(kept);
+            return NULL;
+        }
+    }
+    return oro_pyrows_new(py, t, kept, nkept, true);
+}
+
+PyObject *
+oro_query_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by, const struct oro_cond *conds, unsigned n)
+{
+    struct plan best = {.lo = -1, .hi = -1};
+    struct found f = {0};
+    uint32_t answered = 0;
+    if (by != NULL) {
+        plan_index(by->ix, conds, n, &best);
+    } else {
+        unsigned score = 0;
+        for (uint32_t i = 0; n > 0 && i < t->def->nindexes; i++) {
+            struct plan p;
+            unsigned s = plan_index(&t->def->indexes[i], conds, n, &p);
+            if (s > score) {
+                score = s;
+                best = p;
+            }
+        }
+    }
+    if (best.ix != NULL) {
+        if (run_plan(py, t, &best, conds, &f) < 0)
+            return NULL;
+        for (unsigned i = 0; i < best.nprefix; i++)
+            answered |= 1u << best.prefix[i];
+        if (best.lo >= 0 && conds[best.lo].lookup != LOOKUP_BETWEEN)
+            answered |= 1u << best.lo;
+        if (best.hi >= 0 && (conds[best.hi].lookup != LOOKUP_BETWEEN || best.lo == best.hi))
+            answered |= 1u << best.hi;
+    } else {
+        struct oro_py_rows rows = {0};
+        py->ops->scan(py->call->host, t->def, &rows);
+        f.rows = rows.rows;
+        f.n = rows.n;
+    }
+    uint32_t all = n >= 32 ? UINT32_MAX : (1u << n) - 1;
+    if (answered != all)
+        return sift(py, t, &f, conds, n, answered);
+    if (f.rows != NULL || f.n == 0)
+        return oro_pyrows_new(py, t, f.rows, f.n, false);
+    struct oro_bytes *one = oro_alloc(sizeof(*one));
+    *one = f.one;
+    return oro_pyrows_new(py, t, one, 1, true);
+}
