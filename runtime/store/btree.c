@@ -16,24 +16,35 @@ inner_of(const struct oro_bt_node *n)
     return (struct oro_bt_inner *)(uintptr_t)n;
 }
 
-static struct oro_bt_leaf *
-leaf_new(void)
+static size_t
+node_size(const struct oro_btree *t, bool leaf)
 {
-    struct oro_bt_leaf *l = ORO_NEW(struct oro_bt_leaf);
-    l->node.leaf = true;
-    return l;
+    if (leaf)
+        return sizeof(struct oro_bt_leaf);
+    return sizeof(struct oro_bt_inner) + (t->wide ? CAP * sizeof(struct oro_entry *) : 0);
 }
 
-static struct oro_bt_inner *
-inner_new(const struct oro_btree *t)
+static struct oro_bt_node *
+node_new(const struct oro_btree *t, bool leaf)
 {
-    return oro_calloc(1, sizeof(struct oro_bt_inner) + (t->wide ? CAP * sizeof(struct oro_entry *) : 0));
+    struct oro_bt_node *n = oro_pool_get(t->pc, node_size(t, leaf));
+    memset(n, 0, node_size(t, leaf));
+    n->leaf = leaf;
+    return n;
+}
+
+/* Only the node itself. */
+static void
+node_drop(const struct oro_btree *t, struct oro_bt_node *n)
+{
+    oro_pool_put(t->pc, n, node_size(t, n->leaf));
 }
 
 void
-oro_btree_init(struct oro_btree *t, bool wide)
+oro_btree_init(struct oro_btree *t, struct oro_pool_cache *pc, bool wide)
 {
-    *t = (struct oro_btree){.wide = wide, .root = &leaf_new()->node};
+    *t = (struct oro_btree){.wide = wide, .pc = pc};
+    t->root = node_new(t, true);
 }
 
 static struct oro_entry *
@@ -49,9 +60,9 @@ node_free(const struct oro_btree *t, struct oro_bt_node *n)
         if (!n->leaf)
             node_free(t, inner_of(n)->child[i]);
         if (t->wide && (n->leaf || i > 0))
-            oro_entry_unref(n->leaf ? leaf_entry(leaf_of(n), i) : inner_of(n)->sep[i]);
+            oro_entry_unref(t->pc, n->leaf ? leaf_entry(leaf_of(n), i) : inner_of(n)->sep[i]);
     }
-    oro_free(n);
+    node_drop(t, n);
 }
 
 void
@@ -222,7 +233,7 @@ struct grown {
 static struct oro_bt_node *
 node_split(const struct oro_btree *t, struct oro_bt_node *n, unsigned keep, struct grown *g)
 {
-    struct oro_bt_node *r = n->leaf ? &leaf_new()->node : &inner_new(t)->node;
+    struct oro_bt_node *r = node_new(t, n->leaf);
     r->n = (uint16_t)(n->n - keep);
     node_move(t, r, 0, n, keep, r->n);
     n->n = (uint16_t)keep;
@@ -241,7 +252,7 @@ leaf_put(const struct oro_btree *t, struct oro_bt_node *n, unsigned i, const str
     n->n++;
     n->words[i] = k->word;
     if (t->wide) {
-        struct oro_entry *e = oro_entry_new(k->bytes);
+        struct oro_entry *e = oro_entry_new(t->pc, k->bytes);
         atomic_store_explicit(&e->head, row, memory_order_release);
         row = (struct oro_row *)e;
     }
@@ -316,11 +327,11 @@ oro_btree_insert(struct oro_btree *t, const struct oro_key *k, struct oro_row *r
     t->n++;
     if (g.right == NULL)
         return;
-    struct oro_bt_inner *top = inner_new(t);
-    top->node.n = 1;
-    top->child[0] = t->root;
-    inner_put(t, &top->node, 1, &g);
-    t->root = &top->node;
+    struct oro_bt_node *top = node_new(t, false);
+    top->n = 1;
+    inner_of(top)->child[0] = t->root;
+    inner_put(t, top, 1, &g);
+    t->root = top;
 }
 
 static void
@@ -349,7 +360,7 @@ rebalance(const struct oro_btree *t, struct oro_bt_node *p, unsigned j)
     struct oro_bt_node *l = inner_of(p)->child[j - 1], *r = inner_of(p)->child[j];
     if (l->leaf) {
         if (t->wide)
-            oro_entry_unref(inner_of(p)->sep[j]);
+            oro_entry_unref(t->pc, inner_of(p)->sep[j]);
     } else {
         /* The separator between them comes down to r's index 0. */
         r->words[0] = p->words[j];
@@ -362,7 +373,7 @@ rebalance(const struct oro_btree *t, struct oro_bt_node *p, unsigned j)
         l->n = (uint16_t)total;
         if (l->leaf)
             leaf_of(l)->next = leaf_of(r)->next;
-        oro_free(r);
+        node_drop(t, r);
         parent_drop(t, p, j);
         return;
     }
@@ -388,7 +399,7 @@ node_erase(struct oro_btree *t, struct oro_bt_node *n, const struct oro_key *k)
         unsigned i = leaf_at(t, n, k);
         ORO_ASSERT(leaf_has(t, n, i, k));
         if (t->wide)
-            oro_entry_unref(leaf_entry(leaf_of(n), i));
+            oro_entry_unref(t->pc, leaf_entry(leaf_of(n), i));
         node_move(t, n, i, n, i + 1, n->n - i - 1);
         n->n--;
         return;
@@ -408,7 +419,7 @@ oro_btree_erase(struct oro_btree *t, const struct oro_key *k)
     if (!t->root->leaf && t->root->n == 1) {
         struct oro_bt_node *old = t->root;
         t->root = inner_of(old)->child[0];
-        oro_free(old);
+        node_drop(t, old);
     }
 }
 

@@ -9,7 +9,7 @@
 
 #include "runtime/store/hash.h"
 
-#define ORO_BT_CAP 64
+#define ORO_BT_CAP 32
 
 struct oro_bt_node {
     uint16_t n;
@@ -31,6 +31,7 @@ struct oro_bt_inner {
 
 struct oro_btree {
     bool wide;
+    struct oro_pool_cache *pc;
     struct oro_bt_node *root;
     size_t n; /* keys */
 };
@@ -40,7 +41,7 @@ struct oro_bt_at {
     unsigned i;
 };
 
-void oro_btree_init(struct oro_btree *t, bool wide);
+void oro_btree_init(struct oro_btree *t, struct oro_pool_cache *pc, bool wide);
 void oro_btree_fini(struct oro_btree *t);
 oro_head *oro_btree_cell(const struct oro_btree *t, const struct oro_key *k); /* NULL: no such key */
 void oro_btree_insert(struct oro_btree *t, const struct oro_key *k, struct oro_row *row); /* the key is not there */

@@ -95,9 +95,9 @@ tx_end(struct oro_tx *tx, bool committed)
 {
     for (size_t i = 0; i < tx->nwrites && !committed; i++)
         if (tx->writes[i].row != NULL)
-            oro_row_free(tx->writes[i].row);
+            oro_row_free(&tx->se->cache, tx->writes[i].row);
     for (size_t i = 0; i < tx->ndropped; i++)
-        oro_row_free(tx->dropped[i]);
+        oro_row_free(&tx->se->cache, tx->dropped[i]);
     oro_ws_reset(tx);
     tx->open = tx->exclusive = false;
     oro_session_unpin(tx->se);
@@ -216,7 +216,7 @@ record_make(const struct oro_tx *tx, const struct oro_origin *origin)
     size_t nops = 0, n = 0;
     for (size_t w = 0; w < tx->nwrites; w++)
         nops += (tx->writes[w].old != NULL) + (tx->writes[w].row != NULL);
-    struct oro_record *rec = oro_record_new(nops);
+    struct oro_record *rec = oro_record_new(&tx->se->cache, nops);
     rec->pub.origin = *origin;
     for (size_t w = 0; w < tx->nwrites; w++) {
         const struct oro_write *wr = &tx->writes[w];
@@ -303,11 +303,12 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
     }
     commit_leave(s, turn);
     if (!ok) {
-        oro_free(rec);
+        rec->pub.origin.text = NULL; /* still the caller's */
+        oro_record_free(&se->cache, rec);
         atomic_fetch_add_explicit(&s->conflicts, 1, memory_order_relaxed);
     }
     tx_end(tx, ok);
-    oro_ring_sweep(s, work);
+    oro_ring_sweep(s, &se->cache, work);
     return ok ? ORO_OK : ORO_ECONFLICT;
 }
 

@@ -1,14 +1,17 @@
 /* runtime/store/hash.c */
 #include "runtime/store/hash.h"
 
+#include <sys/mman.h>
+
 #define HASH_MIN 16
 #define HASH_STEP 32 /* slots moved by each change; enough that a move always ends before the next one begins */
+#define HUGE ((size_t)2 << 20)
 #define TOMB ((struct oro_row *)(uintptr_t)1)
 
 struct oro_entry *
-oro_entry_new(struct oro_bytes key)
+oro_entry_new(struct oro_pool_cache *pc, struct oro_bytes key)
 {
-    struct oro_entry *e = oro_alloc(sizeof(*e) + key.len);
+    struct oro_entry *e = oro_pool_get(pc, sizeof(*e) + key.len);
     atomic_init(&e->head, NULL);
     e->refs = 1;
     e->len = (uint32_t)key.len;
@@ -17,22 +20,40 @@ oro_entry_new(struct oro_bytes key)
 }
 
 void
-oro_entry_unref(struct oro_entry *e)
+oro_entry_unref(struct oro_pool_cache *pc, struct oro_entry *e)
 {
     if (e != NULL && --e->refs == 0)
-        oro_free(e);
+        oro_pool_put(pc, e, sizeof(*e) + e->len);
 }
 
+/* Large tables come from the system by themselves: zeroed page by page as they fill, on huge pages if it likes. */
 static struct oro_hash_slot *
 slots_new(size_t cap)
 {
-    return oro_calloc(cap, sizeof(struct oro_hash_slot));
+    size_t size = cap * sizeof(struct oro_hash_slot);
+    if (size < HUGE)
+        return oro_calloc(cap, sizeof(struct oro_hash_slot));
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ORO_ASSERT(p != MAP_FAILED);
+#ifdef MADV_HUGEPAGE
+    (void)madvise(p, size, MADV_HUGEPAGE);
+#endif
+    return p;
+}
+
+static void
+slots_release(struct oro_hash_slot *s, size_t cap)
+{
+    if (cap * sizeof(struct oro_hash_slot) < HUGE)
+        oro_free(s);
+    else
+        munmap(s, cap * sizeof(struct oro_hash_slot));
 }
 
 void
-oro_hash_init(struct oro_hash *h, enum oro_key_mode mode)
+oro_hash_init(struct oro_hash *h, struct oro_pool_cache *pc, enum oro_key_mode mode)
 {
-    *h = (struct oro_hash){.mode = mode, .cap = HASH_MIN, .slots = slots_new(HASH_MIN)};
+    *h = (struct oro_hash){.mode = mode, .pc = pc, .cap = HASH_MIN, .slots = slots_new(HASH_MIN)};
     /* The process's secret seed, so that nobody can choose keys that collide. */
     h->seed = oro_bytes_hash(oro_bytes_str("store")) | 1;
 }
@@ -43,9 +64,9 @@ slots_free(const struct oro_hash *h, struct oro_hash_slot *s, size_t cap)
     for (size_t i = 0; i < cap && h->mode == ORO_KEY_WIDE; i++) {
         struct oro_row *p = atomic_load_explicit(&s[i].p, memory_order_relaxed);
         if (p != NULL && p != TOMB)
-            oro_entry_unref((struct oro_entry *)p);
+            oro_entry_unref(h->pc, (struct oro_entry *)p);
     }
-    oro_free(s);
+    slots_release(s, cap);
 }
 
 void
@@ -127,7 +148,7 @@ move_some(struct oro_hash *h, size_t most)
             atomic_store_explicit(&s->p, TOMB, memory_order_relaxed);
         }
         if (++h->old_at == h->old_cap) {
-            oro_free(h->old);
+            slots_release(h->old, h->old_cap);
             h->old = NULL;
             h->old_cap = h->old_at = 0;
         }
@@ -153,7 +174,7 @@ oro_hash_insert(struct oro_hash *h, const struct oro_key *k, struct oro_row *row
         resize(h, h->cap * 2);
     struct oro_row *p = row;
     if (h->mode == ORO_KEY_WIDE) {
-        struct oro_entry *e = oro_entry_new(k->bytes);
+        struct oro_entry *e = oro_entry_new(h->pc, k->bytes);
         atomic_store_explicit(&e->head, row, memory_order_release);
         p = (struct oro_row *)e;
     }
@@ -189,7 +210,7 @@ oro_hash_erase(struct oro_hash *h, const struct oro_key *k)
         s = slot_find(h, h->old, h->old_cap, k);
     ORO_ASSERT(s != NULL);
     if (h->mode == ORO_KEY_WIDE)
-        oro_entry_unref((struct oro_entry *)atomic_load_explicit(&s->p, memory_order_relaxed));
+        oro_entry_unref(h->pc, (struct oro_entry *)atomic_load_explicit(&s->p, memory_order_relaxed));
     if (current)
         slot_close(h, (size_t)(s - h->slots));
     else

@@ -22,8 +22,8 @@ struct oro_entry {
     uint8_t bytes[];
 };
 
-struct oro_entry *oro_entry_new(struct oro_bytes key);
-void oro_entry_unref(struct oro_entry *e);
+struct oro_entry *oro_entry_new(struct oro_pool_cache *pc, struct oro_bytes key);
+void oro_entry_unref(struct oro_pool_cache *pc, struct oro_entry *e);
 
 enum oro_key_mode {
     ORO_KEY_NARROW, /* the word is the key */
@@ -38,13 +38,14 @@ struct oro_hash_slot {
 
 struct oro_hash {
     enum oro_key_mode mode;
+    struct oro_pool_cache *pc;
     uint64_t seed;
     struct oro_hash_slot *slots, *old;
     size_t cap, n;             /* n: keys, those still in `old` included */
     size_t old_cap, old_at;    /* slots of old before old_at have moved */
 };
 
-void oro_hash_init(struct oro_hash *h, enum oro_key_mode mode);
+void oro_hash_init(struct oro_hash *h, struct oro_pool_cache *pc, enum oro_key_mode mode);
 void oro_hash_fini(struct oro_hash *h);
 oro_head *oro_hash_cell(const struct oro_hash *h, const struct oro_key *k); /* NULL: no such key */
 void oro_hash_insert(struct oro_hash *h, const struct oro_key *k, struct oro_row *row); /* the key is not there */

@@ -10,16 +10,16 @@ hash_mode(const struct oro_index *ix)
 }
 
 void
-oro_index_init(struct oro_index *ix, enum oro_ix_kind kind, const struct oro_layout *layout, const uint16_t *cols,
-               uint16_t ncols)
+oro_index_init(struct oro_index *ix, struct oro_pool_cache *pc, enum oro_ix_kind kind, const struct oro_layout *layout,
+               const uint16_t *cols, uint16_t ncols)
 {
     ix->kind = kind;
     if (kind == ORO_IX_HASH || kind == ORO_IX_BTREE)
         oro_key_plan_init(&ix->plan, layout, cols, ncols);
     if (kind == ORO_IX_BTREE)
-        oro_btree_init(&ix->btree, !ix->plan.narrow);
+        oro_btree_init(&ix->btree, pc, !ix->plan.narrow);
     else if (kind != ORO_IX_LIST)
-        oro_hash_init(&ix->hash, hash_mode(ix));
+        oro_hash_init(&ix->hash, pc, hash_mode(ix));
 }
 
 void

@@ -34,8 +34,9 @@ struct oro_interval {
     struct oro_key key;
 };
 
-void oro_index_init(struct oro_index *ix, enum oro_ix_kind kind, const struct oro_layout *layout,
-                    const uint16_t *cols, uint16_t ncols);
+/* Borrows pc, for as long as the index lives: memory of nodes and keys. */
+void oro_index_init(struct oro_index *ix, struct oro_pool_cache *pc, enum oro_ix_kind kind,
+                    const struct oro_layout *layout, const uint16_t *cols, uint16_t ncols);
 void oro_index_fini(struct oro_index *ix);
 
 /* The key, its bytes (if wide) at the end of *scratch: not cleared first, so that a transaction can collect keys; it

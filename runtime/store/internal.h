@@ -54,6 +54,7 @@ struct oro_cursor {
     struct oro_store *store;
     struct oro_cursor *next, *prev;
     const struct oro_commit *at;  /* the reader's */
+    struct oro_pool_cache cache;
     _Atomic uint64_t seq ORO_CACHE_ALIGNED; /* of `at`: what the reclaimer looks at */
 };
 
@@ -119,6 +120,7 @@ struct oro_session {
     struct oro_session *next, *prev; /* commit lock */
     uint64_t snap;
     struct oro_commit *anchor; /* the record with seq == snap */
+    struct oro_pool_cache cache;
     struct oro_arena arena;    /* of this reading or transaction */
     struct oro_bb key, cmp;    /* scratch: the key asked for, the key compared with */
     struct oro_tx tx;
@@ -129,6 +131,8 @@ struct oro_store {
     struct oro_table *tables;
     uint32_t ntables;
     uint64_t sequence_block;
+    struct oro_pool pool;
+    struct oro_pool_cache cache;  /* for whoever holds the commit lock, and for loading */
 
     ORO_CACHE_ALIGNED _Atomic(struct oro_commit *) head;
     _Atomic uint64_t seq, offset;
@@ -225,14 +229,15 @@ ORO_MUST_CHECK oro_status oro_sequence_fill(struct oro_session *se, struct oro_t
 uint64_t oro_sequence_max(const struct oro_type *column);
 
 /* ---- ring.c ---- */
-struct oro_record *oro_record_new(size_t nops);
+struct oro_record *oro_record_new(struct oro_pool_cache *pc, size_t nops);
+void oro_record_free(struct oro_pool_cache *pc, struct oro_record *rec);
 /* Appends with the next seq; ops count as one transaction more. Commit lock held. */
 void oro_ring_publish(struct oro_store *s, struct oro_record *rec, uint64_t seq);
 /* Tells that a commit of nops ops was published, and moves the marks on if it is time. Commit lock held; *work is for
  * oro_ring_sweep, after it. */
 void oro_ring_tend(struct oro_store *s, size_t nops, size_t *work);
 /* Frees about `work` of the rows that were detached; takes the lock now and then. */
-void oro_ring_sweep(struct oro_store *s, size_t work);
+void oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work);
 void oro_ring_free_all(struct oro_store *s);
 
 /* ---- store.c ---- */

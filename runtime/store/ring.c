@@ -6,20 +6,20 @@
 #define SWEEP 128
 
 struct oro_record *
-oro_record_new(size_t nops)
+oro_record_new(struct oro_pool_cache *pc, size_t nops)
 {
     ORO_ASSERT(nops <= UINT32_MAX);
-    struct oro_record *r = oro_alloc(sizeof(*r) + nops * sizeof(struct oro_op));
+    struct oro_record *r = oro_pool_get(pc, sizeof(*r) + nops * sizeof(struct oro_op));
     r->pub = (struct oro_commit){.nops = (uint32_t)nops, .ops = r->ops, .origin.reducer = UINT32_MAX};
     r->mask = 0;
     return r;
 }
 
-static void
-record_free(struct oro_record *r)
+void
+oro_record_free(struct oro_pool_cache *pc, struct oro_record *r)
 {
     oro_buf_unref(r->pub.origin.text);
-    oro_free(r);
+    oro_pool_put(pc, r, sizeof(*r) + r->pub.nops * sizeof(struct oro_op));
 }
 
 void
@@ -43,7 +43,7 @@ uint64_t
 oro_store_publish(struct oro_session *se, const struct oro_origin *origin)
 {
     struct oro_store *s = se->store;
-    struct oro_record *rec = oro_record_new(0);
+    struct oro_record *rec = oro_record_new(&se->cache, 0);
     rec->pub.origin = *origin;
     size_t work;
     oro_spin_lock(&s->lock);
@@ -51,7 +51,7 @@ oro_store_publish(struct oro_session *se, const struct oro_origin *origin)
     oro_ring_publish(s, rec, seq);
     oro_ring_tend(s, 0, &work);
     oro_spin_unlock(&s->lock);
-    oro_ring_sweep(s, work);
+    oro_ring_sweep(s, &se->cache, work);
     return seq;
 }
 
@@ -181,7 +181,7 @@ sweep_fill(struct oro_store *s, struct sweep *sw)
 }
 
 void
-oro_ring_sweep(struct oro_store *s, size_t work)
+oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work)
 {
     while (work > 0) {
         struct sweep sw;
@@ -191,9 +191,9 @@ oro_ring_sweep(struct oro_store *s, size_t work)
         oro_spin_unlock(&s->lock);
         size_t done = sw.nrows + sw.nrecords;
         for (size_t i = 0; i < sw.nrows; i++)
-            oro_row_free(sw.rows[i]);
+            oro_row_free(pc, sw.rows[i]);
         for (size_t i = 0; i < sw.nrecords; i++)
-            record_free(sw.records[i]);
+            oro_record_free(pc, sw.records[i]);
         work -= done < work ? done : work;
         if (done == 0)
             return;
@@ -204,13 +204,13 @@ void
 oro_ring_free_all(struct oro_store *s)
 {
     tend(s, SIZE_MAX);
-    oro_ring_sweep(s, SIZE_MAX);
+    oro_ring_sweep(s, &s->cache, SIZE_MAX);
     ORO_ASSERT(s->first == s->unlinked && oro_commit_next(s->first) == NULL);
     struct oro_record *last = oro_record_of(s->first);
     for (uint32_t i = 0; i < last->pub.nops; i++)
         if (op_owned(&last->ops[i]) != NULL)
-            oro_row_free(op_owned(&last->ops[i]));
-    record_free(last);
+            oro_row_free(&s->cache, op_owned(&last->ops[i]));
+    oro_record_free(&s->cache, last);
 }
 
 /* ---- cursors ---- */
@@ -220,6 +220,7 @@ oro_cursor_open(struct oro_store *s)
 {
     struct oro_cursor *c = oro_aligned_alloc(ORO_CACHE_LINE, sizeof(*c));
     c->store = s;
+    oro_pool_cache_init(&c->cache, &s->pool);
     oro_spin_lock(&s->lock);
     c->at = atomic_load_explicit(&s->head, memory_order_relaxed);
     atomic_init(&c->seq, c->at->seq);
@@ -245,20 +246,22 @@ oro_cursor_close(struct oro_cursor *c)
     if (c->next != NULL)
         c->next->prev = c->prev;
     oro_spin_unlock(&s->lock);
+    oro_pool_cache_fini(&c->cache);
     oro_free(c);
 }
 
 /* A cursor at the end of the ring has time: in a quiet store nobody else would tidy up. */
 static void
-idle_tend(struct oro_store *s)
+idle_tend(struct oro_cursor *c)
 {
+    struct oro_store *s = c->store;
     if (atomic_load_explicit(&s->records, memory_order_relaxed) <= 1)
         return;
     if (atomic_flag_test_and_set_explicit(&s->lock.held, memory_order_acquire))
         return;
     tend(s, TEND_LEAST);
     oro_spin_unlock(&s->lock);
-    oro_ring_sweep(s, TEND_LEAST);
+    oro_ring_sweep(s, &c->cache, TEND_LEAST);
 }
 
 const struct oro_commit *
@@ -266,7 +269,7 @@ oro_cursor_next(struct oro_cursor *c)
 {
     const struct oro_commit *next = oro_commit_next(c->at);
     if (next == NULL) {
-        idle_tend(c->store);
+        idle_tend(c);
         return NULL;
     }
     c->at = next;

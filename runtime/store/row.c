@@ -2,11 +2,11 @@
 #include "runtime/store/row.h"
 
 struct oro_row *
-oro_row_new(struct oro_bytes bytes, uint32_t nlinks)
+oro_row_new(struct oro_pool_cache *pc, struct oro_bytes bytes, uint32_t nlinks)
 {
     ORO_ASSERT(bytes.len <= UINT32_MAX);
     size_t head = sizeof(struct oro_row) + nlinks * sizeof(struct oro_row_link);
-    struct oro_row *r = oro_alloc(head + bytes.len);
+    struct oro_row *r = oro_pool_get(pc, head + bytes.len);
     atomic_init(&r->begin, ORO_SEQ_MAX);
     atomic_init(&r->end, ORO_SEQ_MAX);
     r->len = (uint32_t)bytes.len;
@@ -18,9 +18,10 @@ oro_row_new(struct oro_bytes bytes, uint32_t nlinks)
 }
 
 void
-oro_row_free(struct oro_row *r)
+oro_row_free(struct oro_pool_cache *pc, struct oro_row *r)
 {
-    oro_free(r);
+    if (r != NULL)
+        oro_pool_put(pc, r, sizeof(*r) + r->nlinks * sizeof(struct oro_row_link) + r->len);
 }
 
 struct oro_bytes

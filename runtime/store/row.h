@@ -12,6 +12,7 @@
 #define ORO_STORE_ROW_H
 
 #include "runtime/store/commit.h"
+#include "runtime/store/pool.h"
 
 #define ORO_SEQ_MAX UINT64_MAX /* end of a row that lives */
 
@@ -58,7 +59,8 @@ oro_row_same(const struct oro_row *r, struct oro_bytes b)
     return r->len == b.len && memcmp(oro_row_data(r), b.data, b.len) == 0;
 }
 
-struct oro_row *oro_row_new(struct oro_bytes bytes, uint32_t nlinks); /* Gives; begin and end are ORO_SEQ_MAX */
-void oro_row_free(struct oro_row *r);
+/* Gives; begin and end are ORO_SEQ_MAX. */
+struct oro_row *oro_row_new(struct oro_pool_cache *pc, struct oro_bytes bytes, uint32_t nlinks);
+void oro_row_free(struct oro_pool_cache *pc, struct oro_row *r); /* Takes r */
 
 #endif

@@ -40,9 +40,10 @@ oro_sequence_max(const struct oro_type *column)
 }
 
 static void
-reserve(struct oro_store *s, struct oro_table *t, struct oro_sequence *q)
+reserve(struct oro_session *se, struct oro_table *t, struct oro_sequence *q)
 {
-    struct oro_record *rec = oro_record_new(1);
+    struct oro_store *s = se->store;
+    struct oro_record *rec = oro_record_new(&se->cache, 1);
     oro_spin_lock(&s->lock);
     uint64_t from = atomic_load_explicit(&q->allocated, memory_order_relaxed);
     bool needed = atomic_load_explicit(&q->next, memory_order_relaxed) >= from && from <= q->max;
@@ -57,17 +58,17 @@ reserve(struct oro_store *s, struct oro_table *t, struct oro_sequence *q)
     }
     oro_spin_unlock(&s->lock);
     if (!needed)
-        oro_free(rec);
+        oro_record_free(&se->cache, rec);
 }
 
 /* 0: used up. */
 static uint64_t
-take(struct oro_store *s, struct oro_table *t, struct oro_sequence *q)
+take(struct oro_session *se, struct oro_table *t, struct oro_sequence *q)
 {
     uint64_t v = atomic_load_explicit(&q->next, memory_order_relaxed);
     while (v <= q->max) {
         if (v >= atomic_load_explicit(&q->allocated, memory_order_acquire)) {
-            reserve(s, t, q);
+            reserve(se, t, q);
             v = atomic_load_explicit(&q->next, memory_order_relaxed);
         } else if (atomic_compare_exchange_weak_explicit(&q->next, &v, v + 1, memory_order_relaxed,
                                                          memory_order_relaxed)) {
@@ -97,7 +98,7 @@ oro_sequence_fill(struct oro_session *se, struct oro_table *t, uint8_t *row, str
         uint8_t *at = row + oro_layout_at(&t->layout, row, q->def->col);
         if (!all_zero(at, size))
             continue;
-        uint64_t v = take(se->store, t, q);
+        uint64_t v = take(se, t, q);
         if (v == 0)
             return oro_err_set(err, ORO_EFULL, "AutoIncOverflow: sequence '%s' of table '%s' has no value left for column '%s'",
                                q->def->name, t->def->name, col->name);

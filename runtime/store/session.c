@@ -76,6 +76,7 @@ oro_session_open(struct oro_store *s)
 {
     struct oro_session *se = oro_aligned_alloc(ORO_CACHE_LINE, sizeof(*se));
     se->store = s;
+    oro_pool_cache_init(&se->cache, &s->pool);
     atomic_init(&se->snapshot, ORO_IDLE);
     atomic_init(&se->reading, 0);
     oro_arena_init(&se->arena);
@@ -107,6 +108,7 @@ oro_session_close(struct oro_session *se)
     if (se->next != NULL)
         se->next->prev = se->prev;
     oro_spin_unlock(&s->lock);
+    oro_pool_cache_fini(&se->cache);
     oro_arena_fini(&se->arena);
     oro_bb_fini(&se->key);
     oro_bb_fini(&se->cmp);

@@ -10,7 +10,7 @@ ix_kind(enum oro_index_kind k)
 }
 
 static struct oro_index *
-table_add_index(struct oro_table *t, enum oro_ix_kind kind, bool unique, const struct oro_index_def *def,
+table_add_index(struct oro_store *s, struct oro_table *t, enum oro_ix_kind kind, bool unique, const struct oro_index_def *def,
                 const uint16_t *cols, uint16_t ncols)
 {
     struct oro_index *ix = &t->ix[t->nix];
@@ -18,7 +18,7 @@ table_add_index(struct oro_table *t, enum oro_ix_kind kind, bool unique, const s
     ix->unique = unique;
     ix->table = t->def;
     ix->def = def;
-    oro_index_init(ix, kind, &t->layout, cols, ncols);
+    oro_index_init(ix, &s->cache, kind, &t->layout, cols, ncols);
     return ix;
 }
 
@@ -38,7 +38,7 @@ table_choose(struct oro_table *t)
 }
 
 static void
-table_init(struct oro_table *t, const struct oro_table_def *def, uint32_t slot)
+table_init(struct oro_store *s, struct oro_table *t, const struct oro_table_def *def, uint32_t slot)
 {
     t->def = def;
     t->slot = slot;
@@ -48,20 +48,20 @@ table_init(struct oro_table *t, const struct oro_table_def *def, uint32_t slot)
     for (uint32_t i = 0; i < def->nindexes; i++) {
         const struct oro_index_def *d = &def->indexes[i];
         ORO_ASSERT(d->slot == i);
-        table_add_index(t, ix_kind(d->kind), d->unique, d, d->cols, d->ncols);
+        table_add_index(s, t, ix_kind(d->kind), d->unique, d, d->cols, d->ncols);
     }
     table_choose(t);
     if (def->pk >= 0 && t->pk == NULL) {
         uint16_t col = (uint16_t)def->pk;
-        t->pk = table_add_index(t, ORO_IX_BTREE, true, NULL, &col, 1);
+        t->pk = table_add_index(s, t, ORO_IX_BTREE, true, NULL, &col, 1);
         t->scan = t->pk;
     }
     if (t->pk != NULL)
         t->identity = t->pk;
     if (t->identity == NULL)
-        t->identity = table_add_index(t, ORO_IX_ROW, true, NULL, NULL, 0);
+        t->identity = table_add_index(s, t, ORO_IX_ROW, true, NULL, NULL, 0);
     if (t->scan == NULL)
-        t->scan = table_add_index(t, ORO_IX_LIST, false, NULL, NULL, 0);
+        t->scan = table_add_index(s, t, ORO_IX_LIST, false, NULL, NULL, 0);
     t->seqs = ORO_NEW_ARRAY(struct oro_sequence, def->nsequences);
     for (uint32_t i = 0; i < def->nsequences; i++) {
         t->seqs[i].def = &def->sequences[i];
@@ -72,13 +72,13 @@ table_init(struct oro_table *t, const struct oro_table_def *def, uint32_t slot)
 }
 
 static void
-table_free_rows(struct oro_table *t)
+table_free_rows(struct oro_store *s, struct oro_table *t)
 {
     struct oro_row *r, *older;
     if (t->scan->kind == ORO_IX_LIST) {
         for (r = atomic_load(&t->scan->list); r != NULL; r = older) {
             older = r->links[t->scan->link].older;
-            oro_row_free(r);
+            oro_row_free(&s->cache, r);
         }
         return;
     }
@@ -87,15 +87,15 @@ table_free_rows(struct oro_table *t)
     for (oro_head *cell; (cell = oro_btree_next(&t->scan->btree, &at, &k)) != NULL;) {
         for (r = atomic_load(cell); r != NULL; r = older) {
             older = r->links[t->scan->link].older;
-            oro_row_free(r);
+            oro_row_free(&s->cache, r);
         }
     }
 }
 
 static void
-table_fini(struct oro_table *t)
+table_fini(struct oro_store *s, struct oro_table *t)
 {
-    table_free_rows(t);
+    table_free_rows(s, t);
     for (uint32_t i = 0; i < t->nix; i++)
         oro_index_fini(&t->ix[i]);
     oro_free(t->ix);
@@ -112,16 +112,18 @@ oro_store_create(const struct oro_schema *schema, const struct oro_store_options
     (void)err; /* what a schema can get wrong was refused when it was parsed */
     struct oro_store *s = oro_aligned_alloc(ORO_CACHE_LINE, sizeof(*s));
     s->schema = schema;
+    oro_pool_init(&s->pool);
+    oro_pool_cache_init(&s->cache, &s->pool);
     s->sequence_block = opt != NULL && opt->sequence_block > 0 ? opt->sequence_block : 4096;
     s->ntables = schema->ntables;
     s->tables = ORO_NEW_ARRAY(struct oro_table, s->ntables);
     uint32_t id = 0;
     for (uint32_t i = 0; i < s->ntables; i++) {
-        table_init(&s->tables[i], &schema->tables[i], i);
+        table_init(s, &s->tables[i], &schema->tables[i], i);
         for (uint32_t j = 0; j < s->tables[i].nix; j++)
             s->tables[i].ix[j].id = id++;
     }
-    struct oro_record *zero = oro_record_new(0);
+    struct oro_record *zero = oro_record_new(&s->cache, 0);
     zero->pub.offset = opt != NULL ? opt->first_offset : 0;
     s->first = s->unlinked = &zero->pub;
     atomic_init(&s->head, &zero->pub);
@@ -139,8 +141,10 @@ oro_store_destroy(struct oro_store *s)
     ORO_ASSERT(s->sessions == NULL && s->cursors == NULL);
     oro_ring_free_all(s);
     for (uint32_t i = 0; i < s->ntables; i++)
-        table_fini(&s->tables[i]);
+        table_fini(s, &s->tables[i]);
     oro_free(s->tables);
+    oro_pool_cache_fini(&s->cache);
+    oro_pool_fini(&s->pool);
     oro_bb_fini(&s->scratch);
     oro_free(s);
 }
@@ -238,7 +242,7 @@ load_remove(struct oro_store *s, struct oro_table *t, struct oro_row *row)
 {
     load_account(s, t, row, -1);
     oro_unlink(t, row, &s->scratch);
-    oro_row_free(row);
+    oro_row_free(&s->cache, row);
 }
 
 oro_status
@@ -250,13 +254,13 @@ oro_store_load(struct oro_store *s, const struct oro_table_def *def, struct oro_
     struct oro_row *old = load_find(s, t->identity, bytes);
     if (old != NULL && replace && (t->pk != NULL || oro_row_same(old, bytes)))
         load_remove(s, t, old);
-    struct oro_row *row = oro_row_new(bytes, t->nix);
+    struct oro_row *row = oro_row_new(&s->cache, bytes, t->nix);
     for (uint32_t i = 0; i < t->nix; i++) {
         if (t->ix[i].unique && load_find(s, &t->ix[i], bytes) != NULL) {
             oro_status st = t->ix[i].kind == ORO_IX_ROW
                                 ? oro_err_set(err, ORO_EEXISTS, "table '%s' has this row already", def->name)
                                 : oro_unique_error(t, &t->ix[i], row, err);
-            oro_row_free(row);
+            oro_row_free(&s->cache, row);
             return st;
         }
     }

@@ -158,7 +158,7 @@ put(struct oro_tx *tx, struct oro_table *t, struct oro_row *row, struct oro_key 
     if (at->committed != NULL && at->w != ORO_NONE) {
         ORO_ASSERT(tx->writes[at->w].row == NULL);
         if (oro_row_same(at->committed, oro_row_bytes(row))) {
-            oro_row_free(row);
+            oro_row_free(&tx->se->cache, row);
             return restore(tx, at->w);
         }
         if (t->pk != NULL) {
@@ -181,11 +181,11 @@ struct fresh {
 static oro_status
 fresh_make(struct oro_tx *tx, struct oro_table *t, struct oro_bytes bytes, struct fresh *out, struct oro_err *err)
 {
-    out->row = oro_row_new(bytes, t->nix);
+    out->row = oro_row_new(&tx->se->cache, bytes, t->nix);
     if (t->def->nsequences > 0) {
         oro_status st = oro_sequence_fill(tx->se, t, oro_row_data(out->row), err);
         if (st != ORO_OK) {
-            oro_row_free(out->row);
+            oro_row_free(&tx->se->cache, out->row);
             return st;
         }
     }
@@ -206,7 +206,7 @@ violation(struct oro_tx *tx, struct oro_table *t, const struct oro_index *ix, st
 {
     note_place(tx, ix, &f->keys[ix->link], p);
     oro_status st = oro_unique_error(t, ix, f->row, err);
-    oro_row_free(f->row);
+    oro_row_free(&tx->se->cache, f->row);
     return st;
 }
 
@@ -218,7 +218,7 @@ insert_fresh(struct oro_tx *tx, struct oro_table *t, struct fresh *f, struct oro
     struct place at = look_up(tx, t, id, &f->keys[id->link]);
     if (at.row != NULL && oro_row_same(at.row, oro_row_bytes(f->row))) {
         note_place(tx, id, &f->keys[id->link], &at);
-        oro_row_free(f->row);
+        oro_row_free(&tx->se->cache, f->row);
         give(stored, at.row);
         return ORO_OK;
     }
@@ -251,7 +251,7 @@ replace_own(struct oro_tx *tx, uint32_t w, struct fresh *f)
     struct oro_write *wr = &tx->writes[w];
     drop_own(tx, wr, f->keys);
     if (wr->old != NULL && oro_row_same(wr->old, oro_row_bytes(f->row))) {
-        oro_row_free(f->row);
+        oro_row_free(&tx->se->cache, f->row);
         oro_ws_set_row(tx, w, NULL, NULL);
         return restore(tx, w);
     }
@@ -272,7 +272,7 @@ update_fresh(struct oro_tx *tx, struct oro_table *t, const struct oro_index *by,
 {
     if (oro_row_same(was.row, oro_row_bytes(f->row))) {
         note_place(tx, by, &f->keys[by->link], &was);
-        oro_row_free(f->row);
+        oro_row_free(&tx->se->cache, f->row);
         give(stored, was.row);
         return ORO_OK;
     }
@@ -319,7 +319,7 @@ update_or_insert(struct oro_tx *tx, const struct oro_table_def *def, const struc
     if (may_insert)
         return insert_fresh(tx, t, &f, stored, err);
     note_place(tx, ix, &f.keys[ix->link], &was);
-    oro_row_free(f.row);
+    oro_row_free(&tx->se->cache, f.row);
     return oro_err_set(err, ORO_ENOTFOUND, "no such row in table '%s'", def->name);
 }
 

@@ -15,6 +15,8 @@ struct bench {
 };
 
 static struct bench b;
+static struct oro_pool pool;
+static struct oro_pool_cache cache;
 
 /* Key i of a kind: narrow keys are scattered numbers in order of i; wide ones share their first 8 bytes by dozens. */
 static struct oro_key
@@ -33,7 +35,7 @@ static struct oro_row *
 row_of(size_t i)
 {
     if (b.rows[i] == NULL)
-        b.rows[i] = oro_row_new(oro_bytes(&i, sizeof(i)), 1);
+        b.rows[i] = oro_row_new(&cache, oro_bytes(&i, sizeof(i)), 1);
     return b.rows[i];
 }
 
@@ -75,17 +77,27 @@ tree_step(struct oro_btree *t, size_t i, bool wide, bool want)
 }
 
 static void
-rows_free(void)
+pool_open(void)
+{
+    oro_pool_init(&pool);
+    oro_pool_cache_init(&cache, &pool);
+}
+
+static void
+pool_close(void)
 {
     for (size_t i = 0; i < N; i++)
-        oro_row_free(b.rows[i]);
+        oro_row_free(&cache, b.rows[i]);
+    oro_pool_cache_fini(&cache);
+    oro_pool_fini(&pool);
 }
 
 static void
 tree_run(bool wide)
 {
     struct oro_btree t;
-    oro_btree_init(&t, wide);
+    pool_open();
+    oro_btree_init(&t, &cache, wide);
     uint64_t rng = 5;
     /* Fill in order, thin out, refill at random, drain from the front, then from the back. */
     for (size_t i = 0; i < N; i++)
@@ -109,7 +121,7 @@ tree_run(bool wide)
         tree_step(&t, i, wide, true);
     tree_agrees(&t, wide);
     oro_btree_fini(&t);
-    rows_free();
+    pool_close();
 }
 
 Test(index, btree_of_narrow_keys)
@@ -157,7 +169,8 @@ static void
 hash_run(bool wide)
 {
     struct oro_hash h;
-    oro_hash_init(&h, wide ? ORO_KEY_WIDE : ORO_KEY_NARROW);
+    pool_open();
+    oro_hash_init(&h, &cache, wide ? ORO_KEY_WIDE : ORO_KEY_NARROW);
     uint64_t rng = 6;
     for (int round = 0; round < 3; round++) {
         for (size_t i = 0; i < N; i++)
@@ -172,7 +185,7 @@ hash_run(bool wide)
         cr_assert_leq(h.cap, 64, "an emptied table is small again");
     }
     oro_hash_fini(&h);
-    rows_free();
+    pool_close();
 }
 
 Test(index, hash_of_narrow_keys)
