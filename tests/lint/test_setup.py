@@ -102,7 +102,7 @@ class Tally(Folder):
 
     def test_criterion_counts_each_test(self):
         self.assertEqual(self.meson('OK', self.criterion(7, 7, 0, 0))[0], '7 0')
-        self.assertEqual(self.meson('FAIL', self.criterion(7, 4, 2, 1))[0], '4 3')
+        self.assertEqual(self.meson('FAIL', self.criterion(7, 4, 3, 1))[0], '4 3')
 
     def test_a_program_that_died_has_failed(self):
         self.assertEqual(self.meson('FAIL', 'killed')[0], '0 1')
