@@ -1,5 +1,5 @@
-"""Names for annotations: in a worker they are the C types that reducers get, elsewhere stand-ins that type checkers and
-editors understand."""
+"""Names for annotations (type checkers and editors know more of them from __init__.pyi), and the two values of a Result. What a
+reducer gets at run time are C types with the same names."""
 
 import dataclasses
 from typing import Generic, TypeVar

@@ -1,13 +1,18 @@
 """The decorators: they only take down what the author wrote; _schema checks and resolves it when the whole module is
 imported, so that forward references work and every problem is reported at once."""
 
+import copy
 import dataclasses
-import sys
-from datetime import timedelta
-from typing import dataclass_transform
+import datetime
+import enum
+import types
+import uuid
+from typing import Any, dataclass_transform
 
+from . import _source
 from ._errors import SchemaError
-from ._types import ColumnProperty
+from ._types import ColumnProperty, column_annotations, is_named_tuple, wire_name
+from ._values import ConnectionId, Identity, ScheduleAt
 
 try:
     import _orochi
@@ -15,14 +20,23 @@ except ImportError:  # an ordinary interpreter: declarations, schema and tools w
     _orochi = None
 
 MISSING = dataclasses.MISSING
-_ATOMIC = (int, float, str, bytes, bool, type(None), tuple, frozenset)
+_ATOMIC = (int, float, complex, str, bytes, bool, type(None), enum.Enum, datetime.datetime, datetime.timedelta, uuid.UUID,
+           Identity, ConnectionId, ScheduleAt)
+_ALGORITHMS = ('btree', 'hash', 'direct')
 
 
 class Column:
-    """An index over several columns: Column("guild", "name", name="by_guild", algorithm="btree")."""
+    """An index in @table(indexes=[...]) over one or more columns: Column("guild", "name", name="by_guild").
+
+    name: how it is reached, ctx.db.player.by_guild; by default the columns joined by _. algorithm: "btree" (ranges too),
+    "hash" (equality only) or "direct" (one small integer column that is nearly dense).
+    """
 
     def __init__(self, *columns, name=None, algorithm='btree'):
         self.columns, self.name, self.algorithm = columns, name, algorithm
+
+    def __repr__(self):
+        return f'Column({", ".join(map(repr, self.columns))}, name={self.name!r}, algorithm={self.algorithm!r})'
 
 
 class Field:
@@ -34,22 +48,50 @@ class Field:
 
 def field(*, default=MISSING, default_factory=MISSING, primary_key=False, auto_inc=False, unique=False, index=False,
           name=None, doc=None, kw_only=True):
-    """Describes a column in a class body: its default, its keys and, with `name`, how clients call it."""
+    """Describes a column in a class body: `seen: Timestamp = field(default_factory=Timestamp.now)`.
+
+    default, default_factory: as in dataclasses. primary_key, auto_inc, unique: as PrimaryKey[...], AutoInc[...], Unique[...]
+    in the annotation. index: True or "btree", "hash", "direct". name: how clients call the column. doc: for readers.
+    Raises SchemaError when both defaults are given, or for an unknown kind of index.
+    """
     if default is not MISSING and default_factory is not MISSING:
-        raise SchemaError(where() + 'field() takes default or default_factory, not both')
+        raise SchemaError(f'{_source.of_caller()}: field() takes default or default_factory, not both')
     algorithm = 'btree' if index is True else index or None
+    if algorithm not in (None, *_ALGORITHMS):
+        raise SchemaError(f'{_source.of_caller()}: field(index={index!r}): it is True, "btree", "hash" or "direct"')
     return Field(default, default_factory, ColumnProperty(primary_key, auto_inc, unique, algorithm), name, doc)
 
 
+@dataclasses.dataclass(frozen=True)
+class ColumnDeclaration:
+    """A column as its class declares it. owner: the class in whose body it stands."""
+
+    name: str
+    wire: str
+    owner: type
+    annotation: Any
+    prop: ColumnProperty
+
+
+@dataclasses.dataclass
 class TableDeclaration:
-    def __init__(self, cls, original, place, **options):
-        self.cls, self.original, self.place, self.options = cls, original, place, options
+    """A class with @table, and the decorator's arguments."""
+
+    cls: type
+    options: dict
 
 
+@dataclasses.dataclass
 class ReducerDeclaration:
-    def __init__(self, fn, place, name, *, lifecycle=None, public=True, timeout_ms=None, schedule=None):
-        self.fn, self.place, self.name, self.lifecycle = fn, place, name, lifecycle
-        self.public, self.timeout_ms, self.schedule = public, timeout_ms, schedule
+    """A function with @reducer, @scheduled or a lifecycle decorator."""
+
+    fn: types.FunctionType
+    decorator: str
+    name: str
+    lifecycle: str | None = None
+    public: bool = True
+    timeout_ms: int | None = None
+    schedule: dict | None = None
 
 
 class Registry:
@@ -68,21 +110,11 @@ class Registry:
 REGISTRY = Registry()
 
 
-def where(depth=2):
-    """"file.py:12: " of the author's line that called the function which calls this."""
-    frame = sys._getframe(depth)
-    while frame and frame.f_globals.get('__package__') == __package__ and frame.f_back:
-        frame = frame.f_back
-    return f'{frame.f_code.co_filename}:{frame.f_lineno}: '
-
-
-def place_of(thing):
-    """"file.py:12" of a class or function."""
-    code = getattr(thing, '__code__', None)
-    if code is not None:
-        return f'{code.co_filename}:{code.co_firstlineno}'
-    module = sys.modules.get(thing.__module__)
-    return f'{getattr(module, "__file__", thing.__module__)}:{thing.__dict__.get("__firstlineno__", 1)}'
+def _wrong_thing(decorator, thing, wanted):
+    """For a decorator on something it is not for; the line is the decorator's."""
+    shown = f'the class {thing.__name__}' if isinstance(thing, type) else repr(thing)
+    advice = f'; write @{decorator}(name={thing!r})' if isinstance(thing, str) else ''
+    return SchemaError(f'{_source.of_caller()}: @{decorator} goes in front of {wanted}, not {shown}{advice}')
 
 
 # ---- tables ----------------------------------------------------------------------------------------------------------
@@ -90,131 +122,156 @@ def place_of(thing):
 @dataclass_transform(kw_only_default=True, field_specifiers=(field,))
 def table(cls=None, /, *, name=None, public=False, primary_key=None, auto_inc=(), unique=(), indexes=(), event=False,
           scheduled=None, rls=()):
-    """Makes an annotated class a table: its annotations are the columns (python-api 4).
+    """Makes an annotated class a table: its annotations are the columns, its instances the rows (python-api 4, 5).
 
-    public: clients may subscribe to it. primary_key, auto_inc, unique, indexes: as an alternative to PrimaryKey[...],
-    AutoInc[...], Unique[...], Index[...] in the annotations. event: rows exist for one transaction and are broadcast.
-    scheduled: function that is called when a row's ScheduleAt is due.
+    name: in SQL and for clients; by default the class name in snake case. public: clients may subscribe to it.
+    primary_key, auto_inc, unique, indexes: columns, as an alternative to PrimaryKey[...], AutoInc[...], Unique[...],
+    Index[...] in the annotations; an index over several columns is a tuple of names or a Column. event: rows exist for the
+    transaction that inserts them and are broadcast. scheduled: the reducer, or its name, that is called when a row's
+    ScheduleAt is due. Constructing a row takes keyword arguments only.
     """
     options = dict(name=name, public=public, primary_key=primary_key, auto_inc=_listed(auto_inc), unique=_listed(unique),
-                   indexes=list(indexes) if not isinstance(indexes, str) else [indexes], event=event, scheduled=scheduled,
-                   rls=rls)
+                   indexes=_listed(indexes), event=event, scheduled=scheduled, rls=rls)
 
     def declare(cls):
-        place = place_of(cls)
+        if not isinstance(cls, type) or issubclass(cls, enum.Enum) or is_named_tuple(cls):
+            raise _wrong_thing('table', cls, 'a class with annotations')
         if '__orochi_table__' in cls.__dict__:
-            REGISTRY.problem(place, f'{cls.__name__} is a table already; for a second table of the same rows write a subclass')
+            REGISTRY.problem(_source.of_caller(), f'{cls.__name__} is a table already; for a second table of the same rows '
+                                                  'write a subclass')
             return cls
-        made = _row_class(cls, place)
-        REGISTRY.tables.append(TableDeclaration(made, cls, place, **options))
+        made = _row_class(cls)
+        REGISTRY.tables.append(TableDeclaration(made, options))
         return made
 
     return declare if cls is None else declare(cls)
 
 
 def _listed(value):
-    return [value] if isinstance(value, str) else list(value)
+    return [value] if isinstance(value, (str, Column)) else list(value)
 
 
-def column_annotations(cls):
-    """name -> annotation of the columns, those of base classes first; class variables are not columns."""
-    found = {}
-    for base in reversed(cls.__mro__):
-        for name, annotation in base.__dict__.get('__annotations__', {}).items():
-            text = annotation if isinstance(annotation, str) else ''
-            if 'ClassVar' in text or str(annotation).startswith('typing.ClassVar') or name.startswith('__'):
-                continue
-            found[name] = annotation
-    return found
-
-
-def _default_of(cls, name, place):
-    value = getattr(cls, name, MISSING)
-    if isinstance(value, Field):
-        if value.default_factory is not MISSING:
-            return 'factory', value.default_factory
-        value = value.default
-    elif isinstance(value, dataclasses.Field):
-        if value.default_factory is not MISSING:
-            return 'factory', value.default_factory
-        value = value.default
-    elif type(value).__name__ in ('member_descriptor', 'getset_descriptor'):
-        fields = getattr(cls, '__dataclass_fields__', {})
-        if name in fields:  # already a slotted dataclass, or a base table
-            made = fields[name]
-            if made.default_factory is not MISSING:
-                return 'factory', made.default_factory
-            value = made.default
-        else:
-            value = MISSING
-    if value is MISSING:
-        return None
-    return ('value' if isinstance(value, _ATOMIC) or _is_frozen(value) else 'copy'), value
-
-
-def _is_frozen(value):
-    params = getattr(type(value), '__dataclass_params__', None)
-    return bool(params and params.frozen)
-
-
-def _row_class(cls, place):
-    names = tuple(column_annotations(cls))
-    defaults, fields = {}, {}
-    for name in names:
-        raw = cls.__dict__.get(name)
-        if isinstance(raw, Field):
-            fields[name] = raw
-        default = _default_of(cls, name, place)
+def _row_class(cls):
+    """The class of the rows: slotted, keyword arguments only, with the methods of cls."""
+    own_init = cls.__dict__.get('__init__')
+    if own_init is not None and not _is_generated(own_init):
+        REGISTRY.problem(_source.of_class(cls), f'{cls.__name__}: a table has no __init__ of its own: rows are also made from '
+                                                'stored bytes; use defaults, or __post_init__')
+    columns, defaults = {}, {}
+    for name, (owner, annotation) in column_annotations(cls).items():
+        columns[name] = _column(cls, name, owner, annotation)
+        default = _default_of(cls, name)
         if default is not None:
             defaults[name] = default
     if _orochi is not None:
-        made = _orochi.row_class(cls, names, defaults)
+        made = _orochi.row_class(cls, tuple(columns), defaults)
+        made.__dataclass_fields__ = _dataclass_fields(cls.__name__, columns, defaults)
+        made.__firstlineno__ = cls.__dict__.get('__firstlineno__', 1)
     else:
-        made = _plain_class(cls, names, defaults)
+        made = _plain_class(cls, columns, defaults)
     made.__orochi_table__ = True
-    made.__orochi_fields__ = {**getattr(cls, '__orochi_fields__', {}), **fields}
+    made.__orochi_columns__ = columns
     made.__orochi_defaults__ = defaults
-    made.__dataclass_fields__ = _dataclass_fields(cls, names, defaults)
-    made.__firstlineno__ = cls.__dict__.get('__firstlineno__', 1)
     return made
 
 
-def _dataclass_fields(cls, names, defaults):
-    annotations = column_annotations(cls)
-    spec = []
-    for name in names:
-        kind, value = defaults.get(name, (None, MISSING))
-        if kind == 'value':
-            spec.append((name, annotations[name], dataclasses.field(default=value, kw_only=True)))
-        elif kind is None:
-            spec.append((name, annotations[name], dataclasses.field(kw_only=True)))
-        else:
-            factory = value if kind == 'factory' else (lambda v=value: _copy(v))
-            spec.append((name, annotations[name], dataclasses.field(default_factory=factory, kw_only=True)))
-    return dataclasses.make_dataclass(cls.__name__, spec).__dataclass_fields__
+def _column(cls, name, owner, annotation):
+    inherited = getattr(owner, '__orochi_columns__', {}).get(name)
+    if inherited is not None:
+        return inherited
+    given = cls.__dict__.get(name, owner.__dict__.get(name))
+    if not isinstance(given, Field):
+        return ColumnDeclaration(name, wire_name(name), owner, annotation, ColumnProperty())
+    return ColumnDeclaration(name, given.name or wire_name(name), owner, annotation, given.prop)
 
 
-def _copy(value):
-    import copy
-    return copy.deepcopy(value)
+def _default_of(cls, name):
+    """("value", v), ("copy", v: each row has its own copy), ("factory", f), or None."""
+    given = getattr(cls, name, MISSING)
+    if not isinstance(given, (Field, dataclasses.Field)):
+        made = getattr(cls, '__dataclass_fields__', {}).get(name)  # a dataclass already, or a column of a base table
+        if made is not None and (given is MISSING or type(given).__name__ in ('member_descriptor', 'getset_descriptor')):
+            inherited = getattr(cls, '__orochi_defaults__', {}).get(name)
+            if inherited is not None:
+                return inherited
+            given = made
+    if isinstance(given, (Field, dataclasses.Field)):
+        if given.default_factory is not MISSING:
+            return 'factory', given.default_factory
+        given = given.default
+    if given is MISSING:
+        return None
+    return ('value' if _is_immutable(given) else 'copy'), given
 
 
-def _plain_class(cls, names, defaults):
-    body = {k: v for k, v in cls.__dict__.items() if k not in ('__dict__', '__weakref__') and k not in names}
-    body['__annotations__'] = column_annotations(cls)
-    for name, (kind, value) in defaults.items():
-        body[name] = (dataclasses.field(default=value) if kind == 'value' else
-                      dataclasses.field(default_factory=value if kind == 'factory' else (lambda v=value: _copy(v))))
-    body.pop('__slots__', None)
-    plain = type(cls)(cls.__name__, cls.__bases__, body)
-    return dataclasses.dataclass(kw_only=True, slots=True)(plain)
+def _is_immutable(value):
+    if isinstance(value, _ATOMIC):
+        return True
+    if isinstance(value, (tuple, frozenset)):
+        return all(map(_is_immutable, value))
+    params = getattr(type(value), '__dataclass_params__', None)
+    return bool(params and params.frozen) and all(_is_immutable(getattr(value, f.name)) for f in dataclasses.fields(value))
+
+
+def _factory(kind, value):
+    return value if kind == 'factory' else lambda: copy.deepcopy(value)
+
+
+def _standard_field(default):
+    """The dataclasses.Field of a column."""
+    if default is None:
+        return dataclasses.field(kw_only=True)
+    kind, value = default
+    if kind == 'value':
+        return dataclasses.field(default=value, kw_only=True)
+    return dataclasses.field(default_factory=_factory(kind, value), kw_only=True)
+
+
+def _dataclass_fields(name, columns, defaults):
+    spec = [(c.name, c.annotation, _standard_field(defaults.get(c.name))) for c in columns.values()]
+    return dataclasses.make_dataclass(name, spec).__dataclass_fields__
+
+
+def _is_generated(thing):
+    """Whether the dataclass decorator wrote it."""
+    return isinstance(thing, types.FunctionType) and thing.__code__.co_filename == '<string>'
+
+
+_LEFT_OUT = frozenset(('__dict__', '__weakref__', '__slots__', '__init__', '__match_args__', '__annotations__',
+                       '__dataclass_fields__', '__dataclass_params__', '__annotate_func__', '__annotations_cache__'))
+
+
+def _plain_class(cls, columns, defaults):
+    """The row class of an ordinary interpreter."""
+    body = {key: value for key, value in cls.__dict__.items() if not (
+        key in _LEFT_OUT or key in columns or (key == '__hash__' and value is None) or _is_generated(value))}
+    body['__qualname__'] = cls.__qualname__
+    body['__match_args__'] = tuple(columns)
+    body['__annotations__'] = {name: column.annotation for name, column in columns.items()}
+    body.update((name, _standard_field(defaults.get(name))) for name in columns)
+    made = dataclasses.dataclass(kw_only=True, slots=True)(type(cls)(cls.__name__, cls.__bases__, body))
+    for value in body.values():
+        _fix_class_cell(value, cls, made)
+    return made
+
+
+def _fix_class_cell(value, old, made):
+    """Methods that say super() hold the class they were written in: it is the new one now."""
+    for fn in (value, getattr(value, '__func__', None), getattr(value, 'fget', None), getattr(value, 'fset', None)):
+        for cell in getattr(fn, '__closure__', None) or ():
+            if cell.cell_contents is old:
+                cell.cell_contents = made
 
 
 @dataclass_transform(field_specifiers=(field,))
 def product(cls=None, /, *, name=None):
-    """Registers a nested record (a dataclass) under another type name than its class name."""
+    """Gives a record (a dataclass, NamedTuple, TypedDict) or Enum another name for clients than that of its class, and registers
+    it even if no column or parameter uses it. A plain class with annotations becomes a dataclass."""
     def declare(cls):
-        made = cls if dataclasses.is_dataclass(cls) else dataclasses.dataclass(cls)
+        if not isinstance(cls, type):
+            raise _wrong_thing('product', cls, 'a class')
+        kept = dataclasses.is_dataclass(cls) or issubclass(cls, (enum.Enum, dict)) or is_named_tuple(cls)
+        made = cls if kept else dataclasses.dataclass(cls)
         made.__orochi_name__ = name or cls.__name__
         REGISTRY.products.append(made)
         return made
@@ -223,17 +280,22 @@ def product(cls=None, /, *, name=None):
 
 # ---- functions -------------------------------------------------------------------------------------------------------
 
-def _function(decorator, fn, lifecycle=None, name=None, **options):
-    if not callable(fn) or not hasattr(fn, '__code__'):
-        raise SchemaError(f'{where(3)}@{decorator} decorates a function, got {fn!r}')
-    REGISTRY.reducers.append(ReducerDeclaration(fn, place_of(fn), name or fn.__name__, lifecycle=lifecycle, **options))
+def _function(decorator, fn, name=None, **options):
+    if not isinstance(fn, types.FunctionType):
+        raise _wrong_thing(decorator, fn, 'a function')
+    for other in REGISTRY.reducers:
+        if other.fn is fn:
+            REGISTRY.problem(_source.of_function(fn), f'{fn.__name__} has both @{other.decorator} and @{decorator}: keep one')
+    REGISTRY.reducers.append(ReducerDeclaration(fn, decorator, name or fn.__name__, **options))
     return fn
 
 
 def reducer(fn=None, /, *, name=None, public=True, timeout_ms=None, reads=None, writes=None):
     """Makes a function callable by clients: fn(ctx, *arguments), one transaction, returns nothing (python-api 7).
 
-    public=False: only the owner, other reducers and schedules may call it. timeout_ms: run time limit.
+    Returning commits; raising rolls everything back, and a ReducerError's text is what the caller sees. name: how clients
+    call it. public=False: only the owner, other reducers and schedules may. timeout_ms: run time limit. reads, writes:
+    hints for the scheduler, without effect on results.
     """
     def declare(fn):
         return _function('reducer', fn, name=name, public=public, timeout_ms=timeout_ms)
@@ -256,8 +318,10 @@ client_disconnected = _lifecycle('client_disconnected', 'Runs when a connection 
 
 
 def on_load(fn=None, /):
-    """Runs in each worker after the import, without ctx: to fill caches."""
+    """Runs in each worker after the import, without ctx: to fill caches. Raising keeps the server from starting."""
     def declare(fn):
+        if not callable(fn):
+            raise _wrong_thing('on_load', fn, 'a function')
         REGISTRY.on_load.append(fn)
         return fn
     return declare if fn is None else declare(fn)
@@ -265,66 +329,73 @@ def on_load(fn=None, /):
 
 def scheduled(fn=None, /, *, interval_ms=None, delay_ms=None, repeating=True, interval=None, delay=None, hz=None, cron=None,
               missed='skip', volatile=None, max_dt=0.25):
-    """Runs a function on a timer (python-api 8): exactly one of interval_ms, interval, hz; or a delay with repeating=False.
+    """Runs a function of ctx on a timer (python-api 8): one of interval_ms, interval, hz; or a delay with repeating=False.
 
-    delay_ms, delay: time before the first run, by default one interval. missed: "skip" (late runs are dropped, the grid is
-    kept) or "delay" (the next run comes one interval after the end of this one). max_dt: upper bound of ctx.dt, in seconds.
+    interval, delay: seconds or a timedelta. delay_ms, delay: time before the first run, by default one interval. missed:
+    "skip" (late runs are dropped, the grid is kept), "all" (each is run) or "delay" (the next run comes one interval after
+    the end of this one). max_dt: upper bound of ctx.dt, in seconds. volatile: a hint, without effect.
     """
-    line = where()
-
     def declare(fn):
-        schedule = dict(interval_us=_interval(line, interval_ms, interval, hz, cron), delay_us=_delay(delay_ms, delay),
-                        repeating=repeating, missed=missed, max_dt=max_dt)
-        if cron is not None:
-            REGISTRY.problem(line[:-2], '@scheduled(cron=...) is not available yet: use interval=timedelta(...)')
-        elif schedule['interval_us'] is None and (repeating or schedule['delay_us'] is None):
-            REGISTRY.problem(line[:-2], '@scheduled needs one of interval_ms=, interval=, hz=, or delay_ms= with repeating=False')
-        if missed not in ('skip', 'delay', 'all'):
-            REGISTRY.problem(line[:-2], f'@scheduled(missed={missed!r}): it is "skip", "delay" or "all"')
-        return _function('scheduled', fn, public=False, schedule=schedule)
+        _function('scheduled', fn, public=False, schedule=schedule)
+        for text in problems:
+            REGISTRY.problem(_source.of_function(fn), f'{fn.__name__}: @scheduled{text}')
+        return fn
+
+    problems = []
+    intervals = [(n, v) for n, v in (('interval_ms', interval_ms), ('interval', interval), ('hz', hz)) if v is not None]
+    delays = [(n, v) for n, v in (('delay_ms', delay_ms), ('delay', delay)) if v is not None]
+    schedule = dict(interval_us=_one_time(intervals, problems), delay_us=_one_time(delays, problems), repeating=bool(repeating),
+                    missed=missed, max_dt=max_dt)
+    if cron is not None:
+        problems.append('(cron=...) is not available in this version: use interval=timedelta(...)')
+    elif not intervals and (repeating or not delays):
+        problems.append(' needs one of interval_ms=, interval=, hz=, or delay_ms= with repeating=False')
+    if missed not in ('skip', 'delay', 'all'):
+        problems.append(f'(missed={missed!r}): it is "skip", "delay" or "all"')
+    if isinstance(max_dt, bool) or not isinstance(max_dt, (int, float)) or not max_dt > 0:
+        problems.append(f'(max_dt={max_dt!r}): it is a number of seconds above zero')
     return declare if fn is None else declare(fn)
 
 
-def _interval(line, interval_ms, interval, hz, cron):
-    given = [x for x in (interval_ms, interval, hz, cron) if x is not None]
+def _one_time(given, problems):
+    """Microseconds of the one argument given, or None."""
     if len(given) > 1:
-        REGISTRY.problem(line[:-2], '@scheduled takes only one of interval_ms, interval, hz, cron')
-    try:
-        if interval_ms is not None:
-            micros = round(interval_ms * 1000)
-        elif interval is not None:
-            micros = _micros(interval)
-        elif hz is not None:
-            micros = round(1_000_000 / hz)
-        else:
-            return None
-    except (TypeError, ZeroDivisionError) as error:
-        REGISTRY.problem(line[:-2], f'@scheduled: {error}')
-        return 1_000_000
-    if micros <= 0:
-        REGISTRY.problem(line[:-2], '@scheduled: the interval must be more than zero')
+        problems.append(f' takes one of {" and ".join(name for name, _ in given)}, not both')
+    if not given:
+        return None
+    name, value = given[0]
+    if isinstance(value, datetime.timedelta) and name in ('interval', 'delay'):
+        micros = value // datetime.timedelta(microseconds=1)
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        kinds = 'a number of seconds or a timedelta' if name in ('interval', 'delay') else 'a number'
+        problems.append(f'({name}={value!r}): it is {kinds}')
+        return None
+    elif name == 'hz':
+        micros = round(1_000_000 / value) if 0 < value <= 1_000_000 else 0
+    else:
+        micros = round(value * (1000 if name.endswith('_ms') else 1_000_000)) if abs(value) < 1e12 else 0
+    if micros < 0 or (micros == 0 and not name.startswith('delay')):
+        problems.append(f'({name}={value!r}): it must be more than zero')
     return micros
 
 
-def _delay(delay_ms, delay):
-    if delay_ms is not None:
-        return round(delay_ms * 1000)
-    return _micros(delay) if delay is not None else None
-
-
-def _micros(value):
-    return round(value.total_seconds() * 1_000_000) if isinstance(value, timedelta) else round(value * 1_000_000)
-
-
 def _not_yet(what, advice):
-    def decorator(*args, **kwargs):
-        raise SchemaError(f'{where()}{what} are not available in this version of Orochi; {advice}')
-    decorator.__name__ = what
+    """A decorator of a later version: what it decorates is reported with all other problems."""
+    def decorator(thing=None, *args, **kwargs):
+        def declare(thing):
+            place = _source.of_function(thing) if isinstance(thing, types.FunctionType) else _source.of_caller()
+            REGISTRY.problem(place, f'{what} are not available in this version of Orochi: {advice}')
+            return thing
+        return declare if thing is None or isinstance(thing, str) and args else declare(thing)
+    decorator.__doc__ = f'Not available in this version: {advice}.'
     return decorator
 
 
 view = _not_yet('views', 'let clients subscribe to a public table with WHERE instead')
-procedure = _not_yet('procedures', 'use a reducer and a public table for the result')
+procedure = _not_yet('procedures', 'use a reducer, and a public table for the result')
 route = _not_yet('HTTP handlers', 'use POST /v1/database/NAME/call/REDUCER')
 row_filter = _not_yet('row filters', 'keep the table private, or split it')
-updated = _not_yet('@updated hooks', 'call a reducer after the start')
+updated = _not_yet('@updated hooks', 'do it in a reducer that the owner calls')
+# Names of python-api 2 that come with them, for the message about an import.
+LATER = {'ViewContext': view, 'AnonymousViewContext': view, 'query': view, 'Query': view, 'ProcedureContext': procedure,
+         'HandlerContext': route}

@@ -1,68 +1,150 @@
 """Imports an author's module and turns it into a definition. Used by the server (in each worker) and by the tools."""
 
-import importlib
+import importlib.util
 import os
+import re
 import sys
 import traceback
 
-from ._declare import REGISTRY
+from . import _source
+from ._declare import LATER, REGISTRY
 from ._errors import SchemaError
 from ._schema import build
 
-
-def _own_lines(error, path):
-    """The last line of the traceback that lies in the author's files: "file.py:12"."""
-    folder = os.path.dirname(os.path.abspath(path)) if os.path.isfile(path) else os.path.abspath(path)
-    place = None
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if os.path.abspath(frame.f_code.co_filename).startswith(folder):
-            place = f'{frame.f_code.co_filename}:{line}'
-    return place or path
+_mine = []  # names in sys.modules of the module that was imported last, and of what it imported from its folder
 
 
-def import_module(path, name):
-    """Imports a .py file or a package folder; SchemaError names file, line and what to do."""
+def module_name(path):
+    """How a module is called when nobody says otherwise: the name of its file; of the folder for a folder, module.py and
+    __init__.py."""
     path = os.path.abspath(path)
+    stem = os.path.basename(path)
     if os.path.isdir(path):
-        if not os.path.exists(os.path.join(path, '__init__.py')):
-            raise SchemaError(f'{path}: a module folder needs an __init__.py (or name the .py file itself)')
-        folder, stem = os.path.split(path.rstrip(os.sep))
-    elif os.path.isfile(path):
-        folder, stem = os.path.split(path)
-        stem = stem.removesuffix('.py')
-    else:
-        raise SchemaError(f'{path}: there is no such file or folder')
-    if not stem.isidentifier():
-        raise SchemaError(f'{path}: {stem!r} cannot be imported: a module name has letters, digits and _ only')
+        return stem
+    if stem in ('module.py', '__init__.py'):
+        return os.path.basename(os.path.dirname(path))
+    return stem.removesuffix('.py')
+
+
+def import_module(path):
+    """Imports a .py file or a package folder. SchemaError names file, line and what to do."""
+    file = _file_of(path)
+    package = os.path.basename(file) == '__init__.py'
+    stem = os.path.basename(os.path.dirname(file)) if package else os.path.basename(file).removesuffix('.py')
+    name = re.sub(r'\W', '_', stem)
+    _forget()
+    if name in sys.stdlib_module_names or name in sys.modules:
+        raise SchemaError(f'{file}:1: a module cannot be called {name!r}, as a Python module that is in use is: rename the file')
+    folder = os.path.dirname(os.path.dirname(file) if package else file)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    REGISTRY.clear()
+    before = set(sys.modules)
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=[os.path.dirname(file)] if package else None)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     try:
-        return importlib.import_module(stem)
-    except SchemaError:
+        spec.loader.exec_module(module)
+    except KeyboardInterrupt:
         raise
-    except SyntaxError as error:
-        text = (error.text or '').rstrip()
-        raise SchemaError(f'{error.filename}:{error.lineno}: syntax error: {error.msg}' + (f'\n    {text.strip()}' if text else '')) from None
-    except ImportError as error:
-        advice = ''
-        if 'subinterpreter' in str(error):
-            advice = ' (its C code cannot live in a worker: set isolation = "main", or leave it out)'
-        elif isinstance(error, ModuleNotFoundError):
-            advice = ' (is it installed for this Python, or beside the module?)'
-        raise SchemaError(f'{_own_lines(error, path)}: {error}{advice}') from None
     except BaseException as error:
-        last = traceback.format_exception_only(error)[-1].strip()
-        raise SchemaError(f'{_own_lines(error, path)}: while importing: {last}') from None
+        raise SchemaError(REGISTRY.problems + _problems_of(error, file)) from None
+    finally:
+        _mine.extend(n for n in set(sys.modules) - before if _is_own(sys.modules[n], os.path.dirname(file)))
+    return module
+
+
+def _file_of(path):
+    path = os.path.abspath(path)
+    if os.path.isdir(path):
+        for name in ('__init__.py', 'module.py'):
+            if os.path.isfile(os.path.join(path, name)):
+                return os.path.join(path, name)
+        raise SchemaError(f'{path}: the folder has neither __init__.py nor module.py: name the .py file itself')
+    if not os.path.isfile(path):
+        raise SchemaError(f'{path}: there is no such file or folder')
+    if not path.endswith('.py'):
+        raise SchemaError(f'{path}: a module is a .py file, or a folder with __init__.py')
+    return path
+
+
+def _forget():
+    """So that a second import, of the same module changed or of another, finds nothing of the first."""
+    REGISTRY.clear()
+    _source.forget()
+    while _mine:
+        sys.modules.pop(_mine.pop(), None)
+
+
+def _is_own(module, folder):
+    file = getattr(module, '__file__', None) or ''
+    return file.startswith(folder + os.sep) and 'site-packages' not in file
+
+
+# ---- what went wrong -------------------------------------------------------------------------------------------------
+
+def _problems_of(error, file):
+    if isinstance(error, SchemaError):
+        return error.problems
+    if isinstance(error, SyntaxError) and error.filename:
+        text = (error.text or '').strip()
+        return [f'{error.filename}:{error.lineno}: syntax error: {error.msg}' + (f'\n    {text}' if text else '')]
+    what = traceback.format_exception_only(error)[-1].strip() if str(error) else type(error).__name__
+    if isinstance(error, ImportError):
+        what = str(error)
+    return [f'{_own_line(error, file)}: while importing: {what}{_advice(error)}']
+
+
+def _advice(error):
+    """What to do about an exception of the module's top level."""
+    if isinstance(error, ImportError):
+        if error.name == __package__:
+            return _advice_name(getattr(error, 'name_from', None) or '')
+        if 'subinterpreter' in str(error):
+            return ' (its C code cannot be loaded more than once in a process, as workers do: leave it out)'
+        if isinstance(error, ModuleNotFoundError):
+            return ' (is it installed for this Python, or beside the module?)'
+    if isinstance(error, NameError) and error.name:
+        return f' (if {error.name} is a class further down, write the annotation in quotes)'
+    return ''
+
+
+def _advice_name(name):
+    if name in LATER:
+        return f' ({LATER[name].__doc__.rstrip(".")})'
+    import difflib
+    near = difflib.get_close_matches(name, dir(sys.modules[__package__]), 1)
+    return f' (do you mean {near[0]}?)' if near else ''
+
+
+def _own_line(error, file):
+    """The last line of the traceback that lies in the author's files: "file.py:12"."""
+    folder, place = os.path.dirname(file) + os.sep, f'{file}:1'
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        name, package = frame.f_code.co_filename, frame.f_globals.get('__package__') or ''
+        if name.startswith(folder) and package.partition('.')[0] != __package__:
+            place = f'{name}:{line}'
+    return place
+
+
+# ---- entry points ----------------------------------------------------------------------------------------------------
+
+def definition(path):
+    """The checked declarations of the module at path, as a _schema.Builder. SchemaError with every problem otherwise."""
+    import_module(path)
+    if not REGISTRY.tables and not REGISTRY.reducers and not REGISTRY.problems:
+        raise SchemaError(f'{_file_of(path)}:1: it declares no tables and no reducers: decorate a class with @table or a function '
+                          'with @reducer')
+    return build()
 
 
 def load(path, name):
-    """(descriptor JSON, module spec) of the module at path; SchemaError with the whole report otherwise."""
-    import_module(path, name)
-    builder = build()
-    if not builder.tables and not builder.reducers:
-        raise SchemaError(f'{path}:1: it declares no tables and no reducers: decorate a class with @table or a function with @reducer')
+    """(descriptor JSON, module spec) of the module at path, after its @on_load functions ran. SchemaError with the whole report
+    otherwise. Called by the server in each worker; name: of the database, which the module itself need not know."""
+    builder = definition(path)
     result = builder.descriptor(), builder.module_spec()
     for fn in REGISTRY.on_load:
-        fn()
+        try:
+            fn()
+        except Exception as error:
+            raise SchemaError(f'{_own_line(error, _file_of(path))}: @on_load {fn.__name__}: {type(error).__name__}: {error}') from None
     return result

@@ -1,26 +1,27 @@
 """From declarations to a module definition (versions 10 and 9, spec/bsatn.md 6) and the specs that the codecs are compiled
 from. Every problem is collected with its file, its line and what to do."""
 
-import ast
 import inspect
 import json
+import typing
 
-from ._declare import Column, column_annotations, REGISTRY
+from . import _context, _encode, _source
+from ._declare import REGISTRY, Column
 from ._errors import SchemaError
-from ._types import (INDEXABLE, INTEGERS, SATS_SPECIAL, UNIT, ColumnProperty, Resolver, TypeProblem, element, product, simple,
-                     snake, type_hints, unchecked, wire_name)
-from ._values import ScheduleAt
+from ._types import (DIRECT, INDEXABLE, INTEGERS, SATS_SPECIAL, UNIT, ColumnProperty, Resolver, TypeProblem, column_property,
+                     describe, element, evaluate, evaluate_parameter, is_identifier, pascal, product, simple, snake, type_name,
+                     unchecked, wire_name)
+from ._values import register_record
 
-TABLE_METHODS = frozenset('''insert insert_many batch_insert upsert insert_or_update update delete delete_where clear find get
-    exists filter first one count all iter column'''.split())
 LIFECYCLES = {'init': 'Init', 'client_connected': 'OnConnect', 'client_disconnected': 'OnDisconnect'}
 
 
 class Table:
     """One resolved table."""
 
-    def __init__(self, name, place):
-        self.name, self.place = name, place
+    def __init__(self, name, cls, place):
+        self.name, self.cls = name, cls
+        self.place = place      # function that gives "file.py:12"
         self.columns = []       # (python name, wire name, spec, sats)
         self.pk, self.auto_inc, self.unique, self.indexes, self.defaults = -1, [], [], [], []
         self.public = self.event = False
@@ -28,240 +29,293 @@ class Table:
         self.at_column = -1
         self.ref = None
 
+    @property
+    def title(self):
+        return f'table {self.name}'
+
+    def column_place(self, name):
+        return _source.of_column(self.cls.__orochi_columns__[name].owner, name)
+
 
 class Builder:
+    """Resolves what a registry holds; build() raises SchemaError with every problem."""
+
     def __init__(self, registry):
         self.registry = registry
         self.types = Resolver()
         self.tables, self.reducers, self.schedules = [], [], []
         self.problems = list(registry.problems)
-        self.row_spec = {}      # class -> spec
 
     def problem(self, place, text):
         self.problems.append(f'{place}: {text}')
 
     def build(self):
-        for declared in self.registry.products:
-            self._try(f'{declared.__name__}', lambda d=declared: self.types.resolve(d, d.__name__))
+        for cls in self.registry.products:
+            self._try(lambda: _source.of_class(cls), cls.__name__, lambda: self.types.resolve(cls, cls.__name__))
         for declared in self.registry.tables:
             self._table(declared)
         for declared in self.registry.reducers:
             self._reducer(declared)
         self._link_schedules()
-        self._names()
+        self._table_names()
+        self._function_names()
         if self.problems:
-            raise SchemaError(self.problems)
+            raise SchemaError(list(dict.fromkeys(self.problems)))
+        for name, cls in self.types.named_classes():
+            register_record(name, cls)
 
-    def _try(self, place, make):
+    def _try(self, place, title, make):
+        """make(), or None after noting its problem; place: function that gives the line, unless the problem knows a nearer."""
         try:
             return make()
         except TypeProblem as problem:
-            self.problem(place, str(problem))
+            if problem.place is not None:
+                self.problem(problem.place, str(problem))
+            else:
+                self.problem(place(), f'{title}: {problem}')
             return None
 
     # ---- tables ----
 
     def _table(self, declared):
         cls, options = declared.cls, declared.options
-        t = Table(options['name'] or snake(cls.__name__), declared.place)
-        t.cls, t.public, t.event = cls, bool(options['public']), bool(options['event'])
+        t = Table(options['name'] or snake(cls.__name__), cls, lambda: _source.of_class(cls))
+        t.public, t.event, t.scheduled = bool(options['public']), bool(options['event']), options['scheduled']
         self.tables.append(t)
         self._check_name(t.place, 'table', t.name)
-        if t.name.startswith('st_'):
-            self.problem(t.place, f'table {t.name}: names that begin with st_ belong to system tables')
         if options['rls']:
-            self.problem(t.place, f'table {t.name}: rls= is not available in this version')
-        try:
-            hints = type_hints(cls)
-        except TypeProblem as problem:
-            self.problem(t.place, f'table {t.name}: {problem}')
-            return
+            self.problem(t.place(), f'{t.title}: rls= is not available in this version: keep the table private, or split it')
         properties = {}
-        for name in column_annotations(cls):
-            self._column(t, cls, name, hints.get(name), properties)
-        if not t.columns and not self.problems:
-            self.problem(t.place, f'table {t.name} has no columns: write them as annotations, e.g. `id: PrimaryKey[u64]`')
+        for column in cls.__orochi_columns__.values():
+            properties[column.name] = self._column(t, column)
+        if not t.columns:
+            self.problem(t.place(), f'{t.title} has no columns: write them as annotations, e.g. `id: PrimaryKey[u64]`')
+            return
         self._decorator_options(t, options, properties)
         self._keys(t, properties)
-        self._extra_indexes(t, options['indexes'])
-        self._row_type(t, cls)
-        t.scheduled = options['scheduled']
+        for name, prop in properties.items():
+            self._default(t, name, prop)
+        for given in options['indexes']:
+            self._extra_index(t, given)
+        t.ref = self._try(t.place, t.title, lambda: self.types.row(cls, t.columns))
         if t.scheduled is not None:
             self._scheduled_shape(t)
 
-    def _column(self, t, cls, name, hint, properties):
-        place = column_place(t, cls, name)
-        fields = getattr(cls, '__orochi_fields__', {})
-        wire = fields[name].name if name in fields and fields[name].name else wire_name(name)
-        resolved = None
-        try:
-            resolved = self.types.resolve(hint, cls.__name__ + name.title().replace('_', ''))
-        except TypeProblem as problem:
-            self.problem(place, f'{t.name}.{name}: {problem}')
-        spec, sats = resolved or (('unit',), UNIT)
-        if any(wire == c[1] for c in t.columns):
-            self.problem(place, f'table {t.name} has two columns that clients see as {wire!r}')
-        t.columns.append((name, wire, spec, sats))
-        props = [e for e in getattr(hint, '__metadata__', ()) if isinstance(e, ColumnProperty)]
-        if name in fields:
-            props.append(fields[name].prop)
-        properties[name] = ColumnProperty(any(p.primary_key for p in props), any(p.auto_inc for p in props),
-                                          any(p.unique for p in props), next((p.index for p in props if p.index), None))
-        self._default(t, cls, place, len(t.columns) - 1, properties[name])
+    def _column(self, t, column):
+        def resolve():
+            annotation = evaluate(column.owner, column.name, column.annotation)
+            owner = t.cls.__name__ + pascal(column.name)
+            return column_property(annotation), *self.types.resolve(annotation, owner, column=True)
 
-    def _default(self, t, cls, place, col, prop):
-        name, _, spec, _ = t.columns[col]
-        default = cls.__orochi_defaults__.get(name)
-        if default is None or default[0] == 'factory' or prop.primary_key or prop.unique or prop.auto_inc:
-            return
-        t.defaults.append((col, spec, default[1], place))
+        def place():
+            return t.column_place(column.name)
+        prop, spec, sats = self._try(place, f'{t.cls.__name__}.{column.name}', resolve) or (ColumnProperty(), ('unknown',), UNIT)
+        self._check_name(place, 'column', column.wire)
+        if any(column.wire == wire for _, wire, _, _ in t.columns):
+            self.problem(place(), f'{t.title} has two columns that clients see as {column.wire!r}')
+        t.columns.append((column.name, column.wire, spec, sats))
+        return prop | column.prop
 
     def _decorator_options(self, t, options, properties):
-        named = {c[0] for c in t.columns}
+        key = options['primary_key']
+        if key is not None and not isinstance(key, str):
+            self.problem(t.place(), f'{t.title}: primary_key= names one column, e.g. primary_key="id"')
+            key = None
+        for what, columns, prop in (('primary_key', [key] if key else [], ColumnProperty(primary_key=True)),
+                                    ('auto_inc', options['auto_inc'], ColumnProperty(auto_inc=True)),
+                                    ('unique', options['unique'], ColumnProperty(unique=True))):
+            for name in columns:
+                if self._known(t, what, name):
+                    properties[name] |= prop
 
-        def known(what, columns):
-            for c in columns:
-                if c not in named:
-                    self.problem(t.place, f'table {t.name}: {what} names the column {c!r}, which it does not have '
-                                          f'(it has {", ".join(sorted(named)) or "none"})')
-            return [c for c in columns if c in named]
-        if options['primary_key'] is not None:
-            if not isinstance(options['primary_key'], str):
-                self.problem(t.place, f'table {t.name}: primary_key= names one column, e.g. primary_key="id"')
-            else:
-                for c in known('primary_key', [options['primary_key']]):
-                    p = properties[c]
-                    properties[c] = ColumnProperty(True, p.auto_inc, p.unique, p.index)
-        for c in known('auto_inc', options['auto_inc']):
-            p = properties[c]
-            properties[c] = ColumnProperty(p.primary_key, True, p.unique, p.index)
-        for c in known('unique', options['unique']):
-            p = properties[c]
-            properties[c] = ColumnProperty(p.primary_key, p.auto_inc, True, p.index)
+    def _known(self, t, what, name):
+        names = [c[0] for c in t.columns]
+        if name not in names:
+            self.problem(t.place(), f'{t.title}: {what}= names the column {name!r}, which it does not have '
+                                    f'(it has {", ".join(names)})')
+        return name in names
 
     def _keys(self, t, properties):
-        keys = [c[0] for c in t.columns if properties[c[0]].primary_key]
+        keys = [name for name, prop in properties.items() if prop.primary_key]
         if len(keys) > 1:
-            self.problem(t.place, f'table {t.name} has {len(keys)} primary keys ({", ".join(keys)}): keep one, make the others Unique[...]')
+            self.problem(t.column_place(keys[1]), f'{t.title} has {len(keys)} primary keys ({", ".join(keys)}): '
+                                                  'keep one, make the others Unique[...]')
         for col, (name, wire, spec, _) in enumerate(t.columns):
-            p = properties[name]
-            if p.primary_key and t.pk < 0:
+            prop = properties[name]
+            if prop.primary_key and t.pk < 0:
                 t.pk = col
-            if p.auto_inc:
-                if unchecked(spec)[0] not in INTEGERS:
-                    self.problem(t.place, f'{t.name}.{name}: auto_inc needs an integer column')
+            if prop.auto_inc:
+                if unchecked(spec)[0] not in (*INTEGERS, 'unknown'):
+                    self.problem(t.column_place(name), f'{t.cls.__name__}.{name}: auto_inc needs an integer column, '
+                                                       f'not {describe(spec)}')
                 t.auto_inc.append(col)
-            if p.primary_key or p.unique:
+            if prop.primary_key or prop.unique:
                 t.unique.append(col)
-            if p.primary_key or p.unique or p.index:
-                self._index(t, wire, [col], p.index or 'btree', p.primary_key or p.unique)
+            if prop.primary_key or prop.unique or prop.index:
+                self._index(t, wire, [col], prop.index or 'btree', prop.primary_key or prop.unique)
 
-    def _extra_indexes(self, t, indexes):
+    def _default(self, t, name, prop):
+        """Defaults of other than key columns are also those of a migration that adds the column."""
+        kind, value = t.cls.__orochi_defaults__.get(name, ('factory', None))
+        col = next(i for i, c in enumerate(t.columns) if c[0] == name)
+        spec = t.columns[col][2]
+        if kind == 'factory' or unchecked(spec)[0] == 'unknown' or (prop.auto_inc and value is None):
+            return
+        wrong = _encode.problem_of(spec, value)
+        if wrong:
+            self.problem(t.column_place(name), f'{t.cls.__name__}.{name}: {wrong}')
+        elif not (prop.primary_key or prop.unique or prop.auto_inc):
+            t.defaults.append((col, _encode.encode(spec, value)))
+
+    def _extra_index(self, t, given):
+        index = given if isinstance(given, Column) else Column(*([given] if isinstance(given, str) else given))
+        if not all([self._known(t, 'indexes', name) for name in index.columns]):
+            return
+        if not index.columns or len(set(index.columns)) != len(index.columns):
+            self.problem(t.place(), f'{t.title}: {index!r} must name its columns, each once')
+            return
         names = [c[0] for c in t.columns]
-        for given in indexes:
-            ix = given if isinstance(given, Column) else Column(*([given] if isinstance(given, str) else given))
-            missing = [c for c in ix.columns if c not in names]
-            if missing:
-                self.problem(t.place, f'table {t.name}: an index names the column {missing[0]!r}, which it does not have '
-                                      f'(it has {", ".join(names)})')
-                continue
-            if not ix.columns or len(set(ix.columns)) != len(ix.columns):
-                self.problem(t.place, f'table {t.name}: an index names its columns, each once')
-                continue
-            cols = [names.index(c) for c in ix.columns]
-            if ix.name is None and any(i['cols'] == tuple(cols) for i in t.indexes):
-                continue  # primary_key="id", indexes=["id"]: one index is enough
-            self._index(t, ix.name or '_'.join(t.columns[c][1] for c in cols), cols, ix.algorithm, False)
+        cols = [names.index(name) for name in index.columns]
+        same = next((i for i in t.indexes if i['cols'] == tuple(cols)), None)
+        if same and index.name is None:  # primary_key="id", indexes=["id"]: one is enough, but its kind may be chosen here
+            t.indexes.remove(same)
+            self._index(t, same['accessor'], cols, index.algorithm, same['unique'])
+            return
+        accessor = index.name or '_'.join(t.columns[c][1] for c in cols)
+        self._check_name(t.place, 'index', accessor)
+        if len(cols) > 1 and accessor in [c[1] for c in t.columns]:
+            self.problem(t.place(), f'{t.title}: the index {accessor!r} hides the column of that name: call it something else')
+        self._index(t, accessor, cols, index.algorithm, False)
 
     def _index(self, t, accessor, cols, kind, unique):
         if kind not in ('btree', 'hash', 'direct'):
-            self.problem(t.place, f'table {t.name}: index algorithm {kind!r}: it is "btree", "hash" or "direct"')
+            self.problem(t.place(), f'{t.title}: index algorithm {kind!r}: it is "btree", "hash" or "direct"')
             return
         for c in cols:
-            name, _, spec, _ = t.columns[c]
-            if unchecked(spec)[0] not in INDEXABLE:
-                self.problem(t.place, f'{t.name}.{name}: {describe(spec)} cannot be an index or key column; integers, bool, str, '
-                                      'Identity, ConnectionId, UUID, Timestamp and enums can')
-            elif kind == 'direct' and (len(cols) > 1 or unchecked(spec)[0] not in ('u8', 'u16', 'u32', 'u64', 'enum')):
-                self.problem(t.place, f'{t.name}.{name}: a direct index is over one column of u8, u16, u32, u64 or an enum')
+            self._index_column(t, c, kind, len(cols))
+        for other in t.indexes:
+            if other['cols'] == tuple(cols) and other['kind'] == kind:
+                self.problem(t.place(), f'{t.title} has two {kind} indexes over {", ".join(t.columns[c][0] for c in cols)}: keep one')
+                return
+            if other['accessor'] == accessor:
+                self.problem(t.place(), f'{t.title} has two indexes called {accessor!r}: give one another name with Column(..., name=)')
         wires = '_'.join(t.columns[c][1] for c in cols)
         t.indexes.append({'accessor': accessor, 'cols': tuple(cols), 'unique': unique, 'kind': kind,
                           'name': f'{t.name}_{wires}_idx_{kind}'})
 
-    def _row_type(self, t, cls):
-        fields = tuple((c[0], c[2]) for c in t.columns)
-        spec = ('product', cls, 'row', fields)
-
-        def declare():
-            if cls in self.types.by_class:
-                return self.types.by_class[cls][1]
-            name = getattr(cls, '__orochi_name__', None) or cls.__name__
-            ref = self.types.declare(name, product(*((c[1], c[3]) for c in t.columns)), cls)
-            self.types.by_class[cls] = (spec, ref)
-            return ref
-        t.ref = self._try(t.place, declare)
+    def _index_column(self, t, col, kind, ncols):
+        name, _, spec, _ = t.columns[col]
+        bare = unchecked(spec)[0]
+        if bare == 'unknown':
+            return
+        if bare not in INDEXABLE:
+            self.problem(t.column_place(name), f'{t.cls.__name__}.{name}: {describe(spec)} cannot be an index or key column; '
+                                               'integers, bool, str, Identity, ConnectionId, UUID, Timestamp and enums can')
+        elif kind == 'direct' and (ncols > 1 or bare not in DIRECT):
+            self.problem(t.column_place(name), f'{t.cls.__name__}.{name}: a direct index is over one column of u8, u16, u32, u64 '
+                                               'or an enum')
 
     def _scheduled_shape(self, t):
         ats = [i for i, c in enumerate(t.columns) if unchecked(c[2])[0] == 'schedule_at']
         if len(ats) != 1 or t.pk < 0 or unchecked(t.columns[t.pk][2])[0] != 'u64':
-            self.problem(t.place, f'table {t.name}: a scheduled table has a primary key of type u64 (usually AutoKey[u64]) and '
-                                  'exactly one column of type ScheduleAt')
+            self.problem(t.place(), f'{t.title}: a scheduled table has a primary key of type u64 (usually AutoKey[u64]) and '
+                                    'exactly one column of type ScheduleAt')
             return
         t.at_column = ats[0]
 
     # ---- functions ----
 
     def _reducer(self, declared):
-        fn, place, name = declared.fn, declared.place, declared.name
+        fn, name = declared.fn, declared.name
+
+        def place():
+            return _source.of_function(fn)
         self._check_name(place, 'reducer', name)
-        if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn):
-            self.problem(place, f'{name}: a reducer is a plain function, not async and not a generator')
+        if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+            self.problem(place(), f'{name}: a reducer is a plain function, not async and not a generator: it is one transaction')
         signature = inspect.signature(fn)
+        if signature.return_annotation not in (inspect.Signature.empty, None, 'None', typing.NoReturn, typing.Never):
+            self.problem(place(), f'{name}: a reducer returns nothing: annotate -> None, and write the result to a table')
         parameters = list(signature.parameters.values())
-        if not parameters:
-            self.problem(place, f'{name}: the first parameter of a reducer is its context: def {name}(ctx: ReducerContext)')
-        returns = signature.return_annotation
-        if returns not in (inspect.Signature.empty, None, 'None'):
-            self.problem(place, f'{name}: a reducer returns nothing; write the result to a table')
-        hints = self._try(place, lambda: type_hints(fn)) or {}
-        params = []
-        for p in parameters[1:]:
-            if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
-                self.problem(place, f'{name}: *{p.name} is not possible; clients send a fixed list of arguments')
-                continue
-            if p.annotation is p.empty:
-                self.problem(place, f'{name}: the parameter {p.name!r} needs a type, e.g. {p.name}: str')
-                continue
-            resolved = self._try(place, lambda p=p: self._parameter(name, p, hints.get(p.name)))
-            if resolved:
-                params.append((p.name, wire_name(p.name), *resolved))
-        entry = dict(name=name, fn=fn, place=place, params=params, lifecycle=declared.lifecycle, public=declared.public,
-                     timeout_ms=declared.timeout_ms, takes_row=True)
+        if not parameters or not self._is_context(declared, parameters[0]):
+            self.problem(place(), f'{name}: the first parameter of a reducer is its context: def {name}(ctx: ReducerContext)')
+        found = [self._parameter(declared, p) for p in parameters[1:]]
+        entry = dict(name=name, fn=fn, place=place, params=[p for p in found if p], lifecycle=declared.lifecycle,
+                     public=declared.public, timeout_ms=declared.timeout_ms, takes_row=True)
         self.reducers.append(entry)
-        if declared.lifecycle and params:
-            self.problem(place, f'{name}: @{declared.lifecycle} takes only the context')
+        timeout = declared.timeout_ms
+        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int) or timeout <= 0):
+            self.problem(place(), f'{name}: timeout_ms={timeout!r}: it is a whole number of milliseconds above zero')
+        if declared.lifecycle and found:
+            self.problem(place(), f'{name}: @{declared.lifecycle} takes only the context')
         if declared.schedule is not None:
             self._schedule(entry, declared.schedule)
 
-    def _parameter(self, function, p, hint):
+    def _is_context(self, declared, p):
+        """Whether the first parameter can be the context; a wrong declaration of the database is noted."""
+        if p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
+            return False
+        if p.annotation is p.empty:
+            return p.default is p.empty
+        hint = self._try(lambda: _source.of_parameter(declared.fn, p.name), f'{declared.name}.{p.name}',
+                         lambda: evaluate_parameter(declared.fn, p.name, p.annotation))
+        if typing.get_origin(hint) is _context.ReducerContext:
+            self._check_database(declared, typing.get_args(hint)[0])
+            return True
         try:
-            return self.types.resolve(hint, function.title().replace('_', '') + p.name.title().replace('_', ''))
-        except TypeProblem as problem:
-            raise TypeProblem(f'{function}.{p.name}: {problem}') from None
+            Resolver().resolve(hint, 'It', column=True)
+        except TypeProblem:
+            return True
+        return hint in (None, typing.Any, object)  # None: it has been reported
+
+    def _check_database(self, declared, cls):
+        """ReducerContext[Db]: what the class Db says of ctx.db is true (python-api 16)."""
+        if not isinstance(cls, type) or not issubclass(cls, _context.Database):
+            return
+        tables = {t.name: t.cls for t in self.tables}
+        for name, annotation in getattr(cls, '__annotations__', {}).items():
+            def place(name=name):
+                return _source.of_column(cls, name)
+            hint = self._try(place, f'{cls.__name__}.{name}', lambda: evaluate(cls, name, annotation))
+            row = typing.get_args(hint)[0] if typing.get_origin(hint) is _context.Table else None
+            if hint is not None and tables.get(name) is None:
+                self.problem(place(), f'{cls.__name__}.{name}: the module has no table {name!r} '
+                                      f'(it has {", ".join(sorted(tables)) or "none"})')
+            elif row is not None and row is not tables[name]:
+                self.problem(place(), f'{cls.__name__}.{name}: the rows of table {name} are {tables[name].__name__}: '
+                                      f'write Table[{tables[name].__name__}]')
+
+    def _parameter(self, declared, p):
+        """(python name, wire name, spec, sats), or None after noting what is wrong."""
+        def place():
+            return _source.of_parameter(declared.fn, p.name)
+        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            stars = '*' if p.kind is p.VAR_POSITIONAL else '**'
+            self.problem(place(), f'{declared.name}: {stars}{p.name} is not possible: clients send a fixed list of arguments')
+        elif p.kind is p.KEYWORD_ONLY:
+            self.problem(place(), f'{declared.name}: the parameter {p.name!r} stands after *: clients send arguments by position')
+        elif p.annotation is p.empty:
+            self.problem(place(), f'{declared.name}: the parameter {p.name!r} needs a type, e.g. {p.name}: str')
+        else:
+            def resolve():
+                hint = evaluate_parameter(declared.fn, p.name, p.annotation)
+                return self.types.resolve(hint, pascal(declared.name) + pascal(p.name))
+            resolved = self._try(place, f'{declared.name}.{p.name}', resolve)
+            return (p.name, wire_name(p.name), *resolved) if resolved else None
+        return None
 
     def _schedule(self, entry, schedule):
         if entry['params']:
-            self.problem(entry['place'], f'{entry["name"]}: a function with @scheduled takes only the context; for arguments '
-                                         'make a table with scheduled=')
+            self.problem(entry['place'](), f'{entry["name"]}: a function with @scheduled takes only the context; for arguments '
+                                           'make a table with scheduled=')
             return
-        t = Table(f'{entry["name"]}_schedule', entry['place'])
-        t.cls = None
+        t = Table(f'{entry["name"]}_schedule', None, entry['place'])
         t.columns = [('scheduled_id', 'scheduled_id', ('u64',), simple('U64')),
                      ('scheduled_at', 'scheduled_at', ('schedule_at',), SATS_SPECIAL['schedule_at'])]
         t.pk, t.auto_inc, t.unique, t.at_column, t.scheduled = 0, [0], [0], 1, entry['name']
         self._index(t, 'scheduled_id', [0], 'btree', True)
-        type_name = ''.join(p[:1].upper() + p[1:] for p in t.name.split('_'))
-        t.ref = self._try(t.place, lambda: self.types.declare(type_name, product(*((c[1], c[3]) for c in t.columns)), t.name))
+        row = product(*((c[1], c[3]) for c in t.columns))
+        t.ref = self._try(t.place, entry['name'], lambda: self.types.declare(pascal(t.name), row))
         self.tables.append(t)
         entry['takes_row'] = False
         entry['params'] = [('row', 'row', ('unit',), t.ref)]
@@ -271,51 +325,57 @@ class Builder:
                                    cron=None))
 
     def _link_schedules(self):
-        by_name = {r['name']: r for r in self.reducers}
         for t in self.tables:
             if t.scheduled is None or t.cls is None:
                 continue
-            target = t.scheduled if isinstance(t.scheduled, str) else getattr(t.scheduled, '__name__', '?')
-            entry = by_name.get(target)
+            wanted = getattr(t.scheduled, '__name__', t.scheduled)
+            usage = f'@reducer def {wanted}(ctx: ReducerContext, row: {t.cls.__name__})'
+            entry = next((r for r in self.reducers if t.scheduled in (r['fn'], r['name'])), None)
             if entry is None:
-                self.problem(t.place, f'table {t.name}: scheduled={target!r} names no reducer; write @reducer def {target}(ctx, row: {t.cls.__name__})')
+                self.problem(t.place(), f'{t.title}: scheduled={wanted!r} names no reducer of the module; write {usage}')
                 continue
-            t.scheduled, entry['public'] = target, False
-            if len(entry['params']) != 1 or entry['params'][0][3] != t.ref:
-                self.problem(entry['place'], f'{target}: the reducer of the scheduled table {t.name} takes its row: '
-                                             f'def {target}(ctx, row: {t.cls.__name__})')
+            t.scheduled, entry['public'] = entry['name'], False
+            if not entry['params']:  # a scheduled reducer may take only the context
+                entry['takes_row'], entry['params'] = False, [('row', 'row', ('unit',), t.ref)]
+            elif t.ref is not None and (len(entry['params']) != 1 or entry['params'][0][3] != t.ref):
+                self.problem(entry['place'](), f'{wanted}: the reducer of the scheduled {t.title} takes its row: {usage}')
 
     # ---- names ----
 
     def _check_name(self, place, what, name):
-        if not isinstance(name, str) or not name.isidentifier():
-            self.problem(place, f'{what} {name!r}: a name has letters, digits and _, and does not begin with a digit')
+        if not is_identifier(name):
+            self.problem(place(), f'the {what} name {name!r}: a name has letters, digits and _, and no digit first')
+        elif what == 'table' and name.startswith('st_'):
+            self.problem(place(), f'table {name}: names that begin with st_ belong to system tables')
 
-    def _names(self):
+    def _table_names(self):
         used = {}
         for t in self.tables:
-            for name in [t.name] + [i['name'] for i in t.indexes]:
+            names = [(t.name, 'a table')] + [(i['name'], 'an index') for i in t.indexes]
+            names += [(_key_name(t, c), 'a constraint') for c in t.unique] + [(_sequence_name(t, c), 'a sequence') for c in t.auto_inc]
+            if t.scheduled:
+                names.append((f'{t.name}_sched', 'a schedule'))
+            for name, what in names:
                 if name in used:
-                    self.problem(t.place, f'the name {name!r} is used twice; it is also declared at {used[name]}')
-                used.setdefault(name, t.place)
-            accessors = set()
-            for i in t.indexes:
-                if i['accessor'] in accessors:
-                    self.problem(t.place, f'table {t.name}: two indexes are called {i["accessor"]!r}; give one a name with Column(..., name=)')
-                accessors.add(i['accessor'])
+                    other, place = used[name]
+                    self.problem(t.place(), f'{t.title}: {what} would be called {name!r}, as {other} of {place()}: rename one with '
+                                            '@table(name=...)')
+                used.setdefault(name, (what, t.place))
+
+    def _function_names(self):
         functions, lifecycles = {}, {}
         for r in self.reducers:
-            if r['name'] in functions:
-                self.problem(r['place'], f'two reducers are called {r["name"]!r}; the other is at {functions[r["name"]]}')
-            functions.setdefault(r['name'], r['place'])
-            if r['lifecycle']:
-                if r['lifecycle'] in lifecycles:
-                    self.problem(r['place'], f'@{r["lifecycle"]} is there twice; the other is at {lifecycles[r["lifecycle"]]}')
-                lifecycles.setdefault(r['lifecycle'], r['place'])
+            for found, key, text in ((functions, r['name'], f'two reducers are called {r["name"]!r}'),
+                                     (lifecycles, r['lifecycle'], f'@{r["lifecycle"]} is there twice')):
+                if key in found:
+                    self.problem(r['place'](), f'{text}; the other is at {found[key]()}')
+                if key is not None:
+                    found.setdefault(key, r['place'])
 
     # ---- results ----
 
     def v10(self):
+        """The module definition of version 10, without the {"V10": ...} around it."""
         names = {f: n for n, f in self.types.names.items()}
         tables = [self._table10(t) for t in self.tables]
         schedules = [dict(source_name={'some': f'{t.name}_sched'}, table_name=t.name, schedule_at_col=t.at_column,
@@ -335,29 +395,17 @@ class Builder:
         return {'sections': [s for s in sections if next(iter(s.values()))]}
 
     def _table10(self, t):
-        some = lambda text: {'some': text}
+        def some(text):
+            return {'some': text}
         none = {'none': []}
         return dict(
             source_name=t.name, product_type_ref=t.ref['Ref'], primary_key=[t.pk] if t.pk >= 0 else [],
             indexes=[dict(source_name=some(i['name']), accessor_name=some(i['accessor']), algorithm=_algorithm(i)) for i in t.indexes],
-            constraints=[dict(source_name=some(f'{t.name}_{t.columns[c][1]}_key'), data={'Unique': {'columns': [c]}}) for c in t.unique],
-            sequences=[dict(source_name=some(f'{t.name}_{t.columns[c][1]}_seq'), column=c, start=none, min_value=none,
-                            max_value=none, increment=1) for c in t.auto_inc],
+            constraints=[dict(source_name=some(_key_name(t, c)), data={'Unique': {'columns': [c]}}) for c in t.unique],
+            sequences=[dict(source_name=some(_sequence_name(t, c)), column=c, start=none, min_value=none, max_value=none, increment=1)
+                       for c in t.auto_inc],
             table_type={'User': []}, table_access={'Public' if t.public else 'Private': []},
-            default_values=[dict(col_id=col, value=value.hex()) for col, value in self._encoded_defaults(t)], is_event=t.event)
-
-    def _encoded_defaults(self, t):
-        try:
-            from _orochi import encode
-        except ImportError:
-            return []  # an ordinary interpreter has no codecs; only migrations need the values
-        found = []
-        for col, spec, value, place in t.defaults:
-            try:
-                found.append((col, encode(spec, value)))
-            except Exception as error:
-                raise SchemaError(f'{place}: {t.name}.{t.columns[col][0]}: the default does not fit: {error}') from None
-        return found
+            default_values=[dict(col_id=col, value=value.hex()) for col, value in t.defaults], is_event=t.event)
 
     def _reducer10(self, r):
         visible = r['public'] and not r['lifecycle']
@@ -365,6 +413,7 @@ class Builder:
                     visibility={'ClientCallable' if visible else 'Private': []}, ok_return_type=UNIT, err_return_type=simple('String'))
 
     def v9(self):
+        """The module definition of version 9, for older tools: made from that of version 10."""
         ten = {k: v for s in self.v10()['sections'] for k, v in s.items()}
         none = {'none': []}
         schedules = {s['table_name']: s for s in ten.get('Schedules', [])}
@@ -410,28 +459,12 @@ def _algorithm(index):
     return {'BTree': cols} if index['kind'] == 'btree' else {'Hash': cols} if index['kind'] == 'hash' else {'Direct': cols[0]}
 
 
-def describe(spec):
-    """A spec in words, for messages."""
-    spec = unchecked(spec)
-    words = {'array': 'a list', 'option': 'an optional value', 'product': 'a record', 'union': 'a union', 'json': 'a dynamic value',
-             'dict': 'a dict', 'f32': 'a float', 'f64': 'a float', 'bytes': 'bytes', 'schedule_at': 'ScheduleAt'}
-    return words.get(spec[0], spec[0])
+def _key_name(table, col):
+    return f'{table.name}_{table.columns[col][1]}_key'
 
 
-def column_place(table, cls, name):
-    """"file.py:14" of the column's own line, where the source can be read."""
-    file, _, line = table.place.rpartition(':')
-    try:
-        with open(file, encoding='utf-8') as source:
-            tree = ast.parse(source.read())
-    except (OSError, SyntaxError, ValueError):
-        return table.place
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and node.name == cls.__name__:
-            for item in node.body:
-                if isinstance(item, ast.AnnAssign) and getattr(item.target, 'id', None) == name:
-                    return f'{file}:{item.lineno}'
-    return table.place
+def _sequence_name(table, col):
+    return f'{table.name}_{table.columns[col][1]}_seq'
 
 
 def build():

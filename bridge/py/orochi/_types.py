@@ -1,16 +1,19 @@
 """Annotations of columns and parameters (python-api 3): the names an author writes, and their resolution into type specs
-(for the codecs, see _specs) and SATS types (for clients)."""
+(nested tuples, which the codecs are compiled from) and SATS types (JSON, for clients)."""
 
 import collections.abc
 import dataclasses
 import datetime
 import enum
 import re
+import sys
 import types
 import typing
 import uuid
 from typing import Annotated, Any, TypeVar
 
+from . import _source
+from ._context import Result
 from ._values import ConnectionId, Identity, ScheduleAt, TimeDuration, Timestamp
 
 T = TypeVar('T')
@@ -38,6 +41,10 @@ class ColumnProperty:
     unique: bool = False
     index: str | None = None
 
+    def __or__(self, other):
+        return ColumnProperty(self.primary_key or other.primary_key, self.auto_inc or other.auto_inc,
+                              self.unique or other.unique, self.index or other.index)
+
 
 PrimaryKey = Annotated[T, ColumnProperty(primary_key=True)]
 AutoInc = Annotated[T, ColumnProperty(auto_inc=True)]
@@ -57,67 +64,64 @@ Json = Annotated[Any, JsonMarker()]
 
 # ---- constraints ----------------------------------------------------------------------------------------------------
 
+@dataclasses.dataclass(frozen=True)
 class Ge:
-    """At least `ge`."""
+    """Constraint in Annotated[i32, Ge(0)]: at least `ge`."""
 
-    def __init__(self, ge):
-        self.ge = ge
+    ge: Any
 
 
+@dataclasses.dataclass(frozen=True)
 class Gt:
-    """More than `gt`."""
+    """Constraint: more than `gt`."""
 
-    def __init__(self, gt):
-        self.gt = gt
+    gt: Any
 
 
+@dataclasses.dataclass(frozen=True)
 class Le:
-    """At most `le`."""
+    """Constraint: at most `le`."""
 
-    def __init__(self, le):
-        self.le = le
+    le: Any
 
 
+@dataclasses.dataclass(frozen=True)
 class Lt:
-    """Less than `lt`."""
+    """Constraint: less than `lt`."""
 
-    def __init__(self, lt):
-        self.lt = lt
+    lt: Any
 
 
+@dataclasses.dataclass(frozen=True)
 class Len:
-    """Length from `min_length` to `max_length` (characters, or items)."""
+    """Constraint: length from `min_length` to `max_length` (characters of a str, bytes, or items)."""
 
-    def __init__(self, min_length=0, max_length=None):
-        self.min_length = min_length
-        self.max_length = max_length
+    min_length: int = 0
+    max_length: int | None = None
 
 
+@dataclasses.dataclass(frozen=True)
 class Pattern:
-    """The whole text matches the regular expression."""
+    """Constraint: the whole text matches the regular expression."""
 
-    def __init__(self, pattern):
-        self.pattern = pattern
+    pattern: str
 
 
-def _bound(attribute, fails, words):
+def _bound(fails, words):
     def make(limit):
         return lambda value: f'{words} {limit!r}, got {value!r}' if fails(value, limit) else None
-    return attribute, make
+    return make
 
 
-def _length(attribute, fails, words):
+def _length(fails, words):
     def make(limit):
-        if attribute == 'min_length' and not limit:
-            return None
-
         def check(value):
             if not fails(len(value), limit):
                 return None
             unit = 'characters' if isinstance(value, str) else 'items'
             return f'{words} {limit} {unit}, got {len(value)}'
         return check
-    return attribute, make
+    return make
 
 
 def _pattern(regex):
@@ -125,26 +129,34 @@ def _pattern(regex):
     return lambda value: None if compiled.fullmatch(value) else f'must match {compiled.pattern!r}, got {value!r}'
 
 
+_NUMBERS = frozenset(INTEGERS) | {'f32', 'f64', 'timestamp', 'duration', 'datetime', 'timedelta'}
+_SIZED = frozenset(('string', 'bytes', 'array', 'dict'))
 # Any object with one of these attributes counts as a constraint, whichever package it comes from.
 _CONSTRAINTS = (
-    _bound('ge', lambda v, x: v < x, 'at least'),
-    _bound('gt', lambda v, x: v <= x, 'more than'),
-    _bound('le', lambda v, x: v > x, 'at most'),
-    _bound('lt', lambda v, x: v >= x, 'less than'),
-    _bound('multiple_of', lambda v, x: v % x, 'a multiple of'),
-    _length('min_length', lambda n, x: n < x, 'at least'),
-    _length('max_length', lambda n, x: n > x, 'at most'),
-    ('pattern', _pattern),
+    ('ge', _NUMBERS, _bound(lambda v, x: not v >= x, 'at least')),
+    ('gt', _NUMBERS, _bound(lambda v, x: not v > x, 'more than')),
+    ('le', _NUMBERS, _bound(lambda v, x: not v <= x, 'at most')),
+    ('lt', _NUMBERS, _bound(lambda v, x: not v < x, 'less than')),
+    ('multiple_of', _NUMBERS, _bound(lambda v, x: v % x != 0, 'a multiple of')),
+    ('min_length', _SIZED, _length(lambda n, x: n < x, 'at least')),
+    ('max_length', _SIZED, _length(lambda n, x: n > x, 'at most')),
+    ('pattern', frozenset(('string',)), _pattern),
 )
 
 
-def _checks(extra):
-    for attribute, make in _CONSTRAINTS:
+def _checks(extra, spec):
+    """The checkers that an object in Annotated stands for; TypeProblem if they do not suit the type."""
+    for attribute, kinds, make in _CONSTRAINTS:
         limit = getattr(extra, attribute, None)
-        if limit is not None and not callable(limit):
-            check = make(limit)
-            if check is not None:
-                yield check
+        if limit is None or callable(limit) or (attribute == 'min_length' and limit == 0):
+            continue
+        kind = unchecked(spec)[0]
+        if kind not in kinds:
+            raise TypeProblem(f'the constraint {attribute}={limit!r} does not suit {describe(spec)}')
+        try:
+            yield make(limit)
+        except re.error as error:
+            raise TypeProblem(f'the pattern {limit!r} is not a regular expression: {error}') from None
 
 
 # ---- SATS types as JSON ----------------------------------------------------------------------------------------------
@@ -153,6 +165,7 @@ UNIT = {'Product': {'elements': []}}
 
 
 def element(name, sats):
+    """An element of a product, a variant of a sum, or a parameter."""
     return {'name': {'some': name}, 'algebraic_type': sats}
 
 
@@ -186,17 +199,26 @@ _SPECIAL = {
 }
 _SATS_SCALAR = {'bool': 'Bool', 'string': 'String', **{n: n.upper() for n in INTEGERS + ('f32', 'f64')}}
 _REFUSED = {
-    'Decimal': 'use an integer of fixed scale (i64), or str',
-    'date': 'use Timestamp, or i32 for days',
-    'time': 'use i64 for microseconds of the day',
-    'complex': 'use a dataclass of two floats',
+    'decimal.Decimal': 'use an integer of fixed scale (i64), or str',
+    'fractions.Fraction': 'use two integers, or f64',
+    'datetime.date': 'use Timestamp, or i32 for days',
+    'datetime.time': 'use i64 for microseconds of the day',
+    'builtins.complex': 'use a dataclass of two floats',
+    'builtins.bytearray': 'use bytes',
+    'builtins.memoryview': 'use bytes',
 }
 # Index keys (python-api 4): spec kinds that order well and are small.
 INDEXABLE = frozenset(INTEGERS) | {'bool', 'string', 'identity', 'connection_id', 'uuid', 'timestamp', 'datetime', 'enum', 'literal'}
+DIRECT = frozenset(('u8', 'u16', 'u32', 'u64', 'enum', 'literal'))
 
 
 class TypeProblem(Exception):
-    """An annotation that cannot be a column or parameter; the text says what to write instead."""
+    """An annotation that cannot be a column or parameter; the text says what to write instead. place: a line that is nearer
+    to the fault than the column or parameter that led there, or None."""
+
+    def __init__(self, text, place=None):
+        super().__init__(text)
+        self.place = place
 
 
 class Resolver:
@@ -205,63 +227,57 @@ class Resolver:
     def __init__(self):
         self.typespace = []      # SATS types; positions are Refs
         self.names = {}          # type name -> position
-        self.by_class = {}       # class or key -> (spec, sats)
+        self.by_class = {}       # class, alias or key -> (spec, sats)
         self.open = []           # classes being resolved, to find recursion
 
-    def declare(self, name, sats, key):
+    def declare(self, name, sats):
+        """A new named type; gives its Ref."""
         if name in self.names:
-            raise TypeProblem(f'two types are called {name}: rename one of them')
+            raise TypeProblem(f'two types are called {name}: rename one, or give it another name for clients with @product(name=...)')
+        if not is_identifier(name):
+            raise TypeProblem(f'{name!r} cannot be the name of a type: letters, digits and _, not a digit first')
         self.names[name] = len(self.typespace)
         self.typespace.append(sats)
         return {'Ref': self.names[name]}
 
-    def resolve(self, annotation, owner):
-        """owner: what to name an anonymous enum or union after, e.g. "PlayerState"."""
-        annotation, extras = self._strip(annotation)
-        checks = [c for e in extras for c in _checks(e)]
+    def resolve(self, annotation, owner, exact=False, column=False):
+        """owner: what an anonymous enum, union or literal is named after, e.g. "PlayerState"; exact: that is its name, not a
+        proposal. column: the annotation of a table's column, which may be PrimaryKey[...] and the like."""
+        annotation, extras = _strip(annotation)
+        if not column and any(isinstance(e, ColumnProperty) for e in extras):
+            raise TypeProblem('PrimaryKey, AutoInc, AutoKey, Unique and Index go around the whole type of a table column, '
+                              'e.g. Index[u32]')
         scalar = next((e.name for e in extras if isinstance(e, Scalar)), None)
         if any(isinstance(e, JsonMarker) for e in extras):
             spec, sats = ('json',), simple('String')
         elif scalar is not None:
             spec, sats = (scalar,), simple(scalar.upper())
         else:
-            spec, sats = self._resolve_plain(annotation, owner)
-        for check in checks:
+            spec, sats = self._resolve_plain(annotation, owner, exact, column)
+        for check in [c for e in extras for c in _checks(e, spec)]:
             spec = ('checked', spec, check)
         return spec, sats
 
-    @staticmethod
-    def _strip(annotation):
-        extras = []
-        while True:
-            if typing.get_origin(annotation) is Annotated:
-                annotation, *more = typing.get_args(annotation)
-                extras += more
-            elif isinstance(annotation, typing.NewType):
-                annotation = annotation.__supertype__
-            else:
-                return annotation, extras
-
-    def _resolve_plain(self, a, owner):
+    def _resolve_plain(self, a, owner, exact, column):
         if a in (None, type(None)):
             return ('unit',), UNIT
         if isinstance(a, typing.TypeAliasType):
-            return self._once(a, lambda: self.resolve(a.__value__, a.__name__))
+            return self._once(a, lambda: self.resolve(_alias_value(a), a.__name__, True, column))
         if a in (Any, object, dict, list, typing.Dict, typing.List):
             return ('json',), simple('String')
         if isinstance(a, type) and a in _PLAIN:
             name = _PLAIN[a]
-            if name == 'bytes':
-                return ('bytes',), {'Array': simple('U8')}
-            return (name,), simple(_SATS_SCALAR[name])
+            return (name,), {'Array': simple('U8')} if name == 'bytes' else simple(_SATS_SCALAR[name])
         if isinstance(a, type) and a in _SPECIAL:
             return (_SPECIAL[a],), SATS_SPECIAL[_SPECIAL[a]]
+        if isinstance(a, TypeVar):
+            raise TypeProblem('it lacks its type: write e.g. PrimaryKey[u64], list[str]')
         origin, args = typing.get_origin(a), typing.get_args(a)
         if origin is not None:
-            return self._generic(a, origin, args, owner)
+            return self._generic(a, origin, args, owner, exact)
         if isinstance(a, type):
             return self._class(a)
-        raise TypeProblem(f'{_show(a)} is not a type that Orochi knows')
+        raise TypeProblem(_unknown(a))
 
     def _once(self, key, make):
         if key not in self.by_class:
@@ -274,55 +290,58 @@ class Resolver:
                 self.open.pop()
         return self.by_class[key]
 
-    def _generic(self, a, origin, args, owner):
+    def _generic(self, a, origin, args, owner, exact):
         if origin in (typing.Union, types.UnionType):
-            return self._union(args, owner)
+            return self._union(args, owner, exact)
         if origin is typing.Literal:
-            return self._literal(args, owner)
-        if origin in (list, collections.abc.Sequence):
-            if args[0] is Any:
-                return ('json',), simple('String')
-            return self._array(args[0], 'list', owner)
-        if origin in (set, frozenset):
-            return self._array(args[0], origin.__name__, owner)
+            return self._literal(args, owner, exact)
+        if origin in (typing.NotRequired, typing.Required, typing.ReadOnly):
+            raise TypeProblem(f'{_show(a)}: every key is sent to clients: write T | None instead')
+        if isinstance(origin, typing.TypeAliasType):
+            return self.resolve(_alias_value(origin)[args], owner)
+        if not args:
+            raise TypeProblem(f'{_show(a)} lacks the type of its items, e.g. {origin.__name__.lower()}[int]')
+        if origin in (list, collections.abc.Sequence, collections.abc.MutableSequence):
+            return self._json() if args[0] is Any else self._array(args[0], 'list', owner)
+        if origin in (set, frozenset, collections.abc.Set, collections.abc.MutableSet):
+            return self._array(args[0], 'frozenset' if origin is frozenset else 'set', owner)
         if origin is tuple:
-            if len(args) == 2 and args[1] is Ellipsis:
-                return self._array(args[0], 'tuple', owner)
-            return self._tuple(args, owner)
-        if origin in (dict, collections.abc.Mapping):
-            if args[1] is Any:
-                return ('json',), simple('String')
-            return self._dict(args, owner)
-        if getattr(origin, '__name__', '') == 'Result' and len(args) == 2:
-            (ok, ok_sats), (err, err_sats) = (self.resolve(x, owner) for x in args)
+            return self._array(args[0], 'tuple', owner) if args[1:] == (Ellipsis,) else self._tuple(args, owner)
+        if origin in (dict, collections.abc.Mapping, collections.abc.MutableMapping):
+            return self._json() if args[1] is Any else self._dict(args, owner)
+        if origin is Result and len(args) == 2:
+            (ok, ok_sats), (err, err_sats) = self.resolve(args[0], owner + 'Ok'), self.resolve(args[1], owner + 'Err')
             return ('result', ok, err), sum_of(('ok', ok_sats), ('err', err_sats))
-        raise TypeProblem(f'{_show(a)} is not a type that Orochi knows')
+        if origin is collections.abc.Callable:
+            raise TypeProblem('functions cannot be stored or sent')
+        raise TypeProblem(_unknown(a))
+
+    @staticmethod
+    def _json():
+        return ('json',), simple('String')
 
     def _array(self, item, kind, owner):
         spec, sats = self.resolve(item, owner + 'Item')
-        if spec == ('u8',) and kind == 'list':
-            return ('array', spec, kind), {'Array': sats}
         return ('array', spec, kind), {'Array': sats}
 
     def _tuple(self, args, owner):
         resolved = [self.resolve(x, f'{owner}{i}') for i, x in enumerate(args)]
-        name = 'Tuple' + ''.join(_name_of(s) for _, s in [(None, r[1]) for r in resolved])
-        key = ('tuple', repr([r[1] for r in resolved]))
+        specs, sats = [r[0] for r in resolved], [r[1] for r in resolved]
+        key = ('tuple', repr(sats))
 
         def make():
-            fields = tuple((f'v{i}', spec) for i, (spec, _) in enumerate(resolved))
-            ref = self.declare(self._free(name), product(*((f'v{i}', s) for i, (_, s) in enumerate(resolved))), key)
-            return ('product', tuple, 'tuple', fields), ref
-        return self._once(key, make)
+            name = self._free('Tuple' + ''.join(map(self._word, sats)))
+            return None, self.declare(name, product(*((f'v{i}', s) for i, s in enumerate(sats))))
+        _, ref = self._once(key, make)
+        return ('product', tuple, 'tuple', tuple((f'v{i}', s) for i, s in enumerate(specs))), ref
 
     def _dict(self, args, owner):
-        (key_spec, key_sats), (value_spec, value_sats) = self.resolve(args[0], owner + 'Key'), self.resolve(args[1], owner + 'Value')
-        key = ('entry', repr((key_sats, value_sats)))
+        (key_spec, key_sats), (value_spec, value_sats) = (self.resolve(x, owner + n) for x, n in zip(args, ('Key', 'Value')))
 
         def make():
-            name = self._free('KVEntry' + _name_of(key_sats) + _name_of(value_sats))
-            return None, self.declare(name, product(('key', key_sats), ('value', value_sats)), key)
-        _, ref = self._once(key, make)
+            name = self._free('KVEntry' + self._word(key_sats) + self._word(value_sats))
+            return None, self.declare(name, product(('key', key_sats), ('value', value_sats)))
+        _, ref = self._once(('entry', repr((key_sats, value_sats))), make)
         return ('dict', key_spec, value_spec), {'Array': ref}
 
     def _free(self, name):
@@ -331,96 +350,229 @@ class Resolver:
             free, n = f'{name}{n}', n + 1
         return free
 
-    def _literal(self, values, owner):
+    def _word(self, sats):
+        """A type as part of a type name: U8, Vec2, OptionString."""
+        if repr(sats) in _WORDS:
+            return _WORDS[repr(sats)]
+        (kind, body), = sats.items()
+        if kind == 'Ref':
+            return next(n for n, ref in self.names.items() if ref == body)
+        if kind == 'Array':
+            return 'Array' + self._word(body)
+        if kind == 'Sum':  # only Option and Result stand in place
+            some = body['variants'][0]
+            return ('Option' if some['name']['some'] == 'some' else 'Result') + self._word(some['algebraic_type'])
+        return 'Unit' if kind == 'Product' else kind
+
+    def _declare_for(self, owner, exact, sats):
+        return self.declare(owner if exact else self._free(owner), sats)
+
+    def _literal(self, values, owner, exact):
         if not all(isinstance(v, str) for v in values):
             raise TypeProblem('a Literal of other things than strings: use an Enum')
-        key = ('literal', values, owner)
+        for value in values:
+            if not is_identifier(value):
+                raise TypeProblem(f'the Literal {value!r} cannot be a name for clients: use letters, digits and _, or an Enum')
+        spec = ('literal', tuple(values))
+        sats = sum_of(*((v, UNIT) for v in values))
+        return self._once(('literal', values, owner), lambda: (spec, self._declare_for(owner, exact, sats)))
 
-        def make():
-            ref = self.declare(self._free(owner), sum_of(*((v, UNIT) for v in values)), key)
-            return ('literal', tuple(values)), ref
-        return self._once(key, make)
-
-    def _union(self, args, owner):
+    def _union(self, args, owner, exact):
         rest = [x for x in args if x is not type(None)]
         if len(rest) < len(args):
             inner = rest[0] if len(rest) == 1 else typing.Union[tuple(rest)]
             spec, sats = self.resolve(inner, owner)
             return ('option', spec), sum_of(('some', sats), ('none', UNIT))
-        if not all(isinstance(x, type) and (dataclasses.is_dataclass(x) or _is_empty_class(x)) for x in rest):
+        if not all(_is_variant(x) for x in rest):
             shown = ' | '.join(_show(x) for x in rest)
-            raise TypeProblem(f'{shown}: the members of a union must be dataclasses; wrap each in a small one')
-        key = ('union', tuple(rest), owner)
+            raise TypeProblem(f'{shown}: the members of a union must be dataclasses; wrap each value in a small one')
 
         def make():
             variants, sats = [], []
             for cls in rest:
-                fields = bool(dataclasses.fields(cls)) if dataclasses.is_dataclass(cls) else False
-                spec, ref = self._class(cls) if fields else (None, UNIT)
+                spec, ref = self._class(cls) if _has_fields(cls) else (None, UNIT)
                 variants.append((cls.__name__, cls, spec, 'dataclass'))
                 sats.append((cls.__name__, ref))
-            return ('union', tuple(variants)), self.declare(owner, sum_of(*sats), key)
-        return self._once(key, make)
+            if len({name for name, _ in sats}) < len(sats):
+                raise TypeProblem('two members of the union have the same class name')
+            return ('union', tuple(variants)), self._declare_for(owner, exact, sum_of(*sats))
+        return self._once(('union', tuple(rest), owner), make)
 
     def _class(self, cls):
-        if cls.__name__ in _REFUSED and cls.__module__ in ('decimal', 'datetime', 'builtins'):
-            raise TypeProblem(f'{cls.__name__} cannot be stored: {_REFUSED[cls.__name__]}')
+        name = f'{cls.__module__}.{cls.__qualname__}'
+        if name in _REFUSED:
+            raise TypeProblem(f'{cls.__name__} cannot be stored: {_REFUSED[name]}')
         if issubclass(cls, enum.Enum):
             return self._once(cls, lambda: self._enum(cls))
         if typing.is_typeddict(cls):
             return self._once(cls, lambda: self._record(cls, 'typeddict'))
-        if issubclass(cls, tuple) and hasattr(cls, '_fields'):
+        if is_named_tuple(cls):
             return self._once(cls, lambda: self._record(cls, 'namedtuple'))
         if dataclasses.is_dataclass(cls):
             how = 'row' if '__orochi_table__' in cls.__dict__ else 'dataclass'
             return self._once(cls, lambda: self._record(cls, how))
-        raise TypeProblem(f'{cls.__module__}.{cls.__qualname__} is not a type that Orochi knows: make it a dataclass'
-                          if cls.__module__ != 'builtins' else f'{cls.__name__} is not a type that Orochi knows')
+        raise TypeProblem(_unknown(cls))
 
     def _enum(self, cls):
-        members = tuple(cls)
+        members, place = tuple(cls), _source.of_class(cls)
+        if issubclass(cls, enum.Flag):
+            raise TypeProblem(f'{cls.__name__} is a Flag, a set of bits: use an integer column', place)
         if not members:
-            raise TypeProblem(f'the enum {cls.__name__} has no members')
+            raise TypeProblem(f'the enum {cls.__name__} has no members', place)
         if len(members) > 256:
-            raise TypeProblem(f'the enum {cls.__name__} has {len(members)} members; at most 256 fit')
-        ref = self.declare(_type_name(cls), sum_of(*((m.name, UNIT) for m in members)), cls)
+            raise TypeProblem(f'the enum {cls.__name__} has {len(members)} members; at most 256 fit', place)
+        try:
+            ref = self.declare(type_name(cls), sum_of(*((m.name, UNIT) for m in members)))
+        except TypeProblem as problem:
+            raise TypeProblem(str(problem), place) from None
         return ('enum', cls, members), ref
 
     def _record(self, cls, how):
-        hints = type_hints(cls)
-        if how in ('dataclass', 'row'):
-            names = [f.name for f in dataclasses.fields(cls)]
-        elif how == 'namedtuple':
-            names = list(cls._fields)
-        else:
-            names = list(hints)
         fields, elements = [], []
-        for name in names:
+        for name, (wire, owner, annotation) in record_fields(cls, how).items():
             try:
-                spec, sats = self.resolve(hints.get(name, Any), cls.__name__ + pascal(name))
+                spec, sats = self.resolve(evaluate(owner, name, annotation), cls.__name__ + pascal(name), column=how == 'row')
             except TypeProblem as problem:
-                raise TypeProblem(f'{cls.__name__}.{name}: {problem}') from None
+                raise self._nearer(problem, cls, owner, name) from None
             fields.append((name, spec))
-            elements.append((wire_name(name), sats))
-        ref = self.declare(_type_name(cls), product(*elements), cls)
+            elements.append((wire, sats))
+        try:
+            ref = self.declare(type_name(cls), product(*elements))
+        except TypeProblem as problem:
+            raise TypeProblem(str(problem), _source.of_class(cls)) from None
         return ('product', cls, how, tuple(fields)), ref
 
+    @staticmethod
+    def _nearer(problem, cls, owner, name):
+        if problem.place is not None:
+            return problem
+        return TypeProblem(f'{cls.__name__}.{name}: {problem}', _source.of_column(owner, name))
 
-def type_hints(thing):
-    """typing.get_type_hints with extras; a NameError becomes a TypeProblem that names it."""
+    def row(self, cls, fields):
+        """The type of a table's rows, whose columns are resolved: (python name, wire name, spec, sats)."""
+        def make():
+            ref = self.declare(type_name(cls), product(*((wire, sats) for _, wire, _, sats in fields)))
+            return ('product', cls, 'row', tuple((name, spec) for name, _, spec, _ in fields)), ref
+        return self._once(cls, make)[1]
+
+    def named_classes(self):
+        """(name for clients, class) of the records and enums in use."""
+        return [(type_name(key), key) for key in self.by_class if isinstance(key, type)]
+
+
+# ---- reading annotations ---------------------------------------------------------------------------------------------
+
+def own_annotations(cls):
+    """The annotations in the body of cls, without those of its bases."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    return cls.__dict__.get('__annotations__', {})
+
+
+def column_annotations(cls):
+    """name -> (class that has it, annotation) of the columns, those of base classes first; class variables are none."""
+    found = {}
+    for base in reversed(cls.__mro__):
+        for name, annotation in own_annotations(base).items():
+            text = annotation if isinstance(annotation, str) else str(annotation)
+            if not (name.startswith('__') or annotation is dataclasses.KW_ONLY or text.endswith('KW_ONLY')
+                    or text.startswith(('ClassVar', 'typing.ClassVar', 't.ClassVar'))):
+                found[name] = base, annotation
+    return found
+
+
+def record_fields(cls, how):
+    """name -> (wire name, class that has the annotation, annotation) of a record."""
+    if how == 'row':
+        return {name: (column.wire, column.owner, column.annotation) for name, column in cls.__orochi_columns__.items()}
+    if how == 'typeddict':
+        if cls.__optional_keys__:
+            optional = ', '.join(sorted(cls.__optional_keys__))
+            raise TypeProblem(f'{cls.__name__}: every key is sent to clients ({optional} may be missing): write T | None instead',
+                              _source.of_class(cls))
+        return {name: (wire_name(name), cls, a) for name, a in cls.__annotations__.items()}
+    given = column_annotations(cls)
+    names = cls._fields if how == 'namedtuple' else [f.name for f in dataclasses.fields(cls)]
+    for name in names:
+        if name not in given:
+            raise TypeProblem(f'{cls.__name__}.{name} has no type: use typing.NamedTuple or a dataclass', _source.of_class(cls))
+    return {name: (wire_name(name), *given[name]) for name in names}
+
+
+def evaluate(owner, name, annotation):
+    """The annotation of a column or field of the class `owner`, with the names it mentions looked up."""
+    module = sys.modules.get(owner.__module__)
+    columns = own_annotations(owner)
+    scope = {key: value for key, value in vars(owner).items() if key not in columns}
+    return _evaluate(annotation, getattr(module, '__dict__', {}), {**scope, owner.__name__: getattr(module, owner.__name__, owner)})
+
+
+def evaluate_parameter(fn, name, annotation):
+    """The annotation of a parameter of fn."""
+    return _evaluate(annotation, fn.__globals__, {})
+
+
+def _evaluate(annotation, module_names, scope):
+    holder = types.SimpleNamespace(__annotations__={'it': annotation})
     try:
-        return typing.get_type_hints(thing, include_extras=True)
+        return typing.get_type_hints(holder, module_names, scope, include_extras=True)['it']
     except NameError as error:
         raise TypeProblem(f'the annotation names {error.name!r}, which is not defined in the module') from None
     except Exception as error:  # an annotation is the author's code and may raise anything
-        raise TypeProblem(f'the annotations cannot be evaluated: {type(error).__name__}: {error}') from None
+        raise TypeProblem(f'the annotation cannot be evaluated: {type(error).__name__}: {error}') from None
 
+
+def _strip(annotation):
+    """The annotation without Annotated and NewType, and what Annotated held."""
+    extras = []
+    while True:
+        if typing.get_origin(annotation) is Annotated:
+            annotation, *more = typing.get_args(annotation)
+            extras += more
+        elif isinstance(annotation, typing.NewType):
+            annotation = annotation.__supertype__
+        else:
+            return annotation, extras
+
+
+def column_property(annotation):
+    """The keys and indexes that the annotation of a column asks for."""
+    found = ColumnProperty()
+    while True:
+        annotation, extras = _strip(annotation)
+        for extra in extras:
+            if isinstance(extra, ColumnProperty):
+                found |= extra
+        if not isinstance(annotation, typing.TypeAliasType):
+            return found
+        annotation = _alias_value(annotation)
+
+
+def _alias_value(alias):
+    try:
+        return alias.__value__
+    except NameError as error:
+        raise TypeProblem(f'type {alias.__name__} names {error.name!r}, which is not defined in the module') from None
+
+
+# ---- specs, names ----------------------------------------------------------------------------------------------------
 
 def unchecked(spec):
     """The spec without its constraints."""
     while spec[0] == 'checked':
         spec = spec[1]
     return spec
+
+
+def describe(spec):
+    """A spec in words, for messages."""
+    spec = unchecked(spec)
+    words = {'array': 'a list', 'option': 'an optional value', 'product': 'a record', 'union': 'a union', 'dict': 'a dict',
+             'json': 'a dynamic value', 'f32': 'a float', 'f64': 'a float', 'string': 'a str', 'schedule_at': 'a ScheduleAt',
+             'enum': 'an Enum', 'literal': 'a Literal', 'identity': 'an Identity', 'uuid': 'a UUID', 'unit': 'None',
+             'duration': 'a TimeDuration', 'timedelta': 'a timedelta', 'result': 'a Result'}
+    return words.get(spec[0], spec[0])
 
 
 def wire_name(name):
@@ -434,25 +586,63 @@ def snake(name):
 
 
 def pascal(name):
+    """player_state -> PlayerState."""
     return ''.join(part[:1].upper() + part[1:] for part in name.split('_'))
 
 
-def _type_name(cls):
-    return getattr(cls, '__orochi_name__', None) or cls.__name__
+def is_identifier(name):
+    """Whether a name may be used for tables, columns, functions, types and variants (spec/bsatn.md 8.1)."""
+    if not isinstance(name, str) or not name.isidentifier():
+        return False
+    if name.isascii():
+        return True
+    import unicodedata
+    return unicodedata.is_normalized('NFC', name)
+
+
+def type_name(cls):
+    """The name of a class for clients."""
+    return cls.__dict__.get('__orochi_name__') or cls.__name__
+
+
+def is_named_tuple(cls):
+    return issubclass(cls, tuple) and hasattr(cls, '_fields')
+
+
+def _is_variant(cls):
+    if not isinstance(cls, type) or issubclass(cls, enum.Enum):
+        return False
+    return dataclasses.is_dataclass(cls) or is_named_tuple(cls) or _is_empty_class(cls)
 
 
 def _is_empty_class(cls):
-    return cls.__module__ not in ('builtins', 'typing') and not getattr(cls, '__annotations__', None)
+    """A class of the author's without fields, such as `class Idle: pass`."""
+    base = cls.__bases__ == (object,) and cls.__module__ not in sys.stdlib_module_names and cls not in _SPECIAL
+    return base and not own_annotations(cls) and '__init__' not in cls.__dict__
 
 
-def _name_of(sats):
-    (kind, body), = sats.items()
-    if kind == 'Array':
-        return 'Array' + _name_of(body)
-    if kind in ('Sum', 'Product', 'Ref'):
-        return kind + (str(body) if kind == 'Ref' else '')
-    return kind
+def _has_fields(cls):
+    return bool(dataclasses.fields(cls)) if dataclasses.is_dataclass(cls) else bool(getattr(cls, '_fields', ()))
+
+
+_WORDS = {repr(sats): pascal(kind) for kind, sats in reversed(SATS_SPECIAL.items())}
+
+
+def _unknown(annotation):
+    text = f'{_show(annotation)} is not a type that Orochi knows'
+    module = getattr(annotation, '__module__', '')
+    if module.partition('.')[0] == 'numpy':
+        return f'{text}: numbers are int, float, u8 ... i256, f32, f64'
+    if not isinstance(annotation, type):
+        return f'{text}: types are int, str, list[...], dataclasses, Enums ... (annotations are not values)'
+    if module == 'builtins' or module in sys.stdlib_module_names:
+        return f'{text}: make a dataclass of what it holds'
+    return f'{text}: make it a dataclass'
 
 
 def _show(annotation):
-    return getattr(annotation, '__name__', None) or str(annotation).replace('typing.', '')
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return annotation.__name__
+    if isinstance(annotation, typing.TypeAliasType):
+        return annotation.__name__
+    return str(annotation).replace('typing.', '')

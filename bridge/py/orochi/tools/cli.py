@@ -1,0 +1,119 @@
+"""The developer commands. `main` is what the program calls, and what `python -m orochi.tools` runs.
+
+Exit codes: 0 it is done; 1 the module, or the definition made from it, is wrong; 2 the command line is.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+from .. import _load
+from .._errors import SchemaError
+from . import describe, generate, new
+from .definition import DefinitionError
+
+
+def main(argv):
+    """Runs one command: argv[0] is its name. Gives the exit code."""
+    parser = _parser()
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as end:  # argparse has said why
+        return end.code if isinstance(end.code, int) else 2
+    try:
+        return args.run(args) or 0
+    except SchemaError as error:
+        return _fail(error.problems)
+    except (DefinitionError, OSError) as error:
+        return _fail([str(error)])
+
+
+def _fail(problems):
+    sys.stdout.flush()
+    for problem in problems:
+        for line in problem.splitlines():
+            print(f'orochi: {line}', file=sys.stderr)
+    return 1
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f'orochi: {message} ({self.prog} --help shows how)\n')
+
+
+def _parser():
+    parser = _Parser(prog='orochi', description='Commands for authors of modules.')
+    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', parser_class=_Parser)
+
+    command = _command(commands, 'generate', _generate, 'write client bindings')
+    command.add_argument('--lang', default='typescript', choices=sorted(generate.LANGUAGES), help='default: typescript')
+    command.add_argument('--out', required=True, metavar='DIR', help='folder of the bindings')
+    command.add_argument('--include-private', action='store_true', help='tables and reducers that are not public, too')
+    command.add_argument('module', metavar='MODULE', help='a .py file or a folder; or the .json file of a definition')
+
+    command = _command(commands, 'describe', _describe, 'show tables, reducers and schedules')
+    command.add_argument('--json', action='store_true', help='the module definition, {"V10": ...}, for code generators')
+    command.add_argument('module', metavar='MODULE', help='a .py file or a folder')
+
+    command = _command(commands, 'extract-schema', _extract, 'the same as describe --json')
+    command.add_argument('module', metavar='FILE')
+
+    command = _command(commands, 'check', _check, 'import and validate; print every problem')
+    command.add_argument('module', metavar='MODULE', help='a .py file or a folder')
+
+    command = _command(commands, 'new', _new, 'make a folder with a module to begin with')
+    command.add_argument('name', metavar='NAME', help='folder to make; its last part is the name of the module')
+    command.add_argument('--template', default='chat', choices=sorted(new.TEMPLATES), help='default: chat')
+    return parser
+
+
+def _command(commands, name, run, text):
+    command = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(run=run)
+    return command
+
+
+def _definition(path):
+    return {'V10': _load.definition(path).v10()}
+
+
+def _generate(args):
+    if args.module.endswith('.json'):
+        with open(args.module, encoding='utf-8') as file:
+            try:
+                definition = json.load(file)
+            except ValueError as error:
+                raise DefinitionError(f'{args.module}: not JSON: {error}') from None
+    else:
+        definition = _definition(args.module)
+    files = generate.generate(definition, args.out, args.lang, args.include_private)
+    print(f'{len(files)} files in {args.out}')
+
+
+def _describe(args):
+    if args.json:
+        return _extract(args)
+    print(describe.text(_load.module_name(args.module), _load.definition(args.module)))
+    return 0
+
+
+def _extract(args):
+    print(json.dumps(_definition(args.module), separators=(',', ':')))
+
+
+def _check(args):
+    builder = _load.definition(args.module)
+    print(f'{_load.module_name(args.module)}: {describe.counts(builder)}, no problems')
+
+
+def _new(args):
+    try:
+        made = new.make(args.name, args.template)
+    except (ValueError, FileExistsError) as error:
+        print(f'orochi: {error}', file=sys.stderr)
+        return 2
+    for path in made:
+        print(f'made {path}')
+    print(f'next: orochi run {os.path.join(args.name, "module.py")}')
+    return 0
