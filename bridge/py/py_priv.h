@@ -230,12 +230,12 @@ bool oro_pyhandle_alive(struct oro_py *py, struct oro_pytable *t);
 /* Raises what a host status means. Always NULL. */
 PyObject *oro_pytable_fail(struct oro_py *py, struct oro_pytable *t, oro_status st, const struct oro_err *err);
 /* keyword arguments to conditions; number or -1 */
-int oro_query_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *values, PyObject *kwnames, struct oro_cond *out);
+int oro_pyquery_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *values, PyObject *kwnames, struct oro_cond *out);
 /* The rows that meet all conditions, by the best index; `by` (may be NULL) fixes index and order. New reference. */
-PyObject *oro_query_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by, const struct oro_cond *conds,
+PyObject *oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by, const struct oro_cond *conds,
                         unsigned n);
 /* "id = 7, score > 3"; new reference */
-PyObject *oro_query_text(struct oro_pytable *t, const struct oro_cond *conds, unsigned n);
+PyObject *oro_pyquery_text(struct oro_pytable *t, const struct oro_cond *conds, unsigned n);
 /* Appends the key of accessor columns for a value (a tuple for several columns). -1: EncodeError is raised. */
 int oro_pykey_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v, struct oro_bb *out);
 /* Deletes by primary key, or by whole row. 1 gone, 0 was not there, -1 raised. */

@@ -51,7 +51,7 @@ resolve(struct oro_pytable *t, PyObject *kw)
 }
 
 int
-oro_query_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *values, PyObject *kwnames, struct oro_cond *out)
+oro_pyquery_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *values, PyObject *kwnames, struct oro_cond *out)
 {
     Py_ssize_t n = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
     if (n > ORO_CONDS_MAX) {
@@ -72,7 +72,7 @@ oro_query_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *value
 }
 
 PyObject *
-oro_query_text(struct oro_pytable *t, const struct oro_cond *conds, unsigned n)
+oro_pyquery_text(struct oro_pytable *t, const struct oro_cond *conds, unsigned n)
 {
     PyObject *out = PyUnicode_FromString("");
     for (unsigned i = 0; out != NULL && i < n; i++)
@@ -284,7 +284,7 @@ sift(struct oro_py *py, struct oro_pytable *t, const struct found *f, const stru
 }
 
 PyObject *
-oro_query_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by, const struct oro_cond *conds, unsigned n)
+oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by, const struct oro_cond *conds, unsigned n)
 {
     struct plan best = {.lo = -1, .hi = -1};
     struct found f = {0};

@@ -489,8 +489,8 @@ select_rows(struct oro_py *py, struct oro_pytable *t, const char *name, PyObject
     struct oro_cond conds[ORO_CONDS_MAX];
     if (nargs > 0)
         return no_positional(name);
-    int n = oro_query_parse(py, t, args, kwnames, conds);
-    return n < 0 ? NULL : oro_query_run(py, t, NULL, conds, (unsigned)n);
+    int n = oro_pyquery_parse(py, t, args, kwnames, conds);
+    return n < 0 ? NULL : oro_pyquery_run(py, t, NULL, conds, (unsigned)n);
 }
 
 static PyObject *
@@ -524,12 +524,12 @@ table_one(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     struct oro_cond conds[ORO_CONDS_MAX];
     if (nargs > 0)
         return no_positional("one");
-    int n = oro_query_parse(py, t, args, kwnames, conds);
-    PyObject *row = n < 0 ? NULL : first_of(oro_query_run(py, t, NULL, conds, (unsigned)n));
+    int n = oro_pyquery_parse(py, t, args, kwnames, conds);
+    PyObject *row = n < 0 ? NULL : first_of(oro_pyquery_run(py, t, NULL, conds, (unsigned)n));
     if (row != Py_None)
         return row;
     Py_DECREF(row);
-    PyObject *text = oro_query_text(t, conds, (unsigned)n);
+    PyObject *text = oro_pyquery_text(t, conds, (unsigned)n);
     if (text != NULL)
         PyErr_Format(py->e_rownotfound, n > 0 ? "%s: no row with %U" : "%s: no row%U", t->def->name, text);
     Py_XDECREF(text);
@@ -587,7 +587,7 @@ static PyObject *
 table_all(PyObject *self, PyObject *none)
 {
     TABLE_ENTER(self);
-    return oro_query_run(py, t, NULL, NULL, 0);
+    return oro_pyquery_run(py, t, NULL, NULL, 0);
 }
 
 static PyObject *
@@ -764,7 +764,7 @@ column_rows(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor 
     if (n == 0)
         PyErr_Format(PyExc_TypeError, "%s.%U: filter() needs a value or a bound", t->def->name, acc->name);
     else if (n > 0)
-        out = oro_query_run(py, t, acc->ix != NULL ? acc : NULL, conds, (unsigned)n);
+        out = oro_pyquery_run(py, t, acc->ix != NULL ? acc : NULL, conds, (unsigned)n);
     Py_XDECREF(hold[0]);
     Py_XDECREF(hold[1]);
     return out;
@@ -801,7 +801,7 @@ in_order(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *ac
 {
     if (acc->ix == NULL || acc->ix->kind == ORO_INDEX_HASH)
         return PyErr_Format(py->e_wrongindex, "%s.%U: %s needs an index with an order (btree)", t->def->name, acc->name, what);
-    return oro_query_run(py, t, acc, NULL, 0);
+    return oro_pyquery_run(py, t, acc, NULL, 0);
 }
 
 static PyObject *

@@ -235,7 +235,7 @@ worker_spawn(struct oro_pool *p, unsigned n, struct oro_err *err)
     struct worker *w = &p->workers[n];
     w->pool = p;
     w->number = n;
-    char name[16];
+    char name[32];
     snprintf(name, sizeof(name), "worker %u", n);
     oro_status st = oro_thread_start(&w->thread, ORO_THREAD_WORKER, name, 0, oro_worker_main, w, err);
     if (st == ORO_OK)
