@@ -1,0 +1,122 @@
+/* tests/py/fixture.h - a module in an interpreter over the fake host: write Python, load it, call its reducers. */
+#ifndef ORO_TESTS_PY_FIXTURE_H
+#define ORO_TESTS_PY_FIXTURE_H
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/py/fake_host.h"
+
+struct fixture {
+    struct oro_py *py;
+    struct oro_schema *schema;
+    struct fake_host host;
+    struct oro_bb text;
+    struct oro_py_call call; /* of the last call */
+    char dir[64];
+};
+
+static inline void
+fixture_write(struct fixture *f, const char *name, const char *source)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    fputs(source, file);
+    fclose(file);
+}
+
+static inline void
+fixture_start(void)
+{
+    struct oro_err err = {0};
+    oro_status st = oro_py_start(NULL, &err);
+    cr_assert_eq(st, ORO_OK, "%s", err.text);
+}
+
+/* Loads and binds in an interpreter of its own. Once more after fixture_start. */
+static inline void
+fixture_open(struct fixture *f, const char *source)
+{
+    struct oro_err err = {0};
+    char *descriptor = NULL, *report = NULL, path[128];
+    *f = (struct fixture){.dir = "/tmp/oro-py-XXXXXX"};
+    cr_assert_not_null(mkdtemp(f->dir));
+    fixture_write(f, "module_under_test.py", source);
+    snprintf(path, sizeof(path), "%s/module_under_test.py", f->dir);
+    fake_init(&f->host);
+    oro_status st = oro_py_open(0, &fake_ops, &f->py, &err);
+    cr_assert_eq(st, ORO_OK, "open: %s", err.text);
+    st = oro_py_load(f->py, path, "test", &descriptor, &report, &err);
+    cr_assert_eq(st, ORO_OK, "load: %s", report != NULL ? report : err.text);
+    st = oro_schema_parse(oro_bytes_str(descriptor), &f->schema, &err);
+    cr_assert_eq(st, ORO_OK, "schema: %s", err.text);
+    st = oro_py_bind(f->py, f->schema, &err);
+    cr_assert_eq(st, ORO_OK, "bind: %s", err.text);
+    oro_free(descriptor);
+}
+
+static inline void
+fixture_close(struct fixture *f)
+{
+    char command[96];
+    oro_py_close(f->py);
+    oro_schema_free(f->schema);
+    fake_fini(&f->host);
+    oro_bb_fini(&f->text);
+    snprintf(command, sizeof(command), "rm -rf %s", f->dir);
+    cr_assert_eq(system(command), 0);
+}
+
+static inline oro_status
+fixture_call_bytes(struct fixture *f, const char *reducer, struct oro_bytes args)
+{
+    f->call = (struct oro_py_call){
+        .reducer = oro_schema_reducer(f->schema, oro_bytes_str(reducer)),
+        .args = args,
+        .sender = {{1, 2, 3}},
+        .database = {{9}},
+        .connection = {{5}},
+        .timestamp_us = 1000000,
+        .host = &f->host,
+        .text = &f->text,
+    };
+    cr_assert_not_null(f->call.reducer, "no reducer %s", reducer);
+    oro_status st = oro_py_call(f->py, &f->call);
+    oro_bb_u8(&f->text, 0);
+    f->text.len--;
+    return st;
+}
+
+/* Arguments as a JSON array. */
+static inline oro_status
+fixture_call(struct fixture *f, const char *reducer, const char *json)
+{
+    struct oro_bb args = {0};
+    struct oro_err err = {0};
+    const struct oro_reducer_def *def = oro_schema_reducer(f->schema, oro_bytes_str(reducer));
+    cr_assert_not_null(def, "no reducer %s", reducer);
+    oro_status st = oro_args_from_json(def->params, oro_bytes_str(json), &args, &err);
+    cr_assert_eq(st, ORO_OK, "%s %s: %s", reducer, json, err.text);
+    st = fixture_call_bytes(f, reducer, oro_bb_bytes(&args));
+    oro_bb_fini(&args);
+    return st;
+}
+
+static inline const char *
+fixture_text(struct fixture *f)
+{
+    return f->text.data != NULL ? (const char *)f->text.data : "";
+}
+
+/* Calls a reducer without arguments that asserts for itself. */
+static inline void
+fixture_run(struct fixture *f, const char *reducer)
+{
+    oro_status st = fixture_call(f, reducer, "[]");
+    cr_assert_eq(st, ORO_OK, "%s: %s", reducer, fixture_text(f));
+}
+
+#endif

@@ -1,0 +1,170 @@
+/* Loading a module, calling its reducers, and what becomes of their exceptions. */
+#include "tests/py/fixture.h"
+
+TestSuite(call, .init = fixture_start, .fini = oro_py_stop);
+
+static const char bank[] =
+    "from orochi import PrimaryKey, ReducerContext, ReducerError, i64, reducer, table, u32\n"
+    "@table(public=True)\n"
+    "class Accounts:\n"
+    "    id: PrimaryKey[u32]\n"
+    "    balance: i64\n"
+    "@reducer\n"
+    "def seed(ctx: ReducerContext, n: u32, initial_balance: i64) -> None:\n"
+    "    ctx.db.accounts.clear()\n"
+    "    ctx.db.accounts.insert_many(Accounts(id=i, balance=initial_balance) for i in range(n))\n"
+    "    ctx.log.info('seeded %d accounts with balance %d', n, initial_balance)\n"
+    "@reducer\n"
+    "def transfer(ctx: ReducerContext, from_: u32, to: u32, amount: i64) -> None:\n"
+    "    if from_ == to:\n"
+    "        raise ReducerError('same_account')\n"
+    "    by_id = ctx.db.accounts.id\n"
+    "    source, target = by_id.find(from_), by_id.find(to)\n"
+    "    if source is None or target is None:\n"
+    "        raise ReducerError('account_missing')\n"
+    "    if source.balance < amount:\n"
+    "        raise ReducerError('insufficient_funds')\n"
+    "    by_id.update(source, balance=source.balance - amount)\n"
+    "    by_id.update(target, balance=target.balance + amount)\n";
+
+static int64_t
+balance(struct fixture *f, uint32_t id)
+{
+    const struct oro_table_def *t = oro_schema_table(f->schema, oro_bytes_str("accounts"));
+    struct oro_bytes row;
+    int64_t v;
+    cr_assert_eq(fake_find(&f->host, t, &t->indexes[0], oro_bytes(&id, 4), &row), ORO_OK);
+    memcpy(&v, row.data + 4, 8);
+    return v;
+}
+
+Test(call, transfers_move_money_and_refusals_reach_the_caller)
+{
+    struct fixture f;
+    fixture_open(&f, bank);
+    cr_assert_eq(fixture_call(&f, "seed", "[10, 100]"), ORO_OK, "%s", fixture_text(&f));
+    cr_assert_str_eq((char *)f.host.log.data, "INFO seeded 10 accounts with balance 100\n");
+    cr_assert_eq(f.host.log_line, 10);
+    cr_assert_eq(fixture_call(&f, "transfer", "[1, 2, 30]"), ORO_OK, "%s", fixture_text(&f));
+    cr_assert_eq(balance(&f, 1), 70);
+    cr_assert_eq(balance(&f, 2), 130);
+    cr_assert_eq(fixture_call(&f, "transfer", "[1, 1, 30]"), ORO_EUSER);
+    cr_assert_str_eq(fixture_text(&f), "same_account");
+    cr_assert_eq(fixture_call(&f, "transfer", "[1, 99, 30]"), ORO_EUSER);
+    cr_assert_str_eq(fixture_text(&f), "account_missing");
+    cr_assert_eq(fixture_call(&f, "transfer", "[1, 2, 71]"), ORO_EUSER);
+    cr_assert_str_eq(fixture_text(&f), "insufficient_funds");
+    cr_assert_eq(balance(&f, 1), 70);
+    fixture_close(&f);
+}
+
+Test(call, arguments_are_read_strictly)
+{
+    struct fixture f;
+    uint8_t args[20] = {1, 0, 0, 0, 2, 0, 0, 0, 5};
+    fixture_open(&f, bank);
+    cr_assert_eq(fixture_call(&f, "seed", "[10, 100]"), ORO_OK);
+    cr_assert_eq(fixture_call_bytes(&f, "transfer", oro_bytes(args, 16)), ORO_OK, "%s", fixture_text(&f));
+    cr_assert_eq(fixture_call_bytes(&f, "transfer", oro_bytes(args, 17)), ORO_EINVAL);
+    cr_assert_str_eq(fixture_text(&f), "transfer: 1 bytes too many after the arguments");
+    cr_assert_eq(fixture_call_bytes(&f, "transfer", oro_bytes(args, 15)), ORO_EINVAL);
+    cr_assert_str_eq(fixture_text(&f), "transfer.amount: malformed at byte 8: the value is cut short");
+    cr_assert_eq(fixture_call_bytes(&f, "transfer", oro_bytes(NULL, 0)), ORO_EINVAL);
+    cr_assert_eq(balance(&f, 1), 95, "a bad call ran");
+    fixture_close(&f);
+}
+
+static const char errors[] =
+    "import sys\n"
+    "from typing import Annotated\n"
+    "from orochi import *\n"
+    "@table\n"
+    "class Player:\n"
+    "    id: PrimaryKey[u64]\n"
+    "    name: str\n"
+    "@reducer\n"
+    "def with_code(ctx: ReducerContext):\n"
+    "    raise ReducerError('too long', code='bad_name', data={'n': 1})\n"
+    "@reducer\n"
+    "def missing(ctx: ReducerContext):\n"
+    "    ctx.db.player.get(7)\n"
+    "@reducer\n"
+    "def unique(ctx: ReducerContext):\n"
+    "    ctx.db.player.insert(id=1, name='a')\n"
+    "    ctx.db.player.insert(id=1, name='b')\n"
+    "def helper():\n"
+    "    return {}['gone']\n"
+    "@reducer\n"
+    "def internal(ctx: ReducerContext):\n"
+    "    helper()\n"
+    "@reducer\n"
+    "def leave(ctx: ReducerContext):\n"
+    "    sys.exit(3)\n"
+    "@reducer\n"
+    "def deep(ctx: ReducerContext):\n"
+    "    def f(n): return f(n + 1)\n"
+    "    f(0)\n"
+    "@reducer\n"
+    "def interrupt(ctx: ReducerContext):\n"
+    "    raise KeyboardInterrupt\n"
+    "@reducer\n"
+    "def memory(ctx: ReducerContext):\n"
+    "    raise MemoryError\n"
+    "@reducer\n"
+    "def wrong_type(ctx: ReducerContext):\n"
+    "    ctx.db.player.insert(id='x', name='b')\n"
+    "@reducer\n"
+    "def checked(ctx: ReducerContext, text: Annotated[str, Len(1, 4)]):\n"
+    "    pass\n"
+    "@reducer\n"
+    "def fine(ctx: ReducerContext):\n"
+    "    pass\n";
+
+static void
+ends(struct fixture *f, const char *reducer, const char *args, oro_status want, const char *part)
+{
+    oro_status st = fixture_call(f, reducer, args);
+    cr_assert_eq(st, want, "%s: %s: %s", reducer, oro_status_name(st), fixture_text(f));
+    cr_assert_not_null(strstr(fixture_text(f), part), "%s: %s", reducer, fixture_text(f));
+    st = fixture_call(f, "fine", "[]");
+    cr_assert_eq(st, ORO_OK, "after %s", reducer);
+}
+
+Test(call, exceptions_become_statuses)
+{
+    struct fixture f;
+    fixture_open(&f, errors);
+    ends(&f, "with_code", "[]", ORO_EUSER, "bad_name: too long");
+    ends(&f, "missing", "[]", ORO_EUSER, "player: no row with id = 7");
+    ends(&f, "unique", "[]", ORO_EINTERNAL, "UniqueViolation: player.id: there is a row");
+    ends(&f, "internal", "[]", ORO_EINTERNAL, "line 19, in helper\n    return {}['gone']\nKeyError: 'gone'");
+    cr_assert_null(strstr(fixture_text(&f), "orochi/"));
+    ends(&f, "leave", "[]", ORO_EINTERNAL, "SystemExit: 3");
+    ends(&f, "deep", "[]", ORO_EINTERNAL, "RecursionError: maximum recursion depth");
+    ends(&f, "interrupt", "[]", ORO_EINTERNAL, "KeyboardInterrupt");
+    ends(&f, "memory", "[]", ORO_EINTERNAL, "MemoryError");
+    ends(&f, "wrong_type", "[]", ORO_EINTERNAL, "EncodeError: player.id: expected int, got str");
+    ends(&f, "checked", "[\"12345\"]", ORO_EINVAL, "checked.text: ");
+    fixture_close(&f);
+}
+
+Test(call, a_broken_module_is_reported_with_file_and_line)
+{
+    struct fixture f = {.dir = "/tmp/oro-py-XXXXXX"};
+    struct oro_err err = {0};
+    char *descriptor = NULL, *report = NULL, path[128];
+    cr_assert_not_null(mkdtemp(f.dir));
+    fixture_write(&f, "broken.py", "from orochi import *\n\n1 / 0\n");
+    snprintf(path, sizeof(path), "%s/broken.py", f.dir);
+    cr_assert_eq(oro_py_open(0, &fake_ops, &f.py, &err), ORO_OK);
+    cr_assert_eq(oro_py_load(f.py, path, "test", &descriptor, &report, &err), ORO_EINVAL);
+    cr_assert_not_null(strstr(report, "broken.py:3: "), "%s", report);
+    cr_assert_not_null(strstr(report, "ZeroDivisionError"), "%s", report);
+    oro_free(report);
+    fixture_write(&f, "refused.py", "import ctypes\n");
+    snprintf(path, sizeof(path), "%s/refused.py", f.dir);
+    cr_assert_eq(oro_py_load(f.py, path, "test", &descriptor, &report, &err), ORO_EINVAL);
+    cr_assert_not_null(strstr(report, "isolation = \"main\""), "%s", report);
+    oro_free(report);
+    oro_py_close(f.py);
+}
