@@ -1,0 +1,35 @@
+/* runtime/durable/catalog.h - which tables the file has: names, columns, types, as stored by the module that ran last; and
+ * whether today's module fits (spec/semantics.md 13). One thread. */
+#ifndef ORO_DURABLE_CATALOG_H
+#define ORO_DURABLE_CATALOG_H
+
+#include "runtime/durable/layout.h"
+
+struct catalog {
+    struct layout *items;
+    uint32_t n;
+    struct layout **by_id; /* stored id -> item or NULL */
+    uint32_t nids;
+    /* Of a catalog read from the file: its own definitions. */
+    struct oro_typespace types;
+    struct oro_table_def *defs;
+};
+
+void catalog_fini(struct catalog *c);
+struct layout *catalog_find(const struct catalog *c, uint32_t id);
+/* What the file says. Gives the inside of *out. */
+ORO_MUST_CHECK oro_status catalog_read(struct db *db, struct catalog *out, struct oro_err *err);
+/* True: no table that was stored has changed or gone (new ones may have come). */
+bool catalog_unchanged(const struct catalog *stored, const struct oro_schema *schema);
+/* Every reason why the stored tables cannot become the schema's, "; " between them. The log has to be empty, since it
+ * counts rows. Nothing appended: they can. */
+ORO_MUST_CHECK oro_status catalog_reasons(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
+                                          struct oro_bb *reasons, struct oro_err *err);
+/* Makes the file fit, in one SQL transaction. ORO_EINVAL: it cannot after all (duplicate keys); nothing changed. */
+ORO_MUST_CHECK oro_status catalog_migrate(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
+                                          struct oro_err *err);
+/* Layouts for the schema's tables, items in its order; stored ids and names as the file has them. */
+ORO_MUST_CHECK oro_status catalog_bind(struct db *db, const struct oro_schema *schema, struct catalog *out,
+                                       struct oro_err *err);
+
+#endif

@@ -1,0 +1,10 @@
+/* runtime/durable/crc.h - CRC-32C (Castagnoli), which guards each group commit in the log. */
+#ifndef ORO_DURABLE_CRC_H
+#define ORO_DURABLE_CRC_H
+
+#include "runtime/base/bytes.h"
+
+/* crc: 0, or the result for the bytes before these. Any thread. */
+uint32_t crc32c(uint32_t crc, struct oro_bytes b);
+
+#endif

@@ -1,0 +1,613 @@
+/* Opening and closing the file, and the two threads: the log thread follows the commit ring and appends to the log, the
+ * checkpointer empties the log into the tables and the WAL into the file. */
+#include "runtime/durable/durable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/log.h"
+#include "runtime/durable/durable_priv.h"
+
+#define APPLICATION_ID 0x4f524f43 /* OROC */
+#define FORMAT_VERSION 1
+/* A group commit takes what waits, up to about this much: a blob of 256 KiB to 1 MiB writes fastest (field-notes.md), and a
+ * larger one only makes its first transaction wait. */
+#define BATCH_BYTES (1u << 20)
+#define BATCH_KEEP (4u << 20)
+#define CHECKPOINT_BYTES (64u << 20)
+#define CHECKPOINT_INTERVAL_S 60
+#define WAL_COPY (16u << 20)   /* written since the last time: copy the WAL into the file */
+#define WAL_PAGES_BIG 16384    /* beyond this the writer waits until it is copied, so that it starts anew */
+#define RETRY_FIRST_US 20000
+#define RETRY_MOST_US 2000000
+#define STOP_PATIENCE_US 5000000
+
+/* ---- opening ---- */
+
+static oro_status
+make_dir(const char *dir, struct oro_err *err)
+{
+    char *path = oro_strdup(dir);
+    oro_status st = ORO_OK;
+    for (char *p = path + 1; st == ORO_OK; p++) {
+        char c = *p;
+        if (c != '/' && c != '\0')
+            continue;
+        *p = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST)
+            st = oro_err_set(err, ORO_EIO, "cannot make the folder %s: %s", path, strerror(errno));
+        *p = c;
+        if (c == '\0')
+            break;
+    }
+    oro_free(path);
+    return st;
+}
+
+/* One server for each file. The lock goes with the process, however it ends. */
+static oro_status
+lock_file(struct oro_durable *d, struct oro_err *err)
+{
+    d->lock_fd = open(d->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (d->lock_fd < 0)
+        return oro_err_set(err, ORO_EIO, "cannot open %s: %s", d->lock_path, strerror(errno));
+    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        char pid[32] = "";
+        ssize_t n = pread(d->lock_fd, pid, sizeof(pid) - 1, 0);
+        pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+        return oro_err_set(err, ORO_EIO, "the data of database %s (%s) is in use by another server%s%s", d->name, d->path,
+                           pid[0] != '\0' ? ", process " : "", pid);
+    }
+    if (ftruncate(d->lock_fd, 0) == 0)
+        dprintf(d->lock_fd, "%d\n", (int)getpid());
+    return ORO_OK;
+}
+
+static oro_status
+delete_files(const struct oro_durable *d, struct oro_err *err)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    oro_status st = ORO_OK;
+    for (size_t i = 0; i < ORO_ARRAY_LEN(ends); i++) {
+        char *path = oro_asprintf("%s%s", d->path, ends[i]);
+        if (unlink(path) != 0 && errno != ENOENT && st == ORO_OK)
+            st = oro_err_set(err, ORO_EIO, "cannot delete %s: %s", path, strerror(errno));
+        oro_free(path);
+    }
+    return st;
+}
+
+static const char tables_sql[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE IF NOT EXISTS _orochi_meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS _orochi_log (first_offset INTEGER PRIMARY KEY, last_offset INTEGER NOT NULL,"
+    " crc INTEGER NOT NULL, records BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS _orochi_schema (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, sql_name TEXT NOT NULL,"
+    " pk INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS _orochi_columns (table_id INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL,"
+    " type TEXT NOT NULL, PRIMARY KEY (table_id, position)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS _orochi_types (position INTEGER PRIMARY KEY, type TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS _orochi_sequences (table_id INTEGER NOT NULL, column INTEGER NOT NULL,"
+    " allocated INTEGER NOT NULL, PRIMARY KEY (table_id, column)) WITHOUT ROWID;"
+    "INSERT OR IGNORE INTO _orochi_meta VALUES ('_applied', 0);"
+    "PRAGMA application_id = %d;"
+    "PRAGMA user_version = %d;"
+    "COMMIT";
+
+/* Ours, of a version that we know; or empty, then made ours. */
+static oro_status
+check_format(struct oro_durable *d, struct oro_err *err)
+{
+    int64_t app = 0, version = 0, tables = 0;
+    oro_status st = db_int(d->write, "PRAGMA application_id", &app, err);
+    if (st == ORO_OK)
+        st = db_int(d->write, "PRAGMA user_version", &version, err);
+    if (st == ORO_OK)
+        st = db_int(d->write, "SELECT count(*) FROM sqlite_master", &tables, err);
+    if (st != ORO_OK)
+        return st;
+    if (tables > 0 && app != APPLICATION_ID)
+        return oro_err_set(err, ORO_EINVAL, "it is an SQLite file of something else");
+    if (tables > 0 && version > FORMAT_VERSION)
+        return oro_err_set(err, ORO_EINVAL, "a newer version of this server wrote it (format %lld, known is %d)",
+                           (long long)version, FORMAT_VERSION);
+    if (tables > 0)
+        return ORO_OK;
+    st = db_execf(d->write, err, tables_sql, APPLICATION_ID, FORMAT_VERSION);
+    db_rollback(d->write);
+    return st;
+}
+
+static oro_status
+open_write(struct oro_durable *d, struct oro_err *err)
+{
+    static const char *const sync[] = {"FULL", "NORMAL", "OFF"};
+    oro_status st = db_open(d->path, &d->write, err);
+    /* secure_delete: some builds overwrite what is deleted with zeros, and the log is deleted all the time. */
+    if (st == ORO_OK)
+        st = db_execf(d->write, err,
+                      "PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; PRAGMA wal_autocheckpoint = 0;"
+                      "PRAGMA secure_delete = OFF; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY",
+                      sync[d->mode]);
+    return st == ORO_OK ? check_format(d, err) : st;
+}
+
+static oro_status
+open_read(struct oro_durable *d, struct oro_err *err)
+{
+    oro_status st = db_open(d->path, &d->read, err);
+    return st == ORO_OK ? db_execf(d->read, err, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = %s",
+                                   d->mode == ORO_DURABLE_OFF ? "OFF" : "NORMAL")
+                        : st;
+}
+
+/* Changes the file for today's schema or says why that cannot be. */
+static oro_status
+fit_changed(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct oro_err *err)
+{
+    struct oro_bb reasons = {0};
+    struct checkpoint k;
+    bool more = true;
+    oro_status st = ORO_OK;
+    /* The log is read with the types it was written with, before they change. */
+    checkpoint_init(&k, stored, d->write, d->read, NULL, d->path, *applied);
+    while (st == ORO_OK && more)
+        st = checkpoint_slice(&k, &more, err);
+    *applied = k.applied;
+    checkpoint_fini(&k);
+    for (uint32_t i = 0; i < stored->n; i++)
+        layout_unprepare(&stored->items[i]);
+    if (st == ORO_OK)
+        st = catalog_reasons(d->write, stored, d->schema, &reasons, err);
+    if (st == ORO_OK && reasons.len > 0)
+        st = oro_err_set(err, ORO_EINVAL, "the stored data does not fit the module: %.*s. Nothing was changed. Change the "
+                                          "module back, or start with --delete-data to begin empty",
+                         (int)(reasons.len < 800 ? reasons.len : 800), (const char *)reasons.data);
+    oro_bb_fini(&reasons);
+    return st;
+}
+
+static bool
+has_all_tables(const struct catalog *stored, const struct oro_schema *schema)
+{
+    uint32_t want = 0;
+    for (uint32_t i = 0; i < schema->ntables; i++)
+        want += !schema->tables[i].is_event;
+    return want == stored->n;
+}
+
+static oro_status
+fit_schema(struct oro_durable *d, struct oro_err *err)
+{
+    struct catalog stored;
+    int64_t applied = 0, log_rows = 0;
+    oro_status st = db_int(d->write, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &applied, err);
+    if (st == ORO_OK)
+        st = db_int(d->write, "SELECT count(*) FROM _orochi_log", &log_rows, err);
+    if (st == ORO_OK)
+        st = catalog_read(d->write, &stored, err);
+    if (st != ORO_OK)
+        return st;
+    uint64_t at = (uint64_t)applied;
+    d->is_new = applied == 0 && log_rows == 0;
+    bool same = catalog_unchanged(&stored, d->schema);
+    if (!same)
+        st = fit_changed(d, &stored, &at, err);
+    if (st == ORO_OK && !(same && has_all_tables(&stored, d->schema)))
+        st = catalog_migrate(d->write, &stored, d->schema, err);
+    catalog_fini(&stored);
+    if (st == ORO_OK)
+        st = catalog_bind(d->write, d->schema, &d->catalog, err);
+    if (st != ORO_OK)
+        return st;
+    checkpoint_init(&d->checkpoint, &d->catalog, d->write, d->read, &d->turn, d->path, at);
+    d->ids = ORO_NEW_ARRAY(uint32_t, d->schema->ntables + 1);
+    for (uint32_t i = 0; i < d->schema->ntables; i++)
+        d->ids[i] = d->catalog.items[i].id;
+    return ORO_OK;
+}
+
+static void
+close_all(struct oro_durable *d)
+{
+    db_finalize(d->append);
+    if (d->catalog.items != NULL) {
+        checkpoint_fini(&d->checkpoint);
+        catalog_fini(&d->catalog);
+    }
+    db_close(d->read);
+    db_close(d->write);
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
+    turn_fini(&d->turn);
+    oro_bb_fini(&d->batch);
+    oro_free(d->ids);
+    oro_free(d->name);
+    oro_free(d->path);
+    oro_free(d->lock_path);
+    oro_free(d);
+}
+
+oro_status
+oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema *schema, struct oro_durable **out,
+                 struct oro_err *err)
+{
+    struct oro_err mine = {0};
+    struct oro_durable *d = ORO_NEW(struct oro_durable);
+    *d = (struct oro_durable){
+        .lock_fd = -1,
+        .mode = opt->mode,
+        .schema = schema,
+        .checkpoint_bytes = opt->checkpoint_bytes != 0 ? opt->checkpoint_bytes : CHECKPOINT_BYTES,
+        .checkpoint_interval_s =
+            opt->checkpoint_interval_s != 0 ? opt->checkpoint_interval_s : CHECKPOINT_INTERVAL_S,
+        .on_durable = opt->on_durable,
+        .arg = opt->arg,
+    };
+    d->name = oro_strdup(opt->name);
+    d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
+    d->lock_path = oro_asprintf("%s/%s.lock", opt->dir, opt->name);
+    turn_init(&d->turn);
+    oro_status st = make_dir(opt->dir, err);
+    if (st == ORO_OK)
+        st = lock_file(d, err);
+    if (st == ORO_OK && opt->delete_data)
+        st = delete_files(d, err);
+    if (st == ORO_OK) {
+        st = open_write(d, &mine);
+        if (st == ORO_OK)
+            st = open_read(d, &mine);
+        if (st == ORO_OK)
+            st = fit_schema(d, &mine);
+        if (st != ORO_OK)
+            oro_err_set(err, st, "%s: %s", d->path, mine.text);
+    }
+    if (st != ORO_OK) {
+        close_all(d);
+        return st;
+    }
+    *out = d;
+    return ORO_OK;
+}
+
+bool
+oro_durable_is_new(const struct oro_durable *d)
+{
+    return d->is_new;
+}
+
+char *
+oro_durable_meta_get(struct oro_durable *d, const char *key)
+{
+    struct db_stmt *s;
+    bool row = false;
+    char *value = NULL;
+    if (db_prepare(d->write, "SELECT value FROM _orochi_meta WHERE key = ?", &s, NULL) != ORO_OK)
+        return NULL;
+    db_bind_text(s, 1, oro_bytes_str(key));
+    if (db_step(s, &row, NULL) == ORO_OK && row)
+        value = db_column_str(s, 0);
+    db_finalize(s);
+    return value;
+}
+
+oro_status
+oro_durable_meta_set(struct oro_durable *d, const char *key, const char *value, struct oro_err *err)
+{
+    struct db_stmt *s;
+    ORO_ASSERT(!d->started && key[0] != '_');
+    oro_status st = db_prepare(d->write, "INSERT OR REPLACE INTO _orochi_meta VALUES (?, ?)", &s, err);
+    if (st != ORO_OK)
+        return st;
+    db_bind_text(s, 1, oro_bytes_str(key));
+    db_bind_text(s, 2, oro_bytes_str(value));
+    st = db_run(s, err);
+    db_finalize(s);
+    return st;
+}
+
+/* ---- the log thread ---- */
+
+/* Fills the batch from the ring. False: there was nothing. */
+static bool
+take_batch(struct oro_durable *d)
+{
+    struct record_ids ids = {d->schema, d->ids};
+    const struct oro_commit *c;
+    bool any = false;
+    oro_bb_clear(&d->batch);
+    d->batch_last = d->logged;
+    while (d->batch.len < BATCH_BYTES && (c = oro_cursor_next(d->cursor)) != NULL) {
+        any = true;
+        d->batch_seq = c->seq;
+        if (c->nops > 0)
+            record_put(&d->batch, &ids, c, &d->batch_last);
+    }
+    return any;
+}
+
+static oro_status
+append_batch(struct oro_durable *d, struct oro_err *err)
+{
+    struct oro_bytes records = oro_bb_bytes(&d->batch);
+    turn_take(&d->turn, true);
+    db_bind_int(d->append, 1, (int64_t)d->logged + 1);
+    db_bind_int(d->append, 2, (int64_t)d->batch_last);
+    db_bind_int(d->append, 3, log_sum(d->logged + 1, d->batch_last, records));
+    db_bind_blob(d->append, 4, records);
+    oro_status st = db_run(d->append, err);
+    db_rollback(d->write);
+    turn_give(&d->turn);
+    return st;
+}
+
+/* Says it once when the state changes. */
+static void
+set_trouble(struct oro_durable *d, oro_status st, const struct oro_err *err)
+{
+    const char *was = atomic_load(&d->trouble);
+    const char *now = st == ORO_OK ? NULL : st == ORO_EFULL ? "disk full" : "cannot write to the disk";
+    if (was == now)
+        return;
+    atomic_store(&d->trouble, now);
+    if (now != NULL)
+        oro_log(ORO_LOG_ERROR, "durable", "%s: %s (%s); nothing is lost while the server runs, trying again", d->path, now,
+                err->text);
+    else
+        oro_log(ORO_LOG_INFO, "durable", "%s: writing again", d->path);
+}
+
+/* Sleeps that long unless the server stops. */
+static void
+pause_us(struct oro_durable *d, int64_t us)
+{
+    unsigned seen = oro_wake_prepare(&d->stop_wake);
+    if (!atomic_load(&d->stopping))
+        oro_wake_wait(&d->stop_wake, seen, (long)us);
+    else
+        oro_wake_wait(&d->stop_wake, seen, RETRY_FIRST_US);
+}
+
+/* Tries until it is written. When stopping it tries for a while only. */
+static bool
+write_batch(struct oro_durable *d)
+{
+    struct oro_err err;
+    int64_t wait = RETRY_FIRST_US, stopping_since = 0;
+    oro_status st;
+    while ((st = append_batch(d, &err)) != ORO_OK) {
+        set_trouble(d, st, &err);
+        if (atomic_load(&d->stopping)) {
+            if (stopping_since == 0)
+                stopping_since = oro_mono_us();
+            if (oro_mono_us() - stopping_since > STOP_PATIENCE_US) {
+                oro_log(ORO_LOG_ERROR, "durable", "%s: stopping without having written the last transactions (%s)", d->path,
+                        err.text);
+                return false;
+            }
+        }
+        pause_us(d, wait);
+        wait = wait * 2 < RETRY_MOST_US ? wait * 2 : RETRY_MOST_US;
+    }
+    set_trouble(d, ORO_OK, NULL);
+    d->logged = d->batch_last;
+    atomic_store(&d->logged_now, d->logged);
+    atomic_fetch_add(&d->commits, 1);
+    uint64_t log = atomic_fetch_add(&d->log_bytes, d->batch.len) + d->batch.len;
+    uint64_t wal = atomic_fetch_add(&d->wal_bytes, d->batch.len + 8192) + d->batch.len + 8192;
+    if (log >= d->checkpoint_bytes || wal >= WAL_COPY)
+        oro_wake_signal(&d->checkpoint_wake);
+    return true;
+}
+
+static void *
+log_main(void *arg)
+{
+    struct oro_durable *d = arg;
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&d->log_wake);
+        /* Read before the ring: what was published before stopping is seen below. */
+        bool stopping = atomic_load(&d->stopping);
+        if (!take_batch(d)) {
+            if (stopping)
+                break;
+            oro_wake_wait(&d->log_wake, seen, -1);
+            continue;
+        }
+        if (d->batch.len > 0 && !write_batch(d)) {
+            d->gave_up = true;
+            break;
+        }
+        /* Pairs with the acquire in oro_durable_seq: who sees the mark may rely on the file. */
+        atomic_store_explicit(&d->durable, d->batch_seq, memory_order_release);
+        if (d->on_durable != NULL)
+            d->on_durable(d->arg);
+        if (d->batch.cap > BATCH_KEEP)
+            oro_bb_fini(&d->batch);
+    }
+    return NULL;
+}
+
+/* ---- the checkpointer ---- */
+
+static oro_status
+one_slice(struct oro_durable *d, bool *more, struct oro_err *err)
+{
+    struct checkpoint *k = &d->checkpoint;
+    uint64_t before = k->applied;
+    oro_status st = checkpoint_slice(k, more, err);
+    if (st != ORO_OK || k->applied == before)
+        return st;
+    atomic_fetch_add(&d->slices, 1);
+    uint64_t bytes = atomic_load(&d->log_bytes);
+    while (!atomic_compare_exchange_weak(&d->log_bytes, &bytes, bytes > k->freed ? bytes - k->freed : 0))
+        ;
+    atomic_fetch_add(&d->wal_bytes, k->limit * 1024);
+    return ORO_OK;
+}
+
+/* Copies the WAL into the file. Where the writer is faster than the copying, it waits once, so that the WAL starts anew. */
+static void
+copy_wal(struct oro_durable *d)
+{
+    int pages = 0, done = 0;
+    struct oro_err err;
+    atomic_store(&d->wal_bytes, 0);
+    oro_status st = db_wal_checkpoint(d->read, false, &pages, &done, &err);
+    if (st == ORO_OK && pages > WAL_PAGES_BIG && done < pages) {
+        turn_take(&d->turn, false);
+        st = db_wal_checkpoint(d->read, false, &pages, &done, &err);
+        turn_give(&d->turn);
+    }
+    if (st != ORO_OK)
+        oro_log_limited(ORO_LOG_WARN, "durable", "%s: copying the WAL: %s", d->path, err.text);
+}
+
+static void
+run_checkpoint(struct oro_durable *d)
+{
+    uint64_t target = atomic_load(&d->logged_now);
+    struct oro_err err;
+    bool more = true;
+    while (more && d->checkpoint.applied < target && !atomic_load(&d->stopping)) {
+        oro_status st = one_slice(d, &more, &err);
+        if (st != ORO_OK) {
+            oro_log_limited(ORO_LOG_ERROR, "durable", "%s: checkpoint: %s", d->path, err.text);
+            pause_us(d, RETRY_MOST_US / 2);
+            return;
+        }
+        if (atomic_load(&d->wal_bytes) >= WAL_COPY)
+            copy_wal(d);
+    }
+    copy_wal(d);
+}
+
+static void *
+checkpoint_main(void *arg)
+{
+    struct oro_durable *d = arg;
+    int64_t interval = (int64_t)d->checkpoint_interval_s * 1000000, next = oro_mono_us() + interval;
+    while (!atomic_load(&d->stopping)) {
+        unsigned seen = oro_wake_prepare(&d->checkpoint_wake);
+        int64_t now = oro_mono_us();
+        uint64_t bytes = atomic_load(&d->log_bytes);
+        if (bytes >= d->checkpoint_bytes || (bytes > 0 && now >= next)) {
+            run_checkpoint(d);
+            next = oro_mono_us() + interval;
+        } else if (atomic_load(&d->wal_bytes) >= WAL_COPY) {
+            copy_wal(d);
+        } else if (!atomic_load(&d->stopping)) {
+            if (now >= next)
+                next = now + interval;
+            oro_wake_wait(&d->checkpoint_wake, seen, (long)(next - now));
+        }
+    }
+    return NULL;
+}
+
+/* ---- start, stop, state ---- */
+
+oro_status
+oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err *err)
+{
+    ORO_ASSERT(!d->started);
+    oro_status st = db_prepare(d->write, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &d->append, err);
+    if (st != ORO_OK)
+        return st;
+    d->cursor = oro_cursor_open(store);
+    atomic_store(&d->durable, oro_store_seq(store));
+    atomic_store(&d->logged_now, d->logged);
+    st = oro_thread_start(&d->log_thread, ORO_THREAD_LOG, "log", 1 << 20, log_main, d, err);
+    if (st != ORO_OK)
+        goto fail;
+    st = oro_thread_start(&d->checkpoint_thread, ORO_THREAD_OTHER, "checkpoint", 1 << 20, checkpoint_main, d, err);
+    if (st != ORO_OK) {
+        atomic_store(&d->stopping, true);
+        oro_wake_broadcast(&d->log_wake);
+        oro_thread_join(d->log_thread);
+        atomic_store(&d->stopping, false);
+        goto fail;
+    }
+    d->started = true;
+    return ORO_OK;
+
+fail:
+    oro_cursor_close(d->cursor);
+    d->cursor = NULL;
+    return st;
+}
+
+void
+oro_durable_wake(struct oro_durable *d)
+{
+    oro_wake_signal(&d->log_wake);
+}
+
+uint64_t
+oro_durable_seq(const struct oro_durable *d)
+{
+    return atomic_load_explicit(&d->durable, memory_order_acquire);
+}
+
+const char *
+oro_durable_trouble(const struct oro_durable *d)
+{
+    return atomic_load(&d->trouble);
+}
+
+static void
+last_checkpoint(struct oro_durable *d)
+{
+    struct oro_err err;
+    bool more = true;
+    int pages, done;
+    oro_status st = ORO_OK;
+    while (st == ORO_OK && more)
+        st = one_slice(d, &more, &err);
+    if (st == ORO_OK)
+        st = db_wal_checkpoint(d->write, true, &pages, &done, &err);
+    if (st != ORO_OK)
+        oro_log(ORO_LOG_ERROR, "durable", "%s: last checkpoint: %s; the log is read at the next start", d->path, err.text);
+}
+
+void
+oro_durable_stop(struct oro_durable *d)
+{
+    if (d == NULL)
+        return;
+    if (d->started) {
+        atomic_store(&d->stopping, true);
+        oro_wake_broadcast(&d->log_wake);
+        oro_wake_broadcast(&d->stop_wake);
+        oro_wake_broadcast(&d->checkpoint_wake);
+        oro_thread_join(d->log_thread);
+        oro_thread_join(d->checkpoint_thread);
+        oro_cursor_close(d->cursor);
+        last_checkpoint(d);
+    }
+    close_all(d);
+}
+
+/* ---- for tests ---- */
+
+void
+oro_durable_test_limit(struct oro_durable *d, unsigned pages)
+{
+    turn_take(&d->turn, false);
+    oro_status st = db_execf(d->write, NULL, "PRAGMA max_page_count = %u", pages != 0 ? pages : 0xfffffffe);
+    turn_give(&d->turn);
+    ORO_ASSERT(st == ORO_OK);
+}
+
+int64_t
+oro_durable_test_longest_us(const struct oro_durable *d)
+{
+    return d->checkpoint.longest_us;
+}

@@ -1,0 +1,168 @@
+/* File to store, at the start: the tables, then the transactions that are only in the log. */
+#include "bridge/bsatn/value.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/log.h"
+#include "runtime/durable/durable_priv.h"
+
+static oro_status
+load_table(struct oro_durable *d, const struct layout *l, struct oro_store *store, uint64_t *rows, struct oro_err *err)
+{
+    struct oro_bb sql = {0};
+    struct db_stmt *s = NULL;
+    bool row;
+    oro_bb_printf(&sql, "SELECT _row FROM ");
+    db_put_name(&sql, l->sql_name);
+    oro_bb_u8(&sql, 0);
+    oro_status st = db_prepare(d->write, (const char *)sql.data, &s, err);
+    while (st == ORO_OK && (st = db_step(s, &row, err)) == ORO_OK && row) {
+        struct oro_bytes b = db_column_bytes(s, 0);
+        st = oro_value_check(l->def->row, b, err);
+        if (st == ORO_OK)
+            st = oro_store_load(store, l->def, b, false, err);
+        if (st != ORO_OK)
+            oro_err_wrap(err, "%s, table %s, row %llu", d->path, l->sql_name, (unsigned long long)*rows + 1);
+        ++*rows;
+    }
+    db_finalize(s);
+    oro_bb_fini(&sql);
+    return st;
+}
+
+static bool
+sequence_of(const struct oro_table_def *t, uint32_t column, unsigned *out)
+{
+    for (uint32_t i = 0; i < t->nsequences; i++) {
+        if (t->sequences[i].col == column) {
+            *out = i;
+            return true;
+        }
+    }
+    return false; /* the module has none there any more */
+}
+
+static oro_status
+load_sequences(struct oro_durable *d, struct oro_store *store, struct oro_err *err)
+{
+    struct db_stmt *s;
+    bool row;
+    oro_status st = db_prepare(d->write, "SELECT table_id, column, allocated FROM _orochi_sequences", &s, err);
+    if (st != ORO_OK)
+        return st;
+    while ((st = db_step(s, &row, err)) == ORO_OK && row) {
+        const struct layout *l = catalog_find(&d->catalog, (uint32_t)db_column_int(s, 0));
+        unsigned seq;
+        if (l != NULL && sequence_of(l->def, (uint32_t)db_column_int(s, 1), &seq))
+            oro_store_load_sequence(store, l->def, seq, (uint64_t)db_column_int(s, 2));
+    }
+    db_finalize(s);
+    return st;
+}
+
+struct replay {
+    struct oro_durable *d;
+    struct oro_store *store;
+    const struct log_row *row;
+    struct oro_err *err;
+};
+
+static oro_status
+replay_op(const struct replay *p, const struct record_op *op, bool remove)
+{
+    const struct layout *l = catalog_find(&p->d->catalog, op->table);
+    unsigned seq;
+    if (l == NULL)
+        return log_damaged(p->d->path, p->row, "a table that is not in the file", p->err);
+    if (op->kind == RECORD_SEQUENCE) {
+        if (remove && sequence_of(l->def, op->column, &seq))
+            oro_store_load_sequence(p->store, l->def, seq, op->allocated);
+        return ORO_OK;
+    }
+    bool put = op->kind == RECORD_PUT, keyed = l->def->pk >= 0;
+    const struct oro_type *type = put || !keyed ? l->def->row : l->def->row->elems[l->def->pk].type;
+    if (remove && oro_value_check(type, op->bytes, NULL) != ORO_OK)
+        return log_damaged(p->d->path, p->row, "a row that is not of its table's type", p->err);
+    if (!remove)
+        return put ? oro_store_load(p->store, l->def, op->bytes, false, p->err) : ORO_OK;
+    if (put && !keyed)
+        return ORO_OK;
+    struct oro_bytes key = put ? record_column(l->def->row, op->bytes, (uint16_t)l->def->pk) : op->bytes;
+    oro_status st = oro_store_unload(p->store, l->def, key);
+    if (st == ORO_ENOTFOUND && put)
+        return ORO_OK; /* a plain insert */
+    return st == ORO_OK ? ORO_OK : log_damaged(p->d->path, p->row, "a deletion of a row that is not there", p->err);
+}
+
+/* Removes first, then inserts: a transaction may have exchanged the values of a unique column between rows. */
+static oro_status
+replay_tx(const struct replay *p, struct record_reader *r)
+{
+    struct record_op op;
+    bool more;
+    oro_status st;
+    struct record_reader again = *r;
+    while ((st = record_next_op(&again, &op, &more)) == ORO_OK && more)
+        if ((st = replay_op(p, &op, true)) != ORO_OK)
+            return st;
+    if (st != ORO_OK)
+        return log_damaged(p->d->path, p->row, "bytes that are no transactions", p->err);
+    while ((st = record_next_op(r, &op, &more)) == ORO_OK && more)
+        if ((st = replay_op(p, &op, false)) != ORO_OK)
+            return st;
+    return st;
+}
+
+static oro_status
+replay_log(struct oro_durable *d, struct oro_store *store, uint64_t *count, struct oro_err *err)
+{
+    struct log_reader log;
+    struct log_row row;
+    bool more;
+    oro_status st = log_open(&log, d->write, d->path, d->checkpoint.applied, err);
+    if (st != ORO_OK)
+        return st;
+    struct replay p = {.d = d, .store = store, .row = &row, .err = err};
+    while ((st = log_next(&log, &row, &more, err)) == ORO_OK && more) {
+        struct record_reader r = record_reader(row.records, row.first);
+        bool tx = true;
+        while (st == ORO_OK) {
+            if (record_next_tx(&r, &tx) != ORO_OK)
+                st = log_damaged(d->path, &row, "bytes that are no transactions", err);
+            if (st != ORO_OK || !tx)
+                break;
+            if (r.offset <= d->checkpoint.applied)
+                continue;
+            st = replay_tx(&p, &r);
+            ++*count;
+        }
+        if (st != ORO_OK)
+            break;
+        d->logged = row.last;
+        atomic_fetch_add(&d->log_bytes, row.records.len);
+    }
+    log_close(&log);
+    return st;
+}
+
+oro_status
+oro_durable_recover(struct oro_durable *d, struct oro_store *store, struct oro_err *err)
+{
+    struct oro_err mine = {0};
+    uint64_t rows = 0, transactions = 0;
+    int64_t begin = oro_mono_us();
+    oro_status st = ORO_OK;
+    d->logged = d->checkpoint.applied;
+    for (uint32_t i = 0; st == ORO_OK && i < d->catalog.n; i++)
+        if (d->catalog.items[i].id != 0)
+            st = load_table(d, &d->catalog.items[i], store, &rows, &mine);
+    if (st == ORO_OK)
+        st = load_sequences(d, store, &mine);
+    if (st == ORO_OK)
+        st = replay_log(d, store, &transactions, &mine);
+    if (st != ORO_OK)
+        return oro_err_set(err, st, "%s", mine.text);
+    oro_store_load_offset(store, d->logged);
+    if (rows > 0 || transactions > 0)
+        oro_log(ORO_LOG_INFO, "durable", "%s: %llu rows, %llu transactions of the log, in %lld ms", d->path,
+                (unsigned long long)rows, (unsigned long long)transactions, (long long)(oro_mono_us() - begin) / 1000);
+    return ORO_OK;
+}
