@@ -130,8 +130,10 @@ npm_install() {
     [ -f "$stamp" ] && [ -z "$(find "$1/package.json" "$lock" -newer "$stamp" 2>/dev/null)" ] && return 0
     need_node
     say "npm packages for ${1#"$root"/} ..."
-    if [ -f "$lock" ]; then verb=ci; else verb=install; fi
-    (cd "$1" && npm "$verb" --no-audit --no-fund --loglevel=error >&2) || return 1
+    # ci refuses a lock file without the optional packages of every platform, which a mirror may not have had;
+    # install takes the versions of the lock file, and --no-save leaves that as it is.
+    (cd "$1" && { npm ci --silent --no-audit --no-fund || quiet npm install --no-save --no-audit --no-fund; }) \
+        >&2 || return 1
     touch "$stamp"
 }
 
