@@ -1,6 +1,7 @@
-/* net/blake3.c - the compression function of BLAKE3 over the blocks of one chunk. The state is 16 words: 8 of chaining value,
- * 4 constants, the chunk counter (0 here), the length of the block, flags. Seven rounds, the message words permuted
- * between them. A single chunk is the root of the tree, so its last block carries ROOT and its output is the hash. */
+/* net/blake3.c - the compression function of BLAKE3 over the blocks of one chunk. The state is
+ * 16 words: 8 of chaining value, 4 constants, the chunk counter (0 here), the length of the
+ * block, flags. Seven rounds, the message words permuted between them. A single chunk is the
+ * root of the tree, so its last block carries ROOT and its output is the hash. */
 #include "net/blake3.h"
 
 #include <string.h>
@@ -41,8 +42,8 @@ compress(uint32_t cv[8], const uint8_t block[BLOCK], uint32_t len, uint32_t flag
     uint32_t v[16] = {cv[0], cv[1], cv[2], cv[3], cv[4], cv[5], cv[6], cv[7],
                       iv[0], iv[1], iv[2], iv[3], 0,     0,     len,   flags};
     for (int i = 0; i < 16; i++)
-        m[i] = (uint32_t)block[4 * i] | (uint32_t)block[4 * i + 1] << 8 | (uint32_t)block[4 * i + 2] << 16 |
-               (uint32_t)block[4 * i + 3] << 24;
+        m[i] = (uint32_t)block[4 * i] | (uint32_t)block[4 * i + 1] << 8 |
+               (uint32_t)block[4 * i + 2] << 16 | (uint32_t)block[4 * i + 3] << 24;
     for (int r = 0; r < ROUNDS; r++) {
         mix(v, 0, 4, 8, 12, m[0], m[1]);
         mix(v, 1, 5, 9, 13, m[2], m[3]);

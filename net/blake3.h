@@ -1,4 +1,5 @@
-/* net/blake3.h - BLAKE3 of inputs that fit one chunk (1024 bytes), which is all that identities need. Any thread. */
+/* net/blake3.h - BLAKE3 of inputs that fit one chunk (1024 bytes), which is all that identities
+ * need. Any thread. */
 #ifndef ORO_NET_BLAKE3_H
 #define ORO_NET_BLAKE3_H
 

@@ -1,12 +1,13 @@
 /* net/conn.c - the connections of a shard: table, outbox, time limits and the way out.
  *
- * Sending. oro_net_send puts bytes into the last piece of the outbox and marks the connection dirty. Once a turn of the
- * loop, after everything was handled, shard_settle writes each dirty connection with one system call. Only a socket that
- * is full costs a wait for writability. Pieces are freed as they are sent, so an idle connection holds none.
+ * Sending. oro_net_send puts bytes into the last piece of the outbox and marks the connection
+ * dirty. Once a turn of the loop, after everything was handled, shard_settle writes each dirty
+ * connection with one system call. Only a socket that is full costs a wait for writability.
+ * Pieces are freed as they are sent, so an idle connection holds none.
  *
- * Time. Every connection stands in `timers`, ordered by look_us because each look puts it at the end with the same step;
- * a look costs nothing to those whose time has not come. Those that are ending stand in `endings` as well, which a
- * timer walks every 50 ms while there are any. */
+ * Time. Every connection stands in `timers`, ordered by look_us because each look puts it at the
+ * end with the same step; a look costs nothing to those whose time has not come. Those that are
+ * ending stand in `endings` as well, which a timer walks every 50 ms while there are any. */
 #include "net/net_priv.h"
 
 #include "runtime/base/clock.h"
@@ -19,8 +20,8 @@
 #define HTTP_IDLE_LIMIT_US (75 * US_PER_S)  /* between two requests */
 #define HTTP_STALL_LIMIT_US (30 * US_PER_S) /* without progress of a body or an answer */
 
-#define CLOSE_LINGER_US (US_PER_S / 4)     /* from our Close to the peer's */
-#define DRAIN_LINGER_US US_PER_S           /* from the last answer, or the last byte read, to the end of TCP */
+#define CLOSE_LINGER_US (US_PER_S / 4) /* from our Close to the peer's */
+#define DRAIN_LINGER_US US_PER_S       /* from the last answer or byte read to the end of TCP */
 #define DRAIN_MAX ((uint64_t)64 * 1024 * 1024)
 
 #define BIT(x) (1u << (x))
@@ -205,8 +206,8 @@ int
 conn_on_writable(struct conn *c)
 {
     c->blocked = false;
-    /* The peer read something, which is as good a sign of life as a frame: a slow one that is taking in a large
-     * message cannot answer our pings before its end. */
+    /* The peer read something, which is as good a sign of life as a frame: a slow one that is
+     * taking in a large message cannot answer our pings before its end. */
     c->last_rx_us = c->shard->now_us;
     if (c->state == CONN_DOOMED)
         return -1;
@@ -265,7 +266,8 @@ piece_reserve(struct piece *p, size_t need)
     p->cap = cap;
 }
 
-/* The piece that takes `need` more bytes of whole frames: the last one if it is of that kind and not too big yet. */
+/* The piece that takes `need` more bytes of whole frames: the last one if it is of that kind and
+ * not too big yet. */
 struct piece *
 out_room(struct conn *c, size_t need)
 {
@@ -324,7 +326,8 @@ out_flush(struct conn *c)
         size_t sum = 0;
         if (c->out_head->open)
             ws_seal(c, c->out_head);
-        /* An open frame behind others stays open, so that it takes what comes while the socket is full. */
+        /* An open frame behind others stays open, so that it takes what comes while the socket
+         * is full. */
         for (struct piece *p = c->out_head; p != NULL && !p->open && n < 8; p = p->next) {
             v[n++] = (struct iovec){p->data + p->off, p->len - p->off};
             sum += p->len - p->off;
@@ -367,8 +370,8 @@ settle_one(struct conn *c)
     }
     if (c->out_head == NULL && (had || c->state == CONN_FAREWELL))
         out_emptied(c);
-    if (c->state == CONN_HTTP && !c->busy && c->in.len > 0)
-        http_run(c); /* a kept request was answered: those behind it */
+    if (c->state == CONN_HTTP && !c->busy && (c->in.len > 0 || c->held))
+        http_run(c); /* a kept request was answered, or a large answer sent: those behind it */
 }
 
 static void
@@ -451,7 +454,8 @@ static void
 look_ws(struct conn *c, int64_t now)
 {
     const struct oro_net_options *opt = &c->shard->net->opt;
-    int64_t idle = (int64_t)opt->idle_timeout_s * US_PER_S, every = (int64_t)opt->ping_interval_s * US_PER_S;
+    int64_t idle = (int64_t)opt->idle_timeout_s * US_PER_S,
+            every = (int64_t)opt->ping_interval_s * US_PER_S;
     if (c->paused || c->held)
         c->last_rx_us = now; /* it is us who do not read */
     if (idle > 0 && now - c->last_rx_us >= idle) {

@@ -1,8 +1,9 @@
-/* net/http.c - HTTP/1.1, as much as the API and its pages need: keep-alive, pipelining, bodies with a length or chunked,
- * answers at once or later, the upgrade to a websocket.
+/* net/http.c - HTTP/1.1, as much as the API and its pages need: keep-alive, pipelining, bodies
+ * with a length or chunked, answers at once or later, the upgrade to a websocket.
  *
- * The bytes of a request are collected in conn->in until it is complete, then parsed in place. A request that is with the
- * sink has left conn->in; what the peer sends meanwhile waits there, and above a bound we stop reading. */
+ * The bytes of a request are collected in conn->in until it is complete, then parsed in place. A
+ * request that is with the sink has left conn->in; what the peer sends meanwhile waits there,
+ * and above a bound we stop reading. */
 #include "net/net_priv.h"
 
 #include <ctype.h>
@@ -26,7 +27,13 @@ struct head {
     size_t len; /* of the head, with its empty line */
 };
 
-enum { BAD_REQUEST = 400, TOO_LARGE = 413, HEAD_TOO_LARGE = 431, NOT_IMPLEMENTED = 501, BAD_VERSION = 505 };
+enum {
+    BAD_REQUEST = 400,
+    TOO_LARGE = 413,
+    HEAD_TOO_LARGE = 431,
+    NOT_IMPLEMENTED = 501,
+    BAD_VERSION = 505
+};
 
 /* ---- parsing ---- */
 
@@ -239,8 +246,11 @@ find_head_end(struct conn *c)
     return 0;
 }
 
-/* Decodes a chunked body that starts at `from` of conn->in. Gives the length in bytes of all that belongs to it in
- * *taken and moves the content together to `from`, once it is complete. 1: complete, 0: not yet, else the status. */
+#define CHUNK_LINE_MAX 1024
+
+/* Decodes a chunked body that starts at `from` of conn->in. Gives the length in bytes of all
+ * that belongs to it in *taken and moves the content together to `from`, once it is complete. 1:
+ * complete, 0: not yet, else the status. */
 static int
 chunked_body(struct conn *c, size_t from, size_t *taken, size_t *body_len, size_t max)
 {
@@ -250,14 +260,18 @@ chunked_body(struct conn *c, size_t from, size_t *taken, size_t *body_len, size_
         total = 0;
         for (;;) {
             uint8_t *line = c->in.data + at, *nl = memchr(line, '\n', c->in.len - at);
+            if ((nl != NULL ? (size_t)(nl - line) : c->in.len - at) > CHUNK_LINE_MAX)
+                return BAD_REQUEST;
             if (nl == NULL)
-                return c->in.len - at > 1024 ? BAD_REQUEST : 0;
+                return 0;
             uint64_t n = 0;
             size_t digits = 0;
             for (; digits < 9 && isxdigit(line[digits]); digits++)
-                n = n * 16 + (uint64_t)(line[digits] <= '9' ? line[digits] - '0' : (line[digits] | 32) - 'a' + 10);
+                n = n * 16 + (uint64_t)(line[digits] <= '9' ? line[digits] - '0'
+                                                            : (line[digits] | 32) - 'a' + 10);
             if (digits == 0 || digits == 9 ||
-                (line[digits] != '\r' && line[digits] != '\n' && line[digits] != ';' && line[digits] != ' '))
+                (line[digits] != '\r' && line[digits] != '\n' && line[digits] != ';' &&
+                 line[digits] != ' '))
                 return BAD_REQUEST;
             at += (size_t)(nl - line) + 1;
             if (n == 0)
@@ -274,10 +288,12 @@ chunked_body(struct conn *c, size_t from, size_t *taken, size_t *body_len, size_
             at += n + 2;
         }
         /* Trailers are read over, up to an empty line. */
-        for (;;) {
+        for (size_t trailers = at;;) {
             uint8_t *nl = at < c->in.len ? memchr(c->in.data + at, '\n', c->in.len - at) : NULL;
+            if ((nl != NULL ? (size_t)(nl - c->in.data) : c->in.len) - trailers > MAX_HEAD)
+                return HEAD_TOO_LARGE;
             if (nl == NULL)
-                return c->in.len - at > MAX_HEAD ? HEAD_TOO_LARGE : 0;
+                return 0;
             size_t n = (size_t)(nl - (c->in.data + at));
             bool empty = n == 0 || (n == 1 && c->in.data[at] == '\r');
             at += n + 1;
@@ -328,15 +344,39 @@ reason_of(int status)
         int status;
         const char *text;
     } reasons[] = {
-        {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {301, "Moved Permanently"},
-        {302, "Found"}, {303, "See Other"}, {304, "Not Modified"}, {307, "Temporary Redirect"},
-        {308, "Permanent Redirect"}, {400, "Bad Request"}, {401, "Unauthorized"}, {402, "Payment Required"},
-        {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {406, "Not Acceptable"},
-        {408, "Request Timeout"}, {409, "Conflict"}, {411, "Length Required"}, {413, "Payload Too Large"},
-        {414, "URI Too Long"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Entity"},
-        {426, "Upgrade Required"}, {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"}, {501, "Not Implemented"}, {503, "Service Unavailable"},
-        {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"}, {530, "Call Failed"},
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {402, "Payment Required"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {411, "Length Required"},
+        {413, "Payload Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {422, "Unprocessable Entity"},
+        {426, "Upgrade Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+        {530, "Call Failed"},
     };
     for (size_t i = 0; i < ORO_ARRAY_LEN(reasons); i++)
         if (reasons[i].status == status)
@@ -358,6 +398,9 @@ send_bb(struct conn *c, struct oro_bb *bb)
     out_append(c, p);
 }
 
+#define ANSWERS_MAX \
+    ((size_t)1024 * \
+     1024) /* while more waits to be sent, further requests of a pipeline are not served */
 #define BODY_COPY_MAX 8192 /* a body up to here goes into the same piece as its head */
 
 void
@@ -418,7 +461,8 @@ text_of(struct span s)
     return s.p;
 }
 
-/* The head is parsed and the body complete; turns the spans into strings in place. False: the target is no good. */
+/* The head is parsed and the body complete; turns the spans into strings in place. False: the
+ * target is no good. */
 static bool
 fill_request(struct head *h, struct oro_http_request *req)
 {
@@ -475,8 +519,11 @@ upgrade(struct conn *c, struct head *h, struct oro_http_request *req)
     char accept[29];
     ws_accept_key(text_of(h->key), accept);
     struct oro_bb out = {0};
-    oro_bb_printf(&out, "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
-                        "sec-websocket-accept: %s\r\n", accept);
+    oro_bb_printf(
+        &out,
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
+        "sec-websocket-accept: %s\r\n",
+        accept);
     if (acc.protocol != NULL)
         oro_bb_printf(&out, "sec-websocket-protocol: %s\r\n", acc.protocol);
     acc.extra_headers[sizeof(acc.extra_headers) - 1] = '\0';
@@ -498,7 +545,8 @@ serve(struct conn *c, struct head *h, size_t body_len)
     s->n.http_requests++;
     c->answer_head = span_is(h->method, "HEAD");
     c->answer_close = !h->keep_alive || s->stop_us != 0;
-    bool wants_ws = h->upgrade_word && h->websocket_word && span_is(h->method, "GET") && sink->ws_request != NULL;
+    bool wants_ws = h->upgrade_word && h->websocket_word && span_is(h->method, "GET") &&
+                    sink->ws_request != NULL;
     if (!fill_request(h, &req)) {
         refuse(c, BAD_REQUEST, NULL);
         return;
@@ -531,7 +579,8 @@ consume(struct conn *c, size_t n)
     c->deadline_us = c->shard->now_us + HTTP_HEAD_LIMIT_US;
 }
 
-/* Answers the first request of conn->in. False: it is not complete, or the connection takes no more requests. */
+/* Answers the first request of conn->in. False: it is not complete, or the connection takes no
+ * more requests. */
 static bool
 run_one(struct conn *c)
 {
@@ -592,11 +641,11 @@ http_run(struct conn *c)
     if (c->running)
         return;
     c->running = true;
-    while (c->state == CONN_HTTP && !c->busy && run_one(c))
+    while (c->state == CONN_HTTP && !c->busy && c->out_bytes < ANSWERS_MAX && run_one(c))
         ;
     c->running = false;
     if (c->state == CONN_HTTP)
-        conn_set_held(c, c->busy && c->in.len > MAX_HEAD);
+        conn_set_held(c, c->out_bytes >= ANSWERS_MAX || (c->busy && c->in.len > MAX_HEAD));
     else if (c->state != CONN_WS)
         oro_bb_fini(&c->in);
     if (c->state != CONN_WS)

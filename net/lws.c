@@ -1,5 +1,6 @@
-/* net/lws.c - the only file that knows libwebsockets. One context for each shard, on the shard's own libev loop. Sockets are
- * accepted by net.c and adopted as raw ones: libwebsockets reads them, does TLS and says when they can be written. */
+/* net/lws.c - the only file that knows libwebsockets. One context for each shard, on the shard's
+ * own libev loop. Sockets are accepted by net.c and adopted as raw ones: libwebsockets reads
+ * them, does TLS and says when they can be written. */
 #include "net/net_priv.h"
 
 #include <errno.h>
@@ -43,7 +44,8 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
         c = lws_get_opaque_user_data(wsi);
         c->shard->active = true;
         if (!c->spoke) {
-            /* After a TLS handshake libwebsockets gives the peer some seconds; the limits are ours. */
+            /* After a TLS handshake libwebsockets gives the peer some seconds; the limits are
+             * ours. */
             c->spoke = true;
             lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
         }
@@ -73,10 +75,12 @@ static const struct lws_protocols protocols[] = {
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };
 
-/* No pings of libwebsockets: its timers are one sorted list (field-notes.md), ours are in conn.c. */
+/* No pings of libwebsockets: its timers are one sorted list (field-notes.md), ours are in
+ * conn.c. */
 static const lws_retry_bo_t no_pings = {.secs_since_valid_ping = 0, .secs_since_valid_hangup = 0};
 
-/* libwebsockets says little about files that do not fit and leaks on the way out: looked at before. Gives *out. */
+/* libwebsockets says little about files that do not fit and leaks on the way out: looked at
+ * before. Gives *out. */
 static oro_status
 tls_check(const struct oro_net_options *opt, SSL_CTX **out, struct oro_err *err)
 {
@@ -85,11 +89,14 @@ tls_check(const struct oro_net_options *opt, SSL_CTX **out, struct oro_err *err)
     bool ok = ctx != NULL && SSL_CTX_use_certificate_chain_file(ctx, file) == 1;
     if (ok) {
         file = opt->tls_key;
-        ok = SSL_CTX_use_PrivateKey_file(ctx, file, SSL_FILETYPE_PEM) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+        ok = SSL_CTX_use_PrivateKey_file(ctx, file, SSL_FILETYPE_PEM) == 1 &&
+             SSL_CTX_check_private_key(ctx) == 1;
     }
     if (!ok) {
-        const char *why = access(file, R_OK) != 0 ? strerror(errno) : ERR_reason_error_string(ERR_peek_error());
-        oro_err_set(err, ORO_EINVAL, "TLS cannot use %s: %s", file, why != NULL ? why : "no reason given");
+        const char *why =
+            access(file, R_OK) != 0 ? strerror(errno) : ERR_reason_error_string(ERR_peek_error());
+        oro_err_set(err, ORO_EINVAL, "TLS cannot use %s: %s", file,
+                    why != NULL ? why : "no reason given");
         ERR_clear_error();
         SSL_CTX_free(ctx);
         return ORO_EINVAL;
@@ -120,8 +127,9 @@ io_context_create(const struct oro_net_options *opt, struct ev_loop *loop, struc
     bool tls = opt->tls_cert != NULL && opt->tls_key != NULL;
     SSL_CTX *unused = NULL;
     if (tls) {
-        /* Otherwise each vhost would make one for its own outgoing connections, of which there are none, with all the
-         * certificates of the system in it, and leak it where there are several contexts. */
+        /* Otherwise each vhost would make one for its own outgoing connections, of which there
+         * are none, with all the certificates of the system in it, and leak it where there are
+         * several contexts. */
         oro_status st = tls_check(opt, &unused, err);
         if (st != ORO_OK)
             return st;
@@ -135,12 +143,14 @@ io_context_create(const struct oro_net_options *opt, struct ev_loop *loop, struc
     if (lws == NULL)
         SSL_CTX_free(unused);
     if (lws == NULL && tls)
-        return oro_err_set(err, ORO_EINVAL, "TLS with %s and %s cannot start: %s", opt->tls_cert, opt->tls_key,
+        return oro_err_set(err, ORO_EINVAL, "TLS with %s and %s cannot start: %s", opt->tls_cert,
+                           opt->tls_key,
                            last_error[0] ? last_error : "libwebsockets gave no reason");
     if (lws == NULL)
-        return oro_err_set(err, ORO_EINTERNAL,
-                           "libwebsockets cannot use libev: `apt-get install libwebsockets-evlib-ev` (%s)",
-                           last_error[0] ? last_error : "no reason given");
+        return oro_err_set(
+            err, ORO_EINTERNAL,
+            "libwebsockets cannot use libev: `apt-get install libwebsockets-evlib-ev` (%s)",
+            last_error[0] ? last_error : "no reason given");
     struct lws_vhost *vhost = lws_get_vhost_by_name(lws, "orochi");
     if (vhost == NULL) {
         lws_context_destroy(lws);

@@ -1,7 +1,9 @@
-/* net/net.c - start and stop, the listening socket, the loop of a shard, and the calls that other layers make.
+/* net/net.c - start and stop, the listening socket, the loop of a shard, and the calls that
+ * other layers make.
  *
- * A turn of a shard's loop: poll; sink.awake if it had slept; sockets, asyncs, timers; then, before the next poll,
- * sink.drain, write what is dirty, close what is doomed, and sink.prepare_sleep if the poll would really sleep. */
+ * A turn of a shard's loop: poll; sink.awake if it had slept; sockets, asyncs, timers; then,
+ * before the next poll, sink.drain, write what is dirty, close what is doomed, and
+ * sink.prepare_sleep if the poll would really sleep. */
 #include "net/net_priv.h"
 
 #include <arpa/inet.h>
@@ -18,8 +20,8 @@
 #include "runtime/base/log.h"
 
 #define STOP_LIMIT_US ((int64_t)500 * 1000)
-/* libwebsockets allocates 16 bytes for each descriptor the process may have, for each context: a limit of a million
- * would cost 16 MiB a thread. */
+/* libwebsockets allocates 16 bytes for each descriptor the process may have, for each context: a
+ * limit of a million would cost 16 MiB a thread. */
 #define FD_WANTED 131072
 #define FD_RESERVE 64 /* for files, databases, pipes */
 
@@ -30,19 +32,26 @@ enum shard_command { CMD_NONE, CMD_STOP_ACCEPTING, CMD_STOP };
 static oro_status
 listen_on(struct oro_net *net, struct oro_err *err)
 {
-    const char *host = net->opt.host != NULL && net->opt.host[0] != '\0' ? net->opt.host : "127.0.0.1";
+    const char *host =
+        net->opt.host != NULL && net->opt.host[0] != '\0' ? net->opt.host : "127.0.0.1";
     int want_port = net->opt.port;
     char port[12];
     if (want_port < 0 || want_port > 65535)
-        return oro_err_set(err, ORO_EINVAL, "port %d does not exist: give one from 0 to 65535", want_port);
+        return oro_err_set(err, ORO_EINVAL, "port %d does not exist: give one from 0 to 65535",
+                           want_port);
     snprintf(port, sizeof(port), "%d", want_port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
+                    *found = NULL;
     int rc = getaddrinfo(host, port, &hints, &found);
     if (rc != 0)
         return oro_err_set(err, ORO_EINVAL, "cannot listen on \"%s\": %s", host, gai_strerror(rc));
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1, why = 0;
+    const struct addrinfo *ai = found; /* a name like localhost has several: IPv4 if there is one */
+    for (const struct addrinfo *a = found; a != NULL && ai->ai_family != AF_INET; a = a->ai_next)
+        if (a->ai_family == AF_INET)
+            ai = a;
+    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1, why = 0;
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-        bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, 4096) != 0)
+        bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 || listen(fd, 4096) != 0)
         why = errno;
     freeaddrinfo(found);
     if (why != 0) {
@@ -50,13 +59,14 @@ listen_on(struct oro_net *net, struct oro_err *err)
             close(fd);
         if (why == EADDRINUSE)
             return oro_err_set(err, ORO_EIO, "port %d of %s is in use", want_port, host);
-        return oro_err_set(err, ORO_EIO, "cannot listen on port %d of %s: %s", want_port, host, strerror(why));
+        return oro_err_set(err, ORO_EIO, "cannot listen on port %d of %s: %s", want_port, host,
+                           strerror(why));
     }
     struct sockaddr_storage addr;
     socklen_t len = sizeof(addr);
     getsockname(fd, (struct sockaddr *)&addr, &len);
     net->port = ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
-                                                  : ((struct sockaddr_in *)&addr)->sin_port);
+                                                 : ((struct sockaddr_in *)&addr)->sin_port);
     net->listen_fd = fd;
     return ORO_OK;
 }
@@ -95,14 +105,17 @@ on_listen(struct ev_loop *loop, ev_io *w, int revents)
         int fd = accept4(net->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), one = 1;
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                oro_log_limited(ORO_LOG_WARN, "net", "cannot accept a connection: %s", strerror(errno));
-                ev_io_stop(loop, w); /* the listener stays readable: without a pause the loop would spin */
+                oro_log_limited(ORO_LOG_WARN, "net", "cannot accept a connection: %s",
+                                strerror(errno));
+                ev_io_stop(
+                    loop, w); /* the listener stays readable: without a pause the loop would spin */
                 ev_timer_again(loop, &net->listen_again);
             }
             return;
         }
         if (atomic_load_explicit(&net->open_sockets, memory_order_relaxed) >= net->max_sockets) {
-            oro_log_limited(ORO_LOG_WARN, "net", "refused a connection: %u are open", net->max_sockets);
+            oro_log_limited(ORO_LOG_WARN, "net", "refused a connection: %u are open",
+                            net->max_sockets);
             close(fd);
             continue;
         }
@@ -158,7 +171,8 @@ on_async(struct ev_loop *loop, ev_async *w, int revents)
 {
     (void)loop, (void)revents;
     struct shard *s = w->data;
-    /* Before drain runs: a wake that comes after this asks again. Pairs with the exchange in oro_net_wake. */
+    /* Before drain runs: a wake that comes after this asks again. Pairs with the exchange in
+     * oro_net_wake. */
     atomic_store(&s->asked, false);
     int command = atomic_load(&s->command);
     if (command >= CMD_STOP_ACCEPTING)
@@ -207,8 +221,9 @@ on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
         ev_break(loop, EVBREAK_ALL);
         return;
     }
-    /* After sockets were served, libwebsockets' idle watcher makes the next poll return at once in any case; asking
-     * whether to sleep would only make others wake us. Our own idle watcher makes it certain. */
+    /* After sockets were served, libwebsockets' idle watcher makes the next poll return at once
+     * in any case; asking whether to sleep would only make others wake us. Our own idle watcher
+     * makes it certain. */
     bool stay = s->active;
     s->active = false;
     if (!stay && sink->prepare_sleep != NULL)
@@ -322,12 +337,18 @@ shard_close(struct shard *s)
 static void
 metrics_open(struct oro_net *net)
 {
-    net->m_connections = oro_metric(ORO_METRIC_GAUGE, "orochi_connections", "", "Open websocket connections");
-    net->m_messages_in = oro_metric(ORO_METRIC_COUNTER, "orochi_messages_in_total", "", "Websocket messages received");
-    net->m_messages_out = oro_metric(ORO_METRIC_COUNTER, "orochi_messages_out_total", "", "Messages queued for clients");
-    net->m_bytes_in = oro_metric(ORO_METRIC_COUNTER, "orochi_bytes_in_total", "", "Bytes read from clients");
-    net->m_bytes_out = oro_metric(ORO_METRIC_COUNTER, "orochi_bytes_out_total", "", "Bytes written to clients");
-    net->m_http = oro_metric(ORO_METRIC_COUNTER, "orochi_http_requests_total", "", "HTTP requests, upgrades included");
+    net->m_connections =
+        oro_metric(ORO_METRIC_GAUGE, "orochi_connections", "", "Open websocket connections");
+    net->m_messages_in = oro_metric(ORO_METRIC_COUNTER, "orochi_messages_in_total", "",
+                                    "Websocket messages received");
+    net->m_messages_out = oro_metric(ORO_METRIC_COUNTER, "orochi_messages_out_total", "",
+                                     "Messages queued for clients");
+    net->m_bytes_in =
+        oro_metric(ORO_METRIC_COUNTER, "orochi_bytes_in_total", "", "Bytes read from clients");
+    net->m_bytes_out =
+        oro_metric(ORO_METRIC_COUNTER, "orochi_bytes_out_total", "", "Bytes written to clients");
+    net->m_http = oro_metric(ORO_METRIC_COUNTER, "orochi_http_requests_total", "",
+                             "HTTP requests, upgrades included");
     for (int i = 0; i < CAUSE_COUNT; i++) {
         char label[64];
         snprintf(label, sizeof(label), "cause=\"%s\"", conn_cause_name((enum conn_cause)i));
@@ -497,7 +518,8 @@ oro_net_pause(struct oro_net *net, unsigned shard, oro_conn_id conn, bool paused
 }
 
 bool
-oro_net_http_reply(struct oro_net *net, unsigned shard, oro_conn_id req_id, struct oro_http_response *res)
+oro_net_http_reply(struct oro_net *net, unsigned shard, oro_conn_id req_id,
+                   struct oro_http_response *res)
 {
     struct conn *c = conn_find(shard_here(net, shard), req_id);
     if (c == NULL || c->state != CONN_HTTP || !c->busy) {

@@ -1,6 +1,6 @@
-/* net/net.h - websockets and HTTP over libwebsockets on libev loops, one a thread. Knows bytes, frames and requests;
- * who a connection is and what a message means is decided above, through struct oro_sink.
- * Threads: start, stop from main; the rest as each says. */
+/* net/net.h - websockets and HTTP over libwebsockets on libev loops, one a thread. Knows bytes,
+ * frames and requests; who a connection is and what a message means is decided above, through
+ * struct oro_sink. Threads: start, stop from main; the rest as each says. */
 #ifndef ORO_NET_NET_H
 #define ORO_NET_NET_H
 
@@ -14,20 +14,22 @@
 struct oro_net;
 
 struct oro_net_options {
-    const char *host; /* address to listen on */
-    int port;         /* 0: any free one */
-    unsigned threads; /* >= 1 */
-    size_t max_message;         /* bytes of one client message, 32 MiB */
-    size_t max_http_body;       /* 2 MiB */
-    size_t outgoing_limit;      /* bytes waiting for one connection; above it the connection is cut (64 MiB) */
-    unsigned ping_interval_s;   /* 15 */
-    unsigned idle_timeout_s;    /* 30: no frame from the client for this long */
-    unsigned max_connections;   /* 0: what the process limit allows */
+    const char *host;         /* address to listen on */
+    int port;                 /* 0: any free one */
+    unsigned threads;         /* >= 1 */
+    size_t max_message;       /* bytes of one client message, 32 MiB */
+    size_t max_http_body;     /* 2 MiB */
+    size_t outgoing_limit;    /* bytes waiting for one connection; above it it is cut (64 MiB) */
+    unsigned ping_interval_s; /* 15 */
+    unsigned idle_timeout_s;  /* 30: no frame from the client for this long */
+    unsigned max_connections; /* 0: what the process limit allows */
     const char *tls_cert, *tls_key; /* PEM files; NULL: plain */
 };
 
-/* Borrows opt and sink until stop. ORO_EIO with "port 3000 of 127.0.0.1 is in use" when it cannot listen. */
-ORO_MUST_CHECK oro_status oro_net_start(const struct oro_net_options *opt, const struct oro_sink *sink, struct oro_net **out,
+/* Borrows opt and sink until stop. ORO_EIO with "port 3000 of 127.0.0.1 is in use" when it
+ * cannot listen. */
+ORO_MUST_CHECK oro_status oro_net_start(const struct oro_net_options *opt,
+                                        const struct oro_sink *sink, struct oro_net **out,
                                         struct oro_err *err);
 int oro_net_port(const struct oro_net *net);
 unsigned oro_net_shards(const struct oro_net *net);
@@ -41,14 +43,19 @@ void oro_net_wake(struct oro_net *net, unsigned shard);
 
 /* The following: only on the net thread (shard) of the connection. */
 
-/* Queues a message; copies the bytes. Sent coalesced when the socket is writable. False if the connection is gone (or
- * was just cut because too much was waiting). */
+/* Queues a message; copies the bytes. Sent, with all that was queued meanwhile, before the loop
+ * sleeps. False if the connection is gone, is closing, or was just cut because too much was
+ * waiting; ws_close then comes from the loop, never from inside a call. */
 bool oro_net_send(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg);
-/* Starts a websocket close with code and reason (cut to 123 bytes) after what is queued; code 0: drop the TCP connection. */
-void oro_net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int code, const char *reason);
-/* Stop or resume reading from the connection (back-pressure). */
+/* Starts a websocket close with code and reason (cut to 123 bytes) after what is queued; code 0:
+ * drop the TCP connection. */
+void oro_net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int code,
+                   const char *reason);
+/* Stop or resume reading from the connection (back-pressure). What was already read (up to 64
+ * KiB) is still delivered. */
 void oro_net_pause(struct oro_net *net, unsigned shard, oro_conn_id conn, bool paused);
 /* Answers a kept HTTP request. Takes res->body. False if the requester is gone. */
-bool oro_net_http_reply(struct oro_net *net, unsigned shard, oro_conn_id req_id, struct oro_http_response *res);
+bool oro_net_http_reply(struct oro_net *net, unsigned shard, oro_conn_id req_id,
+                        struct oro_http_response *res);
 
 #endif

@@ -1,22 +1,24 @@
-/* net/net_priv.h - what the files of net share. Everything here belongs to one shard (one thread, one loop), but for the
- * few fields marked atomic or locked.
+/* net/net_priv.h - what the files of net share. Everything here belongs to one shard (one
+ * thread, one loop), but for the few fields marked atomic or locked.
  *
  * Who does what:
- *   lws.c   libwebsockets: the context of a shard, adopting a socket, TLS, reading and readiness on libev
+ *   lws.c   libwebsockets: the context of a shard, adopting a socket, TLS, reading, readiness
  *   net.c   start, stop, the listening socket, the loop of a shard, the public calls
  *   conn.c  the table of connections, the outbox, closing, time limits
  *   http.c  HTTP/1.1 requests and answers, the upgrade
  *   ws.c    RFC 6455 frames, both ways
  *
- * A connection goes HTTP -> WS -> (CLOSING | FAREWELL) -> gone, or HTTP -> DRAIN -> gone; from every state straight to
- * DOOMED. Nobody frees a connection but conn_gone(), which libwebsockets' close callback calls. Calls of the sink may
- * call back into the public functions for any connection: those only queue, mark and link; sockets are written and
- * closed from the loop (shard_settle).
+ * A connection goes HTTP -> WS -> (CLOSING | FAREWELL) -> gone, or HTTP -> DRAIN -> gone; from
+ * every state straight to DOOMED. Nobody frees a connection but conn_gone(), which
+ * libwebsockets' close callback calls. Calls of the sink may call back into the public functions
+ * for any connection: those only queue, mark and link; sockets are written and closed from the
+ * loop (shard_settle).
  *
- * Why raw sockets of libwebsockets and not its http and ws roles: the server must choose the subprotocol (the role takes
- * the client's first), the query must reach us unaltered (the role decodes it and loses the difference of & and %26), a
- * request may be kept for a while without a spinning loop, bodies may be chunked, unmasked frames must be refused, and a
- * write needs no round through epoll_ctl for each message: 4.1 cannot do these. */
+ * Why raw sockets of libwebsockets and not its http and ws roles: the server must choose the
+ * subprotocol (the role takes the client's first), the query must reach us unaltered (the role
+ * decodes it and loses the difference of & and %26), a request may be kept for a while without a
+ * spinning loop, bodies may be chunked, unmasked frames must be refused, and a write needs no
+ * round through epoll_ctl for each message: 4.1 cannot do these. */
 #ifndef ORO_NET_NET_PRIV_H
 #define ORO_NET_NET_PRIV_H
 
@@ -78,11 +80,11 @@ link_remove(struct link *l)
 /* ---- outbox: a list of pieces of bytes, sent in order ---- */
 struct piece {
     struct piece *next;
-    uint8_t *data; /* owned */
+    uint8_t *data;        /* owned */
     size_t off, len, cap; /* data[off..len) is still to be sent */
-    bool open;    /* a v3 frame that still takes messages: its header is written when it is sealed */
-    bool started; /* some of it was handed to the socket: nothing may come before the rest */
-    bool pinned;  /* HTTP or a control frame: control frames do not overtake it */
+    bool open; /* a v3 frame that still takes messages: its header is written when it is sealed */
+    bool started;  /* some of it was handed to the socket: nothing may come before the rest */
+    bool pinned;   /* HTTP or a control frame: control frames do not overtake it */
     bool joinable; /* whole frames, to which more may be appended */
 };
 
@@ -117,7 +119,7 @@ struct ws_rx {
     uint8_t msg_opcode; /* of the message being put together, 0: none */
     uint8_t mask[4];
     uint8_t control_len;
-    uint64_t left, at;  /* payload bytes still to come, and how many came (the phase of the mask) */
+    uint64_t left, at; /* payload bytes still to come, and how many came (the phase of the mask) */
     uint8_t control[125];
 };
 
@@ -140,8 +142,8 @@ struct conn {
     bool paused;      /* oro_net_pause */
     bool held;        /* reading is stopped because too much input waits */
 
-    int64_t look_us;     /* when the timer list looks next */
-    int64_t last_rx_us;  /* last sign of life */
+    int64_t look_us;    /* when the timer list looks next */
+    int64_t last_rx_us; /* last sign of life */
     int64_t last_ping_us;
     int64_t deadline_us; /* of HTTP head, body, keep-alive; of an ending */
     bool ping_unanswered;
@@ -163,7 +165,7 @@ struct conn {
     /* WS */
     enum oro_framing framing;
     void *user;
-    bool ws; /* was opened: ws_close is owed */
+    bool ws;          /* was opened: ws_close is owed */
     struct ws_rx *rx; /* NULL between frames */
 };
 
@@ -185,12 +187,12 @@ struct shard {
     ev_idle idle;
     ev_timer tick, ending_timer;
 
-    atomic_bool asked; /* a wake is under way */
+    atomic_bool asked;  /* a wake is under way */
     atomic_int command; /* enum shard_command */
-    bool slept;        /* prepare_sleep said yes */
-    bool active;       /* sockets were served since the last look */
-    int64_t now_us;    /* monotonic, of this turn of the loop */
-    int64_t stop_us;   /* when a stop stops being polite; 0: not stopping */
+    bool slept;         /* prepare_sleep said yes */
+    bool active;        /* sockets were served since the last look */
+    int64_t now_us;     /* monotonic, of this turn of the loop */
+    int64_t stop_us;    /* when a stop stops being polite; 0: not stopping */
 
     struct conn **slots;
     uint32_t *generations;
@@ -222,18 +224,22 @@ struct oro_net {
     atomic_uint open_sockets;
     unsigned max_sockets;
 
-    struct oro_metric *m_connections, *m_messages_in, *m_messages_out, *m_bytes_in, *m_bytes_out, *m_http;
+    struct oro_metric *m_connections, *m_messages_in, *m_messages_out, *m_bytes_in, *m_bytes_out,
+        *m_http;
     struct oro_metric *m_ended[CAUSE_COUNT];
 };
 
 /* ---- lws.c ---- */
-/* Borrows opt until return. Gives *out, ended by io_context_destroy on the thread that runs the loop. */
-ORO_MUST_CHECK oro_status io_context_create(const struct oro_net_options *opt, struct ev_loop *loop, struct io_context **out,
-                                            struct oro_err *err);
+/* Borrows opt until return. Gives *out, ended by io_context_destroy on the thread that runs the
+ * loop. */
+ORO_MUST_CHECK oro_status io_context_create(const struct oro_net_options *opt, struct ev_loop *loop,
+                                            struct io_context **out, struct oro_err *err);
 void io_context_destroy(struct io_context *io);
-/* Takes fd, on failure too. The connection then gets conn_on_* calls. False: conn_gone was or will not be called. */
+/* Takes fd, on failure too. The connection then gets conn_on_* calls. False: conn_gone was or
+ * will not be called. */
 bool io_adopt(struct io_context *io, int fd, struct conn *c);
-/* Bytes taken, 0 when the socket is full (io_want_write then says when not), -1 when it is broken. */
+/* Bytes taken, 0 when the socket is full (io_want_write then says when not), -1 when it is
+ * broken. */
 ssize_t io_write(struct conn *c, struct iovec *v, int n);
 void io_want_write(struct conn *c);
 void io_set_reading(struct conn *c, bool on);
@@ -284,7 +290,8 @@ void ws_close(struct conn *c, int code, const char *reason, size_t reason_len);
 void ws_accept_key(const char *key, char out[29]);
 bool ws_utf8_valid(const uint8_t *p, size_t n);
 
-#define HTTP_HEAD_LIMIT_US ((int64_t)15 * 1000000) /* from the first byte of a request to the end of its head */
+#define HTTP_HEAD_LIMIT_US \
+    ((int64_t)15 * 1000000) /* from the first byte of a request to the end of its head */
 #define MAX_HEAD ((size_t)16 * 1024)
 #define FLUSH_LIMIT_US ((int64_t)5 * 1000000) /* for a peer that does not read our last bytes */
 #define STREAM_BODY_MAX ((size_t)512 * 1024)

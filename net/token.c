@@ -1,11 +1,13 @@
 /* net/token.c - keys and identity tokens (spec/http.md 3 and 4).
  *
- * A token is verified by libjwt, after its header was found to say ES256: libjwt would take the PEM text as the secret
- * of an HMAC if the token asked for one. Signing is done with OpenSSL directly, because libjwt sorts the claims and
- * clients see them in the order of spec/http.md 4.2.
+ * A token is verified by libjwt, after its header was found to say ES256: libjwt would take the
+ * PEM text as the secret of an HMAC if the token asked for one. Signing is done with OpenSSL
+ * directly, because libjwt sorts the claims and clients see them in the order of spec/http.md
+ * 4.2.
  *
- * An ECDSA verification takes about 100 us, a connection brings its token two or three times: the last tokens that were
- * good are kept, in a table of fixed size where a newer one takes the place of an older one. */
+ * An ECDSA verification takes about 100 us, a connection brings its token two or three times:
+ * the last tokens that were good are kept, in a table of fixed size where a newer one takes the
+ * place of an older one. */
 #include "net/token.h"
 
 #include <errno.h>
@@ -96,7 +98,9 @@ write_whole(const char *path, const char *text, struct oro_err *err)
     if (why != 0 && fd >= 0)
         unlink(tmp);
     oro_free(tmp);
-    return why == 0 ? ORO_OK : oro_err_set(err, ORO_EIO, "cannot write the key file %s: %s", path, strerror(why));
+    return why == 0
+               ? ORO_OK
+               : oro_err_set(err, ORO_EIO, "cannot write the key file %s: %s", path, strerror(why));
 }
 
 static oro_status
@@ -150,7 +154,8 @@ static bool
 is_p256(EVP_PKEY *key)
 {
     char group[64];
-    return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
+    return EVP_PKEY_is_a(key, "EC") &&
+           EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
            strcmp(group, "prime256v1") == 0;
 }
 
@@ -166,7 +171,9 @@ read_pair(const char *priv, const char *pub, EVP_PKEY **out, struct oro_err *err
         goto done;
     st = ORO_EINVAL;
     if (strstr(priv_text, "-----BEGIN PRIVATE KEY-----") == NULL) {
-        oro_err_set(err, st, "%s is not an unencrypted PKCS#8 key (\"BEGIN PRIVATE KEY\"): convert it with `openssl pkcs8 -topk8 -nocrypt`",
+        oro_err_set(err, st,
+                    "%s is not an unencrypted PKCS#8 key (\"BEGIN PRIVATE KEY\"): convert it with "
+                    "`openssl pkcs8 -topk8 -nocrypt`",
                     priv);
         goto done;
     }
@@ -230,7 +237,9 @@ oro_keys_open(const char *dir, struct oro_keys **out, struct oro_err *err)
         bool has_priv = exists(priv), has_pub = exists(pub);
         make = !has_priv && !has_pub;
         if (has_priv != has_pub) {
-            st = oro_err_set(err, ORO_EINVAL, "%s is there and %s is not: put both in place, or remove both to have new ones made",
+            st = oro_err_set(err, ORO_EINVAL,
+                             "%s is there and %s is not: put both in place, or remove both to have "
+                             "new ones made",
                              has_priv ? priv : pub, has_priv ? pub : priv);
             goto done;
         }
@@ -310,7 +319,8 @@ b64url_encode(char *to, const uint8_t *p, size_t n)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
+        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
+                     (i + 2 < n ? p[i + 2] : 0);
         *to++ = digits[v >> 18];
         *to++ = digits[v >> 12 & 63];
         if (i + 1 < n)
@@ -334,7 +344,8 @@ b64url_digit(char ch)
     return ch == '-' ? 62 : ch == '_' ? 63 : -1;
 }
 
-/* The decoded text, terminated; NULL when it is not base64url or holds a zero byte. Gives memory. */
+/* The decoded text, terminated; NULL when it is not base64url or holds a zero byte. Gives
+ * memory. */
 static char *
 b64url_text(const char *p, size_t n)
 {
@@ -373,7 +384,8 @@ sign_raw(EVP_PKEY *key, const char *text, size_t len, uint8_t raw[64])
     uint8_t der[128];
     size_t der_len = sizeof(der);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key, NULL) == 1 &&
+    bool ok = ctx != NULL &&
+              EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key, NULL) == 1 &&
               EVP_DigestSign(ctx, der, &der_len, (const uint8_t *)text, len) == 1;
     EVP_MD_CTX_free(ctx);
     if (!ok)
@@ -413,7 +425,8 @@ now_s(void)
 }
 
 oro_status
-oro_token_mint(const struct oro_keys *k, char **token, struct oro_claims *claims, struct oro_err *err)
+oro_token_mint(const struct oro_keys *k, char **token, struct oro_claims *claims,
+               struct oro_err *err)
 {
     uint8_t r[16];
     char sub[37], hex[65];
@@ -422,8 +435,10 @@ oro_token_mint(const struct oro_keys *k, char **token, struct oro_claims *claims
         return oro_err_set(err, ORO_EINTERNAL, "OpenSSL has no random bytes");
     r[6] = (uint8_t)((r[6] & 0x0f) | 0x40); /* a random UUID: version 4, variant 1 */
     r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
-    snprintf(sub, sizeof(sub), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2],
-             r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+    snprintf(sub, sizeof(sub),
+             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1],
+             r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14],
+             r[15]);
     oro_identity_of(LOCAL_ISSUER, sub, &id);
     oro_identity_text(&id, hex);
     char *payload = oro_asprintf("{\"hex_identity\":\"%s\",\"sub\":\"%s\",\"iss\":\"" LOCAL_ISSUER
@@ -450,11 +465,13 @@ audience_list(json_t *aud)
 }
 
 oro_status
-oro_token_resign(const struct oro_keys *k, const struct oro_claims *claims, char **token, struct oro_err *err)
+oro_token_resign(const struct oro_keys *k, const struct oro_claims *claims, char **token,
+                 struct oro_err *err)
 {
     char hex[65];
     const char *name;
-    json_t *value, *old = json_loads(claims->payload, JSON_REJECT_DUPLICATES, NULL), *neu = json_object();
+    json_t *value, *old = json_loads(claims->payload, JSON_REJECT_DUPLICATES, NULL),
+                   *neu = json_object();
     if (!json_is_object(old) || neu == NULL) {
         json_decref(old);
         json_decref(neu);
@@ -468,9 +485,8 @@ oro_token_resign(const struct oro_keys *k, const struct oro_claims *claims, char
     json_object_set_new(neu, "aud", audience_list(json_object_get(old, "aud")));
     json_object_set_new(neu, "iat", json_integer(now));
     json_object_set_new(neu, "exp", json_integer(now + 60));
-    json_object_foreach(old, name, value)
-        if (json_object_get(neu, name) == NULL)
-            json_object_set(neu, name, value);
+    json_object_foreach(old, name, value) if (json_object_get(neu, name) == NULL)
+        json_object_set(neu, name, value);
     char *text = json_dumps(neu, JSON_COMPACT);
     json_decref(old);
     json_decref(neu);
@@ -500,7 +516,8 @@ name_claim(json_t *claims, const char *name, const char **out, struct oro_err *e
         return oro_err_set(err, ORO_EREFUSED, "Invalid token: the claim %s is not a string", name);
     size_t n = json_string_length(v);
     if (n < 1 || n > NAME_MAX_BYTES || strlen(json_string_value(v)) != n)
-        return oro_err_set(err, ORO_EREFUSED, "Invalid token: the claim %s must have 1 to %d bytes", name, NAME_MAX_BYTES);
+        return oro_err_set(err, ORO_EREFUSED, "Invalid token: the claim %s must have 1 to %d bytes",
+                           name, NAME_MAX_BYTES);
     *out = json_string_value(v);
     return ORO_OK;
 }
@@ -521,15 +538,15 @@ audience_fits(json_t *aud, struct oro_err *err)
         return ORO_OK;
     if (!json_is_array(aud))
         return refuse(err, "the claim aud is neither a string nor a list of strings");
-    json_array_foreach(aud, i, item)
-        if (!json_is_string(item))
-            return refuse(err, "the claim aud is neither a string nor a list of strings");
+    json_array_foreach(aud, i, item) if (!json_is_string(item)) return refuse(
+        err, "the claim aud is neither a string nor a list of strings");
     return ORO_OK;
 }
 
 /* Everything that section 4.3 asks of claims. The strings are borrowed from claims. */
 static oro_status
-check_claims(json_t *claims, const char **iss, struct oro_identity *id, int64_t *exp_s, struct oro_err *err)
+check_claims(json_t *claims, const char **iss, struct oro_identity *id, int64_t *exp_s,
+             struct oro_err *err)
 {
     const char *sub;
     oro_status st = name_claim(claims, "sub", &sub, err);
@@ -559,8 +576,8 @@ check_claims(json_t *claims, const char **iss, struct oro_identity *id, int64_t 
     struct oro_identity said;
     if (hex == NULL || json_is_null(hex))
         return ORO_OK;
-    if (!json_is_string(hex) || json_string_length(hex) != 64 || !oro_identity_parse(json_string_value(hex), &said) ||
-        !oro_identity_eq(&said, id))
+    if (!json_is_string(hex) || json_string_length(hex) != 64 ||
+        !oro_identity_parse(json_string_value(hex), &said) || !oro_identity_eq(&said, id))
         return refuse(err, "hex_identity is not the identity of iss and sub");
     return ORO_OK;
 }
@@ -584,16 +601,19 @@ static bool
 signature_good(const struct oro_keys *k, const char *token)
 {
     jwt_t *jwt = NULL;
-    int rc = jwt_decode(&jwt, token, (const unsigned char *)k->public_pem, (int)strlen(k->public_pem));
+    int rc =
+        jwt_decode(&jwt, token, (const unsigned char *)k->public_pem, (int)strlen(k->public_pem));
     bool good = rc == 0 && jwt != NULL && jwt_get_alg(jwt) == JWT_ALG_ES256;
     jwt_free(jwt);
     return good;
 }
 
 static oro_status
-check_slow(const struct oro_keys *k, const char *token, struct oro_claims *out, int64_t *exp_s, struct oro_err *err)
+check_slow(const struct oro_keys *k, const char *token, struct oro_claims *out, int64_t *exp_s,
+           struct oro_err *err)
 {
-    const char *dot = strchr(token, '.'), *dot2 = dot != NULL ? strchr(dot + 1, '.') : NULL, *iss = NULL;
+    const char *dot = strchr(token, '.'), *dot2 = dot != NULL ? strchr(dot + 1, '.') : NULL,
+               *iss = NULL;
     if (dot2 == NULL || strchr(dot2 + 1, '.') != NULL || strlen(token) > TOKEN_MAX)
         return refuse(err, "InvalidToken");
     char *head = b64url_text(token, (size_t)(dot - token));
@@ -613,11 +633,11 @@ check_slow(const struct oro_keys *k, const char *token, struct oro_claims *out, 
         if (claim_st != ORO_OK)
             st = oro_err_set(err, claim_st, "%s", claim_err.text);
     } else if (strcmp(iss, LOCAL_ISSUER) != 0) {
-        st = claim_st != ORO_OK
-                 ? oro_err_set(err, claim_st, "%s", claim_err.text)
-                 : oro_err_set(err, ORO_EREFUSED,
-                               "Invalid token: it is from the issuer %s, and this server accepts only tokens that it signed itself",
-                               iss);
+        st = claim_st != ORO_OK ? oro_err_set(err, claim_st, "%s", claim_err.text)
+                                : oro_err_set(err, ORO_EREFUSED,
+                                              "Invalid token: it is from the issuer %s, and this "
+                                              "server accepts only tokens that it signed itself",
+                                              iss);
     }
     if (st == ORO_OK) {
         *out = (struct oro_claims){.identity = id, .payload = payload};
@@ -637,7 +657,8 @@ slot_of(struct oro_keys *k, const char *token)
 }
 
 oro_status
-oro_token_check(const struct oro_keys *keys, const char *token, struct oro_claims *out, struct oro_err *err)
+oro_token_check(const struct oro_keys *keys, const char *token, struct oro_claims *out,
+                struct oro_err *err)
 {
     /* The cache is not part of what the keys are, and has its own lock. */
     struct oro_keys *k = (struct oro_keys *)(uintptr_t)keys;
@@ -648,7 +669,8 @@ oro_token_check(const struct oro_keys *keys, const char *token, struct oro_claim
     if (slot->token != NULL && strcmp(slot->token, token) == 0) {
         hit = true;
         exp_s = slot->exp_s;
-        *out = (struct oro_claims){.identity = slot->identity, .payload = oro_strdup(slot->payload)};
+        *out =
+            (struct oro_claims){.identity = slot->identity, .payload = oro_strdup(slot->payload)};
     }
     pthread_mutex_unlock(&k->lock);
     if (hit) {
@@ -661,7 +683,10 @@ oro_token_check(const struct oro_keys *keys, const char *token, struct oro_claim
     oro_status st = check_slow(k, token, &c, &exp_s, err);
     if (st != ORO_OK)
         return st;
-    struct cached fresh = {.token = oro_strdup(token), .payload = oro_strdup(c.payload), .identity = c.identity, .exp_s = exp_s};
+    struct cached fresh = {.token = oro_strdup(token),
+                           .payload = oro_strdup(c.payload),
+                           .identity = c.identity,
+                           .exp_s = exp_s};
     pthread_mutex_lock(&k->lock);
     struct cached old = *slot;
     *slot = fresh;

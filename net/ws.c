@@ -1,6 +1,7 @@
-/* net/ws.c - RFC 6455 frames. In: messages are unmasked while they are copied into the buffer that the sink gets; one that
- * lies whole in what was read is copied once. Out: messages become frames as they are queued, by the framing of the
- * connection; a v3 frame stays open for more messages until it is about to be sent. */
+/* net/ws.c - RFC 6455 frames. In: messages are unmasked while they are copied into the buffer
+ * that the sink gets; one that lies whole in what was read is copied once. Out: messages become
+ * frames as they are queued, by the framing of the connection; a v3 frame stays open for more
+ * messages until it is about to be sent. */
 #include "net/net_priv.h"
 
 #include <openssl/evp.h>
@@ -37,8 +38,8 @@ put_header(uint8_t *at, unsigned opcode, size_t payload)
     }
 }
 
-/* An open piece is: room for the longest header, a byte 0 (no compression), messages. Sealing puts the header right
- * before the byte 0 and skips what is left over. */
+/* An open piece is: room for the longest header, a byte 0 (no compression), messages. Sealing
+ * puts the header right before the byte 0 and skips what is left over. */
 void
 ws_seal(struct conn *c, struct piece *p)
 {
@@ -96,7 +97,8 @@ ws_send(struct conn *c, struct oro_bytes msg)
     if (c->framing == ORO_FRAMING_STREAM)
         send_stream(c, msg);
     else
-        send_frame(c, c->framing == ORO_FRAMING_TEXT ? OP_TEXT : OP_BINARY, c->framing == ORO_FRAMING_SINGLE, msg);
+        send_frame(c, c->framing == ORO_FRAMING_TEXT ? OP_TEXT : OP_BINARY,
+                   c->framing == ORO_FRAMING_SINGLE, msg);
     c->shard->n.messages_out++;
     conn_touch(c);
     return true;
@@ -235,7 +237,8 @@ deliver(struct conn *c, struct oro_buf *buf, bool binary)
 static bool
 close_code_legal(unsigned code)
 {
-    return (code >= 3000 && code <= 4999) || (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006);
+    return (code >= 3000 && code <= 4999) ||
+           (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006);
 }
 
 /* False: the connection takes no more input. */
@@ -247,7 +250,8 @@ on_close_frame(struct conn *c, const uint8_t *payload, size_t len)
         return false;
     }
     unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
-    bool legal = len == 0 || (len >= 2 && close_code_legal(code) && ws_utf8_valid(payload + 2, len - 2));
+    bool legal =
+        len == 0 || (len >= 2 && close_code_legal(code) && ws_utf8_valid(payload + 2, len - 2));
     if (legal)
         put_close(c, (int)code, (const char *)payload + 2, len >= 2 ? len - 2 : 0);
     else

@@ -1,5 +1,6 @@
-/* What a message costs in net: echo of small messages, a frame to each of many sockets, an idle connection.
- * Server and clients share the process; the figures are CPU time of the net thread and the process's resident memory. */
+/* What a message costs in net: echo of small messages, a frame to each of many sockets, an idle
+ * connection. Server and clients share the process; the figures are CPU time of the net thread
+ * and the process's resident memory. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,8 @@ static atomic_uint opened, fan_out_wanted;
 static oro_conn_id *open_ids;
 
 static bool
-on_http(void *self, unsigned shard, oro_conn_id req, const struct oro_http_request *r, struct oro_http_response *res)
+on_http(void *self, unsigned shard, oro_conn_id req, const struct oro_http_request *r,
+        struct oro_http_response *res)
 {
     (void)self, (void)shard, (void)req, (void)r;
     res->status = 200;
@@ -53,7 +55,8 @@ on_open(void *self, unsigned shard, oro_conn_id conn, void *user)
 }
 
 static void
-on_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_buf *frame, bool binary)
+on_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_buf *frame,
+           bool binary)
 {
     (void)self, (void)user, (void)binary;
     oro_net_send(net, shard, conn, oro_buf_bytes(frame));
@@ -92,10 +95,19 @@ net_cpu_ns(void)
 static void
 start(void)
 {
-    static struct oro_sink sink = {.http = on_http, .ws_request = on_request, .ws_open = on_open, .ws_message = on_message,
-                                   .ws_close = on_close, .drain = on_drain};
-    struct oro_net_options opt = {.host = "127.0.0.1", .threads = 1, .max_message = 1 << 20, .max_http_body = 1 << 20,
-                                  .outgoing_limit = 64 << 20, .ping_interval_s = 60, .idle_timeout_s = 120};
+    static struct oro_sink sink = {.http = on_http,
+                                   .ws_request = on_request,
+                                   .ws_open = on_open,
+                                   .ws_message = on_message,
+                                   .ws_close = on_close,
+                                   .drain = on_drain};
+    struct oro_net_options opt = {.host = "127.0.0.1",
+                                  .threads = 1,
+                                  .max_message = 1 << 20,
+                                  .max_http_body = 1 << 20,
+                                  .outgoing_limit = 64 << 20,
+                                  .ping_interval_s = 60,
+                                  .idle_timeout_s = 120};
     struct oro_err err;
     atomic_store(&opened, 0);
     if (oro_net_start(&opt, &sink, &net, &err) != ORO_OK) {
@@ -107,14 +119,17 @@ start(void)
 static int
 connect_ws(void)
 {
-    static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)oro_net_port(net)),
+    static const char request[] =
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)oro_net_port(net)),
                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char buf[1024];
     size_t got = 0;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0 || write(fd, request, sizeof(request) - 1) < 0) {
+    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+        write(fd, request, sizeof(request) - 1) < 0) {
         perror("connect");
         exit(1);
     }
@@ -150,8 +165,8 @@ echo(unsigned conns, unsigned window, uint64_t total)
     for (unsigned i = 0; i < conns; i++)
         if (write(fds[i], request, window * (PAYLOAD + 6)) < 0)
             exit(1);
-    /* A single frame is 2 + 1 + PAYLOAD bytes. A stream's frames have headers of 2 or 4 bytes and a byte 0: there the
-     * answers of one window come in one frame. */
+    /* A single frame is 2 + 1 + PAYLOAD bytes. A stream's frames have headers of 2 or 4 bytes
+     * and a byte 0: there the answers of one window come in one frame. */
     while (done < total) {
         struct epoll_event e[256];
         int n = epoll_wait(ep, e, 256, 10000);
@@ -167,7 +182,10 @@ echo(unsigned conns, unsigned window, uint64_t total)
                 bytes[i] %= PAYLOAD + 3;
             } else {
                 msgs = 0;
-                for (ssize_t at = 0; at < got;) { /* frames come whole: they are far smaller than a segment of loopback */
+                for (
+                    ssize_t at = 0;
+                    at <
+                    got;) { /* frames come whole: they are far smaller than a segment of loopback */
                     size_t len = buf[at + 1], head = 2;
                     if (len == 126)
                         len = (size_t)buf[at + 2] << 8 | buf[at + 3], head = 4;
@@ -183,7 +201,8 @@ echo(unsigned conns, unsigned window, uint64_t total)
     double s = (double)(oro_mono_us() - from) / 1e6;
     cpu = net_cpu_ns() - cpu;
     printf("echo %-6s %5u conns x %2u   %8.0f msgs/s   %6.2f us CPU of the net thread a message\n",
-           framing == ORO_FRAMING_SINGLE ? "v2" : "v3", conns, window, (double)done / s, (double)cpu / 1e3 / (double)done);
+           framing == ORO_FRAMING_SINGLE ? "v2" : "v3", conns, window, (double)done / s,
+           (double)cpu / 1e3 / (double)done);
     for (unsigned i = 0; i < conns; i++)
         close(fds[i]);
     close(ep);
@@ -219,7 +238,8 @@ idle_and_fan_out(unsigned conns)
     while (atomic_load(&opened) < conns)
         usleep(1000);
     usleep(100000);
-    printf("idle %u conns   %.2f KiB of resident memory each\n", conns, (double)(resident_kib() - before) / (conns - 100));
+    printf("idle %u conns   %.2f KiB of resident memory each\n", conns,
+           (double)(resident_kib() - before) / (conns - 100));
 
     uint64_t cpu = net_cpu_ns();
     const unsigned rounds = 20;
@@ -231,8 +251,10 @@ idle_and_fan_out(unsigned conns)
                 exit(1);
     }
     cpu = net_cpu_ns() - cpu;
-    printf("fan-out %u conns x 200 bytes   %.2f us CPU of the net thread a socket\n", conns, (double)cpu / 1e3 / (rounds * conns));
-    printf("after it   %.2f KiB of resident memory each\n", (double)(resident_kib() - before) / (conns - 100));
+    printf("fan-out %u conns x 200 bytes   %.2f us CPU of the net thread a socket\n", conns,
+           (double)cpu / 1e3 / (rounds * conns));
+    printf("after it   %.2f KiB of resident memory each\n",
+           (double)(resident_kib() - before) / (conns - 100));
     for (unsigned i = 0; i < conns; i++)
         close(fds[i]);
     oro_net_stop(net);
@@ -252,7 +274,8 @@ main(void)
         request_len += PAYLOAD + 6;
     }
     idle_and_fan_out(4000);
-    static const unsigned shapes[][2] = {{1, 1}, {1, 40}, {100, 1}, {100, 40}, {1000, 1}, {1000, 40}};
+    static const unsigned shapes[][2] = {{1, 1},    {1, 40},   {100, 1},
+                                         {100, 40}, {1000, 1}, {1000, 40}};
     for (int f = 0; f < 2; f++) {
         framing = f == 0 ? ORO_FRAMING_STREAM : ORO_FRAMING_SINGLE;
         for (size_t i = 0; i < ORO_ARRAY_LEN(shapes); i++) {

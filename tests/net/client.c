@@ -33,7 +33,8 @@ client_open(int port)
     addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert(c->fd >= 0, "socket: %s", strerror(errno));
-    cr_assert_eq(connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)), 0, "connect: %s", strerror(errno));
+    cr_assert_eq(connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)), 0, "connect: %s",
+                 strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     return c;
 }
@@ -180,29 +181,32 @@ reply_free(struct reply *r)
 }
 
 bool
-client_request(struct client *c, const char *method, const char *target, const char *headers, const char *body,
-               struct reply *r)
+client_request(struct client *c, const char *method, const char *target, const char *headers,
+               const char *body, struct reply *r)
 {
     char *text;
     char length[64] = "";
     if (body != NULL)
         snprintf(length, sizeof(length), "content-length: %zu\r\n", strlen(body));
-    int n = asprintf(&text, "%s %s HTTP/1.1\r\nhost: test\r\n%s%s\r\n%s", method, target, headers, length,
-                     body != NULL ? body : "");
+    int n = asprintf(&text, "%s %s HTTP/1.1\r\nhost: test\r\n%s%s\r\n%s", method, target, headers,
+                     length, body != NULL ? body : "");
     client_send(c, text, (size_t)n);
     free(text);
     return client_reply(c, r, strcmp(method, "HEAD") == 0);
 }
 
 bool
-client_upgrade(struct client *c, const char *target, const char *protocols, const char *headers, struct reply *r)
+client_upgrade(struct client *c, const char *target, const char *protocols, const char *headers,
+               struct reply *r)
 {
     char *text, *list = NULL;
     if (protocols != NULL && asprintf(&list, "Sec-WebSocket-Protocol: %s\r\n", protocols) < 0)
         abort();
-    int n = asprintf(&text, "GET %s HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
-                            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s%s\r\n",
-                     target, list != NULL ? list : "", headers);
+    int n = asprintf(
+        &text,
+        "GET %s HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s%s\r\n",
+        target, list != NULL ? list : "", headers);
     client_send(c, text, (size_t)n);
     free(text);
     free(list);

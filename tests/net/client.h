@@ -1,5 +1,5 @@
-/* tests/net/client.h - a small blocking client: HTTP/1.1 and websockets, with enough control to misbehave.
- * Every receive has a time limit, so that a test fails instead of hanging. */
+/* tests/net/client.h - a small blocking client: HTTP/1.1 and websockets, with enough control to
+ * misbehave. Every receive has a time limit, so that a test fails instead of hanging. */
 #ifndef TESTS_NET_CLIENT_H
 #define TESTS_NET_CLIENT_H
 
@@ -9,8 +9,8 @@
 
 struct client {
     int fd;
-    void *ssl;     /* SSL *, NULL: plain */
-    uint8_t *in;   /* received and not yet taken */
+    void *ssl;   /* SSL *, NULL: plain */
+    uint8_t *in; /* received and not yet taken */
     size_t len, cap;
     bool eof;
 };
@@ -24,7 +24,7 @@ struct reply {
 
 struct frame {
     bool fin;
-    int opcode; /* -1: the connection ended */
+    int opcode;    /* -1: the connection ended */
     uint8_t *data; /* owned, terminated */
     size_t len;
 };
@@ -44,11 +44,13 @@ void reply_free(struct reply *r);
 /* The value of a header in r->head, or NULL; valid until the next call. */
 const char *reply_header(const struct reply *r, const char *name);
 /* Sends a request with a body (NULL: none) and reads the answer. */
-bool client_request(struct client *c, const char *method, const char *target, const char *headers, const char *body,
-                    struct reply *r);
+bool client_request(struct client *c, const char *method, const char *target, const char *headers,
+                    const char *body, struct reply *r);
 
-/* Upgrades. protocols NULL: no such header. The server's answer is in *r (freed by the caller); true if it is a 101. */
-bool client_upgrade(struct client *c, const char *target, const char *protocols, const char *headers, struct reply *r);
+/* Upgrades. protocols NULL: no such header. The server's answer is in *r (freed by the caller);
+ * true if it is a 101. */
+bool client_upgrade(struct client *c, const char *target, const char *protocols,
+                    const char *headers, struct reply *r);
 /* Opens a websocket that must succeed, and takes the first ping. */
 struct client *client_ws(int port, const char *protocol);
 

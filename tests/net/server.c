@@ -22,7 +22,8 @@ changed(struct test_server *t)
 }
 
 static bool
-on_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_request *req, struct oro_http_response *res)
+on_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_request *req,
+        struct oro_http_response *res)
 {
     struct test_server *t = self;
     res->status = 200;
@@ -38,8 +39,9 @@ on_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_re
     if (strcmp(req->path, "/hello") == 0)
         oro_bb_printf(&res->body, "hello");
     else if (strncmp(req->path, "/echo", 5) == 0)
-        oro_bb_printf(&res->body, "%s %s|%s|%.*s|%s", req->method, req->path, req->query, (int)req->body.len,
-                      (const char *)req->body.data, req->authorization != NULL ? req->authorization : "-");
+        oro_bb_printf(&res->body, "%s %s|%s|%.*s|%s", req->method, req->path, req->query,
+                      (int)req->body.len, (const char *)req->body.data,
+                      req->authorization != NULL ? req->authorization : "-");
     else if (strncmp(req->path, "/status/", 8) == 0)
         res->status = atoi(req->path + 8);
     else if (strncmp(req->path, "/big/", 5) == 0)
@@ -47,8 +49,10 @@ on_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_re
             oro_bb_u8(&res->body, 'x');
     else if (strcmp(req->path, "/headers") == 0) {
         res->content_type = NULL;
-        snprintf(res->extra_headers, sizeof(res->extra_headers), "x-one: 1\r\nx-origin: %s\r\nx-type: %s\r\nx-etag: %s\r\nx-enc: %s\r\n",
-                 req->origin != NULL ? req->origin : "-", req->content_type != NULL ? req->content_type : "-",
+        snprintf(res->extra_headers, sizeof(res->extra_headers),
+                 "x-one: 1\r\nx-origin: %s\r\nx-type: %s\r\nx-etag: %s\r\nx-enc: %s\r\n",
+                 req->origin != NULL ? req->origin : "-",
+                 req->content_type != NULL ? req->content_type : "-",
                  req->if_none_match != NULL ? req->if_none_match : "-",
                  req->accept_encoding != NULL ? req->accept_encoding : "-");
     } else
@@ -71,15 +75,16 @@ offers(const char *list, const char *name)
     size_t n = strlen(name);
     for (const char *p = list; p != NULL; p = strchr(p, ',')) {
         p += strspn(p, ", \t");
-        if (strncmp(p, name, n) == 0 && (p[n] == '\0' || p[n] == ',' || p[n] == ' ' || p[n] == '\t'))
+        if (strncmp(p, name, n) == 0 &&
+            (p[n] == '\0' || p[n] == ',' || p[n] == ' ' || p[n] == '\t'))
             return true;
     }
     return false;
 }
 
 static bool
-on_ws_request(void *self, unsigned shard, const struct oro_http_request *req, struct oro_ws_accept *acc,
-              struct oro_http_response *res)
+on_ws_request(void *self, unsigned shard, const struct oro_http_request *req,
+              struct oro_ws_accept *acc, struct oro_http_response *res)
 {
     static const struct {
         const char *name;
@@ -104,7 +109,8 @@ on_ws_request(void *self, unsigned shard, const struct oro_http_request *req, st
             acc->protocol = ours[i].name;
             acc->framing = ours[i].framing;
             acc->user = u;
-            snprintf(acc->extra_headers, sizeof(acc->extra_headers), "spacetime-identity: abc\r\nx-query: %s\r\n", req->query);
+            snprintf(acc->extra_headers, sizeof(acc->extra_headers),
+                     "spacetime-identity: abc\r\nx-query: %s\r\n", req->query);
             return true;
         }
     res->status = 400;
@@ -136,7 +142,8 @@ burst(struct test_server *t, unsigned shard, oro_conn_id conn, unsigned n, size_
 }
 
 static void
-on_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_buf *frame, bool binary)
+on_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_buf *frame,
+           bool binary)
 {
     struct test_server *t = self;
     (void)user;
@@ -251,7 +258,8 @@ void
 test_server_stop(struct test_server *t)
 {
     oro_net_stop(t->net);
-    cr_assert_eq(atomic_load(&t->opened), atomic_load(&t->closed), "ws_close must come once for each ws_open");
+    cr_assert_eq(atomic_load(&t->opened), atomic_load(&t->closed),
+                 "ws_close must come once for each ws_open");
     free(t->post);
     pthread_mutex_destroy(&t->lock);
     pthread_cond_destroy(&t->changed);
@@ -302,8 +310,8 @@ test_server_wait(struct test_server *t, atomic_int *counter, int n)
     struct timespec ts = limit();
     pthread_mutex_lock(&t->lock);
     while (atomic_load(counter) < n)
-        cr_assert_neq(pthread_cond_timedwait(&t->changed, &t->lock, &ts), ETIMEDOUT, "waited for %d, it is %d", n,
-                      atomic_load(counter));
+        cr_assert_neq(pthread_cond_timedwait(&t->changed, &t->lock, &ts), ETIMEDOUT,
+                      "waited for %d, it is %d", n, atomic_load(counter));
     pthread_mutex_unlock(&t->lock);
 }
 

@@ -1,12 +1,17 @@
-/* tests/net/server.h - a server for the tests of net: HTTP paths and websocket messages with known answers.
+/* tests/net/server.h - a server for the tests of net: HTTP paths and websocket messages with
+ * known answers.
  *
- *   GET /hello          200 "hello"              any /echo     "METHOD path|query|body|authorization"
- *   any /status/N       status N                 GET /big/N    N bytes of 'x'
- *   any /keep           kept until test_server_reply()          GET /headers   content type none, extra headers
- *   upgrade of /refuse  403 "no entry"           upgrade of others: v3, v2, orochi.metrics.json, else 400
+ *   GET /hello          200 "hello"
+ *   any /echo           "METHOD path|query|body|authorization"
+ *   any /status/N       status N
+ *   GET /big/N          N bytes of 'x'
+ *   any /keep           kept until test_server_reply()
+ *   GET /headers        no content type, what the request's headers said in extra headers
+ *   upgrade of /refuse  403 "no entry"
+ *   upgrade of others   v3, v2, orochi.metrics.json, else 400
  *
- * A message is echoed, unless it is text: "close CODE REASON", "drop", "burst N SIZE" (N messages of SIZE bytes that
- * begin with their number), "pause", "resume ID"; "echo REST" sends REST back. */
+ * A message is echoed, unless it is one of these texts: "close CODE REASON", "drop",
+ * "burst N SIZE" (N messages of SIZE bytes that begin with their number), "pause". */
 #ifndef TESTS_NET_SERVER_H
 #define TESTS_NET_SERVER_H
 
@@ -25,8 +30,8 @@ struct test_server {
     atomic_int open_now[8]; /* by shard */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    char cause[64];    /* of the last ws_close */
-    oro_conn_id kept;  /* the last kept request */
+    char cause[64];   /* of the last ws_close */
+    oro_conn_id kept; /* the last kept request */
     unsigned kept_shard;
     oro_conn_id paused; /* the last connection that asked to be paused */
     unsigned paused_shard;

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "runtime/base/metric.h"
 #include "tests/net/client.h"
 #include "tests/net/server.h"
 
@@ -26,8 +28,8 @@ teardown(void)
 TestSuite(http, .init = setup, .fini = teardown, .timeout = 60);
 
 static void
-expect(struct client *c, const char *method, const char *target, const char *headers, const char *body, int status,
-       const char *answer)
+expect(struct client *c, const char *method, const char *target, const char *headers,
+       const char *body, int status, const char *answer)
 {
     struct reply r;
     cr_assert(client_request(c, method, target, headers, body, &r), "%s %s", method, target);
@@ -47,8 +49,8 @@ Test(http, methods_keep_alive_and_targets)
     expect(c, "DELETE", "/echo", "", "x", 200, "DELETE /echo||x|-");
     expect(c, "PATCH", "/echo", "", "p", 200, "PATCH /echo||p|-");
     expect(c, "OPTIONS", "/echo", "", NULL, 200, "OPTIONS /echo|||-");
-    expect(c, "GET", "/echo/a%20b%2Fc+d?q=%26&r=1;x%3D", "Authorization: Bearer  t.o.k\r\n", NULL, 200,
-           "GET /echo/a b/c+d|q=%26&r=1;x%3D||Bearer  t.o.k");
+    expect(c, "GET", "/echo/a%20b%2Fc+d?q=%26&r=1;x%3D", "Authorization: Bearer  t.o.k\r\n", NULL,
+           200, "GET /echo/a b/c+d|q=%26&r=1;x%3D||Bearer  t.o.k");
     expect(c, "GET", "/echo//../a", "", NULL, 200, "GET /echo//../a|||-");
     expect(c, "GET", "http://test/echo?x", "", NULL, 200, "GET /echo|x||-");
     expect(c, "GET", "/nowhere", "", NULL, 404, "");
@@ -62,7 +64,10 @@ Test(http, status_content_type_and_headers)
     cr_assert(client_request(c, "GET", "/status/530", "", NULL, &r));
     cr_assert_eq(r.status, 530);
     reply_free(&r);
-    cr_assert(client_request(c, "GET", "/headers", "Origin: http://o\r\ncontent-type: a/b\r\nIF-NONE-MATCH: \"e\"\r\nAccept-Encoding: br, gzip\r\n", NULL, &r));
+    cr_assert(client_request(c, "GET", "/headers",
+                             "Origin: http://o\r\ncontent-type: a/b\r\nIF-NONE-MATCH: "
+                             "\"e\"\r\nAccept-Encoding: br, gzip\r\n",
+                             NULL, &r));
     cr_assert_null(reply_header(&r, "content-type"));
     cr_assert_str_eq(reply_header(&r, "content-length"), "0");
     cr_assert_str_eq(reply_header(&r, "x-one"), "1");
@@ -99,7 +104,8 @@ Test(http, pipelined_requests_are_answered_in_order)
 {
     struct client *c = client_open(t.port);
     struct reply r;
-    client_send_text(c, "GET /echo?1 HTTP/1.1\r\nhost: t\r\n\r\nPOST /echo?2 HTTP/1.1\r\nhost: t\r\ncontent-length: 3\r\n\r\nabc"
+    client_send_text(c, "GET /echo?1 HTTP/1.1\r\nhost: t\r\n\r\nPOST /echo?2 HTTP/1.1\r\nhost: "
+                        "t\r\ncontent-length: 3\r\n\r\nabc"
                         "\r\n\r\nGET /echo?3 HTTP/1.1\r\nhost: t\r\n\r\n");
     const char *want[] = {"GET /echo|1||-", "POST /echo|2|abc|-", "GET /echo|3||-"};
     for (int i = 0; i < 3; i++) {
@@ -128,7 +134,8 @@ Test(http, chunked_bodies_are_put_together)
     struct client *c = client_open(t.port);
     struct reply r;
     const char *text = "POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
-                       "3\r\nabc\r\n5;ext=1\r\ndefgh\r\n0\r\nTrailer: x\r\n\r\nGET /hello HTTP/1.1\r\nhost: t\r\n\r\n";
+                       "3\r\nabc\r\n5;ext=1\r\ndefgh\r\n0\r\nTrailer: x\r\n\r\nGET /hello "
+                       "HTTP/1.1\r\nhost: t\r\n\r\n";
     for (const char *p = text; *p != '\0'; p++)
         client_send(c, p, 1);
     cr_assert(client_reply(c, &r, false));
@@ -144,7 +151,8 @@ Test(http, expect_continue_is_honoured)
 {
     struct client *c = client_open(t.port);
     struct reply r;
-    client_send_text(c, "POST /echo HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    client_send_text(
+        c, "POST /echo HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
     cr_assert(client_reply(c, &r, false));
     cr_assert_eq(r.status, 100);
     reply_free(&r);
@@ -179,7 +187,8 @@ Test(http, too_large_a_body_is_413_and_can_be_read)
 
     c = client_open(t.port);
     struct reply r;
-    client_send_text(c, "POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n");
+    client_send_text(
+        c, "POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n");
     client_try_send(c, big, 1000000);
     cr_assert(client_reply(c, &r, false));
     cr_assert_eq(r.status, 413);
@@ -292,7 +301,8 @@ Test(http, a_kept_request_is_answered_from_another_thread)
     struct client *c = client_open(t.port);
     struct reply r;
     /* The second request waits behind the kept one. */
-    client_send_text(c, "POST /keep HTTP/1.1\r\nhost: t\r\ncontent-length: 1\r\n\r\nxGET /echo?later HTTP/1.1\r\nhost: t\r\n\r\n");
+    client_send_text(c, "POST /keep HTTP/1.1\r\nhost: t\r\ncontent-length: 1\r\n\r\nxGET "
+                        "/echo?later HTTP/1.1\r\nhost: t\r\n\r\n");
     test_server_wait_kept(&t);
     test_server_reply(&t, "at last");
     cr_assert(client_reply(c, &r, false));
@@ -330,6 +340,24 @@ Test(http, much_input_behind_a_kept_request_is_held_back)
     for (int i = 0; i < 4000; i++) {
         cr_assert(client_reply(c, &r, false));
         cr_assert_str_eq(r.body, "GET /echo|||-");
+        reply_free(&r);
+    }
+    client_close(c);
+}
+
+Test(http, a_pipeline_of_large_answers_does_not_pile_up)
+{
+    struct client *c = client_open(t.port);
+    struct reply r;
+    for (int i = 0; i < 60; i++)
+        client_send_text(c, "GET /big/1000000 HTTP/1.1\r\nhost: t\r\n\r\n");
+    usleep(200000); /* for the server to do too much, if it would */
+    struct oro_metric *m = oro_metric(ORO_METRIC_COUNTER, "orochi_http_requests_total", "", "");
+    cr_assert(oro_metric_value(m) < 30, "%lld were served before anything was read",
+              (long long)oro_metric_value(m));
+    for (int i = 0; i < 60; i++) {
+        cr_assert(client_reply(c, &r, false));
+        cr_assert_eq(r.body_len, 1000000);
         reply_free(&r);
     }
     client_close(c);

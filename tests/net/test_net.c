@@ -44,7 +44,8 @@ Test(net, a_port_can_be_taken_again_at_once)
     test_server_start(&t);
     int port = t.port;
     struct client *c = client_ws(port, "v2.bsatn.spacetimedb");
-    test_server_stop(&t); /* the server closes first, so its side of the connection lingers in TIME_WAIT */
+    test_server_stop(
+        &t); /* the server closes first, so its side of the connection lingers in TIME_WAIT */
     client_close(c);
     test_server_defaults(&t);
     t.opt.port = port;
@@ -93,7 +94,8 @@ write_certificate(const char *cert_path, const char *key_path)
     X509_gmtime_adj(X509_getm_notBefore(x), 0);
     X509_gmtime_adj(X509_getm_notAfter(x), 3600);
     X509_set_pubkey(x, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"localhost", -1, -1, 0);
     X509_set_issuer_name(x, X509_get_subject_name(x));
     cr_assert(X509_sign(x, key, EVP_sha256()) > 0);
     FILE *f = fopen(cert_path, "w");

@@ -101,7 +101,8 @@ Test(token, vectors)
 {
     json_t *all = vectors(), *v;
     size_t i;
-    json_array_foreach(all, i, v) {
+    json_array_foreach(all, i, v)
+    {
         const char *iss = text_in(v, "iss"), *sub = text_in(v, "sub");
         expect_identity(iss, sub, text_in(v, "identity_hex_be"));
 
@@ -114,7 +115,8 @@ Test(token, vectors)
 
         struct oro_claims c;
         struct oro_err err = {0};
-        cr_assert_eq(oro_token_check(keys, text_in(v, "jwt"), &c, &err), ORO_OK, "%zu: %s", i, err.text);
+        cr_assert_eq(oro_token_check(keys, text_in(v, "jwt"), &c, &err), ORO_OK, "%zu: %s", i,
+                     err.text);
         cr_assert_str_eq(c.payload, text_in(v, "jwt_payload"));
         oro_hex(oro_bytes(c.identity.le, 32), hex);
         cr_assert_str_eq(hex, text_in(v, "bytes_le_hex"));
@@ -122,7 +124,8 @@ Test(token, vectors)
     }
     cr_assert(json_array_size(all) >= 5);
     json_decref(all);
-    expect_identity("example.com", "123", "c200ef884364c1a99be0298dc68f2004e6b97c09d1b1658b7db22f51fb662059");
+    expect_identity("example.com", "123",
+                    "c200ef884364c1a99be0298dc68f2004e6b97c09d1b1658b7db22f51fb662059");
 }
 
 /* From the test vectors that come with BLAKE3: the input is 0, 1, 2 ... 250, 0, 1 ... */
@@ -155,14 +158,17 @@ Test(token, a_minted_token_has_the_shape_and_is_accepted)
     struct oro_err err = {0};
     char hex[65];
     cr_assert_eq(oro_token_mint(keys, &token, &minted, &err), ORO_OK, "%s", err.text);
-    cr_assert(strncmp(token, "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.", 37) == 0); /* {"typ":"JWT","alg":"ES256"} */
+    cr_assert(strncmp(token, "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.", 37) ==
+              0); /* {"typ":"JWT","alg":"ES256"} */
     cr_assert_null(strpbrk(token, "=+/"));
     oro_identity_text(&minted.identity, hex);
     char *start = oro_asprintf("{\"hex_identity\":\"%s\",\"sub\":\"", hex);
     cr_assert(strncmp(minted.payload, start, strlen(start)) == 0, "%s", minted.payload);
     const char *sub = minted.payload + strlen(start);
-    cr_assert(sub[8] == '-' && sub[14] == '4' && strchr("89ab", sub[19]) != NULL && sub[36] == '"', "%s", sub);
-    cr_assert_not_null(strstr(minted.payload, "\"iss\":\"localhost\",\"aud\":[\"spacetimedb\"],\"iat\":1"));
+    cr_assert(sub[8] == '-' && sub[14] == '4' && strchr("89ab", sub[19]) != NULL && sub[36] == '"',
+              "%s", sub);
+    cr_assert_not_null(
+        strstr(minted.payload, "\"iss\":\"localhost\",\"aud\":[\"spacetimedb\"],\"iat\":1"));
     cr_assert_not_null(strstr(minted.payload, ",\"exp\":null}"));
     for (int i = 0; i < 3; i++) { /* from the cache the second time */
         cr_assert_eq(oro_token_check(keys, token, &read, &err), ORO_OK, "%s", err.text);
@@ -178,7 +184,8 @@ Test(token, a_minted_token_has_the_shape_and_is_accepted)
 Test(token, resigning_keeps_the_claims_and_sets_the_times)
 {
     json_t *all = vectors();
-    const char *foreign = text_in(json_array_get(all, 3), "jwt"); /* issuer of somebody else, one more claim */
+    const char *foreign =
+        text_in(json_array_get(all, 3), "jwt"); /* issuer of somebody else, one more claim */
     struct oro_claims a, b;
     struct oro_err err = {0};
     char *token;
@@ -226,7 +233,9 @@ sign(const char *claims)
     jwt_t *jwt;
     cr_assert_eq(jwt_new(&jwt), 0);
     cr_assert_eq(jwt_add_grants_json(jwt, claims), 0);
-    cr_assert_eq(jwt_set_alg(jwt, JWT_ALG_ES256, (const unsigned char *)test_private, (int)strlen(test_private)), 0);
+    cr_assert_eq(jwt_set_alg(jwt, JWT_ALG_ES256, (const unsigned char *)test_private,
+                             (int)strlen(test_private)),
+                 0);
     char *out = jwt_encode_str(jwt);
     cr_assert_not_null(out);
     jwt_free(jwt);
@@ -262,7 +271,8 @@ Test(token, claims_are_checked)
         {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"exp\":1000}", "ExpiredSignature"},
         {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"exp\":\"soon\"}", "exp"},
         {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"aud\":[1]}", "aud"},
-        {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"hex_identity\":\"c200fe02ebe7d75ecbb0a80c12bab105a9c55dd0a80ffd8f3eea46506114bf93\"}",
+        {"{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"hex_identity\":"
+         "\"c200fe02ebe7d75ecbb0a80c12bab105a9c55dd0a80ffd8f3eea46506114bf93\"}",
          "hex_identity"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -272,7 +282,8 @@ Test(token, claims_are_checked)
         if (cases[i].why != NULL) {
             expect_refused(token, cases[i].why);
         } else {
-            cr_assert_eq(oro_token_check(keys, token, &c, &err), ORO_OK, "case %zu: %s", i, err.text);
+            cr_assert_eq(oro_token_check(keys, token, &c, &err), ORO_OK, "case %zu: %s", i,
+                         err.text);
             oro_claims_fini(&c);
         }
         free(token);
@@ -280,7 +291,8 @@ Test(token, claims_are_checked)
     char sub[400];
     memset(sub, 's', sizeof(sub));
     for (int n = 128; n <= 129; n++) {
-        char *claims = oro_asprintf("{\"iss\":\"localhost\",\"sub\":\"%.*s\",\"iat\":1}", n, sub), *token = sign(claims);
+        char *claims = oro_asprintf("{\"iss\":\"localhost\",\"sub\":\"%.*s\",\"iat\":1}", n, sub),
+             *token = sign(claims);
         struct oro_claims c;
         struct oro_err err = {0};
         cr_assert_eq(oro_token_check(keys, token, &c, &err), n == 128 ? ORO_OK : ORO_EREFUSED);
@@ -296,7 +308,8 @@ Test(token, expiry_has_sixty_seconds_of_grace_also_from_the_cache)
     int64_t now = oro_wall_us() / 1000000;
     struct oro_claims c;
     struct oro_err err = {0};
-    char *claims = oro_asprintf("{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"exp\":%lld}", (long long)now - 58);
+    char *claims = oro_asprintf("{\"iss\":\"localhost\",\"sub\":\"a\",\"iat\":1,\"exp\":%lld}",
+                                (long long)now - 58);
     char *token = sign(claims);
     cr_assert_eq(oro_token_check(keys, token, &c, &err), ORO_OK, "%s", err.text);
     oro_claims_fini(&c);
@@ -357,7 +370,8 @@ Test(token, keys_of_others)
     oro_claims_fini(&c);
 
     json_t *all = vectors(); /* signed by `keys`, foreign issuer: to `other` they are somebody's */
-    cr_assert_eq(oro_token_check(other, text_in(json_array_get(all, 2), "jwt"), &c, &err), ORO_EREFUSED);
+    cr_assert_eq(oro_token_check(other, text_in(json_array_get(all, 2), "jwt"), &c, &err),
+                 ORO_EREFUSED);
     cr_assert_not_null(strstr(err.text, "https://accounts.google.com"), "%s", err.text);
     json_decref(all);
     oro_keys_close(other);
@@ -366,8 +380,18 @@ Test(token, keys_of_others)
 Test(token, garbage)
 {
     static const char *const cases[] = {
-        "", ".", "..", "...", "a.b.c", "a.b", "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9", "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9..",
-        "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.e30.", "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.W10.AA", "e30.e30.AA", "\xff\xfe.\xff.\xff",
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b.c",
+        "a.b",
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9",
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9..",
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.e30.",
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.W10.AA",
+        "e30.e30.AA",
+        "\xff\xfe.\xff.\xff",
         "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.AAAA.AA",
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -440,7 +464,9 @@ checker(void *arg)
         struct oro_claims c;
         struct oro_err err;
         char *token;
-        cr_assert_eq(oro_token_check(keys, text_in(json_array_get(all, (size_t)i % 5), "jwt"), &c, &err), ORO_OK);
+        cr_assert_eq(
+            oro_token_check(keys, text_in(json_array_get(all, (size_t)i % 5), "jwt"), &c, &err),
+            ORO_OK);
         oro_claims_fini(&c);
         cr_assert_eq(oro_token_mint(keys, &token, &c, &err), ORO_OK);
         oro_claims_fini(&c);

@@ -69,15 +69,19 @@ Test(ws, the_server_chooses_the_protocol)
         {V3 ", " V2, V3},
         {"v1.bsatn.spacetimedb," V2 "\t, x, " METRICS, V2},
         {"chat, superchat ," METRICS, METRICS},
-        {"a-protocol-with-a-very-long-name-that-nobody-knows, another-protocol-with-a-very-long-name-that-nobody-knows, "
-         "yet-another-protocol-with-a-very-long-name-that-nobody-knows, " V2, V2},
+        {"a-protocol-with-a-very-long-name-that-nobody-knows, "
+         "another-protocol-with-a-very-long-name-that-nobody-knows, "
+         "yet-another-protocol-with-a-very-long-name-that-nobody-knows, " V2,
+         V2},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct client *c = client_open(t.port);
         struct reply r;
         cr_assert(client_upgrade(c, "/v1/database/x/subscribe?token=a%26b", cases[i].offered,
-                                 "Sec-WebSocket-Extensions: permessage-deflate\r\n", &r), "case %zu", i);
-        cr_assert_str_eq(reply_header(&r, "sec-websocket-protocol"), cases[i].chosen, "case %zu", i);
+                                 "Sec-WebSocket-Extensions: permessage-deflate\r\n", &r),
+                  "case %zu", i);
+        cr_assert_str_eq(reply_header(&r, "sec-websocket-protocol"), cases[i].chosen, "case %zu",
+                         i);
         cr_assert_str_eq(reply_header(&r, "sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         cr_assert_null(reply_header(&r, "sec-websocket-extensions"));
         cr_assert_str_eq(reply_header(&r, "spacetime-identity"), "abc");
@@ -91,7 +95,9 @@ Test(ws, several_protocol_headers_are_one_list)
 {
     struct client *c = client_open(t.port);
     struct reply r;
-    cr_assert(client_upgrade(c, "/ws", "nothing", "Sec-WebSocket-Protocol: x, " V2 "\r\nSec-WebSocket-Protocol: " V3 "\r\n", &r));
+    cr_assert(client_upgrade(
+        c, "/ws", "nothing",
+        "Sec-WebSocket-Protocol: x, " V2 "\r\nSec-WebSocket-Protocol: " V3 "\r\n", &r));
     cr_assert_str_eq(reply_header(&r, "sec-websocket-protocol"), V3);
     reply_free(&r);
     client_close(c);
@@ -127,12 +133,20 @@ Test(ws, bad_upgrades)
         const char *text;
         int status;
     } cases[] = {
-        {"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n", 400},
-        {"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 400},
-        {"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n", 400},
+        {"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+         "13\r\n\r\n",
+         400},
+        {"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+         "8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+         400},
+        {"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+         "13\r\nSec-WebSocket-Key: short\r\n\r\n",
+         400},
         {"GET /echo HTTP/1.1\r\nConnection: close\r\nUpgrade: websocket\r\n\r\n", 200},
         {"GET /echo HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 200},
-        {"POST /echo HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\ncontent-length: 0\r\n\r\n", 200},
+        {"POST /echo HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\ncontent-length: "
+         "0\r\n\r\n",
+         200},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct client *c = client_open(t.port);
@@ -151,8 +165,10 @@ Test(ws, frames_that_come_with_the_upgrade_request_are_read)
     struct client *c = client_open(t.port);
     struct reply r;
     uint8_t buf[600];
-    int n = snprintf((char *)buf, sizeof(buf), "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: " V2 "\r\n\r\n");
+    int n = snprintf((char *)buf, sizeof(buf),
+                     "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+                     "dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: " V2 "\r\n\r\n");
     size_t len = (size_t)n;
     len += ws_client_frame(buf + len, OP_BINARY, true, "early", 5);
     len += ws_client_frame(buf + len, OP_BINARY, true, "bird", 4);
@@ -169,7 +185,8 @@ Test(ws, frames_that_come_with_the_upgrade_request_are_read)
 
 Test(ws, echo_in_every_framing_and_size)
 {
-    static const size_t sizes[] = {1, 2, 124, 125, 126, 127, 65534, 65535, 65536, 300000, 1024 * 1024};
+    static const size_t sizes[] = {1,     2,     124,   125,    126,        127,
+                                   65534, 65535, 65536, 300000, 1024 * 1024};
     static const char *protocols[] = {V3, V2, METRICS};
     uint8_t *data = malloc(1024 * 1024 + 1);
     for (int p = 0; p < 3; p++) {
@@ -260,7 +277,8 @@ Test(ws, frames_may_be_cut_anywhere)
     client_close(c);
 }
 
-/* v3: messages that wait together share frames, in order, cut at message boundaries, bodies of at most 512 KiB. */
+/* v3: messages that wait together share frames, in order, cut at message boundaries, bodies of
+ * at most 512 KiB. */
 Test(ws, stream_framing_coalesces_in_order)
 {
     struct client *c = client_ws(t.port, V3);
@@ -316,7 +334,8 @@ Test(ws, who_does_not_read_is_cut)
     ws_client_send(c, OP_TEXT, true, command, strlen(command));
     expect_cause("outgoing_queue_full");
     client_close(c);
-    struct oro_metric *m = oro_metric(ORO_METRIC_COUNTER, "orochi_ws_disconnections_total", "cause=\"outgoing_queue_full\"", "");
+    struct oro_metric *m = oro_metric(ORO_METRIC_COUNTER, "orochi_ws_disconnections_total",
+                                      "cause=\"outgoing_queue_full\"", "");
     cr_assert_eq(oro_metric_value(m), 1);
 }
 
@@ -370,18 +389,18 @@ Test(ws, protocol_errors_drop_the_connection)
         uint8_t bytes[24];
         size_t len;
     } cases[] = {
-        {{0x82, 0x01, 'x'}, 3},                          /* no mask */
-        {{0x83, 0x80, 0, 0, 0, 0}, 6},                   /* opcode 3 */
-        {{0x8b, 0x80, 0, 0, 0, 0}, 6},                   /* opcode 11 */
-        {{0xc2, 0x80, 0, 0, 0, 0}, 6},                   /* reserved bit */
-        {{0x80, 0x80, 0, 0, 0, 0}, 6},                   /* continues nothing */
+        {{0x82, 0x01, 'x'}, 3},                                 /* no mask */
+        {{0x83, 0x80, 0, 0, 0, 0}, 6},                          /* opcode 3 */
+        {{0x8b, 0x80, 0, 0, 0, 0}, 6},                          /* opcode 11 */
+        {{0xc2, 0x80, 0, 0, 0, 0}, 6},                          /* reserved bit */
+        {{0x80, 0x80, 0, 0, 0, 0}, 6},                          /* continues nothing */
         {{0x02, 0x80, 0, 0, 0, 0, 0x82, 0x80, 0, 0, 0, 0}, 12}, /* a new message inside another */
-        {{0x09, 0x80, 0, 0, 0, 0}, 6},                   /* ping in fragments */
-        {{0x89, 0xfe, 0, 126, 0, 0, 0, 0}, 8},           /* ping of 126 bytes */
+        {{0x09, 0x80, 0, 0, 0, 0}, 6},                          /* ping in fragments */
+        {{0x89, 0xfe, 0, 126, 0, 0, 0, 0}, 8},                  /* ping of 126 bytes */
         {{0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 14}, /* a length of 2^63 */
-        {{0x81, 0x82, 0, 0, 0, 0, 0xc0, 0xaf}, 8},       /* text that is not UTF-8 */
-        {{0x81, 0x83, 0, 0, 0, 0, 0xed, 0xa0, 0x80}, 9}, /* a surrogate */
-        {{0x81, 0x82, 0, 0, 0, 0, 0xe2, 0x82}, 8},       /* cut short */
+        {{0x81, 0x82, 0, 0, 0, 0, 0xc0, 0xaf}, 8},                 /* text that is not UTF-8 */
+        {{0x81, 0x83, 0, 0, 0, 0, 0xed, 0xa0, 0x80}, 9},           /* a surrogate */
+        {{0x81, 0x82, 0, 0, 0, 0, 0xe2, 0x82}, 8},                 /* cut short */
     };
     int n = (int)(sizeof(cases) / sizeof(cases[0]));
     for (int i = 0; i < n; i++) {
@@ -421,12 +440,14 @@ Test(ws, the_clients_close_is_answered)
         const char *reason;
     } cases[] = {
         {"", 0, 0, ""},
-        {"\x03\xe8" "bye", 5, 1000, "bye"},
+        {"\x03\xe8"
+         "bye",
+         5, 1000, "bye"},
         {"\x0f\xa0", 2, 4000, ""},
-        {"\x03\xed", 2, 1002, ""},           /* 1005 must not be sent */
+        {"\x03\xed", 2, 1002, ""}, /* 1005 must not be sent */
         {"\x00\x01", 2, 1002, ""},
         {"\x03", 1, 1002, ""},
-        {"\x03\xe8\xff\xfe", 4, 1002, ""},   /* not UTF-8 */
+        {"\x03\xe8\xff\xfe", 4, 1002, ""}, /* not UTF-8 */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct client *c = client_ws(t.port, V3);
@@ -494,7 +515,8 @@ Test(ws, close_reasons_are_cut_between_characters)
     char command[256] = "close 1011 ", want[256] = "";
     for (int i = 0; i < 61; i++)
         strcat(command, "\xc3\xa9");
-    strcat(command, "a\xc3\xa9"); /* 122 bytes, a, and a character that would be bytes 124 and 125 */
+    strcat(command,
+           "a\xc3\xa9"); /* 122 bytes, a, and a character that would be bytes 124 and 125 */
     for (int i = 0; i < 61; i++)
         strcat(want, "\xc3\xa9");
     strcat(want, "a");
