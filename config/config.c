@@ -200,7 +200,7 @@ file_read(struct oro_config *c, const char *path, oro_toml_fn toml, struct oro_e
     char *text = NULL;
     oro_status st = toml(path, &text, err);
     if (st != ORO_OK)
-        return st;
+        return oro_err_wrap(err, "%s", path);
     json_error_t why;
     json_t *root = json_loads(text, 0, &why);
     oro_free(text);

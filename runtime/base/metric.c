@@ -137,7 +137,7 @@ oro_metric_add(struct oro_metric *m, int64_t n)
 void
 oro_metric_set(struct oro_metric *m, int64_t v)
 {
-    ORO_ASSERT(m->kind == ORO_METRIC_GAUGE);
+    ORO_ASSERT(m->kind != ORO_METRIC_HISTOGRAM);
     atomic_store_explicit(&m->cells->value, v, memory_order_relaxed);
 }
 

@@ -28,7 +28,7 @@ struct oro_metric;
 struct oro_metric *oro_metric(enum oro_metric_kind kind, const char *name, const char *labels, const char *help);
 
 void oro_metric_add(struct oro_metric *m, int64_t n);      /* counter or gauge; hot */
-void oro_metric_set(struct oro_metric *m, int64_t v);      /* gauge */
+void oro_metric_set(struct oro_metric *m, int64_t v); /* gauge, or a counter that is kept elsewhere */
 void oro_metric_observe_us(struct oro_metric *m, int64_t us); /* histogram; hot */
 int64_t oro_metric_value(const struct oro_metric *m);      /* summed; histogram: the count */
 int64_t oro_metric_quantile_us(const struct oro_metric *m, double q);

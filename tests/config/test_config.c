@@ -13,7 +13,7 @@ static oro_status
 toml(const char *path, char **json, struct oro_err *err)
 {
     if (strcmp(path, "missing.toml") == 0)
-        return oro_err_set(err, ORO_EIO, "missing.toml: there is no such file");
+        return oro_err_set(err, ORO_EIO, "there is no such file");
     *json = oro_strdup(file_json);
     return ORO_OK;
 }

@@ -18,7 +18,7 @@ test("state, schedules and identities survive a restart", async () => {
   let server = await start(data);
   const me = await connect(game, server, "game");
   await me.conn.reducers.setName({ name: "Ann" });
-  await me.conn.reducers.addItem({ owner: 3, label: "kept", team: { tag: "BLUE" }, pos: { x: 1, y: 2 }, tags: ["t"] });
+  await me.conn.reducers.addItem({ owner: 3, label: "kept", team: { tag: "Blue" }, pos: { x: 1, y: 2 }, tags: ["t"] });
   await me.conn.reducers.remindEvery({ text: "again", everyMs: 30 });
   assert.equal(await server.stop(), 0, server.output());
 
@@ -32,7 +32,7 @@ test("state, schedules and identities survive a restart", async () => {
   assert.equal(again.conn.db.user.identity.find(me.identity).name, "Ann");
   const before = rows(again.conn.db.note).length;
   await until("the interval goes on", () => rows(again.conn.db.note).length > before);
-  await again.conn.reducers.addItem({ owner: 3, label: "new", team: { tag: "RED" }, pos: { x: 0, y: 0 }, tags: [] });
+  await again.conn.reducers.addItem({ owner: 3, label: "new", team: { tag: "Red" }, pos: { x: 0, y: 0 }, tags: [] });
   const ids = rows(again.conn.db.item).map(i => i.id);
   assert.equal(new Set(ids).size, 2, "no id is given twice");
   assert.equal(await server.stop(), 0, server.output());
@@ -72,7 +72,7 @@ test("the file opens with sqlite3 while the game runs", async () => {
   const data = await folder();
   const server = await start(data);
   const me = await connect(game, server, "game");
-  await me.conn.reducers.addItem({ owner: 3, label: "in sql", team: { tag: "BLUE" }, pos: { x: 1, y: 2 }, tags: ["t"] });
+  await me.conn.reducers.addItem({ owner: 3, label: "in sql", team: { tag: "Blue" }, pos: { x: 1, y: 2 }, tags: ["t"] });
   const tables = execFileSync("sqlite3", [join(data, "game.db"), ".tables"], { encoding: "utf8" });
   assert.match(tables, /item/);
   await server.stop();

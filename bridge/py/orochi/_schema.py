@@ -195,10 +195,12 @@ class Builder:
             self._index_column(t, c, kind, len(cols))
         for other in t.indexes:
             if other['cols'] == tuple(cols) and other['kind'] == kind:
-                self.problem(t.place(), f'{t.title} has two {kind} indexes over {", ".join(t.columns[c][0] for c in cols)}: keep one')
+                names = ', '.join(t.columns[c][0] for c in cols)
+                self.problem(t.place(), f'{t.title} has two {kind} indexes over {names}: keep one')
                 return
             if other['accessor'] == accessor:
-                self.problem(t.place(), f'{t.title} has two indexes called {accessor!r}: give one another name with Column(..., name=)')
+                self.problem(t.place(), f'{t.title} has two indexes called {accessor!r}: give one another name with '
+                                        'Column(..., name=)')
         wires = '_'.join(t.columns[c][1] for c in cols)
         t.indexes.append({'accessor': accessor, 'cols': tuple(cols), 'unique': unique, 'kind': kind,
                           'name': f'{t.name}_{wires}_idx_{kind}'})
@@ -352,7 +354,8 @@ class Builder:
         used = {}
         for t in self.tables:
             names = [(t.name, 'a table')] + [(i['name'], 'an index') for i in t.indexes]
-            names += [(_key_name(t, c), 'a constraint') for c in t.unique] + [(_sequence_name(t, c), 'a sequence') for c in t.auto_inc]
+            names += [(_key_name(t, c), 'a constraint') for c in t.unique]
+            names += [(_sequence_name(t, c), 'a sequence') for c in t.auto_inc]
             if t.scheduled:
                 names.append((f'{t.name}_sched', 'a schedule'))
             for name, what in names:
@@ -400,17 +403,19 @@ class Builder:
         none = {'none': []}
         return dict(
             source_name=t.name, product_type_ref=t.ref['Ref'], primary_key=[t.pk] if t.pk >= 0 else [],
-            indexes=[dict(source_name=some(i['name']), accessor_name=some(i['accessor']), algorithm=_algorithm(i)) for i in t.indexes],
+            indexes=[dict(source_name=some(i['name']), accessor_name=some(i['accessor']), algorithm=_algorithm(i))
+                     for i in t.indexes],
             constraints=[dict(source_name=some(_key_name(t, c)), data={'Unique': {'columns': [c]}}) for c in t.unique],
-            sequences=[dict(source_name=some(_sequence_name(t, c)), column=c, start=none, min_value=none, max_value=none, increment=1)
-                       for c in t.auto_inc],
+            sequences=[dict(source_name=some(_sequence_name(t, c)), column=c, start=none, min_value=none, max_value=none,
+                            increment=1) for c in t.auto_inc],
             table_type={'User': []}, table_access={'Public' if t.public else 'Private': []},
             default_values=[dict(col_id=col, value=value.hex()) for col, value in t.defaults], is_event=t.event)
 
     def _reducer10(self, r):
         visible = r['public'] and not r['lifecycle']
         return dict(source_name=r['name'], params={'elements': [element(w, s) for _, w, _, s in r['params']]},
-                    visibility={'ClientCallable' if visible else 'Private': []}, ok_return_type=UNIT, err_return_type=simple('String'))
+                    visibility={'ClientCallable' if visible else 'Private': []}, ok_return_type=UNIT,
+                    err_return_type=simple('String'))
 
     def v9(self):
         """The module definition of version 9, for older tools: made from that of version 10."""
@@ -425,9 +430,10 @@ class Builder:
                 name=t['source_name'], product_type_ref=t['product_type_ref'], primary_key=t['primary_key'],
                 indexes=sorted((dict(name=i['source_name'], accessor_name=i['accessor_name'], algorithm=i['algorithm'])
                                 for i in t['indexes']), key=lambda i: i['name']['some']),
-                constraints=sorted((dict(name=c['source_name'], data=c['data']) for c in t['constraints']), key=lambda c: c['name']['some']),
-                sequences=[dict(name=q['source_name'], column=q['column'], start=none, min_value=none, max_value=none, increment=1)
-                           for q in t['sequences']],
+                constraints=sorted((dict(name=c['source_name'], data=c['data']) for c in t['constraints']),
+                                   key=lambda c: c['name']['some']),
+                sequences=[dict(name=q['source_name'], column=q['column'], start=none, min_value=none, max_value=none,
+                                increment=1) for q in t['sequences']],
                 schedule={'some': dict(name=s['source_name'], reducer_name=s['function_name'],
                                        scheduled_at_column=s['schedule_at_col'])} if s else none,
                 table_type=t['table_type'], table_access=t['table_access']))
@@ -442,13 +448,14 @@ class Builder:
 
     def descriptor(self):
         """The JSON text that the server's oro_schema_parse reads."""
-        extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0) for r in self.reducers], schedules=self.schedules)
+        extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0) for r in self.reducers],
+                     schedules=self.schedules)
         return json.dumps({'V10': self.v10(), 'V9': self.v9(), 'orochi': extra}, separators=(',', ':'))
 
     def module_spec(self):
         """What the codecs, tables and reducers of this interpreter are made from."""
         tables = [dict(name=t.name, cls=t.cls, columns=tuple((c[0], c[1], c[2]) for c in t.columns), pk=t.pk,
-                       auto_inc=tuple(t.auto_inc), indexes=t.indexes) for t in self.tables]
+                       auto_inc=tuple(t.auto_inc), indexes=t.indexes) for t in self.tables if t.cls is not None]
         reducers = [dict(name=r['name'], fn=r['fn'], params=tuple((p[0], p[2]) for p in r['params']), takes_row=r['takes_row'])
                     for r in self.reducers]
         return dict(types=[], tables=tables, reducers=reducers)
