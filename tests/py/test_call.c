@@ -31,7 +31,7 @@ static int64_t
 balance(struct fixture *f, uint32_t id)
 {
     const struct oro_table_def *t = oro_schema_table(f->schema, oro_bytes_str("accounts"));
-    struct oro_bytes row;
+    struct oro_bytes row = {0};
     int64_t v;
     cr_assert_eq(fake_find(&f->host, t, &t->indexes[0], oro_bytes(&id, 4), &row), ORO_OK);
     memcpy(&v, row.data + 4, 8);
