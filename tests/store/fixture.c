@@ -92,15 +92,13 @@ fx_sequence(struct oro_table_def *t, uint16_t col)
     t->sequences[t->nsequences++] = (struct oro_sequence_def){.name = "seq", .col = col};
 }
 
-static struct oro_bb *
+/* Plain memory, so that a thread can end without giving it back. */
+static struct oro_bb
 next_bb(void)
 {
-    static _Thread_local struct oro_bb ring[16];
+    static _Thread_local uint8_t ring[16][1024];
     static _Thread_local unsigned at;
-    struct oro_bb *bb = &ring[at++ % 16];
-    oro_bb_clear(bb);
-    oro_bb_reserve(bb, 1);
-    return bb;
+    return (struct oro_bb){.data = ring[at++ % 16], .cap = sizeof(ring[0])};
 }
 
 static void
@@ -121,25 +119,25 @@ put_value(struct oro_bb *bb, const struct oro_type *t, va_list *ap)
 struct oro_bytes
 fx_row(const struct oro_table_def *t, ...)
 {
-    struct oro_bb *bb = next_bb();
+    struct oro_bb bb = next_bb();
     va_list ap;
     va_start(ap, t);
     for (uint32_t i = 0; i < t->row->nelems; i++)
-        put_value(bb, t->row->elems[i].type, &ap);
+        put_value(&bb, t->row->elems[i].type, &ap);
     va_end(ap);
-    return oro_bb_bytes(bb);
+    return oro_bb_bytes(&bb);
 }
 
 struct oro_bytes
 fx_key(const struct oro_table_def *t, const struct oro_index_def *ix, unsigned n, ...)
 {
-    struct oro_bb *bb = next_bb();
+    struct oro_bb bb = next_bb();
     va_list ap;
     va_start(ap, n);
     for (unsigned i = 0; i < n; i++)
-        put_value(bb, t->row->elems[ix->cols[i]].type, &ap);
+        put_value(&bb, t->row->elems[ix->cols[i]].type, &ap);
     va_end(ap);
-    return oro_bb_bytes(bb);
+    return oro_bb_bytes(&bb);
 }
 
 int64_t
