@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/base/clock.h"
 #include "tests/net/client.h"
 #include "tests/net/server.h"
 
@@ -83,6 +84,69 @@ Test(net, ipv6)
         cr_skip_test("no IPv6 here: %s", err.text);
     cr_assert(oro_net_port(t.net) > 0);
     oro_net_stop(t.net);
+}
+
+/* ---- sleeping and waking: whoever makes work wakes a shard only if it said that it sleeps ---- */
+
+static atomic_long made, used;
+static atomic_bool asleep;
+static atomic_int sleeps, wakes;
+
+static void
+use_drain(void *self, unsigned shard)
+{
+    (void)self, (void)shard;
+    cr_assert_not(atomic_load(&asleep), "drain before awake");
+    atomic_store(&used, atomic_load(&made));
+}
+
+static bool
+use_prepare_sleep(void *self, unsigned shard)
+{
+    (void)self, (void)shard;
+    atomic_store(&asleep, true);
+    if (atomic_load(&made) != atomic_load(&used)) {
+        atomic_store(&asleep, false);
+        return true;
+    }
+    atomic_fetch_add(&sleeps, 1);
+    return false;
+}
+
+static void
+use_awake(void *self, unsigned shard)
+{
+    (void)self, (void)shard;
+    atomic_store(&asleep, false);
+    atomic_fetch_add(&wakes, 1);
+}
+
+Test(net, no_wake_is_lost)
+{
+    test_server_defaults(&t);
+    t.sink.drain = use_drain;
+    t.sink.prepare_sleep = use_prepare_sleep;
+    t.sink.awake = use_awake;
+    t.sink.tick = NULL;
+    test_server_start(&t);
+    struct client *c = client_ws(t.port, "v2.bsatn.spacetimedb");
+    for (int i = 0; i < 20000; i++) {
+        atomic_fetch_add(&made, 1);
+        if (atomic_load(&asleep))
+            oro_net_wake(t.net, 0);
+        if (i % 100 == 0) { /* let it fall asleep, and mix sockets in */
+            int64_t from = oro_mono_us();
+            while (atomic_load(&used) != atomic_load(&made))
+                cr_assert(oro_mono_us() - from < 500000, "a wake was lost"); /* the tick is 1 s */
+            ws_client_send(c, OP_BINARY, true, "x", 1);
+            struct frame f = ws_client_data(c);
+            frame_free(&f);
+        }
+    }
+    client_close(c);
+    test_server_stop(&t);
+    cr_assert(atomic_load(&sleeps) > 0);
+    cr_assert(atomic_load(&sleeps) - atomic_load(&wakes) <= 1);
 }
 
 static void
