@@ -70,13 +70,15 @@ read_types(struct catalog *c, struct db *db, struct oro_err *err)
 }
 
 static oro_status
-read_columns(struct catalog *c, struct db *db, uint32_t id, struct oro_table_def *def, struct oro_err *err)
+read_columns(struct catalog *c, struct db *db, uint32_t id, struct oro_table_def *def,
+             struct oro_err *err)
 {
     struct db_stmt *s;
     struct oro_elem *elems = NULL;
     size_t n = 0, cap = 0;
     bool row;
-    oro_status st = db_prepare(db, "SELECT name, type FROM _orochi_columns WHERE table_id = ? ORDER BY position", &s, err);
+    oro_status st = db_prepare(
+        db, "SELECT name, type FROM _orochi_columns WHERE table_id = ? ORDER BY position", &s, err);
     if (st != ORO_OK)
         return st;
     db_bind_int(s, 1, id);
@@ -110,7 +112,8 @@ catalog_read(struct db *db, struct catalog *out, struct oro_err *err)
     if (st == ORO_OK)
         st = read_types(&c, db, err);
     if (st == ORO_OK)
-        st = db_prepare(db, "SELECT id, name, sql_name, pk FROM _orochi_schema ORDER BY id", &s, err);
+        st = db_prepare(db, "SELECT id, name, sql_name, pk FROM _orochi_schema ORDER BY id", &s,
+                        err);
     if (st != ORO_OK)
         goto fail;
     c.items = ORO_NEW_ARRAY(struct layout, (size_t)n + 1);
@@ -165,7 +168,8 @@ type_fits(const struct oro_type *a, const struct oro_type *b, unsigned depth)
     if (a->kind == ORO_PRODUCT ? a->nelems != b->nelems : a->nelems > b->nelems)
         return false;
     for (uint32_t i = 0; i < a->nelems; i++)
-        if (!same_name(a->elems[i].name, b->elems[i].name) || !type_fits(a->elems[i].type, b->elems[i].type, depth + 1))
+        if (!same_name(a->elems[i].name, b->elems[i].name) ||
+            !type_fits(a->elems[i].type, b->elems[i].type, depth + 1))
             return false;
     return true;
 }
@@ -192,7 +196,8 @@ catalog_unchanged(const struct catalog *stored, const struct oro_schema *schema)
 {
     for (uint32_t i = 0; i < stored->n; i++) {
         const struct oro_table_def *t = counterpart(schema, &stored->items[i]);
-        if (t == NULL || t->pk != stored->items[i].def->pk || !oro_type_eq(stored->items[i].def->row, t->row))
+        if (t == NULL || t->pk != stored->items[i].def->pk ||
+            !oro_type_eq(stored->items[i].def->row, t->row))
             return false;
     }
     return true;
@@ -204,11 +209,11 @@ add_reason(struct oro_bb *out, const char *text)
     oro_bb_printf(out, "%s%s", out->len > 0 ? "; " : "", text);
 }
 
-#define REASON(out, ...)                                                                           \
-    do {                                                                                           \
-        char *text_ = oro_asprintf(__VA_ARGS__);                                                   \
-        add_reason(out, text_);                                                                    \
-        oro_free(text_);                                                                           \
+#define REASON(out, ...)                         \
+    do {                                         \
+        char *text_ = oro_asprintf(__VA_ARGS__); \
+        add_reason(out, text_);                  \
+        oro_free(text_);                         \
     } while (0)
 
 static const struct oro_column_default *
@@ -221,13 +226,16 @@ default_of(const struct oro_table_def *t, uint32_t col)
 }
 
 static void
-type_reason(const struct oro_table_def *t, const struct oro_elem *old, const struct oro_elem *now, struct oro_bb *out)
+type_reason(const struct oro_table_def *t, const struct oro_elem *old, const struct oro_elem *now,
+            struct oro_bb *out)
 {
     struct oro_bb a = {0}, b = {0};
     oro_type_print(old->type, &a);
     oro_type_print(now->type, &b);
-    REASON(out, "Changing the type of column %s in table %s from %.*s to %.*s requires a manual migration", old->name,
-           t->name, (int)a.len, (const char *)a.data, (int)b.len, (const char *)b.data);
+    REASON(
+        out,
+        "Changing the type of column %s in table %s from %.*s to %.*s requires a manual migration",
+        old->name, t->name, (int)a.len, (const char *)a.data, (int)b.len, (const char *)b.data);
     oro_bb_fini(&a);
     oro_bb_fini(&b);
 }
@@ -241,7 +249,8 @@ column_reasons(const struct oro_table_def *old, const struct oro_table_def *now,
         const struct oro_elem *a = &old->row->elems[i];
         int at = oro_table_column(now, oro_bytes_str(a->name));
         if (at < 0)
-            REASON(out, "Removing a column %s from table %s requires a manual migration", a->name, now->name);
+            REASON(out, "Removing a column %s from table %s requires a manual migration", a->name,
+                   now->name);
         else if (!type_fits(a->type, now->row->elems[at].type, 0))
             type_reason(now, a, &now->row->elems[at], out);
         moved |= at >= 0 && (uint32_t)at != i;
@@ -252,7 +261,8 @@ column_reasons(const struct oro_table_def *old, const struct oro_table_def *now,
         if (is_new && i < old->row->nelems)
             moved = true;
         if (is_new && default_of(now, i) == NULL)
-            REASON(out, "Adding a column %s to table %s requires a default value annotation", name, now->name);
+            REASON(out, "Adding a column %s to table %s requires a default value annotation", name,
+                   now->name);
     }
     if (moved)
         REASON(out, "Reordering table %s requires a manual migration", now->name);
@@ -271,8 +281,8 @@ count_rows(struct db *db, const char *sql_name, int64_t *n, struct oro_err *err)
 }
 
 oro_status
-catalog_reasons(struct db *db, const struct catalog *stored, const struct oro_schema *schema, struct oro_bb *reasons,
-                struct oro_err *err)
+catalog_reasons(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
+                struct oro_bb *reasons, struct oro_err *err)
 {
     for (uint32_t i = 0; i < stored->n; i++) {
         const struct layout *l = &stored->items[i];
@@ -284,7 +294,8 @@ catalog_reasons(struct db *db, const struct catalog *stored, const struct oro_sc
         if (n == 0)
             continue; /* nothing to lose: made anew */
         if (now == NULL)
-            REASON(reasons, "Cannot remove table `%s`: table contains data (%lld rows)", l->def->name, (long long)n);
+            REASON(reasons, "Cannot remove table `%s`: table contains data (%lld rows)",
+                   l->def->name, (long long)n);
         else
             column_reasons(l->def, now, reasons);
     }
@@ -305,7 +316,8 @@ name_exists(void *arg, const char *candidate)
     struct name_check *nc = arg;
     struct db_stmt *s;
     bool row = false;
-    oro_status st = db_prepare(nc->db, "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE", &s, nc->err);
+    oro_status st = db_prepare(nc->db, "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE",
+                               &s, nc->err);
     if (st == ORO_OK) {
         db_bind_text(s, 1, oro_bytes_str(candidate));
         st = db_step(s, &row, nc->err);
@@ -343,7 +355,9 @@ create_table(struct db *db, const struct oro_table_def *t, struct oro_err *err)
     st = nc.st == ORO_OK ? layout_create(&l, db, err) : nc.st;
     layout_fini(&l);
     if (st == ORO_OK)
-        st = db_prepare(db, "INSERT INTO _orochi_schema (id, name, sql_name, pk) VALUES (?, ?, ?, -1)", &s, err);
+        st = db_prepare(db,
+                        "INSERT INTO _orochi_schema (id, name, sql_name, pk) VALUES (?, ?, ?, -1)",
+                        &s, err);
     if (st == ORO_OK) {
         db_bind_int(s, 1, id);
         db_bind_text(s, 2, oro_bytes_str(t->name));
@@ -367,7 +381,8 @@ new_columns(const struct oro_table_def *old, const struct oro_table_def *now, st
 }
 
 static oro_status
-copy_rows(struct db *db, const char *from, struct layout *to, struct oro_bytes suffix, struct oro_err *err)
+copy_rows(struct db *db, const char *from, struct layout *to, struct oro_bytes suffix,
+          struct oro_err *err)
 {
     struct oro_bb sql = {0}, key = {0}, row_now = {0};
     struct db_stmt *s = NULL;
@@ -399,7 +414,8 @@ copy_rows(struct db *db, const char *from, struct layout *to, struct oro_bytes s
 
 /* Writes the table again with its new columns or key. */
 static oro_status
-rebuild_table(struct db *db, const struct layout *old, const struct oro_table_def *now, struct oro_err *err)
+rebuild_table(struct db *db, const struct layout *old, const struct oro_table_def *now,
+              struct oro_err *err)
 {
     struct oro_bb suffix = {0}, sql = {0};
     struct layout to;
@@ -421,8 +437,9 @@ rebuild_table(struct db *db, const struct layout *old, const struct oro_table_de
     if (st == ORO_OK)
         st = count_rows(db, to.sql_name, &after, err);
     if (st == ORO_OK && before != after)
-        st = oro_err_set(err, ORO_EINVAL, "table %s has %lld rows but only %lld values of its new primary key", now->name,
-                         (long long)before, (long long)after);
+        st = oro_err_set(err, ORO_EINVAL,
+                         "table %s has %lld rows but only %lld values of its new primary key",
+                         now->name, (long long)before, (long long)after);
     if (st == ORO_OK)
         st = drop_table(db, "_orochi_rebuilt", err);
     layout_fini(&to);
@@ -455,7 +472,9 @@ store_columns(struct db *db, const struct oro_table_def *t, struct oro_err *err)
     st = db_run(s, err);
     db_finalize(s);
     if (st == ORO_OK)
-        st = db_prepare(db, "INSERT INTO _orochi_columns SELECT id, ?, ?, ? FROM _orochi_schema WHERE name = ?", &s, err);
+        st = db_prepare(
+            db, "INSERT INTO _orochi_columns SELECT id, ?, ?, ? FROM _orochi_schema WHERE name = ?",
+            &s, err);
     if (st != ORO_OK)
         return st;
     for (uint32_t i = 0; st == ORO_OK && i < t->row->nelems; i++) {
@@ -498,7 +517,8 @@ store_schema(struct db *db, const struct oro_schema *schema, struct oro_err *err
 }
 
 static oro_status
-migrate(struct db *db, const struct catalog *stored, const struct oro_schema *schema, struct oro_err *err)
+migrate(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
+        struct oro_err *err)
 {
     oro_status st = ORO_OK;
     for (uint32_t i = 0; st == ORO_OK && i < stored->n; i++) {
@@ -518,7 +538,8 @@ migrate(struct db *db, const struct catalog *stored, const struct oro_schema *sc
 }
 
 oro_status
-catalog_migrate(struct db *db, const struct catalog *stored, const struct oro_schema *schema, struct oro_err *err)
+catalog_migrate(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
+                struct oro_err *err)
 {
     oro_status st = db_exec(db, "BEGIN IMMEDIATE", err);
     if (st == ORO_OK)
@@ -530,11 +551,13 @@ catalog_migrate(struct db *db, const struct catalog *stored, const struct oro_sc
 }
 
 oro_status
-catalog_bind(struct db *db, const struct oro_schema *schema, struct catalog *out, struct oro_err *err)
+catalog_bind(struct db *db, const struct oro_schema *schema, struct catalog *out,
+             struct oro_err *err)
 {
     struct catalog c = {.n = schema->ntables};
     struct db_stmt *s;
-    oro_status st = db_prepare(db, "SELECT id, sql_name FROM _orochi_schema WHERE name = ?", &s, err);
+    oro_status st =
+        db_prepare(db, "SELECT id, sql_name FROM _orochi_schema WHERE name = ?", &s, err);
     if (st != ORO_OK)
         return st;
     oro_typespace_init(&c.types);

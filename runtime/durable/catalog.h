@@ -23,13 +23,14 @@ ORO_MUST_CHECK oro_status catalog_read(struct db *db, struct catalog *out, struc
 bool catalog_unchanged(const struct catalog *stored, const struct oro_schema *schema);
 /* Every reason why the stored tables cannot become the schema's, "; " between them. The log has to be empty, since it
  * counts rows. Nothing appended: they can. */
-ORO_MUST_CHECK oro_status catalog_reasons(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
-                                          struct oro_bb *reasons, struct oro_err *err);
-/* Makes the file fit, in one SQL transaction. ORO_EINVAL: it cannot after all (duplicate keys); nothing changed. */
-ORO_MUST_CHECK oro_status catalog_migrate(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
+ORO_MUST_CHECK oro_status catalog_reasons(struct db *db, const struct catalog *stored,
+                                          const struct oro_schema *schema, struct oro_bb *reasons,
                                           struct oro_err *err);
+/* Makes the file fit, in one SQL transaction. ORO_EINVAL: it cannot after all (duplicate keys); nothing changed. */
+ORO_MUST_CHECK oro_status catalog_migrate(struct db *db, const struct catalog *stored,
+                                          const struct oro_schema *schema, struct oro_err *err);
 /* Layouts for the schema's tables, items in its order; stored ids and names as the file has them. */
-ORO_MUST_CHECK oro_status catalog_bind(struct db *db, const struct oro_schema *schema, struct catalog *out,
-                                       struct oro_err *err);
+ORO_MUST_CHECK oro_status catalog_bind(struct db *db, const struct oro_schema *schema,
+                                       struct catalog *out, struct oro_err *err);
 
 #endif

@@ -12,8 +12,8 @@
 #define SLICE_MIN 64
 #define SLICE_FIRST 1000
 #define SLICE_MAX 20000
-#define SLICE_BYTES (2u << 20)   /* of rows to write */
-#define SLICE_READ (16u << 20)   /* of rows read: the same ones written again and again */
+#define SLICE_BYTES (2u << 20) /* of rows to write */
+#define SLICE_READ (16u << 20) /* of rows read: the same ones written again and again */
 #define SLICE_LONG_US 30000
 #define SLICE_SHORT_US 10000
 
@@ -78,11 +78,13 @@ log_sum(uint64_t first, uint64_t last, struct oro_bytes records)
 }
 
 oro_status
-log_open(struct log_reader *r, struct db *db, const char *path, uint64_t applied, struct oro_err *err)
+log_open(struct log_reader *r, struct db *db, const char *path, uint64_t applied,
+         struct oro_err *err)
 {
     *r = (struct log_reader){.path = path, .expect = applied + 1};
-    return db_prepare(db, "SELECT first_offset, last_offset, crc, records FROM _orochi_log ORDER BY first_offset", &r->stmt,
-                      err);
+    return db_prepare(
+        db, "SELECT first_offset, last_offset, crc, records FROM _orochi_log ORDER BY first_offset",
+        &r->stmt, err);
 }
 
 void
@@ -95,12 +97,14 @@ log_close(struct log_reader *r)
 oro_status
 log_damaged(const char *path, const struct log_row *row, const char *what, struct oro_err *err)
 {
-    return oro_err_set(err, ORO_EMALFORMED,
-                       "the log in %s is damaged: %s in the group commit of transactions %llu to %llu. Restore a backup "
-                       "of the file; or give up these and all later transactions with: sqlite3 %s 'delete from "
-                       "_orochi_log where first_offset >= %llu'",
-                       path, what, (unsigned long long)row->first, (unsigned long long)row->last, path,
-                       (unsigned long long)row->first);
+    return oro_err_set(
+        err, ORO_EMALFORMED,
+        "the log in %s is damaged: %s in the group commit of transactions %llu to %llu. Restore a "
+        "backup "
+        "of the file; or give up these and all later transactions with: sqlite3 %s 'delete from "
+        "_orochi_log where first_offset >= %llu'",
+        path, what, (unsigned long long)row->first, (unsigned long long)row->last, path,
+        (unsigned long long)row->first);
 }
 
 oro_status
@@ -113,11 +117,14 @@ log_next(struct log_reader *r, struct log_row *row, bool *more, struct oro_err *
     row->last = (uint64_t)db_column_int(r->stmt, 1);
     row->records = db_column_bytes(r->stmt, 3);
     /* The first row may begin before what is applied already, no other may. */
-    bool fits = row->first == r->expect || (!r->begun && row->first < r->expect && row->last >= r->expect);
+    bool fits =
+        row->first == r->expect || (!r->begun && row->first < r->expect && row->last >= r->expect);
     if (!fits || row->last < row->first)
         return oro_err_set(err, ORO_EMALFORMED,
-                           "the log in %s is damaged: transaction %llu should come next, but the next group commit has %llu "
-                           "to %llu. Restore a backup of the file; or give up these and all later transactions with: "
+                           "the log in %s is damaged: transaction %llu should come next, but the "
+                           "next group commit has %llu "
+                           "to %llu. Restore a backup of the file; or give up these and all later "
+                           "transactions with: "
                            "sqlite3 %s 'delete from _orochi_log where first_offset >= %llu'",
                            r->path, (unsigned long long)r->expect, (unsigned long long)row->first,
                            (unsigned long long)row->last, r->path, (unsigned long long)row->first);
@@ -131,11 +138,16 @@ log_next(struct log_reader *r, struct log_row *row, bool *more, struct oro_err *
 /* ---- a slice ---- */
 
 void
-checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *write, struct db *read, struct turn *turn,
-                const char *path, uint64_t applied)
+checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *write, struct db *read,
+                struct turn *turn, const char *path, uint64_t applied)
 {
-    *k = (struct checkpoint){.catalog = catalog, .write = write, .read = read, .turn = turn, .path = path,
-                             .applied = applied, .limit = SLICE_FIRST};
+    *k = (struct checkpoint){.catalog = catalog,
+                             .write = write,
+                             .read = read,
+                             .turn = turn,
+                             .path = path,
+                             .applied = applied,
+                             .limit = SLICE_FIRST};
     oro_arena_init(&k->arena);
 }
 
@@ -187,7 +199,8 @@ add_sequence(struct checkpoint *k, const struct record_op *op)
 }
 
 static oro_status
-add_op(struct checkpoint *k, const struct record_op *op, const struct log_row *row, struct oro_bb *key, struct oro_err *err)
+add_op(struct checkpoint *k, const struct record_op *op, const struct log_row *row,
+       struct oro_bb *key, struct oro_err *err)
 {
     struct layout *l = catalog_find(k->catalog, op->table);
     if (l == NULL)
@@ -197,7 +210,8 @@ add_op(struct checkpoint *k, const struct record_op *op, const struct log_row *r
         return ORO_OK;
     }
     bool put = op->kind == RECORD_PUT;
-    const struct oro_type *type = put || l->def->pk < 0 ? l->def->row : l->def->row->elems[l->def->pk].type;
+    const struct oro_type *type =
+        put || l->def->pk < 0 ? l->def->row : l->def->row->elems[l->def->pk].type;
     if (oro_value_check(type, op->bytes, NULL) != ORO_OK)
         return log_damaged(k->path, row, "a row that is not of its table's type", err);
     oro_bb_clear(key);
@@ -289,8 +303,9 @@ write_sequences(struct checkpoint *k, struct oro_err *err)
 {
     oro_status st = ORO_OK;
     for (size_t i = 0; st == ORO_OK && i < k->nseq; i++)
-        st = db_execf(k->write, err, "INSERT OR REPLACE INTO _orochi_sequences VALUES (%u, %u, %lld)", k->sequences[i].table,
-                      k->sequences[i].column, (long long)k->sequences[i].allocated);
+        st = db_execf(
+            k->write, err, "INSERT OR REPLACE INTO _orochi_sequences VALUES (%u, %u, %lld)",
+            k->sequences[i].table, k->sequences[i].column, (long long)k->sequences[i].allocated);
     return st;
 }
 

@@ -37,9 +37,11 @@ oro_status
 db_open(const char *path, struct db **out, struct oro_err *err)
 {
     sqlite3 *h = NULL;
-    int rc = sqlite3_open_v2(path, &h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(
+        path, &h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK) {
-        oro_status st = h != NULL ? fail(h, rc, err) : oro_err_set(err, ORO_EIO, "no memory for SQLite");
+        oro_status st =
+            h != NULL ? fail(h, rc, err) : oro_err_set(err, ORO_EIO, "no memory for SQLite");
         sqlite3_close(h);
         return st;
     }
@@ -102,8 +104,9 @@ db_rollback(struct db *db)
 oro_status
 db_wal_checkpoint(struct db *db, bool truncate, int *pages, int *done, struct oro_err *err)
 {
-    int rc = sqlite3_wal_checkpoint_v2(handle(db), NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
-                                       pages, done);
+    int rc = sqlite3_wal_checkpoint_v2(
+        handle(db), NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, pages,
+        done);
     return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? ORO_OK : fail(handle(db), rc, err);
 }
 
@@ -153,19 +156,22 @@ db_bind_real(struct db_stmt *s, int pos, double v)
 void
 db_bind_blob(struct db_stmt *s, int pos, struct oro_bytes b)
 {
-    bound(sqlite3_bind_blob64(stmt(s), pos, b.len > 0 ? (const void *)b.data : "", b.len, SQLITE_STATIC));
+    bound(sqlite3_bind_blob64(stmt(s), pos, b.len > 0 ? (const void *)b.data : "", b.len,
+                              SQLITE_STATIC));
 }
 
 void
 db_bind_text(struct db_stmt *s, int pos, struct oro_bytes b)
 {
-    bound(sqlite3_bind_text64(stmt(s), pos, b.len > 0 ? (const char *)b.data : "", b.len, SQLITE_STATIC, SQLITE_UTF8));
+    bound(sqlite3_bind_text64(stmt(s), pos, b.len > 0 ? (const char *)b.data : "", b.len,
+                              SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void
 db_bind_text_copy(struct db_stmt *s, int pos, struct oro_bytes b)
 {
-    bound(sqlite3_bind_text64(stmt(s), pos, b.len > 0 ? (const char *)b.data : "", b.len, SQLITE_TRANSIENT, SQLITE_UTF8));
+    bound(sqlite3_bind_text64(stmt(s), pos, b.len > 0 ? (const char *)b.data : "", b.len,
+                              SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
 void

@@ -24,10 +24,12 @@ ORO_MUST_CHECK oro_status db_int(struct db *db, const char *sql, int64_t *out, s
 /* Undoes what a failed statement left open; harmless without a transaction. */
 void db_rollback(struct db *db);
 /* Copies what is committed from the WAL into the file as far as readers allow. *pages: in the WAL, *done: copied. */
-ORO_MUST_CHECK oro_status db_wal_checkpoint(struct db *db, bool truncate, int *pages, int *done, struct oro_err *err);
+ORO_MUST_CHECK oro_status db_wal_checkpoint(struct db *db, bool truncate, int *pages, int *done,
+                                            struct oro_err *err);
 
 /* Gives *out, ended by db_finalize. */
-ORO_MUST_CHECK oro_status db_prepare(struct db *db, const char *sql, struct db_stmt **out, struct oro_err *err);
+ORO_MUST_CHECK oro_status db_prepare(struct db *db, const char *sql, struct db_stmt **out,
+                                     struct oro_err *err);
 void db_finalize(struct db_stmt *s);
 void db_reset(struct db_stmt *s); /* also unbinds */
 /* Positions from 1. Blobs and texts are borrowed until the reset. */
@@ -43,7 +45,7 @@ ORO_MUST_CHECK oro_status db_step(struct db_stmt *s, bool *row, struct oro_err *
 ORO_MUST_CHECK oro_status db_run(struct db_stmt *s, struct oro_err *err);
 int64_t db_column_int(struct db_stmt *s, int col);
 struct oro_bytes db_column_bytes(struct db_stmt *s, int col); /* blob or text */
-char *db_column_str(struct db_stmt *s, int col); /* Gives a copy */
+char *db_column_str(struct db_stmt *s, int col);              /* Gives a copy */
 
 /* Appends "name" with its quotes doubled. */
 struct oro_bb;

@@ -23,8 +23,9 @@
 #define BATCH_KEEP (4u << 20)
 #define CHECKPOINT_BYTES (64u << 20)
 #define CHECKPOINT_INTERVAL_S 60
-#define WAL_COPY (16u << 20)   /* written since the last time: copy the WAL into the file */
-#define WAL_PAGES_BIG 16384    /* beyond this the writer waits until it is copied, so that it starts anew */
+#define WAL_COPY (16u << 20) /* written since the last time: copy the WAL into the file */
+#define WAL_PAGES_BIG \
+    16384 /* beyond this the writer waits until it is copied, so that it starts anew */
 #define RETRY_FIRST_US 20000
 #define RETRY_MOST_US 2000000
 #define STOP_PATIENCE_US 5000000
@@ -62,8 +63,9 @@ lock_file(struct oro_durable *d, struct oro_err *err)
         char pid[32] = "";
         ssize_t n = pread(d->lock_fd, pid, sizeof(pid) - 1, 0);
         pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
-        return oro_err_set(err, ORO_EIO, "the data of database %s (%s) is in use by another server%s%s", d->name, d->path,
-                           pid[0] != '\0' ? ", process " : "", pid);
+        return oro_err_set(err, ORO_EIO,
+                           "the data of database %s (%s) is in use by another server%s%s", d->name,
+                           d->path, pid[0] != '\0' ? ", process " : "", pid);
     }
     if (ftruncate(d->lock_fd, 0) == 0)
         dprintf(d->lock_fd, "%d\n", (int)getpid());
@@ -87,14 +89,18 @@ delete_files(const struct oro_durable *d, struct oro_err *err)
 static const char tables_sql[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS _orochi_meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS _orochi_log (first_offset INTEGER PRIMARY KEY, last_offset INTEGER NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS _orochi_log (first_offset INTEGER PRIMARY KEY, last_offset INTEGER "
+    "NOT NULL,"
     " crc INTEGER NOT NULL, records BLOB NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS _orochi_schema (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, sql_name TEXT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS _orochi_schema (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, "
+    "sql_name TEXT NOT NULL,"
     " pk INTEGER NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS _orochi_columns (table_id INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS _orochi_columns (table_id INTEGER NOT NULL, position INTEGER NOT "
+    "NULL, name TEXT NOT NULL,"
     " type TEXT NOT NULL, PRIMARY KEY (table_id, position)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS _orochi_types (position INTEGER PRIMARY KEY, type TEXT NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS _orochi_sequences (table_id INTEGER NOT NULL, column INTEGER NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS _orochi_sequences (table_id INTEGER NOT NULL, column INTEGER NOT "
+    "NULL,"
     " allocated INTEGER NOT NULL, PRIMARY KEY (table_id, column)) WITHOUT ROWID;"
     "INSERT OR IGNORE INTO _orochi_meta VALUES ('_applied', 0);"
     "PRAGMA application_id = %d;"
@@ -116,7 +122,8 @@ check_format(struct oro_durable *d, struct oro_err *err)
     if (tables > 0 && app != APPLICATION_ID)
         return oro_err_set(err, ORO_EINVAL, "it is an SQLite file of something else");
     if (tables > 0 && version > FORMAT_VERSION)
-        return oro_err_set(err, ORO_EINVAL, "a newer version of this server wrote it (format %lld, known is %d)",
+        return oro_err_set(err, ORO_EINVAL,
+                           "a newer version of this server wrote it (format %lld, known is %d)",
                            (long long)version, FORMAT_VERSION);
     if (tables > 0)
         return ORO_OK;
@@ -132,10 +139,11 @@ open_write(struct oro_durable *d, struct oro_err *err)
     oro_status st = db_open(d->path, &d->write, err);
     /* secure_delete: some builds overwrite what is deleted with zeros, and the log is deleted all the time. */
     if (st == ORO_OK)
-        st = db_execf(d->write, err,
-                      "PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; PRAGMA wal_autocheckpoint = 0;"
-                      "PRAGMA secure_delete = OFF; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY",
-                      sync[d->mode]);
+        st = db_execf(
+            d->write, err,
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; PRAGMA wal_autocheckpoint = 0;"
+            "PRAGMA secure_delete = OFF; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY",
+            sync[d->mode]);
     return st == ORO_OK ? check_format(d, err) : st;
 }
 
@@ -143,9 +151,10 @@ static oro_status
 open_read(struct oro_durable *d, struct oro_err *err)
 {
     oro_status st = db_open(d->path, &d->read, err);
-    return st == ORO_OK ? db_execf(d->read, err, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = %s",
-                                   d->mode == ORO_DURABLE_OFF ? "OFF" : "NORMAL")
-                        : st;
+    return st == ORO_OK
+               ? db_execf(d->read, err, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = %s",
+                          d->mode == ORO_DURABLE_OFF ? "OFF" : "NORMAL")
+               : st;
 }
 
 /* Changes the file for today's schema or says why that cannot be. */
@@ -167,9 +176,11 @@ fit_changed(struct oro_durable *d, struct catalog *stored, uint64_t *applied, st
     if (st == ORO_OK)
         st = catalog_reasons(d->write, stored, d->schema, &reasons, err);
     if (st == ORO_OK && reasons.len > 0)
-        st = oro_err_set(err, ORO_EINVAL, "the stored data does not fit the module: %.*s. Nothing was changed. Change the "
-                                          "module back, or start with --delete-data to begin empty",
-                         (int)(reasons.len < 800 ? reasons.len : 800), (const char *)reasons.data);
+        st = oro_err_set(
+            err, ORO_EINVAL,
+            "the stored data does not fit the module: %.*s. Nothing was changed. Change the "
+            "module back, or start with --delete-data to begin empty",
+            (int)(reasons.len < 800 ? reasons.len : 800), (const char *)reasons.data);
     oro_bb_fini(&reasons);
     return st;
 }
@@ -188,7 +199,8 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
 {
     struct catalog stored;
     int64_t applied = 0, log_rows = 0;
-    oro_status st = db_int(d->write, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &applied, err);
+    oro_status st =
+        db_int(d->write, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &applied, err);
     if (st == ORO_OK)
         st = db_int(d->write, "SELECT count(*) FROM _orochi_log", &log_rows, err);
     if (st == ORO_OK)
@@ -236,8 +248,8 @@ close_all(struct oro_durable *d)
 }
 
 oro_status
-oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema *schema, struct oro_durable **out,
-                 struct oro_err *err)
+oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema *schema,
+                 struct oro_durable **out, struct oro_err *err)
 {
     struct oro_err mine = {0};
     struct oro_durable *d = ORO_NEW(struct oro_durable);
@@ -303,7 +315,8 @@ oro_durable_meta_set(struct oro_durable *d, const char *key, const char *value, 
 {
     struct db_stmt *s;
     ORO_ASSERT(!d->started && key[0] != '_');
-    oro_status st = db_prepare(d->write, "INSERT OR REPLACE INTO _orochi_meta VALUES (?, ?)", &s, err);
+    oro_status st =
+        db_prepare(d->write, "INSERT OR REPLACE INTO _orochi_meta VALUES (?, ?)", &s, err);
     if (st != ORO_OK)
         return st;
     db_bind_text(s, 1, oro_bytes_str(key));
@@ -353,12 +366,15 @@ static void
 set_trouble(struct oro_durable *d, oro_status st, const struct oro_err *err)
 {
     const char *was = atomic_load(&d->trouble);
-    const char *now = st == ORO_OK ? NULL : st == ORO_EFULL ? "disk full" : "cannot write to the disk";
+    const char *now = st == ORO_OK      ? NULL
+                      : st == ORO_EFULL ? "disk full"
+                                        : "cannot write to the disk";
     if (was == now)
         return;
     atomic_store(&d->trouble, now);
     if (now != NULL)
-        oro_log(ORO_LOG_ERROR, "durable", "%s: %s (%s); nothing is lost while the server runs, trying again", d->path, now,
+        oro_log(ORO_LOG_ERROR, "durable",
+                "%s: %s (%s); nothing is lost while the server runs, trying again", d->path, now,
                 err->text);
     else
         oro_log(ORO_LOG_INFO, "durable", "%s: writing again", d->path);
@@ -388,7 +404,8 @@ write_batch(struct oro_durable *d)
             if (stopping_since == 0)
                 stopping_since = oro_mono_us();
             if (oro_mono_us() - stopping_since > STOP_PATIENCE_US) {
-                oro_log(ORO_LOG_ERROR, "durable", "%s: stopping without having written the last transactions (%s)", d->path,
+                oro_log(ORO_LOG_ERROR, "durable",
+                        "%s: stopping without having written the last transactions (%s)", d->path,
                         err.text);
                 return false;
             }
@@ -447,7 +464,8 @@ one_slice(struct oro_durable *d, bool *more, struct oro_err *err)
         return st;
     atomic_fetch_add(&d->slices, 1);
     uint64_t bytes = atomic_load(&d->log_bytes);
-    while (!atomic_compare_exchange_weak(&d->log_bytes, &bytes, bytes > k->freed ? bytes - k->freed : 0))
+    while (!atomic_compare_exchange_weak(&d->log_bytes, &bytes,
+                                         bytes > k->freed ? bytes - k->freed : 0))
         ;
     atomic_fetch_add(&d->wal_bytes, k->limit * 1024);
     return ORO_OK;
@@ -518,7 +536,8 @@ oro_status
 oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err *err)
 {
     ORO_ASSERT(!d->started);
-    oro_status st = db_prepare(d->write, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &d->append, err);
+    oro_status st =
+        db_prepare(d->write, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &d->append, err);
     if (st != ORO_OK)
         return st;
     d->cursor = oro_cursor_open(store);
@@ -527,7 +546,8 @@ oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err
     st = oro_thread_start(&d->log_thread, ORO_THREAD_LOG, "log", 1 << 20, log_main, d, err);
     if (st != ORO_OK)
         goto fail;
-    st = oro_thread_start(&d->checkpoint_thread, ORO_THREAD_OTHER, "checkpoint", 1 << 20, checkpoint_main, d, err);
+    st = oro_thread_start(&d->checkpoint_thread, ORO_THREAD_OTHER, "checkpoint", 1 << 20,
+                          checkpoint_main, d, err);
     if (st != ORO_OK) {
         atomic_store(&d->stopping, true);
         oro_wake_broadcast(&d->log_wake);
@@ -574,7 +594,8 @@ last_checkpoint(struct oro_durable *d)
     if (st == ORO_OK)
         st = db_wal_checkpoint(d->write, true, &pages, &done, &err);
     if (st != ORO_OK)
-        oro_log(ORO_LOG_ERROR, "durable", "%s: last checkpoint: %s; the log is read at the next start", d->path, err.text);
+        oro_log(ORO_LOG_ERROR, "durable",
+                "%s: last checkpoint: %s; the log is read at the next start", d->path, err.text);
 }
 
 void
@@ -601,7 +622,8 @@ void
 oro_durable_test_limit(struct oro_durable *d, unsigned pages)
 {
     turn_take(&d->turn, false);
-    oro_status st = db_execf(d->write, NULL, "PRAGMA max_page_count = %u", pages != 0 ? pages : 0xfffffffe);
+    oro_status st =
+        db_execf(d->write, NULL, "PRAGMA max_page_count = %u", pages != 0 ? pages : 0xfffffffe);
     turn_give(&d->turn);
     ORO_ASSERT(st == ORO_OK);
 }

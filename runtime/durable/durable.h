@@ -8,35 +8,39 @@
 struct oro_durable;
 
 enum oro_durability {
-    ORO_DURABLE_FULL,   /* fsync at each group commit: survives power loss */
+    ORO_DURABLE_FULL, /* fsync at each group commit: survives power loss */
     ORO_DURABLE_NORMAL, /* survives kill -9 of the process; the last commits may be lost with the machine */
     ORO_DURABLE_OFF,
 };
 
 struct oro_durable_options {
-    const char *dir;   /* made if missing; holds <name>.db */
-    const char *name;  /* database name */
+    const char *dir;  /* made if missing; holds <name>.db */
+    const char *name; /* database name */
     enum oro_durability mode;
-    bool delete_data;  /* start empty */
-    size_t checkpoint_bytes; /* log size that starts a checkpoint; 0: 64 MiB */
+    bool delete_data;               /* start empty */
+    size_t checkpoint_bytes;        /* log size that starts a checkpoint; 0: 64 MiB */
     unsigned checkpoint_interval_s; /* 0: 60 */
-    void (*on_durable)(void *arg); /* on the log thread, each time the mark has moved */
+    void (*on_durable)(void *arg);  /* on the log thread, each time the mark has moved */
     void *arg;
 };
 
 /* Opens or makes the file, locks it against a second server, checks that the stored schema fits (new tables, and new
  * columns at the end with defaults are applied; anything else is refused with every reason, data untouched). ORO_EIO, ORO_EINVAL. Gives *out. */
-ORO_MUST_CHECK oro_status oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema *schema,
+ORO_MUST_CHECK oro_status oro_durable_open(const struct oro_durable_options *opt,
+                                           const struct oro_schema *schema,
                                            struct oro_durable **out, struct oro_err *err);
 /* Loads tables and replays the tail of the log into an empty store, and sets its offset and sequences. */
-ORO_MUST_CHECK oro_status oro_durable_recover(struct oro_durable *d, struct oro_store *store, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_durable_recover(struct oro_durable *d, struct oro_store *store,
+                                              struct oro_err *err);
 /* True: nothing was ever stored (init has to run). Valid after open. */
 bool oro_durable_is_new(const struct oro_durable *d);
 /* Small texts kept with the data (owner, database identity). get Gives or NULL. Before start. */
 char *oro_durable_meta_get(struct oro_durable *d, const char *key);
-ORO_MUST_CHECK oro_status oro_durable_meta_set(struct oro_durable *d, const char *key, const char *value, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_durable_meta_set(struct oro_durable *d, const char *key,
+                                               const char *value, struct oro_err *err);
 /* Starts the threads; reads the ring from now on. */
-ORO_MUST_CHECK oro_status oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_durable_start(struct oro_durable *d, struct oro_store *store,
+                                            struct oro_err *err);
 /* Any thread: there are new records. Cheap when the writer is awake. */
 void oro_durable_wake(struct oro_durable *d);
 /* Any thread: every record with seq <= this is durable (as the mode promises). */

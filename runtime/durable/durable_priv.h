@@ -44,12 +44,14 @@ struct log_row {
     uint64_t first, last;
     struct oro_bytes records; /* borrowed until the next row */
 };
-ORO_MUST_CHECK oro_status log_open(struct log_reader *r, struct db *db, const char *path, uint64_t applied,
+ORO_MUST_CHECK oro_status log_open(struct log_reader *r, struct db *db, const char *path,
+                                   uint64_t applied, struct oro_err *err);
+ORO_MUST_CHECK oro_status log_next(struct log_reader *r, struct log_row *row, bool *more,
                                    struct oro_err *err);
-ORO_MUST_CHECK oro_status log_next(struct log_reader *r, struct log_row *row, bool *more, struct oro_err *err);
 void log_close(struct log_reader *r);
 /* A message for a blob that passed its sum and does not decode, or decodes to nonsense. */
-oro_status log_damaged(const char *path, const struct log_row *row, const char *what, struct oro_err *err);
+oro_status log_damaged(const char *path, const struct log_row *row, const char *what,
+                       struct oro_err *err);
 /* The sum that guards a row of the log. */
 uint32_t log_sum(uint64_t first, uint64_t last, struct oro_bytes records);
 
@@ -60,9 +62,9 @@ struct checkpoint {
     struct turn *turn; /* NULL: nobody else writes */
     const char *path;
     uint64_t applied;
-    size_t limit;        /* rows of a slice; follows how long slices take */
-    int64_t longest_us;  /* the longest that a slice held the turn */
-    uint64_t freed;      /* bytes of log dropped by the last slice */
+    size_t limit;       /* rows of a slice; follows how long slices take */
+    int64_t longest_us; /* the longest that a slice held the turn */
+    uint64_t freed;     /* bytes of log dropped by the last slice */
     /* One slice. */
     struct oro_arena arena;
     struct oro_map by_key; /* stored id and key -> position in entries + 1 */
@@ -71,8 +73,8 @@ struct checkpoint {
     struct checkpoint_sequence *sequences;
     size_t nseq, seq_cap;
 };
-void checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *write, struct db *read, struct turn *turn,
-                     const char *path, uint64_t applied);
+void checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *write,
+                     struct db *read, struct turn *turn, const char *path, uint64_t applied);
 void checkpoint_fini(struct checkpoint *k);
 /* *more: there may be more to move. On failure nothing has changed. */
 ORO_MUST_CHECK oro_status checkpoint_slice(struct checkpoint *k, bool *more, struct oro_err *err);
@@ -98,16 +100,16 @@ struct oro_durable {
     struct oro_cursor *cursor;
     struct db_stmt *append;
     struct oro_bb batch;
-    uint64_t logged;      /* last offset in the file */
-    uint64_t batch_last;  /* last offset in the batch */
+    uint64_t logged;     /* last offset in the file */
+    uint64_t batch_last; /* last offset in the batch */
     uint64_t batch_seq;
     bool gave_up;
 
-    _Atomic uint64_t durable;          /* seq */
+    _Atomic uint64_t durable; /* seq */
     _Atomic(const char *) trouble;
-    _Atomic uint64_t log_bytes;        /* in the log, not yet in the tables */
-    _Atomic uint64_t wal_bytes;        /* written since the WAL was copied last */
-    _Atomic uint64_t logged_now;       /* `logged`, for the checkpointer */
+    _Atomic uint64_t log_bytes;  /* in the log, not yet in the tables */
+    _Atomic uint64_t wal_bytes;  /* written since the WAL was copied last */
+    _Atomic uint64_t logged_now; /* `logged`, for the checkpointer */
     _Atomic uint64_t slices, commits;
     atomic_bool stopping;
     bool started;

@@ -12,17 +12,20 @@
 static bool
 is_reserved(const char *name)
 {
-    return strncasecmp(name, "sqlite_", 7) == 0 || strncasecmp(name, "_orochi_", 8) == 0 || name[0] == '\0';
+    return strncasecmp(name, "sqlite_", 7) == 0 || strncasecmp(name, "_orochi_", 8) == 0 ||
+           name[0] == '\0';
 }
 
 char *
-layout_pick_name(const char *name, uint32_t id, bool (*exists)(void *arg, const char *candidate), void *arg)
+layout_pick_name(const char *name, uint32_t id, bool (*exists)(void *arg, const char *candidate),
+                 void *arg)
 {
     if (!is_reserved(name) && !exists(arg, name))
         return oro_strdup(name);
     const char *prefix = is_reserved(name) ? "t_" : "";
     for (unsigned i = 0;; i++) {
-        char *s = i == 0 ? oro_asprintf("%s%s_%u", prefix, name, id) : oro_asprintf("%s%s_%u_%u", prefix, name, id, i);
+        char *s = i == 0 ? oro_asprintf("%s%s_%u", prefix, name, id)
+                         : oro_asprintf("%s%s_%u_%u", prefix, name, id, i);
         if (!exists(arg, s))
             return s;
         oro_free(s);
@@ -48,7 +51,8 @@ layout_init(struct layout *l, const struct oro_table_def *def, uint32_t id, cons
     l->columns = ORO_NEW_ARRAY(char *, n + 1);
     for (; l->ncolumns < n; l->ncolumns++) {
         const char *name = def->row->elems[l->ncolumns].name;
-        char *s = name == NULL || name[0] == '\0' ? oro_asprintf("col_%u", l->ncolumns) : oro_strdup(name);
+        char *s = name == NULL || name[0] == '\0' ? oro_asprintf("col_%u", l->ncolumns)
+                                                  : oro_strdup(name);
         while (column_taken(l, l->ncolumns, s)) {
             char *longer = oro_asprintf("%s_%u", s, l->ncolumns);
             oro_free(s);
@@ -120,7 +124,8 @@ read_integer(const struct oro_type *t, const uint8_t *p)
     int64_t v = 0;
     memcpy(&v, p, t->fixed_size);
     unsigned unused = 64 - 8 * t->fixed_size;
-    bool is_signed = t->kind == ORO_I8 || t->kind == ORO_I16 || t->kind == ORO_I32 || t->kind == ORO_I64;
+    bool is_signed =
+        t->kind == ORO_I8 || t->kind == ORO_I16 || t->kind == ORO_I32 || t->kind == ORO_I64;
     return is_signed ? (int64_t)((uint64_t)v << unused) >> unused : v;
 }
 
@@ -309,7 +314,8 @@ layout_key_of_delete(const struct layout *l, struct oro_bytes key_or_row, struct
 }
 
 oro_status
-layout_put(struct layout *l, struct db *db, struct oro_bytes key, struct oro_bytes row, struct oro_err *err)
+layout_put(struct layout *l, struct db *db, struct oro_bytes key, struct oro_bytes row,
+           struct oro_err *err)
 {
     if (l->put == NULL) {
         oro_status st = prepare_put(l, db, err);

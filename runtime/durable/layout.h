@@ -20,27 +20,30 @@
 
 struct layout {
     const struct oro_table_def *def;
-    uint32_t id;       /* stored id; 0: event table, not stored */
+    uint32_t id; /* stored id; 0: event table, not stored */
     char *sql_name;
-    char **columns;    /* SQL names */
+    char **columns; /* SQL names */
     uint32_t ncolumns;
     /* Prepared on demand on the connection that writes. */
     struct db_stmt *put, *del;
 };
 
 /* Picks the names of the columns. Copies sql_name; ended by layout_fini. */
-void layout_init(struct layout *l, const struct oro_table_def *def, uint32_t id, const char *sql_name);
+void layout_init(struct layout *l, const struct oro_table_def *def, uint32_t id,
+                 const char *sql_name);
 void layout_fini(struct layout *l);
 /* A table name that SQLite takes and no other table has: `exists` says which are in use. Gives. */
-char *layout_pick_name(const char *name, uint32_t id, bool (*exists)(void *arg, const char *candidate), void *arg);
+char *layout_pick_name(const char *name, uint32_t id,
+                       bool (*exists)(void *arg, const char *candidate), void *arg);
 ORO_MUST_CHECK oro_status layout_create(const struct layout *l, struct db *db, struct oro_err *err);
 /* Puts the key of a row (its primary key's, or the row itself) into *out. */
 void layout_key(const struct layout *l, struct oro_bytes row, struct oro_bb *out);
 /* The same from what a DELETE record has. */
 void layout_key_of_delete(const struct layout *l, struct oro_bytes key_or_row, struct oro_bb *out);
-ORO_MUST_CHECK oro_status layout_put(struct layout *l, struct db *db, struct oro_bytes key, struct oro_bytes row,
-                                     struct oro_err *err);
-ORO_MUST_CHECK oro_status layout_delete(struct layout *l, struct db *db, struct oro_bytes key, struct oro_err *err);
+ORO_MUST_CHECK oro_status layout_put(struct layout *l, struct db *db, struct oro_bytes key,
+                                     struct oro_bytes row, struct oro_err *err);
+ORO_MUST_CHECK oro_status layout_delete(struct layout *l, struct db *db, struct oro_bytes key,
+                                        struct oro_err *err);
 /* Ends the prepared statements. */
 void layout_unprepare(struct layout *l);
 

@@ -80,7 +80,8 @@ put_op(struct oro_bb *out, uint32_t id, const struct oro_op *op)
 }
 
 bool
-record_put(struct oro_bb *out, const struct record_ids *ids, const struct oro_commit *c, uint64_t *last)
+record_put(struct oro_bb *out, const struct record_ids *ids, const struct oro_commit *c,
+           uint64_t *last)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->nops; i++) {
@@ -104,7 +105,8 @@ record_put(struct oro_bb *out, const struct record_ids *ids, const struct oro_co
 struct record_reader
 record_reader(struct oro_bytes blob, uint64_t first)
 {
-    return (struct record_reader){.at = blob.data, .end = blob.data + blob.len, .offset = first - 1};
+    return (struct record_reader){
+        .at = blob.data, .end = blob.data + blob.len, .offset = first - 1};
 }
 
 oro_status

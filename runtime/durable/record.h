@@ -32,7 +32,8 @@ struct record_ids {
 
 /* Appends the transaction if there is anything to keep of it; *last is the offset of the one before it in this blob, and
  * then its own. False: nothing appended. */
-bool record_put(struct oro_bb *out, const struct record_ids *ids, const struct oro_commit *c, uint64_t *last);
+bool record_put(struct oro_bb *out, const struct record_ids *ids, const struct oro_commit *c,
+                uint64_t *last);
 
 struct record_reader {
     const uint8_t *at, *end;

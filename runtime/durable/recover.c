@@ -5,7 +5,8 @@
 #include "runtime/durable/durable_priv.h"
 
 static oro_status
-load_table(struct oro_durable *d, const struct layout *l, struct oro_store *store, uint64_t *rows, struct oro_err *err)
+load_table(struct oro_durable *d, const struct layout *l, struct oro_store *store, uint64_t *rows,
+           struct oro_err *err)
 {
     struct oro_bb sql = {0};
     struct db_stmt *s = NULL;
@@ -20,7 +21,8 @@ load_table(struct oro_durable *d, const struct layout *l, struct oro_store *stor
         if (st == ORO_OK)
             st = oro_store_load(store, l->def, b, false, err);
         if (st != ORO_OK)
-            oro_err_wrap(err, "%s, table %s, row %llu", d->path, l->sql_name, (unsigned long long)*rows + 1);
+            oro_err_wrap(err, "%s, table %s, row %llu", d->path, l->sql_name,
+                         (unsigned long long)*rows + 1);
         ++*rows;
     }
     db_finalize(s);
@@ -45,7 +47,8 @@ load_sequences(struct oro_durable *d, struct oro_store *store, struct oro_err *e
 {
     struct db_stmt *s;
     bool row;
-    oro_status st = db_prepare(d->write, "SELECT table_id, column, allocated FROM _orochi_sequences", &s, err);
+    oro_status st =
+        db_prepare(d->write, "SELECT table_id, column, allocated FROM _orochi_sequences", &s, err);
     if (st != ORO_OK)
         return st;
     while ((st = db_step(s, &row, err)) == ORO_OK && row) {
@@ -85,11 +88,14 @@ replay_op(const struct replay *p, const struct record_op *op, bool remove)
         return put ? oro_store_load(p->store, l->def, op->bytes, false, p->err) : ORO_OK;
     if (put && !keyed)
         return ORO_OK;
-    struct oro_bytes key = put ? record_column(l->def->row, op->bytes, (uint16_t)l->def->pk) : op->bytes;
+    struct oro_bytes key =
+        put ? record_column(l->def->row, op->bytes, (uint16_t)l->def->pk) : op->bytes;
     oro_status st = oro_store_unload(p->store, l->def, key);
     if (st == ORO_ENOTFOUND && put)
         return ORO_OK; /* a plain insert */
-    return st == ORO_OK ? ORO_OK : log_damaged(p->d->path, p->row, "a deletion of a row that is not there", p->err);
+    return st == ORO_OK
+               ? ORO_OK
+               : log_damaged(p->d->path, p->row, "a deletion of a row that is not there", p->err);
 }
 
 /* Removes first, then inserts: a transaction may have exchanged the values of a unique column between rows. */
@@ -162,7 +168,8 @@ oro_durable_recover(struct oro_durable *d, struct oro_store *store, struct oro_e
         return oro_err_set(err, st, "%s", mine.text);
     oro_store_load_offset(store, d->logged);
     if (rows > 0 || transactions > 0)
-        oro_log(ORO_LOG_INFO, "durable", "%s: %llu rows, %llu transactions of the log, in %lld ms", d->path,
-                (unsigned long long)rows, (unsigned long long)transactions, (long long)(oro_mono_us() - begin) / 1000);
+        oro_log(ORO_LOG_INFO, "durable", "%s: %llu rows, %llu transactions of the log, in %lld ms",
+                d->path, (unsigned long long)rows, (unsigned long long)transactions,
+                (long long)(oro_mono_us() - begin) / 1000);
     return ORO_OK;
 }

@@ -124,7 +124,8 @@ void
 run_insert(struct run *r, struct oro_tx *tx, const char *table, const struct oro_bb *row)
 {
     struct oro_err err;
-    oro_status st = oro_tx_insert(tx, fixture_table(r->schema, table), oro_bb_bytes(row), NULL, &err);
+    oro_status st =
+        oro_tx_insert(tx, fixture_table(r->schema, table), oro_bb_bytes(row), NULL, &err);
     ORO_ASSERT(st == ORO_OK);
 }
 

@@ -38,8 +38,9 @@ player(uint64_t id, const char *name, bool update)
     struct oro_err err;
     oro_bb_u64(&row, id);
     put_string(&row, name);
-    oro_status st = update ? oro_tx_update(db.tx, t, fixture_index(t, "id"), oro_bb_bytes(&row), NULL, &err)
-                           : oro_tx_insert(db.tx, t, oro_bb_bytes(&row), NULL, &err);
+    oro_status st =
+        update ? oro_tx_update(db.tx, t, fixture_index(t, "id"), oro_bb_bytes(&row), NULL, &err)
+               : oro_tx_insert(db.tx, t, oro_bb_bytes(&row), NULL, &err);
     cr_assert_eq(st, ORO_OK);
     oro_bb_fini(&row);
 }
@@ -69,9 +70,28 @@ Test(record, bytes_of_a_transaction)
     char hex[400];
     oro_hex(oro_bb_bytes(&out), hex);
     /* An update is one PUT; a delete has the key only. */
-    cr_assert_str_eq(hex, "01" "01" "01" "07" "0d" "0100000000000000" "01000000" "61"
-                          "01" "01" "01" "07" "0d" "0100000000000000" "01000000" "62"
-                          "01" "01" "02" "07" "08" "0100000000000000");
+    cr_assert_str_eq(hex, "01"
+                          "01"
+                          "01"
+                          "07"
+                          "0d"
+                          "0100000000000000"
+                          "01000000"
+                          "61"
+                          "01"
+                          "01"
+                          "01"
+                          "07"
+                          "0d"
+                          "0100000000000000"
+                          "01000000"
+                          "62"
+                          "01"
+                          "01"
+                          "02"
+                          "07"
+                          "08"
+                          "0100000000000000");
     oro_bb_fini(&out);
 }
 
@@ -82,7 +102,9 @@ Test(record, event_tables_leave_no_trace)
     uint64_t last = 0;
     oro_bb_u32(&row, 1);
     db_begin(&db);
-    cr_assert_eq(oro_tx_insert(db.tx, fixture_table(db.schema, "blast"), oro_bb_bytes(&row), NULL, &err), ORO_OK);
+    cr_assert_eq(
+        oro_tx_insert(db.tx, fixture_table(db.schema, "blast"), oro_bb_bytes(&row), NULL, &err),
+        ORO_OK);
     encode(db_commit(&db), &out, &last);
     cr_assert_eq(out.len, 0);
     db_begin(&db);
