@@ -87,19 +87,31 @@ node_entry(const struct oro_bt_node *n, unsigned i)
     return n->leaf ? leaf_entry(leaf_of(n), i) : inner_of(n)->sep[i];
 }
 
-/* How many of words[from..n) are < w (or <= w), counted from 0: no branch depends on the data. */
+/* The first i >= from with words[i] >= w (or > w): no branch depends on the data, which would be mispredicted every other
+ * time. */
 static inline unsigned
 words_before(const struct oro_bt_node *n, unsigned from, uint64_t w, bool or_equal)
 {
     unsigned base = from, len = n->n - from;
-    while (len > 0) {
+    if (len == 0)
+        return base;
+    while (len > 1) {
         unsigned half = len / 2;
-        uint64_t x = n->words[base + half];
+        uint64_t x = n->words[base + half - 1];
         bool less = or_equal ? x <= w : x < w;
-        base = less ? base + half + 1 : base;
-        len = less ? len - half - 1 : half;
+        base += half & -(unsigned)less;
+        len -= half;
     }
-    return base;
+    return base + (or_equal ? n->words[base] <= w : n->words[base] < w);
+}
+
+/* Asks for all lines of a node at once: they would be missed one after the other. */
+static inline const struct oro_bt_node *
+node_soon(const struct oro_bt_node *n)
+{
+    for (size_t at = 0; at < sizeof(struct oro_bt_leaf); at += ORO_CACHE_LINE)
+        __builtin_prefetch((const char *)n + at);
+    return n;
 }
 
 /* Wide nodes can hold long runs of one word (a common prefix): bisect those too. */
@@ -154,7 +166,7 @@ oro_btree_cell(const struct oro_btree *t, const struct oro_key *k)
 {
     const struct oro_bt_node *n = t->root;
     while (!n->leaf)
-        n = inner_of(n)->child[pick_child(t, n, k)];
+        n = node_soon(inner_of(n)->child[pick_child(t, n, k)]);
     unsigned i = leaf_at(t, n, k);
     if (!leaf_has(t, n, i, k))
         return NULL;

@@ -1,5 +1,5 @@
 /* What the store's operations cost, one thread, rows (u32 primary key, i64). Prints nanoseconds for each operation: the
- * best of five rounds, since whatever disturbs only adds. */
+ * best of many short rounds, since whatever disturbs only adds. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 #include "runtime/store/internal.h"
 #include "tests/store/fixture.h"
 
-#define ROUNDS 5
+#define ROUNDS 50
 
 struct bench {
     struct oro_schema *schema;
@@ -73,19 +73,19 @@ update(struct oro_tx *tx, struct bench *b, const struct account *a)
 static int
 run_find(struct bench *b)
 {
-    for (int k = 0; k < 1000; k++) {
+    for (int k = 0; k < 100; k++) {
         struct oro_tx *tx = oro_tx_begin(b->se, false);
         for (int i = 0; i < 100; i++)
             find(tx, b, any(b));
         oro_tx_abort(tx);
     }
-    return 100000;
+    return 10000;
 }
 
 static int
 run_transfer(struct bench *b)
 {
-    for (int k = 0; k < 100000; k++) {
+    for (int k = 0; k < 10000; k++) {
         struct oro_tx *tx = oro_tx_begin(b->se, false);
         uint32_t i = any(b), j = any(b);
         struct account x = find(tx, b, i), y = find(tx, b, j);
@@ -96,43 +96,43 @@ run_transfer(struct bench *b)
             update(tx, b, &y);
         fx_commit(tx);
     }
-    return 100000;
+    return 10000;
 }
 
 static int
 run_hot_update(struct bench *b)
 {
-    for (int k = 0; k < 100000; k++) {
+    for (int k = 0; k < 10000; k++) {
         struct oro_tx *tx = oro_tx_begin(b->se, false);
         struct account x = find(tx, b, 7);
         x.n++;
         update(tx, b, &x);
         fx_commit(tx);
     }
-    return 100000;
+    return 10000;
 }
 
 static int
 run_insert_delete(struct bench *b)
 {
-    for (uint32_t k = 0; k < 50000; k++) {
+    for (uint32_t k = 0; k < 5000; k++) {
         struct oro_tx *tx = oro_tx_begin(b->se, false);
         insert(tx, b, b->rows + k);
         fx_commit(tx);
     }
-    for (uint32_t k = 0; k < 50000; k++) {
+    for (uint32_t k = 0; k < 5000; k++) {
         struct oro_tx *tx = oro_tx_begin(b->se, false);
         uint32_t id = b->rows + k;
         ORO_ASSERT(oro_tx_delete(tx, b->t, b->ix, oro_bytes(&id, 4)) == ORO_OK);
         fx_commit(tx);
     }
-    return 100000;
+    return 10000;
 }
 
 static int
 run_range(struct bench *b)
 {
-    for (int k = 0; k < 2000; k++) {
+    for (int k = 0; k < 200; k++) {
         struct oro_tx *tx = oro_tx_begin(b->se, false);
         uint32_t lo = any(b), hi = lo + 100;
         struct oro_range r = {
@@ -141,31 +141,31 @@ run_range(struct bench *b)
         ORO_ASSERT(oro_tx_range(tx, b->t, b->ix, &r, &rows) == ORO_OK);
         oro_tx_abort(tx);
     }
-    return 2000;
+    return 200;
 }
 
 static int
 run_empty(struct bench *b)
 {
-    for (int k = 0; k < 100000; k++)
+    for (int k = 0; k < 10000; k++)
         fx_commit(oro_tx_begin(b->se, false));
-    return 100000;
+    return 10000;
 }
 
 static int
 run_bulk(struct bench *b)
 {
     struct oro_tx *tx = oro_tx_begin(b->se, false);
-    for (uint32_t k = 0; k < 50000; k++)
+    for (uint32_t k = 0; k < 5000; k++)
         insert(tx, b, b->rows + k);
     fx_commit(tx);
     tx = oro_tx_begin(b->se, false);
-    for (uint32_t k = 0; k < 50000; k++) {
+    for (uint32_t k = 0; k < 5000; k++) {
         uint32_t id = b->rows + k;
         ORO_ASSERT(oro_tx_delete(tx, b->t, b->ix, oro_bytes(&id, 4)) == ORO_OK);
     }
     fx_commit(tx);
-    return 100000;
+    return 10000;
 }
 
 static void
@@ -196,7 +196,7 @@ bench(const char *title, enum oro_index_kind kind, uint32_t rows)
     measure(&b, "begin, find, update, commit: one row", run_hot_update);
     measure(&b, "begin, insert or delete, commit", run_insert_delete);
     measure(&b, "transfer: 2 finds, 2 updates", run_transfer);
-    measure(&b, "insert or delete, 50000 in one", run_bulk);
+    measure(&b, "insert or delete, 5000 in one", run_bulk);
     if (kind != ORO_INDEX_HASH)
         measure(&b, "begin, range of 100 rows, abort", run_range);
     oro_session_close(b.se);
