@@ -248,64 +248,6 @@ find_head_end(struct conn *c)
 
 #define CHUNK_LINE_MAX 1024
 
-/* Decodes a chunked body that starts at `from` of conn->in. Gives the length in bytes of all
- * that belongs to it in *taken and moves the content together to `from`, once it is complete. 1:
- * complete, 0: not yet, else the status. */
-static int
-chunked_body(struct conn *c, size_t from, size_t *taken, size_t *body_len, size_t max)
-{
-    size_t at = from, total = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        at = from;
-        total = 0;
-        for (;;) {
-            uint8_t *line = c->in.data + at, *nl = memchr(line, '\n', c->in.len - at);
-            if ((nl != NULL ? (size_t)(nl - line) : c->in.len - at) > CHUNK_LINE_MAX)
-                return BAD_REQUEST;
-            if (nl == NULL)
-                return 0;
-            uint64_t n = 0;
-            size_t digits = 0;
-            for (; digits < 9 && isxdigit(line[digits]); digits++)
-                n = n * 16 + (uint64_t)(line[digits] <= '9' ? line[digits] - '0'
-                                                            : (line[digits] | 32) - 'a' + 10);
-            if (digits == 0 || digits == 9 ||
-                (line[digits] != '\r' && line[digits] != '\n' && line[digits] != ';' &&
-                 line[digits] != ' '))
-                return BAD_REQUEST;
-            at += (size_t)(nl - line) + 1;
-            if (n == 0)
-                break;
-            if (total + n > max)
-                return TOO_LARGE;
-            if (c->in.len - at < n + 2)
-                return 0;
-            if (c->in.data[at + n] != '\r' || c->in.data[at + n + 1] != '\n')
-                return BAD_REQUEST;
-            if (pass == 1)
-                memmove(c->in.data + from + total, c->in.data + at, n);
-            total += n;
-            at += n + 2;
-        }
-        /* Trailers are read over, up to an empty line. */
-        for (size_t trailers = at;;) {
-            uint8_t *nl = at < c->in.len ? memchr(c->in.data + at, '\n', c->in.len - at) : NULL;
-            if ((nl != NULL ? (size_t)(nl - c->in.data) : c->in.len) - trailers > MAX_HEAD)
-                return HEAD_TOO_LARGE;
-            if (nl == NULL)
-                return 0;
-            size_t n = (size_t)(nl - (c->in.data + at));
-            bool empty = n == 0 || (n == 1 && c->in.data[at] == '\r');
-            at += n + 1;
-            if (empty)
-                break;
-        }
-    }
-    *taken = at - from;
-    *body_len = total;
-    return 1;
-}
-
 static int
 hex_digit(char ch)
 {
@@ -313,6 +255,83 @@ hex_digit(char ch)
         return ch - '0';
     ch = (char)(ch | 32);
     return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
+}
+
+/* The line before a chunk: its length in *n, where its bytes begin in *at. 1, 0: not yet, else the
+ * status to refuse with. */
+static int
+chunk_line(const struct conn *c, size_t *at, size_t *n)
+{
+    const uint8_t *line = c->in.data + *at, *nl = memchr(line, '\n', c->in.len - *at);
+    size_t digits = 0;
+    if ((nl != NULL ? (size_t)(nl - line) : c->in.len - *at) > CHUNK_LINE_MAX)
+        return BAD_REQUEST;
+    if (nl == NULL)
+        return 0;
+    *n = 0;
+    for (; digits < 9 && hex_digit((char)line[digits]) >= 0; digits++)
+        *n = *n * 16 + (size_t)hex_digit((char)line[digits]);
+    if (digits == 0 || digits == 9 || memchr("\r\n; ", line[digits], 4) == NULL)
+        return BAD_REQUEST;
+    *at += (size_t)(nl - line) + 1;
+    return 1;
+}
+
+/* Reads over the trailers and the empty line after them. As above. */
+static int
+skip_trailers(const struct conn *c, size_t *at)
+{
+    for (size_t from = *at;;) {
+        const uint8_t *line = c->in.data + *at, *nl = memchr(line, '\n', c->in.len - *at);
+        if ((nl != NULL ? (size_t)(nl - c->in.data) : c->in.len) - from > MAX_HEAD)
+            return HEAD_TOO_LARGE;
+        if (nl == NULL)
+            return 0;
+        size_t n = (size_t)(nl - line);
+        *at += n + 1;
+        if (n == 0 || (n == 1 && line[0] == '\r'))
+            return 1;
+    }
+}
+
+/* Walks over the chunks from *at on, summing up their lengths in *total. With `to` it also moves
+ * their content together there. As above. */
+static int
+walk_chunks(struct conn *c, size_t *at, size_t *total, size_t max, uint8_t *to)
+{
+    *total = 0;
+    for (;;) {
+        size_t n;
+        int got = chunk_line(c, at, &n);
+        if (got != 1)
+            return got;
+        if (n == 0)
+            return skip_trailers(c, at);
+        if (*total + n > max)
+            return TOO_LARGE;
+        if (c->in.len - *at < n + 2)
+            return 0;
+        if (c->in.data[*at + n] != '\r' || c->in.data[*at + n + 1] != '\n')
+            return BAD_REQUEST;
+        if (to != NULL)
+            memmove(to + *total, c->in.data + *at, n);
+        *total += n;
+        *at += n + 2;
+    }
+}
+
+/* Decodes a chunked body that starts at `from` of conn->in, once it is complete: gives how many
+ * bytes it took in *taken and leaves *body_len bytes of content at `from`. As above. */
+static int
+chunked_body(struct conn *c, size_t from, size_t *taken, size_t *body_len, size_t max)
+{
+    size_t at = from;
+    int got = walk_chunks(c, &at, body_len, max, NULL);
+    if (got != 1)
+        return got;
+    *taken = at - from;
+    at = from;
+    return walk_chunks(c, &at, body_len, max, c->in.data + from);
 }
 
 /* Decodes %xx in place; false for a broken one and for a zero byte. */

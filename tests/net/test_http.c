@@ -277,6 +277,13 @@ Test(http, malformed_requests_are_refused)
     cr_assert_eq(r.status, 400);
     reply_free(&r);
     client_close(c);
+    c = client_open(t.port);
+    client_send(c, "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\0\r\nabc\r\n0\r\n\r\n",
+                62);
+    cr_assert(client_reply(c, &r, false));
+    cr_assert_eq(r.status, 400);
+    reply_free(&r);
+    client_close(c);
 }
 
 Test(http, too_long_a_head_is_431)
