@@ -286,6 +286,7 @@ def _function(decorator, fn, name=None, **options):
     for other in REGISTRY.reducers:
         if other.fn is fn:
             REGISTRY.problem(_source.of_function(fn), f'{fn.__name__} has both @{other.decorator} and @{decorator}: keep one')
+            return fn
     REGISTRY.reducers.append(ReducerDeclaration(fn, decorator, name or fn.__name__, **options))
     return fn
 

@@ -39,7 +39,8 @@ def import_module(path):
     if folder not in sys.path:
         sys.path.insert(0, folder)
     before = set(sys.modules)
-    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=[os.path.dirname(file)] if package else None)
+    inside = [os.path.dirname(file)] if package else None
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=inside)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -132,8 +133,8 @@ def definition(path):
     """The checked declarations of the module at path, as a _schema.Builder. SchemaError with every problem otherwise."""
     import_module(path)
     if not REGISTRY.tables and not REGISTRY.reducers and not REGISTRY.problems:
-        raise SchemaError(f'{_file_of(path)}:1: it declares no tables and no reducers: decorate a class with @table or a function '
-                          'with @reducer')
+        raise SchemaError(f'{_file_of(path)}:1: it declares no tables and no reducers: decorate a class with @table '
+                          'or a function with @reducer')
     return build()
 
 
@@ -146,5 +147,6 @@ def load(path, name):
         try:
             fn()
         except Exception as error:
-            raise SchemaError(f'{_own_line(error, _file_of(path))}: @on_load {fn.__name__}: {type(error).__name__}: {error}') from None
+            place = _own_line(error, _file_of(path))
+            raise SchemaError(f'{place}: @on_load {fn.__name__}: {type(error).__name__}: {error}') from None
     return result

@@ -250,7 +250,10 @@ class Builder:
             self.problem(place(), f'{name}: timeout_ms={timeout!r}: it is a whole number of milliseconds above zero')
         if declared.lifecycle and found:
             self.problem(place(), f'{name}: @{declared.lifecycle} takes only the context')
-        if declared.schedule is not None:
+        if declared.schedule is not None and found:
+            self.problem(place(), f'{name}: a function with @scheduled takes only the context; for arguments make a table with '
+                                  'scheduled=')
+        elif declared.schedule is not None:
             self._schedule(entry, declared.schedule)
 
     def _is_context(self, declared, p):
@@ -307,10 +310,6 @@ class Builder:
         return None
 
     def _schedule(self, entry, schedule):
-        if entry['params']:
-            self.problem(entry['place'](), f'{entry["name"]}: a function with @scheduled takes only the context; for arguments '
-                                           'make a table with scheduled=')
-            return
         t = Table(f'{entry["name"]}_schedule', None, entry['place'])
         t.columns = [('scheduled_id', 'scheduled_id', ('u64',), simple('U64')),
                      ('scheduled_at', 'scheduled_at', ('schedule_at',), SATS_SPECIAL['schedule_at'])]
@@ -361,8 +360,8 @@ class Builder:
             for name, what in names:
                 if name in used:
                     other, place = used[name]
-                    self.problem(t.place(), f'{t.title}: {what} would be called {name!r}, as {other} of {place()}: rename one with '
-                                            '@table(name=...)')
+                    self.problem(t.place(), f'{t.title}: {what} would be called {name!r}, as {other} of {place()}: rename one '
+                                            'with @table(name=...)')
                 used.setdefault(name, (what, t.place))
 
     def _function_names(self):

@@ -208,7 +208,8 @@ _REFUSED = {
     'builtins.memoryview': 'use bytes',
 }
 # Index keys (python-api 4): spec kinds that order well and are small.
-INDEXABLE = frozenset(INTEGERS) | {'bool', 'string', 'identity', 'connection_id', 'uuid', 'timestamp', 'datetime', 'enum', 'literal'}
+INDEXABLE = frozenset(INTEGERS) | {'bool', 'string', 'identity', 'connection_id', 'uuid', 'timestamp', 'datetime', 'enum',
+                                   'literal'}
 DIRECT = frozenset(('u8', 'u16', 'u32', 'u64', 'enum', 'literal'))
 
 
@@ -233,7 +234,8 @@ class Resolver:
     def declare(self, name, sats):
         """A new named type; gives its Ref."""
         if name in self.names:
-            raise TypeProblem(f'two types are called {name}: rename one, or give it another name for clients with @product(name=...)')
+            raise TypeProblem(f'two types are called {name}: rename one, or give it another name for clients with '
+                              '@product(name=...)')
         if not is_identifier(name):
             raise TypeProblem(f'{name!r} cannot be the name of a type: letters, digits and _, not a digit first')
         self.names[name] = len(self.typespace)
@@ -505,7 +507,8 @@ def evaluate(owner, name, annotation):
     module = sys.modules.get(owner.__module__)
     columns = own_annotations(owner)
     scope = {key: value for key, value in vars(owner).items() if key not in columns}
-    return _evaluate(annotation, getattr(module, '__dict__', {}), {**scope, owner.__name__: getattr(module, owner.__name__, owner)})
+    scope[owner.__name__] = getattr(module, owner.__name__, owner)
+    return _evaluate(annotation, getattr(module, '__dict__', {}), scope)
 
 
 def evaluate_parameter(fn, name, annotation):
