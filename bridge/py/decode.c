@@ -157,7 +157,9 @@ static Py_ssize_t
 decode_count(struct oro_py *py, struct oro_reader *r, size_t elem_min)
 {
     uint32_t n;
+    const uint8_t *at = r->at;
     if (oro_rd_count(r, elem_min, &n) != ORO_OK) {
+        r->at = at;
         short_input(py, r, "a count that the input cannot hold");
         return -1;
     }
@@ -372,16 +374,19 @@ static PyObject *
 decode_text(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
 {
     struct oro_bytes b;
-    size_t at = oro_rd_offset(r);
-    if (oro_rd_lenbytes(r, &b) != ORO_OK)
+    const uint8_t *at = r->at;
+    if (oro_rd_lenbytes(r, &b) != ORO_OK) {
+        r->at = at;
         return short_input(py, r, "a length that the input cannot hold");
+    }
     if (c->op == OP_BYTES)
         return PyBytes_FromStringAndSize((const char *)b.data, (Py_ssize_t)b.len);
     PyObject *s = PyUnicode_DecodeUTF8((const char *)b.data, (Py_ssize_t)b.len, "strict");
     if (s == NULL) {
         if (PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
             PyErr_Clear();
-            oro_cerr_set(py, "malformed at byte %zu: the text is not UTF-8", at);
+            r->at = at;
+            short_input(py, r, "the text is not UTF-8");
         }
         return NULL;
     }

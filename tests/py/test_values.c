@@ -1,0 +1,257 @@
+/* Every type, both ways: the golden bytes of the API, ranges, refusals with their paths, dynamic values. The cases are
+ * written in Python, where the values are; each reducer asserts for itself. */
+#include "tests/py/fixture.h"
+
+TestSuite(values, .init = fixture_start, .fini = oro_py_stop);
+
+#define HEAD                                                                                       \
+    "import enum, math, uuid\n"                                                                    \
+    "from dataclasses import dataclass, field as dfield\n"                                         \
+    "from datetime import datetime, timedelta, UTC\n"                                              \
+    "from typing import NamedTuple, TypedDict\n"                                                   \
+    "from _orochi import encode, decode\n"                                                         \
+    "from orochi import *\n"                                                                       \
+    "def refused(fn, text, kind=EncodeError):\n"                                                   \
+    "    try: fn()\n"                                                                              \
+    "    except kind as e: assert str(e) == text, str(e)\n"                                        \
+    "    else: assert False, 'accepted; expected: ' + text\n"                                      \
+    "def both(spec, value, text, back=...):\n"                                                     \
+    "    data = encode(spec, value)\n"                                                             \
+    "    assert data.hex() == text.replace(' ', ''), (spec, value, data.hex())\n"                  \
+    "    again = decode(spec, data)\n"                                                             \
+    "    want = value if back is ... else back\n"                                                  \
+    "    assert again == want and type(again) is type(want), (spec, again)\n"                      \
+    "    for n in range(len(data)):\n"                                                             \
+    "        try: decode(spec, data[:n])\n"                                                        \
+    "        except DecodeError: pass\n"                                                           \
+    "        else: assert False, ('cut accepted', spec, n)\n"                                      \
+    "class Team(enum.Enum):\n"                                                                     \
+    "    RED = 'r'\n"                                                                              \
+    "    BLUE = 'b'\n"                                                                             \
+    "@dataclass(frozen=True)\n"                                                                    \
+    "class Vec2:\n"                                                                                \
+    "    x: f32 = 0.0\n"                                                                           \
+    "    y: f32 = 0.0\n"                                                                           \
+    "@dataclass\n"                                                                                 \
+    "class Steer:\n"                                                                               \
+    "    dir: Vec2\n"                                                                              \
+    "@dataclass\n"                                                                                 \
+    "class Shoot:\n"                                                                               \
+    "    dir: Vec2\n"                                                                              \
+    "@dataclass\n"                                                                                 \
+    "class Wait: pass\n"                                                                           \
+    "VEC2 = ('product', Vec2, 'dataclass', (('x', ('f32',)), ('y', ('f32',))))\n"                  \
+    "def one(cls): return ('product', cls, 'dataclass', (('dir', VEC2),))\n"                       \
+    "ACTION = ('union', (('Steer', Steer, one(Steer), 'dataclass'), ('Shoot', Shoot, one(Shoot), 'dataclass'), "               \
+    "('Wait', Wait, None, 'dataclass')))\n"                                                        \
+    "@table\n"                                                                                     \
+    "class T:\n"                                                                                   \
+    "    id: PrimaryKey[u32]\n"
+
+static const char golden[] = HEAD
+    "@reducer\n"
+    "def golden(ctx: ReducerContext):\n"
+    "    both(('bool',), True, '01')\n"
+    "    both(('i64',), -2, 'fe ff ff ff ff ff ff ff')\n"
+    "    both(('u8',), 255, 'ff')\n"
+    "    both(('u128',), 1, '01' + 15 * '00')\n"
+    "    both(('f64',), 1.5, '00 00 00 00 00 00 f8 3f')\n"
+    "    both(('f32',), 1.5, '00 00 c0 3f')\n"
+    "    both(('string',), 'h\\xe9', '03 00 00 00 68 c3 a9')\n"
+    "    both(('bytes',), b'\\x01\\x02', '02 00 00 00 01 02')\n"
+    "    both(('array', ('u16',), 'list'), [1, 2], '02 00 00 00 01 00 02 00')\n"
+    "    both(('option', ('u8',)), 7, '00 07')\n"
+    "    both(('option', ('u8',)), None, '01')\n"
+    "    both(('enum', Team, (Team.RED, Team.BLUE)), Team.BLUE, '01')\n"
+    "    both(VEC2, Vec2(1.0, 0.0), '00 00 80 3f 00 00 00 00')\n"
+    "    both(ACTION, Shoot(Vec2(1.0, 0.0)), '01 00 00 80 3f 00 00 00 00')\n"
+    "    both(('dict', ('string',), ('u8',)), {'b': 2, 'a': 1}, '02 00 00 00 01 00 00 00 61 01 01 00 00 00 62 02')\n"
+    "    both(('datetime',), datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), '40 42 0f 00 00 00 00 00')\n"
+    "    both(('timedelta',), timedelta(milliseconds=-1), '18 fc ff ff ff ff ff ff')\n"
+    "    both(('schedule_at',), ScheduleAt.every(timedelta(milliseconds=50)), '00 50 c3 00 00 00 00 00 00')\n"
+    "    both(('schedule_at',), ScheduleAt.at(Timestamp(1_000_000)), '01 40 42 0f 00 00 00 00 00')\n"
+    "    both(('json',), {'hp': 10}, '09 00 00 00 7b 22 68 70 22 3a 31 30 7d')\n"
+    "@reducer\n"
+    "def special(ctx: ReducerContext):\n"
+    "    who = Identity.from_hex('c2' + 31 * '01')\n"
+    "    both(('identity',), who, 31 * '01' + 'c2')\n"
+    "    both(('connection_id',), ConnectionId(258), '02 01' + 14 * '00')\n"
+    "    both(('timestamp',), Timestamp(-1), 8 * 'ff')\n"
+    "    both(('duration',), TimeDuration(1), '01' + 7 * '00')\n"
+    "    both(('timestamp',), datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), '40 42 0f 00 00 00 00 00', Timestamp(1000000))\n"
+    "    both(('uuid',), uuid.UUID('01888d6e-5c00-7000-8000-00000000abcd'), 'cdab000000000080 0070005c6e8d8801')\n"
+    "    both(('unit',), None, '')\n"
+    "    both(('result', ('u8',), ('string',)), Ok(3), '00 03')\n"
+    "    both(('result', ('u8',), ('string',)), Err('x'), '01 01 00 00 00 78')\n"
+    "    both(('literal', ('on', 'off')), 'off', '01')\n"
+    "    both(ACTION, Wait(), '02')\n"
+    "    both(('schedule_at',), timedelta(seconds=1), '00 40 42 0f 00 00 00 00 00', ScheduleAt.every(1_000_000))\n"
+    "    assert int(ConnectionId(258)) == 258 and who.hex == str(who) and Identity(who.to_bytes()) == who\n"
+    "    assert Identity(5) < Identity(1 << 200) and hash(Identity(5)) == hash(Identity(5)) != hash(Identity(6))\n"
+    "    refused(lambda: Identity.from_hex('12'), \"it takes 64 hex digits, got '12'\", ValueError)\n"
+    "    refused(lambda: Identity(1 << 256), 'the number does not fit 32 bytes', ValueError)\n"
+    "    refused(lambda: ConnectionId(-1), 'the number does not fit 16 bytes', ValueError)\n"
+    "@reducer\n"
+    "def containers(ctx: ReducerContext):\n"
+    "    both(('array', ('u8',), 'tuple'), (1, 2), '02 00 00 00 01 02')\n"
+    "    both(('array', ('u16',), 'set'), {258, 1}, '02 00 00 00 01 00 02 01')\n"
+    "    both(('array', ('i8',), 'frozenset'), frozenset({-1, 1}), '02 00 00 00 01 ff')\n"
+    "    both(('array', ('i8',), 'list'), range(2), '02 00 00 00 00 01', [0, 1])\n"
+    "    both(('dict', ('i8',), ('u8',)), {1: 1, -1: 2}, '02 00 00 00 ff 02 01 01')\n"
+    "    both(('dict', ('i256',), ('unit',)), {1: None, -1: None, 256: None}, '03 00 00 00' + 32 * 'ff' + '01' + 31 * '00' + '00 01' + 30 * '00')\n"
+    "    class P(NamedTuple):\n"
+    "        a: int\n"
+    "        b: str\n"
+    "    class D(TypedDict):\n"
+    "        a: int\n"
+    "    fields = (('a', ('u8',)), ('b', ('string',)))\n"
+    "    both(('product', P, 'namedtuple', fields), P(1, 'x'), '01 01 00 00 00 78')\n"
+    "    both(('product', None, 'tuple', fields), (1, 'x'), '01 01 00 00 00 78')\n"
+    "    both(('product', D, 'typeddict', fields), {'a': 1, 'b': 'x'}, '01 01 00 00 00 78')\n"
+    "    both(('option', ('option', ('u8',))), None, '01')\n"
+    "    assert decode(('option', ('option', ('u8',))), b'\\0\\1') is None\n"
+    "    refused(lambda: encode(('product', D, 'typeddict', fields), {'a': 1}), 'b: missing')\n"
+    "    refused(lambda: encode(('product', D, 'typeddict', fields), {'a': 1, 'b': '', 'c': 2}), 'expected 2 keys, got 3')\n"
+    "    refused(lambda: encode(('product', None, 'tuple', fields), (1,)), 'expected a tuple of 2, got one of 1')\n"
+    "@dataclass(slots=True)\n"
+    "class Slotted:\n"
+    "    a: int\n"
+    "@dataclass\n"
+    "class Derived:\n"
+    "    a: int\n"
+    "    def __post_init__(self): self.twice = self.a * 2\n"
+    "@reducer\n"
+    "def records(ctx: ReducerContext):\n"
+    "    both(('product', Slotted, 'dataclass', (('a', ('u8',)),)), Slotted(3), '03')\n"
+    "    assert decode(('product', Derived, 'dataclass', (('a', ('u8',)),)), b'\\4').twice == 8\n"
+    "    v = decode(VEC2, bytes(8))\n"
+    "    assert type(v) is Vec2 and hash(v) == hash(Vec2(0.0, 0.0))\n";
+
+Test(values, golden_bytes)
+{
+    struct fixture f;
+    fixture_open(&f, golden);
+    fixture_run(&f, "golden");
+    fixture_run(&f, "special");
+    fixture_run(&f, "containers");
+    fixture_run(&f, "records");
+    fixture_close(&f);
+}
+
+static const char ranges[] = HEAD
+    "import random\n"
+    "@reducer\n"
+    "def integers(ctx: ReducerContext):\n"
+    "    for bits in (8, 16, 32, 64, 128, 256):\n"
+    "        for sign, low, high in (('i', -(1 << bits - 1), (1 << bits - 1) - 1), ('u', 0, (1 << bits) - 1)):\n"
+    "            spec = (sign + str(bits),)\n"
+    "            picks = [ctx.rng.randint(low, high) for _ in range(50)] + [1 << k for k in range(bits - 1)]\n"
+    "            for n in [low, low + 1, 0, 1, high - 1, high] + picks:\n"
+    "                both(spec, n, n.to_bytes(bits // 8, 'little', signed=sign == 'i').hex())\n"
+    "            for n in (low - 1, high + 1, 1 << 300, -(1 << 300)):\n"
+    "                refused(lambda: encode(spec, n), f'{str(n)[:60]} is out of range for {spec[0]}')\n"
+    "            refused(lambda: encode(spec, True), 'expected int, got bool')\n"
+    "            refused(lambda: encode(spec, 1.0), 'expected int, got float')\n"
+    "            refused(lambda: encode(spec, '1'), 'expected int, got str')\n"
+    "            refused(lambda: encode(spec, None), 'expected int, got None')\n"
+    "    class Index:\n"
+    "        def __index__(self): return 5\n"
+    "    assert encode(('u8',), Index()) == encode(('u128',), Index())[:1] == b'\\5'\n"
+    "@reducer\n"
+    "def floats(ctx: ReducerContext):\n"
+    "    for n in (0.0, 0.1, -1e300, 5e-324, math.inf, -math.inf):\n"
+    "        assert decode(('f64',), encode(('f64',), n)) == n\n"
+    "    assert math.isnan(decode(('f64',), encode(('f64',), math.nan)))\n"
+    "    assert encode(('f64',), -0.0).hex() == '0000000000000080'\n"
+    "    assert encode(('f32',), 0.1).hex() == 'cdcccc3d' and encode(('f64',), 3) == encode(('f64',), 3.0)\n"
+    "    assert decode(('f32',), encode(('f32',), math.inf)) == math.inf\n"
+    "    refused(lambda: encode(('f32',), 1e39), '1e+39 is out of range for f32')\n"
+    "    refused(lambda: encode(('f64',), True), 'expected float, got bool')\n"
+    "    refused(lambda: encode(('f64',), '1'), 'expected float, got str')\n"
+    "    refused(lambda: encode(('f64',), 10 ** 400), 'the number is too large for a float')\n"
+    "@reducer\n"
+    "def texts(ctx: ReducerContext):\n"
+    "    for s in ('', 'a', 'a\\0b', '\\u20ac\\U0001f600', 'x' * 70000):\n"
+    "        assert decode(('string',), encode(('string',), s)) == s\n"
+    "    refused(lambda: encode(('string',), '\\ud800'), 'the text holds a lone surrogate')\n"
+    "    refused(lambda: encode(('string',), b'x'), 'expected str, got bytes')\n"
+    "    refused(lambda: encode(('bytes',), 'x'), 'expected bytes, got str')\n"
+    "    refused(lambda: encode(('array', ('u8',), 'list'), 'ab'), 'expected list, got str')\n"
+    "    refused(lambda: encode(('array', ('u8',), 'set'), [1]), 'expected set, got list')\n"
+    "    refused(lambda: encode(('dict', ('u8',), ('u8',)), [1]), 'expected dict, got list')\n"
+    "    refused(lambda: encode(('bool',), 1), 'expected bool, got int')\n"
+    "    assert encode(('bytes',), bytearray(b'ab')) == encode(('bytes',), memoryview(b'ab'))\n"
+    "@reducer\n"
+    "def paths(ctx: ReducerContext):\n"
+    "    deep = ('product', Steer, 'dataclass', (('dir', ('array', VEC2, 'list')),))\n"
+    "    refused(lambda: encode(deep, Steer([Vec2(), Vec2(1.0, 'up')])), 'dir[1].y: expected float, got str')\n"
+    "    refused(lambda: encode(('dict', ('string',), ('u8',)), {'k': 300}), \"['k']: 300 is out of range for u8\")\n"
+    "    refused(lambda: encode(ACTION, 5), 'expected Steer, Shoot or Wait, got int')\n"
+    "    refused(lambda: encode(ACTION, Shoot(5)), 'Shoot.dir: expected Vec2, got int')\n"
+    "    refused(lambda: encode(('enum', Team, (Team.RED, Team.BLUE)), 'r'), 'expected Team, got str')\n"
+    "    refused(lambda: encode(('literal', ('on', 'off')), 'up'), 'expected one of \"on\", \"off\", got \"up\"')\n"
+    "    refused(lambda: encode(('datetime',), datetime(2000, 1, 1)), 'the datetime has no time zone: give it one, for instance tzinfo=UTC')\n"
+    "    refused(lambda: encode(('timestamp',), 'now'), 'expected Timestamp, got str')\n"
+    "    refused(lambda: encode(('checked', ('u8',), lambda v: None if v < 5 else f'at most 4, got {v}'), 7), 'at most 4, got 7')\n"
+    "    refused(lambda: encode(('checked', ('u8',), lambda v: None), 'x'), 'expected int, got str')\n"
+    "@reducer\n"
+    "def malformed(ctx: ReducerContext):\n"
+    "    def bad(spec, text, why): refused(lambda: decode(spec, bytes.fromhex(text)), why, DecodeError)\n"
+    "    bad(('bool',), '02', 'malformed at byte 0: a bool must be 0 or 1')\n"
+    "    bad(('u8',), '0000', '1 bytes too many after the value')\n"
+    "    bad(('string',), '02000000 ff41', 'malformed at byte 0: the text is not UTF-8')\n"
+    "    bad(('string',), '02000000 c080', 'malformed at byte 0: the text is not UTF-8')\n"
+    "    bad(('string',), '03000000 eda080', 'malformed at byte 0: the text is not UTF-8')\n"
+    "    bad(('string',), 'ffffffff 41', 'malformed at byte 0: a length that the input cannot hold')\n"
+    "    bad(('array', ('u64',), 'list'), 'ffffff7f', 'malformed at byte 0: a count that the input cannot hold')\n"
+    "    bad(('array', ('unit',), 'list'), 'ffffffff', 'malformed at byte 0: a count that the input cannot hold')\n"
+    "    bad(('option', ('u8',)), '0200', 'malformed at byte 0: the tag must be 0 or 1')\n"
+    "    bad(('enum', Team, (Team.RED, Team.BLUE)), '02', 'malformed at byte 0: unknown tag 2, there are 2 variants')\n"
+    "    bad(ACTION, '03', 'malformed at byte 0: unknown tag 3, there are 3 variants')\n"
+    "    bad(('array', VEC2, 'list'), '01000000 00000000', 'malformed at byte 0: a count that the input cannot hold')\n"
+    "    bad(('array', ('product', None, 'tuple', (('a', ('bool',)),)), 'list'), '02000000 0107', '[1].a: malformed at byte 5: a bool must be 0 or 1')\n"
+    "    assert decode(('array', ('unit',), 'list'), b'\\3\\0\\0\\0') == [None] * 3\n";
+
+Test(values, ranges_and_refusals)
+{
+    struct fixture f;
+    fixture_open(&f, ranges);
+    fixture_run(&f, "integers");
+    fixture_run(&f, "floats");
+    fixture_run(&f, "texts");
+    fixture_run(&f, "paths");
+    fixture_run(&f, "malformed");
+    fixture_close(&f);
+}
+
+static const char dynamic[] = HEAD
+    "def text(v): return encode(('json',), v)[4:].decode()\n"
+    "def again(v): return decode(('json',), encode(('json',), v))\n"
+    "@reducer\n"
+    "def dynamic(ctx: ReducerContext):\n"
+    "    assert text({'b': [1, 2.5, None, True], 'a': '\\xe9'}) == '{\"a\":\"\\xe9\",\"b\":[1,2.5,null,true]}'\n"
+    "    assert text(b'ab') == '{\"$bytes\":\"YWI=\"}'\n"
+    "    assert text(Timestamp(5)) == '{\"$time\":5}' and text(timedelta(microseconds=7)) == '{\"$duration\":7}'\n"
+    "    assert text({2, 1}) == '{\"$set\":[1,2]}' and text({1: 'x'}) == '{\"$map\":[[1,\"x\"]]}'\n"
+    "    assert text({'$x': 1}) == '{\"$map\":[[\"$x\",1]]}' and text(math.nan) == '{\"$float\":\"nan\"}'\n"
+    "    for v in ({'a': [1, {'b': None}]}, b'\\0\\xff', Timestamp(-5), TimeDuration(5), {1, 2}, {1: 2}, {'$bytes': 'x'}, 1 << 200,\n"
+    "              math.inf, -math.inf, uuid.UUID(int=5), Identity(7), [], '', 0, True, None, {}, 1e300, 0.1):\n"
+    "        back = again(v)\n"
+    "        assert back == v and type(back) is type(v), (v, back)\n"
+    "    deep = []\n"
+    "    for _ in range(70): deep = [deep]\n"
+    "    refused(lambda: text(deep), 'a dynamic value is nested deeper than 64')\n"
+    "    refused(lambda: text(object()), 'a dynamic value cannot hold object')\n"
+    "    refused(lambda: text('x' * (1 << 20)), 'a dynamic value is longer than 1048576 bytes')\n"
+    "    for bad in (b'{', b'nul', b'NaN', b'{\"$bytes\":\"!\"}', b'[' * 100000, b'{\"$map\":5}'):\n"
+    "        try: decode(('json',), len(bad).to_bytes(4, 'little') + bad)\n"
+    "        except DecodeError: pass\n"
+    "        else: assert False, bad\n";
+
+Test(values, dynamic_values)
+{
+    struct fixture f;
+    fixture_open(&f, dynamic);
+    fixture_run(&f, "dynamic");
+    fixture_close(&f);
+}
