@@ -16,6 +16,15 @@ export const Pellet = __t.object("Pellet", {
 });
 export type Pellet = __Infer<typeof Pellet>;
 
+export const Pilot = __t.object("Pilot", {
+  id: __t.u32(),
+  connection: __t.option(__t.connectionId()),
+  dx: __t.f32(),
+  dy: __t.f32(),
+  seen: __t.timestamp(),
+});
+export type Pilot = __Infer<typeof Pilot>;
+
 export const Player = __t.object("Player", {
   id: __t.u32(),
   identity: __t.identity(),
@@ -26,3 +35,15 @@ export const Player = __t.object("Player", {
   eatenBy: __t.u32(),
 });
 export type Player = __Infer<typeof Player>;
+
+export const SweepSchedule = __t.object("SweepSchedule", {
+  scheduledId: __t.u64(),
+  scheduledAt: __t.scheduleAt(),
+});
+export type SweepSchedule = __Infer<typeof SweepSchedule>;
+
+export const TickSchedule = __t.object("TickSchedule", {
+  scheduledId: __t.u64(),
+  scheduledAt: __t.scheduleAt(),
+});
+export type TickSchedule = __Infer<typeof TickSchedule>;

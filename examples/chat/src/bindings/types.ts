@@ -9,6 +9,12 @@ export const Message = __t.object("Message", {
 });
 export type Message = __Infer<typeof Message>;
 
+export const TrimSchedule = __t.object("TrimSchedule", {
+  scheduledId: __t.u64(),
+  scheduledAt: __t.scheduleAt(),
+});
+export type TrimSchedule = __Infer<typeof TrimSchedule>;
+
 export const User = __t.object("User", {
   identity: __t.identity(),
   name: __t.string(),
