@@ -8,7 +8,7 @@
 static int
 wrong_type(struct oro_py *py, const char *expected, PyObject *v)
 {
-    return oro_cerr_set(py, "expected %s, got %s", expected, v == Py_None ? "None" : Py_TYPE(v)->tp_name);
+    return oro_cerr_set(py, "expected %s, got %s", expected, oro_pytype_name(v));
 }
 
 /* The name of a class without its module, for "expected Vec2". */
@@ -525,7 +525,7 @@ encode_union(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
     for (uint32_t i = 0; i < c->n; i++)
         oro_bb_printf(&text, "%s%s", i == 0 ? "" : i + 1 < c->n ? ", " : " or ", class_name(c->fields[i].cls));
     oro_cerr_set(py, "expected %.*s, got %s", (int)(text.len < 300 ? text.len : 300), (char *)text.data,
-                 v == Py_None ? "None" : Py_TYPE(v)->tp_name);
+                 oro_pytype_name(v));
     oro_bb_fini(&text);
     return -1;
 }

@@ -1,6 +1,13 @@
 /* bridge/py/error.c - the one place where a Python exception becomes text. */
 #include "bridge/py/py_priv.h"
 
+const char *
+oro_pytype_name(PyObject *o)
+{
+    const char *name = Py_TYPE(o)->tp_name, *dot = strrchr(name, '.');
+    return o == Py_None ? "None" : dot != NULL ? dot + 1 : name;
+}
+
 static void
 put_str(PyObject *s, struct oro_bb *out)
 {

@@ -372,6 +372,8 @@ int oro_pyid_types(struct oro_py *py, PyObject *module);    /* id.c */
 
 /* Appends the pending exception's text (one line, or with the module's frames) and clears it. */
 void oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out);
+/* "int", "Player", "None": for "expected ..., got ..." */
+const char *oro_pytype_name(PyObject *o);
 /* A record of the module's log, with file and line of the Python code that runs now. */
 void oro_pylog(struct oro_py *py, enum oro_log_level level, const char *target, struct oro_bytes text);
 

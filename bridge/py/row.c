@@ -783,7 +783,8 @@ make_type(struct oro_py *py, PyObject *module, PyObject *cls, unsigned ncols, co
     PyType_Slot slots[] = {
         {Py_tp_new, row_new},           {Py_tp_init, row_init},   {Py_tp_dealloc, row_dealloc},
         {Py_tp_traverse, row_traverse}, {Py_tp_clear, row_clear}, {Py_tp_getattro, row_getattro},
-        {Py_tp_hash, PyObject_HashNotImplemented},
+        /* Said again, since a base of the author's before ours in the order would hand down those of object. */
+        {Py_tp_richcompare, row_compare}, {Py_tp_hash, PyObject_HashNotImplemented},
         {0, NULL},
     };
     /* The name may need no longer life than this: the type copies it. */
@@ -795,8 +796,14 @@ make_type(struct oro_py *py, PyObject *module, PyObject *cls, unsigned ncols, co
                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
     if (text != NULL && (bases = bases_of(py, cls)) != NULL)
         type = PyType_FromMetaclass(NULL, module, &spec, bases);
-    if (type != NULL)
-        ((PyTypeObject *)type)->tp_vectorcall = row_vectorcall;
+    if (type != NULL) {
+        PyTypeObject *made = (PyTypeObject *)type;
+        made->tp_vectorcall = row_vectorcall;
+        /* A base with a __dict__ hands its offset down, though our instances have no room for one. */
+        if (!PyType_HasFeature(made, Py_TPFLAGS_MANAGED_DICT))
+            made->tp_dictoffset = 0;
+        made->tp_weaklistoffset = 0;
+    }
     Py_XDECREF(in);
     Py_XDECREF(full);
     Py_XDECREF(bases);

@@ -68,7 +68,7 @@ oro_pykey_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_acce
         return encode_keycol(py, t, acc->cols[0], v, out);
     if (!PyTuple_Check(v) || PyTuple_GET_SIZE(v) != acc->ncols) {
         PyErr_Format(py->e_wrongindex, "%s.%U: expected a tuple of %u values, got %s", t->def->name, acc->name, acc->ncols,
-                     Py_TYPE(v)->tp_name);
+                     oro_pytype_name(v));
         return -1;
     }
     for (unsigned i = 0; i < acc->ncols; i++)
@@ -139,7 +139,7 @@ is_row(struct oro_py *py, struct oro_pytable *t, PyObject *o)
 {
     if (oro_pyrow_is(t->rc, o))
         return true;
-    PyErr_Format(py->e_encode, "%s: expected %s, got %s", t->def->name, t->rc->name, o == Py_None ? "None" : Py_TYPE(o)->tp_name);
+    PyErr_Format(py->e_encode, "%s: expected %s, got %s", t->def->name, t->rc->name, oro_pytype_name(o));
     return false;
 }
 
