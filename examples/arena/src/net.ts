@@ -51,8 +51,10 @@ export class Link {
           })
           .subscribe([tables.player, tables.body, tables.pellet]);
       })
-      .onConnectError(() => {
-        localStorage.removeItem(TOKEN); // it may be from another server: come back as somebody new
+      .onConnectError((_, error) => {
+        // A token of another server: come back as somebody new. Any other error is the line's.
+        if (/^Failed to verify token: (Unauthorized)?$/.test(error.message))
+          localStorage.removeItem(TOKEN);
         ended();
       })
       .onDisconnect(ended)

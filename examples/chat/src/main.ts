@@ -49,8 +49,9 @@ function connect(): void {
         })
         .subscribe([tables.user, tables.message]);
     })
-    .onConnectError(() => {
-      localStorage.removeItem(TOKEN); // it may be from another server: come back as somebody new
+    .onConnectError((_, error) => {
+      // A token of another server: come back as somebody new. Any other error is the line's.
+      if (/^Failed to verify token: (Unauthorized)?$/.test(error.message)) localStorage.removeItem(TOKEN);
       ended();
     })
     .onDisconnect(ended)
