@@ -243,7 +243,7 @@ account(struct oro_table *t, int64_t rows, int64_t bytes)
 static void
 writes_install(struct oro_store *s, struct oro_tx *tx, uint64_t seq)
 {
-    bool shut = false;
+    struct oro_writing writing = {.store = s};
     for (size_t w = 0; w < tx->nwrites; w++) {
         const struct oro_write *wr = &tx->writes[w];
         int64_t rows = 0, bytes = 0;
@@ -257,14 +257,13 @@ writes_install(struct oro_store *s, struct oro_tx *tx, uint64_t seq)
             s->versions++;
             if (wr->t->def->is_event)
                 continue;
-            oro_install(s, wr->t, wr->row, wr->keys, &shut);
+            oro_install(&writing, wr->t, wr->row, wr->keys);
             rows++;
             bytes += wr->row->len;
         }
         account(wr->t, rows, bytes);
     }
-    if (shut)
-        oro_writing_leave(s);
+    oro_writing_leave(&writing);
 }
 
 oro_status

@@ -195,8 +195,14 @@ oro_reading_leave(struct oro_session *se)
     /* Pairs with the load in oro_writing_enter(): what was read was read before. */
     atomic_store_explicit(&se->reading, 0, memory_order_release);
 }
-void oro_writing_enter(struct oro_store *s); /* with the commit lock */
-void oro_writing_leave(struct oro_store *s);
+/* The committer's side, with the commit lock: readers are shut out from the first change on, and let in again after some,
+ * so that a large commit holds nobody up for long. What is half done then is invisible: it belongs to a later seq. */
+struct oro_writing {
+    struct oro_store *store;
+    unsigned changes; /* since readers were shut out; 0: they are not */
+};
+void oro_writing_enter(struct oro_writing *wr); /* before each change */
+void oro_writing_leave(struct oro_writing *wr); /* at the end */
 void oro_session_pin(struct oro_session *se);   /* publishes a snapshot */
 void oro_session_unpin(struct oro_session *se); /* and takes it back, with everything in the arena */
 
@@ -241,8 +247,8 @@ void oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work)
 void oro_ring_free_all(struct oro_store *s);
 
 /* ---- store.c ---- */
-/* Puts a row into all indexes of its table. Commit lock held, or nobody else is there. *shut: whether readers are shut out. */
-void oro_install(struct oro_store *s, struct oro_table *t, struct oro_row *row, const struct oro_key *keys, bool *shut);
+/* Puts a row into all indexes of its table. */
+void oro_install(struct oro_writing *wr, struct oro_table *t, struct oro_row *row, const struct oro_key *keys);
 void oro_unlink(struct oro_table *t, struct oro_row *row, struct oro_bb *scratch);
 /* The keys of a row in every index, wide ones in the arena. */
 struct oro_key *oro_keys_make(struct oro_session *se, const struct oro_table *t, const struct oro_row *row);

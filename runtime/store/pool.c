@@ -2,7 +2,6 @@
 #include "runtime/store/pool.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 #define BATCH 64
@@ -42,7 +41,10 @@ oro_pool_fini(struct oro_pool *p)
 {
     for (struct oro_pool_chunk *c = p->chunks, *next; c != NULL; c = next) {
         next = c->next;
-        oro_free(c);
+        if (c->size == CHUNK_MAX)
+            munmap(c, CHUNK_MAX);
+        else
+            oro_free(c);
     }
     *p = (struct oro_pool){0};
 }
@@ -61,16 +63,27 @@ class_of(size_t size)
 
 /* ---- the pool's side, locked ---- */
 
+/* CHUNK_MAX bytes at a multiple of it. */
+static void *
+huge_page(void)
+{
+    char *p = mmap(NULL, 2 * CHUNK_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ORO_ASSERT(p != MAP_FAILED);
+    size_t before = -(uintptr_t)p & (CHUNK_MAX - 1);
+    if (before > 0)
+        munmap(p, before);
+    munmap(p + before + CHUNK_MAX, CHUNK_MAX - before);
+#ifdef MADV_HUGEPAGE
+    (void)madvise(p + before, CHUNK_MAX, MADV_HUGEPAGE); /* a wish */
+#endif
+    return p + before;
+}
+
 static void
 chunk_add(struct oro_pool *p)
 {
     size_t size = p->next_chunk;
-    struct oro_pool_chunk *c = aligned_alloc(size, size);
-    ORO_ASSERT(c != NULL);
-#ifdef MADV_HUGEPAGE
-    if (size == CHUNK_MAX)
-        (void)madvise(c, size, MADV_HUGEPAGE); /* a wish */
-#endif
+    struct oro_pool_chunk *c = size < CHUNK_MAX ? oro_aligned_alloc(ORO_POOL_LINE, size) : huge_page();
     *c = (struct oro_pool_chunk){p->chunks, size};
     p->chunks = c;
     p->at = (char *)c + ORO_POOL_LINE;

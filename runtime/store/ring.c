@@ -85,16 +85,14 @@ oldest_cursor(const struct oro_store *s)
 static void
 unlink_some(struct oro_store *s, uint64_t snapshot, size_t work)
 {
-    bool shut = false;
+    struct oro_writing writing = {.store = s};
     struct oro_commit *c;
     while (work > 0 && (c = oro_commit_next(s->unlinked)) != NULL && c->seq <= snapshot) {
         for (; s->unlink_op < c->nops && work > 0; s->unlink_op++) {
             const struct oro_op *op = &c->ops[s->unlink_op];
             if (op->kind != ORO_OP_DELETE)
                 continue;
-            if (!shut)
-                oro_writing_enter(s);
-            shut = true;
+            oro_writing_enter(&writing);
             oro_unlink(oro_table_of(s, op->table), (struct oro_row *)(uintptr_t)op->row, &s->scratch);
             work--;
         }
@@ -104,8 +102,7 @@ unlink_some(struct oro_store *s, uint64_t snapshot, size_t work)
         s->unlink_op = 0;
         work -= work > 0;
     }
-    if (shut)
-        oro_writing_leave(s);
+    oro_writing_leave(&writing);
     s->backlog = work == 0;
 }
 

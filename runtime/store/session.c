@@ -3,6 +3,7 @@
 
 #include "runtime/store/internal.h"
 
+#define CHANGES 64 /* of an index structure while readers wait: some microseconds */
 #define SPINS 200 /* pauses before giving the core away: what is waited for lasts well under a microsecond */
 
 static void
@@ -31,8 +32,13 @@ oro_reading_enter(struct oro_session *se)
 }
 
 void
-oro_writing_enter(struct oro_store *s)
+oro_writing_enter(struct oro_writing *wr)
 {
+    struct oro_store *s = wr->store;
+    if (wr->changes == CHANGES)
+        oro_writing_leave(wr);
+    if (wr->changes++ > 0)
+        return;
     atomic_store(&s->writing, 1);
     for (struct oro_session *se = s->sessions; se != NULL; se = se->next) {
         unsigned n = 0;
@@ -42,10 +48,12 @@ oro_writing_enter(struct oro_store *s)
 }
 
 void
-oro_writing_leave(struct oro_store *s)
+oro_writing_leave(struct oro_writing *wr)
 {
     /* Pairs with the load in oro_reading_enter(): the structure is whole again. */
-    atomic_store_explicit(&s->writing, 0, memory_order_release);
+    if (wr->changes > 0)
+        atomic_store_explicit(&wr->store->writing, 0, memory_order_release);
+    wr->changes = 0;
 }
 
 void

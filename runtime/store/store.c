@@ -158,14 +158,12 @@ oro_store_schema(const struct oro_store *s)
 /* ---- rows in their indexes ---- */
 
 void
-oro_install(struct oro_store *s, struct oro_table *t, struct oro_row *row, const struct oro_key *keys, bool *shut)
+oro_install(struct oro_writing *wr, struct oro_table *t, struct oro_row *row, const struct oro_key *keys)
 {
     for (uint32_t i = 0; i < t->nix; i++) {
         if (oro_index_push(&t->ix[i], &keys[i], row))
             continue;
-        if (!*shut)
-            oro_writing_enter(s);
-        *shut = true;
+        oro_writing_enter(wr);
         oro_index_insert(&t->ix[i], &keys[i], row);
     }
 }

@@ -6,6 +6,7 @@
 #include "runtime/store/internal.h"
 
 #define MANY 16
+#define KEEP 16384 /* elements of arrays that are kept for the next transaction */
 
 static uint64_t
 old_hash(const struct oro_row *old)
@@ -169,6 +170,14 @@ oro_ws_reset(struct oro_tx *tx)
         oro_free(tx->map);
         tx->map = NULL;
         tx->map_cap = tx->map_used = 0;
+    }
+    if (tx->writes_cap > KEEP || tx->hits_cap > KEEP) {
+        oro_free(tx->writes);
+        oro_free(tx->hits);
+        oro_free(tx->dropped);
+        tx->writes = NULL;
+        tx->hits = tx->dropped = NULL;
+        tx->writes_cap = tx->hits_cap = tx->dropped_cap = 0;
     }
     tx->nwrites = tx->ntouched = tx->nhits = tx->nmisses = tx->nspans = tx->ndropped = 0;
 }
