@@ -1,0 +1,191 @@
+"""The developer commands: what they print, write and exit with."""
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+import unittest
+
+from helper import ROOT, ModuleCase
+from orochi import _load
+from orochi.tools import main
+from orochi.tools.new import TEMPLATES
+
+SOURCE = """
+    from dataclasses import dataclass
+    from typing import Literal
+    from orochi import *
+
+    @dataclass
+    class Vec:
+        x: f32
+        y: f32
+
+    @table(public=True, indexes=[("level", "name")])
+    class Player:
+        id: AutoKey[u64] = 0
+        owner: Unique[Identity]
+        name: str
+        level: Index[u8] = 1
+        pos: Vec
+        bag: list[str] | None = None
+        mode: Literal["on", "off"] = "on"
+
+    @table(scheduled="remind")
+    class Reminder:
+        id: AutoKey[u64] = 0
+        at: ScheduleAt
+
+    @reducer
+    def move(ctx: ReducerContext, to: Vec, from_: u8) -> None: ...
+
+    @reducer
+    def remind(ctx: ReducerContext, row: Reminder) -> None: ...
+
+    @init
+    def setup(ctx: ReducerContext) -> None: ...
+
+    @scheduled(hz=20)
+    def tick(ctx: ReducerContext) -> None: ...
+
+    @scheduled(delay_ms=5000, repeating=False)
+    def late(ctx: ReducerContext) -> None: ...
+"""
+
+DESCRIBED = """\
+game: 2 tables, 3 reducers, 2 schedules
+
+table player (public)
+    id     u64            primary key, counted, btree
+    owner  Identity       unique, btree
+    name   str
+    level  u8             btree
+    pos    Vec
+    bag    list[str] | None
+    mode   PlayerMode
+    index level_name over level, name (btree)
+
+table reminder (private, calls remind)
+    id  u64            primary key, counted, btree
+    at  ScheduleAt
+
+reducers
+    move(to: Vec, from: u8)
+    remind(row: Reminder)  private
+    setup()  init
+
+schedules
+    tick  every 0.05 s, missed: skip
+    late  once, first after 5 s, missed: skip
+
+types
+    Vec (x: f32, y: f32)
+    PlayerMode = on | off
+"""
+
+
+class Commands(ModuleCase):
+    def run_tool(self, *argv: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(list(argv))
+        return code, out.getvalue(), err.getvalue()
+
+    def test_check(self):
+        path = str(self.write(SOURCE))
+        self.assertEqual(self.run_tool("check", path), (0, "game: 2 tables, 3 reducers, 2 schedules, no problems\n", ""))
+
+    def test_check_of_a_wrong_module(self):
+        path = self.write("from orochi import *\n@table\nclass A:\n    x: complex\n    y: Index[f32]\n")
+        code, out, err = self.run_tool("check", str(path))
+        self.assertEqual((code, out), (1, ""))
+        self.assertEqual([line.split(": ")[:2] for line in err.splitlines()], [["orochi", f"{path}:4"], ["orochi", f"{path}:5"]])
+
+    def test_describe(self):
+        path = str(self.write(SOURCE))
+        self.assertEqual(self.run_tool("describe", path), (0, DESCRIBED, ""))
+
+    def test_describe_json(self):
+        path = str(self.write(SOURCE))
+        code, out, _ = self.run_tool("describe", "--json", path)
+        self.assertEqual((code, json.loads(out)), (0, {"V10": _load.definition(path).v10()}))
+        self.assertEqual(self.run_tool("extract-schema", path), (0, out, ""))
+
+    def test_generate(self):
+        path, out = str(self.write(SOURCE)), self.folder / "bindings"
+        code, said, _ = self.run_tool("generate", "--lang", "typescript", "--out", str(out), path)
+        self.assertEqual((code, said), (0, f"{len(list(out.rglob('*.ts')))} files in {out}\n"))
+        self.assertTrue((out / "move_reducer.ts").exists())
+        self.assertFalse((out / "reminder_table.ts").exists())
+        self.run_tool("generate", "--out", str(out), "--include-private", path)
+        self.assertTrue((out / "reminder_table.ts").exists())
+
+    def test_generate_from_a_definition(self):
+        path = str(self.write(SOURCE))
+        definition = self.folder / "game.json"
+        definition.write_text(self.run_tool("describe", "--json", path)[1])
+        for source, out in ((path, "a"), (str(definition), "b")):
+            self.assertEqual(self.run_tool("generate", "--out", str(self.folder / out), source)[0], 0)
+        files = [sorted((p.name, p.read_text()) for p in (self.folder / out).rglob("*.ts")) for out in "ab"]
+        self.assertEqual(*files)
+        definition.write_text("{")
+        self.assertRegex(self.run_tool("generate", "--out", str(self.folder / "c"), str(definition))[2], "orochi: .*not JSON")
+
+    def test_generate_refuses_to_overwrite(self):
+        path, out = str(self.write(SOURCE)), self.folder / "bindings"
+        out.mkdir()
+        (out / "index.ts").write_text("// mine\n")
+        code, _, err = self.run_tool("generate", "--out", str(out), path)
+        self.assertEqual(code, 1)
+        self.assertRegex(err, "^orochi: .*index.ts exists")
+
+    def test_usage(self):
+        for argv in (["nope"], [], ["check"], ["generate", "x.py"], ["generate", "--lang", "cobol", "--out", "x", "y.py"],
+                     ["new", "x", "--template", "nope"]):
+            code, out, err = self.run_tool(*argv)
+            self.assertEqual((code, out), (2, ""), argv)
+            self.assertRegex(err, r"^orochi: .*--help")
+        code, out, err = self.run_tool("check", "--help")
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("MODULE", out)
+
+    def test_a_file_that_is_not_there(self):
+        code, _, err = self.run_tool("describe", str(self.folder / "no.py"))
+        self.assertEqual(code, 1)
+        self.assertRegex(err, "^orochi: .*no.py: there is no such file")
+
+    def test_new(self):
+        for template in TEMPLATES:
+            folder = self.folder / f"my-{template}"
+            code, out, err = self.run_tool("new", str(folder), "--template", template)
+            self.assertEqual((code, err), (0, ""))
+            self.assertEqual(self.run_tool("check", str(folder))[0], 0)
+            self.assertIn(f"orochi run {folder}/module.py", out)
+            self.assertEqual(_load.module_name(str(folder / "module.py")), f"my-{template}")
+            for file in folder.iterdir():
+                self.assertNotRegex(file.read_text(), r"\{(name|title)\}")
+
+    def test_new_refused(self):
+        (self.folder / "there").mkdir()
+        for name, words in (("there", "is there already"), ("1x", "cannot be the name"), ("a b", "cannot be the name")):
+            code, _, err = self.run_tool("new", str(self.folder / name))
+            self.assertEqual(code, 2)
+            self.assertRegex(err, f"^orochi: .*{words}")
+
+    def test_module_names(self):
+        for path, name in (("a/game.py", "game"), ("a/my-game.py", "my-game"), ("a/module.py", "a"), ("a/__init__.py", "a")):
+            self.write("", path)
+            self.assertEqual(_load.module_name(str(self.folder / path)), name)
+        self.assertEqual(_load.module_name(str(self.folder / "a")), "a")
+        self.assertEqual(_load.module_name(str(self.folder / "a") + "/"), "a")
+
+    def test_as_a_program(self):
+        path = self.write(SOURCE)
+        done = subprocess.run([sys.executable, "-m", "orochi.tools", "check", str(path)], cwd=ROOT / "bridge/py",
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
