@@ -14,7 +14,8 @@ LINES = HEAD.count("\n")
 
 # name: (source after HEAD, line in that source, words of the message). "ROW" in a source is a line that is right.
 TABLE = {
-    "unknown type": ("class Thing: pass\n@table\nclass A:\n    id: u32\n    x: memoryview", 5, ["A.x", "memoryview", "use bytes"]),
+    "unknown type": (
+        "class Thing: pass\n@table\nclass A:\n    id: u32\n    x: memoryview", 5, ["A.x", "memoryview", "use bytes"]),
     "class of a library": ("import threading\n@table\nclass A:\n    x: threading.Event", 4, ["A.x", "Event", "make a dataclass"]),
     "value as annotation": ("@table\nclass A:\n    x: 3.5", 3, ["A.x", "3.5", "not a type"]),
     "Decimal": ("from decimal import Decimal\n@table\nclass A:\n    x: Decimal", 4, ["A.x: Decimal cannot be stored", "i64"]),
@@ -30,16 +31,21 @@ TABLE = {
     "bare tuple": ("@table\nclass A:\n    x: tuple", 3, ["A.x", "tuple"]),
     "bare Sequence": ("@table\nclass A:\n    x: Sequence", 3, ["A.x", "lacks the type"]),
     "bare PrimaryKey": ("@table\nclass A:\n    x: PrimaryKey", 3, ["A.x", "PrimaryKey[u64]"]),
-    "two primary keys": ("@table\nclass A:\n    id: PrimaryKey[u32]\n    other: AutoKey[u32]", 4, ["2 primary keys (id, other)", "Unique"]),
-    "two primary keys, both ways": ("@table(primary_key='b')\nclass A:\n    a: PrimaryKey[u32]\n    b: u32", 4, ["2 primary keys"]),
-    "unknown primary key": ("@table(primary_key='ID')\nclass A:\n    id: u32\n    b: u8", 2, ["primary_key=", "'ID'", "it has id, b"]),
-    "primary key of two": ("@table(primary_key=('a', 'b'))\nclass A:\n    a: u32\n    b: u8", 2, ["primary_key= names one column"]),
+    "two primary keys": (
+        "@table\nclass A:\n    id: PrimaryKey[u32]\n    other: AutoKey[u32]", 4, ["2 primary keys (id, other)", "Unique"]),
+    "two primary keys, both ways": (
+        "@table(primary_key='b')\nclass A:\n    a: PrimaryKey[u32]\n    b: u32", 4, ["2 primary keys"]),
+    "unknown primary key": (
+        "@table(primary_key='ID')\nclass A:\n    id: u32\n    b: u8", 2, ["primary_key=", "'ID'", "it has id, b"]),
+    "primary key of two": (
+        "@table(primary_key=('a', 'b'))\nclass A:\n    a: u32\n    b: u8", 2, ["primary_key= names one column"]),
     "unknown unique": ("@table(unique=['nope'])\nclass A:\n    id: u32", 2, ["unique=", "'nope'"]),
     "unknown auto_inc": ("@table(auto_inc='nope')\nclass A:\n    id: u32", 2, ["auto_inc=", "'nope'"]),
     "unknown index": ("@table(indexes=['id', ('id', 'nope')])\nclass A:\n    id: u32", 2, ["indexes=", "'nope'"]),
     "index without columns": ("@table(indexes=[Column()])\nclass A:\n    id: u32", 2, ["must name its columns"]),
     "column twice in an index": ("@table(indexes=[('id', 'id')])\nclass A:\n    id: u32", 2, ["each once"]),
-    "index of an unknown kind": ("@table(indexes=[Column('id', algorithm='tree')])\nclass A:\n    id: u32", 2, ["'tree'", "btree"]),
+    "index of an unknown kind": (
+        "@table(indexes=[Column('id', algorithm='tree')])\nclass A:\n    id: u32", 2, ["'tree'", "btree"]),
     "index that hides a column": (
         "@table(indexes=[Column('a', 'b', name='c')])\nclass A:\n    a: u32\n    b: u32\n    c: u32", 2, ["hides the column"]),
     "two indexes of a name": (
@@ -65,7 +71,8 @@ TABLE = {
     "two columns of a name": ("@table\nclass A:\n    id: u8\n    id_: u8", 4, ["two columns that clients see as 'id'"]),
     "column name for clients": ("@table\nclass A:\n    x: u8 = field(name='1x')", 3, ["'1x'"]),
     "scheduled table without a key": (
-        "@table(scheduled='f')\nclass A:\n    at: ScheduleAt\n@reducer\ndef f(ctx, row: A): ...", 2, ["AutoKey[u64]", "ScheduleAt"]),
+        "@table(scheduled='f')\nclass A:\n    at: ScheduleAt\n@reducer\ndef f(ctx, row: A): ...",
+        2, ["AutoKey[u64]", "ScheduleAt"]),
     "scheduled table with a small key": (
         "@table(scheduled='f')\nclass A:\n    id: AutoKey[u32] = 0\n    at: ScheduleAt\n@reducer\ndef f(ctx, row: A): ...", 2,
         ["primary key of type u64"]),
@@ -81,25 +88,32 @@ TABLE = {
     "default out of range": ("@table\nclass A:\n    x: u8 = 256", 3, ["256 is out of range for u8"]),
     "default None": ("@table\nclass A:\n    x: str = None", 3, ["A.x: the default is None", "T | None"]),
     "default inside": (
-        "@dataclass(frozen=True)\nclass V:\n    x: f32\n@table\nclass A:\n    v: V = V('a')", 6, ["A.v: the default", "x: expected float"]),
-    "default against its constraint": ("@table\nclass A:\n    x: Annotated[str, Len(1)] = ''", 3, ["at least 1 characters, got 0"]),
+        "@dataclass(frozen=True)\nclass V:\n    x: f32\n@table\nclass A:\n    v: V = V('a')",
+        6, ["A.v: the default", "x: expected float"]),
+    "default against its constraint": (
+        "@table\nclass A:\n    x: Annotated[str, Len(1)] = ''", 3, ["at least 1 characters, got 0"]),
     "default of a list": ("@table\nclass A:\n    x: list[u8] = [1, 'a']", 3, ["[1]: expected int, got str"]),
     "two defaults": ("@table\nclass A:\n    x: u8 = field(default=1, default_factory=int)", 3, ["not both"]),
     "field with an unknown index": ("@table\nclass A:\n    x: u8 = field(index='tree')", 3, ["'tree'"]),
-    "recursive class": ("@dataclass\nclass Node:\n    down: list['Node']\n@table\nclass A:\n    x: Node", 3, ["Node contains itself", "Json"]),
+    "recursive class": (
+        "@dataclass\nclass Node:\n    down: list['Node']\n@table\nclass A:\n    x: Node", 3, ["Node contains itself", "Json"]),
     "recursive table": ("@table\nclass Node:\n    down: 'list[Node]'", 3, ["Node contains itself"]),
-    "recursive alias": ("@dataclass\nclass L:\n    r: 'T'\ntype T = L | None\n@table\nclass A:\n    x: T", 3, ["contains itself"]),
+    "recursive alias": (
+        "@dataclass\nclass L:\n    r: 'T'\ntype T = L | None\n@table\nclass A:\n    x: T", 3, ["contains itself"]),
     "enum without members": ("class E(Enum): pass\n@table\nclass A:\n    x: E", 1, ["enum E has no members"]),
     "flags": ("class E(Flag):\n    A = 1\n@table\nclass A:\n    x: E", 1, ["E is a Flag", "integer"]),
     "undefined forward reference": ("@table\nclass A:\n    id: u32\n    x: 'Plyer'", 4, ["A.x", "'Plyer'", "not defined"]),
     "annotation that fails": ("@table\nclass A:\n    x: '1 / 0'", 3, ["A.x", "ZeroDivisionError"]),
     "annotation that is no expression": ("@table\nclass A:\n    x: 'a b'", 3, ["A.x", "SyntaxError"]),
     "class without annotations": ("@table\nclass A:\n    x = 3", 2, ["table a has no columns", "id: PrimaryKey[u64]"]),
-    "own __init__": ("@table\nclass A:\n    x: u8\n    def __init__(self): pass", 2, ["A: a table has no __init__", "__post_init__"]),
+    "own __init__": (
+        "@table\nclass A:\n    x: u8\n    def __init__(self): pass", 2, ["A: a table has no __init__", "__post_init__"]),
     "types of one name": (
-        "class O:\n    class V(NamedTuple):\n        a: u8\n@dataclass\nclass V:\n    a: u8\n@table\nclass A:\n    x: V\n    y: O.V", 2,
+        "class O:\n    class V(NamedTuple):\n        a: u8\n@dataclass\nclass V:\n    a: u8\n"
+        "@table\nclass A:\n    x: V\n    y: O.V", 2,
         ["two types are called V", "@product(name=...)"]),
-    "NotRequired": ("class D(TypedDict, total=False):\n    a: int\n@table\nclass A:\n    x: D", 1, ["a may be missing", "T | None"]),
+    "NotRequired": (
+        "class D(TypedDict, total=False):\n    a: int\n@table\nclass A:\n    x: D", 1, ["a may be missing", "T | None"]),
     "Literal of ints": ("@table\nclass A:\n    x: Literal[1, 2]", 3, ["Literal", "use an Enum"]),
     "Literal that is no name": ("@table\nclass A:\n    x: Literal['a b']", 3, ["'a b'", "use letters"]),
     "constraint of another kind": ("@table\nclass A:\n    x: Annotated[int, Len(1, 2)]", 3, ["min_length=1 does not suit i64"]),
@@ -110,7 +124,8 @@ TABLE = {
     "table in front of an enum": ("@table\nclass E(Enum):\n    A = 1", 1, ["@table goes in front of a class with annotations"]),
 }
 REDUCER = {
-    "reducer name twice": ("@reducer\ndef f(ctx): ...\n@reducer(name='f')\ndef g(ctx): ...", 4, ["two reducers are called 'f'", "game.py:6"]),
+    "reducer name twice": (
+        "@reducer\ndef f(ctx): ...\n@reducer(name='f')\ndef g(ctx): ...", 4, ["two reducers are called 'f'", "game.py:6"]),
     "two decorators": ("@reducer\n@client_connected\ndef f(ctx): ...", 3, ["f has both @client_connected and @reducer"]),
     "lifecycle twice": ("@init\ndef f(ctx): ...\n@init\ndef g(ctx): ...", 4, ["@init is there twice", "game.py:6"]),
     "lifecycle with arguments": ("@init\ndef f(ctx, x: u8): ...", 2, ["@init takes only the context"]),
@@ -135,7 +150,8 @@ REDUCER = {
     "scheduled once without a delay": ("@scheduled(repeating=False)\ndef f(ctx): ...", 2, ["needs one of"]),
     "two intervals": ("@scheduled(hz=1, interval_ms=5)\ndef f(ctx): ...", 2, ["takes one of interval_ms and hz, not both"]),
     "interval 0": ("@scheduled(interval_ms=0)\ndef f(ctx): ...", 2, ["interval_ms=0", "more than zero"]),
-    "negative interval": ("from datetime import timedelta\n@scheduled(interval=timedelta(-1))\ndef f(ctx): ...", 3, ["more than zero"]),
+    "negative interval": (
+        "from datetime import timedelta\n@scheduled(interval=timedelta(-1))\ndef f(ctx): ...", 3, ["more than zero"]),
     "hz 0": ("@scheduled(hz=0)\ndef f(ctx): ...", 2, ["hz=0"]),
     "interval of text": ("@scheduled(interval_ms='5')\ndef f(ctx): ...", 2, ["interval_ms='5'", "a number"]),
     "missed": ("@scheduled(hz=1, missed='never')\ndef f(ctx): ...", 2, ["missed='never'", '"skip"']),
@@ -147,7 +163,8 @@ REDUCER = {
     "row filter": ("row_filter('SELECT * FROM x')\n@reducer\ndef f(ctx): ...", 1, ["row filters are not available"]),
     "updated": ("@updated\ndef f(ctx): ...", 2, ["@updated hooks are not available"]),
     "declared database": (
-        "@table\nclass A:\n    x: u8\nclass Db(Database):\n    a: Table[A]\n    b: Table[A]\n@reducer\ndef f(ctx: ReducerContext[Db]): ...", 6,
+        "@table\nclass A:\n    x: u8\nclass Db(Database):\n    a: Table[A]\n    b: Table[A]\n"
+        "@reducer\ndef f(ctx: ReducerContext[Db]): ...", 6,
         ["Db.b: the module has no table 'b'", "it has a"]),
     "declared database of other rows": (
         "@table\nclass A:\n    x: u8\nclass Db(Database):\n    a: Table[str]\n@reducer\ndef f(ctx: ReducerContext[Db]): ...", 5,
@@ -157,10 +174,13 @@ REDUCER = {
     "missing module": ("import no_such_module_anywhere", 1, ["no_such_module_anywhere", "installed"]),
     "missing name": ("from math import tau, nope", 1, ["nope"]),
     "exception at import": ("def f():\n    return {}['x']\ny = 1\nf()", 2, ["while importing", "KeyError: 'x'"]),
-    "undefined class": ("@dataclass\nclass A:\n    x: Later", 3, ["NameError", "Later is a class further down, write the annotation in quotes"]),
+    "undefined class": (
+        "@dataclass\nclass A:\n    x: Later", 3, ["NameError", "Later is a class further down, write the annotation in quotes"]),
     "mutable default of a dataclass": ("@dataclass\nclass A:\n    x: list[int] = []", 1, ["ValueError", "default_factory"]),
     "sys.exit": ("import sys\nsys.exit(3)", 2, ["while importing", "SystemExit: 3"]),
-    "on_load": ("@reducer\ndef f(ctx): ...\n@on_load\ndef g():\n    raise ValueError('no file')", 5, ["@on_load g", "ValueError: no file"]),
+    "on_load": (
+        "@reducer\ndef f(ctx): ...\n@on_load\ndef g():\n    raise ValueError('no file')",
+        5, ["@on_load g", "ValueError: no file"]),
     "on_load of nothing": ("on_load(3)", 1, ["@on_load goes in front of a function"]),
     "product of nothing": ("product(name='x')(3)", 1, ["@product goes in front of a class"]),
 }

@@ -105,7 +105,8 @@ class Rows(unittest.TestCase):
         self.assertIs(self.ann.kind, Kind.A)
 
     def test_keyword_arguments_only(self):
-        for make in (lambda: Player("ann", 3), lambda: Plain(1), lambda: Player(name="ann"), lambda: Player(name="a", score=1, x=2)):
+        for make in (lambda: Player("ann", 3), lambda: Plain(1), lambda: Player(name="ann"),
+                     lambda: Player(name="a", score=1, x=2)):
             with self.assertRaises(TypeError):
                 make()
 
@@ -180,12 +181,20 @@ class Declared(ModuleCase):
             self.assertEqual((t.pk, t.auto_inc, t.unique), (0, [0], [0, 1]))
 
     def test_string_annotations_of_a_base_in_another_file(self):
-        self.write("from __future__ import annotations\nfrom orochi import u8\nSmall = u8\nclass Base:\n    x: Small\n", "base.py")
+        self.write("from __future__ import annotations\nfrom orochi import u8\nSmall = u8\nclass Base:\n    x: Small\n",
+                   "base.py")
         builder = self.define("from base import Base\nfrom orochi import table\n@table\nclass A(Base):\n    pass\n")
         self.assertEqual(builder.tables[0].columns[0][2], ("u8",))
 
     def test_columns_that_hide_table_methods(self):
-        builder = self.define("from orochi import *\n@table\nclass A:\n    filter: u8\n    insert: Index[u8]\n    list: 'list[u8]'\n")
+        builder = self.define("""
+            from orochi import *
+            @table
+            class A:
+                filter: u8
+                insert: Index[u8]
+                list: 'list[u8]'
+        """)
         self.assertEqual([wire for _, wire, _, _ in builder.tables[0].columns], ["filter", "insert", "list"])
 
     def test_nested_classes_and_forward_references(self):
@@ -246,7 +255,13 @@ class Declared(ModuleCase):
         self.assertEqual(columns["doc"], ("string",))
 
     def test_nan_breaks_each_bound(self):
-        builder = self.define("from typing import Annotated\nfrom orochi import *\n@table\nclass A:\n    x: Annotated[f32, Ge(0)]\n")
+        builder = self.define("""
+            from typing import Annotated
+            from orochi import *
+            @table
+            class A:
+                x: Annotated[f32, Ge(0)]
+        """)
         self.assertIn("at least 0", builder.tables[0].columns[0][2][2](float("nan")))
 
     def test_a_declared_database(self):

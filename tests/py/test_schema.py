@@ -327,8 +327,8 @@ class Modules(ModuleCase):
 
     def test_a_package_with_relative_imports(self):
         self.write("from .rules import Thing, add\n", "game/__init__.py")
-        self.write("from orochi import reducer, table, u8\n@table\nclass Thing:\n    x: u8\n@reducer\ndef add(ctx, x: 'u8'): ...\n",
-                   "game/rules.py")
+        self.write("from orochi import reducer, table, u8\n@table\nclass Thing:\n    x: u8\n"
+                   "@reducer\ndef add(ctx, x: 'u8'): ...\n", "game/rules.py")
         builder = _load.definition(str(self.folder / "game"))
         self.assertEqual([t.name for t in builder.tables], ["thing"])
 
@@ -361,8 +361,9 @@ class Types(ModuleCase):
         self.assertEqual(self.columns, {
             "id": "U64", "flag": "Bool", "small": "U8", "big": "I256", "half": "F32", "whole": "F64", "number": "I64",
             "text": "String", "alias": "String", "raw": "Array<U8>", "team": "Team", "rank": "Rank", "where": "Point",
-            "pair": "Pair", "loose": "Loose", "move": "Move", "other": "EverythingOther", "mode": "Mode", "tone": "EverythingTone",
-            "numbers": "Array<U16>", "row": "Array<String>", "line": "Array<U8>", "unique": "Array<U32>", "frozen": "Array<String>",
+            "pair": "Pair", "loose": "Loose", "move": "Move", "other": "EverythingOther", "mode": "Mode",
+            "tone": "EverythingTone", "numbers": "Array<U16>", "row": "Array<String>", "line": "Array<U8>", "unique": "Array<U32>",
+            "frozen": "Array<String>",
             "couple": "TupleU8String", "same": "TupleTeamTeam", "scores": "Array<KVEntryStringU8>", "maybe": option("Point"),
             "optional": option("Array<U8>"), "anything": "String", "document": "String", "loose_dict": "String",
             "json_list": "String", "when": "(__timestamp_micros_since_unix_epoch__: I64)",
@@ -452,7 +453,8 @@ class Defaults(unittest.TestCase):
         team = enum.Enum("Team", "RED BLUE")
         ms = datetime.timedelta(milliseconds=1)
         for spec, value, want in (
-                (("bool",), True, "01"), (("i64",), -2, "feffffffffffffff"), (("u8",), 255, "ff"), (("u128",), 1, "01" + "00" * 15),
+                (("bool",), True, "01"), (("i64",), -2, "feffffffffffffff"), (("u8",), 255, "ff"),
+                (("u128",), 1, "01" + "00" * 15),
                 (("f64",), 1.5, "000000000000f83f"), (("f32",), 1.5, "0000c03f"), (("string",), "hé", "0300000068c3a9"),
                 (("bytes",), b"\1\2", "020000000102"), (("array", ("u16",), "list"), [1, 2], "0200000001000200"),
                 (("option", ("u8",)), 7, "0007"), (("option", ("u8",)), None, "01"),
@@ -471,7 +473,8 @@ class Defaults(unittest.TestCase):
     def test_refused(self):
         from orochi._encode import encode
         for spec, value in ((("u8",), True), (("u8",), 1.0), (("i8",), 128), (("f32",), 1e39), (("f64",), "1"), (("bool",), 1),
-                            (("string",), b""), (("string",), "\ud800"), (("literal", ("a",)), "b"), (("array", ("u8",), "list"), "ab")):
+                            (("string",), b""), (("string",), "\ud800"), (("literal", ("a",)), "b"),
+                            (("array", ("u8",), "list"), "ab")):
             with self.subTest(spec=spec, value=value), self.assertRaises((TypeError, ValueError)):
                 encode(spec, value)
 
@@ -489,7 +492,8 @@ class Versions(ModuleCase):
                 for key in ("product_type_ref", "primary_key", "table_type", "table_access"):
                     self.assertEqual(old[key], new[key])
                 for key in ("indexes", "constraints", "sequences"):
-                    self.assertEqual(sorted(x["name"]["some"] for x in old[key]), sorted(x["source_name"]["some"] for x in new[key]))
+                    self.assertEqual(sorted(x["name"]["some"] for x in old[key]),
+                                     sorted(x["source_name"]["some"] for x in new[key]))
                 schedules = [s for s in ten.get("Schedules", []) if s["table_name"] == old["name"]]
                 self.assertEqual([old["schedule"]["some"]["reducer_name"]] if "some" in old["schedule"] else [],
                                  [s["function_name"] for s in schedules])
