@@ -2,13 +2,17 @@
 
 What changes in each tick is in rows as small as they can be: `body` has four numbers, and is all that
 travels while players move. Names and scores are in `player`, which changes when somebody joins, eats
-or is eaten. Where a player wants to go is in `pilot`, which no client sees.
+or is eaten. Where players want to go is in `turn` and `pilot`, which no client sees.
+
+Calls of different players run in parallel, and a transaction that read what another one has changed
+meanwhile runs again. So `steer`, called hundreds of times a second, changes no row that `tick` reads.
 """
 
 from orochi import (
     AutoKey,
     ConnectionId,
     Identity,
+    Index,
     PrimaryKey,
     ReducerContext,
     ReducerError,
@@ -22,6 +26,7 @@ from orochi import (
     table,
     u16,
     u32,
+    u64,
 )
 
 SIZE = 4000.0
@@ -66,11 +71,25 @@ class Pellet:
 
 @table
 class Pilot:
+    """Who steers a body, and where to as of the last tick."""
+
     id: PrimaryKey[u32]
     connection: ConnectionId | None
     dx: f32 = 0.0
     dy: f32 = 0.0
     seen: Timestamp
+
+
+@table
+class Turn:
+    """A new direction. A tick takes those that were sent before it began; what comes while it computes
+    is outside of what it read, and waits for the next."""
+
+    id: AutoKey[u64] = 0
+    sent: Index[Timestamp]
+    player: u32
+    dx: f32
+    dy: f32
 
 
 class Blob:
@@ -117,7 +136,7 @@ def steer(ctx: ReducerContext, dx: f32, dy: f32) -> None:
         raise ReducerError("A direction needs finite numbers.")
     if length > 1.0:
         dx, dy = dx / length, dy / length
-    ctx.db.pilot.update(ctx.db.pilot.get(player.id), dx=dx, dy=dy, seen=ctx.timestamp)
+    ctx.db.turn.insert(sent=ctx.timestamp, player=player.id, dx=dx, dy=dy)
 
 
 @reducer
@@ -136,7 +155,10 @@ def disconnected(ctx: ReducerContext) -> None:
 
 @scheduled(hz=20)
 def tick(ctx: ReducerContext) -> None:
-    blobs = move(ctx, ctx.dt or 1 / 20)
+    pilots = steered(ctx)
+    if not pilots:
+        return
+    blobs = move(ctx, pilots, ctx.dt or 1 / 20)
     grid = index(blobs)
     eat_pellets(ctx, grid)
     eat_each_other(ctx, blobs, grid)
@@ -158,8 +180,18 @@ def sweep(ctx: ReducerContext) -> None:
     fill(ctx)
 
 
-def move(ctx: ReducerContext, dt: float) -> list[Blob]:
+def steered(ctx: ReducerContext) -> dict[int, Pilot]:
+    """All pilots by their id, after the turns that came in since the last tick."""
     pilots = {pilot.id: pilot for pilot in ctx.db.pilot}
+    for turn in ctx.db.turn.sent.filter(lt=ctx.timestamp):
+        pilot = pilots.get(turn.player)
+        if pilot is not None:
+            pilots[pilot.id] = ctx.db.pilot.update(pilot, dx=turn.dx, dy=turn.dy, seen=turn.sent)
+        ctx.db.turn.delete(turn.id)
+    return pilots
+
+
+def move(ctx: ReducerContext, pilots: dict[int, Pilot], dt: float) -> list[Blob]:
     blobs = []
     for body in ctx.db.body:
         pilot = pilots.get(body.id)
