@@ -362,8 +362,8 @@ class Types(ModuleCase):
             "id": "U64", "flag": "Bool", "small": "U8", "big": "I256", "half": "F32", "whole": "F64", "number": "I64",
             "text": "String", "alias": "String", "raw": "Array<U8>", "team": "Team", "rank": "Rank", "where": "Point",
             "pair": "Pair", "loose": "Loose", "move": "Move", "other": "EverythingOther", "mode": "Mode",
-            "tone": "EverythingTone", "numbers": "Array<U16>", "row": "Array<String>", "line": "Array<U8>", "unique": "Array<U32>",
-            "frozen": "Array<String>",
+            "tone": "EverythingTone", "numbers": "Array<U16>", "row": "Array<String>", "line": "Array<U8>",
+            "unique": "Array<U32>", "frozen": "Array<String>",
             "couple": "TupleU8String", "same": "TupleTeamTeam", "scores": "Array<KVEntryStringU8>", "maybe": option("Point"),
             "optional": option("Array<U8>"), "anything": "String", "document": "String", "loose_dict": "String",
             "json_list": "String", "when": "(__timestamp_micros_since_unix_epoch__: I64)",
@@ -447,6 +447,7 @@ class Defaults(unittest.TestCase):
     def test_golden_bytes(self):
         import datetime
         import enum
+        import uuid
 
         from orochi import ScheduleAt, Timestamp
         from orochi._encode import encode
@@ -466,6 +467,10 @@ class Defaults(unittest.TestCase):
                 (("schedule_at",), ScheduleAt.at(Timestamp(1_000_000)), "0140420f0000000000"),
                 (("json",), {"hp": 10}, "090000007b226870223a31307d"),
                 (("dict", ("i8",), ("unit",)), {1: None, -1: None}, "02000000ff01"),
+                (("dict", ("timestamp",), ("unit",)), {256: None, -1: None, 1: None},
+                 "03000000" + "ff" * 8 + "01" + "00" * 7 + "0001" + "00" * 6),
+                (("dict", ("uuid",), ("bool",)), {uuid.UUID(int=256): True, uuid.UUID(int=1): False},
+                 "02000000" + "01" + "00" * 16 + "0001" + "00" * 14 + "01"),
                 (("array", ("u8",), "set"), {3, 1, 2}, "03000000010203")):
             with self.subTest(spec=spec[0], value=value):
                 self.assertEqual(encode(spec, value).hex(), want)

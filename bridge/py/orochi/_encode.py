@@ -116,6 +116,8 @@ def _order(spec, key):
         return key
     if spec[0] in ('string', 'bytes'):
         return data[4:]
+    if spec[0] in ('timestamp', 'datetime', 'duration', 'timedelta'):
+        return int.from_bytes(data, 'little', signed=True)
     return data[::-1] if spec[0] in ('identity', 'connection_id', 'uuid') else data
 
 
