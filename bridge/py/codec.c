@@ -207,14 +207,14 @@ static int
 compile_union(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
 {
     PyObject *variants = item(spec, 1);
-    if (variants == NULL || !PyTuple_Check(variants) || PyTuple_GET_SIZE(variants) == 0 || PyTuple_GET_SIZE(variants) > 256)
+    if (variants == NULL || !PyTuple_Check(variants) || PyTuple_GET_SIZE(variants) > 256)
         return bad_spec(spec);
     c->op = OP_UNION;
     c->immutable = true;
     c->n = (uint32_t)PyTuple_GET_SIZE(variants);
-    c->fields = oro_arena_alloc(&py->arena, c->n * sizeof(*c->fields));
-    uint32_t least = UINT32_MAX;
-    bool same = true;
+    c->fields = oro_arena_alloc(&py->arena, (c->n + 1) * sizeof(*c->fields));
+    uint32_t least = c->n > 0 ? UINT32_MAX : 0;
+    bool same = c->n > 0;
     for (uint32_t i = 0; i < c->n; i++) {
         PyObject *v = PyTuple_GET_ITEM(variants, i), *payload = item(v, 2);
         c->fields[i] = (struct oro_cfield){.name = keep_name(py, item(v, 0)), .cls = keep(py, item(v, 1))};

@@ -9,6 +9,14 @@
 
 #include "bridge/py/py_priv.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ORO_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ORO_SANITIZED
+#endif
+#endif
+
 typedef int (*add_pending_fn)(PyInterpreterState *, int (*)(void *), void *, int);
 
 static struct {
@@ -172,7 +180,7 @@ oro_py_stop(void)
         return;
     PyEval_RestoreThread(rt.main);
     rt.main = NULL;
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef ORO_SANITIZED
     /* Takes long and is of no use to a process that ends, except to those who look for leaks. */
     (void)Py_FinalizeEx();
 #endif

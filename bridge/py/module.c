@@ -17,47 +17,31 @@ oro_py_of_module(PyObject *module)
 
 /* ---- functions ---- */
 
-/* encode(spec, value) -> bytes; decode(spec, bytes) -> value: the codecs, for defaults, tools and tests. */
+/* encode(spec, value) -> bytes; decode(spec, data) -> value: for what is converted once. */
 static PyObject *
-py_encode(PyObject *module, PyObject *args)
+convert_once(PyObject *module, PyObject *args, const char *method)
 {
-    struct oro_py *py = oro_py_of_module(module);
     PyObject *spec, *v, *out = NULL;
     if (!PyArg_ParseTuple(args, "OO", &spec, &v))
         return NULL;
-    const struct oro_codec *c = oro_codec_compile(py, spec);
-    if (c == NULL)
-        return NULL;
-    struct oro_bb bb = oro_bb_take(py, 2);
-    if (oro_codec_encode(py, c, v, &bb, 1) < 0)
-        oro_cerr_raise(py, py->e_encode, NULL);
-    else
-        out = PyBytes_FromStringAndSize((const char *)bb.data, (Py_ssize_t)bb.len);
-    oro_bb_give(py, 2, &bb);
+    PyObject *one = PyTuple_Pack(1, spec), *codec = one != NULL ? oro_codecobj_compile(module, one) : NULL;
+    if (codec != NULL)
+        out = PyObject_CallMethod(codec, method, "O", v);
+    Py_XDECREF(one);
+    Py_XDECREF(codec);
     return out;
+}
+
+static PyObject *
+py_encode(PyObject *module, PyObject *args)
+{
+    return convert_once(module, args, "encode");
 }
 
 static PyObject *
 py_decode(PyObject *module, PyObject *args)
 {
-    struct oro_py *py = oro_py_of_module(module);
-    PyObject *spec, *v = NULL;
-    Py_buffer in;
-    if (!PyArg_ParseTuple(args, "Oy*", &spec, &in))
-        return NULL;
-    const struct oro_codec *c = oro_codec_compile(py, spec);
-    if (c != NULL) {
-        struct oro_reader r = oro_reader(oro_bytes(in.buf, (size_t)in.len));
-        v = oro_codec_decode(py, c, &r, 1);
-        if (v != NULL && oro_rd_left(&r) > 0) {
-            oro_cerr_set(py, "%zu bytes too many after the value", oro_rd_left(&r));
-            Py_CLEAR(v);
-        }
-        if (v == NULL)
-            oro_cerr_raise(py, py->e_decode, NULL);
-    }
-    PyBuffer_Release(&in);
-    return v;
+    return convert_once(module, args, "decode");
 }
 
 /* log(level, target, file, line, text): a record of Python's logging, or a line that was printed. */
@@ -83,6 +67,7 @@ py_log(PyObject *module, PyObject *args)
 
 static PyMethodDef functions[] = {
     {"row_class", oro_pyrow_class, METH_VARARGS, "row_class(cls, names, defaults): the class of a table's rows."},
+    {"compile", oro_codecobj_compile, METH_VARARGS, "compile(spec, types=[]): a Codec."},
     {"encode", py_encode, METH_VARARGS, "encode(spec, value): BSATN."},
     {"decode", py_decode, METH_VARARGS, "decode(spec, data): the value."},
     {"_log", py_log, METH_VARARGS, NULL},
@@ -185,7 +170,8 @@ module_exec(PyObject *module)
     }
     s->py = py;
     if (make_strings(py) < 0 || oro_pyid_types(py, module) < 0 || oro_pyrow_types(py, module) < 0 ||
-        oro_pytable_types(py, module) < 0 || oro_pyrows_types(py, module) < 0 || oro_pyctx_types(py, module) < 0)
+        oro_pytable_types(py, module) < 0 || oro_pyrows_types(py, module) < 0 || oro_pyctx_types(py, module) < 0 ||
+        oro_codecobj_types(py, module) < 0)
         return -1;
     PyObject *name = PyUnicode_FromString("_orochi"), *ready = NULL;
     if (name != NULL)

@@ -281,13 +281,13 @@ struct oro_pyreducer {
 /* ---- one interpreter ---- */
 #define ORO_PY_OBJECTS(X)                                                                          \
     X(keep) X(t_row) X(t_coldescr) X(t_table) X(t_column) X(t_rows) X(t_rowsiter) X(t_ctx) X(t_dbbase) X(t_db) X(t_log)          \
-    X(t_auth) X(t_identity) X(t_connid)                                                            \
+    X(t_codec) X(t_identity) X(t_connid)                                                            \
     X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err)                                \
     X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex)              \
     X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction)                              \
     X(json_dump) X(json_load) X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)                          \
-    X(format_exception) X(describe_error) X(make_auth) X(deepcopy) X(values) X(random_cls)                      \
-    X(db) X(log) X(ctx) X(module_spec) X(types) \
+    X(format_exception) X(describe_error) X(make_auth) X(deepcopy) X(random_cls)                      \
+    X(db) X(log) X(ctx) X(module_spec) \
     X(s_int) X(s_value) X(s_is_interval) X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
@@ -368,6 +368,8 @@ int oro_pyrow_types(struct oro_py *py, PyObject *module);   /* row.c */
 int oro_pytable_types(struct oro_py *py, PyObject *module); /* table.c */
 int oro_pyrows_types(struct oro_py *py, PyObject *module);  /* rows.c */
 int oro_pyctx_types(struct oro_py *py, PyObject *module);   /* context.c */
+int oro_codecobj_types(struct oro_py *py, PyObject *module); /* codecobj.c */
+PyObject *oro_codecobj_compile(PyObject *module, PyObject *args);
 int oro_pyid_types(struct oro_py *py, PyObject *module);    /* id.c */
 
 /* Appends the pending exception's text (one line, or with the module's frames) and clears it. */

@@ -255,3 +255,15 @@ Test(values, dynamic_values)
     fixture_run(&f, "dynamic");
     fixture_close(&f);
 }
+
+Test(values, every_vector_of_the_format)
+{
+    struct oro_py *py;
+    struct oro_err err = {0};
+    char *descriptor = NULL, *report = NULL;
+    cr_assert_eq(oro_py_open(0, &fake_ops, &py, &err), ORO_OK, "%s", err.text);
+    oro_status st = oro_py_load(py, getenv("ORO_VECTORS_PY"), "vectors", &descriptor, &report, &err);
+    cr_assert_eq(st, ORO_OK, "%s", report);
+    oro_free(descriptor);
+    oro_py_close(py);
+}
