@@ -10,16 +10,21 @@
 #include "runtime/durable/durable_priv.h"
 
 #define SLICE_MIN 64
-#define SLICE_FIRST 1000
+#define SLICE_FIRST 400
 #define SLICE_MAX 20000
-#define SLICE_BYTES (2u << 20) /* of rows to write */
-#define SLICE_READ (16u << 20) /* of rows read: the same ones written again and again */
+#define SLICE_BYTES ((size_t)2 << 20) /* of rows to write */
+#define SLICE_READ ((size_t)64 << 20) /* of log read: the same rows written again and again */
+/* When nobody waits: the more at once, the fewer versions of a row are written. */
+#define WHOLE_ROWS 200000
+#define WHOLE_BYTES ((size_t)64 << 20)
+#define WHOLE_READ ((size_t)1 << 30)
 #define SLICE_LONG_US 30000
 #define SLICE_SHORT_US 10000
 
 struct checkpoint_entry {
     struct layout *layout;
     struct oro_bytes key, row;
+    size_t room; /* for a later version of the row, at row.data */
     bool del;
 };
 
@@ -139,13 +144,14 @@ log_next(struct log_reader *r, struct log_row *row, bool *more, struct oro_err *
 
 void
 checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *write, struct db *read,
-                struct turn *turn, const char *path, uint64_t applied)
+                struct turn *turn, const char *path, const char *sync, uint64_t applied)
 {
     *k = (struct checkpoint){.catalog = catalog,
                              .write = write,
                              .read = read,
                              .turn = turn,
                              .path = path,
+                             .sync = sync,
                              .applied = applied,
                              .limit = SLICE_FIRST};
     oro_arena_init(&k->arena);
@@ -198,6 +204,18 @@ add_sequence(struct checkpoint *k, const struct record_op *op)
     k->sequences[k->nseq++] = (struct checkpoint_sequence){op->table, op->column, op->allocated};
 }
 
+static void
+keep_version(struct checkpoint *k, struct checkpoint_entry *e, struct oro_bytes row)
+{
+    if (row.len > e->room) {
+        e->row = keep(k, row);
+        e->room = row.len;
+        return;
+    }
+    memcpy((uint8_t *)e->row.data, row.data, row.len);
+    e->row.len = row.len;
+}
+
 static oro_status
 add_op(struct checkpoint *k, const struct record_op *op, const struct log_row *row,
        struct oro_bb *key, struct oro_err *err)
@@ -222,13 +240,16 @@ add_op(struct checkpoint *k, const struct record_op *op, const struct log_row *r
         layout_key_of_delete(l, op->bytes, key);
     struct checkpoint_entry *e = entry_for(k, l, key);
     e->del = !put;
-    e->row = put ? keep(k, op->bytes) : (struct oro_bytes){0};
+    if (put)
+        keep_version(k, e, op->bytes);
     return ORO_OK;
 }
 
 static bool
 is_full(const struct checkpoint *k)
 {
+    if (k->whole)
+        return k->n >= WHOLE_ROWS || k->bytes >= WHOLE_BYTES;
     return k->n >= k->limit || k->bytes >= SLICE_BYTES;
 }
 
@@ -274,7 +295,7 @@ collect(struct checkpoint *k, uint64_t *upto, bool *more, struct oro_err *err)
         return st;
     *upto = k->applied;
     k->freed = 0;
-    while (!is_full(k) && read < SLICE_READ) {
+    while (!is_full(k) && read < (k->whole ? WHOLE_READ : SLICE_READ)) {
         st = log_next(&log, &row, more, err);
         if (st != ORO_OK || !*more)
             break;
@@ -312,7 +333,11 @@ write_sequences(struct checkpoint *k, struct oro_err *err)
 static oro_status
 write_entries(struct checkpoint *k, uint64_t upto, struct oro_err *err)
 {
-    oro_status st = db_exec(k->write, "BEGIN IMMEDIATE", err);
+    /* No fsync here: the rows taken from the log and what replaces them are one SQL transaction, and the next group commit's
+     * fsync covers it. */
+    bool full = strcmp(k->sync, "FULL") == 0;
+    oro_status st = db_exec(
+        k->write, full ? "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE" : "BEGIN IMMEDIATE", err);
     for (size_t i = 0; st == ORO_OK && i < k->n; i++) {
         const struct checkpoint_entry *e = &k->entries[i];
         st = e->del ? layout_delete(e->layout, k->write, e->key, err)
@@ -328,6 +353,8 @@ write_entries(struct checkpoint *k, uint64_t upto, struct oro_err *err)
     if (st == ORO_OK)
         st = db_exec(k->write, "COMMIT", err);
     db_rollback(k->write);
+    if (full && db_exec(k->write, "PRAGMA synchronous = FULL", NULL) != ORO_OK)
+        ORO_ASSERT(!"group commits would no longer be durable");
     return st;
 }
 
@@ -366,7 +393,8 @@ checkpoint_slice(struct checkpoint *k, bool *more, struct oro_err *err)
             turn_take(k->turn, false);
         int64_t begin = oro_mono_us();
         st = write_entries(k, upto, err);
-        adapt(k, oro_mono_us() - begin);
+        if (!k->whole)
+            adapt(k, oro_mono_us() - begin);
         if (k->turn != NULL)
             turn_give(k->turn);
         if (st == ORO_OK) {

@@ -29,6 +29,8 @@
 #define RETRY_FIRST_US 20000
 #define RETRY_MOST_US 2000000
 #define STOP_PATIENCE_US 5000000
+#define STOP_CHECKPOINT_US \
+    10000000 /* what is in the log then stays there: the next start reads it faster */
 
 /* ---- opening ---- */
 
@@ -135,7 +137,6 @@ check_format(struct oro_durable *d, struct oro_err *err)
 static oro_status
 open_write(struct oro_durable *d, struct oro_err *err)
 {
-    static const char *const sync[] = {"FULL", "NORMAL", "OFF"};
     oro_status st = db_open(d->path, &d->write, err);
     /* secure_delete: some builds overwrite what is deleted with zeros, and the log is deleted all the time. */
     if (st == ORO_OK)
@@ -143,7 +144,7 @@ open_write(struct oro_durable *d, struct oro_err *err)
             d->write, err,
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; PRAGMA wal_autocheckpoint = 0;"
             "PRAGMA secure_delete = OFF; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY",
-            sync[d->mode]);
+            d->sync);
     return st == ORO_OK ? check_format(d, err) : st;
 }
 
@@ -166,7 +167,8 @@ fit_changed(struct oro_durable *d, struct catalog *stored, uint64_t *applied, st
     bool more = true;
     oro_status st = ORO_OK;
     /* The log is read with the types it was written with, before they change. */
-    checkpoint_init(&k, stored, d->write, d->read, NULL, d->path, *applied);
+    checkpoint_init(&k, stored, d->write, d->read, NULL, d->path, d->sync, *applied);
+    k.whole = true;
     while (st == ORO_OK && more)
         st = checkpoint_slice(&k, &more, err);
     *applied = k.applied;
@@ -219,7 +221,7 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
         st = catalog_bind(d->write, d->schema, &d->catalog, err);
     if (st != ORO_OK)
         return st;
-    checkpoint_init(&d->checkpoint, &d->catalog, d->write, d->read, &d->turn, d->path, at);
+    checkpoint_init(&d->checkpoint, &d->catalog, d->write, d->read, &d->turn, d->path, d->sync, at);
     d->ids = ORO_NEW_ARRAY(uint32_t, d->schema->ntables + 1);
     for (uint32_t i = 0; i < d->schema->ntables; i++)
         d->ids[i] = d->catalog.items[i].id;
@@ -251,11 +253,13 @@ oro_status
 oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema *schema,
                  struct oro_durable **out, struct oro_err *err)
 {
+    static const char *const sync[] = {"FULL", "NORMAL", "OFF"};
     struct oro_err mine = {0};
     struct oro_durable *d = ORO_NEW(struct oro_durable);
     *d = (struct oro_durable){
         .lock_fd = -1,
         .mode = opt->mode,
+        .sync = sync[opt->mode],
         .schema = schema,
         .checkpoint_bytes = opt->checkpoint_bytes != 0 ? opt->checkpoint_bytes : CHECKPOINT_BYTES,
         .checkpoint_interval_s =
@@ -588,8 +592,10 @@ last_checkpoint(struct oro_durable *d)
     struct oro_err err;
     bool more = true;
     int pages, done;
+    int64_t until = oro_mono_us() + STOP_CHECKPOINT_US;
     oro_status st = ORO_OK;
-    while (st == ORO_OK && more)
+    d->checkpoint.whole = true;
+    while (st == ORO_OK && more && oro_mono_us() < until)
         st = one_slice(d, &more, &err);
     if (st == ORO_OK)
         st = db_wal_checkpoint(d->write, true, &pages, &done, &err);

@@ -61,7 +61,9 @@ struct checkpoint {
     struct db *write, *read;
     struct turn *turn; /* NULL: nobody else writes */
     const char *path;
+    const char *sync; /* what PRAGMA synchronous is otherwise */
     uint64_t applied;
+    bool whole;         /* nobody waits: large slices */
     size_t limit;       /* rows of a slice; follows how long slices take */
     int64_t longest_us; /* the longest that a slice held the turn */
     uint64_t freed;     /* bytes of log dropped by the last slice */
@@ -74,7 +76,8 @@ struct checkpoint {
     size_t nseq, seq_cap;
 };
 void checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *write,
-                     struct db *read, struct turn *turn, const char *path, uint64_t applied);
+                     struct db *read, struct turn *turn, const char *path, const char *sync,
+                     uint64_t applied);
 void checkpoint_fini(struct checkpoint *k);
 /* *more: there may be more to move. On failure nothing has changed. */
 ORO_MUST_CHECK oro_status checkpoint_slice(struct checkpoint *k, bool *more, struct oro_err *err);
@@ -83,6 +86,7 @@ struct oro_durable {
     char *name, *path, *lock_path;
     int lock_fd;
     enum oro_durability mode;
+    const char *sync; /* PRAGMA synchronous of the mode */
     const struct oro_schema *schema;
     size_t checkpoint_bytes;
     unsigned checkpoint_interval_s;

@@ -15,12 +15,12 @@ static const char *const lines[] = {"unit public id:u64:pk a:u128 b:u128 c:u128 
 static const char *const names[] = {"full", "normal", "off"};
 
 static void
-put_row(struct oro_bb *row, uint64_t id)
+put_row(struct oro_bb *row, uint64_t id, uint64_t content)
 {
     oro_bb_clear(row);
     oro_bb_u64(row, id);
     for (unsigned i = 0; i < 7; i++)
-        oro_bb_u64(row, id * 31 + i);
+        oro_bb_u64(row, content + i);
 }
 
 static double
@@ -46,7 +46,8 @@ throughput(struct run *r, const char *name, unsigned n, unsigned rows)
     for (unsigned i = 0; i < n; i++) {
         struct oro_tx *tx = oro_tx_begin(r->se, false);
         for (unsigned k = 0; k < rows; k++) {
-            put_row(&row, id++ % 100000);
+            put_row(&row, id % 100000, id);
+            id++;
             oro_status st =
                 oro_tx_upsert(tx, t, fixture_index(t, "id"), oro_bb_bytes(&row), NULL, &err);
             ORO_ASSERT(st == ORO_OK);
@@ -81,7 +82,7 @@ latency(struct run *r, const char *name)
     struct oro_bb row = {0};
     for (unsigned i = 0; i < N; i++) {
         struct oro_tx *tx = oro_tx_begin(r->se, false);
-        put_row(&row, 200000 + (uint64_t)i);
+        put_row(&row, 200000 + (uint64_t)i, i);
         run_insert(r, tx, "unit", &row);
         int64_t begin = oro_mono_us();
         run_wait_durable(r, run_commit(r, tx));
