@@ -87,8 +87,8 @@ node_entry(const struct oro_bt_node *n, unsigned i)
     return n->leaf ? leaf_entry(leaf_of(n), i) : inner_of(n)->sep[i];
 }
 
-/* The first i >= from with words[i] >= w (or > w): no branch depends on the data, which would be mispredicted every other
- * time. */
+/* The first i >= from with words[i] >= w (or > w): no branch depends on the data, which would be
+ * mispredicted every other time. */
 static inline unsigned
 words_before(const struct oro_bt_node *n, unsigned from, uint64_t w, bool or_equal)
 {
@@ -155,7 +155,8 @@ pick_child(const struct oro_btree *t, const struct oro_bt_node *n, const struct 
 }
 
 static bool
-leaf_has(const struct oro_btree *t, const struct oro_bt_node *n, unsigned i, const struct oro_key *k)
+leaf_has(const struct oro_btree *t, const struct oro_bt_node *n, unsigned i,
+         const struct oro_key *k)
 {
     return i < n->n && n->words[i] == k->word &&
            (!t->wide || entry_cmp(leaf_entry(leaf_of(n), i), k->bytes) == 0);
@@ -175,7 +176,8 @@ oro_btree_cell(const struct oro_btree *t, const struct oro_key *k)
 
 /* Whether key i of the node lies before the bound. */
 static bool
-before_bound(const struct oro_btree *t, const struct oro_bt_node *n, unsigned i, const struct oro_bound *b)
+before_bound(const struct oro_btree *t, const struct oro_bt_node *n, unsigned i,
+             const struct oro_bound *b)
 {
     if (!t->wide)
         return b->after ? n->words[i] <= b->word : n->words[i] < b->word;
@@ -218,21 +220,24 @@ oro_btree_next(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *
     return &e->head;
 }
 
-/* ---- changing ----
- * Moves count elements; to and from may overlap. Index 0 of an inner node has no separator: what stands there is
- * garbage that nobody owns. */
+/* ---- changing ---- */
+
+/* Moves count elements; to and from may overlap. Index 0 of an inner node has no separator: what
+ * stands there is garbage that nobody owns. */
 static void
-node_move(const struct oro_btree *t, struct oro_bt_node *to, unsigned ti, struct oro_bt_node *from, unsigned fi,
-          unsigned count)
+node_move(const struct oro_btree *t, struct oro_bt_node *to, unsigned ti, struct oro_bt_node *from,
+          unsigned fi, unsigned count)
 {
     memmove(&to->words[ti], &from->words[fi], count * sizeof(to->words[0]));
     if (to->leaf) {
-        memmove((void *)&leaf_of(to)->p[ti], (void *)&leaf_of(from)->p[fi], count * sizeof(oro_head));
+        memmove((void *)&leaf_of(to)->p[ti], (void *)&leaf_of(from)->p[fi],
+                count * sizeof(oro_head));
         return;
     }
     memmove(&inner_of(to)->child[ti], &inner_of(from)->child[fi], count * sizeof(to));
     if (t->wide)
-        memmove(&inner_of(to)->sep[ti], &inner_of(from)->sep[fi], count * sizeof(struct oro_entry *));
+        memmove(&inner_of(to)->sep[ti], &inner_of(from)->sep[fi],
+                count * sizeof(struct oro_entry *));
 }
 
 /* What a split hands to the level above. */
@@ -258,7 +263,8 @@ node_split(const struct oro_btree *t, struct oro_bt_node *n, unsigned keep, stru
 }
 
 static void
-leaf_put(const struct oro_btree *t, struct oro_bt_node *n, unsigned i, const struct oro_key *k, struct oro_row *row)
+leaf_put(const struct oro_btree *t, struct oro_bt_node *n, unsigned i, const struct oro_key *k,
+         struct oro_row *row)
 {
     node_move(t, n, i + 1, n, i, n->n - i);
     n->n++;
@@ -272,8 +278,8 @@ leaf_put(const struct oro_btree *t, struct oro_bt_node *n, unsigned i, const str
 }
 
 static void
-leaf_insert(const struct oro_btree *t, struct oro_bt_node *n, const struct oro_key *k, struct oro_row *row,
-            struct grown *g)
+leaf_insert(const struct oro_btree *t, struct oro_bt_node *n, const struct oro_key *k,
+            struct oro_row *row, struct grown *g)
 {
     unsigned i = leaf_at(t, n, k);
     if (n->n < CAP) {
@@ -306,7 +312,8 @@ inner_put(const struct oro_btree *t, struct oro_bt_node *n, unsigned i, const st
 }
 
 static void
-node_insert(struct oro_btree *t, struct oro_bt_node *n, const struct oro_key *k, struct oro_row *row, struct grown *g)
+node_insert(struct oro_btree *t, struct oro_bt_node *n, const struct oro_key *k,
+            struct oro_row *row, struct grown *g)
 {
     if (n->leaf) {
         leaf_insert(t, n, k, row, g);
@@ -353,9 +360,11 @@ parent_drop(const struct oro_btree *t, struct oro_bt_node *p, unsigned i)
     p->n--;
 }
 
-/* Gives separator j of p a new key: the first of its child when that is a leaf, else what stands at the child's index 0. */
+/* Gives separator j of p a new key: the first of its child when that is a leaf, else what stands at
+ * the child's index 0. */
 static void
-parent_reseparate(const struct oro_btree *t, struct oro_bt_node *p, unsigned j, const struct oro_bt_node *child)
+parent_reseparate(const struct oro_btree *t, struct oro_bt_node *p, unsigned j,
+                  const struct oro_bt_node *child)
 {
     p->words[j] = child->words[0];
     if (!t->wide)
@@ -439,12 +448,13 @@ oro_btree_erase(struct oro_btree *t, const struct oro_key *k)
 
 struct walk {
     size_t keys;
-    int depth;               /* of the first leaf; -1 before it */
+    int depth; /* of the first leaf; -1 before it */
     struct oro_bt_leaf *last;
 };
 
 static int
-entry_order(const struct oro_btree *t, const struct oro_bt_node *a, unsigned i, const struct oro_bt_node *b, unsigned j)
+entry_order(const struct oro_btree *t, const struct oro_bt_node *a, unsigned i,
+            const struct oro_bt_node *b, unsigned j)
 {
     if (!t->wide)
         return a->words[i] < b->words[j] ? -1 : a->words[i] > b->words[j];
@@ -479,7 +489,8 @@ node_check(const struct oro_btree *t, const struct oro_bt_node *n, int depth, st
         const struct oro_bt_leaf *before = w->last;
         if (!node_check(t, inner_of(n)->child[i], depth + 1, w))
             return false;
-        if (i > 0 && before != NULL && entry_order(t, &before->node, before->node.n - 1u, n, i) >= 0)
+        if (i > 0 && before != NULL &&
+            entry_order(t, &before->node, before->node.n - 1u, n, i) >= 0)
             return false;
     }
     return true;
@@ -489,5 +500,6 @@ bool
 oro_btree_check(const struct oro_btree *t)
 {
     struct walk w = {.depth = -1};
-    return node_check(t, t->root, 0, &w) && w.keys == t->n && (w.last == NULL || w.last->next == NULL);
+    return node_check(t, t->root, 0, &w) && w.keys == t->n &&
+           (w.last == NULL || w.last->next == NULL);
 }

@@ -1,9 +1,11 @@
-/* runtime/store/btree.h - an ordered index: a plain B+tree from keys to the newest version of the row(s) with that key.
+/* runtime/store/btree.h - an ordered index: a plain B+tree from keys to the newest version of the
+ * row(s) with that key.
  *
- * Every node keeps the first 8 bytes of its keys (the whole key when it is narrow) in one array, so that a search reads
- * little memory; a tie between wide keys is settled by their entries. An inner node with n children has separators 1..n-1:
- * what is under child i is >= separator i. Leaves are joined to the right. Nodes but the root are at least a quarter full.
- * Ascending inserts leave full leaves behind. Reading and changing as in hash.h. */
+ * Every node keeps the first 8 bytes of its keys (the whole key when it is narrow) in one array, so
+ * that a search reads little memory; a tie between wide keys is settled by their entries. An inner
+ * node with n children has separators 1..n-1: what is under child i is >= separator i. Leaves are
+ * joined to the right. Nodes but the root are at least a quarter full. Ascending inserts leave full
+ * leaves behind. Reading and changing as in hash.h. */
 #ifndef ORO_STORE_BTREE_H
 #define ORO_STORE_BTREE_H
 
@@ -43,8 +45,10 @@ struct oro_bt_at {
 
 void oro_btree_init(struct oro_btree *t, struct oro_pool_cache *pc, bool wide);
 void oro_btree_fini(struct oro_btree *t);
-oro_head *oro_btree_cell(const struct oro_btree *t, const struct oro_key *k); /* NULL: no such key */
-void oro_btree_insert(struct oro_btree *t, const struct oro_key *k, struct oro_row *row); /* the key is not there */
+/* NULL: no such key */
+oro_head *oro_btree_cell(const struct oro_btree *t, const struct oro_key *k);
+/* the key is not there */
+void oro_btree_insert(struct oro_btree *t, const struct oro_key *k, struct oro_row *row);
 void oro_btree_erase(struct oro_btree *t, const struct oro_key *k); /* the key is there */
 /* The first key behind the bound. */
 struct oro_bt_at oro_btree_seek(const struct oro_btree *t, const struct oro_bound *b);

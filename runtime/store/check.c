@@ -1,4 +1,5 @@
-/* runtime/store/check.c - the invariants of a store, walked. For tests: it takes its time and nothing may run meanwhile. */
+/* runtime/store/check.c - the invariants of a store, walked. For tests: it takes its time and
+ * nothing may run meanwhile. */
 #include "runtime/store/internal.h"
 
 struct tally {
@@ -6,7 +7,8 @@ struct tally {
 };
 
 static bool
-chain_check(const struct oro_index *ix, const struct oro_row *top, struct oro_bb *scratch, struct tally *sum)
+chain_check(const struct oro_index *ix, const struct oro_row *top, struct oro_bb *scratch,
+            struct tally *sum)
 {
     struct oro_bb key = {0};
     struct oro_key k;
@@ -41,8 +43,8 @@ tree_check(const struct oro_index *ix, struct oro_bb *scratch, struct tally *sum
     size_t keys = 0;
     for (oro_head *cell; (cell = oro_btree_next(&ix->btree, &at, &k)) != NULL; keys++) {
         const struct oro_row *top = atomic_load(cell);
-        if (top == NULL || !oro_index_row_has_key(ix, top, &k, scratch) || oro_index_cell(ix, &k) != cell ||
-            !chain_check(ix, top, scratch, sum))
+        if (top == NULL || !oro_index_row_has_key(ix, top, &k, scratch) ||
+            oro_index_cell(ix, &k) != cell || !chain_check(ix, top, scratch, sum))
             return false;
     }
     return keys == ix->btree.n;
@@ -83,7 +85,8 @@ table_check(const struct oro_store *s, const struct oro_table *t, uint64_t *vers
     bool ok = true;
     for (uint32_t i = 0; i < t->nix && ok; i++) {
         struct tally sum = {0};
-        ok = index_check(&t->ix[i], &scratch, &sum) && sum.living == oro_store_row_count(s, t->def) &&
+        ok = index_check(&t->ix[i], &scratch, &sum) &&
+             sum.living == oro_store_row_count(s, t->def) &&
              sum.bytes == oro_store_row_bytes(s, t->def);
         if (i == 0)
             *versions += sum.versions;
@@ -123,10 +126,12 @@ oro_store_check(const struct oro_store *s)
         versions += ring_owned(s, c);
         for (; skip > 0; skip--) { /* freed already */
             const struct oro_op *op = &c->ops[skip - 1];
-            versions -= op->kind == ORO_OP_DELETE || (op->kind == ORO_OP_INSERT && op->table->is_event);
+            versions -=
+                op->kind == ORO_OP_DELETE || (op->kind == ORO_OP_INSERT && op->table->is_event);
         }
         const struct oro_commit *next = oro_commit_next(c);
-        if (next != NULL && (next->seq != c->seq + 1 || next->offset != c->offset + (next->nops > 0)))
+        if (next != NULL &&
+            (next->seq != c->seq + 1 || next->offset != c->offset + (next->nops > 0)))
             return false;
         if (next == NULL && c != atomic_load(&((struct oro_store *)(uintptr_t)s)->head))
             return false;

@@ -1,8 +1,8 @@
 /* runtime/store/commit.c - beginning and ending transactions.
  *
- * A commit builds its record first; then, under the commit lock: does everything read still hold, are the replaced
- * versions still the living ones, are unique keys free; install; publish. If nothing was committed since the snapshot,
- * there is nothing to ask. */
+ * A commit builds its record first; then, under the commit lock: does everything read still hold,
+ * are the replaced versions still the living ones, are unique keys free; install; publish. If
+ * nothing was committed since the snapshot, there is nothing to ask. */
 #include "runtime/store/internal.h"
 
 #define SPINS 2000 /* a turn is a reducer long: some microseconds, then sleeping is better */
@@ -151,8 +151,8 @@ record_in_span(struct oro_tx *tx, const struct oro_record *r, const struct oro_s
     return false;
 }
 
-/* No record behind `from`, up to `to`, has a row in a range or table that tx read. Needs no lock: the snapshot keeps the
- * records. */
+/* No record behind `from`, up to `to`, has a row in a range or table that tx read. Needs no lock:
+ * the snapshot keeps the records. */
 static bool
 spans_hold(struct oro_tx *tx, const struct oro_commit *from, const struct oro_commit *to)
 {
@@ -161,7 +161,8 @@ spans_hold(struct oro_tx *tx, const struct oro_commit *from, const struct oro_co
     while (from != to) {
         from = oro_commit_next(from);
         for (size_t i = 0; i < tx->nspans; i++)
-            if (tx->spans[i].kind != ORO_SPAN_COUNT && record_in_span(tx, oro_record_of(from), &tx->spans[i]))
+            if (tx->spans[i].kind != ORO_SPAN_COUNT &&
+                record_in_span(tx, oro_record_of(from), &tx->spans[i]))
                 return false;
     }
     return true;
@@ -182,13 +183,15 @@ reads_hold(struct oro_tx *tx)
     }
     for (size_t i = 0; i < tx->nspans; i++) {
         const struct oro_span *sp = &tx->spans[i];
-        if (sp->kind == ORO_SPAN_COUNT && atomic_load_explicit(&sp->t->rows, memory_order_relaxed) != sp->count)
+        if (sp->kind == ORO_SPAN_COUNT &&
+            atomic_load_explicit(&sp->t->rows, memory_order_relaxed) != sp->count)
             return false;
     }
     return true;
 }
 
-/* Commit lock held: what is replaced lives, and unique keys are free or become so by this very transaction. */
+/* Commit lock held: what is replaced lives, and unique keys are free or become so by this very
+ * transaction. */
 static bool
 writes_fit(struct oro_tx *tx)
 {
@@ -221,9 +224,11 @@ record_make(const struct oro_tx *tx, const struct oro_origin *origin)
     for (size_t w = 0; w < tx->nwrites; w++) {
         const struct oro_write *wr = &tx->writes[w];
         if (wr->old != NULL)
-            rec->ops[n++] = (struct oro_op){.kind = ORO_OP_DELETE, .table = wr->t->def, .row = wr->old};
+            rec->ops[n++] =
+                (struct oro_op){.kind = ORO_OP_DELETE, .table = wr->t->def, .row = wr->old};
         if (wr->row != NULL)
-            rec->ops[n++] = (struct oro_op){.kind = ORO_OP_INSERT, .table = wr->t->def, .row = wr->row};
+            rec->ops[n++] =
+                (struct oro_op){.kind = ORO_OP_INSERT, .table = wr->t->def, .row = wr->row};
         if (wr->old != NULL || wr->row != NULL)
             rec->mask |= wr->t->mask;
     }
@@ -274,7 +279,8 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
     struct oro_store *s = se->store;
     struct oro_record *rec = record_make(tx, origin);
     bool writes = rec->pub.nops > 0;
-    /* Without writes it is as if all had happened at the snapshot; and the turn's owner cannot have been overtaken. */
+    /* Without writes it is as if all had happened at the snapshot; and the turn's owner cannot have
+     * been overtaken. */
     bool validate = writes && !tx->exclusive;
     bool ok = true;
     const struct oro_commit *checked = se->anchor;

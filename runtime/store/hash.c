@@ -4,7 +4,8 @@
 #include <sys/mman.h>
 
 #define HASH_MIN 16
-#define HASH_STEP 32 /* slots moved by each change; enough that a move always ends before the next one begins */
+/* slots moved by each change; enough that a move always ends before the next one begins */
+#define HASH_STEP 32
 #define HUGE ((size_t)2 << 20)
 #define TOMB ((struct oro_row *)(uintptr_t)1)
 
@@ -26,7 +27,8 @@ oro_entry_unref(struct oro_pool_cache *pc, struct oro_entry *e)
         oro_pool_put(pc, e, sizeof(*e) + e->len);
 }
 
-/* Large tables come from the system by themselves: zeroed page by page as they fill, on huge pages if it likes. */
+/* Large tables come from the system by themselves: zeroed page by page as they fill, on huge pages
+ * if it likes. */
 static struct oro_hash_slot *
 slots_new(size_t cap)
 {
@@ -101,7 +103,8 @@ static struct oro_hash_slot *
 slot_find(const struct oro_hash *h, struct oro_hash_slot *s, size_t cap, const struct oro_key *k)
 {
     for (size_t i = home(h, k->word, cap);; i = (i + 1) & (cap - 1)) {
-        /* Pairs with the release in oro_index_push(): the row is complete before a reader gets at it. */
+        /* Pairs with the release in oro_index_push(): the row is complete before a reader gets at
+         * it. */
         struct oro_row *p = atomic_load_explicit(&s[i].p, memory_order_acquire);
         if (p == NULL)
             return NULL;
@@ -210,7 +213,8 @@ oro_hash_erase(struct oro_hash *h, const struct oro_key *k)
         s = slot_find(h, h->old, h->old_cap, k);
     ORO_ASSERT(s != NULL);
     if (h->mode == ORO_KEY_WIDE)
-        oro_entry_unref(h->pc, (struct oro_entry *)atomic_load_explicit(&s->p, memory_order_relaxed));
+        oro_entry_unref(h->pc,
+                        (struct oro_entry *)atomic_load_explicit(&s->p, memory_order_relaxed));
     if (current)
         slot_close(h, (size_t)(s - h->slots));
     else

@@ -1,11 +1,12 @@
 /* runtime/store/hash.h - a hash index: key to the newest version of the row(s) with that key.
  *
- * Open addressing with linear probing, 16 bytes a slot, at most 3/4 full. A key leaves no trace: what stood behind it
- * moves up. Growing (and shrinking) is spread out: the table before stays beside the new one, every change moves a few of
- * its slots over and leaves tombstones, so no single insert pays for all. Readers look in both.
+ * Open addressing with linear probing, 16 bytes a slot, at most 3/4 full. A key leaves no trace:
+ * what stood behind it moves up. Growing (and shrinking) is spread out: the table before stays
+ * beside the new one, every change moves a few of its slots over and leaves tombstones, so no
+ * single insert pays for all. Readers look in both.
  *
- * Reading needs the reader's flag, changing needs readers shut out (session.h), but for the head in a cell, which the
- * committer may replace at any time. */
+ * Reading needs the reader's flag, changing needs readers shut out (session.h), but for the head in
+ * a cell, which the committer may replace at any time. */
 #ifndef ORO_STORE_HASH_H
 #define ORO_STORE_HASH_H
 
@@ -41,14 +42,16 @@ struct oro_hash {
     struct oro_pool_cache *pc;
     uint64_t seed;
     struct oro_hash_slot *slots, *old;
-    size_t cap, n;             /* n: keys, those still in `old` included */
-    size_t old_cap, old_at;    /* slots of old before old_at have moved */
+    size_t cap, n;          /* n: keys, those still in `old` included */
+    size_t old_cap, old_at; /* slots of old before old_at have moved */
 };
 
 void oro_hash_init(struct oro_hash *h, struct oro_pool_cache *pc, enum oro_key_mode mode);
 void oro_hash_fini(struct oro_hash *h);
-oro_head *oro_hash_cell(const struct oro_hash *h, const struct oro_key *k); /* NULL: no such key */
-void oro_hash_insert(struct oro_hash *h, const struct oro_key *k, struct oro_row *row); /* the key is not there */
+/* NULL: no such key */
+oro_head *oro_hash_cell(const struct oro_hash *h, const struct oro_key *k);
+/* the key is not there */
+void oro_hash_insert(struct oro_hash *h, const struct oro_key *k, struct oro_row *row);
 void oro_hash_erase(struct oro_hash *h, const struct oro_key *k); /* the key is there */
 /* Every head; *at starts at 0. NULL at the end. Nothing may change meanwhile. */
 struct oro_row *oro_hash_next(const struct oro_hash *h, size_t *at);

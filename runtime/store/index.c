@@ -10,8 +10,8 @@ hash_mode(const struct oro_index *ix)
 }
 
 void
-oro_index_init(struct oro_index *ix, struct oro_pool_cache *pc, enum oro_ix_kind kind, const struct oro_layout *layout,
-               const uint16_t *cols, uint16_t ncols)
+oro_index_init(struct oro_index *ix, struct oro_pool_cache *pc, enum oro_ix_kind kind,
+               const struct oro_layout *layout, const uint16_t *cols, uint16_t ncols)
 {
     ix->kind = kind;
     if (kind == ORO_IX_HASH || kind == ORO_IX_BTREE)
@@ -43,7 +43,8 @@ wide_key(const struct oro_index *ix, const struct oro_bb *scratch, size_t from, 
 }
 
 void
-oro_index_key_of_bytes(const struct oro_index *ix, struct oro_bytes row, struct oro_bb *scratch, struct oro_key *k)
+oro_index_key_of_bytes(const struct oro_index *ix, struct oro_bytes row, struct oro_bb *scratch,
+                       struct oro_key *k)
 {
     if (ix->kind == ORO_IX_LIST) {
         *k = (struct oro_key){0};
@@ -59,17 +60,20 @@ oro_index_key_of_bytes(const struct oro_index *ix, struct oro_bytes row, struct 
 }
 
 void
-oro_index_key_of_row(const struct oro_index *ix, const struct oro_row *row, struct oro_bb *scratch, struct oro_key *k)
+oro_index_key_of_row(const struct oro_index *ix, const struct oro_row *row, struct oro_bb *scratch,
+                     struct oro_key *k)
 {
     oro_index_key_of_bytes(ix, oro_row_bytes(row), scratch, k);
 }
 
 void
-oro_index_key_of_values(const struct oro_index *ix, struct oro_bytes values, struct oro_bb *scratch, struct oro_key *k)
+oro_index_key_of_values(const struct oro_index *ix, struct oro_bytes values, struct oro_bb *scratch,
+                        struct oro_key *k)
 {
     if (ix->plan.narrow) {
         unsigned bits;
-        *k = (struct oro_key){.word = oro_key_word_of_values(&ix->plan, ix->plan.nparts, values, &bits)};
+        *k = (struct oro_key){
+            .word = oro_key_word_of_values(&ix->plan, ix->plan.nparts, values, &bits)};
     } else {
         size_t from = scratch->len;
         oro_key_bytes_of_values(&ix->plan, 0, ix->plan.nparts, values, scratch);
@@ -92,8 +96,8 @@ oro_index_key_cmp(const struct oro_index *ix, const struct oro_key *a, const str
 }
 
 bool
-oro_index_row_has_key(const struct oro_index *ix, const struct oro_row *row, const struct oro_key *k,
-                      struct oro_bb *scratch)
+oro_index_row_has_key(const struct oro_index *ix, const struct oro_row *row,
+                      const struct oro_key *k, struct oro_bb *scratch)
 {
     if (ix->kind == ORO_IX_ROW)
         return oro_row_same(row, k->bytes);
@@ -147,8 +151,8 @@ oro_index_visible(const struct oro_index *ix, const struct oro_key *k, uint64_t 
     oro_head *cell = oro_index_cell(ix, k);
     if (cell == NULL)
         return NULL;
-    /* Pairs with the release in oro_index_push(). The lives of these versions do not overlap and follow each other, so
-     * the first that had begun decides. */
+    /* Pairs with the release in oro_index_push(). The lives of these versions do not overlap and
+     * follow each other, so the first that had begun decides. */
     struct oro_row *r = atomic_load_explicit(cell, memory_order_acquire);
     while (r != NULL && oro_row_begin(r) > snapshot)
         r = r->links[ix->link].older;
@@ -165,7 +169,8 @@ oro_index_push(struct oro_index *ix, const struct oro_key *k, struct oro_row *ro
     row->links[ix->link] = (struct oro_row_link){.older = top};
     if (top != NULL)
         top->links[ix->link].newer = row;
-    /* Pairs with the acquire of readers: the row and its link are written before it can be found. */
+    /* Pairs with the acquire of readers: the row and its link are written before it can be found.
+     */
     atomic_store_explicit(cell, row, memory_order_release);
     return true;
 }

@@ -1,8 +1,10 @@
-/* runtime/store/index.h - one physical index of a table: the declared ones, and up to two of our own:
+/* runtime/store/index.h - one physical index of a table: the declared ones, and up to two of our
+ * own:
  *   ORO_IX_ROW   whole rows by hash, for tables without a unique index (a table is a set)
  *   ORO_IX_LIST  one chain of all rows, for tables without a B+tree to scan
- * Every row version of the table is in all of them. The versions of one key are chained newest first, so finding the
- * current one costs the same however many old ones still wait for their readers. */
+ * Every row version of the table is in all of them. The versions of one key are chained newest
+ * first, so finding the current one costs the same however many old ones still wait for their
+ * readers. */
 #ifndef ORO_STORE_INDEX_H
 #define ORO_STORE_INDEX_H
 
@@ -13,9 +15,9 @@ enum oro_ix_kind { ORO_IX_HASH, ORO_IX_BTREE, ORO_IX_ROW, ORO_IX_LIST };
 
 struct oro_index {
     enum oro_ix_kind kind;
-    bool unique;    /* at most one living row for a key; ROW indexes are */
-    uint32_t link;  /* which of a row's links */
-    uint32_t id;    /* of all indexes of the store */
+    bool unique;   /* at most one living row for a key; ROW indexes are */
+    uint32_t link; /* which of a row's links */
+    uint32_t id;   /* of all indexes of the store */
     const struct oro_table_def *table;
     const struct oro_index_def *def; /* NULL: our own */
     uint64_t row_seed;
@@ -30,7 +32,7 @@ struct oro_index {
 /* An interval of an ordered index, or of equal keys of any. */
 struct oro_interval {
     struct oro_bound lo, hi;
-    bool point;  /* then only `key` counts */
+    bool point; /* then only `key` counts */
     struct oro_key key;
 };
 
@@ -39,28 +41,33 @@ void oro_index_init(struct oro_index *ix, struct oro_pool_cache *pc, enum oro_ix
                     const struct oro_layout *layout, const uint16_t *cols, uint16_t ncols);
 void oro_index_fini(struct oro_index *ix);
 
-/* The key, its bytes (if wide) at the end of *scratch: not cleared first, so that a transaction can collect keys; it
- * must not grow as long as the key is used. */
-void oro_index_key_of_row(const struct oro_index *ix, const struct oro_row *row, struct oro_bb *scratch,
-                          struct oro_key *k);
-void oro_index_key_of_bytes(const struct oro_index *ix, struct oro_bytes row, struct oro_bb *scratch, struct oro_key *k);
+/* The key, its bytes (if wide) at the end of *scratch: not cleared first, so that a transaction can
+ * collect keys; it must not grow as long as the key is used. */
+void oro_index_key_of_row(const struct oro_index *ix, const struct oro_row *row,
+                          struct oro_bb *scratch, struct oro_key *k);
+void oro_index_key_of_bytes(const struct oro_index *ix, struct oro_bytes row,
+                            struct oro_bb *scratch, struct oro_key *k);
 /* From BSATN values of all its columns back to back. */
-void oro_index_key_of_values(const struct oro_index *ix, struct oro_bytes values, struct oro_bb *scratch,
-                             struct oro_key *k);
+void oro_index_key_of_values(const struct oro_index *ix, struct oro_bytes values,
+                             struct oro_bb *scratch, struct oro_key *k);
 /* Whether the row has the key: exact, cheap when the words differ. */
-bool oro_index_row_has_key(const struct oro_index *ix, const struct oro_row *row, const struct oro_key *k,
-                           struct oro_bb *scratch);
+bool oro_index_row_has_key(const struct oro_index *ix, const struct oro_row *row,
+                           const struct oro_key *k, struct oro_bb *scratch);
 bool oro_index_key_eq(const struct oro_index *ix, const struct oro_key *a, const struct oro_key *b);
 /* Order of two keys of an ordered index. */
 int oro_index_key_cmp(const struct oro_index *ix, const struct oro_key *a, const struct oro_key *b);
-bool oro_interval_has(const struct oro_index *ix, const struct oro_interval *iv, const struct oro_key *k);
+bool oro_interval_has(const struct oro_index *ix, const struct oro_interval *iv,
+                      const struct oro_key *k);
 uint64_t oro_index_key_hash(const struct oro_index *ix, const struct oro_key *k);
 
 /* NULL: no version of such a row. */
 oro_head *oro_index_cell(const struct oro_index *ix, const struct oro_key *k);
-/* Unique indexes: the row with the key that a reader at the snapshot sees; ORO_SEQ_MAX - 1: the living one. */
-struct oro_row *oro_index_visible(const struct oro_index *ix, const struct oro_key *k, uint64_t snapshot);
-/* Puts the newest version in front of its key's chain; false: the key is new, call oro_index_insert with readers shut out. */
+/* Unique indexes: the row with the key that a reader at the snapshot sees; ORO_SEQ_MAX - 1: the
+ * living one. */
+struct oro_row *oro_index_visible(const struct oro_index *ix, const struct oro_key *k,
+                                  uint64_t snapshot);
+/* Puts the newest version in front of its key's chain; false: the key is new, call oro_index_insert
+ * with readers shut out. */
 bool oro_index_push(struct oro_index *ix, const struct oro_key *k, struct oro_row *row);
 void oro_index_insert(struct oro_index *ix, const struct oro_key *k, struct oro_row *row);
 /* Takes a version out, and the key with the last of them. Readers shut out. */

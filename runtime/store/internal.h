@@ -1,11 +1,14 @@
 /* runtime/store/internal.h - what the parts of the store share.
  *
  * Locks and who holds what:
- *   store->lock     the commit lock, a spin lock: installing, publishing, reclaiming, the lists of sessions and cursors
- *   store->writing  set (under the lock) while index structures change; sessions' `reading` flags answer it: readers
- *                   wait for it, and it waits for those that read already (a big-reader lock)
- *   turns           numbered like a baker's queue: an exclusive transaction owns the turn from begin to end, other
- *                   commits queue behind it. The turn is never waited for with the commit lock held.
+ *   store->lock     the commit lock, a spin lock: installing, publishing, reclaiming, the lists
+ *                   of sessions and cursors
+ *   store->writing  set (under the lock) while index structures change; sessions' `reading` flags
+ *                   answer it: readers wait for it, and it waits for those that read already (a
+ *                   big-reader lock)
+ *   turns           numbered like a baker's queue: an exclusive transaction owns the turn from
+ *                   begin to end, other commits queue behind it. The turn is never waited for
+ *                   with the commit lock held.
  *
  * The ring is a list from `first` to `head`. A record passes three marks, in order:
  *   published   its deleted versions have an end but stand in the indexes still
@@ -19,25 +22,27 @@
 #include "runtime/store/store.h"
 #include "runtime/store/tx.h"
 
-#define ORO_IDLE UINT64_MAX  /* snapshot of a session that reads nothing */
-#define ORO_LIVING (ORO_SEQ_MAX - 1) /* as a snapshot: what lives now, whether published or not */
+#define ORO_IDLE UINT64_MAX /* snapshot of a session that reads nothing */
+/* as a snapshot: what lives now, whether published or not */
+#define ORO_LIVING (ORO_SEQ_MAX - 1)
 #define ORO_NONE UINT32_MAX
 
 struct oro_sequence {
     const struct oro_sequence_def *def;
-    uint64_t max;                /* largest value that the column holds */
-    _Atomic uint64_t next;       /* first value not handed out */
-    _Atomic uint64_t allocated;  /* first value not reserved; grows under the commit lock */
+    uint64_t max;               /* largest value that the column holds */
+    _Atomic uint64_t next;      /* first value not handed out */
+    _Atomic uint64_t allocated; /* first value not reserved; grows under the commit lock */
 };
 
 struct oro_table {
     const struct oro_table_def *def;
     struct oro_layout layout;
-    struct oro_index *ix;        /* the declared ones at their slots, then our own */
+    struct oro_index *ix; /* the declared ones at their slots, then our own */
     uint32_t nix, slot;
-    struct oro_index *identity;  /* which row is "the same row": primary key, else a unique index, else whole rows */
-    struct oro_index *pk;        /* or NULL */
-    struct oro_index *scan;      /* a B+tree or the list */
+    /* which row is "the same row": primary key, else a unique index, else whole rows */
+    struct oro_index *identity;
+    struct oro_index *pk;   /* or NULL */
+    struct oro_index *scan; /* a B+tree or the list */
     struct oro_sequence *seqs;
     uint64_t mask;
     _Atomic uint64_t rows, bytes; /* committed; written under the commit lock */
@@ -53,7 +58,7 @@ struct oro_record {
 struct oro_cursor {
     struct oro_store *store;
     struct oro_cursor *next, *prev;
-    const struct oro_commit *at;  /* the reader's */
+    const struct oro_commit *at; /* the reader's */
     struct oro_pool_cache cache;
     _Atomic uint64_t seq ORO_CACHE_ALIGNED; /* of `at`: what the reclaimer looks at */
 };
@@ -63,16 +68,17 @@ struct oro_cursor {
 struct oro_write {
     struct oro_table *t;
     struct oro_row *old; /* committed version that goes, or NULL */
-    struct oro_row *row; /* new version, or NULL. With both, they have one primary key. Neither: cancelled */
+    /* new version, or NULL. With both, they have one primary key. Neither: cancelled */
+    struct oro_row *row;
     struct oro_key *keys; /* of row, for every index */
-    uint32_t next;       /* of the same table */
+    uint32_t next;        /* of the same table */
 };
 
 struct oro_tx_table {
     struct oro_table *t;
-    int64_t delta;       /* rows more than at the snapshot */
+    int64_t delta;        /* rows more than at the snapshot */
     uint32_t first, last; /* writes */
-    uint32_t nold;       /* writes with `old`, cancelled ones included */
+    uint32_t nold;        /* writes with `old`, cancelled ones included */
 };
 
 enum oro_span_kind { ORO_SPAN_SCAN, ORO_SPAN_RANGE, ORO_SPAN_COUNT };
@@ -97,7 +103,8 @@ struct oro_tx {
     struct oro_tx_table *tables; /* one for each of the store's */
     uint32_t *touched;
     size_t ntouched, touched_cap;
-    /* From key or old row to write, once there are many; entries may be out of date, so what they say is checked. */
+    /* From key or old row to write, once there are many; entries may be out of date, so what they
+     * say is checked. */
     uint32_t *map;
     size_t map_cap, map_used;
     /* What it read: committed versions found, unique keys not found, and spans. */
@@ -107,13 +114,15 @@ struct oro_tx {
     size_t nmisses, misses_cap;
     struct oro_span *spans;
     size_t nspans, spans_cap;
-    struct oro_row **dropped; /* own versions replaced again; their bytes may have been handed out */
+    /* own versions replaced again; their bytes may have been handed out */
+    struct oro_row **dropped;
     size_t ndropped, dropped_cap;
 };
 
 struct oro_session {
     /* Others read this line. */
-    ORO_CACHE_ALIGNED _Atomic uint64_t snapshot; /* ORO_IDLE; 0 while it is being chosen: then nothing is reclaimed */
+    /* ORO_IDLE; 0 while it is being chosen: then nothing is reclaimed */
+    ORO_CACHE_ALIGNED _Atomic uint64_t snapshot;
     atomic_uint reading;
     /* The owner's alone. */
     ORO_CACHE_ALIGNED struct oro_store *store;
@@ -121,8 +130,8 @@ struct oro_session {
     uint64_t snap;
     struct oro_commit *anchor; /* the record with seq == snap */
     struct oro_pool_cache cache;
-    struct oro_arena arena;    /* of this reading or transaction */
-    struct oro_bb key, cmp;    /* scratch: the key asked for, the key compared with */
+    struct oro_arena arena; /* of this reading or transaction */
+    struct oro_bb key, cmp; /* scratch: the key asked for, the key compared with */
     struct oro_tx tx;
 };
 
@@ -132,7 +141,7 @@ struct oro_store {
     uint32_t ntables;
     uint64_t sequence_block;
     struct oro_pool pool;
-    struct oro_pool_cache cache;  /* for whoever holds the commit lock, and for loading */
+    struct oro_pool_cache cache; /* for whoever holds the commit lock, and for loading */
 
     ORO_CACHE_ALIGNED _Atomic(struct oro_commit *) head;
     _Atomic uint64_t seq, offset;
@@ -145,16 +154,18 @@ struct oro_store {
     struct oro_wake turn_wake;
     struct oro_session *sessions;
     struct oro_cursor *cursors;
-    struct oro_commit *first;     /* oldest record not detached */
-    struct oro_commit *unlinked;  /* newest record whose deleted versions have all left the indexes */
-    uint32_t unlink_op;           /* how far the one after it is */
-    struct oro_record *trash, *trash_last; /* detached, to be freed; linked by pub.next, which still leads into the ring */
+    struct oro_commit *first; /* oldest record not detached */
+    /* newest record whose deleted versions have all left the indexes */
+    struct oro_commit *unlinked;
+    uint32_t unlink_op; /* how far the one after it is */
+    /* detached, to be freed; linked by pub.next, which still leads into the ring */
+    struct oro_record *trash, *trash_last;
     uint32_t trash_op;
     struct oro_bb scratch;
-    size_t since;                 /* ops and records since the marks moved last */
-    bool backlog;                 /* they could have moved further */
-    uint64_t versions;            /* row versions in memory */
-    _Atomic uint64_t records;     /* in memory */
+    size_t since;             /* ops and records since the marks moved last */
+    bool backlog;             /* they could have moved further */
+    uint64_t versions;        /* row versions in memory */
+    _Atomic uint64_t records; /* in memory */
     _Atomic uint64_t conflicts;
 };
 
@@ -195,8 +206,9 @@ oro_reading_leave(struct oro_session *se)
     /* Pairs with the load in oro_writing_enter(): what was read was read before. */
     atomic_store_explicit(&se->reading, 0, memory_order_release);
 }
-/* The committer's side, with the commit lock: readers are shut out from the first change on, and let in again after some,
- * so that a large commit holds nobody up for long. What is half done then is invisible: it belongs to a later seq. */
+/* The committer's side, with the commit lock: readers are shut out from the first change on, and
+ * let in again after some, so that a large commit holds nobody up for long. What is half done then
+ * is invisible: it belongs to a later seq. */
 struct oro_writing {
     struct oro_store *store;
     unsigned changes; /* since readers were shut out; 0: they are not */
@@ -204,24 +216,29 @@ struct oro_writing {
 void oro_writing_enter(struct oro_writing *wr); /* before each change */
 void oro_writing_leave(struct oro_writing *wr); /* at the end */
 void oro_session_pin(struct oro_session *se);   /* publishes a snapshot */
-void oro_session_unpin(struct oro_session *se); /* and takes it back, with everything in the arena */
+/* and takes it back, with everything in the arena */
+void oro_session_unpin(struct oro_session *se);
 
 /* ---- read.c ---- */
 /* The row a unique key has at the session's snapshot. */
-struct oro_row *oro_read_key(struct oro_session *se, const struct oro_index *ix, const struct oro_key *k);
+struct oro_row *oro_read_key(struct oro_session *se, const struct oro_index *ix,
+                             const struct oro_key *k);
 /* Bounds as keys; their bytes are in the session's arena. ORO_ETYPE as oro_read_range. */
-oro_status oro_interval_make(struct oro_session *se, const struct oro_index *ix, const struct oro_range *range,
-                             struct oro_interval *out);
-/* Committed rows in the interval (NULL: all of the table) at the snapshot, without those that tx (may be NULL) deleted. */
-void oro_gather(struct oro_session *se, struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
-                const struct oro_interval *iv, struct oro_rows *out);
+oro_status oro_interval_make(struct oro_session *se, const struct oro_index *ix,
+                             const struct oro_range *range, struct oro_interval *out);
+/* Committed rows in the interval (NULL: all of the table) at the snapshot, without those that tx
+ * (may be NULL) deleted. */
+void oro_gather(struct oro_session *se, struct oro_tx *tx, const struct oro_table *t,
+                const struct oro_index *ix, const struct oro_interval *iv, struct oro_rows *out);
 /* Puts a copy of wide key bytes in the arena. */
 void oro_key_keep(struct oro_session *se, struct oro_key *k);
 
 /* ---- write_set.c ---- */
-uint32_t oro_ws_find(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, const struct oro_key *k);
+uint32_t oro_ws_find(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
+                     const struct oro_key *k);
 uint32_t oro_ws_old(const struct oro_tx *tx, const struct oro_table *t, const struct oro_row *old);
-uint32_t oro_ws_add(struct oro_tx *tx, struct oro_table *t, struct oro_row *old, struct oro_row *row, struct oro_key *keys);
+uint32_t oro_ws_add(struct oro_tx *tx, struct oro_table *t, struct oro_row *old,
+                    struct oro_row *row, struct oro_key *keys);
 void oro_ws_set_row(struct oro_tx *tx, uint32_t w, struct oro_row *row, struct oro_key *keys);
 void oro_ws_reset(struct oro_tx *tx); /* forgets all; rows are somebody else's now */
 static inline struct oro_tx_table *
@@ -231,7 +248,8 @@ oro_tx_table(struct oro_tx *tx, const struct oro_table *t)
 }
 
 /* ---- sequence.c ---- */
-ORO_MUST_CHECK oro_status oro_sequence_fill(struct oro_session *se, struct oro_table *t, uint8_t *row, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_sequence_fill(struct oro_session *se, struct oro_table *t,
+                                            uint8_t *row, struct oro_err *err);
 uint64_t oro_sequence_max(const struct oro_type *column);
 
 /* ---- ring.c ---- */
@@ -239,8 +257,8 @@ struct oro_record *oro_record_new(struct oro_pool_cache *pc, size_t nops);
 void oro_record_free(struct oro_pool_cache *pc, struct oro_record *rec);
 /* Appends with the next seq; ops count as one transaction more. Commit lock held. */
 void oro_ring_publish(struct oro_store *s, struct oro_record *rec, uint64_t seq);
-/* Tells that a commit of nops ops was published, and moves the marks on if it is time. Commit lock held; *work is for
- * oro_ring_sweep, after it. */
+/* Tells that a commit of nops ops was published, and moves the marks on if it is time. Commit lock
+ * held; *work is for oro_ring_sweep, after it. */
 void oro_ring_tend(struct oro_store *s, size_t nops, size_t *work);
 /* Frees about `work` of the rows that were detached; takes the lock now and then. */
 void oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work);
@@ -248,12 +266,14 @@ void oro_ring_free_all(struct oro_store *s);
 
 /* ---- store.c ---- */
 /* Puts a row into all indexes of its table. */
-void oro_install(struct oro_writing *wr, struct oro_table *t, struct oro_row *row, const struct oro_key *keys);
+void oro_install(struct oro_writing *wr, struct oro_table *t, struct oro_row *row,
+                 const struct oro_key *keys);
 void oro_unlink(struct oro_table *t, struct oro_row *row, struct oro_bb *scratch);
 /* The keys of a row in every index, wide ones in the arena. */
-struct oro_key *oro_keys_make(struct oro_session *se, const struct oro_table *t, const struct oro_row *row);
-oro_status oro_unique_error(const struct oro_table *t, const struct oro_index *ix, const struct oro_row *row,
-                            struct oro_err *err);
+struct oro_key *oro_keys_make(struct oro_session *se, const struct oro_table *t,
+                              const struct oro_row *row);
+oro_status oro_unique_error(const struct oro_table *t, const struct oro_index *ix,
+                            const struct oro_row *row, struct oro_err *err);
 uint64_t oro_store_versions(const struct oro_store *s); /* row versions in memory (tests) */
 uint64_t oro_store_records(const struct oro_store *s);
 

@@ -74,7 +74,8 @@ part_classify(struct oro_key_part *part)
 }
 
 void
-oro_key_plan_init(struct oro_key_plan *p, const struct oro_layout *l, const uint16_t *cols, uint16_t ncols)
+oro_key_plan_init(struct oro_key_plan *p, const struct oro_layout *l, const uint16_t *cols,
+                  uint16_t ncols)
 {
     *p = (struct oro_key_plan){.layout = l, .nparts = ncols, .narrow = true};
     p->parts = ORO_NEW_ARRAY(struct oro_key_part, ncols);
@@ -173,7 +174,8 @@ oro_key_word_of_row(const struct oro_key_plan *p, const uint8_t *row)
 }
 
 uint64_t
-oro_key_word_of_values(const struct oro_key_plan *p, unsigned n, struct oro_bytes values, unsigned *bits)
+oro_key_word_of_values(const struct oro_key_plan *p, unsigned n, struct oro_bytes values,
+                       unsigned *bits)
 {
     uint64_t word = 0;
     size_t at = 0;
@@ -195,8 +197,8 @@ oro_key_bytes_of_row(const struct oro_key_plan *p, const uint8_t *row, struct or
 }
 
 void
-oro_key_bytes_of_values(const struct oro_key_plan *p, unsigned first, unsigned n, struct oro_bytes values,
-                        struct oro_bb *out)
+oro_key_bytes_of_values(const struct oro_key_plan *p, unsigned first, unsigned n,
+                        struct oro_bytes values, struct oro_bb *out)
 {
     size_t at = 0;
     for (unsigned i = first; i < first + n; i++)

@@ -11,7 +11,8 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define POOL_IS_MALLOC 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
 #define POOL_IS_MALLOC 1
 #endif
 #endif
@@ -58,7 +59,9 @@ oro_pool_cache_init(struct oro_pool_cache *c, struct oro_pool *p)
 static inline unsigned
 class_of(size_t size)
 {
-    return size <= ORO_POOL_LINE ? 0 : (unsigned)((size - ORO_POOL_LINE + ORO_POOL_STEP - 1) / ORO_POOL_STEP);
+    return size <= ORO_POOL_LINE
+               ? 0
+               : (unsigned)((size - ORO_POOL_LINE + ORO_POOL_STEP - 1) / ORO_POOL_STEP);
 }
 
 /* ---- the pool's side, locked ---- */
@@ -83,7 +86,8 @@ static void
 chunk_add(struct oro_pool *p)
 {
     size_t size = p->next_chunk;
-    struct oro_pool_chunk *c = size < CHUNK_MAX ? oro_aligned_alloc(ORO_POOL_LINE, size) : huge_page();
+    struct oro_pool_chunk *c =
+        size < CHUNK_MAX ? oro_aligned_alloc(ORO_POOL_LINE, size) : huge_page();
     *c = (struct oro_pool_chunk){p->chunks, size};
     p->chunks = c;
     p->at = (char *)c + ORO_POOL_LINE;

@@ -1,10 +1,11 @@
-/* runtime/store/pool.h - memory for row versions, commit records and tree nodes: many small pieces that are made on one
- * thread and freed on another. What it brings over malloc: small rows lie in one cache line each, on huge pages where
- * the system has them (a random find is mostly cache and TLB misses), and freeing costs a few instructions.
+/* runtime/store/pool.h - memory for row versions, commit records and tree nodes: many small pieces
+ * that are made on one thread and freed on another. What it brings over malloc: small rows lie in
+ * one cache line each, on huge pages where the system has them (a random find is mostly cache and
+ * TLB misses), and freeing costs a few instructions.
  *
- * Pieces come in size classes. Each session has a cache; full batches of free pieces go over the pool to sessions that
- * need them. Memory goes back to the system with the pool. Under the sanitizers every piece is malloc's, so that they see
- * its uses. */
+ * Pieces come in size classes. Each session has a cache; full batches of free pieces go over the
+ * pool to sessions that need them. Memory goes back to the system with the pool. Under the
+ * sanitizers every piece is malloc's, so that they see its uses. */
 #ifndef ORO_STORE_POOL_H
 #define ORO_STORE_POOL_H
 
@@ -40,7 +41,9 @@ void oro_pool_fini(struct oro_pool *p); /* everything in it is gone */
 void oro_pool_cache_init(struct oro_pool_cache *c, struct oro_pool *p);
 void oro_pool_cache_fini(struct oro_pool_cache *c); /* hands what it has to the pool */
 
-void *oro_pool_get(struct oro_pool_cache *c, size_t size); /* not cleared; 16-byte aligned, 64 if size <= 64 */
-void oro_pool_put(struct oro_pool_cache *c, void *p, size_t size); /* the same size; NULL is fine */
+/* not cleared; 16-byte aligned, 64 if size <= 64 */
+void *oro_pool_get(struct oro_pool_cache *c, size_t size);
+/* the same size; NULL is fine */
+void oro_pool_put(struct oro_pool_cache *c, void *p, size_t size);
 
 #endif

@@ -36,8 +36,8 @@ arena_copy(struct oro_session *se, const struct oro_bb *bb)
 
 /* The bound at the prefix with one more value, if there is one. */
 static struct oro_bound
-bound_make(struct oro_session *se, const struct oro_index *ix, const struct oro_range *r, bool has, struct oro_bytes value,
-           bool after)
+bound_make(struct oro_session *se, const struct oro_index *ix, const struct oro_range *r, bool has,
+           struct oro_bytes value, bool after)
 {
     struct oro_bound b = {.after = after};
     unsigned n = r->nprefix + (has ? 1 : 0);
@@ -61,7 +61,8 @@ bound_make(struct oro_session *se, const struct oro_index *ix, const struct oro_
 }
 
 oro_status
-oro_interval_make(struct oro_session *se, const struct oro_index *ix, const struct oro_range *r, struct oro_interval *out)
+oro_interval_make(struct oro_session *se, const struct oro_index *ix, const struct oro_range *r,
+                  struct oro_interval *out)
 {
     bool bounded = r->has_lo || r->has_hi;
     if (r->nprefix + (bounded ? 1u : 0u) > ix->plan.nparts)
@@ -90,7 +91,8 @@ struct gather {
     struct oro_rows *out;
     size_t cap;
     unsigned steps;
-    const struct oro_row *pin; /* visible to us, so it stays where it is: where we paused; NULL: did not */
+    /* visible to us, so it stays where it is: where we paused; NULL: did not */
+    const struct oro_row *pin;
 };
 
 static void
@@ -156,7 +158,8 @@ gather_tree(struct gather *g, struct oro_bound lo, const struct oro_bound *hi)
         gather_chain(g, cell);
         if (g->pin == NULL)
             continue;
-        /* The tree may have changed in the pause: find the place again, behind the key we were at. */
+        /* The tree may have changed in the pause: find the place again, behind the key we were at.
+         */
         oro_bb_clear(&g->se->key);
         oro_index_key_of_row(ix, g->pin, &g->se->key, &k);
         lo = (struct oro_bound){.word = k.word, .bytes = k.bytes, .after = true};
@@ -176,8 +179,8 @@ reverse(struct oro_rows *out)
 }
 
 void
-oro_gather(struct oro_session *se, struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
-           const struct oro_interval *iv, struct oro_rows *out)
+oro_gather(struct oro_session *se, struct oro_tx *tx, const struct oro_table *t,
+           const struct oro_index *ix, const struct oro_interval *iv, struct oro_rows *out)
 {
     *out = (struct oro_rows){0};
     struct gather g = {.se = se, .t = t, .ix = ix, .out = out};
@@ -204,8 +207,8 @@ oro_read_scan(struct oro_session *se, const struct oro_table_def *def, struct or
 }
 
 oro_status
-oro_read_range(struct oro_session *se, const struct oro_table_def *def, const struct oro_index_def *ixd,
-               const struct oro_range *range, struct oro_rows *out)
+oro_read_range(struct oro_session *se, const struct oro_table_def *def,
+               const struct oro_index_def *ixd, const struct oro_range *range, struct oro_rows *out)
 {
     struct oro_table *t = oro_table_of(se->store, def);
     const struct oro_index *ix = oro_index_of(t, ixd);

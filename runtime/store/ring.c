@@ -1,7 +1,8 @@
 /* runtime/store/ring.c - publishing, cursors, and letting go of what nobody can reach any more. */
 #include "runtime/store/internal.h"
 
-#define TEND_EVERY 64 /* ops and records between two looks at the marks: one look reads a line of every session */
+/* ops and records between two looks at the marks: one look reads a line of every session */
+#define TEND_EVERY 64
 #define TEND_LEAST 256
 #define SWEEP 128
 
@@ -10,7 +11,8 @@ oro_record_new(struct oro_pool_cache *pc, size_t nops)
 {
     ORO_ASSERT(nops <= UINT32_MAX);
     struct oro_record *r = oro_pool_get(pc, sizeof(*r) + nops * sizeof(struct oro_op));
-    r->pub = (struct oro_commit){.nops = (uint32_t)nops, .ops = r->ops, .origin.reducer = UINT32_MAX};
+    r->pub =
+        (struct oro_commit){.nops = (uint32_t)nops, .ops = r->ops, .origin.reducer = UINT32_MAX};
     r->mask = 0;
     return r;
 }
@@ -75,7 +77,8 @@ oldest_cursor(const struct oro_store *s)
     uint64_t min = UINT64_MAX;
     for (const struct oro_cursor *c = s->cursors; c != NULL; c = c->next) {
         /* Pairs with the release in oro_cursor_next(): it has left the records before. */
-        uint64_t seq = atomic_load_explicit(&((struct oro_cursor *)(uintptr_t)c)->seq, memory_order_acquire);
+        uint64_t seq =
+            atomic_load_explicit(&((struct oro_cursor *)(uintptr_t)c)->seq, memory_order_acquire);
         min = seq < min ? seq : min;
     }
     return min;
@@ -93,7 +96,8 @@ unlink_some(struct oro_store *s, uint64_t snapshot, size_t work)
             if (op->kind != ORO_OP_DELETE)
                 continue;
             oro_writing_enter(&writing);
-            oro_unlink(oro_table_of(s, op->table), (struct oro_row *)(uintptr_t)op->row, &s->scratch);
+            oro_unlink(oro_table_of(s, op->table), (struct oro_row *)(uintptr_t)op->row,
+                       &s->scratch);
             work--;
         }
         if (s->unlink_op < c->nops)

@@ -2,10 +2,11 @@
  *
  *     begin | end | len | nlinks | links[nlinks] | the BSATN bytes
  *
- * A version is in every index of its table at once: links[i] joins it to the other versions with the same key in index i,
- * newest first. Who may touch what:
+ * A version is in every index of its table at once: links[i] joins it to the other versions with
+ * the same key in index i, newest first. Who may touch what:
  *   begin  written before the row can be found; then constant
- *   end    set once by the committer that deletes the row; readers at older snapshots do not mind which value they see
+ *   end    set once by the committer that deletes the row; readers at older snapshots do not mind
+ *          which value they see
  *   older  constant while readers walk; changed only with readers shut out (session.h)
  *   newer  the committer's alone (commit lock) */
 #ifndef ORO_STORE_ROW_H

@@ -1,24 +1,47 @@
-/* runtime/store/sequence.c - auto_inc columns. Values are taken outside of transactions and never given back. Before the
- * first value of a block is used, a record that reserves the block stands in the ring, ahead of every row with one. */
+/* runtime/store/sequence.c - auto_inc columns. Values are taken outside of transactions and never
+ * given back. Before the first value of a block is used, a record that reserves the block stands in
+ * the ring, ahead of every row with one. */
 #include "runtime/store/internal.h"
 
 static uint64_t
 int_max(enum oro_kind k, uint32_t *size)
 {
     switch (k) {
-    case ORO_I8: *size = 1; return INT8_MAX;
-    case ORO_U8: *size = 1; return UINT8_MAX;
-    case ORO_I16: *size = 2; return INT16_MAX;
-    case ORO_U16: *size = 2; return UINT16_MAX;
-    case ORO_I32: *size = 4; return INT32_MAX;
-    case ORO_U32: *size = 4; return UINT32_MAX;
-    case ORO_I64: *size = 8; return INT64_MAX;
-    case ORO_U64: *size = 8; return UINT64_MAX - 1; /* so that "one after the last" is a number too */
+    case ORO_I8:
+        *size = 1;
+        return INT8_MAX;
+    case ORO_U8:
+        *size = 1;
+        return UINT8_MAX;
+    case ORO_I16:
+        *size = 2;
+        return INT16_MAX;
+    case ORO_U16:
+        *size = 2;
+        return UINT16_MAX;
+    case ORO_I32:
+        *size = 4;
+        return INT32_MAX;
+    case ORO_U32:
+        *size = 4;
+        return UINT32_MAX;
+    case ORO_I64:
+        *size = 8;
+        return INT64_MAX;
+    /* so that "one after the last" is a number too */
+    case ORO_U64:
+        *size = 8;
+        return UINT64_MAX - 1;
     case ORO_I128:
-    case ORO_U128: *size = 16; return UINT64_MAX - 1;
+    case ORO_U128:
+        *size = 16;
+        return UINT64_MAX - 1;
     case ORO_I256:
-    case ORO_U256: *size = 32; return UINT64_MAX - 1;
-    default: ORO_ASSERT(!"auto_inc on a column that is not an integer");
+    case ORO_U256:
+        *size = 32;
+        return UINT64_MAX - 1;
+    default:
+        ORO_ASSERT(!"auto_inc on a column that is not an integer");
     }
     return 0;
 }
@@ -50,8 +73,10 @@ reserve(struct oro_session *se, struct oro_table *t, struct oro_sequence *q)
     if (needed) {
         uint64_t left = q->max - from + 1;
         uint64_t to = from + (left < s->sequence_block ? left : s->sequence_block);
-        rec->ops[0] = (struct oro_op){
-            .kind = ORO_OP_SEQUENCE, .sequence = (uint8_t)(q - t->seqs), .table = t->def, .allocated = to};
+        rec->ops[0] = (struct oro_op){.kind = ORO_OP_SEQUENCE,
+                                      .sequence = (uint8_t)(q - t->seqs),
+                                      .table = t->def,
+                                      .allocated = to};
         oro_ring_publish(s, rec, atomic_load_explicit(&s->seq, memory_order_relaxed) + 1);
         /* Pairs with the acquire in take(): who uses the block commits behind its record. */
         atomic_store_explicit(&q->allocated, to, memory_order_release);
@@ -100,8 +125,10 @@ oro_sequence_fill(struct oro_session *se, struct oro_table *t, uint8_t *row, str
             continue;
         uint64_t v = take(se, t, q);
         if (v == 0)
-            return oro_err_set(err, ORO_EFULL, "AutoIncOverflow: sequence '%s' of table '%s' has no value left for column '%s'",
-                               q->def->name, t->def->name, col->name);
+            return oro_err_set(
+                err, ORO_EFULL,
+                "AutoIncOverflow: sequence '%s' of table '%s' has no value left for column '%s'",
+                q->def->name, t->def->name, col->name);
         memcpy(at, &v, size < 8 ? size : 8);
     }
     return ORO_OK;

@@ -1,10 +1,12 @@
-/* runtime/store/session.c - who reads at which snapshot, and the big-reader lock over index structures. */
+/* runtime/store/session.c - who reads at which snapshot, and the big-reader lock over index
+ * structures. */
 #include <sched.h>
 
 #include "runtime/store/internal.h"
 
 #define CHANGES 64 /* of an index structure while readers wait: some microseconds */
-#define SPINS 200 /* pauses before giving the core away: what is waited for lasts well under a microsecond */
+/* pauses before giving the core away: what is waited for lasts well under a microsecond */
+#define SPINS 200
 
 static void
 relax(unsigned *n)
@@ -21,7 +23,8 @@ oro_reading_enter(struct oro_session *se)
     struct oro_store *s = se->store;
     unsigned n = 0;
     for (;;) {
-        /* Both sides store their own flag and then read the other's, sequentially consistent: one of them sees it. */
+        /* Both sides store their own flag and then read the other's, sequentially consistent: one
+         * of them sees it. */
         atomic_store(&se->reading, 1);
         if (ORO_LIKELY(atomic_load(&s->writing) == 0))
             return;
@@ -61,9 +64,9 @@ oro_session_pin(struct oro_session *se)
 {
     struct oro_store *s = se->store;
     ORO_ASSERT(atomic_load_explicit(&se->snapshot, memory_order_relaxed) == ORO_IDLE);
-    /* 0 holds back every reclaiming while the newest record is looked up. The reclaimer looks at snapshots after it
-     * stored the head; we load the head after we stored the snapshot: so either it sees the 0, or we see a head that is
-     * no older than the one it reclaims up to. */
+    /* 0 holds back every reclaiming while the newest record is looked up. The reclaimer looks at
+     * snapshots after it stored the head; we load the head after we stored the snapshot: so either
+     * it sees the 0, or we see a head that is no older than the one it reclaims up to. */
     atomic_store(&se->snapshot, 0);
     se->anchor = atomic_load(&s->head);
     se->snap = se->anchor->seq;
@@ -91,7 +94,8 @@ oro_session_open(struct oro_store *s)
     se->tx.se = se;
     se->tx.tables = ORO_NEW_ARRAY(struct oro_tx_table, s->ntables);
     for (uint32_t i = 0; i < s->ntables; i++)
-        se->tx.tables[i] = (struct oro_tx_table){.t = &s->tables[i], .first = ORO_NONE, .last = ORO_NONE};
+        se->tx.tables[i] =
+            (struct oro_tx_table){.t = &s->tables[i], .first = ORO_NONE, .last = ORO_NONE};
     oro_spin_lock(&s->lock);
     se->next = s->sessions;
     if (se->next != NULL)
@@ -107,7 +111,8 @@ oro_session_close(struct oro_session *se)
     if (se == NULL)
         return;
     struct oro_store *s = se->store;
-    ORO_ASSERT(!se->tx.open && atomic_load_explicit(&se->snapshot, memory_order_relaxed) == ORO_IDLE);
+    ORO_ASSERT(!se->tx.open &&
+               atomic_load_explicit(&se->snapshot, memory_order_relaxed) == ORO_IDLE);
     oro_spin_lock(&s->lock);
     if (se->prev != NULL)
         se->prev->next = se->next;

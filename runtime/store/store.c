@@ -10,8 +10,8 @@ ix_kind(enum oro_index_kind k)
 }
 
 static struct oro_index *
-table_add_index(struct oro_store *s, struct oro_table *t, enum oro_ix_kind kind, bool unique, const struct oro_index_def *def,
-                const uint16_t *cols, uint16_t ncols)
+table_add_index(struct oro_store *s, struct oro_table *t, enum oro_ix_kind kind, bool unique,
+                const struct oro_index_def *def, const uint16_t *cols, uint16_t ncols)
 {
     struct oro_index *ix = &t->ix[t->nix];
     ix->link = t->nix++;
@@ -106,8 +106,8 @@ table_fini(struct oro_store *s, struct oro_table *t)
 /* ---- the store ---- */
 
 oro_status
-oro_store_create(const struct oro_schema *schema, const struct oro_store_options *opt, struct oro_store **out,
-                 struct oro_err *err)
+oro_store_create(const struct oro_schema *schema, const struct oro_store_options *opt,
+                 struct oro_store **out, struct oro_err *err)
 {
     (void)err; /* what a schema can get wrong was refused when it was parsed */
     struct oro_store *s = oro_aligned_alloc(ORO_CACHE_LINE, sizeof(*s));
@@ -158,7 +158,8 @@ oro_store_schema(const struct oro_store *s)
 /* ---- rows in their indexes ---- */
 
 void
-oro_install(struct oro_writing *wr, struct oro_table *t, struct oro_row *row, const struct oro_key *keys)
+oro_install(struct oro_writing *wr, struct oro_table *t, struct oro_row *row,
+            const struct oro_key *keys)
 {
     for (uint32_t i = 0; i < t->nix; i++) {
         if (oro_index_push(&t->ix[i], &keys[i], row))
@@ -190,7 +191,8 @@ oro_keys_make(struct oro_session *se, const struct oro_table *t, const struct or
 
 /* As in spec/semantics.md T-24. */
 oro_status
-oro_unique_error(const struct oro_table *t, const struct oro_index *ix, const struct oro_row *row, struct oro_err *err)
+oro_unique_error(const struct oro_table *t, const struct oro_index *ix, const struct oro_row *row,
+                 struct oro_err *err)
 {
     if (err == NULL)
         return ORO_EEXISTS;
@@ -203,13 +205,16 @@ oro_unique_error(const struct oro_table *t, const struct oro_index *ix, const st
         oro_bb_printf(&cols, "%s", i > 0 ? "," : "");
         oro_json_string(oro_bytes_str(col != NULL ? col : ""), &cols);
         oro_bb_printf(&value, "%s", i > 0 ? "," : "");
-        oro_value_to_json(part->type, oro_row_data(row) + oro_layout_at(&t->layout, oro_row_data(row), part->col),
-                          ORO_JSON_NAMED, &value);
+        oro_value_to_json(
+            part->type, oro_row_data(row) + oro_layout_at(&t->layout, oro_row_data(row), part->col),
+            ORO_JSON_NAMED, &value);
     }
     oro_err_set(err, ORO_EEXISTS,
-                "Unique constraint violation '%s%.*s_key' in table '%s': column(s): '[%.*s]' value: %s%.*s%s",
+                "Unique constraint violation '%s%.*s_key' in table '%s': column(s): '[%.*s]' "
+                "value: %s%.*s%s",
                 t->def->name, (int)name.len, (const char *)name.data, t->def->name, (int)cols.len,
-                (const char *)cols.data, n > 1 ? "[" : "", (int)value.len, (const char *)value.data, n > 1 ? "]" : "");
+                (const char *)cols.data, n > 1 ? "[" : "", (int)value.len, (const char *)value.data,
+                n > 1 ? "]" : "");
     oro_bb_fini(&name);
     oro_bb_fini(&cols);
     oro_bb_fini(&value);
@@ -232,7 +237,8 @@ load_account(struct oro_store *s, struct oro_table *t, const struct oro_row *row
 {
     s->versions += (uint64_t)(int64_t)sign;
     atomic_fetch_add_explicit(&t->rows, (uint64_t)(int64_t)sign, memory_order_relaxed);
-    atomic_fetch_add_explicit(&t->bytes, (uint64_t)(sign * (int64_t)row->len), memory_order_relaxed);
+    atomic_fetch_add_explicit(&t->bytes, (uint64_t)(sign * (int64_t)row->len),
+                              memory_order_relaxed);
 }
 
 static void
@@ -244,8 +250,8 @@ load_remove(struct oro_store *s, struct oro_table *t, struct oro_row *row)
 }
 
 oro_status
-oro_store_load(struct oro_store *s, const struct oro_table_def *def, struct oro_bytes bytes, bool replace,
-               struct oro_err *err)
+oro_store_load(struct oro_store *s, const struct oro_table_def *def, struct oro_bytes bytes,
+               bool replace, struct oro_err *err)
 {
     struct oro_table *t = oro_table_of(s, def);
     ORO_ASSERT(s->sessions == NULL && s->cursors == NULL && !def->is_event);
@@ -255,9 +261,10 @@ oro_store_load(struct oro_store *s, const struct oro_table_def *def, struct oro_
     struct oro_row *row = oro_row_new(&s->cache, bytes, t->nix);
     for (uint32_t i = 0; i < t->nix; i++) {
         if (t->ix[i].unique && load_find(s, &t->ix[i], bytes) != NULL) {
-            oro_status st = t->ix[i].kind == ORO_IX_ROW
-                                ? oro_err_set(err, ORO_EEXISTS, "table '%s' has this row already", def->name)
-                                : oro_unique_error(t, &t->ix[i], row, err);
+            oro_status st =
+                t->ix[i].kind == ORO_IX_ROW
+                    ? oro_err_set(err, ORO_EEXISTS, "table '%s' has this row already", def->name)
+                    : oro_unique_error(t, &t->ix[i], row, err);
             oro_row_free(&s->cache, row);
             return st;
         }
@@ -297,7 +304,8 @@ oro_store_unload(struct oro_store *s, const struct oro_table_def *def, struct or
 }
 
 void
-oro_store_load_sequence(struct oro_store *s, const struct oro_table_def *def, unsigned sequence, uint64_t allocated)
+oro_store_load_sequence(struct oro_store *s, const struct oro_table_def *def, unsigned sequence,
+                        uint64_t allocated)
 {
     struct oro_table *t = oro_table_of(s, def);
     ORO_ASSERT(sequence < def->nsequences);
@@ -345,7 +353,8 @@ oro_store_row_bytes(const struct oro_store *s, const struct oro_table_def *t)
 uint64_t
 oro_store_conflicts(const struct oro_store *s)
 {
-    return atomic_load_explicit(&((struct oro_store *)(uintptr_t)s)->conflicts, memory_order_relaxed);
+    return atomic_load_explicit(&((struct oro_store *)(uintptr_t)s)->conflicts,
+                                memory_order_relaxed);
 }
 
 uint64_t

@@ -4,8 +4,9 @@
  *   a version found by a unique key    hit: it must not have ended
  *   a unique key not found             miss: no living row may have it
  *   ranges, scans, counts              span: no later record may have a row in it
- * A write with an `old` version needs no hit: the commit looks at every `old` anyway; nor does an inserted row need
- * misses, since unique keys are checked again. Only when a write is taken back do these turn into hits and misses. */
+ * A write with an `old` version needs no hit: the commit looks at every `old` anyway; nor does an
+ * inserted row need misses, since unique keys are checked again. Only when a write is taken back do
+ * these turn into hits and misses. */
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -46,13 +47,15 @@ note_span(struct oro_tx *tx, const struct oro_span *span)
 
 /* Where a unique key leads in the transaction's eyes. */
 struct place {
-    struct oro_row *row; /* what it sees; NULL: nothing */
+    struct oro_row *row;       /* what it sees; NULL: nothing */
     struct oro_row *committed; /* at the snapshot, also when this transaction deleted it */
-    uint32_t w;          /* the write that row or the deletion of `committed` belongs to, or ORO_NONE */
+    /* the write that row or the deletion of `committed` belongs to, or ORO_NONE */
+    uint32_t w;
 };
 
 static struct place
-look_up(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, const struct oro_key *k)
+look_up(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
+        const struct oro_key *k)
 {
     struct place p = {.w = ORO_NONE};
     bool wrote = oro_tx_table(tx, t)->first != ORO_NONE;
@@ -76,7 +79,8 @@ look_up(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix
 
 /* Remembers what a look-up saw, where no write does. */
 static void
-note_place(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k, const struct place *p)
+note_place(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k,
+           const struct place *p)
 {
     if (p->w != ORO_NONE)
         return;
@@ -87,7 +91,8 @@ note_place(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *
 }
 
 static struct place
-look_up_values(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, struct oro_bytes values)
+look_up_values(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
+               struct oro_bytes values)
 {
     struct oro_key k;
     oro_bb_clear(&tx->se->key);
@@ -98,8 +103,8 @@ look_up_values(struct oro_tx *tx, const struct oro_table *t, const struct oro_in
 }
 
 oro_status
-oro_tx_find(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd, struct oro_bytes key,
-            struct oro_bytes *row)
+oro_tx_find(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
+            struct oro_bytes key, struct oro_bytes *row)
 {
     struct oro_table *t = oro_table_of(tx->se->store, def);
     const struct oro_index *ix = oro_index_of(t, ixd);
@@ -152,7 +157,8 @@ restore(struct oro_tx *tx, uint32_t w)
 
 /* Adds a row whose keys are free; at: where its identity leads. Returns the row as it is now. */
 static struct oro_row *
-put(struct oro_tx *tx, struct oro_table *t, struct oro_row *row, struct oro_key *keys, const struct place *at)
+put(struct oro_tx *tx, struct oro_table *t, struct oro_row *row, struct oro_key *keys,
+    const struct place *at)
 {
     oro_tx_table(tx, t)->delta++;
     if (at->committed != NULL && at->w != ORO_NONE) {
@@ -179,7 +185,8 @@ struct fresh {
 };
 
 static oro_status
-fresh_make(struct oro_tx *tx, struct oro_table *t, struct oro_bytes bytes, struct fresh *out, struct oro_err *err)
+fresh_make(struct oro_tx *tx, struct oro_table *t, struct oro_bytes bytes, struct fresh *out,
+           struct oro_err *err)
 {
     out->row = oro_row_new(&tx->se->cache, bytes, t->nix);
     if (t->def->nsequences > 0) {
@@ -201,8 +208,8 @@ give(struct oro_bytes *stored, const struct oro_row *r)
 }
 
 static oro_status
-violation(struct oro_tx *tx, struct oro_table *t, const struct oro_index *ix, struct fresh *f, const struct place *p,
-          struct oro_err *err)
+violation(struct oro_tx *tx, struct oro_table *t, const struct oro_index *ix, struct fresh *f,
+          const struct place *p, struct oro_err *err)
 {
     note_place(tx, ix, &f->keys[ix->link], p);
     oro_status st = oro_unique_error(t, ix, f->row, err);
@@ -212,7 +219,8 @@ violation(struct oro_tx *tx, struct oro_table *t, const struct oro_index *ix, st
 
 /* Takes f->row. */
 static oro_status
-insert_fresh(struct oro_tx *tx, struct oro_table *t, struct fresh *f, struct oro_bytes *stored, struct oro_err *err)
+insert_fresh(struct oro_tx *tx, struct oro_table *t, struct fresh *f, struct oro_bytes *stored,
+             struct oro_err *err)
 {
     const struct oro_index *id = t->identity;
     struct place at = look_up(tx, t, id, &f->keys[id->link]);
@@ -235,8 +243,8 @@ insert_fresh(struct oro_tx *tx, struct oro_table *t, struct fresh *f, struct oro
 }
 
 oro_status
-oro_tx_insert(struct oro_tx *tx, const struct oro_table_def *def, struct oro_bytes row, struct oro_bytes *stored,
-              struct oro_err *err)
+oro_tx_insert(struct oro_tx *tx, const struct oro_table_def *def, struct oro_bytes row,
+              struct oro_bytes *stored, struct oro_err *err)
 {
     struct oro_table *t = oro_table_of(tx->se->store, def);
     struct fresh f;
@@ -260,15 +268,16 @@ replace_own(struct oro_tx *tx, uint32_t w, struct fresh *f)
 }
 
 static bool
-same_pk(struct oro_tx *tx, const struct oro_table *t, const struct oro_row *old, const struct fresh *f)
+same_pk(struct oro_tx *tx, const struct oro_table *t, const struct oro_row *old,
+        const struct fresh *f)
 {
     return t->pk != NULL && oro_index_row_has_key(t->pk, old, &f->keys[t->pk->link], &tx->se->cmp);
 }
 
 /* The row at `was` becomes f->row, which is taken. */
 static oro_status
-update_fresh(struct oro_tx *tx, struct oro_table *t, const struct oro_index *by, struct fresh *f, struct place was,
-             struct oro_bytes *stored, struct oro_err *err)
+update_fresh(struct oro_tx *tx, struct oro_table *t, const struct oro_index *by, struct fresh *f,
+             struct place was, struct oro_bytes *stored, struct oro_err *err)
 {
     if (oro_row_same(was.row, oro_row_bytes(f->row))) {
         note_place(tx, by, &f->keys[by->link], &was);
@@ -302,13 +311,15 @@ update_fresh(struct oro_tx *tx, struct oro_table *t, const struct oro_index *by,
 }
 
 static oro_status
-update_or_insert(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
-                 struct oro_bytes row, bool may_insert, struct oro_bytes *stored, struct oro_err *err)
+update_or_insert(struct oro_tx *tx, const struct oro_table_def *def,
+                 const struct oro_index_def *ixd, struct oro_bytes row, bool may_insert,
+                 struct oro_bytes *stored, struct oro_err *err)
 {
     struct oro_table *t = oro_table_of(tx->se->store, def);
     const struct oro_index *ix = oro_index_of(t, ixd);
     if (!ix->unique)
-        return oro_err_set(err, ORO_ETYPE, "index '%s' of table '%s' is not unique", ixd->name, def->name);
+        return oro_err_set(err, ORO_ETYPE, "index '%s' of table '%s' is not unique", ixd->name,
+                           def->name);
     struct fresh f;
     oro_status st = fresh_make(tx, t, row, &f, err);
     if (st != ORO_OK)
@@ -324,15 +335,15 @@ update_or_insert(struct oro_tx *tx, const struct oro_table_def *def, const struc
 }
 
 oro_status
-oro_tx_update(struct oro_tx *tx, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
-              struct oro_bytes *stored, struct oro_err *err)
+oro_tx_update(struct oro_tx *tx, const struct oro_table_def *t, const struct oro_index_def *ix,
+              struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
     return update_or_insert(tx, t, ix, row, false, stored, err);
 }
 
 oro_status
-oro_tx_upsert(struct oro_tx *tx, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
-              struct oro_bytes *stored, struct oro_err *err)
+oro_tx_upsert(struct oro_tx *tx, const struct oro_table_def *t, const struct oro_index_def *ix,
+              struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
     return update_or_insert(tx, t, ix, row, true, stored, err);
 }
@@ -340,7 +351,8 @@ oro_tx_upsert(struct oro_tx *tx, const struct oro_table_def *t, const struct oro
 /* ---- delete ---- */
 
 oro_status
-oro_tx_delete(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd, struct oro_bytes key)
+oro_tx_delete(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
+              struct oro_bytes key)
 {
     struct oro_table *t = oro_table_of(tx->se->store, def);
     const struct oro_index *ix = oro_index_of(t, ixd);
@@ -415,8 +427,8 @@ keyed_cmp(const void *a, const void *b)
 
 /* Own rows in the interval (NULL: all), in key order if the index has one. */
 static struct keyed *
-own_rows(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, const struct oro_interval *iv,
-         size_t *n)
+own_rows(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
+         const struct oro_interval *iv, size_t *n)
 {
     size_t cap = 0;
     *n = 0;
@@ -435,9 +447,11 @@ own_rows(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *i
     return own;
 }
 
-/* Merges own rows into the committed ones; those are in key order too. Without order they go behind. */
+/* Merges own rows into the committed ones; those are in key order too. Without order they go
+ * behind. */
 static void
-merge_own(struct oro_tx *tx, const struct oro_index *ix, const struct keyed *own, size_t nown, struct oro_rows *out)
+merge_own(struct oro_tx *tx, const struct oro_index *ix, const struct keyed *own, size_t nown,
+          struct oro_rows *out)
 {
     struct oro_rows both = {.n = out->n + nown};
     both.rows = oro_arena_alloc(&tx->se->arena, both.n * sizeof(*both.rows));
@@ -460,8 +474,8 @@ merge_own(struct oro_tx *tx, const struct oro_index *ix, const struct keyed *own
 }
 
 static void
-see(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, const struct oro_interval *iv,
-    struct oro_rows *out)
+see(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
+    const struct oro_interval *iv, struct oro_rows *out)
 {
     *out = (struct oro_rows){0};
     if (!t->def->is_event)
@@ -482,8 +496,8 @@ oro_tx_scan(struct oro_tx *tx, const struct oro_table_def *def, struct oro_rows 
 
 /* All columns of a unique index given: at most one row, and cheaper to validate than a span. */
 static void
-see_point(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, const struct oro_key *k,
-          struct oro_rows *out)
+see_point(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
+          const struct oro_key *k, struct oro_rows *out)
 {
     struct place p = look_up(tx, t, ix, k);
     note_place(tx, ix, k, &p);

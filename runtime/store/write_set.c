@@ -1,8 +1,9 @@
 /* runtime/store/write_set.c - what a transaction has written and nobody else sees yet.
  *
- * Few writes are searched one by one. From MANY on a map helps: open addressing, from the hash of a key (or of an old
- * row's address) to the number of a write. Nothing is ever taken out of the map: a find compares with the write itself,
- * so entries of replaced rows are merely passed over, and go when the map grows. */
+ * Few writes are searched one by one. From MANY on a map helps: open addressing, from the hash of a
+ * key (or of an old row's address) to the number of a write. Nothing is ever taken out of the map:
+ * a find compares with the write itself, so entries of replaced rows are merely passed over, and go
+ * when the map grows. */
 #include "runtime/store/internal.h"
 
 #define MANY 16
@@ -70,12 +71,14 @@ map_ready(struct oro_tx *tx, const struct oro_table *t)
 static bool
 write_has(const struct oro_write *wr, const struct oro_index *ix, const struct oro_key *k)
 {
-    return wr->row != NULL && wr->t->def == ix->table && oro_index_key_eq(ix, &wr->keys[ix->link], k);
+    return wr->row != NULL && wr->t->def == ix->table &&
+           oro_index_key_eq(ix, &wr->keys[ix->link], k);
 }
 
 /* The living write whose row has the key in ix: one of them, if ix is not unique. */
 uint32_t
-oro_ws_find(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix, const struct oro_key *k)
+oro_ws_find(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
+            const struct oro_key *k)
 {
     if (tx->map_cap == 0) {
         for (uint32_t w = oro_tx_table(tx, t)->first; w != ORO_NONE; w = tx->writes[w].next)
@@ -116,13 +119,15 @@ touch(struct oro_tx *tx, struct oro_tx_table *tt)
 }
 
 uint32_t
-oro_ws_add(struct oro_tx *tx, struct oro_table *t, struct oro_row *old, struct oro_row *row, struct oro_key *keys)
+oro_ws_add(struct oro_tx *tx, struct oro_table *t, struct oro_row *old, struct oro_row *row,
+           struct oro_key *keys)
 {
     struct oro_tx_table *tt = oro_tx_table(tx, t);
     touch(tx, tt);
     tx->writes = oro_grow(tx->writes, tx->nwrites, &tx->writes_cap, sizeof(*tx->writes));
     uint32_t w = (uint32_t)tx->nwrites++;
-    tx->writes[w] = (struct oro_write){.t = t, .old = old, .row = row, .keys = keys, .next = ORO_NONE};
+    tx->writes[w] =
+        (struct oro_write){.t = t, .old = old, .row = row, .keys = keys, .next = ORO_NONE};
     if (tt->first == ORO_NONE)
         tt->first = w;
     else

@@ -1,5 +1,5 @@
-/* What the store's operations cost, one thread, rows (u32 primary key, i64). Prints nanoseconds for each operation: the
- * best of many short rounds, since whatever disturbs only adds. */
+/* What the store's operations cost, one thread, rows (u32 primary key, i64). Prints nanoseconds for
+ * each operation: the best of many short rounds, since whatever disturbs only adds. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -135,8 +135,11 @@ run_range(struct bench *b)
     for (int k = 0; k < 200; k++) {
         struct oro_tx *tx = oro_tx_begin(b->se, false);
         uint32_t lo = any(b), hi = lo + 100;
-        struct oro_range r = {
-            .has_lo = true, .has_hi = true, .hi_open = true, .lo = oro_bytes(&lo, 4), .hi = oro_bytes(&hi, 4)};
+        struct oro_range r = {.has_lo = true,
+                              .has_hi = true,
+                              .hi_open = true,
+                              .lo = oro_bytes(&lo, 4),
+                              .hi = oro_bytes(&hi, 4)};
         struct oro_rows rows;
         ORO_ASSERT(oro_tx_range(tx, b->t, b->ix, &r, &rows) == ORO_OK);
         oro_tx_abort(tx);

@@ -39,9 +39,10 @@ kind_named(const char *s)
     static const struct {
         const char *name;
         enum oro_kind kind;
-    } kinds[] = {{"bool", ORO_BOOL}, {"i8", ORO_I8},     {"u8", ORO_U8},     {"i16", ORO_I16},   {"u16", ORO_U16},
-                 {"i32", ORO_I32},   {"u32", ORO_U32},   {"i64", ORO_I64},   {"u64", ORO_U64},   {"i128", ORO_I128},
-                 {"u128", ORO_U128}, {"u256", ORO_U256}, {"string", ORO_STRING}};
+    } kinds[] = {{"bool", ORO_BOOL},    {"i8", ORO_I8},     {"u8", ORO_U8},     {"i16", ORO_I16},
+                 {"u16", ORO_U16},      {"i32", ORO_I32},   {"u32", ORO_U32},   {"i64", ORO_I64},
+                 {"u64", ORO_U64},      {"i128", ORO_I128}, {"u128", ORO_U128}, {"u256", ORO_U256},
+                 {"string", ORO_STRING}};
     for (size_t i = 0; i < ORO_ARRAY_LEN(kinds); i++)
         if (strcmp(kinds[i].name, s) == 0)
             return kinds[i].kind;
@@ -67,8 +68,12 @@ fx_table(struct oro_schema *s, const char *name, const char *cols, int pk)
     struct oro_err err;
     ORO_ASSERT(oro_type_seal(&s->types, row, &err) == ORO_OK);
     struct oro_table_def *t = &s->tables[s->ntables];
-    *t = (struct oro_table_def){
-        .id = 4096 + s->ntables, .name = name, .row = row, .is_public = true, .pk = pk, .schedule_at_col = -1};
+    *t = (struct oro_table_def){.id = 4096 + s->ntables,
+                                .name = name,
+                                .row = row,
+                                .is_public = true,
+                                .pk = pk,
+                                .schedule_at_col = -1};
     s->ntables++;
     t->indexes = ORO_NEW_ARRAY(struct oro_index_def, 8);
     t->sequences = ORO_NEW_ARRAY(struct oro_sequence_def, 4);
@@ -79,7 +84,8 @@ const struct oro_index_def *
 fx_index(struct oro_table_def *t, enum oro_index_kind kind, bool unique, const char *cols)
 {
     struct oro_index_def *ix = &t->indexes[t->nindexes];
-    *ix = (struct oro_index_def){.name = "ix", .kind = kind, .unique = unique, .slot = t->nindexes++};
+    *ix =
+        (struct oro_index_def){.name = "ix", .kind = kind, .unique = unique, .slot = t->nindexes++};
     ix->cols = ORO_NEW_ARRAY(uint16_t, 8);
     for (const char *p = cols; *p != '\0'; p += *p == ',')
         ix->cols[ix->ncols++] = (uint16_t)strtol(p, (char **)&p, 10);

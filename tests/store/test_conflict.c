@@ -1,5 +1,5 @@
-/* Two transactions, one interleaving at a time: A does something, B commits something, A writes elsewhere and commits.
- * What conflicts must, and what does not touch must not. */
+/* Two transactions, one interleaving at a time: A does something, B commits something, A writes
+ * elsewhere and commits. What conflicts must, and what does not touch must not. */
 #include <criterion/criterion.h>
 
 #include "runtime/store/internal.h"
@@ -30,7 +30,8 @@ setup(void)
     a = oro_tx_begin(sa, false);
     for (int64_t i = 1; i <= 9; i++) {
         char name[2] = {(char)('0' + i), 0};
-        cr_assert_eq(oro_tx_insert(a, item, fx_row(item, i, name, i / 3, (int64_t)0), NULL, NULL), ORO_OK);
+        cr_assert_eq(oro_tx_insert(a, item, fx_row(item, i, name, i / 3, (int64_t)0), NULL, NULL),
+                     ORO_OK);
     }
     cr_assert_eq(oro_tx_insert(a, set, fx_row(set, (int64_t)1), NULL, NULL), ORO_OK);
     fx_commit(a);
@@ -78,7 +79,8 @@ deletes(struct oro_tx *tx, int64_t id)
 static size_t
 ranges(struct oro_tx *tx, uint8_t from, uint8_t to)
 {
-    struct oro_range r = {.has_lo = true, .has_hi = true, .lo = oro_bytes(&from, 1), .hi = oro_bytes(&to, 1)};
+    struct oro_range r = {
+        .has_lo = true, .has_hi = true, .lo = oro_bytes(&from, 1), .hi = oro_bytes(&to, 1)};
     struct oro_rows rows;
     cr_assert_eq(oro_tx_range(tx, item, by_group, &r, &rows), ORO_OK);
     return rows.n;
@@ -99,29 +101,84 @@ ends(oro_status want)
 #define DO(expr) cr_assert_eq(expr, ORO_OK)
 #define GONE(expr) cr_assert_eq(expr, ORO_ENOTFOUND)
 
-Test(conflict, a_row_found_and_updated) { DO(finds(a, 1)); DO(updates(b, 1, "1", 0, 5)); ends(ORO_ECONFLICT); }
-Test(conflict, a_row_found_and_deleted) { DO(finds(a, 1)); DO(deletes(b, 1)); ends(ORO_ECONFLICT); }
-Test(conflict, another_row_updated) { DO(finds(a, 1)); DO(updates(b, 2, "2", 0, 5)); ends(ORO_OK); }
-Test(conflict, a_missing_row_inserted) { GONE(finds(a, 11)); DO(inserts(b, 11, "x", 0)); ends(ORO_ECONFLICT); }
-Test(conflict, another_missing_row_inserted) { GONE(finds(a, 11)); DO(inserts(b, 12, "x", 0)); ends(ORO_OK); }
-Test(conflict, a_missing_row_not_deleted) { GONE(deletes(a, 11)); DO(inserts(b, 11, "x", 0)); ends(ORO_ECONFLICT); }
+Test(conflict, a_row_found_and_updated)
+{
+    DO(finds(a, 1));
+    DO(updates(b, 1, "1", 0, 5));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, a_row_found_and_deleted)
+{
+    DO(finds(a, 1));
+    DO(deletes(b, 1));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, another_row_updated)
+{
+    DO(finds(a, 1));
+    DO(updates(b, 2, "2", 0, 5));
+    ends(ORO_OK);
+}
+Test(conflict, a_missing_row_inserted)
+{
+    GONE(finds(a, 11));
+    DO(inserts(b, 11, "x", 0));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, another_missing_row_inserted)
+{
+    GONE(finds(a, 11));
+    DO(inserts(b, 12, "x", 0));
+    ends(ORO_OK);
+}
+Test(conflict, a_missing_row_not_deleted)
+{
+    GONE(deletes(a, 11));
+    DO(inserts(b, 11, "x", 0));
+    ends(ORO_ECONFLICT);
+}
 Test(conflict, a_missing_row_not_updated)
 {
     GONE(updates(a, 11, "x", 0, 0));
     DO(inserts(b, 11, "x", 0));
     ends(ORO_ECONFLICT);
 }
-Test(conflict, both_update) { DO(updates(a, 1, "1", 0, 4)); DO(updates(b, 1, "1", 0, 5)); ends(ORO_ECONFLICT); }
-Test(conflict, both_delete) { DO(deletes(a, 1)); DO(deletes(b, 1)); ends(ORO_ECONFLICT); }
-Test(conflict, both_insert_one_id) { DO(inserts(a, 11, "x", 0)); DO(inserts(b, 11, "y", 0)); ends(ORO_ECONFLICT); }
-Test(conflict, both_insert_one_name) { DO(inserts(a, 11, "x", 0)); DO(inserts(b, 12, "x", 0)); ends(ORO_ECONFLICT); }
+Test(conflict, both_update)
+{
+    DO(updates(a, 1, "1", 0, 4));
+    DO(updates(b, 1, "1", 0, 5));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, both_delete)
+{
+    DO(deletes(a, 1));
+    DO(deletes(b, 1));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, both_insert_one_id)
+{
+    DO(inserts(a, 11, "x", 0));
+    DO(inserts(b, 11, "y", 0));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, both_insert_one_name)
+{
+    DO(inserts(a, 11, "x", 0));
+    DO(inserts(b, 12, "x", 0));
+    ends(ORO_ECONFLICT);
+}
 Test(conflict, both_insert_one_row_of_a_set)
 {
     DO(oro_tx_insert(a, set, fx_row(set, (int64_t)7), NULL, NULL));
     DO(oro_tx_insert(b, set, fx_row(set, (int64_t)7), NULL, NULL));
     ends(ORO_ECONFLICT);
 }
-Test(conflict, both_insert_different_rows) { DO(inserts(a, 11, "x", 0)); DO(inserts(b, 12, "y", 0)); ends(ORO_OK); }
+Test(conflict, both_insert_different_rows)
+{
+    DO(inserts(a, 11, "x", 0));
+    DO(inserts(b, 12, "y", 0));
+    ends(ORO_OK);
+}
 
 Test(conflict, an_insert_refused_for_a_row_that_went)
 {
@@ -166,11 +223,36 @@ Test(conflict, a_name_passed_through_had_been_free)
     ends(ORO_ECONFLICT);
 }
 
-Test(conflict, a_range_with_a_row_more) { ranges(a, 1, 1); DO(inserts(b, 11, "x", 1)); ends(ORO_ECONFLICT); }
-Test(conflict, a_range_with_a_row_less) { ranges(a, 1, 1); DO(deletes(b, 4)); ends(ORO_ECONFLICT); }
-Test(conflict, a_range_with_a_row_changed) { ranges(a, 1, 1); DO(updates(b, 4, "4", 1, 9)); ends(ORO_ECONFLICT); }
-Test(conflict, a_range_that_a_row_entered) { ranges(a, 1, 1); DO(updates(b, 1, "1", 1, 0)); ends(ORO_ECONFLICT); }
-Test(conflict, a_range_beside) { ranges(a, 1, 1); DO(inserts(b, 11, "x", 2)); ends(ORO_OK); }
+Test(conflict, a_range_with_a_row_more)
+{
+    ranges(a, 1, 1);
+    DO(inserts(b, 11, "x", 1));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, a_range_with_a_row_less)
+{
+    ranges(a, 1, 1);
+    DO(deletes(b, 4));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, a_range_with_a_row_changed)
+{
+    ranges(a, 1, 1);
+    DO(updates(b, 4, "4", 1, 9));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, a_range_that_a_row_entered)
+{
+    ranges(a, 1, 1);
+    DO(updates(b, 1, "1", 1, 0));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, a_range_beside)
+{
+    ranges(a, 1, 1);
+    DO(inserts(b, 11, "x", 2));
+    ends(ORO_OK);
+}
 Test(conflict, an_empty_range_filled)
 {
     cr_assert_eq(ranges(a, 100, 120), 0);
@@ -191,9 +273,24 @@ Test(conflict, a_scan_of_another_table)
     DO(updates(b, 1, "1", 0, 4));
     ends(ORO_OK);
 }
-Test(conflict, a_count_changed) { oro_tx_count(a, item); DO(deletes(b, 1)); ends(ORO_ECONFLICT); }
-Test(conflict, a_count_kept) { oro_tx_count(a, item); DO(updates(b, 1, "1", 0, 4)); ends(ORO_OK); }
-Test(conflict, a_clear) { cr_assert_eq(oro_tx_clear(a, item), 9); DO(inserts(b, 11, "x", 0)); ends(ORO_ECONFLICT); }
+Test(conflict, a_count_changed)
+{
+    oro_tx_count(a, item);
+    DO(deletes(b, 1));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, a_count_kept)
+{
+    oro_tx_count(a, item);
+    DO(updates(b, 1, "1", 0, 4));
+    ends(ORO_OK);
+}
+Test(conflict, a_clear)
+{
+    cr_assert_eq(oro_tx_clear(a, item), 9);
+    DO(inserts(b, 11, "x", 0));
+    ends(ORO_ECONFLICT);
+}
 Test(conflict, events_are_nobodys_business)
 {
     struct oro_rows rows;
@@ -203,7 +300,12 @@ Test(conflict, events_are_nobodys_business)
     ends(ORO_OK);
 }
 
-Test(conflict, blind_writers_of_different_rows_pass) { DO(updates(a, 1, "1", 0, 4)); DO(updates(b, 2, "2", 0, 4)); ends(ORO_OK); }
+Test(conflict, blind_writers_of_different_rows_pass)
+{
+    DO(updates(a, 1, "1", 0, 4));
+    DO(updates(b, 2, "2", 0, 4));
+    ends(ORO_OK);
+}
 
 Test(conflict, reading_only_never_conflicts)
 {

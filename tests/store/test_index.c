@@ -1,4 +1,5 @@
-/* The two index structures by themselves, large enough to be several levels deep, against a plain array of flags. */
+/* The two index structures by themselves, large enough to be several levels deep, against a plain
+ * array of flags. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -18,14 +19,16 @@ static struct bench b;
 static struct oro_pool pool;
 static struct oro_pool_cache cache;
 
-/* Key i of a kind: narrow keys are scattered numbers in order of i; wide ones share their first 8 bytes by dozens. */
+/* Key i of a kind: narrow keys are scattered numbers in order of i; wide ones share their first 8
+ * bytes by dozens. */
 static struct oro_key
 key_of(size_t i, bool wide, bool hashed)
 {
     struct oro_key k = {.word = i * 1000003};
     if (!wide)
         return k;
-    int n = snprintf((char *)b.bytes[i], sizeof(b.bytes[i]), "%s%05zu", i % 3000 < 1500 ? "" : "0000000", i);
+    int n = snprintf((char *)b.bytes[i], sizeof(b.bytes[i]), "%s%05zu",
+                     i % 3000 < 1500 ? "" : "0000000", i);
     k.bytes = oro_bytes(b.bytes[i], (size_t)n + 1);
     k.word = hashed ? oro_bytes_hash(k.bytes) : oro_key_head(k.bytes);
     return k;

@@ -1,5 +1,6 @@
-/* Random schemas and operations against a model that is a plain list of rows, searched from end to end. One session
- * writes; a second one holds older snapshots; a replica is kept from the ring alone. */
+/* Random schemas and operations against a model that is a plain list of rows, searched from end to
+ * end. One session writes; a second one holds older snapshots; a replica is kept from the ring
+ * alone. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,8 +170,8 @@ put_random(struct world *w, const struct oro_type *t, struct oro_bb *out)
     if (t->kind == ORO_BOOL)
         v &= 1;
     int64_t s = (int64_t)v + 1;
-    if (v % 3 == 0 && (t->kind == ORO_I8 || t->kind == ORO_I16 || t->kind == ORO_I32 || t->kind == ORO_I64 ||
-                       t->kind == ORO_I128))
+    if (v % 3 == 0 && (t->kind == ORO_I8 || t->kind == ORO_I16 || t->kind == ORO_I32 ||
+                       t->kind == ORO_I64 || t->kind == ORO_I128))
         s = -s;
     if (t->kind != ORO_BOOL)
         v = (uint64_t)s;
@@ -203,8 +204,8 @@ likely_row(struct world *w, uint32_t t)
 
 /* The BSATN values of an index's columns first..first+n, cut from a row. */
 static struct oro_bytes
-values_of(const struct oro_table_def *t, const struct oro_index_def *ix, unsigned first, unsigned n, const uint8_t *row,
-          struct oro_bb *out)
+values_of(const struct oro_table_def *t, const struct oro_index_def *ix, unsigned first, unsigned n,
+          const uint8_t *row, struct oro_bb *out)
 {
     oro_bb_clear(out);
     oro_bb_reserve(out, 1);
@@ -220,13 +221,14 @@ values_of(const struct oro_table_def *t, const struct oro_index_def *ix, unsigne
 static void
 random_table(struct world *w)
 {
-    static const char *kinds[] = {"bool", "i8",   "u8",   "i16",  "u16",   "i32",    "u32",
-                                  "i64",  "u64",  "i128", "u128", "u256",  "string", "string"};
+    static const char *kinds[] = {"bool", "i8",  "u8",   "i16",  "u16",  "i32",    "u32",
+                                  "i64",  "u64", "i128", "u128", "u256", "string", "string"};
     static char names[FX_TABLES][4];
     char cols[256] = "";
     unsigned ncols = 1 + (unsigned)pick(w, 5);
     for (unsigned i = 0; i < ncols; i++)
-        snprintf(cols + strlen(cols), sizeof(cols) - strlen(cols), "c%u:%s ", i, kinds[pick(w, ORO_ARRAY_LEN(kinds))]);
+        snprintf(cols + strlen(cols), sizeof(cols) - strlen(cols), "c%u:%s ", i,
+                 kinds[pick(w, ORO_ARRAY_LEN(kinds))]);
     snprintf(names[w->nt], sizeof(names[0]), "t%u", w->nt);
     bool has_pk = pick(w, 3) > 0;
     struct oro_table_def *t = fx_table(w->schema, names[w->nt], cols, has_pk ? 0 : -1);
@@ -256,7 +258,8 @@ world_open(struct world *w, uint64_t seed, uint64_t domain)
     w->reader = oro_session_open(w->store);
     w->cur = oro_cursor_open(w->store);
     for (uint32_t i = 0; i < w->nt; i++)
-        w->committed[i].def = w->now[i].def = w->replica[i].def = w->seen[i].def = &w->schema->tables[i];
+        w->committed[i].def = w->now[i].def = w->replica[i].def = w->seen[i].def =
+            &w->schema->tables[i];
 }
 
 static void
@@ -290,7 +293,8 @@ same_set(const struct mtable *m, const struct oro_rows *rows)
 }
 
 static bool
-in_range(const struct oro_table_def *t, const struct oro_index_def *ix, const struct oro_range *r, struct oro_bytes row)
+in_range(const struct oro_table_def *t, const struct oro_index_def *ix, const struct oro_range *r,
+         struct oro_bytes row)
 {
     struct oro_bb have = {0}, want = {0}, v = {0};
     bool in = true;
@@ -347,7 +351,8 @@ same_range(const struct mtable *m, const struct oro_index_def *ix, const struct 
     oro_bb_fini(&key);
 }
 
-/* A random range over a random index, against the transaction or (tx false) the reader's snapshot. */
+/* A random range over a random index, against the transaction or (tx false) the reader's snapshot.
+ */
 static void
 try_range(struct world *w, uint32_t t, bool in_tx)
 {
@@ -367,7 +372,8 @@ try_range(struct world *w, uint32_t t, bool in_tx)
         r.hi = values_of(def, ix, r.nprefix, 1, likely_row(w, t).data, &hi);
     }
     struct oro_rows rows;
-    oro_status st = in_tx ? oro_tx_range(w->tx, def, ix, &r, &rows) : oro_read_range(w->reader, def, ix, &r, &rows);
+    oro_status st = in_tx ? oro_tx_range(w->tx, def, ix, &r, &rows)
+                          : oro_read_range(w->reader, def, ix, &r, &rows);
     if (ix->kind == ORO_INDEX_HASH && r.nprefix < ix->ncols) {
         cr_assert_eq(st, ORO_ETYPE);
     } else {
@@ -397,7 +403,8 @@ op_find(struct world *w, uint32_t t, const struct oro_index_def *ix)
     const struct oro_table_def *def = w->now[t].def;
     struct oro_bytes like = likely_row(w, t), row = {0};
     size_t at = m_by_key(&w->now[t], ix, like);
-    oro_status st = oro_tx_find(w->tx, def, ix, values_of(def, ix, 0, ix->ncols, like.data, &w->aux), &row);
+    oro_status st =
+        oro_tx_find(w->tx, def, ix, values_of(def, ix, 0, ix->ncols, like.data, &w->aux), &row);
     cr_assert_eq(st, at == SIZE_MAX ? ORO_ENOTFOUND : ORO_OK);
     if (at != SIZE_MAX)
         cr_assert(oro_bytes_eq(row, bytes_of(w->now[t].rows[at])));
@@ -413,7 +420,8 @@ op_write_by_key(struct world *w, uint32_t t, const struct oro_index_def *ix)
     if (what == 0) {
         row = likely_row(w, t);
         size_t at = m_by_key(m, ix, row);
-        oro_status st = oro_tx_delete(w->tx, def, ix, values_of(def, ix, 0, ix->ncols, row.data, &w->aux));
+        oro_status st =
+            oro_tx_delete(w->tx, def, ix, values_of(def, ix, 0, ix->ncols, row.data, &w->aux));
         cr_assert_eq(st, at == SIZE_MAX ? ORO_ENOTFOUND : ORO_OK);
         if (at != SIZE_MAX)
             m_remove(m, at);
@@ -433,7 +441,8 @@ op_write(struct world *w, uint32_t t)
     const struct oro_table_def *def = w->now[t].def;
     struct mtable *m = &w->now[t];
     if (pick(w, 3) > 0) {
-        struct oro_bytes row = pick(w, 8) == 0 ? likely_row(w, t) : random_row(w, def), stored = {0};
+        struct oro_bytes row = pick(w, 8) == 0 ? likely_row(w, t) : random_row(w, def),
+                         stored = {0};
         oro_status want = m_insert(m, row);
         cr_assert_eq(oro_tx_insert(w->tx, def, row, &stored, NULL), want);
         if (want == ORO_OK)

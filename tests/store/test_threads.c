@@ -1,5 +1,6 @@
-/* Several sessions at once. The strongest test first: whatever commits concurrently must be what the same calls give when
- * they are run one after the other in commit order (X-2), reads included. */
+/* Several sessions at once. The strongest test first: whatever commits concurrently must be what
+ * the same calls give when they are run one after the other in commit order (X-2), reads included.
+ */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -64,7 +65,20 @@ in_threads(void *(*fn)(void *), void *args, size_t size, int n)
 
 /* ---- serializability ---- */
 
-enum act { FIND_ID, FIND_NAME, RANGE, COUNT, SCAN, INSERT, UPDATE, UPSERT, DELETE, PAIR_INSERT, PAIR_DELETE, ACTS };
+enum act {
+    FIND_ID,
+    FIND_NAME,
+    RANGE,
+    COUNT,
+    SCAN,
+    INSERT,
+    UPDATE,
+    UPSERT,
+    DELETE,
+    PAIR_INSERT,
+    PAIR_DELETE,
+    ACTS
+};
 
 struct step {
     enum act act;
@@ -77,7 +91,8 @@ struct step {
 struct call {
     struct step steps[STEPS];
     unsigned n;
-    uint64_t order; /* twice the place in the commit order; a call that wrote nothing stands behind its snapshot */
+    /* twice the place in the commit order; a call that wrote nothing stands behind its snapshot */
+    uint64_t order;
 };
 
 struct worker {
@@ -102,8 +117,11 @@ step_run(struct oro_tx *tx, const struct step *s)
     struct oro_bytes row = {0};
     struct oro_rows rows = {0};
     uint8_t group = (uint8_t)s->b, hi = (uint8_t)(s->b + 1);
-    struct oro_range range = {
-        .has_lo = true, .has_hi = true, .hi_open = true, .lo = oro_bytes(&group, 1), .hi = oro_bytes(&hi, 1)};
+    struct oro_range range = {.has_lo = true,
+                              .has_hi = true,
+                              .hi_open = true,
+                              .lo = oro_bytes(&group, 1),
+                              .hi = oro_bytes(&hi, 1)};
     char name[16];
     snprintf(name, sizeof(name), "n%u", s->b);
     oro_status st = ORO_OK;
@@ -205,7 +223,8 @@ serializable(unsigned domain, unsigned calls)
     struct worker w[THREADS];
     unsigned conflicts = 0;
     for (int i = 0; i < THREADS; i++)
-        w[i] = (struct worker){.number = i, .calls = calls, .domain = domain, .done = all + (size_t)i * calls};
+        w[i] = (struct worker){
+            .number = i, .calls = calls, .domain = domain, .done = all + (size_t)i * calls};
     in_threads(serial_worker, w, sizeof(w[0]), THREADS);
     for (int i = 0; i < THREADS; i++)
         conflicts += w[i].conflicts;
@@ -219,7 +238,8 @@ serializable(unsigned domain, unsigned calls)
         struct oro_tx *tx = oro_tx_begin(se, false);
         for (unsigned j = 0; j < all[i].n; j++) {
             uint64_t seen = step_run(tx, &all[i].steps[j]);
-            cr_assert_eq(seen, all[i].steps[j].seen, "call %u (order %lu), step %u, act %d: %lx was %lx", i,
+            cr_assert_eq(seen, all[i].steps[j].seen,
+                         "call %u (order %lu), step %u, act %d: %lx was %lx", i,
                          (unsigned long)all[i].order, j, all[i].steps[j].act, (unsigned long)seen,
                          (unsigned long)all[i].steps[j].seen);
         }
@@ -262,22 +282,28 @@ value_of(struct oro_tx *tx, uint32_t id, unsigned *name)
         return INT64_MIN;
     *name = (unsigned)atoi((const char *)row.data + 9);
     char text[16];
-    snprintf(text, sizeof(text), "%.*s", (int)(fx_int(item, row, 1) & 0xff) - 1, (const char *)row.data + 9);
+    snprintf(text, sizeof(text), "%.*s", (int)(fx_int(item, row, 1) & 0xff) - 1,
+             (const char *)row.data + 9);
     *name = (unsigned)atoi(text);
     return fx_int(item, row, 3);
 }
 
-/* Moves 1 from one row to another; now and then the row also gets a new id, so that the tree changes. */
+/* Moves 1 from one row to another; now and then the row also gets a new id, so that the tree
+ * changes. */
 static oro_status
 transfer(struct oro_session *se, uint64_t *rng, bool exclusive)
 {
     struct oro_tx *tx = oro_tx_begin(se, exclusive);
-    uint32_t from = 1 + (uint32_t)(fx_rand(rng) % (2 * ACCOUNTS)), to = 1 + (uint32_t)(fx_rand(rng) % (2 * ACCOUNTS));
+    uint32_t from = 1 + (uint32_t)(fx_rand(rng) % (2 * ACCOUNTS)),
+             to = 1 + (uint32_t)(fx_rand(rng) % (2 * ACCOUNTS));
     unsigned na = 0, nb = 0;
     int64_t a = value_of(tx, from, &na), b = value_of(tx, to, &nb);
     if (from != to && a != INT64_MIN && b != INT64_MIN) {
-        cr_assert_eq(oro_tx_update(tx, item, by_id, item_row(from, na, from % 7, a - 1), NULL, NULL), ORO_OK);
-        cr_assert_eq(oro_tx_update(tx, item, by_id, item_row(to, nb, to % 5, b + 1), NULL, NULL), ORO_OK);
+        cr_assert_eq(
+            oro_tx_update(tx, item, by_id, item_row(from, na, from % 7, a - 1), NULL, NULL),
+            ORO_OK);
+        cr_assert_eq(oro_tx_update(tx, item, by_id, item_row(to, nb, to % 5, b + 1), NULL, NULL),
+                     ORO_OK);
     } else if (a != INT64_MIN && b == INT64_MIN) {
         cr_assert_eq(oro_tx_delete(tx, item, by_id, item_id(from)), ORO_OK);
         cr_assert_eq(oro_tx_insert(tx, item, item_row(to, na, 1, a), NULL, NULL), ORO_OK);
@@ -375,19 +401,23 @@ Test(threads, sums_are_kept_in_every_snapshot_and_every_record)
 {
     for (uint32_t i = 1; i <= ACCOUNTS; i++)
         cr_assert_eq(oro_store_load(store, item, item_row(i, i, 3, 100), false, NULL), ORO_OK);
-    struct teller t[4] = {{.number = 0}, {.number = 1, .plain = true}, {.number = 2, .transfers = 15000},
+    struct teller t[4] = {{.number = 0},
+                          {.number = 1, .plain = true},
+                          {.number = 2, .transfers = 15000},
                           {.number = 3, .transfers = 15000}};
     atomic_store(&writers_left, 3);
     in_threads(teller_main, t, sizeof(t[0]), 4);
     cr_assert_gt(t[0].looks, 20000);
     cr_assert_eq(oro_store_row_count(store, item), ACCOUNTS);
-    /* Nothing is left behind once a cursor comes by: one version for each row, and the newest record. */
+    /* Nothing is left behind once a cursor comes by: one version for each row, and the newest
+     * record. */
     struct oro_cursor *cur = oro_cursor_open(store);
     for (int i = 0; i < 1000 && oro_store_records(store) > 1; i++)
         cr_assert_null(oro_cursor_next(cur));
     oro_cursor_close(cur);
     cr_assert_eq(oro_store_records(store), 1);
-    cr_assert_leq(oro_store_versions(store), ACCOUNTS + 2); /* the newest record owns what it deleted */
+    /* the newest record owns what it deleted */
+    cr_assert_leq(oro_store_versions(store), ACCOUNTS + 2);
 }
 
 /* ---- a hot row with a log far behind ---- */
@@ -407,7 +437,8 @@ Test(threads, a_hot_row_stays_quick_to_find_while_a_cursor_lags)
     struct oro_table *t = oro_table_of(store, item);
     oro_index_key_of_values(&t->ix[0], item_id(1), &se->key, &k);
     int chain = 0;
-    for (struct oro_row *r = atomic_load(oro_index_cell(&t->ix[0], &k)); r != NULL; r = r->links[0].older)
+    for (struct oro_row *r = atomic_load(oro_index_cell(&t->ix[0], &k)); r != NULL;
+         r = r->links[0].older)
         chain++;
     cr_assert_leq(chain, 100, "%d versions in the index", chain);
     int64_t last = 0;
@@ -510,7 +541,8 @@ Test(threads, a_long_reading_keeps_what_it_sees)
         struct oro_tx *tx = oro_tx_begin(se, false);
         cr_assert_eq(oro_tx_clear(tx, item), 100);
         for (uint32_t i = 1; i <= 100; i++)
-            cr_assert_eq(oro_tx_insert(tx, item, item_row(i, i + 1000, 3, round), NULL, NULL), ORO_OK);
+            cr_assert_eq(oro_tx_insert(tx, item, item_row(i, i + 1000, 3, round), NULL, NULL),
+                         ORO_OK);
         fx_commit(tx);
     }
     oro_read_scan(reader, item, &now);

@@ -85,7 +85,8 @@ ops(void)
     for (uint32_t i = 0; c != NULL && i < c->nops; i++) {
         struct oro_bytes row = oro_row_bytes(c->ops[i].row);
         snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%c%s%d", i > 0 ? " " : "",
-                 c->ops[i].kind == ORO_OP_DELETE ? '-' : '+', c->ops[i].table == player ? "" : c->ops[i].table->name,
+                 c->ops[i].kind == ORO_OP_DELETE ? '-' : '+',
+                 c->ops[i].table == player ? "" : c->ops[i].table->name,
                  (int)fx_int(c->ops[i].table, row, 0));
     }
     return text;
@@ -121,11 +122,13 @@ Test(tx, unique_violation_says_which_and_changes_nothing)
     cr_assert_eq(INSERT(1, "bob", 0), ORO_OK);
     again();
     cr_assert_eq(INSERT(2, "bob", 0), ORO_EEXISTS);
-    cr_assert_str_eq(err.text, "Unique constraint violation 'player_name_key' in table 'player': column(s): '[\"name\"]' "
-                               "value: \"bob\"");
+    cr_assert_str_eq(
+        err.text,
+        "Unique constraint violation 'player_name_key' in table 'player': column(s): '[\"name\"]' "
+        "value: \"bob\"");
     cr_assert_eq(INSERT(1, "eve", 0), ORO_EEXISTS);
-    cr_assert_str_eq(err.text,
-                     "Unique constraint violation 'player_id_key' in table 'player': column(s): '[\"id\"]' value: 1");
+    cr_assert_str_eq(err.text, "Unique constraint violation 'player_id_key' in table 'player': "
+                               "column(s): '[\"id\"]' value: 1");
     cr_assert_eq(oro_tx_count(tx, player), 1);
     cr_assert_not(oro_tx_has_writes(tx));
     /* Within one transaction too. */
@@ -310,10 +313,12 @@ Test(tx, a_full_sequence_is_an_error)
 {
     struct oro_bytes got;
     for (int i = 1; i <= 255; i++) {
-        cr_assert_eq(oro_tx_insert(tx, hit, fx_row(hit, (int64_t)0, (int64_t)9), &got, &err), ORO_OK);
+        cr_assert_eq(oro_tx_insert(tx, hit, fx_row(hit, (int64_t)0, (int64_t)9), &got, &err),
+                     ORO_OK);
         cr_assert_eq(fx_int(hit, got, 0), i);
     }
-    cr_assert_eq(oro_tx_insert(tx, hit, fx_row(hit, (int64_t)0, (int64_t)9), &got, &err), ORO_EFULL);
+    cr_assert_eq(oro_tx_insert(tx, hit, fx_row(hit, (int64_t)0, (int64_t)9), &got, &err),
+                 ORO_EFULL);
     cr_assert_not_null(strstr(err.text, "AutoIncOverflow"));
     cr_assert_eq(oro_tx_count(tx, hit), 255);
 }
@@ -322,8 +327,11 @@ Test(tx, event_rows_live_until_the_commit)
 {
     struct oro_bytes got;
     cr_assert_eq(oro_tx_insert(tx, hit, fx_row(hit, (int64_t)4, (int64_t)9), NULL, &err), ORO_OK);
-    cr_assert_eq(oro_tx_insert(tx, hit, fx_row(hit, (int64_t)4, (int64_t)8), NULL, &err), ORO_EEXISTS);
-    cr_assert_eq(oro_tx_find(tx, hit, &hit->indexes[0], fx_key(hit, &hit->indexes[0], 1, (int64_t)4), &got), ORO_OK);
+    cr_assert_eq(oro_tx_insert(tx, hit, fx_row(hit, (int64_t)4, (int64_t)8), NULL, &err),
+                 ORO_EEXISTS);
+    cr_assert_eq(
+        oro_tx_find(tx, hit, &hit->indexes[0], fx_key(hit, &hit->indexes[0], 1, (int64_t)4), &got),
+        ORO_OK);
     cr_assert_eq(oro_tx_count(tx, hit), 1);
     struct oro_rows rows;
     oro_tx_scan(tx, hit, &rows);
@@ -370,7 +378,8 @@ Test(tx, ranges_and_prefixes_in_key_order_with_own_rows_between)
     again();
     add_score("ann", 5, 5);
     add_score("an", 5, 6);
-    cr_assert_eq(oro_tx_delete_row(tx, score, fx_row(score, "ann", (int64_t)7, (int64_t)2)), ORO_OK);
+    cr_assert_eq(oro_tx_delete_row(tx, score, fx_row(score, "ann", (int64_t)7, (int64_t)2)),
+                 ORO_OK);
     struct oro_range r = {.prefix = fx_key(score, score_by, 1, "ann"), .nprefix = 1};
     cr_assert_str_eq(range(&r), "1 5 4");
     uint16_t three = 3, five = 5, big = 300;
@@ -391,7 +400,8 @@ Test(tx, ranges_and_prefixes_in_key_order_with_own_rows_between)
     cr_assert_str_eq(range(&(struct oro_range){0}), "6 1 5 4 3");
     again();
     cr_assert_str_eq(range(&(struct oro_range){0}), "6 1 5 4 3");
-    struct oro_range point = {.prefix = fx_key(score, score_by, 2, "ann", (int64_t)5), .nprefix = 2};
+    struct oro_range point = {.prefix = fx_key(score, score_by, 2, "ann", (int64_t)5),
+                              .nprefix = 2};
     cr_assert_str_eq(range(&point), "5");
 }
 
@@ -427,7 +437,8 @@ Test(tx, signed_columns_order_as_numbers)
 Test(tx, a_scan_of_a_table_without_order_is_in_insertion_order)
 {
     for (int i = 0; i < 5; i++)
-        cr_assert_eq(oro_tx_insert(tx, tag, fx_row(tag, "x", (int64_t)(i * 7 % 5)), NULL, &err), ORO_OK);
+        cr_assert_eq(oro_tx_insert(tx, tag, fx_row(tag, "x", (int64_t)(i * 7 % 5)), NULL, &err),
+                     ORO_OK);
     again();
     cr_assert_eq(oro_tx_insert(tx, tag, fx_row(tag, "x", (int64_t)9), NULL, &err), ORO_OK);
     struct oro_rows rows;
@@ -440,7 +451,8 @@ Test(tx, a_scan_of_a_table_without_order_is_in_insertion_order)
 Test(tx, a_failed_call_publishes_its_answer_in_order)
 {
     oro_tx_abort(tx);
-    struct oro_origin o = {.request_id = 5, .outcome = ORO_EUSER, .text = oro_buf_copy(oro_bytes_str("no"))};
+    struct oro_origin o = {
+        .request_id = 5, .outcome = ORO_EUSER, .text = oro_buf_copy(oro_bytes_str("no"))};
     uint64_t seq = oro_store_publish(se, &o);
     cr_assert_eq(seq, oro_store_seq(store));
     const struct oro_commit *c = oro_cursor_next(cur);
