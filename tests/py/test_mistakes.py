@@ -69,7 +69,8 @@ TABLE = {
     "name given with st_": ("@table(name='st_x')\nclass A:\n    x: u8", 2, ["st_x", "system tables"]),
     "name with a dash": ("@table(name='a-b')\nclass A:\n    x: u8", 2, ["'a-b'", "letters, digits and _"]),
     "two columns of a name": ("@table\nclass A:\n    id: u8\n    id_: u8", 4, ["two columns that clients see as 'id'"]),
-    "two fields of a name": ("@dataclass\nclass B:\n    a: u8\n    a_: u8\n@table\nclass A:\n    x: B", 4, ["B has two fields", "'a'"]),
+    "two fields of a name": (
+        "@dataclass\nclass B:\n    a: u8\n    a_: u8\n@table\nclass A:\n    x: B", 4, ["B has two fields", "'a'"]),
     "column name for clients": ("@table\nclass A:\n    x: u8 = field(name='1x')", 3, ["'1x'"]),
     "scheduled table without a key": (
         "@table(scheduled='f')\nclass A:\n    at: ScheduleAt\n@reducer\ndef f(ctx, row: A): ...",

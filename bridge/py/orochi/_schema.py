@@ -242,6 +242,9 @@ class Builder:
         if not parameters or not self._is_context(declared, parameters[0]):
             self.problem(place(), f'{name}: the first parameter of a reducer is its context: def {name}(ctx: ReducerContext)')
         found = [self._parameter(declared, p) for p in parameters[1:]]
+        wires = [wire_name(p.name) for p in parameters[1:]]
+        for wire in {w for w in wires if wires.count(w) > 1}:
+            self.problem(place(), f'{name} has two parameters that clients see as {wire!r}')
         entry = dict(name=name, fn=fn, place=place, params=[p for p in found if p], lifecycle=declared.lifecycle,
                      public=declared.public, timeout_ms=declared.timeout_ms, takes_row=True)
         self.reducers.append(entry)

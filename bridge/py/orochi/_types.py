@@ -436,6 +436,9 @@ class Resolver:
                 spec, sats = self.resolve(evaluate(owner, name, annotation), cls.__name__ + pascal(name), column=how == 'row')
             except TypeProblem as problem:
                 raise self._nearer(problem, cls, owner, name) from None
+            if any(wire == other for other, _ in elements):
+                text = f'{cls.__name__} has two fields that clients see as {wire!r}'
+                raise TypeProblem(text, _source.of_column(owner, name))
             fields.append((name, spec))
             elements.append((wire, sats))
         try:
