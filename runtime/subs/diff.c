@@ -25,6 +25,7 @@ change_of(struct oro_subs *s, struct live_query *q)
         s->changes_made++;
     }
     c->live = q;
+    subs_forget_initial(s, q);
     c->whole_len = 0;
     q->epoch = s->epoch;
     q->change = (uint32_t)s->nchanges++;

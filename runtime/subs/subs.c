@@ -5,6 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
+/* Initial rows kept for the next subscriber: of one query, of all. */
+#define INITIAL_MOST ((size_t)1 << 20)
+#define INITIAL_ALL ((size_t)32 << 20)
+
 /* ---- tables ---- */
 
 static int
@@ -179,6 +183,7 @@ close_live_if_unused(struct oro_subs *s, struct live_query *q)
         return;
     oro_map_del(&s->by_text, q->key);
     unindex_query(q);
+    subs_forget_initial(s, q);
     free_live(q);
 }
 
@@ -327,18 +332,43 @@ put_table_rows(const struct oro_query *q, struct oro_session *se, struct oro_bb 
     oro_row_list_fini(&list);
 }
 
+void
+subs_forget_initial(struct oro_subs *s, struct live_query *q)
+{
+    s->initial_bytes -= q->initial.len;
+    oro_bb_fini(&q->initial);
+}
+
+/* The same, from what an earlier subscriber got if nothing has changed since: after a restart all clients come at once. */
+static void
+put_live_rows(struct oro_subs *s, struct live_query *q, struct oro_session *se, struct oro_bb *out)
+{
+    if (q->initial.len > 0) {
+        oro_bb_put_bytes(out, oro_bb_bytes(&q->initial));
+        return;
+    }
+    size_t at = out->len;
+    put_table_rows(q->query, se, out);
+    size_t n = out->len - at;
+    if (q->nsubs < 2 || n > INITIAL_MOST || s->initial_bytes + n > INITIAL_ALL)
+        return;
+    oro_bb_put(&q->initial, out->data + at, n);
+    s->initial_bytes += n;
+}
+
 /* Event tables have no entry: there is never a row. */
 static void
-put_set_rows(const struct query_set *set, struct oro_session *se, struct oro_bb *out)
+put_set_rows(struct oro_subs *s, const struct query_set *set, struct oro_session *se,
+             struct oro_bb *out)
 {
     size_t at = out->len;
     uint32_t n = 0;
     oro_bb_u32(out, 0);
     for (uint32_t i = 0; i < set->nmembers; i++) {
-        const struct live_query *q = set->members[i].live;
+        struct live_query *q = set->members[i].live;
         if (q->table->def->is_event)
             continue;
-        put_table_rows(q->query, se, out);
+        put_live_rows(s, q, se, out);
         n++;
     }
     oro_bb_patch_u32(out, at, n);
@@ -391,7 +421,7 @@ oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
     c->sets[pos] = set;
     c->nsets++;
     s->nsets++;
-    put_set_rows(set, se, rows);
+    put_set_rows(s, set, se, rows);
     return ORO_OK;
 }
 
@@ -408,7 +438,7 @@ oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id con
         return oro_err_set(err, ORO_ENOTFOUND, "Subscription not found: %u", query_set_id);
     struct query_set *set = c->sets[pos];
     if (with_rows)
-        put_set_rows(set, se, rows);
+        put_set_rows(s, set, se, rows);
     c->nsets--;
     memmove(&c->sets[pos], &c->sets[pos + 1], (c->nsets - pos) * sizeof(struct query_set *));
     s->nsets--;

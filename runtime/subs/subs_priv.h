@@ -54,6 +54,8 @@ struct live_query {
     size_t list_pos;
     struct eq_bucket *bucket; /* when it is in one */
     int eq_col;
+    /* SingleTableRows as of now, made for the second subscriber and shared by those after him; empty: not kept. */
+    struct oro_bb initial;
     uint64_t epoch;  /* of the commit that touched it last */
     uint32_t change; /* then: index in subs->changes */
 };
@@ -106,6 +108,7 @@ struct oro_subs {
     struct oro_map conns;      /* id -> subs_conn */
     uint64_t nsets;
     uint64_t evaluated, matched;
+    size_t initial_bytes; /* kept in live queries */
 
     uint64_t epoch;
     bool applying;
@@ -123,6 +126,8 @@ struct oro_subs {
     struct oro_bb encoded, whole, out;
 };
 
+/* subs.c: its rows have changed. */
+void subs_forget_initial(struct oro_subs *s, struct live_query *q);
 /* subs.c: ends what a connection had. */
 void subs_conn_free(struct oro_subs *s, struct subs_conn *c);
 

