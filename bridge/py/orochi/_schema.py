@@ -9,7 +9,7 @@ from . import _context, _encode, _source
 from ._declare import REGISTRY, Column
 from ._errors import SchemaError
 from ._types import (DIRECT, INDEXABLE, INTEGERS, SATS_SPECIAL, UNIT, ColumnProperty, Resolver, TypeProblem, column_property,
-                     describe, element, evaluate, evaluate_parameter, is_identifier, pascal, product, simple, snake, type_name,
+                     describe, element, evaluate, evaluate_parameter, is_identifier, pascal, product, simple, snake,
                      unchecked, wire_name)
 from ._values import register_record
 
