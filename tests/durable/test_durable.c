@@ -554,6 +554,27 @@ Test(durable, full_disk_keeps_everything_and_goes_on)
     oro_bb_fini(&after);
 }
 
+/* Somebody in the sqlite3 program has begun a transaction and went for coffee. */
+Test(durable, a_lock_held_by_another_program_is_waited_out)
+{
+    struct run r;
+    struct run_options opt = options(lines);
+    run_must_open(&r, &opt);
+    run_wait_durable(&r, add_player(&r, 1, "before"));
+    sqlite3 *other = sql_open();
+    cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    uint64_t seq = add_player(&r, 2, "meanwhile");
+    while (oro_durable_trouble(r.durable) == NULL)
+        usleep(1000);
+    cr_assert_lt(oro_durable_seq(r.durable), seq);
+    cr_assert_eq(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    run_wait_durable(&r, seq);
+    cr_assert_null(oro_durable_trouble(r.durable));
+    run_close(&r);
+    expect_sql("select count(*) from player", "2");
+}
+
 Test(durable, second_server_is_refused)
 {
     struct run r, second;
