@@ -27,6 +27,7 @@ TABLE = {
     "time": ("import datetime\n@table\nclass A:\n    x: datetime.time", 4, ["time cannot be stored", "microseconds"]),
     "complex": ("@table\nclass A:\n    x: complex", 3, ["complex", "two floats"]),
     "callable": ("@table\nclass A:\n    x: Callable[[], int]", 3, ["functions cannot be stored"]),
+    "generic class": ("@dataclass\nclass B[T]:\n    x: T\n@table\nclass A:\n    x: B[int]", 6, ["B[int]", "a class of its own"]),
     "int or str": ("@table\nclass A:\n    x: int | str", 3, ["int | str", "must be dataclasses", "wrap"]),
     "bare tuple": ("@table\nclass A:\n    x: tuple", 3, ["A.x", "tuple"]),
     "bare Sequence": ("@table\nclass A:\n    x: Sequence", 3, ["A.x", "lacks the type"]),

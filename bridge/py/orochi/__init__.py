@@ -14,7 +14,8 @@
 Run it with `orochi run FILE`; clients connect with any SpacetimeDB SDK.
 """
 
-from ._context import Database, Err, Ok, ReducerContext, Result, Rows, Table, asdict
+from ._context import (Auth, BaseColumn, Database, Err, IndexColumn, Log, Ok, ReducerContext, Result, Rows, Table, UniqueColumn,
+                       asdict)
 from ._declare import (Column, client_connected, client_disconnected, field, init, on_load, procedure, product, reducer, route,
                        row_filter, scheduled, table, updated, view)
 from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, ForbiddenInReducer, NoSuchRow, OrochiError,

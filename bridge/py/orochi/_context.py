@@ -5,6 +5,7 @@ import dataclasses
 from typing import Generic, TypeVar
 
 R = TypeVar('R')
+K = TypeVar('K')
 D = TypeVar('D')
 T = TypeVar('T')
 E = TypeVar('E')
@@ -38,6 +39,26 @@ class Database:
 
 class Table(Generic[R]):
     """One table of ctx.db (python-api 6)."""
+
+
+class BaseColumn(Generic[R, K]):
+    """A column of a table: ctx.db.player.name; it has filter() and count()."""
+
+
+class IndexColumn(BaseColumn[R, K]):
+    """A column with an index: ranges, delete(), min(), max(), iter() too."""
+
+
+class UniqueColumn(BaseColumn[R, K]):
+    """The primary key or a unique column: find(), get(), update(), upsert(), delete() too."""
+
+
+class Auth:
+    """ctx.auth: what is known of the caller's token."""
+
+
+class Log:
+    """ctx.log: a logger, which may also be called."""
 
 
 class Rows(Generic[R]):

@@ -316,6 +316,8 @@ class Resolver:
             return ('result', ok, err), sum_of(('ok', ok_sats), ('err', err_sats))
         if origin is collections.abc.Callable:
             raise TypeProblem('functions cannot be stored or sent')
+        if dataclasses.is_dataclass(origin):
+            raise TypeProblem(f'{_show(a)}: clients know no type parameters: write a class of its own')
         raise TypeProblem(_unknown(a))
 
     @staticmethod
