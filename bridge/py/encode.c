@@ -216,7 +216,7 @@ encode_schedule_at(struct oro_py *py, PyObject *v, struct oro_bb *out)
     if (PyObject_IsInstance(v, py->ScheduleAt) == 1)
         at = Py_NewRef(v);
     else /* a datetime or a timedelta */
-        at = PyObject_CallMethod(py->ScheduleAt, "of", "O", v);
+        at = PyObject_CallMethod(py->ScheduleAt, "of", "(O)", v);
     if (at == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_TypeError))
             return -1;

@@ -25,9 +25,11 @@ convert_once(PyObject *module, PyObject *args, const char *method)
     if (!PyArg_ParseTuple(args, "OO", &spec, &v))
         return NULL;
     PyObject *one = PyTuple_Pack(1, spec), *codec = one != NULL ? oro_codecobj_compile(module, one) : NULL;
-    if (codec != NULL)
-        out = PyObject_CallMethod(codec, method, "O", v);
+    PyObject *name = codec != NULL ? PyUnicode_FromString(method) : NULL;
+    if (name != NULL)
+        out = PyObject_CallMethodOneArg(codec, name, v);
     Py_XDECREF(one);
+    Py_XDECREF(name);
     Py_XDECREF(codec);
     return out;
 }

@@ -414,6 +414,22 @@ table_upsert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
     return pk != NULL ? upsert(py, t, pk, args, nargs, kwnames) : NULL;
 }
 
+/* _upsert_new(row) or (columns by name): insert-or-replace where there is a primary key, insert where there is none. */
+static PyObject *
+table_upsert_new(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TABLE_ENTER(self);
+    if (t->pk == NULL)
+        return table_insert(self, args, nargs, kwnames);
+    if (nargs == 1)
+        return upsert(py, t, t->pk, args, 1, NULL);
+    PyObject *row = oro_pyrow_make(t->rc, args, kwnames), *out = NULL;
+    if (row != NULL && oro_pyhandle_alive(py, t))
+        out = upsert(py, t, t->pk, &row, 1, NULL);
+    Py_XDECREF(row);
+    return out;
+}
+
 static PyObject *
 table_update(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
@@ -636,6 +652,7 @@ static PyMethodDef table_methods[] = {
     {"insert_many", table_insert_many, METH_O, "Adds rows: all, or none when one is refused. Returns them as a list."},
     {"batch_insert", table_insert_many, METH_O, "The same as insert_many."},
     {"upsert", FASTCALL(table_upsert), KW, "Adds the row, or replaces the one with its primary key."},
+    {"_upsert_new", FASTCALL(table_upsert_new), KW, NULL},
     {"insert_or_update", FASTCALL(table_upsert), KW, "The same as upsert."},
     {"update", FASTCALL(table_update), KW, "Replaces the row with this primary key; NoSuchRow if there is none."},
     {"delete", table_delete, METH_O, "Deletes by primary key or row; was there one?"},

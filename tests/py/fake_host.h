@@ -4,6 +4,7 @@
 #define ORO_TESTS_PY_FAKE_HOST_H
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "bridge/bsatn/value.h"
 #include "bridge/py/bridge.h"

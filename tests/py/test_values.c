@@ -260,9 +260,10 @@ Test(values, every_vector_of_the_format)
 {
     struct oro_py *py;
     struct oro_err err = {0};
-    char *descriptor = NULL, *report = NULL;
+    char *descriptor = NULL, *report = NULL, path[512];
+    snprintf(path, sizeof(path), "%s/vectors.py", getenv("ORO_TESTS_PY"));
     cr_assert_eq(oro_py_open(0, &fake_ops, &py, &err), ORO_OK, "%s", err.text);
-    oro_status st = oro_py_load(py, getenv("ORO_VECTORS_PY"), "vectors", &descriptor, &report, &err);
+    oro_status st = oro_py_load(py, path, "vectors", &descriptor, &report, &err);
     cr_assert_eq(st, ORO_OK, "%s", report);
     oro_free(descriptor);
     oro_py_close(py);
