@@ -103,6 +103,8 @@ static void
 tick(void *self, unsigned shard)
 {
     struct shard *sh = shard_of(self, shard);
+    if (shard == 0 && sh->server->scheduler != NULL)
+        oro_scheduler_wake(sh->server->scheduler);
     if (sh->live == 0)
         return;
     struct oro_bb text = {0};
@@ -117,6 +119,8 @@ tick(void *self, unsigned shard)
 }
 
 /* ---- who has to be woken ---- */
+
+#define FEED_EVERY 64 /* batches of calls */
 
 static void
 shards_wake(struct oro_server *s, bool durable)
@@ -139,7 +143,8 @@ on_published(void *arg, bool scheduled)
     struct oro_server *s = arg;
     if (s->durable != NULL)
         oro_durable_wake(s->durable);
-    if (scheduled && s->scheduler != NULL)
+    /* Now and then for the ring's sake: records are kept until the scheduler has passed them. */
+    if (s->scheduler != NULL && (scheduled || atomic_fetch_add_explicit(&s->unfed, 1, memory_order_relaxed) % FEED_EVERY == 0))
         oro_scheduler_wake(s->scheduler);
     shards_wake(s, false);
 }

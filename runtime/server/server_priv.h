@@ -87,6 +87,7 @@ struct oro_server {
     struct oro_durable *durable; /* NULL: in memory */
     struct oro_scheduler *scheduler;
     struct oro_cursor *timer_cursor;
+    atomic_uint unfed; /* batches published since the scheduler was woken for the ring's sake */
     struct oro_identity database, owner;
     char database_text[65];
     struct shard *shards;

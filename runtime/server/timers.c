@@ -128,6 +128,11 @@ oro_timers_install(struct oro_server *s, struct oro_err *err)
 oro_status
 oro_timers_start(struct oro_server *s, struct oro_err *err)
 {
+    bool any = false;
+    for (uint32_t i = 0; i < s->schema->ntables; i++)
+        any = any || s->schema->tables[i].schedule_at_col >= 0;
+    if (!any)
+        return ORO_OK; /* a cursor that nothing moves would keep every record */
     s->timer_cursor = oro_cursor_open(s->store);
     struct oro_scheduler_options opt = {.fire = fire, .feed = feed, .arg = s};
     oro_status st = oro_scheduler_start(&opt, &s->scheduler, err);
