@@ -424,7 +424,7 @@ oro_server_attach(struct oro_server *s, const struct oro_server_net *net)
 void
 oro_server_quiesce(struct oro_server *s)
 {
-    oro_timers_stop(s);
+    atomic_store(&s->quiet, true);
 }
 
 void
@@ -433,10 +433,11 @@ oro_server_stop(struct oro_server *s)
     if (s == NULL)
         return;
     atomic_store(&s->attached, false);
-    oro_timers_stop(s);
+    atomic_store(&s->quiet, true);
     if (s->shards != NULL)
         oro_metric_off_read(gauges_read, s);
     oro_pool_stop(s->pool);
+    oro_timers_stop(s); /* after the workers, which arm timers */
     shards_close(s);
     if (s->durable != NULL)
         oro_durable_stop(s->durable);

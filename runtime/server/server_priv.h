@@ -81,6 +81,7 @@ struct oro_server {
     struct oro_sink sink;
     struct oro_server_net net;
     _Atomic bool attached;
+    _Atomic bool quiet; /* stopping: nothing fires any more */
     struct oro_pool *pool;
     struct oro_schema *schema;
     struct oro_store *store;

@@ -54,6 +54,8 @@ static void
 fire(void *arg, struct oro_timer_key key, int64_t due_us)
 {
     struct oro_server *s = arg;
+    if (atomic_load(&s->quiet))
+        return;
     const struct oro_table_def *t = oro_schema_table_by_id(s->schema, (oro_table_id)key.a);
     ORO_ASSERT(t != NULL);
     struct oro_job *job = oro_job_new(ORO_JOB_TIMER, NULL, 0);
