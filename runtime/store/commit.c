@@ -85,6 +85,7 @@ oro_tx_begin(struct oro_session *se, bool exclusive)
     }
     oro_session_pin(se);
     tx->open = true;
+    tx->number++;
     tx->exclusive = exclusive;
     return tx;
 }
@@ -262,7 +263,7 @@ writes_install(struct oro_store *s, struct oro_tx *tx, uint64_t seq)
             s->versions++;
             if (wr->t->def->is_event)
                 continue;
-            oro_install(&writing, wr->t, wr->row, wr->keys);
+            oro_install(&writing, wr);
             rows++;
             bytes += wr->row->len;
         }

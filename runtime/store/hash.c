@@ -103,7 +103,7 @@ static struct oro_hash_slot *
 slot_find(const struct oro_hash *h, struct oro_hash_slot *s, size_t cap, const struct oro_key *k)
 {
     for (size_t i = home(h, k->word, cap);; i = (i + 1) & (cap - 1)) {
-        /* Pairs with the release in oro_index_push(): the row is complete before a reader gets at
+        /* Pairs with the release in oro_index_push_at(): the row is complete before a reader gets at
          * it. */
         struct oro_row *p = atomic_load_explicit(&s[i].p, memory_order_acquire);
         if (p == NULL)

@@ -146,17 +146,34 @@ oro_index_cell(const struct oro_index *ix, const struct oro_key *k)
 }
 
 struct oro_row *
-oro_index_visible(const struct oro_index *ix, const struct oro_key *k, uint64_t snapshot)
+oro_index_visible_at(const struct oro_index *ix, oro_head *cell, uint64_t snapshot)
 {
-    oro_head *cell = oro_index_cell(ix, k);
     if (cell == NULL)
         return NULL;
-    /* Pairs with the release in oro_index_push(). The lives of these versions do not overlap and
-     * follow each other, so the first that had begun decides. */
+    /* Pairs with the release in oro_index_push_at(). The lives of these versions do not overlap
+     * and follow each other, so the first that had begun decides. */
     struct oro_row *r = atomic_load_explicit(cell, memory_order_acquire);
     while (r != NULL && oro_row_begin(r) > snapshot)
         r = r->links[ix->link].older;
     return r != NULL && snapshot < oro_row_end(r) ? r : NULL;
+}
+
+struct oro_row *
+oro_index_visible(const struct oro_index *ix, const struct oro_key *k, uint64_t snapshot)
+{
+    return oro_index_visible_at(ix, oro_index_cell(ix, k), snapshot);
+}
+
+void
+oro_index_push_at(const struct oro_index *ix, oro_head *cell, struct oro_row *row)
+{
+    struct oro_row *top = atomic_load_explicit(cell, memory_order_relaxed);
+    row->links[ix->link] = (struct oro_row_link){.older = top};
+    if (top != NULL)
+        top->links[ix->link].newer = row;
+    /* Pairs with the acquire of readers: the row and its link are written before it can be
+     * found. */
+    atomic_store_explicit(cell, row, memory_order_release);
 }
 
 bool
@@ -165,13 +182,7 @@ oro_index_push(struct oro_index *ix, const struct oro_key *k, struct oro_row *ro
     oro_head *cell = oro_index_cell(ix, k);
     if (cell == NULL)
         return false;
-    struct oro_row *top = atomic_load_explicit(cell, memory_order_relaxed);
-    row->links[ix->link] = (struct oro_row_link){.older = top};
-    if (top != NULL)
-        top->links[ix->link].newer = row;
-    /* Pairs with the acquire of readers: the row and its link are written before it can be found.
-     */
-    atomic_store_explicit(cell, row, memory_order_release);
+    oro_index_push_at(ix, cell, row);
     return true;
 }
 
@@ -179,6 +190,7 @@ void
 oro_index_insert(struct oro_index *ix, const struct oro_key *k, struct oro_row *row)
 {
     row->links[ix->link] = (struct oro_row_link){0};
+    ix->changes++;
     if (ix->kind == ORO_IX_BTREE)
         oro_btree_insert(&ix->btree, k, row);
     else
@@ -202,9 +214,11 @@ oro_index_unlink(struct oro_index *ix, struct oro_row *row, struct oro_bb *scrat
     ORO_ASSERT(cell != NULL && atomic_load_explicit(cell, memory_order_relaxed) == row);
     if (l->older != NULL || ix->kind == ORO_IX_LIST) {
         atomic_store_explicit(cell, l->older, memory_order_release);
-    } else if (ix->kind == ORO_IX_BTREE) {
-        oro_btree_erase(&ix->btree, &k);
-    } else {
-        oro_hash_erase(&ix->hash, &k);
+        return;
     }
+    ix->changes++;
+    if (ix->kind == ORO_IX_BTREE)
+        oro_btree_erase(&ix->btree, &k);
+    else
+        oro_hash_erase(&ix->hash, &k);
 }

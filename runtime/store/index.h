@@ -20,7 +20,7 @@ struct oro_index {
     uint32_t id;   /* of all indexes of the store */
     const struct oro_table_def *table;
     const struct oro_index_def *def; /* NULL: our own */
-    uint64_t row_seed;
+    uint64_t changes; /* of its structure: as long as it is the same, cells stay where they are */
     struct oro_key_plan plan; /* HASH and BTREE */
     union {
         struct oro_hash hash;
@@ -66,9 +66,13 @@ oro_head *oro_index_cell(const struct oro_index *ix, const struct oro_key *k);
  * living one. */
 struct oro_row *oro_index_visible(const struct oro_index *ix, const struct oro_key *k,
                                   uint64_t snapshot);
+/* The same, of the key whose cell this is (NULL: none). */
+struct oro_row *oro_index_visible_at(const struct oro_index *ix, oro_head *cell, uint64_t snapshot);
 /* Puts the newest version in front of its key's chain; false: the key is new, call oro_index_insert
  * with readers shut out. */
 bool oro_index_push(struct oro_index *ix, const struct oro_key *k, struct oro_row *row);
+/* Pushes where the cell is known. */
+void oro_index_push_at(const struct oro_index *ix, oro_head *cell, struct oro_row *row);
 void oro_index_insert(struct oro_index *ix, const struct oro_key *k, struct oro_row *row);
 /* Takes a version out, and the key with the last of them. Readers shut out. */
 void oro_index_unlink(struct oro_index *ix, struct oro_row *row, struct oro_bb *scratch);

@@ -71,7 +71,10 @@ struct oro_write {
     /* new version, or NULL. With both, they have one primary key. Neither: cancelled */
     struct oro_row *row;
     struct oro_key *keys; /* of row, for every index */
-    uint32_t next;        /* of the same table */
+    /* Where old's primary key stands, as long as that index has this many changes; or NULL. */
+    oro_head *cell;
+    uint64_t changes;
+    uint32_t next; /* of the same table */
 };
 
 struct oro_tx_table {
@@ -95,9 +98,23 @@ struct oro_miss {
     struct oro_key key;
 };
 
+/* What a unique narrow key led to. At one snapshot that is always the same, so a find, the update
+ * that follows and its commit look it up once. */
+struct oro_seen {
+    uint64_t tx; /* which transaction of the session */
+    uint64_t word;
+    const struct oro_index *ix;
+    struct oro_row *row; /* or NULL */
+    oro_head *cell;
+    uint64_t changes;
+};
+#define ORO_SEEN 8
+
 struct oro_tx {
     struct oro_session *se;
     bool open, exclusive;
+    uint64_t number;
+    struct oro_seen seen[ORO_SEEN];
     struct oro_write *writes;
     size_t nwrites, writes_cap;
     struct oro_tx_table *tables; /* one for each of the store's */
@@ -220,9 +237,9 @@ void oro_session_pin(struct oro_session *se);   /* publishes a snapshot */
 void oro_session_unpin(struct oro_session *se);
 
 /* ---- read.c ---- */
-/* The row a unique key has at the session's snapshot. */
-struct oro_row *oro_read_key(struct oro_session *se, const struct oro_index *ix,
-                             const struct oro_key *k);
+/* The row a unique key has at the session's snapshot, and where: ix, row, cell, changes. */
+void oro_read_key(struct oro_session *se, const struct oro_index *ix, const struct oro_key *k,
+                  struct oro_seen *out);
 /* Bounds as keys; their bytes are in the session's arena. ORO_ETYPE as oro_read_range. */
 oro_status oro_interval_make(struct oro_session *se, const struct oro_index *ix,
                              const struct oro_range *range, struct oro_interval *out);
@@ -265,9 +282,8 @@ void oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work)
 void oro_ring_free_all(struct oro_store *s);
 
 /* ---- store.c ---- */
-/* Puts a row into all indexes of its table. */
-void oro_install(struct oro_writing *wr, struct oro_table *t, struct oro_row *row,
-                 const struct oro_key *keys);
+/* Puts the new version into all indexes of its table. */
+void oro_install(struct oro_writing *writing, const struct oro_write *wr);
 void oro_unlink(struct oro_table *t, struct oro_row *row, struct oro_bb *scratch);
 /* The keys of a row in every index, wide ones in the arena. */
 struct oro_key *oro_keys_make(struct oro_session *se, const struct oro_table *t,

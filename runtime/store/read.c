@@ -4,13 +4,16 @@
 /* Versions looked at before readers let the committer in: some ten microseconds. */
 #define CHUNK 256
 
-struct oro_row *
-oro_read_key(struct oro_session *se, const struct oro_index *ix, const struct oro_key *k)
+void
+oro_read_key(struct oro_session *se, const struct oro_index *ix, const struct oro_key *k,
+             struct oro_seen *out)
 {
+    out->ix = ix;
     oro_reading_enter(se);
-    struct oro_row *r = oro_index_visible(ix, k, se->snap);
+    out->cell = oro_index_cell(ix, k);
+    out->row = oro_index_visible_at(ix, out->cell, se->snap);
+    out->changes = ix->changes;
     oro_reading_leave(se);
-    return r;
 }
 
 void
@@ -122,7 +125,7 @@ gather_pause(struct gather *g, const struct oro_row *r)
 static void
 gather_chain(struct gather *g, oro_head *cell)
 {
-    /* Pairs with the release in oro_index_push(). */
+    /* Pairs with the release in oro_index_push_at(). */
     const struct oro_row *r = atomic_load_explicit(cell, memory_order_acquire);
     for (; r != NULL; r = r->links[g->ix->link].older) {
         g->steps++;

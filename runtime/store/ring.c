@@ -32,7 +32,9 @@ oro_ring_publish(struct oro_store *s, struct oro_record *rec, uint64_t seq)
     uint64_t offset = head->offset + (c->nops > 0);
     c->seq = seq;
     c->offset = offset;
-    atomic_fetch_add_explicit(&s->records, 1, memory_order_relaxed);
+    /* Written under the commit lock only. */
+    uint64_t records = atomic_load_explicit(&s->records, memory_order_relaxed);
+    atomic_store_explicit(&s->records, records + 1, memory_order_relaxed);
     /* Pairs with the acquire in oro_commit_next(). */
     atomic_store_explicit(&head->next, c, memory_order_release);
     /* Sequentially consistent for the sake of oro_session_pin(). */
@@ -178,7 +180,8 @@ sweep_fill(struct oro_store *s, struct sweep *sw)
         s->trash = r == s->trash_last ? NULL : oro_record_of(oro_commit_next(&r->pub));
     }
     s->versions -= sw->nrows;
-    atomic_fetch_sub_explicit(&s->records, sw->nrecords, memory_order_relaxed);
+    uint64_t records = atomic_load_explicit(&s->records, memory_order_relaxed);
+    atomic_store_explicit(&s->records, records - sw->nrecords, memory_order_relaxed);
 }
 
 void

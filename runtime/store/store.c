@@ -158,14 +158,19 @@ oro_store_schema(const struct oro_store *s)
 /* ---- rows in their indexes ---- */
 
 void
-oro_install(struct oro_writing *wr, struct oro_table *t, struct oro_row *row,
-            const struct oro_key *keys)
+oro_install(struct oro_writing *writing, const struct oro_write *wr)
 {
+    struct oro_table *t = wr->t;
     for (uint32_t i = 0; i < t->nix; i++) {
-        if (oro_index_push(&t->ix[i], &keys[i], row))
+        struct oro_index *ix = &t->ix[i];
+        if (wr->cell != NULL && ix == t->pk && ix->changes == wr->changes) {
+            oro_index_push_at(ix, wr->cell, wr->row);
             continue;
-        oro_writing_enter(wr);
-        oro_index_insert(&t->ix[i], &keys[i], row);
+        }
+        if (oro_index_push(ix, &wr->keys[i], wr->row))
+            continue;
+        oro_writing_enter(writing);
+        oro_index_insert(ix, &wr->keys[i], wr->row);
     }
 }
 

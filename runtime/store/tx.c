@@ -51,7 +51,30 @@ struct place {
     struct oro_row *committed; /* at the snapshot, also when this transaction deleted it */
     /* the write that row or the deletion of `committed` belongs to, or ORO_NONE */
     uint32_t w;
+    oro_head *cell; /* where committed stands, see struct oro_seen */
+    uint64_t changes;
 };
+
+static void
+committed_at(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k,
+             struct place *p)
+{
+    struct oro_seen other, *seen = &other;
+    if (ix->plan.narrow) {
+        uint64_t h = (k->word + ix->id) * UINT64_C(0x9e3779b97f4a7c15);
+        seen = &tx->seen[h >> 32 & (ORO_SEEN - 1)];
+        if (seen->tx != tx->number || seen->word != k->word || seen->ix != ix) {
+            oro_read_key(tx->se, ix, k, seen);
+            seen->tx = tx->number;
+            seen->word = k->word;
+        }
+    } else {
+        oro_read_key(tx->se, ix, k, seen);
+    }
+    p->committed = p->row = seen->row;
+    p->cell = seen->cell;
+    p->changes = seen->changes;
+}
 
 static struct place
 look_up(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
@@ -68,7 +91,7 @@ look_up(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix
     }
     if (t->def->is_event)
         return p;
-    p.committed = p.row = oro_read_key(tx->se, ix, k);
+    committed_at(tx, ix, k, &p);
     if (wrote && p.row != NULL) {
         p.w = oro_ws_old(tx, t, p.row);
         if (p.w != ORO_NONE)
@@ -299,7 +322,11 @@ update_fresh(struct oro_tx *tx, struct oro_table *t, const struct oro_index *by,
         if (was.w != ORO_NONE) {
             give(stored, replace_own(tx, was.w, f));
         } else {
-            oro_ws_add(tx, t, was.row, f->row, f->keys);
+            uint32_t w = oro_ws_add(tx, t, was.row, f->row, f->keys);
+            if (by == t->pk) {
+                tx->writes[w].cell = was.cell;
+                tx->writes[w].changes = was.changes;
+            }
             give(stored, f->row);
         }
         return ORO_OK;
