@@ -149,7 +149,7 @@ web_build() {
         say_more "$newer is newer than the built pages"
     fi
     say "web pages of ${dir#"$root"/} ..."
-    (cd "$dir" && npm run --silent build >&2) || return 1
+    quiet npm --prefix "$dir" run --silent build || return 1
     touch "$stamp"
 }
 
