@@ -179,6 +179,8 @@ oro_key_append(const struct oro_type *t, const uint8_t *value, struct oro_bb *ou
     uint32_t size = t->fixed_size;
     if (size == ORO_VARIABLE)
         return key_variable(t, value, out);
+    if (size == 0)
+        return 0; /* nothing to write, and perhaps nowhere */
     oro_bb_reserve(out, size);
     key_fixed(t, value, out->data + out->len);
     out->len += size;

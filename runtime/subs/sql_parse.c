@@ -612,6 +612,8 @@ sql_parse_select(struct oro_bytes text, enum oro_query_use use, struct oro_arena
         return oro_err_set(err, ORO_EMALFORMED,
                            "SQL query exceeds maximum allowed length: \"%.*s...\"", 120,
                            (const char *)text.data);
+    if (text.len == 0)
+        text.data = (const uint8_t *)""; /* an empty body may have no address */
     struct parser p = {
         .lx = {text.data, text.data, text.data + text.len, arena}, .use = use, .err = err};
     struct sql_select s = {0};
