@@ -3,6 +3,7 @@
 
 #define CAP ORO_BT_CAP
 #define LOW (CAP / 4)
+#define AHEAD 6 /* cells that a walk asks for before it needs them */
 
 static struct oro_bt_leaf *
 leaf_of(const struct oro_bt_node *n)
@@ -212,6 +213,8 @@ oro_btree_next(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *
     if (at->leaf == NULL)
         return NULL;
     unsigned i = at->i++;
+    if (i + AHEAD < at->leaf->node.n) /* the row, or the wide key's entry */
+        __builtin_prefetch(leaf_entry(at->leaf, i + AHEAD));
     k->word = at->leaf->node.words[i];
     if (!t->wide)
         return &at->leaf->p[i];
