@@ -9,12 +9,14 @@ static int
 bind_reducer(struct oro_py *py, PyObject *spec)
 {
     PyObject *name = PyDict_GetItemString(spec, "name"), *fn = PyDict_GetItemString(spec, "fn"),
-             *params = PyDict_GetItemString(spec, "params"), *takes_row = PyDict_GetItemString(spec, "takes_row");
+             *params = PyDict_GetItemString(spec, "params"),
+             *takes_row = PyDict_GetItemString(spec, "takes_row");
     if (name == NULL || fn == NULL || params == NULL || !PyTuple_Check(params)) {
         PyErr_SetString(PyExc_TypeError, "a reducer's spec is incomplete");
         return -1;
     }
-    const struct oro_reducer_def *def = oro_schema_reducer(py->schema, oro_bytes_str(PyUnicode_AsUTF8(name)));
+    const struct oro_reducer_def *def =
+        oro_schema_reducer(py->schema, oro_bytes_str(PyUnicode_AsUTF8(name)));
     if (def == NULL || def->id >= py->nreducers) {
         PyErr_Format(PyExc_ValueError, "reducer %R is not in the schema", name);
         return -1;
@@ -34,6 +36,7 @@ bind_reducer(struct oro_py *py, PyObject *spec)
         r->params[i].codec = oro_codec_compile(py, PyTuple_GET_ITEM(p, 1));
         if (r->params[i].codec == NULL)
             return -1;
+        py->ncodecs++;
     }
     r->fn = fn;
     return PyList_Append(py->keep, fn);
@@ -61,9 +64,11 @@ make_handles(struct oro_py *py)
 static int
 bind_all(struct oro_py *py, PyObject *module)
 {
-    PyObject *types = spec_list(py->module_spec, "types"), *tables = spec_list(py->module_spec, "tables"),
+    PyObject *types = spec_list(py->module_spec, "types"),
+             *tables = spec_list(py->module_spec, "tables"),
              *reducers = spec_list(py->module_spec, "reducers");
-    if (types == NULL || tables == NULL || reducers == NULL || oro_codec_compile_named(py, types) < 0)
+    if (types == NULL || tables == NULL || reducers == NULL ||
+        oro_codec_compile_named(py, types) < 0)
         return -1;
     py->ntables = (unsigned)PyList_GET_SIZE(tables);
     py->tables = oro_arena_alloc(&py->arena, (py->ntables + 1) * sizeof(*py->tables));
@@ -150,6 +155,8 @@ decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
         oro_cerr_set(py, "%zu bytes too many after the arguments", oro_rd_left(&rd));
         return bad_argument(py, r, r->nparams);
     }
+    if (r->nparams > 0)
+        ORO_COUNT(py, decodes, 1);
     ORO_COUNT(py, bytes_in, py->call->args.len);
     return ORO_OK;
 }
@@ -159,7 +166,8 @@ map_exception(struct oro_py *py)
 {
     struct oro_bb *text = py->call->text;
     if (!PyErr_Occurred()) {
-        oro_bb_printf(text, "MemoryError"); /* NULL without an exception: seen near a memory limit */
+        oro_bb_printf(text,
+                      "MemoryError"); /* NULL without an exception: seen near a memory limit */
         return ORO_EINTERNAL;
     }
     if (PyErr_ExceptionMatches(py->e_reducer)) {
@@ -188,13 +196,14 @@ run(struct oro_py *py, struct oro_pyreducer *r)
     oro_status st = decode_args(py, r, args + 2);
     if (st == ORO_OK) {
         atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
-        PyObject *out = PyObject_Vectorcall(r->fn, args + 1, (1 + r->nparams) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-        atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
+        PyObject *out = PyObject_Vectorcall(
+            r->fn, args + 1, (1 + r->nparams) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
         release(args + 2, r->nparams);
         if (out != NULL)
             Py_DECREF(out);
         else
-            st = map_exception(py);
+            st = map_exception(py); /* runs the author's __str__, so it may be interrupted too */
+        atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
     }
     if (args != few)
         oro_free(args);
@@ -205,6 +214,7 @@ run(struct oro_py *py, struct oro_pyreducer *r)
 static void
 end_call(struct oro_py *py)
 {
+    oro_py_running = NULL;
     oro_pyrows_kill_all(py);
     oro_pyctx_reset((struct oro_ctx *)py->ctx);
     py->call = NULL;
@@ -221,7 +231,8 @@ end_call(struct oro_py *py)
 oro_status
 oro_py_call(struct oro_py *py, struct oro_py_call *call)
 {
-    struct oro_pyreducer *r = call->reducer->id < py->nreducers ? &py->reducers[call->reducer->id] : NULL;
+    struct oro_pyreducer *r =
+        call->reducer->id < py->nreducers ? &py->reducers[call->reducer->id] : NULL;
     oro_bb_clear(call->text);
     if (py->ctx == NULL) {
         Py_CLEAR(py->db);
@@ -235,6 +246,7 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
     atomic_store_explicit(&py->generation, gen, memory_order_release);
     py->call = call;
+    oro_py_running = py;
     py->cerr.set = false;
     oro_status st = run(py, r);
     if (ORO_UNLIKELY(st != ORO_OK))

@@ -99,7 +99,8 @@ sum_fields(struct oro_codec *c)
 static int
 dataclass_traits(struct oro_py *py, struct oro_codec *c)
 {
-    PyObject *params = NULL, *frozen = NULL, *fields = NULL, *init = NULL, *code = NULL, *file = NULL;
+    PyObject *params = NULL, *frozen = NULL, *fields = NULL, *init = NULL, *code = NULL,
+             *file = NULL;
     int rc = -1;
     c->immutable = false;
     c->plain_new = false;
@@ -122,7 +123,8 @@ dataclass_traits(struct oro_py *py, struct oro_codec *c)
     init = PyObject_GetAttrString(c->cls, "__init__");
     code = init != NULL ? PyObject_GetAttrString(init, "__code__") : NULL;
     file = code != NULL ? PyObject_GetAttrString(code, "co_filename") : NULL;
-    c->plain_new = file != NULL && PyUnicode_Check(file) && PyUnicode_CompareWithASCIIString(file, "<string>") == 0;
+    c->plain_new = file != NULL && PyUnicode_Check(file) &&
+                   PyUnicode_CompareWithASCIIString(file, "<string>") == 0;
     PyErr_Clear();
 done:
     Py_XDECREF(params);
@@ -140,7 +142,8 @@ compile_product(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned
 {
     static const char *const hows[] = {"dataclass", "namedtuple", "typeddict", "tuple", "row"};
     PyObject *cls = item(spec, 1), *how = item(spec, 2), *fields = item(spec, 3);
-    if (cls == NULL || how == NULL || fields == NULL || !PyUnicode_Check(how) || !PyTuple_Check(fields))
+    if (cls == NULL || how == NULL || fields == NULL || !PyUnicode_Check(how) ||
+        !PyTuple_Check(fields))
         return bad_spec(spec);
     c->op = OP_PRODUCT;
     for (c->how = 0; c->how < 5; c->how++)
@@ -177,16 +180,19 @@ compile_product(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned
     }
     sum_fields(c);
     if (c->rowclass != NULL && c->rowclass->ncols != c->n) {
-        PyErr_Format(PyExc_TypeError, "%R has %u columns, its spec has %u", cls, c->rowclass->ncols, c->n);
+        PyErr_Format(PyExc_TypeError, "%R has %u columns, its spec has %u", cls, c->rowclass->ncols,
+                     c->n);
         return -1;
     }
     return 0;
 }
 
 static int
-compile_members(struct oro_py *py, struct oro_codec *c, PyObject *spec, PyObject *members, uint8_t op)
+compile_members(struct oro_py *py, struct oro_codec *c, PyObject *spec, PyObject *members,
+                uint8_t op)
 {
-    if (members == NULL || !PyTuple_Check(members) || PyTuple_GET_SIZE(members) == 0 || PyTuple_GET_SIZE(members) > 256)
+    if (members == NULL || !PyTuple_Check(members) || PyTuple_GET_SIZE(members) == 0 ||
+        PyTuple_GET_SIZE(members) > 256)
         return bad_spec(spec);
     c->op = op;
     c->n = (uint32_t)PyTuple_GET_SIZE(members);
@@ -217,7 +223,8 @@ compile_union(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned d
     bool same = c->n > 0;
     for (uint32_t i = 0; i < c->n; i++) {
         PyObject *v = PyTuple_GET_ITEM(variants, i), *payload = item(v, 2);
-        c->fields[i] = (struct oro_cfield){.name = keep_name(py, item(v, 0)), .cls = keep(py, item(v, 1))};
+        c->fields[i] =
+            (struct oro_cfield){.name = keep_name(py, item(v, 0)), .cls = keep(py, item(v, 1))};
         if (payload == NULL || c->fields[i].name == NULL || c->fields[i].cls == NULL)
             return bad_spec(spec);
         uint32_t fixed = 0, min = 0;
@@ -287,7 +294,9 @@ compile_two(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned dep
     c->elem2 = c->elem != NULL ? compile(py, item(spec, 2), depth + 1) : NULL;
     if (c->elem2 == NULL)
         return -1;
-    c->min_size = op == OP_DICT ? 4 : 1 + (c->elem->min_size < c->elem2->min_size ? c->elem->min_size : c->elem2->min_size);
+    c->min_size = op == OP_DICT ? 4
+                                : 1 + (c->elem->min_size < c->elem2->min_size ? c->elem->min_size
+                                                                              : c->elem2->min_size);
     c->fixed_size = ORO_VARIABLE;
     c->immutable = op == OP_RESULT && c->elem->immutable && c->elem2->immutable;
     return 0;
@@ -350,7 +359,8 @@ compile_into(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned de
         return compile_product(py, c, spec, depth);
     if (strcmp(name, "enum") == 0) {
         c->cls = keep(py, item(spec, 1));
-        return c->cls == NULL ? bad_spec(spec) : compile_members(py, c, spec, item(spec, 2), OP_ENUM);
+        return c->cls == NULL ? bad_spec(spec)
+                              : compile_members(py, c, spec, item(spec, 2), OP_ENUM);
     }
     if (strcmp(name, "literal") == 0)
         return compile_members(py, c, spec, item(spec, 1), OP_LITERAL);
@@ -479,7 +489,8 @@ oro_cerr_raise(struct oro_py *py, PyObject *cls, const char *root)
     const char *path = py->cerr.path + py->cerr.at;
     if (root == NULL && *path == '.')
         path++;
-    PyErr_Format(cls, "%s%s%s%s", root != NULL ? root : "", path, root != NULL || *path ? ": " : "", py->cerr.text);
+    PyErr_Format(cls, "%s%s%s%s", root != NULL ? root : "", path, root != NULL || *path ? ": " : "",
+                 py->cerr.text);
     oro_cerr_clear(py);
     return -1;
 }
@@ -591,7 +602,8 @@ oro_codec_cmp(const struct oro_codec *c, struct oro_reader *a, struct oro_reader
         return oro_bytes_cmp(x, y);
     case OP_F32:
     case OP_F64:
-        if (oro_rd_raw(a, c->fixed_size, &x) != ORO_OK || oro_rd_raw(b, c->fixed_size, &y) != ORO_OK)
+        if (oro_rd_raw(a, c->fixed_size, &x) != ORO_OK ||
+            oro_rd_raw(b, c->fixed_size, &y) != ORO_OK)
             return 0;
         if (c->op == OP_F32) {
             float f, g;
@@ -639,10 +651,11 @@ oro_codec_cmp(const struct oro_codec *c, struct oro_reader *a, struct oro_reader
     case OP_DICT:
         return 0;
     default:
-        if (oro_rd_raw(a, c->fixed_size, &x) != ORO_OK || oro_rd_raw(b, c->fixed_size, &y) != ORO_OK)
+        if (oro_rd_raw(a, c->fixed_size, &x) != ORO_OK ||
+            oro_rd_raw(b, c->fixed_size, &y) != ORO_OK)
             return 0;
-        bool is_signed = c->is_signed || c->op == OP_TIMESTAMP || c->op == OP_DURATION || c->op == OP_DATETIME ||
-                         c->op == OP_TIMEDELTA;
+        bool is_signed = c->is_signed || c->op == OP_TIMESTAMP || c->op == OP_DURATION ||
+                         c->op == OP_DATETIME || c->op == OP_TIMEDELTA;
         return cmp_le(x.data, y.data, c->fixed_size, is_signed);
     }
 }

@@ -5,8 +5,7 @@
 #define CO(o) ((struct codecobj *)(o))
 
 struct codecobj {
-    PyObject_HEAD
-    struct oro_py *py;
+    PyObject_HEAD struct oro_py *py;
     const struct oro_codec *codec;
     struct oro_arena arena;
     PyObject *keep; /* what the program refers to */
@@ -191,7 +190,8 @@ codec_min_size(PyObject *o, void *closure)
 
 static PyMethodDef codec_methods[] = {
     {"encode", codec_encode, METH_O, "The value's BSATN bytes."},
-    {"encode_into", (PyCFunction)(void (*)(void))codec_encode_into, METH_FASTCALL, "Appends to a bytearray; how many bytes."},
+    {"encode_into", (PyCFunction)(void (*)(void))codec_encode_into, METH_FASTCALL,
+     "Appends to a bytearray; how many bytes."},
     {"decode", codec_decode, METH_O, "The value of BSATN bytes; bytes left over are an error."},
     {0},
 };
@@ -206,12 +206,17 @@ int
 oro_codecobj_types(struct oro_py *py, PyObject *module)
 {
     PyType_Slot slots[] = {
-        {Py_tp_methods, codec_methods}, {Py_tp_getset, codec_getset}, {Py_tp_traverse, codec_traverse},
-        {Py_tp_clear, codec_clear},     {Py_tp_dealloc, codec_dealloc}, {Py_tp_doc, "A compiled codec."},
+        {Py_tp_methods, codec_methods},
+        {Py_tp_getset, codec_getset},
+        {Py_tp_traverse, codec_traverse},
+        {Py_tp_clear, codec_clear},
+        {Py_tp_dealloc, codec_dealloc},
+        {Py_tp_doc, "A compiled codec."},
         {0, NULL},
     };
     PyType_Spec spec = {"orochi.Codec", sizeof(struct codecobj), 0,
-                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                        slots};
     py->t_codec = PyType_FromModuleAndSpec(module, &spec, NULL);
     return py->t_codec != NULL ? 0 : -1;
 }

@@ -38,15 +38,15 @@ call_seed(const struct oro_py_call *c)
     return mix(h, c->args.data, c->args.len);
 }
 
-#define GETTER(name)                                                                               \
-    static PyObject *get_##name(PyObject *o, void *closure)                                        \
-    {                                                                                              \
-        struct oro_py *py = enter(o);                                                              \
-        if (py == NULL)                                                                            \
-            return NULL;                                                                           \
-        if (CTX(o)->name == NULL)                                                                  \
-            CTX(o)->name = make_##name(py, CTX(o));                                                \
-        return Py_XNewRef(CTX(o)->name);                                                           \
+#define GETTER(name)                                        \
+    static PyObject *get_##name(PyObject *o, void *closure) \
+    {                                                       \
+        struct oro_py *py = enter(o);                       \
+        if (py == NULL)                                     \
+            return NULL;                                    \
+        if (CTX(o)->name == NULL)                           \
+            CTX(o)->name = make_##name(py, CTX(o));         \
+        return Py_XNewRef(CTX(o)->name);                    \
     }
 
 static PyObject *
@@ -100,8 +100,9 @@ make_auth(struct oro_py *py, struct oro_ctx *c)
     enum oro_caller by = py->call->caller;
     PyObject *sender = get_sender((PyObject *)c, NULL), *out = NULL;
     if (sender != NULL)
-        out = PyObject_CallFunction(py->make_auth, "zOO", py->call->jwt_payload,
-                                    by == ORO_CALLER_SCHEDULE || by == ORO_CALLER_INTERNAL ? Py_True : Py_False, sender);
+        out = PyObject_CallFunction(
+            py->make_auth, "zOO", py->call->jwt_payload,
+            by == ORO_CALLER_SCHEDULE || by == ORO_CALLER_INTERNAL ? Py_True : Py_False, sender);
     Py_XDECREF(sender);
     return out;
 }
@@ -202,7 +203,8 @@ not_yet(PyObject *o, const char *what)
     if (enter(o) == NULL)
         return NULL;
     return PyErr_Format(PyExc_NotImplementedError,
-                        "%s is not available: declare a table with @table(scheduled=...) and insert a row with a ScheduleAt",
+                        "%s is not available: declare a table with @table(scheduled=...) and "
+                        "insert a row with a ScheduleAt",
                         what);
 }
 
@@ -292,7 +294,8 @@ static PyMethodDef ctx_methods[] = {
     {"new_uuid4", ctx_new_uuid4, METH_NOARGS, "A random UUID."},
     {"new_uuid7", ctx_new_uuid7, METH_NOARGS, "A UUID that sorts by time."},
     {"schedule", FASTCALL(ctx_schedule), METH_FASTCALL | METH_KEYWORDS, "Calls a reducer later."},
-    {"schedule_reducer", FASTCALL(ctx_schedule_reducer), METH_FASTCALL | METH_KEYWORDS, "Calls a reducer later."},
+    {"schedule_reducer", FASTCALL(ctx_schedule_reducer), METH_FASTCALL | METH_KEYWORDS,
+     "Calls a reducer later."},
     {"cancel", ctx_cancel, METH_O, "Takes a schedule back."},
     {0},
 };
@@ -300,8 +303,7 @@ static PyMethodDef ctx_methods[] = {
 /* ---- log ---- */
 
 struct logobj {
-    PyObject_HEAD
-    struct oro_py *py;
+    PyObject_HEAD struct oro_py *py;
 };
 
 void
@@ -316,7 +318,8 @@ oro_pylog(struct oro_py *py, enum oro_log_level level, const char *target, struc
     if (py->call != NULL)
         py->ops->log(py->call->host, level, target, file, line, text);
     else
-        oro_log(level, "module", "%.*s", (int)(text.len < 4000 ? text.len : 4000), (const char *)text.data);
+        oro_log(level, "module", "%.*s", (int)(text.len < 4000 ? text.len : 4000),
+                (const char *)text.data);
     Py_XDECREF(code);
 }
 
@@ -358,10 +361,10 @@ record(PyObject *self, enum oro_log_level level, PyObject *const *args, Py_ssize
     return s != NULL ? Py_NewRef(Py_None) : NULL;
 }
 
-#define LEVEL(name, level)                                                                         \
-    static PyObject *log_##name(PyObject *self, PyObject *const *args, Py_ssize_t nargs)           \
-    {                                                                                              \
-        return record(self, level, args, nargs);                                                   \
+#define LEVEL(name, level)                                                               \
+    static PyObject *log_##name(PyObject *self, PyObject *const *args, Py_ssize_t nargs) \
+    {                                                                                    \
+        return record(self, level, args, nargs);                                         \
     }
 LEVEL(debug, ORO_LOG_DEBUG)
 LEVEL(info, ORO_LOG_INFO)
@@ -394,7 +397,11 @@ log_exception(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 static enum oro_log_level
 level_of(long n)
 {
-    return n >= 40 ? ORO_LOG_ERROR : n >= 30 ? ORO_LOG_WARN : n >= 20 ? ORO_LOG_INFO : n >= 10 ? ORO_LOG_DEBUG : ORO_LOG_TRACE;
+    return n >= 40   ? ORO_LOG_ERROR
+           : n >= 30 ? ORO_LOG_WARN
+           : n >= 20 ? ORO_LOG_INFO
+           : n >= 10 ? ORO_LOG_DEBUG
+                     : ORO_LOG_TRACE;
 }
 
 /* ctx.log("text", "warning"); the level is a name or a number of the logging module. */
@@ -402,7 +409,8 @@ static PyObject *
 log_call(PyObject *self, PyObject *args, PyObject *kw)
 {
     static char *names[] = {"", "level", NULL};
-    static const char *const levels[] = {"trace", "debug", "info", "warn", "warning", "error", "exception", "critical"};
+    static const char *const levels[] = {"trace",   "debug", "info",      "warn",
+                                         "warning", "error", "exception", "critical"};
     static const int numbers[] = {5, 10, 20, 30, 30, 40, 40, 50};
     PyObject *text, *level = NULL;
     long n = 20;
@@ -418,7 +426,8 @@ log_call(PyObject *self, PyObject *args, PyObject *kw)
         while (s != NULL && i < ORO_ARRAY_LEN(levels) && strcasecmp(s, levels[i]) != 0)
             i++;
         if (s == NULL || i == ORO_ARRAY_LEN(levels))
-            return PyErr_Format(PyExc_ValueError, "unknown log level %R (debug, info, warning or error)", level);
+            return PyErr_Format(PyExc_ValueError,
+                                "unknown log level %R (debug, info, warning or error)", level);
         n = numbers[i];
     }
     return record(self, level_of(n), &text, 1);
@@ -439,7 +448,8 @@ static PyMethodDef log_methods[] = {
     {"warn", FASTCALL(log_warning), METH_FASTCALL, "Logs template % args."},
     {"error", FASTCALL(log_error), METH_FASTCALL, "Logs template % args."},
     {"critical", FASTCALL(log_error), METH_FASTCALL, "Logs template % args."},
-    {"exception", FASTCALL(log_exception), METH_FASTCALL, "Logs template % args and the exception being handled."},
+    {"exception", FASTCALL(log_exception), METH_FASTCALL,
+     "Logs template % args and the exception being handled."},
     {0},
 };
 
@@ -447,12 +457,18 @@ int
 oro_pyctx_types(struct oro_py *py, PyObject *module)
 {
     PyType_Slot ctx_slots[] = {
-        {Py_tp_members, ctx_members}, {Py_tp_getset, ctx_getset}, {Py_tp_methods, ctx_methods},
-        {Py_tp_dealloc, ctx_dealloc}, {Py_tp_doc, "The first argument of every reducer."},
+        {Py_tp_members, ctx_members},
+        {Py_tp_getset, ctx_getset},
+        {Py_tp_methods, ctx_methods},
+        {Py_tp_dealloc, ctx_dealloc},
+        {Py_tp_doc, "The first argument of every reducer."},
         {0, NULL},
     };
     PyType_Slot log_slots[] = {
-        {Py_tp_methods, log_methods}, {Py_tp_call, log_call}, {Py_tp_dealloc, log_dealloc}, {0, NULL},
+        {Py_tp_methods, log_methods},
+        {Py_tp_call, log_call},
+        {Py_tp_dealloc, log_dealloc},
+        {0, NULL},
     };
     unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
     PyType_Spec ctx_spec = {"orochi.ReducerContext", sizeof(struct oro_ctx), 0, flags, ctx_slots};

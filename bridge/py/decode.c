@@ -142,7 +142,8 @@ decode_scalar(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r
     case OP_LITERAL:
         if (*p >= c->n) {
             r->at = p;
-            oro_cerr_set(py, "malformed at byte %zu: unknown tag %u, there are %u variants", oro_rd_offset(r), *p, c->n);
+            oro_cerr_set(py, "malformed at byte %zu: unknown tag %u, there are %u variants",
+                         oro_rd_offset(r), *p, c->n);
             return NULL;
         }
         return Py_NewRef(c->members[*p]);
@@ -167,7 +168,8 @@ decode_count(struct oro_py *py, struct oro_reader *r, size_t elem_min)
 }
 
 static PyObject *
-decode_list(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, Py_ssize_t n, unsigned depth)
+decode_list(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, Py_ssize_t n,
+            unsigned depth)
 {
     PyObject *out = c->kind == ARRAY_TUPLE ? PyTuple_New(n) : PyList_New(n);
     if (out == NULL)
@@ -188,7 +190,8 @@ decode_list(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, 
 }
 
 static PyObject *
-decode_set(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, Py_ssize_t n, unsigned depth)
+decode_set(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, Py_ssize_t n,
+           unsigned depth)
 {
     PyObject *out = c->kind == ARRAY_SET ? PySet_New(NULL) : PyFrozenSet_New(NULL);
     for (Py_ssize_t i = 0; out != NULL && i < n; i++) {
@@ -326,7 +329,8 @@ decode_union(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
         return short_input(py, r, "the value is cut short");
     if (tag >= c->n) {
         r->at--;
-        oro_cerr_set(py, "malformed at byte %zu: unknown tag %u, there are %u variants", oro_rd_offset(r), tag, c->n);
+        oro_cerr_set(py, "malformed at byte %zu: unknown tag %u, there are %u variants",
+                     oro_rd_offset(r), tag, c->n);
         return NULL;
     }
     const struct oro_cfield *f = &c->fields[tag];
@@ -397,7 +401,8 @@ decode_text(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
     if (v == NULL && PyErr_ExceptionMatches(PyExc_ValueError)) {
         struct oro_bb text = {0};
         oro_pyerr_text(py, false, &text);
-        oro_cerr_set(py, "not a JSON document: %.*s", (int)(text.len < 300 ? text.len : 300), (char *)text.data);
+        oro_cerr_set(py, "not a JSON document: %.*s", (int)(text.len < 300 ? text.len : 300),
+                     (char *)text.data);
         oro_bb_fini(&text);
     }
     return v;

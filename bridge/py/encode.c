@@ -45,8 +45,8 @@ out_of_range(struct oro_py *py, const struct oro_codec *c, PyObject *v)
     const char *s = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
     if (s == NULL)
         PyErr_Clear();
-    oro_cerr_set(py, "%.60s is out of range for %c%u", s != NULL ? s : "the number", c->is_signed ? 'i' : 'u',
-                 c->fixed_size * 8);
+    oro_cerr_set(py, "%.60s is out of range for %c%u", s != NULL ? s : "the number",
+                 c->is_signed ? 'i' : 'u', c->fixed_size * 8);
     Py_XDECREF(text);
     return -1;
 }
@@ -75,7 +75,8 @@ encode_int(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro
     } else {
         int over;
         long long n = PyLong_AsLongLongAndOverflow(v, &over);
-        if (over != 0 || (w < 8 && (n < (c->is_signed ? int_min[w] : 0) || n > (c->is_signed ? int_max[w] : uint_max[w]))))
+        if (over != 0 || (w < 8 && (n < (c->is_signed ? int_min[w] : 0) ||
+                                    n > (c->is_signed ? int_max[w] : uint_max[w]))))
             rc = out_of_range(py, c, v);
         else
             oro_bb_put(out, &n, w);
@@ -169,9 +170,11 @@ encode_bytes(struct oro_py *py, PyObject *v, struct oro_bb *out)
 
 /* Microseconds: an int as it is, else by the helper of _values.py, which refuses with TypeError or ValueError. */
 static int
-encode_micros(struct oro_py *py, PyObject *helper, const char *expected, PyObject *v, struct oro_bb *out)
+encode_micros(struct oro_py *py, PyObject *helper, const char *expected, PyObject *v,
+              struct oro_bb *out)
 {
-    static const struct oro_codec i64 = {.op = OP_I64, .width = 8, .fixed_size = 8, .is_signed = true};
+    static const struct oro_codec i64 = {
+        .op = OP_I64, .width = 8, .fixed_size = 8, .is_signed = true};
     if (PyLong_Check(v))
         return encode_int(py, &i64, v, out);
     PyObject *us = PyObject_CallOneArg(helper, v);
@@ -228,7 +231,8 @@ encode_schedule_at(struct oro_py *py, PyObject *v, struct oro_bb *out)
     if (value == NULL || (interval = PyObject_IsTrue(flag)) < 0)
         goto done;
     oro_bb_u8(out, interval ? 0 : 1);
-    rc = encode_micros(py, interval ? py->timedelta_to_us : py->datetime_to_us, "ScheduleAt", value, out);
+    rc = encode_micros(py, interval ? py->timedelta_to_us : py->datetime_to_us, "ScheduleAt", value,
+                       out);
 done:
     Py_DECREF(at);
     Py_XDECREF(flag);
@@ -255,7 +259,8 @@ encode_json(struct oro_py *py, PyObject *v, struct oro_bb *out)
 }
 
 static int
-encode_elem(struct oro_py *py, const struct oro_codec *c, PyObject *v, Py_ssize_t i, struct oro_bb *out, unsigned depth)
+encode_elem(struct oro_py *py, const struct oro_codec *c, PyObject *v, Py_ssize_t i,
+            struct oro_bb *out, unsigned depth)
 {
     Py_INCREF(v); /* the container may be changed by what we call */
     int rc = oro_codec_encode(py, c, v, out, depth + 1);
@@ -289,7 +294,8 @@ cmp_span(const void *a, const void *b, void *arg)
 
 /* Puts the elements that start at `from` in out in ascending order. */
 static void
-sort_spans(struct oro_bb *out, size_t from, struct span *spans, size_t n, const struct oro_codec *key)
+sort_spans(struct oro_bb *out, size_t from, struct span *spans, size_t n,
+           const struct oro_codec *key)
 {
     struct oro_bb sorted = {0};
     struct sort_arg arg = {out->data, key};
@@ -304,7 +310,8 @@ sort_spans(struct oro_bb *out, size_t from, struct span *spans, size_t n, const 
 }
 
 static int
-encode_set(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+encode_set(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+           unsigned depth)
 {
     if (!PyAnySet_Check(v))
         return wrong_type(py, "set", v);
@@ -330,12 +337,14 @@ encode_set(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro
 }
 
 static int
-encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+            unsigned depth)
 {
     PyObject *seq;
     if (PyList_Check(v) || PyTuple_Check(v))
         seq = Py_NewRef(v);
-    else if (!PySequence_Check(v) || PyUnicode_Check(v) || PyBytes_Check(v) || PyByteArray_Check(v) || PyDict_Check(v))
+    else if (!PySequence_Check(v) || PyUnicode_Check(v) || PyBytes_Check(v) ||
+             PyByteArray_Check(v) || PyDict_Check(v))
         return wrong_type(py, c->kind == ARRAY_TUPLE ? "tuple" : "list", v);
     else if ((seq = PySequence_List(v)) == NULL)
         return -1;
@@ -371,7 +380,8 @@ name_key(struct oro_py *py, PyObject *k)
 }
 
 static int
-encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+            unsigned depth)
 {
     if (!PyMapping_Check(v) || PySequence_Check(v))
         return wrong_type(py, "dict", v);
@@ -402,7 +412,8 @@ encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
 }
 
 static int
-encode_field(struct oro_py *py, const struct oro_codec *c, uint32_t i, PyObject *v, struct oro_bb *out, unsigned depth)
+encode_field(struct oro_py *py, const struct oro_codec *c, uint32_t i, PyObject *v,
+             struct oro_bb *out, unsigned depth)
 {
     int rc = oro_codec_encode(py, c->fields[i].codec, v, out, depth + 1);
     if (rc < 0)
@@ -411,12 +422,15 @@ encode_field(struct oro_py *py, const struct oro_codec *c, uint32_t i, PyObject 
 }
 
 static int
-encode_tuple(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+encode_tuple(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+             unsigned depth)
 {
-    if (c->how == HOW_NAMEDTUPLE ? !PyObject_TypeCheck(v, (PyTypeObject *)c->cls) : !PyTuple_Check(v))
+    if (c->how == HOW_NAMEDTUPLE ? !PyObject_TypeCheck(v, (PyTypeObject *)c->cls)
+                                 : !PyTuple_Check(v))
         return wrong_type(py, class_name(c->how == HOW_NAMEDTUPLE ? c->cls : NULL), v);
     if (PyTuple_GET_SIZE(v) != (Py_ssize_t)c->n)
-        return oro_cerr_set(py, "expected a tuple of %u, got one of %zd", c->n, PyTuple_GET_SIZE(v));
+        return oro_cerr_set(py, "expected a tuple of %u, got one of %zd", c->n,
+                            PyTuple_GET_SIZE(v));
     for (uint32_t i = 0; i < c->n; i++)
         if (encode_field(py, c, i, PyTuple_GET_ITEM(v, i), out, depth) < 0)
             return -1;
@@ -424,7 +438,8 @@ encode_tuple(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
 }
 
 static int
-encode_typeddict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+encode_typeddict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+                 unsigned depth)
 {
     if (!PyMapping_Check(v) || PySequence_Check(v))
         return wrong_type(py, class_name(c->cls), v);
@@ -444,12 +459,15 @@ encode_typeddict(struct oro_py *py, const struct oro_codec *c, PyObject *v, stru
             return -1;
     }
     if (PyMapping_Size(v) != (Py_ssize_t)c->n)
-        return PyErr_Occurred() ? -1 : oro_cerr_set(py, "expected %u keys, got %zd", c->n, PyMapping_Size(v));
+        return PyErr_Occurred()
+                   ? -1
+                   : oro_cerr_set(py, "expected %u keys, got %zd", c->n, PyMapping_Size(v));
     return 0;
 }
 
 static int
-encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+             unsigned depth)
 {
     if (Py_TYPE(v) != (PyTypeObject *)c->cls && !PyObject_TypeCheck(v, (PyTypeObject *)c->cls))
         return wrong_type(py, class_name(c->cls), v);
@@ -470,7 +488,8 @@ encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
 }
 
 static int
-encode_product(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+encode_product(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+               unsigned depth)
 {
     switch ((enum oro_how)c->how) {
     case HOW_TUPLE:
@@ -505,15 +524,16 @@ encode_member(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct 
     struct oro_bb text = {0};
     for (uint32_t i = 0; i < c->n; i++)
         oro_bb_printf(&text, "%s\"%s\"", i > 0 ? ", " : "", PyUnicode_AsUTF8(c->members[i]));
-    oro_cerr_set(py, "expected one of %.*s, got \"%.40s\"", (int)(text.len < 300 ? text.len : 300), (char *)text.data,
-                 PyUnicode_AsUTF8(v));
+    oro_cerr_set(py, "expected one of %.*s, got \"%.40s\"", (int)(text.len < 300 ? text.len : 300),
+                 (char *)text.data, PyUnicode_AsUTF8(v));
     oro_bb_fini(&text);
     PyErr_Clear();
     return -1;
 }
 
 static int
-encode_union(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+encode_union(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+             unsigned depth)
 {
     for (uint32_t i = 0; i < c->n; i++) {
         if ((PyObject *)Py_TYPE(v) != c->fields[i].cls)
@@ -523,15 +543,20 @@ encode_union(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
     }
     struct oro_bb text = {0};
     for (uint32_t i = 0; i < c->n; i++)
-        oro_bb_printf(&text, "%s%s", i == 0 ? "" : i + 1 < c->n ? ", " : " or ", class_name(c->fields[i].cls));
-    oro_cerr_set(py, "expected %.*s, got %s", (int)(text.len < 300 ? text.len : 300), (char *)text.data,
-                 oro_pytype_name(v));
+        oro_bb_printf(&text, "%s%s",
+                      i == 0         ? ""
+                      : i + 1 < c->n ? ", "
+                                     : " or ",
+                      class_name(c->fields[i].cls));
+    oro_cerr_set(py, "expected %.*s, got %s", (int)(text.len < 300 ? text.len : 300),
+                 (char *)text.data, oro_pytype_name(v));
     oro_bb_fini(&text);
     return -1;
 }
 
 static int
-encode_result(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+encode_result(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+              unsigned depth)
 {
     int ok = PyObject_IsInstance(v, py->Ok), bad = ok == 0 ? PyObject_IsInstance(v, py->Err) : 0;
     if (ok < 0 || bad < 0)
@@ -548,7 +573,8 @@ encode_result(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct 
 }
 
 static int
-encode_checked(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+encode_checked(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+               unsigned depth)
 {
     /* The type first: a checker may take it for granted. */
     if (oro_codec_encode(py, c->elem, v, out, depth) < 0)
@@ -566,7 +592,8 @@ encode_checked(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct
 }
 
 static int
-encode_id(struct oro_py *py, PyObject *type, unsigned n, const char *expected, PyObject *v, struct oro_bb *out)
+encode_id(struct oro_py *py, PyObject *type, unsigned n, const char *expected, PyObject *v,
+          struct oro_bb *out)
 {
     if (!PyObject_TypeCheck(v, (PyTypeObject *)type))
         return wrong_type(py, expected, v);
@@ -575,7 +602,8 @@ encode_id(struct oro_py *py, PyObject *type, unsigned n, const char *expected, P
 }
 
 int
-oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth)
+oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+                 unsigned depth)
 {
     switch ((enum oro_op)c->op) {
     case OP_BOOL:

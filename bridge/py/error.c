@@ -28,7 +28,8 @@ oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out)
     size_t before = out->len;
     if (traceback && py->format_exception != NULL)
         s = PyObject_CallFunction(py->format_exception, "Oz", error, py->root);
-    else if (PyErr_GivenExceptionMatches(error, PyExc_ValueError) || PyErr_GivenExceptionMatches(error, PyExc_TypeError))
+    else if (PyErr_GivenExceptionMatches(error, PyExc_ValueError) ||
+             PyErr_GivenExceptionMatches(error, PyExc_TypeError))
         s = PyObject_Str(error); /* our own refusals: the class adds nothing */
     else if (py->describe_error != NULL)
         s = PyObject_CallOneArg(py->describe_error, error);

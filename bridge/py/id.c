@@ -2,8 +2,7 @@
 #include "bridge/py/py_priv.h"
 
 struct idobj {
-    PyObject_HEAD
-    uint8_t le[32];
+    PyObject_HEAD uint8_t le[32];
 };
 
 /* 32 or 16: the smaller type's objects are as large, only the bytes beyond 16 stay zero. */
@@ -41,7 +40,8 @@ id_new(PyTypeObject *type, PyObject *args, PyObject *kw)
     unsigned n = id_size(type);
     uint8_t le[32] = {0};
     if ((kw != NULL && PyDict_GET_SIZE(kw) > 0) || !PyArg_ParseTuple(args, "O", &v))
-        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "it takes no keyword arguments");
+        return PyErr_Occurred() ? NULL
+                                : PyErr_Format(PyExc_TypeError, "it takes no keyword arguments");
     if (PyBytes_Check(v) || PyByteArray_Check(v)) {
         Py_buffer view;
         if (PyObject_GetBuffer(v, &view, PyBUF_SIMPLE) < 0)
@@ -53,10 +53,12 @@ id_new(PyTypeObject *type, PyObject *args, PyObject *kw)
         return fits ? id_make(type, le, n) : PyErr_Format(PyExc_ValueError, "it takes %u bytes", n);
     }
     if (!PyLong_Check(v) || PyBool_Check(v))
-        return PyErr_Format(PyExc_TypeError, "it takes an int or bytes, got %s", Py_TYPE(v)->tp_name);
-    Py_ssize_t need = PyLong_AsNativeBytes(v, le, (Py_ssize_t)n,
-                                           Py_ASNATIVEBYTES_LITTLE_ENDIAN | Py_ASNATIVEBYTES_UNSIGNED_BUFFER |
-                                               Py_ASNATIVEBYTES_REJECT_NEGATIVE);
+        return PyErr_Format(PyExc_TypeError, "it takes an int or bytes, got %s",
+                            Py_TYPE(v)->tp_name);
+    Py_ssize_t need =
+        PyLong_AsNativeBytes(v, le, (Py_ssize_t)n,
+                             Py_ASNATIVEBYTES_LITTLE_ENDIAN | Py_ASNATIVEBYTES_UNSIGNED_BUFFER |
+                                 Py_ASNATIVEBYTES_REJECT_NEGATIVE);
     if (need < 0 || need > (Py_ssize_t)n) {
         PyErr_Clear();
         return PyErr_Format(PyExc_ValueError, "the number does not fit %u bytes", n);
@@ -72,7 +74,8 @@ id_from_hex(PyObject *cls, PyObject *text)
     uint8_t be[32], le[32];
     Py_ssize_t len;
     if (!PyUnicode_Check(text))
-        return PyErr_Format(PyExc_TypeError, "from_hex takes a str, got %s", Py_TYPE(text)->tp_name);
+        return PyErr_Format(PyExc_TypeError, "from_hex takes a str, got %s",
+                            Py_TYPE(text)->tp_name);
     const char *s = PyUnicode_AsUTF8AndSize(text, &len);
     if (s == NULL)
         return NULL;
@@ -111,7 +114,8 @@ id_repr(PyObject *o)
     PyObject *s = id_str(o);
     if (s == NULL)
         return NULL;
-    PyObject *out = PyUnicode_FromFormat("%s('%U')", id_size(Py_TYPE(o)) == 16 ? "ConnectionId" : "Identity", s);
+    PyObject *out = PyUnicode_FromFormat(
+        "%s('%U')", id_size(Py_TYPE(o)) == 16 ? "ConnectionId" : "Identity", s);
     Py_DECREF(s);
     return out;
 }
@@ -119,7 +123,8 @@ id_repr(PyObject *o)
 static PyObject *
 id_int(PyObject *o)
 {
-    return PyLong_FromUnsignedNativeBytes(((struct idobj *)o)->le, id_size(Py_TYPE(o)), Py_ASNATIVEBYTES_LITTLE_ENDIAN);
+    return PyLong_FromUnsignedNativeBytes(((struct idobj *)o)->le, id_size(Py_TYPE(o)),
+                                          Py_ASNATIVEBYTES_LITTLE_ENDIAN);
 }
 
 static PyObject *
@@ -168,7 +173,8 @@ id_dealloc(PyObject *o)
 }
 
 static PyMethodDef id_methods[] = {
-    {"from_hex", id_from_hex, METH_O | METH_CLASS, "From hex digits, most significant first; 0x in front is allowed."},
+    {"from_hex", id_from_hex, METH_O | METH_CLASS,
+     "From hex digits, most significant first; 0x in front is allowed."},
     {"to_bytes", id_to_bytes, METH_NOARGS, "The BSATN bytes: least significant first."},
     {"__copy__", id_copy, METH_NOARGS, NULL},
     {"__deepcopy__", id_copy, METH_O, NULL},
@@ -176,27 +182,35 @@ static PyMethodDef id_methods[] = {
     {0},
 };
 
-static PyGetSetDef id_getset[] = {{"hex", id_hex, NULL, "Hex digits, most significant first.", NULL}, {0}};
+static PyGetSetDef id_getset[] = {
+    {"hex", id_hex, NULL, "Hex digits, most significant first.", NULL}, {0}};
 
 static PyObject *
 make_type(PyObject *module, const char *name, const char *doc)
 {
     PyType_Slot slots[] = {
-        {Py_tp_new, id_new},         {Py_tp_str, id_str},
-        {Py_tp_repr, id_repr},       {Py_tp_hash, id_hash},
-        {Py_tp_richcompare, id_compare}, {Py_tp_dealloc, id_dealloc},
-        {Py_tp_methods, id_methods}, {Py_tp_getset, id_getset},
-        {Py_nb_int, id_int},         {Py_tp_doc, (void *)doc},
+        {Py_tp_new, id_new},
+        {Py_tp_str, id_str},
+        {Py_tp_repr, id_repr},
+        {Py_tp_hash, id_hash},
+        {Py_tp_richcompare, id_compare},
+        {Py_tp_dealloc, id_dealloc},
+        {Py_tp_methods, id_methods},
+        {Py_tp_getset, id_getset},
+        {Py_nb_int, id_int},
+        {Py_tp_doc, (void *)doc},
         {0, NULL},
     };
-    PyType_Spec spec = {name, sizeof(struct idobj), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, slots};
+    PyType_Spec spec = {name, sizeof(struct idobj), 0,
+                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, slots};
     return PyType_FromModuleAndSpec(module, &spec, NULL);
 }
 
 int
 oro_pyid_types(struct oro_py *py, PyObject *module)
 {
-    py->t_identity = make_type(module, "orochi.Identity", "Who: 256 bits derived from the issuer and subject of a token.");
+    py->t_identity = make_type(module, "orochi.Identity",
+                               "Who: 256 bits derived from the issuer and subject of a token.");
     py->t_connid = make_type(module, "orochi.ConnectionId", "One connection: 128 bits.");
     if (py->t_identity == NULL || py->t_connid == NULL)
         return -1;

@@ -28,26 +28,164 @@ static struct {
 } rt = {.making = PTHREAD_MUTEX_INITIALIZER};
 
 static const char *const allowed[] = {
-    "_datetime", "datetime", "_decimal", "decimal", "json", "_json", "math", "cmath", "random", "_random", "enum", "dataclasses",
-    "typing", "collections", "collections.abc", "uuid", "_uuid", "logging", "tomllib", "re", "struct", "_struct", "hashlib",
-    "_hashlib", "_sha2", "_md5", "_sha1", "_sha3", "_blake2", "hmac", "secrets", "zoneinfo", "_zoneinfo", "statistics", "_statistics",
-    "heapq", "_heapq", "bisect", "_bisect", "itertools", "functools", "operator", "string", "textwrap", "fractions", "numbers",
-    "time", "calendar", "copy", "copyreg", "pprint", "types", "inspect", "traceback", "linecache", "warnings", "weakref",
-    "contextlib", "contextvars", "abc", "io", "os", "os.path", "pathlib", "shutil", "tempfile", "glob", "fnmatch", "sys", "gc",
-    "array", "binascii", "base64", "zlib", "bz2", "lzma", "zipfile", "gzip", "csv", "_csv", "configparser", "pickle", "_pickle",
-    "unicodedata", "codecs", "locale", "gettext", "difflib", "html", "html.parser", "urllib.parse", "graphlib", "ast", "tokenize",
-    "keyword", "queue", "_queue", "threading", "concurrent.futures", "asyncio", "_asyncio", "select", "selectors", "_socket", "socket",
-    "ssl", "_ssl", "subprocess", "_posixsubprocess", "fcntl", "mmap", "resource", "signal", "errno", "sqlite3", "_sqlite3",
-    "xml.etree.ElementTree", "pyexpat", "_elementtree", "unittest", "argparse", "urllib.request", "http.client", "email",
-    "importlib", "importlib.metadata", "importlib.resources", "runpy", "platform", "stat", "atexit", "marshal", "opcode", "dis",
-    "colorsys", "ipaddress", "sched", "reprlib", "builtins", "encodings.idna", "encodings.latin_1", "encodings.ascii",
-    "_contextvars", "_lsprof", "cProfile", "_multibytecodec", "_interpreters", "grp", "pwd", "syslog", "termios",
+    "_datetime",
+    "datetime",
+    "_decimal",
+    "decimal",
+    "json",
+    "_json",
+    "math",
+    "cmath",
+    "random",
+    "_random",
+    "enum",
+    "dataclasses",
+    "typing",
+    "collections",
+    "collections.abc",
+    "uuid",
+    "_uuid",
+    "logging",
+    "tomllib",
+    "re",
+    "struct",
+    "_struct",
+    "hashlib",
+    "_hashlib",
+    "_sha2",
+    "_md5",
+    "_sha1",
+    "_sha3",
+    "_blake2",
+    "hmac",
+    "secrets",
+    "zoneinfo",
+    "_zoneinfo",
+    "statistics",
+    "_statistics",
+    "heapq",
+    "_heapq",
+    "bisect",
+    "_bisect",
+    "itertools",
+    "functools",
+    "operator",
+    "string",
+    "textwrap",
+    "fractions",
+    "numbers",
+    "time",
+    "calendar",
+    "copy",
+    "copyreg",
+    "pprint",
+    "types",
+    "inspect",
+    "traceback",
+    "linecache",
+    "warnings",
+    "weakref",
+    "contextlib",
+    "contextvars",
+    "abc",
+    "io",
+    "os",
+    "os.path",
+    "pathlib",
+    "shutil",
+    "tempfile",
+    "glob",
+    "fnmatch",
+    "sys",
+    "gc",
+    "array",
+    "binascii",
+    "base64",
+    "zlib",
+    "bz2",
+    "lzma",
+    "zipfile",
+    "gzip",
+    "csv",
+    "_csv",
+    "configparser",
+    "pickle",
+    "_pickle",
+    "unicodedata",
+    "codecs",
+    "locale",
+    "gettext",
+    "difflib",
+    "html",
+    "html.parser",
+    "urllib.parse",
+    "graphlib",
+    "ast",
+    "tokenize",
+    "keyword",
+    "queue",
+    "_queue",
+    "threading",
+    "concurrent.futures",
+    "asyncio",
+    "_asyncio",
+    "select",
+    "selectors",
+    "_socket",
+    "socket",
+    "ssl",
+    "_ssl",
+    "subprocess",
+    "_posixsubprocess",
+    "fcntl",
+    "mmap",
+    "resource",
+    "signal",
+    "errno",
+    "sqlite3",
+    "_sqlite3",
+    "xml.etree.ElementTree",
+    "pyexpat",
+    "_elementtree",
+    "unittest",
+    "argparse",
+    "urllib.request",
+    "http.client",
+    "email",
+    "importlib",
+    "importlib.metadata",
+    "importlib.resources",
+    "runpy",
+    "platform",
+    "stat",
+    "atexit",
+    "marshal",
+    "opcode",
+    "dis",
+    "colorsys",
+    "ipaddress",
+    "sched",
+    "reprlib",
+    "builtins",
+    "encodings.idna",
+    "encodings.latin_1",
+    "encodings.ascii",
+    "_contextvars",
+    "_lsprof",
+    "cProfile",
+    "_multibytecodec",
+    "_interpreters",
+    "grp",
+    "pwd",
+    "syslog",
+    "termios",
 };
 
 static oro_status
 failed(struct oro_err *err, PyStatus st)
 {
-    return oro_err_set(err, ORO_EINTERNAL, "Python does not start: %s", st.err_msg != NULL ? st.err_msg : "unknown reason");
+    return oro_err_set(err, ORO_EINTERNAL, "Python does not start: %s",
+                       st.err_msg != NULL ? st.err_msg : "unknown reason");
 }
 
 /* The pending exception of an interpreter whose package may be missing. */
@@ -56,7 +194,8 @@ raised(struct oro_err *err, oro_status st, const char *what)
 {
     PyObject *error = PyErr_GetRaisedException(), *s = error != NULL ? PyObject_Str(error) : NULL;
     const char *text = s != NULL ? PyUnicode_AsUTF8(s) : NULL;
-    oro_err_set(err, st, "%s: %s: %s", what, error != NULL ? Py_TYPE(error)->tp_name : "error", text != NULL ? text : "");
+    oro_err_set(err, st, "%s: %s: %s", what, error != NULL ? Py_TYPE(error)->tp_name : "error",
+                text != NULL ? text : "");
     PyErr_Clear();
     Py_XDECREF(s);
     Py_XDECREF(error);
@@ -152,6 +291,8 @@ oro_py_start(const struct oro_py_options *opt, struct oro_err *err)
 {
     ORO_ASSERT(rt.main == NULL);
     PyImport_AppendInittab("_orochi", PyInit__orochi);
+    if (PySys_AddAuditHook(oro_py_audit, NULL) < 0)
+        return oro_err_set(err, ORO_EINTERNAL, "Python refuses an audit hook");
     PyStatus st = initialize(opt != NULL && opt->home != NULL ? opt->home : ORO_PYTHON_HOME);
     if (PyStatus_Exception(st))
         return failed(err, st);
@@ -212,7 +353,9 @@ exit_status(PyObject *result)
         return result == Py_None ? 0 : (int)PyLong_AsLong(result);
     if (PyErr_ExceptionMatches(PyExc_SystemExit)) {
         PyObject *e = PyErr_GetRaisedException(), *code = PyObject_GetAttrString(e, "code");
-        int rc = code == NULL || code == Py_None ? 0 : PyLong_Check(code) ? (int)PyLong_AsLong(code) : 1;
+        int rc = code == NULL || code == Py_None ? 0
+                 : PyLong_Check(code)            ? (int)PyLong_AsLong(code)
+                                                 : 1;
         if (code != NULL && PyUnicode_Check(code))
             PySys_FormatStderr("%U\n", code);
         Py_XDECREF(code);
@@ -280,7 +423,8 @@ oro_py_toml(const char *path, char **json, struct oro_err *err)
         "        return None, error.strerror or str(error)\n"
         "    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:\n"
         "        text = str(error)\n"
-        "        found = re.search(r' \\(at (?:line (\\d+), column \\d+|end of document)\\)$', text)\n"
+        "        found = re.search(r' \\(at (?:line (\\d+), column \\d+|end of document)\\)$', "
+        "text)\n"
         "        line = found[1] if found and found[1] else None\n"
         "        return False, f'line {line}: {text[:found.start()]}' if line else text\n";
     oro_status st = ORO_EINTERNAL;
@@ -385,7 +529,8 @@ end_interpreter(struct oro_py *py)
 }
 
 oro_status
-oro_py_open(unsigned worker, const struct oro_host_ops *ops, struct oro_py **out, struct oro_err *err)
+oro_py_open(unsigned worker, const struct oro_host_ops *ops, struct oro_py **out,
+            struct oro_err *err)
 {
     struct oro_py *py = ORO_NEW(struct oro_py);
     py->worker = worker;
@@ -479,7 +624,8 @@ load_failed(struct oro_py *py, char **report, struct oro_err *err)
 }
 
 oro_status
-oro_py_load(struct oro_py *py, const char *path, const char *name, char **descriptor, char **report, struct oro_err *err)
+oro_py_load(struct oro_py *py, const char *path, const char *name, char **descriptor, char **report,
+            struct oro_err *err)
 {
     *report = NULL;
     oro_free(py->root);
@@ -488,7 +634,8 @@ oro_py_load(struct oro_py *py, const char *path, const char *name, char **descri
     if (m != NULL)
         out = PyObject_CallMethod(m, "load", "ss", path, name);
     Py_XDECREF(m);
-    if (out != NULL && (!PyTuple_Check(out) || PyTuple_GET_SIZE(out) != 2 || !PyUnicode_Check(PyTuple_GET_ITEM(out, 0)))) {
+    if (out != NULL && (!PyTuple_Check(out) || PyTuple_GET_SIZE(out) != 2 ||
+                        !PyUnicode_Check(PyTuple_GET_ITEM(out, 0)))) {
         PyErr_SetString(PyExc_TypeError, "load() gives a pair");
         Py_CLEAR(out);
     }
@@ -536,7 +683,8 @@ oro_py_interrupt(struct oro_py *py, uint64_t generation)
 {
     atomic_store_explicit(&py->interrupt, generation, memory_order_release);
     if (rt.add_pending != NULL)
-        (void)rt.add_pending(py->interp, raise_timeout, py, 0); /* full: one is on its way already */
+        (void)rt.add_pending(py->interp, raise_timeout, py,
+                             0); /* full: one is on its way already */
     else
         raise_async(py);
 }
@@ -549,4 +697,8 @@ oro_py_stats(const struct oro_py *py, struct oro_py_stats *out)
 #define COPY(name) out->name = atomic_load_explicit(&py->n_##name, memory_order_relaxed);
     ORO_STAT_FIELDS(COPY)
 #undef COPY
+    /* Codecs of tables and reducers are pinned: compiled once (a miss each), found at once by whatever converts later. */
+    out->cache_misses += py->ncodecs;
+    out->cache_size += py->ncodecs;
+    out->cache_hits += out->decodes + out->encodes;
 }

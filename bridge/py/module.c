@@ -24,7 +24,8 @@ convert_once(PyObject *module, PyObject *args, const char *method)
     PyObject *spec, *v, *out = NULL;
     if (!PyArg_ParseTuple(args, "OO", &spec, &v))
         return NULL;
-    PyObject *one = PyTuple_Pack(1, spec), *codec = one != NULL ? oro_codecobj_compile(module, one) : NULL;
+    PyObject *one = PyTuple_Pack(1, spec),
+             *codec = one != NULL ? oro_codecobj_compile(module, one) : NULL;
     PyObject *name = codec != NULL ? PyUnicode_FromString(method) : NULL;
     if (name != NULL)
         out = PyObject_CallMethodOneArg(codec, name, v);
@@ -68,7 +69,8 @@ py_log(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    {"row_class", oro_pyrow_class, METH_VARARGS, "row_class(cls, names, defaults): the class of a table's rows."},
+    {"row_class", oro_pyrow_class, METH_VARARGS,
+     "row_class(cls, names, defaults): the class of a table's rows."},
     {"compile", oro_codecobj_compile, METH_VARARGS, "compile(spec, types=[]): a Codec."},
     {"encode", py_encode, METH_VARARGS, "encode(spec, value): BSATN."},
     {"decode", py_decode, METH_VARARGS, "decode(spec, data): the value."},
@@ -119,6 +121,7 @@ import_names(struct oro_py *py)
         {"orochi._errors", "SchemaError", &py->e_schema},
         {"orochi._errors", "ReducerTimeout", &py->e_timeout},
         {"orochi._errors", "TransactionError", &py->e_transaction},
+        {"orochi._errors", "ForbiddenInReducer", &py->e_forbidden},
         {"uuid", "UUID", &py->UUID},
         {"random", "Random", &py->random_cls},
         {"copy", "deepcopy", &py->deepcopy},
@@ -156,7 +159,10 @@ make_strings(struct oro_py *py)
     py->s_post_init = PyUnicode_InternFromString("__post_init__");
     py->empty_tuple = PyTuple_New(0);
     py->zero = PyLong_FromLong(0);
-    return py->keep && py->s_int && py->s_value && py->s_is_interval && py->s_post_init && py->empty_tuple && py->zero ? 0 : -1;
+    return py->keep && py->s_int && py->s_value && py->s_is_interval && py->s_post_init &&
+                   py->empty_tuple && py->zero
+               ? 0
+               : -1;
 }
 
 static int
@@ -172,8 +178,8 @@ module_exec(PyObject *module)
     }
     s->py = py;
     if (make_strings(py) < 0 || oro_pyid_types(py, module) < 0 || oro_pyrow_types(py, module) < 0 ||
-        oro_pytable_types(py, module) < 0 || oro_pyrows_types(py, module) < 0 || oro_pyctx_types(py, module) < 0 ||
-        oro_codecobj_types(py, module) < 0)
+        oro_pytable_types(py, module) < 0 || oro_pyrows_types(py, module) < 0 ||
+        oro_pyctx_types(py, module) < 0 || oro_codecobj_types(py, module) < 0)
         return -1;
     PyObject *name = PyUnicode_FromString("_orochi"), *ready = NULL;
     if (name != NULL)

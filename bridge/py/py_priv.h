@@ -19,11 +19,40 @@
 
 /* ---- codecs: how one type is read and written (codec.c) ---- */
 enum oro_op {
-    OP_BOOL, OP_I8, OP_U8, OP_I16, OP_U16, OP_I32, OP_U32, OP_I64, OP_U64, OP_BIG, /* 128 and 256 bits */
-    OP_F32, OP_F64, OP_STRING, OP_BYTES, OP_UNIT,
-    OP_ARRAY, OP_OPTION, OP_PRODUCT, OP_ENUM, OP_LITERAL, OP_UNION,
-    OP_IDENTITY, OP_CONNECTION_ID, OP_TIMESTAMP, OP_DURATION, OP_DATETIME, OP_TIMEDELTA, OP_UUID, OP_SCHEDULE_AT,
-    OP_JSON, OP_DICT, OP_RESULT, OP_CHECKED, OP_REF,
+    OP_BOOL,
+    OP_I8,
+    OP_U8,
+    OP_I16,
+    OP_U16,
+    OP_I32,
+    OP_U32,
+    OP_I64,
+    OP_U64,
+    OP_BIG, /* 128 and 256 bits */
+    OP_F32,
+    OP_F64,
+    OP_STRING,
+    OP_BYTES,
+    OP_UNIT,
+    OP_ARRAY,
+    OP_OPTION,
+    OP_PRODUCT,
+    OP_ENUM,
+    OP_LITERAL,
+    OP_UNION,
+    OP_IDENTITY,
+    OP_CONNECTION_ID,
+    OP_TIMESTAMP,
+    OP_DURATION,
+    OP_DATETIME,
+    OP_TIMEDELTA,
+    OP_UUID,
+    OP_SCHEDULE_AT,
+    OP_JSON,
+    OP_DICT,
+    OP_RESULT,
+    OP_CHECKED,
+    OP_REF,
 };
 
 enum oro_how { HOW_DATACLASS, HOW_NAMEDTUPLE, HOW_TYPEDDICT, HOW_TUPLE, HOW_ROW };
@@ -33,27 +62,29 @@ struct oro_codec;
 struct oro_rowclass;
 
 struct oro_cfield {
-    PyObject *name; /* borrowed from the keep list; interned */
-    PyObject *cls;  /* unions: class of the variant */
+    PyObject *name;                /* borrowed from the keep list; interned */
+    PyObject *cls;                 /* unions: class of the variant */
     const struct oro_codec *codec; /* unions: NULL for a variant without payload */
 };
 
 /* Lives in the interpreter's arena; the objects it names are kept alive by oro_py.keep. */
 struct oro_codec {
     uint8_t op, how, kind;
-    uint8_t width;       /* OP_BIG: bytes */
+    uint8_t width; /* OP_BIG: bytes */
     bool is_signed;
-    bool immutable;      /* values cannot change behind our back: an untouched column need not be encoded again */
-    bool plain_new;      /* HOW_DATACLASS: may be built without calling __init__ */
+    bool
+        immutable; /* values cannot change behind our back: an untouched column need not be encoded again */
+    bool plain_new; /* HOW_DATACLASS: may be built without calling __init__ */
     uint32_t min_size;
     uint32_t fixed_size; /* or ORO_VARIABLE */
     uint32_t n;
-    const struct oro_codec *elem, *elem2; /* array, option, checked, ref; dict: key and value; result: ok and err */
-    struct oro_cfield *fields;            /* products, unions */
-    PyObject **members;                   /* enums, literals: borrowed */
-    PyObject *cls;                        /* products, enums: borrowed */
-    PyObject *checker;                    /* borrowed */
-    struct oro_rowclass *rowclass;        /* HOW_ROW, when the interpreter has row classes for it */
+    const struct oro_codec *elem,
+        *elem2; /* array, option, checked, ref; dict: key and value; result: ok and err */
+    struct oro_cfield *fields;     /* products, unions */
+    PyObject **members;            /* enums, literals: borrowed */
+    PyObject *cls;                 /* products, enums: borrowed */
+    PyObject *checker;             /* borrowed */
+    struct oro_rowclass *rowclass; /* HOW_ROW, when the interpreter has row classes for it */
 };
 
 /* Where a value went wrong. The path grows at its front while the recursion unwinds, so nothing is paid while all is well. */
@@ -69,14 +100,17 @@ const struct oro_codec *oro_codec_compile(struct oro_py *py, PyObject *spec);
 /* Compiles what ("named", n) refers to; before anything that refers. */
 int oro_codec_compile_named(struct oro_py *py, PyObject *specs);
 /* New reference, or NULL: py->cerr or an exception says why. Strict; the reader may stand anywhere in a buffer. */
-PyObject *oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth);
+PyObject *oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
+                           unsigned depth);
 /* Appends to out; -1 like decode. */
-int oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out, unsigned depth);
+int oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+                     unsigned depth);
 /* Advances over one value of trusted bytes, checking bounds only. */
 int oro_codec_skip(const struct oro_codec *c, struct oro_reader *r);
 /* SATS order of two encoded values. */
 int oro_codec_cmp(const struct oro_codec *c, struct oro_reader *a, struct oro_reader *b);
-const struct oro_codec *oro_codec_bare(const struct oro_codec *c); /* checks and references taken off */
+const struct oro_codec *oro_codec_bare(
+    const struct oro_codec *c); /* checks and references taken off */
 
 void oro_cerr_clear(struct oro_py *py);
 int oro_cerr_set(struct oro_py *py, const char *fmt, ...) ORO_PRINTF(2, 3); /* -1 */
@@ -110,8 +144,9 @@ struct oro_rowclass {
     const char *table;  /* wire name for messages; of the class until bound */
     char *name;
     unsigned ncols, nfixed; /* columns whose offset is fixed; they come first */
-    uint64_t patchable;     /* columns of fixed offset and size: an update overwrites them in place */
-    uint64_t changeable;    /* columns whose values may change behind our back (lists ...) once somebody has them */
+    uint64_t patchable; /* columns of fixed offset and size: an update overwrites them in place */
+    uint64_t
+        changeable; /* columns whose values may change behind our back (lists ...) once somebody has them */
     uint64_t auto_inc;
     bool has_post_init, bound;
     unsigned npool;
@@ -122,8 +157,7 @@ struct oro_rowclass {
 /* A row: columns as objects, as bytes, or both. dirty: columns whose object may differ from the bytes (all when there are no
  * bytes). A column with cols[i] == NULL is in the bytes. Columns from 63 on share bit 63. */
 struct oro_row {
-    PyObject_HEAD
-    struct oro_rowclass *rc;
+    PyObject_HEAD struct oro_rowclass *rc;
     uint8_t *data;
     uint32_t len, cap; /* cap 0: no bytes; len is meaningful only when has_bytes */
     bool has_bytes;
@@ -139,7 +173,8 @@ oro_pyrow_bit(unsigned i)
 
 PyObject *oro_pyrow_class(PyObject *module, PyObject *args); /* _orochi.row_class */
 /* Once for each class; codecs: one for each column. */
-void oro_rowclass_bind(struct oro_rowclass *rc, const char *table, const struct oro_codec *const *codecs, uint64_t auto_inc);
+void oro_rowclass_bind(struct oro_rowclass *rc, const char *table,
+                       const struct oro_codec *const *codecs, uint64_t auto_inc);
 void oro_rowclass_drop_pool(struct oro_rowclass *rc);
 /* The class's row description, or NULL if it is no row class. */
 struct oro_rowclass *oro_rowclass_of(struct oro_py *py, PyTypeObject *type);
@@ -147,10 +182,11 @@ static inline bool oro_pyrow_is(struct oro_rowclass *rc, PyObject *o);
 /* A row over a copy of the bytes. NULL with an exception. */
 PyObject *oro_pyrow_from_bytes(struct oro_rowclass *rc, struct oro_bytes b);
 struct oro_row *oro_pyrow_alloc(struct oro_rowclass *rc); /* no columns yet */
-PyObject *oro_pyrow_make(struct oro_rowclass *rc, PyObject *const *values, PyObject *kwnames); /* keyword arguments only */
+PyObject *oro_pyrow_make(struct oro_rowclass *rc, PyObject *const *values,
+                         PyObject *kwnames); /* keyword arguments only */
 /* Borrowed column value, decoded if need be; NULL with an exception. */
 PyObject *oro_pyrow_col(struct oro_row *r, unsigned i);
-int oro_pyrow_set(struct oro_row *r, unsigned i, PyObject *v); /* borrows v */
+int oro_pyrow_set(struct oro_row *r, unsigned i, PyObject *v);        /* borrows v */
 int oro_rowclass_find(const struct oro_rowclass *rc, PyObject *name); /* column or -1 */
 /* Appends the whole row. -1: cerr or exception. */
 int oro_pyrow_encode(struct oro_row *r, struct oro_bb *out);
@@ -181,38 +217,34 @@ struct oro_pytable {
 /* Handles are reused by every call as long as nobody else holds one; a tree of handles that somebody kept is marked dead
  * (py = NULL) at the end of the call and a new one is made. */
 struct oro_handle {
-    PyObject_HEAD
-    struct oro_py *py;
+    PyObject_HEAD struct oro_py *py;
 };
 struct oro_thandle {
-    PyObject_HEAD
-    struct oro_py *py;
+    PyObject_HEAD struct oro_py *py;
     struct oro_pytable *t;
     PyObject *cols[]; /* owned column handles, one for each accessor */
 };
 struct oro_chandle {
-    PyObject_HEAD
-    struct oro_py *py;
+    PyObject_HEAD struct oro_py *py;
     struct oro_pytable *t;
     const struct oro_accessor *acc;
 };
 struct oro_dbhandle {
-    PyObject_HEAD
-    struct oro_py *py;
+    PyObject_HEAD struct oro_py *py;
     PyObject *tables[]; /* owned table handles */
 };
 
 struct oro_rowsobj {
-    PyObject_HEAD
-    struct oro_py *py; /* NULL: the call is over */
+    PyObject_HEAD struct oro_py *py; /* NULL: the call is over */
     struct oro_pytable *t;
     struct oro_bytes *rows;
     Py_ssize_t n;
-    bool own; /* rows is ours to free */
+    bool own;                         /* rows is ours to free */
     struct oro_rowsobj *next, **prev; /* the call's live ones */
 };
 
-PyObject *oro_pyrows_new(struct oro_py *py, struct oro_pytable *t, struct oro_bytes *rows, size_t n, bool own);
+PyObject *oro_pyrows_new(struct oro_py *py, struct oro_pytable *t, struct oro_bytes *rows, size_t n,
+                         bool own);
 void oro_pyrows_kill_all(struct oro_py *py);
 
 /* A condition on a column. The value is borrowed. */
@@ -223,27 +255,41 @@ struct oro_cond {
 };
 #define ORO_CONDS_MAX 32
 
-enum oro_lookup { LOOKUP_EQ, LOOKUP_NE, LOOKUP_GT, LOOKUP_GTE, LOOKUP_LT, LOOKUP_LTE, LOOKUP_IN, LOOKUP_NOT_IN, LOOKUP_BETWEEN };
+enum oro_lookup {
+    LOOKUP_EQ,
+    LOOKUP_NE,
+    LOOKUP_GT,
+    LOOKUP_GTE,
+    LOOKUP_LT,
+    LOOKUP_LTE,
+    LOOKUP_IN,
+    LOOKUP_NOT_IN,
+    LOOKUP_BETWEEN
+};
 
 /* Raises TransactionError and gives false when the handle's call is over. */
 bool oro_pyhandle_alive(struct oro_py *py, struct oro_pytable *t);
 /* Raises what a host status means. Always NULL. */
-PyObject *oro_pytable_fail(struct oro_py *py, struct oro_pytable *t, oro_status st, const struct oro_err *err);
+PyObject *oro_pytable_fail(struct oro_py *py, struct oro_pytable *t, oro_status st,
+                           const struct oro_err *err);
 /* keyword arguments to conditions; number or -1 */
-int oro_pyquery_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *values, PyObject *kwnames, struct oro_cond *out);
+int oro_pyquery_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *values,
+                      PyObject *kwnames, struct oro_cond *out);
 /* The rows that meet all conditions, by the best index; `by` (may be NULL) fixes index and order. New reference. */
-PyObject *oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by, const struct oro_cond *conds,
-                        unsigned n);
+PyObject *oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by,
+                          const struct oro_cond *conds, unsigned n);
 /* "id = 7, score > 3"; new reference */
 PyObject *oro_pyquery_text(struct oro_pytable *t, const struct oro_cond *conds, unsigned n);
 /* Appends the key of accessor columns for a value (a tuple for several columns). -1: EncodeError is raised. */
-int oro_pykey_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v, struct oro_bb *out);
+int oro_pykey_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+                     PyObject *v, struct oro_bb *out);
 /* Deletes by primary key, or by whole row. 1 gone, 0 was not there, -1 raised. */
 int oro_pytable_delete_bytes(struct oro_py *py, struct oro_pytable *t, struct oro_bytes row);
 /* Sets the columns and updates by primary key; the row is as before when it fails. -1 raised. */
-int oro_pytable_update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, struct oro_row *row,
-                       PyObject *const *values, PyObject *kwnames);
-int oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec, const struct oro_schema *schema);
+int oro_pytable_update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+                       struct oro_row *row, PyObject *const *values, PyObject *kwnames);
+int oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
+                     const struct oro_schema *schema);
 int oro_pytable_bind_types(struct oro_py *py, PyObject *module);
 PyObject *oro_pytree_new(struct oro_py *py); /* a fresh database handle with all below it */
 bool oro_pytree_kept(struct oro_py *py);     /* somebody else holds a handle */
@@ -251,8 +297,7 @@ void oro_pytree_kill(struct oro_py *py);
 
 /* ---- context (context.c) ---- */
 struct oro_ctx {
-    PyObject_HEAD
-    struct oro_py *py; /* NULL: dead */
+    PyObject_HEAD struct oro_py *py; /* NULL: dead */
     PyObject *db, *log;
     PyObject *sender, *connection_id, *timestamp, *identity, *rng, *auth; /* made when first read */
 };
@@ -274,21 +319,25 @@ struct oro_pyreducer {
     bool takes_row;
 };
 
-#define ORO_STAT_FIELDS(X)                                                                         \
-    X(cache_hits) X(cache_misses) X(cache_evictions) X(cache_expirations) X(cache_size) X(pool_hits) X(pool_misses)              \
-    X(pool_returns) X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors)
+#define ORO_STAT_FIELDS(X)                                                             \
+    X(cache_hits)                                                                      \
+    X(cache_misses) X(cache_evictions) X(cache_expirations) X(cache_size) X(pool_hits) \
+        X(pool_misses) X(pool_returns) X(pool_drops) X(decodes) X(encodes) X(bytes_in) \
+            X(bytes_out) X(errors)
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                          \
-    X(keep) X(t_row) X(t_coldescr) X(t_table) X(t_column) X(t_rows) X(t_rowsiter) X(t_ctx) X(t_dbbase) X(t_db) X(t_log)          \
-    X(t_codec) X(t_identity) X(t_connid)                                                            \
-    X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err)                                \
-    X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex)              \
-    X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction)                              \
-    X(json_dump) X(json_load) X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)                          \
-    X(format_exception) X(describe_error) X(make_auth) X(deepcopy) X(random_cls)                      \
-    X(db) X(log) X(ctx) X(module_spec) \
-    X(s_int) X(s_value) X(s_is_interval) X(s_post_init) X(empty_tuple) X(zero)
+#define ORO_PY_OBJECTS(X)                                                                         \
+    X(keep)                                                                                       \
+    X(t_row) X(t_coldescr) X(t_table) X(t_column) X(t_rows) X(t_rowsiter) X(t_ctx) X(t_dbbase)    \
+        X(t_db) X(t_log) X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration)        \
+            X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound)          \
+                X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_encode) \
+                    X(e_decode) X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden)          \
+                        X(json_dump) X(json_load) X(datetime_to_us) X(us_to_datetime)             \
+                            X(timedelta_to_us) X(us_to_timedelta) X(format_exception)             \
+                                X(describe_error) X(make_auth) X(deepcopy) X(random_cls) X(db)    \
+                                    X(log) X(ctx) X(module_spec) X(s_int) X(s_value)              \
+                                        X(s_is_interval) X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
     unsigned worker;
@@ -318,6 +367,7 @@ struct oro_py {
     struct oro_bb bb[3]; /* scratch; see oro_bb_take */
     struct oro_cerr cerr;
     uint32_t uuid_counter; /* of version 7 */
+    uint64_t ncodecs;      /* compiled for tables and reducers: the pinned part of the type cache */
     unsigned max_pool;
     char *root; /* folder of the module, for tracebacks */
 
@@ -329,9 +379,11 @@ struct oro_py {
 #undef ORO_FIELD
 };
 
-#define ORO_COUNT(py, field, by)                                                                   \
-    atomic_store_explicit(&(py)->n_##field,                                                        \
-        atomic_load_explicit(&(py)->n_##field, memory_order_relaxed) + (uint64_t)(by), memory_order_relaxed)
+#define ORO_COUNT(py, field, by)                                                         \
+    atomic_store_explicit(&(py)->n_##field,                                              \
+                          atomic_load_explicit(&(py)->n_##field, memory_order_relaxed) + \
+                              (uint64_t)(by),                                            \
+                          memory_order_relaxed)
 
 /* A scratch builder is taken out while used, so that Python code which runs in between (a checker, __index__) and comes back
  * to us finds an empty one instead of ours. */
@@ -361,22 +413,26 @@ oro_pyrow_is(struct oro_rowclass *rc, PyObject *o)
 
 PyMODINIT_FUNC PyInit__orochi(void);
 struct oro_py *oro_py_of_module(PyObject *module);
+/* What this thread's reducer runs in, or NULL (guard.c). */
+extern _Thread_local struct oro_py *oro_py_running;
+int oro_py_audit(const char *event, PyObject *args, void *data);
 /* What an open in progress on this thread hands to module_exec. */
 extern _Thread_local struct oro_py *oro_py_opening;
 
-int oro_pyrow_types(struct oro_py *py, PyObject *module);   /* row.c */
-int oro_pytable_types(struct oro_py *py, PyObject *module); /* table.c */
-int oro_pyrows_types(struct oro_py *py, PyObject *module);  /* rows.c */
-int oro_pyctx_types(struct oro_py *py, PyObject *module);   /* context.c */
+int oro_pyrow_types(struct oro_py *py, PyObject *module);    /* row.c */
+int oro_pytable_types(struct oro_py *py, PyObject *module);  /* table.c */
+int oro_pyrows_types(struct oro_py *py, PyObject *module);   /* rows.c */
+int oro_pyctx_types(struct oro_py *py, PyObject *module);    /* context.c */
 int oro_codecobj_types(struct oro_py *py, PyObject *module); /* codecobj.c */
 PyObject *oro_codecobj_compile(PyObject *module, PyObject *args);
-int oro_pyid_types(struct oro_py *py, PyObject *module);    /* id.c */
+int oro_pyid_types(struct oro_py *py, PyObject *module); /* id.c */
 
 /* Appends the pending exception's text (one line, or with the module's frames) and clears it. */
 void oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out);
 /* "int", "Player", "None": for "expected ..., got ..." */
 const char *oro_pytype_name(PyObject *o);
 /* A record of the module's log, with file and line of the Python code that runs now. */
-void oro_pylog(struct oro_py *py, enum oro_log_level level, const char *target, struct oro_bytes text);
+void oro_pylog(struct oro_py *py, enum oro_log_level level, const char *target,
+               struct oro_bytes text);
 
 #endif

@@ -5,9 +5,15 @@
 static const struct {
     const char *suffix, *sign;
 } lookups[] = {
-    [LOOKUP_EQ] = {"", "="},      [LOOKUP_NE] = {"__ne", "!="},  [LOOKUP_GT] = {"__gt", ">"},
-    [LOOKUP_GTE] = {"__gte", ">="}, [LOOKUP_LT] = {"__lt", "<"}, [LOOKUP_LTE] = {"__lte", "<="},
-    [LOOKUP_IN] = {"__in", "in"}, [LOOKUP_NOT_IN] = {"__not_in", "not in"}, [LOOKUP_BETWEEN] = {"__between", "between"},
+    [LOOKUP_EQ] = {"", "="},
+    [LOOKUP_NE] = {"__ne", "!="},
+    [LOOKUP_GT] = {"__gt", ">"},
+    [LOOKUP_GTE] = {"__gte", ">="},
+    [LOOKUP_LT] = {"__lt", "<"},
+    [LOOKUP_LTE] = {"__lte", "<="},
+    [LOOKUP_IN] = {"__in", "in"},
+    [LOOKUP_NOT_IN] = {"__not_in", "not in"},
+    [LOOKUP_BETWEEN] = {"__between", "between"},
 };
 
 /* "score__gte" to column << 8 | lookup, remembered in t->lookups. -1: raised. */
@@ -38,7 +44,8 @@ resolve(struct oro_pytable *t, PyObject *kw)
     }
     if (col < 0 || lookup == ORO_ARRAY_LEN(lookups)) {
         PyErr_Format(PyExc_TypeError,
-                     col < 0 ? "%s has no column for %R" : "%s: %R has an unknown lookup (ne gt gte lt lte in not_in between)",
+                     col < 0 ? "%s has no column for %R"
+                             : "%s: %R has an unknown lookup (ne gt gte lt lte in not_in between)",
                      t->def->name, kw);
         return -1;
     }
@@ -51,7 +58,8 @@ resolve(struct oro_pytable *t, PyObject *kw)
 }
 
 int
-oro_pyquery_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *values, PyObject *kwnames, struct oro_cond *out)
+oro_pyquery_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *values,
+                  PyObject *kwnames, struct oro_cond *out)
 {
     Py_ssize_t n = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
     if (n > ORO_CONDS_MAX) {
@@ -63,8 +71,10 @@ oro_pyquery_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *val
         if (packed < 0)
             return -1;
         out[i] = (struct oro_cond){(unsigned)(packed >> 8), (uint8_t)(packed & 0xff), values[i]};
-        if (out[i].lookup == LOOKUP_BETWEEN && (!PyTuple_Check(values[i]) || PyTuple_GET_SIZE(values[i]) != 2)) {
-            PyErr_Format(PyExc_TypeError, "%R takes a pair (lowest, highest)", PyTuple_GET_ITEM(kwnames, i));
+        if (out[i].lookup == LOOKUP_BETWEEN &&
+            (!PyTuple_Check(values[i]) || PyTuple_GET_SIZE(values[i]) != 2)) {
+            PyErr_Format(PyExc_TypeError, "%R takes a pair (lowest, highest)",
+                         PyTuple_GET_ITEM(kwnames, i));
             return -1;
         }
     }
@@ -76,7 +86,8 @@ oro_pyquery_text(struct oro_pytable *t, const struct oro_cond *conds, unsigned n
 {
     PyObject *out = PyUnicode_FromString("");
     for (unsigned i = 0; out != NULL && i < n; i++)
-        Py_SETREF(out, PyUnicode_FromFormat("%U%s%U %s %R", out, i > 0 ? ", " : "", t->rc->cols[conds[i].col].name,
+        Py_SETREF(out, PyUnicode_FromFormat("%U%s%U %s %R", out, i > 0 ? ", " : "",
+                                            t->rc->cols[conds[i].col].name,
                                             lookups[conds[i].lookup].sign, conds[i].v));
     return out;
 }
@@ -116,8 +127,10 @@ plan_index(const struct oro_index_def *ix, const struct oro_cond *conds, unsigne
     }
     if (ix->kind == ORO_INDEX_HASH)
         return 0;
-    p->lo = find_cond(conds, n, ix->cols[p->nprefix], 1u << LOOKUP_GT | 1u << LOOKUP_GTE | 1u << LOOKUP_BETWEEN);
-    p->hi = find_cond(conds, n, ix->cols[p->nprefix], 1u << LOOKUP_LT | 1u << LOOKUP_LTE | 1u << LOOKUP_BETWEEN);
+    p->lo = find_cond(conds, n, ix->cols[p->nprefix],
+                      1u << LOOKUP_GT | 1u << LOOKUP_GTE | 1u << LOOKUP_BETWEEN);
+    p->hi = find_cond(conds, n, ix->cols[p->nprefix],
+                      1u << LOOKUP_LT | 1u << LOOKUP_LTE | 1u << LOOKUP_BETWEEN);
     return 2 * p->nprefix + (p->lo >= 0 || p->hi >= 0);
 }
 
@@ -148,7 +161,8 @@ encode_end(struct oro_py *py, struct oro_pytable *t, unsigned col, PyObject *v, 
 
 /* One side of the range. 1: set or unbounded, 0: nothing can match, -1 raised. */
 static int
-set_end(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *c, bool low, struct oro_bb *out, bool *has, bool *open)
+set_end(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *c, bool low,
+        struct oro_bb *out, bool *has, bool *open)
 {
     PyObject *v = c->lookup == LOOKUP_BETWEEN ? PyTuple_GET_ITEM(c->v, low ? 0 : 1) : c->v;
     switch (encode_end(py, t, c->col, v, out)) {
@@ -172,7 +186,8 @@ struct found {
 };
 
 static int
-run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p, const struct oro_cond *conds, struct found *out)
+run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
+         const struct oro_cond *conds, struct found *out)
 {
     struct oro_bb prefix = oro_bb_take(py, 0), lo = {0}, hi = {0};
     struct oro_py_range range = {.nprefix = p->nprefix};
@@ -245,7 +260,8 @@ holds(PyObject *x, const struct oro_cond *c)
 
 /* 1 all hold, 0 not, -1 raised. */
 static int
-row_holds(struct oro_pytable *t, struct oro_bytes bytes, const struct oro_cond *conds, unsigned n, uint32_t answered)
+row_holds(struct oro_pytable *t, struct oro_bytes bytes, const struct oro_cond *conds, unsigned n,
+          uint32_t answered)
 {
     PyObject *row = oro_pyrow_from_bytes(t->rc, bytes);
     int ok = row != NULL ? 1 : -1;
@@ -261,8 +277,8 @@ row_holds(struct oro_pytable *t, struct oro_bytes bytes, const struct oro_cond *
 }
 
 static PyObject *
-sift(struct oro_py *py, struct oro_pytable *t, const struct found *f, const struct oro_cond *conds, unsigned n,
-     uint32_t answered)
+sift(struct oro_py *py, struct oro_pytable *t, const struct found *f, const struct oro_cond *conds,
+     unsigned n, uint32_t answered)
 {
     const struct oro_bytes *from = f->rows != NULL ? f->rows : &f->one;
     struct oro_bytes *kept = NULL;
@@ -284,7 +300,8 @@ sift(struct oro_py *py, struct oro_pytable *t, const struct found *f, const stru
 }
 
 PyObject *
-oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by, const struct oro_cond *conds, unsigned n)
+oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by,
+                const struct oro_cond *conds, unsigned n)
 {
     struct plan best = {.lo = -1, .hi = -1};
     struct found f = {0};

@@ -12,8 +12,7 @@
 #define BUFFER_KEPT 1024 /* a spare row keeps a buffer up to this size */
 
 struct coldescr {
-    PyObject_HEAD
-    PyObject *name;
+    PyObject_HEAD PyObject *name;
     unsigned i;
 };
 
@@ -103,7 +102,8 @@ oro_rowclass_find(const struct oro_rowclass *rc, PyObject *name)
         if (rc->cols[i].name == name)
             return (int)i;
     for (unsigned i = 0; i < rc->ncols; i++)
-        if (rc->cols[i].name != NULL && PyUnicode_Check(name) && PyUnicode_Compare(rc->cols[i].name, name) == 0)
+        if (rc->cols[i].name != NULL && PyUnicode_Check(name) &&
+            PyUnicode_Compare(rc->cols[i].name, name) == 0)
             return (int)i;
     return -1;
 }
@@ -286,9 +286,11 @@ static struct oro_rowclass *
 rowclass_of_type(PyTypeObject *type)
 {
     for (PyTypeObject *t = type; t != NULL; t = t->tp_base) {
-        PyObject *module = PyType_HasFeature(t, Py_TPFLAGS_HEAPTYPE) ? ((PyHeapTypeObject *)t)->ht_module : NULL;
+        PyObject *module =
+            PyType_HasFeature(t, Py_TPFLAGS_HEAPTYPE) ? ((PyHeapTypeObject *)t)->ht_module : NULL;
         struct oro_py *py = module != NULL ? oro_py_of_module(module) : NULL;
-        struct oro_rowclass *rc = py != NULL ? oro_map_get_u64(&py->class_map, (uint64_t)(uintptr_t)t) : NULL;
+        struct oro_rowclass *rc =
+            py != NULL ? oro_map_get_u64(&py->class_map, (uint64_t)(uintptr_t)t) : NULL;
         if (rc != NULL)
             return rc;
     }
@@ -342,7 +344,8 @@ missing(struct oro_row *r, unsigned from)
     for (unsigned i = from; i < rc->ncols; i++)
         if (r->cols[i] == NULL && rc->cols[i].dkind == DEFAULT_NONE)
             oro_bb_printf(&text, "%s'%s'", n++ > 0 ? ", " : "", PyUnicode_AsUTF8(rc->cols[i].name));
-    PyErr_Format(PyExc_TypeError, "%s() misses %s %.300s", rc->name, n == 1 ? "column" : "columns", (char *)text.data);
+    PyErr_Format(PyExc_TypeError, "%s() misses %s %.300s", rc->name, n == 1 ? "column" : "columns",
+                 (char *)text.data);
     oro_bb_fini(&text);
     return -1;
 }
@@ -444,7 +447,8 @@ static PyObject *
 row_repr(PyObject *o)
 {
     struct oro_row *r = ROW(o);
-    PyObject *qualname = PyType_GetQualName(Py_TYPE(o)), *out = NULL, *parts = PyList_New(0), *comma = NULL, *joined = NULL;
+    PyObject *qualname = PyType_GetQualName(Py_TYPE(o)), *out = NULL, *parts = PyList_New(0),
+             *comma = NULL, *joined = NULL;
     int entered = Py_ReprEnter(o);
     if (entered != 0) {
         out = entered > 0 ? PyUnicode_FromString("...") : NULL;
@@ -480,7 +484,8 @@ row_compare(PyObject *a, PyObject *b, int op)
     if (!(x->has_bytes && y->has_bytes && (x->dirty | y->dirty) == 0 && x->len == y->len &&
           memcmp(x->data, y->data, x->len) == 0))
         for (unsigned i = 0; equal && i < x->rc->ncols; i++) {
-            PyObject *v = Py_XNewRef(oro_pyrow_col(x, i)), *w = v != NULL ? Py_XNewRef(oro_pyrow_col(y, i)) : NULL;
+            PyObject *v = Py_XNewRef(oro_pyrow_col(x, i)),
+                     *w = v != NULL ? Py_XNewRef(oro_pyrow_col(y, i)) : NULL;
             int same = w != NULL ? PyObject_RichCompareBool(v, w, Py_EQ) : -1;
             Py_XDECREF(v);
             Py_XDECREF(w);
@@ -496,7 +501,8 @@ copy_of(struct oro_row *r, bool deep)
 {
     struct oro_rowclass *rc = r->rc;
     PyTypeObject *type = Py_TYPE(r);
-    struct oro_row *c = type == rc->type ? oro_pyrow_alloc(rc) : ROW(row_new(type, rc->py->empty_tuple, NULL));
+    struct oro_row *c =
+        type == rc->type ? oro_pyrow_alloc(rc) : ROW(row_new(type, rc->py->empty_tuple, NULL));
     if (c == NULL)
         return NULL;
     for (unsigned i = 0; i < rc->ncols; i++) {
@@ -546,7 +552,8 @@ row_replace(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
 /* ---- bytes ---- */
 
 void
-oro_rowclass_bind(struct oro_rowclass *rc, const char *table, const struct oro_codec *const *codecs, uint64_t auto_inc)
+oro_rowclass_bind(struct oro_rowclass *rc, const char *table, const struct oro_codec *const *codecs,
+                  uint64_t auto_inc)
 {
     uint32_t off = 0;
     oro_rowclass_drop_pool(rc);
@@ -603,7 +610,8 @@ encode_patched(struct oro_row *r, struct oro_bb *out)
         size_t at = out->len;
         if (encode_col(r, i, out) < 0)
             return -1;
-        ORO_ASSERT(out->len - at == c->codec->fixed_size && c->off + c->codec->fixed_size <= r->len);
+        ORO_ASSERT(out->len - at == c->codec->fixed_size &&
+                   c->off + c->codec->fixed_size <= r->len);
         memcpy(out->data + base + c->off, out->data + at, c->codec->fixed_size);
         out->len = at;
     }
@@ -691,8 +699,14 @@ is_generated(PyObject *v)
 static bool
 left_out(PyObject *names, PyObject *key, PyObject *v)
 {
-    static const char *const dropped[] = {"__dict__", "__weakref__", "__slots__", "__init__", "__match_args__",
-                                          "__classcell__", "__dataclass_fields__", "__dataclass_params__"};
+    static const char *const dropped[] = {"__dict__",
+                                          "__weakref__",
+                                          "__slots__",
+                                          "__init__",
+                                          "__match_args__",
+                                          "__classcell__",
+                                          "__dataclass_fields__",
+                                          "__dataclass_params__"};
     for (size_t i = 0; i < ORO_ARRAY_LEN(dropped); i++)
         if (PyUnicode_CompareWithASCIIString(key, dropped[i]) == 0)
             return true;
@@ -734,10 +748,12 @@ fix_class_cell(PyObject *v, PyObject *old, PyObject *made)
 static int
 copy_namespace(PyObject *cls, PyObject *made, PyObject *names)
 {
-    PyObject *dict = PyObject_GetAttrString(cls, "__dict__"), *items = dict != NULL ? PyMapping_Items(dict) : NULL;
+    PyObject *dict = PyObject_GetAttrString(cls, "__dict__"),
+             *items = dict != NULL ? PyMapping_Items(dict) : NULL;
     int rc = items != NULL ? 0 : -1;
     for (Py_ssize_t i = 0; rc == 0 && i < PyList_GET_SIZE(items); i++) {
-        PyObject *pair = PyList_GET_ITEM(items, i), *key = PyTuple_GET_ITEM(pair, 0), *v = PyTuple_GET_ITEM(pair, 1);
+        PyObject *pair = PyList_GET_ITEM(items, i), *key = PyTuple_GET_ITEM(pair, 0),
+                 *v = PyTuple_GET_ITEM(pair, 1);
         if (left_out(names, key, v))
             continue;
         fix_class_cell(v, cls, made);
@@ -765,7 +781,8 @@ bases_of(struct oro_py *py, PyObject *cls)
         PyObject *b = PyTuple_GET_ITEM(old, i);
         if (b == (PyObject *)&PyBaseObject_Type)
             continue;
-        ours = ours || (PyType_Check(b) && PyType_IsSubtype((PyTypeObject *)b, (PyTypeObject *)py->t_row));
+        ours = ours ||
+               (PyType_Check(b) && PyType_IsSubtype((PyTypeObject *)b, (PyTypeObject *)py->t_row));
         if (PyList_Append(list, b) < 0)
             goto done;
     }
@@ -781,14 +798,20 @@ static PyObject *
 make_type(struct oro_py *py, PyObject *module, PyObject *cls, unsigned ncols, const char *name)
 {
     PyType_Slot slots[] = {
-        {Py_tp_new, row_new},           {Py_tp_init, row_init},   {Py_tp_dealloc, row_dealloc},
-        {Py_tp_traverse, row_traverse}, {Py_tp_clear, row_clear}, {Py_tp_getattro, row_getattro},
+        {Py_tp_new, row_new},
+        {Py_tp_init, row_init},
+        {Py_tp_dealloc, row_dealloc},
+        {Py_tp_traverse, row_traverse},
+        {Py_tp_clear, row_clear},
+        {Py_tp_getattro, row_getattro},
         /* Said again, since a base of the author's before ours in the order would hand down those of object. */
-        {Py_tp_richcompare, row_compare}, {Py_tp_hash, PyObject_HashNotImplemented},
+        {Py_tp_richcompare, row_compare},
+        {Py_tp_hash, PyObject_HashNotImplemented},
         {0, NULL},
     };
     /* The name may need no longer life than this: the type copies it. */
-    PyObject *in = PyObject_GetAttrString(cls, "__module__"), *full = NULL, *type = NULL, *bases = NULL;
+    PyObject *in = PyObject_GetAttrString(cls, "__module__"), *full = NULL, *type = NULL,
+             *bases = NULL;
     if (in != NULL)
         full = PyUnicode_FromFormat("%S.%s", in, name);
     const char *text = full != NULL ? PyUnicode_AsUTF8(full) : NULL;
@@ -816,7 +839,8 @@ read_default(struct oro_rowcol *col, PyObject *defaults)
     PyObject *pair = PyDict_GetItemWithError(defaults, col->name);
     if (pair == NULL)
         return PyErr_Occurred() ? -1 : 0;
-    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 || !PyUnicode_Check(PyTuple_GET_ITEM(pair, 0))) {
+    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 ||
+        !PyUnicode_Check(PyTuple_GET_ITEM(pair, 0))) {
         PyErr_SetString(PyExc_TypeError, "a default is not a pair");
         return -1;
     }
@@ -846,7 +870,8 @@ oro_pyrow_class(PyObject *module, PyObject *args)
 {
     struct oro_py *py = oro_py_of_module(module);
     PyObject *cls, *names, *defaults, *made = NULL;
-    if (!PyArg_ParseTuple(args, "O!O!O!", &PyType_Type, &cls, &PyTuple_Type, &names, &PyDict_Type, &defaults))
+    if (!PyArg_ParseTuple(args, "O!O!O!", &PyType_Type, &cls, &PyTuple_Type, &names, &PyDict_Type,
+                          &defaults))
         return NULL;
     unsigned n = (unsigned)PyTuple_GET_SIZE(names);
     if (n > ORO_ROW_COLS_MAX)
@@ -874,7 +899,8 @@ oro_pyrow_class(PyObject *module, PyObject *args)
         return NULL;
     rc->type = (PyTypeObject *)made;
     oro_map_put_u64(&py->class_map, (uint64_t)(uintptr_t)made, rc);
-    if (copy_namespace(cls, made, names) < 0 || PyObject_SetAttrString(made, "__match_args__", names) < 0)
+    if (copy_namespace(cls, made, names) < 0 ||
+        PyObject_SetAttrString(made, "__match_args__", names) < 0)
         goto error;
     for (unsigned i = 0; i < n; i++)
         if (add_column(py, made, &rc->cols[i], i) < 0)
@@ -899,15 +925,23 @@ int
 oro_pyrow_types(struct oro_py *py, PyObject *module)
 {
     PyType_Slot row_slots[] = {
-        {Py_tp_new, abstract_new},      {Py_tp_dealloc, row_dealloc},     {Py_tp_traverse, row_traverse},
-        {Py_tp_clear, row_clear},       {Py_tp_repr, row_repr},           {Py_tp_richcompare, row_compare},
-        {Py_tp_hash, PyObject_HashNotImplemented}, {Py_tp_methods, row_methods},
+        {Py_tp_new, abstract_new},
+        {Py_tp_dealloc, row_dealloc},
+        {Py_tp_traverse, row_traverse},
+        {Py_tp_clear, row_clear},
+        {Py_tp_repr, row_repr},
+        {Py_tp_richcompare, row_compare},
+        {Py_tp_hash, PyObject_HashNotImplemented},
+        {Py_tp_methods, row_methods},
         {0, NULL},
     };
     PyType_Spec row_spec = {"orochi.Row", sizeof(struct oro_row), 0,
-                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, row_slots};
+                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+                            row_slots};
     PyType_Slot col_slots[] = {
-        {Py_tp_descr_get, coldescr_get}, {Py_tp_descr_set, coldescr_set}, {Py_tp_repr, coldescr_repr},
+        {Py_tp_descr_get, coldescr_get},
+        {Py_tp_descr_set, coldescr_set},
+        {Py_tp_repr, coldescr_repr},
         {Py_tp_dealloc, coldescr_dealloc},
         {0, NULL},
     };

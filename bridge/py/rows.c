@@ -5,8 +5,7 @@
 #define RS(o) ((struct oro_rowsobj *)(o))
 
 struct rowsiter {
-    PyObject_HEAD
-    PyObject *rows;
+    PyObject_HEAD PyObject *rows;
     Py_ssize_t i, step;
 };
 
@@ -117,7 +116,8 @@ rows_subscript(PyObject *o, PyObject *key)
 static PyObject *
 iter_new(PyObject *o, Py_ssize_t from, Py_ssize_t step)
 {
-    struct rowsiter *it = PyObject_New(struct rowsiter, (PyTypeObject *)RS(o)->t->rc->py->t_rowsiter);
+    struct rowsiter *it =
+        PyObject_New(struct rowsiter, (PyTypeObject *)RS(o)->t->rc->py->t_rowsiter);
     if (it != NULL) {
         it->rows = Py_NewRef(o);
         it->i = from;
@@ -205,10 +205,14 @@ rows_update(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
     if (nargs > 0)
         return PyErr_Format(PyExc_TypeError, "update() takes columns by name");
     if (r->t->pk == NULL)
-        return PyErr_Format(r->py->e_wrongindex, "%s: update() needs a primary key, and the table has none", r->t->def->name);
+        return PyErr_Format(r->py->e_wrongindex,
+                            "%s: update() needs a primary key, and the table has none",
+                            r->t->def->name);
     for (Py_ssize_t i = 0; i < r->n; i++) {
         PyObject *row = oro_pyrow_from_bytes(r->t->rc, r->rows[i]);
-        int rc = row != NULL ? oro_pytable_update(r->py, r->t, r->t->pk, (struct oro_row *)row, args, kwnames) : -1;
+        int rc = row != NULL ? oro_pytable_update(r->py, r->t, r->t->pk, (struct oro_row *)row,
+                                                  args, kwnames)
+                             : -1;
         Py_XDECREF(row);
         if (rc < 0 || !alive(r))
             return NULL;
@@ -223,8 +227,8 @@ sort_by(struct oro_rowsobj *r, PyObject *order, PyObject *key)
     Py_ssize_t len;
     const char *text = PyUnicode_Check(key) ? PyUnicode_AsUTF8AndSize(key, &len) : NULL;
     bool down = text != NULL && text[0] == '-';
-    PyObject *name = text != NULL ? PyUnicode_FromString(text + down) : NULL, *values = NULL, *get = NULL, *sort = NULL,
-             *kw = NULL, *done = NULL;
+    PyObject *name = text != NULL ? PyUnicode_FromString(text + down) : NULL, *values = NULL,
+             *get = NULL, *sort = NULL, *kw = NULL, *done = NULL;
     int rc = -1, col = name != NULL ? oro_rowclass_find(r->t->rc, name) : -1;
     if (col < 0) {
         if (!PyErr_Occurred())
@@ -234,7 +238,8 @@ sort_by(struct oro_rowsobj *r, PyObject *order, PyObject *key)
     values = PyList_New(r->n);
     for (Py_ssize_t i = 0; values != NULL && i < r->n; i++) {
         PyObject *row = oro_pyrow_from_bytes(r->t->rc, r->rows[i]);
-        PyObject *v = row != NULL ? Py_XNewRef(oro_pyrow_col((struct oro_row *)row, (unsigned)col)) : NULL;
+        PyObject *v =
+            row != NULL ? Py_XNewRef(oro_pyrow_col((struct oro_row *)row, (unsigned)col)) : NULL;
         Py_XDECREF(row);
         if (v == NULL)
             goto done;
@@ -242,7 +247,8 @@ sort_by(struct oro_rowsobj *r, PyObject *order, PyObject *key)
     }
     get = values != NULL ? PyObject_GetAttrString(values, "__getitem__") : NULL;
     sort = get != NULL ? PyObject_GetAttrString(order, "sort") : NULL;
-    kw = sort != NULL ? Py_BuildValue("{sOsO}", "key", get, "reverse", down ? Py_True : Py_False) : NULL;
+    kw = sort != NULL ? Py_BuildValue("{sOsO}", "key", get, "reverse", down ? Py_True : Py_False)
+                      : NULL;
     done = kw != NULL ? PyObject_VectorcallDict(sort, NULL, 0, kw) : NULL;
     rc = done != NULL ? 0 : -1;
 done:
@@ -287,8 +293,9 @@ static PyObject *
 rows_repr(PyObject *o)
 {
     struct oro_rowsobj *r = RS(o);
-    return r->py != NULL ? PyUnicode_FromFormat("<%zd rows of '%s'>", r->n, r->t->def->name)
-                         : PyUnicode_FromFormat("<rows of '%s', of a call that is over>", r->t->def->name);
+    return r->py != NULL
+               ? PyUnicode_FromFormat("<%zd rows of '%s'>", r->n, r->t->def->name)
+               : PyUnicode_FromFormat("<rows of '%s', of a call that is over>", r->t->def->name);
 }
 
 static PyObject *
@@ -307,9 +314,11 @@ rows_compare(PyObject *a, PyObject *b, int op)
 static PyMethodDef rows_methods[] = {
     {"first", rows_first, METH_NOARGS, "The first row, or None."},
     {"limit", rows_limit, METH_O, "The first n rows."},
-    {"order_by", (PyCFunction)(void (*)(void))rows_order_by, METH_FASTCALL, "Sorted by columns; \"-score\" is descending."},
+    {"order_by", (PyCFunction)(void (*)(void))rows_order_by, METH_FASTCALL,
+     "Sorted by columns; \"-score\" is descending."},
     {"delete", rows_delete, METH_NOARGS, "Deletes these rows; how many were still there."},
-    {"update", (PyCFunction)(void (*)(void))rows_update, METH_FASTCALL | METH_KEYWORDS, "Changes columns of these rows; how many."},
+    {"update", (PyCFunction)(void (*)(void))rows_update, METH_FASTCALL | METH_KEYWORDS,
+     "Changes columns of these rows; how many."},
     {"__reversed__", rows_reversed, METH_NOARGS, NULL},
     {0},
 };
@@ -318,18 +327,28 @@ int
 oro_pyrows_types(struct oro_py *py, PyObject *module)
 {
     PyType_Slot rows_slots[] = {
-        {Py_tp_methods, rows_methods},       {Py_tp_iter, rows_iter},   {Py_sq_length, rows_len},
-        {Py_sq_item, rows_item},             {Py_mp_length, rows_len},  {Py_mp_subscript, rows_subscript},
-        {Py_tp_repr, rows_repr},             {Py_tp_dealloc, rows_dealloc},
-        {Py_tp_richcompare, rows_compare},   {Py_tp_hash, PyObject_HashNotImplemented},
+        {Py_tp_methods, rows_methods},
+        {Py_tp_iter, rows_iter},
+        {Py_sq_length, rows_len},
+        {Py_sq_item, rows_item},
+        {Py_mp_length, rows_len},
+        {Py_mp_subscript, rows_subscript},
+        {Py_tp_repr, rows_repr},
+        {Py_tp_dealloc, rows_dealloc},
+        {Py_tp_richcompare, rows_compare},
+        {Py_tp_hash, PyObject_HashNotImplemented},
         {Py_tp_doc, "Rows found: a snapshot of the moment of the query."},
         {0, NULL},
     };
     PyType_Slot iter_slots[] = {
-        {Py_tp_iter, PyObject_SelfIter}, {Py_tp_iternext, iter_next}, {Py_tp_dealloc, iter_dealloc}, {0, NULL},
+        {Py_tp_iter, PyObject_SelfIter},
+        {Py_tp_iternext, iter_next},
+        {Py_tp_dealloc, iter_dealloc},
+        {0, NULL},
     };
     unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    PyType_Spec rows_spec = {"orochi.Rows", sizeof(struct oro_rowsobj), 0, flags | Py_TPFLAGS_SEQUENCE, rows_slots};
+    PyType_Spec rows_spec = {"orochi.Rows", sizeof(struct oro_rowsobj), 0,
+                             flags | Py_TPFLAGS_SEQUENCE, rows_slots};
     PyType_Spec iter_spec = {"orochi.rows_iterator", sizeof(struct rowsiter), 0, flags, iter_slots};
     py->t_rows = PyType_FromModuleAndSpec(module, &rows_spec, NULL);
     py->t_rowsiter = PyType_FromModuleAndSpec(module, &iter_spec, NULL);

@@ -52,7 +52,8 @@ oro_pytable_fail(struct oro_py *py, struct oro_pytable *t, oro_status st, const 
 /* ---- keys ---- */
 
 static int
-encode_keycol(struct oro_py *py, struct oro_pytable *t, unsigned col, PyObject *v, struct oro_bb *out)
+encode_keycol(struct oro_py *py, struct oro_pytable *t, unsigned col, PyObject *v,
+              struct oro_bb *out)
 {
     const struct oro_rowcol *c = &t->rc->cols[col];
     if (oro_codec_encode(py, oro_codec_bare(c->codec), v, out, 1) == 0)
@@ -62,13 +63,14 @@ encode_keycol(struct oro_py *py, struct oro_pytable *t, unsigned col, PyObject *
 }
 
 int
-oro_pykey_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v, struct oro_bb *out)
+oro_pykey_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+                 PyObject *v, struct oro_bb *out)
 {
     if (acc->ncols == 1)
         return encode_keycol(py, t, acc->cols[0], v, out);
     if (!PyTuple_Check(v) || PyTuple_GET_SIZE(v) != acc->ncols) {
-        PyErr_Format(py->e_wrongindex, "%s.%U: expected a tuple of %u values, got %s", t->def->name, acc->name, acc->ncols,
-                     oro_pytype_name(v));
+        PyErr_Format(py->e_wrongindex, "%s.%U: expected a tuple of %u values, got %s", t->def->name,
+                     acc->name, acc->ncols, oro_pytype_name(v));
         return -1;
     }
     for (unsigned i = 0; i < acc->ncols; i++)
@@ -81,22 +83,26 @@ static const struct oro_accessor *
 pk_of(struct oro_py *py, struct oro_pytable *t, const char *what)
 {
     if (t->pk == NULL)
-        PyErr_Format(py->e_wrongindex, "%s: %s needs a primary key, and the table has none", t->def->name, what);
+        PyErr_Format(py->e_wrongindex, "%s: %s needs a primary key, and the table has none",
+                     t->def->name, what);
     return t->pk;
 }
 
 static bool
-needs_unique(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, const char *what)
+needs_unique(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+             const char *what)
 {
     if (acc->unique)
         return true;
-    PyErr_Format(py->e_wrongindex, "%s.%U: %s needs a unique column; use filter()", t->def->name, acc->name, what);
+    PyErr_Format(py->e_wrongindex, "%s.%U: %s needs a unique column; use filter()", t->def->name,
+                 acc->name, what);
     return false;
 }
 
 /* 1 and *row, 0 none, -1 raised. */
 static int
-find_bytes(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v, struct oro_bytes *row)
+find_bytes(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v,
+           struct oro_bytes *row)
 {
     struct oro_bb key = oro_bb_take(py, 0);
     int rc = oro_pykey_encode(py, t, acc, v, &key);
@@ -119,7 +125,8 @@ not_found(struct oro_py *py, struct oro_pytable *t, PyObject *name, PyObject *v)
 }
 
 static PyObject *
-find(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v, bool must)
+find(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v,
+     bool must)
 {
     struct oro_bytes row;
     int rc = find_bytes(py, t, acc, v, &row);
@@ -139,21 +146,25 @@ is_row(struct oro_py *py, struct oro_pytable *t, PyObject *o)
 {
     if (oro_pyrow_is(t->rc, o))
         return true;
-    PyErr_Format(py->e_encode, "%s: expected %s, got %s", t->def->name, t->rc->name, oro_pytype_name(o));
+    PyErr_Format(py->e_encode, "%s: expected %s, got %s", t->def->name, t->rc->name,
+                 oro_pytype_name(o));
     return false;
 }
 
 static int
-no_such_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, struct oro_row *row)
+no_such_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+            struct oro_row *row)
 {
     PyObject *v = oro_pyrow_col(row, acc->cols[0]);
     if (v != NULL)
-        PyErr_Format(py->e_nosuchrow, "%s: no row with %U = %R", t->def->name, t->rc->cols[acc->cols[0]].name, v);
+        PyErr_Format(py->e_nosuchrow, "%s: no row with %U = %R", t->def->name,
+                     t->rc->cols[acc->cols[0]].name, v);
     return -1;
 }
 
 static int
-write_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, struct oro_row *row, enum verb verb)
+write_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+          struct oro_row *row, enum verb verb)
 {
     struct oro_bb bb = oro_bb_take(py, 1);
     struct oro_bytes stored = {0};
@@ -202,8 +213,8 @@ restore(struct oro_row *row, const int *cols, PyObject **saved, Py_ssize_t n, ui
 }
 
 int
-oro_pytable_update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, struct oro_row *row,
-                   PyObject *const *values, PyObject *kwnames)
+oro_pytable_update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+                   struct oro_row *row, PyObject *const *values, PyObject *kwnames)
 {
     PyObject *saved[ORO_CONDS_MAX];
     int cols[ORO_CONDS_MAX];
@@ -216,7 +227,8 @@ oro_pytable_update(struct oro_py *py, struct oro_pytable *t, const struct oro_ac
     for (i = 0; i < n; i++) {
         cols[i] = oro_rowclass_find(t->rc, PyTuple_GET_ITEM(kwnames, i));
         if (cols[i] < 0) {
-            PyErr_Format(PyExc_TypeError, "%s has no column %R", t->def->name, PyTuple_GET_ITEM(kwnames, i));
+            PyErr_Format(PyExc_TypeError, "%s has no column %R", t->def->name,
+                         PyTuple_GET_ITEM(kwnames, i));
             restore(row, cols, saved, i, dirty);
             return -1;
         }
@@ -244,8 +256,8 @@ takes_row(PyObject *const *args, Py_ssize_t nargs, const char *name)
 }
 
 static PyObject *
-update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *const *args, Py_ssize_t nargs,
-       PyObject *kwnames)
+update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+       PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     if (!takes_row(args, nargs, "update") || !is_row(py, t, args[0]))
         return NULL;
@@ -260,7 +272,8 @@ set_changes(struct oro_pytable *t, struct oro_row *row, PyObject *const *values,
     for (Py_ssize_t i = 0; kwnames != NULL && i < PyTuple_GET_SIZE(kwnames); i++) {
         int col = oro_rowclass_find(t->rc, PyTuple_GET_ITEM(kwnames, i));
         if (col < 0) {
-            PyErr_Format(PyExc_TypeError, "%s has no column %R", t->def->name, PyTuple_GET_ITEM(kwnames, i));
+            PyErr_Format(PyExc_TypeError, "%s has no column %R", t->def->name,
+                         PyTuple_GET_ITEM(kwnames, i));
             return -1;
         }
         oro_pyrow_set(row, (unsigned)col, values[i]);
@@ -269,8 +282,8 @@ set_changes(struct oro_pytable *t, struct oro_row *row, PyObject *const *values,
 }
 
 static PyObject *
-upsert(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *const *args, Py_ssize_t nargs,
-       PyObject *kwnames)
+upsert(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+       PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     if (!takes_row(args, nargs, "upsert") || !is_row(py, t, args[0]))
         return NULL;
@@ -313,7 +326,8 @@ oro_pytable_delete_bytes(struct oro_py *py, struct oro_pytable *t, struct oro_by
             PyErr_Format(py->e_decode, "%s: the row's bytes are cut short", t->def->name);
             return -1;
         }
-        st = py->ops->delete_key(py->call->host, t->def, t->pk->ix, oro_bytes(from, (size_t)(r.at - from)));
+        st = py->ops->delete_key(py->call->host, t->def, t->pk->ix,
+                                 oro_bytes(from, (size_t)(r.at - from)));
     }
     if (st == ORO_OK || st == ORO_ENOTFOUND)
         return st == ORO_OK;
@@ -343,10 +357,10 @@ delete_rowobj(struct oro_py *py, struct oro_pytable *t, struct oro_row *row)
 
 /* ---- Table ---- */
 
-#define TABLE_ENTER(self)                                                                          \
-    struct oro_py *py = TH(self)->py;                                                              \
-    struct oro_pytable *t = TH(self)->t;                                                           \
-    if (ORO_UNLIKELY(!oro_pyhandle_alive(py, t)))                                                  \
+#define TABLE_ENTER(self)                         \
+    struct oro_py *py = TH(self)->py;             \
+    struct oro_pytable *t = TH(self)->t;          \
+    if (ORO_UNLIKELY(!oro_pyhandle_alive(py, t))) \
     return NULL
 
 static PyObject *
@@ -370,13 +384,15 @@ table_insert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
 
 /* Takes back the first n rows of a list that failed half-way: those that were really new. */
 static void
-undo_inserts(struct oro_py *py, struct oro_pytable *t, PyObject *list, const bool *fresh, Py_ssize_t n)
+undo_inserts(struct oro_py *py, struct oro_pytable *t, PyObject *list, const bool *fresh,
+             Py_ssize_t n)
 {
     PyObject *raised = PyErr_GetRaisedException();
     for (Py_ssize_t i = 0; i < n; i++) {
         struct oro_row *row = (struct oro_row *)PyList_GET_ITEM(list, i);
         if (fresh[i] && py->call != NULL && row->has_bytes)
-            (void)py->ops->delete_row(py->call->host, t->def, (struct oro_bytes){row->data, row->len});
+            (void)py->ops->delete_row(py->call->host, t->def,
+                                      (struct oro_bytes){row->data, row->len});
     }
     PyErr_SetRaisedException(raised);
 }
@@ -499,8 +515,8 @@ no_positional(const char *name)
 }
 
 static PyObject *
-select_rows(struct oro_py *py, struct oro_pytable *t, const char *name, PyObject *const *args, Py_ssize_t nargs,
-            PyObject *kwnames)
+select_rows(struct oro_py *py, struct oro_pytable *t, const char *name, PyObject *const *args,
+            Py_ssize_t nargs, PyObject *kwnames)
 {
     struct oro_cond conds[ORO_CONDS_MAX];
     if (nargs > 0)
@@ -521,7 +537,8 @@ first_of(PyObject *rows)
 {
     if (rows == NULL)
         return NULL;
-    PyObject *out = ((struct oro_rowsobj *)rows)->n > 0 ? PySequence_GetItem(rows, 0) : Py_NewRef(Py_None);
+    PyObject *out =
+        ((struct oro_rowsobj *)rows)->n > 0 ? PySequence_GetItem(rows, 0) : Py_NewRef(Py_None);
     Py_DECREF(rows);
     return out;
 }
@@ -547,7 +564,8 @@ table_one(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     Py_DECREF(row);
     PyObject *text = oro_pyquery_text(t, conds, (unsigned)n);
     if (text != NULL)
-        PyErr_Format(py->e_rownotfound, n > 0 ? "%s: no row with %U" : "%s: no row%U", t->def->name, text);
+        PyErr_Format(py->e_rownotfound, n > 0 ? "%s: no row with %U" : "%s: no row%U", t->def->name,
+                     text);
     Py_XDECREF(text);
     return NULL;
 }
@@ -595,7 +613,8 @@ table_delete_where(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyOb
 {
     TABLE_ENTER(self);
     if (nargs == 0 && (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0))
-        return PyErr_Format(PyExc_TypeError, "delete_where() needs a condition; clear() deletes every row");
+        return PyErr_Format(PyExc_TypeError,
+                            "delete_where() needs a condition; clear() deletes every row");
     return delete_all(select_rows(py, t, "delete_where", args, nargs, kwnames));
 }
 
@@ -648,20 +667,26 @@ table_dealloc(PyObject *self)
 
 #define KW (METH_FASTCALL | METH_KEYWORDS)
 static PyMethodDef table_methods[] = {
-    {"insert", FASTCALL(table_insert), KW, "Adds a row and returns it with its auto_inc columns filled in."},
-    {"insert_many", table_insert_many, METH_O, "Adds rows: all, or none when one is refused. Returns them as a list."},
+    {"insert", FASTCALL(table_insert), KW,
+     "Adds a row and returns it with its auto_inc columns filled in."},
+    {"insert_many", table_insert_many, METH_O,
+     "Adds rows: all, or none when one is refused. Returns them as a list."},
     {"batch_insert", table_insert_many, METH_O, "The same as insert_many."},
-    {"upsert", FASTCALL(table_upsert), KW, "Adds the row, or replaces the one with its primary key."},
+    {"upsert", FASTCALL(table_upsert), KW,
+     "Adds the row, or replaces the one with its primary key."},
     {"_upsert_new", FASTCALL(table_upsert_new), KW, NULL},
     {"insert_or_update", FASTCALL(table_upsert), KW, "The same as upsert."},
-    {"update", FASTCALL(table_update), KW, "Replaces the row with this primary key; NoSuchRow if there is none."},
+    {"update", FASTCALL(table_update), KW,
+     "Replaces the row with this primary key; NoSuchRow if there is none."},
     {"delete", table_delete, METH_O, "Deletes by primary key or row; was there one?"},
-    {"delete_where", FASTCALL(table_delete_where), KW, "Deletes the rows that meet the conditions; how many."},
+    {"delete_where", FASTCALL(table_delete_where), KW,
+     "Deletes the rows that meet the conditions; how many."},
     {"clear", table_clear, METH_NOARGS, "Deletes every row; how many."},
     {"find", table_find, METH_O, "The row with this primary key, or None."},
     {"get", table_get, METH_O, "The row with this primary key; RowNotFound if there is none."},
     {"exists", FASTCALL(table_exists), KW, "Does any row meet the conditions?"},
-    {"filter", FASTCALL(table_filter), KW, "The rows that meet the conditions, found by the best index."},
+    {"filter", FASTCALL(table_filter), KW,
+     "The rows that meet the conditions, found by the best index."},
     {"first", FASTCALL(table_first), KW, "The first such row, or None."},
     {"one", FASTCALL(table_one), KW, "The first such row; RowNotFound if there is none."},
     {"count", FASTCALL(table_count), KW, "How many rows meet the conditions."},
@@ -673,11 +698,11 @@ static PyMethodDef table_methods[] = {
 
 /* ---- Column ---- */
 
-#define COLUMN_ENTER(self)                                                                         \
-    struct oro_py *py = CH(self)->py;                                                              \
-    struct oro_pytable *t = CH(self)->t;                                                           \
-    const struct oro_accessor *acc = CH(self)->acc;                                                \
-    if (ORO_UNLIKELY(!oro_pyhandle_alive(py, t)))                                                  \
+#define COLUMN_ENTER(self)                          \
+    struct oro_py *py = CH(self)->py;               \
+    struct oro_pytable *t = CH(self)->t;            \
+    const struct oro_accessor *acc = CH(self)->acc; \
+    if (ORO_UNLIKELY(!oro_pyhandle_alive(py, t)))   \
     return NULL
 
 static PyObject *
@@ -722,8 +747,8 @@ column_upsert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject 
 /* Conditions of filter(value | range, ..., gt=, gte=, lt=, lte=): leading columns equal, the next one may be a range. hold
  * keeps the ends of a range() alive. Number or -1. */
 static int
-column_conds(struct oro_pytable *t, const struct oro_accessor *acc, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-             struct oro_cond *conds, PyObject *hold[2])
+column_conds(struct oro_pytable *t, const struct oro_accessor *acc, PyObject *const *args,
+             Py_ssize_t nargs, PyObject *kwnames, struct oro_cond *conds, PyObject *hold[2])
 {
     static const struct {
         const char *name;
@@ -733,8 +758,8 @@ column_conds(struct oro_pytable *t, const struct oro_accessor *acc, PyObject *co
     Py_ssize_t nkw = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
     hold[0] = hold[1] = NULL;
     if (nargs + (nkw > 0) > acc->ncols || nargs > ORO_CONDS_MAX - 8) {
-        PyErr_Format(PyExc_TypeError, "%s.%U has %u column%s, got %zd values", t->def->name, acc->name, acc->ncols,
-                     acc->ncols == 1 ? "" : "s", nargs + (nkw > 0));
+        PyErr_Format(PyExc_TypeError, "%s.%U has %u column%s, got %zd values", t->def->name,
+                     acc->name, acc->ncols, acc->ncols == 1 ? "" : "s", nargs + (nkw > 0));
         return -1;
     }
     for (Py_ssize_t i = 0; i < nargs; i++) {
@@ -747,7 +772,8 @@ column_conds(struct oro_pytable *t, const struct oro_accessor *acc, PyObject *co
         Py_XDECREF(step);
         if (one != 1 || i != nargs - 1 || nkw > 0) {
             PyErr_Clear();
-            PyErr_Format(PyExc_TypeError, "%s.%U: a range() stands last and has step 1", t->def->name, acc->name);
+            PyErr_Format(PyExc_TypeError, "%s.%U: a range() stands last and has step 1",
+                         t->def->name, acc->name);
             return -1;
         }
         hold[0] = PyObject_GetAttrString(args[i], "start");
@@ -759,11 +785,12 @@ column_conds(struct oro_pytable *t, const struct oro_accessor *acc, PyObject *co
     }
     for (Py_ssize_t k = 0; k < nkw; k++) {
         size_t b = 0;
-        while (b < 4 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), bounds[b].name) != 0)
+        while (b < 4 &&
+               PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), bounds[b].name) != 0)
             b++;
         if (b == 4) {
-            PyErr_Format(PyExc_TypeError, "%s.%U: unexpected argument %R (gt, gte, lt or lte)", t->def->name, acc->name,
-                         PyTuple_GET_ITEM(kwnames, k));
+            PyErr_Format(PyExc_TypeError, "%s.%U: unexpected argument %R (gt, gte, lt or lte)",
+                         t->def->name, acc->name, PyTuple_GET_ITEM(kwnames, k));
             return -1;
         }
         conds[n++] = (struct oro_cond){acc->cols[nargs], bounds[b].lookup, args[nargs + k]};
@@ -772,14 +799,15 @@ column_conds(struct oro_pytable *t, const struct oro_accessor *acc, PyObject *co
 }
 
 static PyObject *
-column_rows(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *const *args, Py_ssize_t nargs,
-            PyObject *kwnames)
+column_rows(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+            PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     struct oro_cond conds[ORO_CONDS_MAX];
     PyObject *hold[2], *out = NULL;
     int n = column_conds(t, acc, args, nargs, kwnames, conds, hold);
     if (n == 0)
-        PyErr_Format(PyExc_TypeError, "%s.%U: filter() needs a value or a bound", t->def->name, acc->name);
+        PyErr_Format(PyExc_TypeError, "%s.%U: filter() needs a value or a bound", t->def->name,
+                     acc->name);
     else if (n > 0)
         out = oro_pyquery_run(py, t, acc->ix != NULL ? acc : NULL, conds, (unsigned)n);
     Py_XDECREF(hold[0]);
@@ -817,7 +845,8 @@ static PyObject *
 in_order(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, const char *what)
 {
     if (acc->ix == NULL || acc->ix->kind == ORO_INDEX_HASH)
-        return PyErr_Format(py->e_wrongindex, "%s.%U: %s needs an index with an order (btree)", t->def->name, acc->name, what);
+        return PyErr_Format(py->e_wrongindex, "%s.%U: %s needs an index with an order (btree)",
+                            t->def->name, acc->name, what);
     return oro_pyquery_run(py, t, acc, NULL, 0);
 }
 
@@ -847,7 +876,8 @@ column_iter(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
     COLUMN_ENTER(self);
     int reverse = 0;
     if (nargs > 0 || (kwnames != NULL && (PyTuple_GET_SIZE(kwnames) > 1 ||
-                                          PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "reverse") != 0)))
+                                          PyUnicode_CompareWithASCIIString(
+                                              PyTuple_GET_ITEM(kwnames, 0), "reverse") != 0)))
         return PyErr_Format(PyExc_TypeError, "iter() takes reverse= only");
     if (kwnames != NULL && (reverse = PyObject_IsTrue(args[0])) < 0)
         return NULL;
@@ -876,10 +906,14 @@ plain_dealloc(PyObject *self)
 static PyMethodDef column_methods[] = {
     {"find", column_find, METH_O, "The row with this value, or None."},
     {"get", column_get, METH_O, "The row with this value; RowNotFound if there is none."},
-    {"update", FASTCALL(column_update), KW, "Replaces the row with the same value here; NoSuchRow if there is none."},
-    {"upsert", FASTCALL(column_upsert), KW, "Adds the row, or replaces the one with the same value here."},
-    {"delete", FASTCALL(column_delete), KW, "Unique columns: was there one? Others: how many were deleted."},
-    {"filter", FASTCALL(column_filter), KW, "The rows with this value, or in this range (gt, gte, lt, lte, range())."},
+    {"update", FASTCALL(column_update), KW,
+     "Replaces the row with the same value here; NoSuchRow if there is none."},
+    {"upsert", FASTCALL(column_upsert), KW,
+     "Adds the row, or replaces the one with the same value here."},
+    {"delete", FASTCALL(column_delete), KW,
+     "Unique columns: was there one? Others: how many were deleted."},
+    {"filter", FASTCALL(column_filter), KW,
+     "The rows with this value, or in this range (gt, gte, lt, lte, range())."},
     {"count", FASTCALL(column_count), KW, "How many rows filter() would give."},
     {"min", column_min, METH_NOARGS, "The row with the smallest value, or None."},
     {"max", column_max, METH_NOARGS, "The row with the largest value, or None."},
@@ -920,7 +954,8 @@ static void
 db_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    Py_ssize_t n = (Py_ssize_t)((size_t)type->tp_basicsize - sizeof(struct oro_dbhandle)) / (Py_ssize_t)sizeof(PyObject *);
+    Py_ssize_t n = (Py_ssize_t)((size_t)type->tp_basicsize - sizeof(struct oro_dbhandle)) /
+                   (Py_ssize_t)sizeof(PyObject *);
     for (Py_ssize_t i = 0; i < n; i++)
         Py_CLEAR(((struct oro_dbhandle *)self)->tables[i]);
     type->tp_free(self);
@@ -928,7 +963,8 @@ db_dealloc(PyObject *self)
 }
 
 static PyMethodDef db_methods[] = {
-    {"get_table", db_get_table, METH_O, "The older handle of a table: insert replaces, scan and filter give lists."},
+    {"get_table", db_get_table, METH_O,
+     "The older handle of a table: insert replaces, scan and filter give lists."},
     {0},
 };
 
@@ -1016,7 +1052,8 @@ best_index(const struct oro_table_def *def, const uint16_t *cols, unsigned ncols
         if (ix->ncols != ncols || memcmp(ix->cols, cols, ncols * sizeof(*cols)) != 0)
             continue;
         if (best == NULL || (ix->unique && !best->unique) ||
-            (ix->unique == best->unique && best->kind == ORO_INDEX_HASH && ix->kind != ORO_INDEX_HASH))
+            (ix->unique == best->unique && best->kind == ORO_INDEX_HASH &&
+             ix->kind != ORO_INDEX_HASH))
             best = ix;
     }
     return best;
@@ -1033,7 +1070,8 @@ has_accessor(const struct oro_pytable *t, PyObject *name)
 
 /* Takes name. */
 static int
-add_accessor(struct oro_py *py, struct oro_pytable *t, PyObject *name, const uint16_t *cols, unsigned ncols)
+add_accessor(struct oro_py *py, struct oro_pytable *t, PyObject *name, const uint16_t *cols,
+             unsigned ncols)
 {
     if (name == NULL)
         return -1;
@@ -1044,7 +1082,8 @@ add_accessor(struct oro_py *py, struct oro_pytable *t, PyObject *name, const uin
     PyUnicode_InternInPlace(&name);
     int rc = PyList_Append(py->keep, name);
     struct oro_accessor *acc = &t->acc[t->nacc++];
-    *acc = (struct oro_accessor){.name = name, .ncols = (uint16_t)ncols, .ix = best_index(t->def, cols, ncols)};
+    *acc = (struct oro_accessor){
+        .name = name, .ncols = (uint16_t)ncols, .ix = best_index(t->def, cols, ncols)};
     memcpy(acc->cols, cols, ncols * sizeof(*cols));
     acc->unique = acc->ix != NULL && acc->ix->unique;
     Py_DECREF(name);
@@ -1073,7 +1112,8 @@ make_accessors(struct oro_py *py, struct oro_pytable *t)
     }
     for (uint32_t i = 0; i < def->nindexes; i++) {
         const struct oro_index_def *ix = &def->indexes[i];
-        if (ix->accessor != NULL && add_accessor(py, t, PyUnicode_FromString(ix->accessor), ix->cols, ix->ncols) < 0)
+        if (ix->accessor != NULL &&
+            add_accessor(py, t, PyUnicode_FromString(ix->accessor), ix->cols, ix->ncols) < 0)
             return -1;
         if (ix->ncols > 1 && add_accessor(py, t, joined_name(t->rc, ix), ix->cols, ix->ncols) < 0)
             return -1;
@@ -1084,7 +1124,8 @@ make_accessors(struct oro_py *py, struct oro_pytable *t)
 }
 
 static PyTypeObject *
-member_type(PyObject *module, const char *name, PyObject *base, size_t head, PyMemberDef *members, unsigned n)
+member_type(PyObject *module, const char *name, PyObject *base, size_t head, PyMemberDef *members,
+            unsigned n)
 {
     PyType_Slot slots[] = {{Py_tp_members, members}, {0, NULL}};
     PyType_Spec spec = {name, (int)(head + n * sizeof(PyObject *)), 0,
@@ -1100,22 +1141,27 @@ make_table_type(struct oro_py *py, struct oro_pytable *t, PyObject *module)
     for (unsigned i = 0; i < t->nacc; i++) {
         if (PyObject_HasAttr(py->t_table, t->acc[i].name)) /* reached by column() */
             continue;
-        members[n++] = (PyMemberDef){.name = PyUnicode_AsUTF8(t->acc[i].name),
-                                     .type = Py_T_OBJECT_EX,
-                                     .offset = (Py_ssize_t)(sizeof(struct oro_thandle) + i * sizeof(PyObject *)),
-                                     .flags = Py_READONLY};
+        members[n++] = (PyMemberDef){
+            .name = PyUnicode_AsUTF8(t->acc[i].name),
+            .type = Py_T_OBJECT_EX,
+            .offset = (Py_ssize_t)(sizeof(struct oro_thandle) + i * sizeof(PyObject *)),
+            .flags = Py_READONLY};
     }
     members[n] = (PyMemberDef){0};
-    t->type = member_type(module, "orochi.Table", py->t_table, sizeof(struct oro_thandle), members, t->nacc);
+    t->type = member_type(module, "orochi.Table", py->t_table, sizeof(struct oro_thandle), members,
+                          t->nacc);
     return t->type != NULL ? 0 : -1;
 }
 
 int
-oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec, const struct oro_schema *schema)
+oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
+                 const struct oro_schema *schema)
 {
     PyObject *name = PyDict_GetItemString(spec, "name"), *cls = PyDict_GetItemString(spec, "cls"),
-             *columns = PyDict_GetItemString(spec, "columns"), *auto_inc = PyDict_GetItemString(spec, "auto_inc");
-    if (name == NULL || cls == NULL || columns == NULL || !PyTuple_Check(columns) || !PyType_Check(cls)) {
+             *columns = PyDict_GetItemString(spec, "columns"),
+             *auto_inc = PyDict_GetItemString(spec, "auto_inc");
+    if (name == NULL || cls == NULL || columns == NULL || !PyTuple_Check(columns) ||
+        !PyType_Check(cls)) {
         PyErr_SetString(PyExc_TypeError, "a table's spec is incomplete");
         return -1;
     }
@@ -1127,7 +1173,8 @@ oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec, const
         PyErr_Format(PyExc_ValueError, "table %R: the class and the schema do not agree", name);
         return -1;
     }
-    const struct oro_codec **codecs = oro_arena_alloc(&py->arena, (t->rc->ncols + 1) * sizeof(*codecs));
+    const struct oro_codec **codecs =
+        oro_arena_alloc(&py->arena, (t->rc->ncols + 1) * sizeof(*codecs));
     for (unsigned i = 0; i < t->rc->ncols; i++) {
         PyObject *col = PyTuple_GET_ITEM(columns, i);
         if (!PyTuple_Check(col) || PyTuple_GET_SIZE(col) != 3 ||
@@ -1137,11 +1184,13 @@ oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec, const
             return -1;
         }
     }
-    for (Py_ssize_t i = 0; auto_inc != NULL && PyTuple_Check(auto_inc) && i < PyTuple_GET_SIZE(auto_inc); i++) {
+    for (Py_ssize_t i = 0;
+         auto_inc != NULL && PyTuple_Check(auto_inc) && i < PyTuple_GET_SIZE(auto_inc); i++) {
         long col = PyLong_AsLong(PyTuple_GET_ITEM(auto_inc, i));
         if (col >= 0 && col < 63)
             t->auto_inc |= oro_pyrow_bit((unsigned)col);
     }
+    py->ncodecs++;
     oro_rowclass_bind(t->rc, t->def->name, codecs, t->auto_inc);
     t->lookups = PyDict_New();
     return t->lookups == NULL ? -1 : make_accessors(py, t);
@@ -1156,15 +1205,17 @@ oro_pytable_bind_types(struct oro_py *py, PyObject *module)
     for (unsigned i = 0; i < py->ntables; i++) {
         if (make_table_type(py, &py->tables[i], module) < 0)
             return -1;
-        members[i] = (PyMemberDef){.name = PyUnicode_AsUTF8(py->tables[i].name),
-                                   .type = Py_T_OBJECT_EX,
-                                   .offset = (Py_ssize_t)(sizeof(struct oro_dbhandle) + i * sizeof(PyObject *)),
-                                   .flags = Py_READONLY};
+        members[i] = (PyMemberDef){
+            .name = PyUnicode_AsUTF8(py->tables[i].name),
+            .type = Py_T_OBJECT_EX,
+            .offset = (Py_ssize_t)(sizeof(struct oro_dbhandle) + i * sizeof(PyObject *)),
+            .flags = Py_READONLY};
         py->nhandles += 1 + py->tables[i].nacc;
     }
     members[py->ntables] = (PyMemberDef){0};
-    Py_XSETREF(py->t_db, (PyObject *)member_type(module, "orochi.Database", py->t_dbbase, sizeof(struct oro_dbhandle), members,
-                                                 py->ntables));
+    Py_XSETREF(py->t_db,
+               (PyObject *)member_type(module, "orochi.Database", py->t_dbbase,
+                                       sizeof(struct oro_dbhandle), members, py->ntables));
     py->handles = oro_arena_alloc(&py->arena, (py->nhandles + 1) * sizeof(*py->handles));
     return py->t_db != NULL ? 0 : -1;
 }
@@ -1173,25 +1224,36 @@ int
 oro_pytable_types(struct oro_py *py, PyObject *module)
 {
     PyType_Slot table_slots[] = {
-        {Py_tp_methods, table_methods},    {Py_tp_iter, table_iter},      {Py_sq_length, table_len},
-        {Py_sq_contains, table_contains},  {Py_tp_repr, table_repr},      {Py_tp_dealloc, table_dealloc},
+        {Py_tp_methods, table_methods},
+        {Py_tp_iter, table_iter},
+        {Py_sq_length, table_len},
+        {Py_sq_contains, table_contains},
+        {Py_tp_repr, table_repr},
+        {Py_tp_dealloc, table_dealloc},
         {Py_tp_doc, "One table of ctx.db."},
         {0, NULL},
     };
     PyType_Slot column_slots[] = {
-        {Py_tp_methods, column_methods}, {Py_sq_contains, column_contains}, {Py_tp_repr, column_repr},
-        {Py_tp_dealloc, plain_dealloc},  {Py_tp_doc, "A column, or an index over several."},
+        {Py_tp_methods, column_methods},
+        {Py_sq_contains, column_contains},
+        {Py_tp_repr, column_repr},
+        {Py_tp_dealloc, plain_dealloc},
+        {Py_tp_doc, "A column, or an index over several."},
         {0, NULL},
     };
     PyType_Slot db_slots[] = {
-        {Py_tp_methods, db_methods}, {Py_mp_subscript, db_item}, {Py_tp_dealloc, db_dealloc},
+        {Py_tp_methods, db_methods},
+        {Py_mp_subscript, db_item},
+        {Py_tp_dealloc, db_dealloc},
         {Py_tp_doc, "The database: one attribute for each table."},
         {0, NULL},
     };
     unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    PyType_Spec table_spec = {"orochi.Table", sizeof(struct oro_thandle), 0, flags | Py_TPFLAGS_BASETYPE, table_slots};
+    PyType_Spec table_spec = {"orochi.Table", sizeof(struct oro_thandle), 0,
+                              flags | Py_TPFLAGS_BASETYPE, table_slots};
     PyType_Spec column_spec = {"orochi.Column", sizeof(struct oro_chandle), 0, flags, column_slots};
-    PyType_Spec db_spec = {"orochi.Database", sizeof(struct oro_dbhandle), 0, flags | Py_TPFLAGS_BASETYPE, db_slots};
+    PyType_Spec db_spec = {"orochi.Database", sizeof(struct oro_dbhandle), 0,
+                           flags | Py_TPFLAGS_BASETYPE, db_slots};
     py->t_table = PyType_FromModuleAndSpec(module, &table_spec, NULL);
     py->t_column = PyType_FromModuleAndSpec(module, &column_spec, NULL);
     py->t_dbbase = PyType_FromModuleAndSpec(module, &db_spec, NULL);

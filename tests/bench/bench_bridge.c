@@ -80,7 +80,8 @@ struct host {
 };
 
 static oro_status
-find(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key, struct oro_bytes *row)
+find(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+     struct oro_bytes key, struct oro_bytes *row)
 {
     uint32_t id;
     memcpy(&id, key.data, 4);
@@ -91,8 +92,8 @@ find(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, 
 }
 
 static oro_status
-update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row, struct oro_bytes *stored,
-       struct oro_err *err)
+update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+       struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
     uint32_t id;
     memcpy(&id, row.data, 4);
@@ -103,7 +104,8 @@ update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix
 }
 
 static oro_status
-insert(void *host, const struct oro_table_def *t, struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
+insert(void *host, const struct oro_table_def *t, struct oro_bytes row, struct oro_bytes *stored,
+       struct oro_err *err)
 {
     struct host *h = host;
     memcpy(h->stored, row.data, row.len);
@@ -125,12 +127,17 @@ count(void *host, const struct oro_table_def *t)
 }
 
 static void
-log_line(void *host, enum oro_log_level level, const char *target, const char *file, int line, struct oro_bytes text)
+log_line(void *host, enum oro_log_level level, const char *target, const char *file, int line,
+         struct oro_bytes text)
 {
 }
 
-static const struct oro_host_ops ops = {
-    .find = find, .update = update, .insert = insert, .scan = scan, .count = count, .log = log_line};
+static const struct oro_host_ops ops = {.find = find,
+                                        .update = update,
+                                        .insert = insert,
+                                        .scan = scan,
+                                        .count = count,
+                                        .log = log_line};
 
 static int
 by_value(const void *a, const void *b)
@@ -141,8 +148,8 @@ by_value(const void *a, const void *b)
 
 /* `calls` calls with the arguments; each stands for `each` steps. */
 static void
-measure(struct oro_py *py, const struct oro_schema *schema, struct host *host, const char *label, const char *reducer,
-        struct oro_bytes args, unsigned calls, unsigned each)
+measure(struct oro_py *py, const struct oro_schema *schema, struct host *host, const char *label,
+        const char *reducer, struct oro_bytes args, unsigned calls, unsigned each)
 {
     double ns[ROUNDS];
     struct oro_bb text = {0};
@@ -163,7 +170,8 @@ measure(struct oro_py *py, const struct oro_schema *schema, struct host *host, c
         ns[r] = (double)(oro_thread_cpu_ns() - start) / calls / each;
     }
     qsort(ns, ROUNDS, sizeof(ns[0]), by_value);
-    printf("%-34s median %7.0f ns   best %7.0f   worst %7.0f\n", label, ns[ROUNDS / 2], ns[0], ns[ROUNDS - 1]);
+    printf("%-34s median %7.0f ns   best %7.0f   worst %7.0f\n", label, ns[ROUNDS / 2], ns[0],
+           ns[ROUNDS - 1]);
     oro_bb_fini(&text);
 }
 
@@ -176,8 +184,9 @@ main(void)
     static struct host host;
     char *descriptor, *report = NULL, dir[] = "/tmp/oro-bench-XXXXXX", path[64];
     static const uint8_t args[16] = {1, 0, 0, 0, 2, 0, 0, 0, 1};
-    static const uint8_t wide[] = {7, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 't', 'w', 'e', 'l', 'v', 'e', ' ', 'c', 'h', 'a', 'r', 's',
-                                   0, 0, 0xc0, 0x3f, 0, 0, 0x20, 0x40, 1};
+    static const uint8_t wide[] = {7,   0,   0,   0,   0,    0,    0,   0,   12,   0,    0,
+                                   0,   't', 'w', 'e', 'l',  'v',  'e', ' ', 'c',  'h',  'a',
+                                   'r', 's', 0,   0,   0xc0, 0x3f, 0,   0,   0x20, 0x40, 1};
     uint32_t many = 1000;
     memcpy(host.wide_row, wide, sizeof(wide));
     for (uint32_t i = 0; i < ACCOUNTS; i++) {
@@ -195,7 +204,8 @@ main(void)
         return 1;
     if (oro_py_start(NULL, &err) != ORO_OK || oro_py_open(0, &ops, &py, &err) != ORO_OK ||
         oro_py_load(py, path, "bench", &descriptor, &report, &err) != ORO_OK ||
-        oro_schema_parse(oro_bytes_str(descriptor), &schema, &err) != ORO_OK || oro_py_bind(py, schema, &err) != ORO_OK) {
+        oro_schema_parse(oro_bytes_str(descriptor), &schema, &err) != ORO_OK ||
+        oro_py_bind(py, schema, &err) != ORO_OK) {
         fprintf(stderr, "%s\n", report != NULL ? report : err.text);
         return 1;
     }
@@ -214,7 +224,8 @@ main(void)
     measure(py, schema, &host, "scan, a row's 5 columns", "decode", n, 100, WIDE);
     struct oro_py_stats stats;
     oro_py_stats(py, &stats);
-    printf("pool: %.2f %% of rows reused\n", 100.0 * (double)stats.pool_hits / (double)(stats.pool_hits + stats.pool_misses));
+    printf("pool: %.2f %% of rows reused\n",
+           100.0 * (double)stats.pool_hits / (double)(stats.pool_hits + stats.pool_misses));
     oro_py_close(py);
     oro_py_stop();
     oro_schema_free(schema);

@@ -69,7 +69,8 @@ fake_column(const struct oro_table_def *t, struct oro_bytes row, unsigned col)
 
 /* The index's columns of a row, back to back. */
 static inline void
-fake_key(const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row, struct oro_bb *out)
+fake_key(const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
+         struct oro_bb *out)
 {
     for (unsigned i = 0; i < ix->ncols; i++)
         oro_bb_put_bytes(out, fake_column(t, row, ix->cols[i]));
@@ -77,7 +78,8 @@ fake_key(const struct oro_table_def *t, const struct oro_index_def *ix, struct o
 
 /* Position of the row with this key, or -1. */
 static inline long
-fake_at(struct fake_host *h, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key)
+fake_at(struct fake_host *h, const struct oro_table_def *t, const struct oro_index_def *ix,
+        struct oro_bytes key)
 {
     struct fake_table *f = fake_table(h, t);
     struct oro_bb have = {0};
@@ -93,7 +95,8 @@ fake_at(struct fake_host *h, const struct oro_table_def *t, const struct oro_ind
 }
 
 static inline long
-fake_same_key(struct fake_host *h, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row)
+fake_same_key(struct fake_host *h, const struct oro_table_def *t, const struct oro_index_def *ix,
+              struct oro_bytes row)
 {
     struct oro_bb key = {0};
     fake_key(t, ix, row, &key);
@@ -103,7 +106,8 @@ fake_same_key(struct fake_host *h, const struct oro_table_def *t, const struct o
 }
 
 static inline oro_status
-fake_find(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key, struct oro_bytes *row)
+fake_find(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+          struct oro_bytes key, struct oro_bytes *row)
 {
     struct fake_host *h = host;
     long at = fake_at(h, t, ix, key);
@@ -174,13 +178,14 @@ fake_in_range(struct fake_host *h, const struct oro_table_def *t, const struct o
 }
 
 static inline oro_status
-fake_range(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, const struct oro_py_range *range,
-           struct oro_py_rows *out)
+fake_range(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+           const struct oro_py_range *range, struct oro_py_rows *out)
 {
     struct fake_host *h = host;
     struct fake_table *f = fake_table(h, t);
     h->ranges++;
-    if (ix->kind == ORO_INDEX_HASH && (range->nprefix < ix->ncols || range->has_lo || range->has_hi))
+    if (ix->kind == ORO_INDEX_HASH &&
+        (range->nprefix < ix->ncols || range->has_lo || range->has_hi))
         return ORO_ETYPE;
     struct fake_hit *hits = oro_arena_alloc(&h->arena, (f->n + 1) * sizeof(*hits));
     size_t n = 0;
@@ -208,7 +213,8 @@ fake_count(void *host, const struct oro_table_def *t)
 
 /* Fills auto_inc columns that are 0. ORO_EFULL when the type is too small. */
 static inline oro_status
-fake_sequence(struct fake_host *h, const struct oro_table_def *t, struct oro_bytes *row, struct oro_err *err)
+fake_sequence(struct fake_host *h, const struct oro_table_def *t, struct oro_bytes *row,
+              struct oro_err *err)
 {
     for (uint32_t i = 0; i < t->nsequences; i++) {
         struct oro_bytes col = fake_column(t, *row, t->sequences[i].col);
@@ -246,7 +252,8 @@ fake_exists(const struct oro_table_def *t, long ix, struct oro_err *err)
 }
 
 static inline oro_status
-fake_insert(void *host, const struct oro_table_def *t, struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
+fake_insert(void *host, const struct oro_table_def *t, struct oro_bytes row,
+            struct oro_bytes *stored, struct oro_err *err)
 {
     struct fake_host *h = host;
     struct fake_table *f = fake_table(h, t);
@@ -271,8 +278,8 @@ fake_insert(void *host, const struct oro_table_def *t, struct oro_bytes row, str
 }
 
 static inline oro_status
-fake_update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
-            struct oro_bytes *stored, struct oro_err *err)
+fake_update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+            struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
     struct fake_host *h = host;
     struct oro_bytes mine = fake_keep(h, row.data, row.len);
@@ -287,8 +294,8 @@ fake_update(void *host, const struct oro_table_def *t, const struct oro_index_de
 }
 
 static inline oro_status
-fake_upsert(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
-            struct oro_bytes *stored, struct oro_err *err)
+fake_upsert(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+            struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
     oro_status st = fake_update(host, t, ix, row, stored, err);
     return st == ORO_ENOTFOUND ? fake_insert(host, t, row, stored, err) : st;
@@ -302,7 +309,8 @@ fake_remove(struct fake_table *f, long at)
 }
 
 static inline oro_status
-fake_delete_key(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key)
+fake_delete_key(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                struct oro_bytes key)
 {
     long at = fake_at(host, t, ix, key);
     if (at < 0)
@@ -333,7 +341,8 @@ fake_clear(void *host, const struct oro_table_def *t)
 }
 
 static inline void
-fake_log(void *host, enum oro_log_level level, const char *target, const char *file, int line, struct oro_bytes text)
+fake_log(void *host, enum oro_log_level level, const char *target, const char *file, int line,
+         struct oro_bytes text)
 {
     static const char *const names[] = {"ERROR", "WARN", "INFO", "DEBUG", "TRACE"};
     struct fake_host *h = host;

@@ -64,61 +64,62 @@ Test(call, arguments_are_read_strictly)
     uint8_t args[20] = {1, 0, 0, 0, 2, 0, 0, 0, 5};
     fixture_open(&f, bank);
     cr_assert_eq(fixture_call(&f, "seed", "[10, 100]"), ORO_OK);
-    cr_assert_eq(fixture_call_bytes(&f, "transfer", oro_bytes(args, 16)), ORO_OK, "%s", fixture_text(&f));
+    cr_assert_eq(fixture_call_bytes(&f, "transfer", oro_bytes(args, 16)), ORO_OK, "%s",
+                 fixture_text(&f));
     cr_assert_eq(fixture_call_bytes(&f, "transfer", oro_bytes(args, 17)), ORO_EINVAL);
     cr_assert_str_eq(fixture_text(&f), "transfer: 1 bytes too many after the arguments");
     cr_assert_eq(fixture_call_bytes(&f, "transfer", oro_bytes(args, 15)), ORO_EINVAL);
-    cr_assert_str_eq(fixture_text(&f), "transfer.amount: malformed at byte 8: the value is cut short");
+    cr_assert_str_eq(fixture_text(&f),
+                     "transfer.amount: malformed at byte 8: the value is cut short");
     cr_assert_eq(fixture_call_bytes(&f, "transfer", oro_bytes(NULL, 0)), ORO_EINVAL);
     cr_assert_eq(balance(&f, 1), 95, "a bad call ran");
     fixture_close(&f);
 }
 
-static const char errors[] =
-    "import sys\n"
-    "from typing import Annotated\n"
-    "from orochi import *\n"
-    "@table\n"
-    "class Player:\n"
-    "    id: PrimaryKey[u64]\n"
-    "    name: str\n"
-    "@reducer\n"
-    "def with_code(ctx: ReducerContext):\n"
-    "    raise ReducerError('too long', code='bad_name', data={'n': 1})\n"
-    "@reducer\n"
-    "def missing(ctx: ReducerContext):\n"
-    "    ctx.db.player.get(7)\n"
-    "@reducer\n"
-    "def unique(ctx: ReducerContext):\n"
-    "    ctx.db.player.insert(id=1, name='a')\n"
-    "    ctx.db.player.insert(id=1, name='b')\n"
-    "def helper():\n"
-    "    return {}['gone']\n"
-    "@reducer\n"
-    "def internal(ctx: ReducerContext):\n"
-    "    helper()\n"
-    "@reducer\n"
-    "def leave(ctx: ReducerContext):\n"
-    "    sys.exit(3)\n"
-    "@reducer\n"
-    "def deep(ctx: ReducerContext):\n"
-    "    def f(n): return f(n + 1)\n"
-    "    f(0)\n"
-    "@reducer\n"
-    "def interrupt(ctx: ReducerContext):\n"
-    "    raise KeyboardInterrupt\n"
-    "@reducer\n"
-    "def memory(ctx: ReducerContext):\n"
-    "    raise MemoryError\n"
-    "@reducer\n"
-    "def wrong_type(ctx: ReducerContext):\n"
-    "    ctx.db.player.insert(id='x', name='b')\n"
-    "@reducer\n"
-    "def checked(ctx: ReducerContext, text: Annotated[str, Len(1, 4)]):\n"
-    "    pass\n"
-    "@reducer\n"
-    "def fine(ctx: ReducerContext):\n"
-    "    pass\n";
+static const char errors[] = "import sys\n"
+                             "from typing import Annotated\n"
+                             "from orochi import *\n"
+                             "@table\n"
+                             "class Player:\n"
+                             "    id: PrimaryKey[u64]\n"
+                             "    name: str\n"
+                             "@reducer\n"
+                             "def with_code(ctx: ReducerContext):\n"
+                             "    raise ReducerError('too long', code='bad_name', data={'n': 1})\n"
+                             "@reducer\n"
+                             "def missing(ctx: ReducerContext):\n"
+                             "    ctx.db.player.get(7)\n"
+                             "@reducer\n"
+                             "def unique(ctx: ReducerContext):\n"
+                             "    ctx.db.player.insert(id=1, name='a')\n"
+                             "    ctx.db.player.insert(id=1, name='b')\n"
+                             "def helper():\n"
+                             "    return {}['gone']\n"
+                             "@reducer\n"
+                             "def internal(ctx: ReducerContext):\n"
+                             "    helper()\n"
+                             "@reducer\n"
+                             "def leave(ctx: ReducerContext):\n"
+                             "    sys.exit(3)\n"
+                             "@reducer\n"
+                             "def deep(ctx: ReducerContext):\n"
+                             "    def f(n): return f(n + 1)\n"
+                             "    f(0)\n"
+                             "@reducer\n"
+                             "def interrupt(ctx: ReducerContext):\n"
+                             "    raise KeyboardInterrupt\n"
+                             "@reducer\n"
+                             "def memory(ctx: ReducerContext):\n"
+                             "    raise MemoryError\n"
+                             "@reducer\n"
+                             "def wrong_type(ctx: ReducerContext):\n"
+                             "    ctx.db.player.insert(id='x', name='b')\n"
+                             "@reducer\n"
+                             "def checked(ctx: ReducerContext, text: Annotated[str, Len(1, 4)]):\n"
+                             "    pass\n"
+                             "@reducer\n"
+                             "def fine(ctx: ReducerContext):\n"
+                             "    pass\n";
 
 static void
 ends(struct fixture *f, const char *reducer, const char *args, oro_status want, const char *part)
@@ -137,7 +138,8 @@ Test(call, exceptions_become_statuses)
     ends(&f, "with_code", "[]", ORO_EUSER, "bad_name: too long");
     ends(&f, "missing", "[]", ORO_EUSER, "player: no row with id = 7");
     ends(&f, "unique", "[]", ORO_EINTERNAL, "UniqueViolation: player.id: there is a row");
-    ends(&f, "internal", "[]", ORO_EINTERNAL, "line 19, in helper\n    return {}['gone']\nKeyError: 'gone'");
+    ends(&f, "internal", "[]", ORO_EINTERNAL,
+         "line 19, in helper\n    return {}['gone']\nKeyError: 'gone'");
     cr_assert_null(strstr(fixture_text(&f), "orochi/"));
     ends(&f, "leave", "[]", ORO_EINTERNAL, "SystemExit: 3");
     ends(&f, "deep", "[]", ORO_EINTERNAL, "RecursionError: maximum recursion depth");
@@ -167,4 +169,44 @@ Test(call, a_broken_module_is_reported_with_file_and_line)
     cr_assert_not_null(strstr(report, "isolation = \"main\""), "%s", report);
     oro_free(report);
     oro_py_close(f.py);
+}
+
+Test(call, reducers_do_no_input_or_output)
+{
+    static const char *const refused[] = {"sleep", "write", "read", "connect", "process", "remove"};
+    struct fixture f;
+    fixture_open(&f, "import os, socket, subprocess, time\n"
+                     "from orochi import *\n"
+                     "time.sleep(0)\n" /* while the module loads it is no harm */
+                     "@reducer\n"
+                     "def sleep(ctx): time.sleep(0.001)\n"
+                     "@reducer\n"
+                     "def write(ctx): open('/tmp/never-written', 'w')\n"
+                     "@reducer\n"
+                     "def read(ctx): open('/etc/hostname').read()\n"
+                     "@reducer\n"
+                     "def connect(ctx): socket.socket()\n"
+                     "@reducer\n"
+                     "def process(ctx): os.system('true')\n"
+                     "@reducer\n"
+                     "def remove(ctx): os.remove('/tmp/never-there')\n"
+                     "@reducer\n"
+                     "def imports(ctx):\n"
+                     "    import colorsys, zoneinfo\n"
+                     "    zoneinfo.ZoneInfo('UTC')\n"
+                     "@reducer\n"
+                     "def caught(ctx):\n"
+                     "    try: time.sleep(1)\n"
+                     "    except ForbiddenInReducer as e: assert 'time.sleep is not allowed in a "
+                     "reducer' in str(e)\n"
+                     "    else: assert False\n");
+    for (size_t i = 0; i < ORO_ARRAY_LEN(refused); i++) {
+        cr_assert_eq(fixture_call_bytes(&f, refused[i], oro_bytes("", 0)), ORO_EINTERNAL, "%s",
+                     refused[i]);
+        cr_assert_not_null(strstr(fixture_text(&f), "ForbiddenInReducer"), "%s: %s", refused[i],
+                           fixture_text(&f));
+    }
+    fixture_run(&f, "imports");
+    fixture_run(&f, "caught");
+    fixture_close(&f);
 }

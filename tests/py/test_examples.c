@@ -38,16 +38,21 @@ static const char seed[] =
     "def check(ctx: ReducerContext, n: int, states: int):\n"
     "    assert len(ctx.db.game_event) == n\n"
     "    for e in ctx.db.game_event:\n"
-    "        assert e.player_data == {'hp': 10, 'bag': ['a']} and len(e.complex_state) == states, e\n"
+    "        assert e.player_data == {'hp': 10, 'bag': ['a']} and len(e.complex_state) == states, "
+    "e\n"
     "@reducer\n"
     "def older(ctx: ReducerContext):\n"
     "    t = ctx.db.get_table(GameEvent)\n"
     "    t.insert(GameEvent(id='x', timestamp=1, player_data={}, complex_state=[]))\n"
     "    t.insert(id='x', timestamp=2, player_data={}, complex_state=[])\n"
-    "    assert t.count() == 1 and t.find_by_primary_key('x').timestamp == 2 and t.find_by_primary_key('y') is None\n"
-    "    t.batch_insert([GameEvent(id=c, timestamp=5, player_data={}, complex_state=[]) for c in 'abc'])\n"
-    "    assert [e.id for e in t.find_by_index('timestamp', 5)] == ['a', 'b', 'c'] and type(t.scan()) is list\n"
-    "    assert t.count(timestamp__ge=5) == 3 == len(t.filter(timestamp__eq=5)) and t.count(timestamp__le=2) == 1\n"
+    "    assert t.count() == 1 and t.find_by_primary_key('x').timestamp == 2 and "
+    "t.find_by_primary_key('y') is None\n"
+    "    t.batch_insert([GameEvent(id=c, timestamp=5, player_data={}, complex_state=[]) for c in "
+    "'abc'])\n"
+    "    assert [e.id for e in t.find_by_index('timestamp', 5)] == ['a', 'b', 'c'] and "
+    "type(t.scan()) is list\n"
+    "    assert t.count(timestamp__ge=5) == 3 == len(t.filter(timestamp__eq=5)) and "
+    "t.count(timestamp__le=2) == 1\n"
     "    assert t.delete(timestamp=5) == 3 and len(t.scan(id__in=['x'])) == 1\n"
     "    ctx.db.game_event.clear()\n";
 
@@ -58,13 +63,16 @@ Test(examples, the_first_sample_runs_as_it_stands)
     fixture_open(&f, seed);
     oro_bb_printf(&args, "[[");
     for (int i = 0; i < 1000; i++)
-        oro_bb_printf(&args, "%s[\"e%d\", %d, \"{\\\"bag\\\":[\\\"a\\\"],\\\"hp\\\":10}\", []]", i > 0 ? "," : "", i, i);
+        oro_bb_printf(&args, "%s[\"e%d\", %d, \"{\\\"bag\\\":[\\\"a\\\"],\\\"hp\\\":10}\", []]",
+                      i > 0 ? "," : "", i, i);
     oro_bb_printf(&args, "]]");
     oro_bb_u8(&args, 0);
-    cr_assert_eq(fixture_call(&f, "process_batch_events", (char *)args.data), ORO_OK, "%s", fixture_text(&f));
+    cr_assert_eq(fixture_call(&f, "process_batch_events", (char *)args.data), ORO_OK, "%s",
+                 fixture_text(&f));
     cr_assert_eq(fixture_call(&f, "check", "[1000, 0]"), ORO_OK, "%s", fixture_text(&f));
     for (int i = 0; i < 3; i++)
-        cr_assert_eq(fixture_call_bytes(&f, "high_frequency_processor", oro_bytes("", 0)), ORO_OK, "%s", fixture_text(&f));
+        cr_assert_eq(fixture_call_bytes(&f, "high_frequency_processor", oro_bytes("", 0)), ORO_OK,
+                     "%s", fixture_text(&f));
     cr_assert_eq(fixture_call(&f, "check", "[1000, 3]"), ORO_OK, "%s", fixture_text(&f));
     fixture_close(&f);
     fixture_open(&f, seed);
@@ -81,8 +89,10 @@ loads(const char *path)
     struct oro_schema *schema;
     char *descriptor = NULL, *report = NULL;
     cr_assert_eq(oro_py_open(0, &fake_ops, &py, &err), ORO_OK, "%s", err.text);
-    cr_assert_eq(oro_py_load(py, path, "example", &descriptor, &report, &err), ORO_OK, "%s", report);
-    cr_assert_eq(oro_schema_parse(oro_bytes_str(descriptor), &schema, &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(oro_py_load(py, path, "example", &descriptor, &report, &err), ORO_OK, "%s",
+                 report);
+    cr_assert_eq(oro_schema_parse(oro_bytes_str(descriptor), &schema, &err), ORO_OK, "%s",
+                 err.text);
     cr_assert_eq(oro_py_bind(py, schema, &err), ORO_OK, "%s", err.text);
     oro_py_close(py);
     oro_schema_free(schema);
@@ -94,7 +104,8 @@ Test(examples, those_of_the_project_load)
     static const char *const names[] = {"arena", "bank", "chat"};
     char path[512];
     for (size_t i = 0; i < ORO_ARRAY_LEN(names); i++) {
-        snprintf(path, sizeof(path), "%s/../../examples/%s/module.py", getenv("ORO_TESTS_PY"), names[i]);
+        snprintf(path, sizeof(path), "%s/../../examples/%s/module.py", getenv("ORO_TESTS_PY"),
+                 names[i]);
         loads(path);
     }
 }

@@ -9,33 +9,32 @@ TestSuite(interp, .init = fixture_start, .fini = oro_py_stop, .timeout = 60);
 
 /* ---- interruption ---- */
 
-static const char loops[] =
-    "import itertools, time\n"
-    "from orochi import *\n"
-    "@table\n"
-    "class T:\n"
-    "    id: PrimaryKey[u32]\n"
-    "@reducer\n"
-    "def forever(ctx: ReducerContext):\n"
-    "    while True: pass\n"
-    "@reducer\n"
-    "def stubborn(ctx: ReducerContext):\n"
-    "    while True:\n"
-    "        try:\n"
-    "            while True: pass\n"
-    "        except Exception: pass\n"
-    "@reducer\n"
-    "def count(ctx: ReducerContext):\n"
-    "    for _ in itertools.count(): pass\n"
-    "@reducer\n"
-    "def fill(ctx: ReducerContext):\n"
-    "    i = 0\n"
-    "    while True:\n"
-    "        i += 1\n"
-    "        ctx.db.t.upsert(T(id=i % 10))\n"
-    "@reducer\n"
-    "def fine(ctx: ReducerContext):\n"
-    "    for _ in range(1000): pass\n";
+static const char loops[] = "import itertools, time\n"
+                            "from orochi import *\n"
+                            "@table\n"
+                            "class T:\n"
+                            "    id: PrimaryKey[u32]\n"
+                            "@reducer\n"
+                            "def forever(ctx: ReducerContext):\n"
+                            "    while True: pass\n"
+                            "@reducer\n"
+                            "def stubborn(ctx: ReducerContext):\n"
+                            "    while True:\n"
+                            "        try:\n"
+                            "            while True: pass\n"
+                            "        except Exception: pass\n"
+                            "@reducer\n"
+                            "def count(ctx: ReducerContext):\n"
+                            "    for _ in itertools.count(): pass\n"
+                            "@reducer\n"
+                            "def fill(ctx: ReducerContext):\n"
+                            "    i = 0\n"
+                            "    while True:\n"
+                            "        i += 1\n"
+                            "        ctx.db.t.upsert(T(id=i % 10))\n"
+                            "@reducer\n"
+                            "def fine(ctx: ReducerContext):\n"
+                            "    for _ in range(1000): pass\n";
 
 struct watchdog {
     struct oro_py *py;
@@ -89,7 +88,8 @@ Test(interp, a_late_interruption_hits_nothing)
 /* ---- several ---- */
 
 static const char busy[] =
-    "import collections, datetime, decimal, enum, hashlib, json, math, random, re, statistics, uuid, zoneinfo\n"
+    "import collections, datetime, decimal, enum, hashlib, json, math, random, re, statistics, "
+    "uuid, zoneinfo\n"
     "from orochi import *\n"
     "@table\n"
     "class T:\n"
@@ -100,7 +100,8 @@ static const char busy[] =
     "def work(ctx: ReducerContext):\n"
     "    t = ctx.db.t\n"
     "    for i in range(50):\n"
-    "        t.upsert(T(id=i % 7, text=json.dumps({'i': i}), at=datetime.datetime.now(datetime.UTC)))\n"
+    "        t.upsert(T(id=i % 7, text=json.dumps({'i': i}), "
+    "at=datetime.datetime.now(datetime.UTC)))\n"
     "        assert t.find(i % 7).at.year > 2000\n"
     "    assert decimal.Decimal('0.1') * 3 == decimal.Decimal('0.3')\n"
     "    assert hashlib.sha256(b'x').hexdigest().startswith('2d711642')\n"
@@ -130,7 +131,8 @@ Test(interp, several_interpreters_work_at_once)
     int done[4] = {0};
     struct oro_err err;
     for (int i = 0; i < 4; i++)
-        cr_assert_eq(oro_thread_start(&t[i], ORO_THREAD_WORKER, "test", 0, worker, &done[i], &err), ORO_OK);
+        cr_assert_eq(oro_thread_start(&t[i], ORO_THREAD_WORKER, "test", 0, worker, &done[i], &err),
+                     ORO_OK);
     for (int i = 0; i < 4; i++) {
         oro_thread_join(t[i]);
         cr_assert_eq(done[i], 1);
@@ -178,11 +180,15 @@ static const char steady[] =
     "    t.insert(row)\n"
     "    a.items.append(Item('z', 1))\n"
     "    t.update(a, group=3)\n"
-    "    assert t.filter(group=3).order_by('-text')[0].text == 'b' and t.find(b.id) == b and word in t.text or True\n"
+    "    assert t.filter(group=3).order_by('-text')[0].text == 'b' and t.find(b.id) == b and word "
+    "in t.text or True\n"
     "    for r in t: r.text, r.items, r.extra\n"
-    "    list(t.filter(text__in=['a', 'b'], group__gte=1)); t.group.filter(range(1, 4)).update(extra=5)\n"
-    "    for bad in (lambda: t.insert(text='a'), lambda: t.insert(text=5), lambda: t.get(999), lambda: t.filter(nope=1),\n"
-    "                lambda: t.update(a, text='b'), lambda: T(), lambda: t.insert(text='q', items=[Item('x', -1)])):\n"
+    "    list(t.filter(text__in=['a', 'b'], group__gte=1)); t.group.filter(range(1, "
+    "4)).update(extra=5)\n"
+    "    for bad in (lambda: t.insert(text='a'), lambda: t.insert(text=5), lambda: t.get(999), "
+    "lambda: t.filter(nope=1),\n"
+    "                lambda: t.update(a, text='b'), lambda: T(), lambda: t.insert(text='q', "
+    "items=[Item('x', -1)])):\n"
     "        try: bad()\n"
     "        except Exception: pass\n"
     "    ctx.sender, ctx.timestamp, ctx.rng, ctx.auth, ctx.connection_id, ctx.identity\n"
@@ -201,10 +207,14 @@ static const char steady[] =
 Test(interp, calls_leave_no_objects_behind)
 {
     static const char *const args[] = {
-        "[[{\"name\": \"i\", \"n\": 2}], {\"id\": 5, \"text\": \"t\", \"items\": [], \"group\": 1, \"extra\": \"7\"}, \"w\"]",
-        "[[], {\"id\": 5, \"text\": \"t\", \"items\": [], \"group\": 1, \"extra\": \"7\"}, \"fail\"]",
-        "[[], {\"id\": 5, \"text\": \"t\", \"items\": [], \"group\": 1, \"extra\": \"7\"}, \"crash\"]",
-        "[[], {\"id\": 5, \"text\": \"t\", \"items\": [], \"group\": 1, \"extra\": \"{bad\"}, \"w\"]",
+        "[[{\"name\": \"i\", \"n\": 2}], {\"id\": 5, \"text\": \"t\", \"items\": [], \"group\": 1, "
+        "\"extra\": \"7\"}, \"w\"]",
+        "[[], {\"id\": 5, \"text\": \"t\", \"items\": [], \"group\": 1, \"extra\": \"7\"}, "
+        "\"fail\"]",
+        "[[], {\"id\": 5, \"text\": \"t\", \"items\": [], \"group\": 1, \"extra\": \"7\"}, "
+        "\"crash\"]",
+        "[[], {\"id\": 5, \"text\": \"t\", \"items\": [], \"group\": 1, \"extra\": \"{bad\"}, "
+        "\"w\"]",
     };
     static const oro_status ends[] = {ORO_OK, ORO_EUSER, ORO_EINTERNAL, ORO_EINVAL};
     /* Pools and free lists fill for a while. After that a single object kept by one kind of call makes 25 a round. */
@@ -219,7 +229,8 @@ Test(interp, calls_leave_no_objects_behind)
         }
         oro_bb_clear(&f.host.log);
         snprintf(text, sizeof(text), "[%ld, %ld]", round > 7 ? 1L : 0, blocks + 120);
-        cr_assert_eq(fixture_call(&f, "blocks", text), ORO_OK, "round %d: %s, before %ld", round, fixture_text(&f), blocks);
+        cr_assert_eq(fixture_call(&f, "blocks", text), ORO_OK, "round %d: %s, before %ld", round,
+                     fixture_text(&f), blocks);
         oro_bb_u8(&f.host.log, 0);
         if (round == 7)
             blocks = atol(strstr((char *)f.host.log.data, "blocks=") + 7);
