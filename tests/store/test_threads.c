@@ -559,3 +559,54 @@ Test(threads, a_long_reading_keeps_what_it_sees)
     oro_session_close(reader);
     oro_session_close(se);
 }
+
+/* ---- a transaction that runs alone ---- */
+
+static atomic_int stage; /* 1: has read and published, is about to commit; 2: has committed */
+
+static void *
+other_main(void *arg)
+{
+    struct oro_session *se = oro_session_open(store);
+    oro_read_begin(se);
+    struct oro_rows rows;
+    oro_read_scan(se, item, &rows);
+    cr_assert_eq(rows.n, 2);
+    oro_read_end(se);
+    oro_store_publish(se, &fx_origin);
+    struct oro_tx *tx = oro_tx_begin(se, false);
+    cr_assert_eq(oro_tx_update(tx, item, by_id, item_row(2, 2, 0, 7), NULL, NULL), ORO_OK);
+    atomic_store(&stage, 1);
+    *(uint64_t *)arg = fx_commit(tx);
+    atomic_store(&stage, 2);
+    oro_session_close(se);
+    return NULL;
+}
+
+Test(threads, others_read_beside_an_exclusive_transaction_and_commit_after_it)
+{
+    for (uint32_t i = 1; i <= 2; i++)
+        cr_assert_eq(oro_store_load(store, item, item_row(i, i, 0, 0), false, NULL), ORO_OK);
+    struct oro_session *se = oro_session_open(store);
+    struct oro_tx *tx = oro_tx_begin(se, true);
+    pthread_t t;
+    uint64_t theirs = 0, ours = 0;
+    cr_assert_eq(pthread_create(&t, NULL, other_main, &theirs), 0);
+    while (atomic_load(&stage) == 0)
+        sched_yield();
+    for (int i = 0; i < 20000; i++) /* long enough for them to go to sleep over it */
+        sched_yield();
+    cr_assert_eq(atomic_load(&stage), 1, "committed in the middle of an exclusive transaction");
+    cr_assert_eq(oro_tx_count(tx, item), 2);
+    cr_assert_eq(oro_tx_update(tx, item, by_id, item_row(1, 1, 0, 7), NULL, NULL), ORO_OK);
+    ours = fx_commit(tx);
+    pthread_join(t, NULL);
+    cr_assert_eq(atomic_load(&stage), 2);
+    cr_assert_lt(ours, theirs);
+    /* An aborted one passes its turn on as well. */
+    oro_tx_abort(oro_tx_begin(se, true));
+    tx = oro_tx_begin(se, false);
+    cr_assert_eq(oro_tx_delete(tx, item, by_id, item_id(1)), ORO_OK);
+    fx_commit(tx);
+    oro_session_close(se);
+}
