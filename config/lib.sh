@@ -90,9 +90,6 @@ pc:sqlite3          libsqlite3-dev     SQLite, where the state is kept
 pc:libcrypto        libssl-dev         OpenSSL
 pc:libjwt           libjwt-dev         libjwt, for clients' tokens
 pc:jansson          libjansson-dev     jansson, for JSON
-pc:zlib             zlib1g-dev         zlib
-pc:libbrotlienc     libbrotli-dev      brotli
-pc:ck               libck-dev          Concurrency Kit
 END
 }
 

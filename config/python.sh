@@ -174,6 +174,7 @@ need_to_build_python() {
 cmd:make        make            make
 cmd:xz          xz-utils        xz, which unpacks the source
 hdr:ffi.h       libffi-dev      libffi, for ctypes
+hdr:zlib.h      zlib1g-dev      zlib
 hdr:bzlib.h     libbz2-dev      bzip2
 hdr:lzma.h      liblzma-dev     xz's library
 END
