@@ -173,6 +173,71 @@ codec_decode(PyObject *o, PyObject *data)
     return v;
 }
 
+/* decode_many(blobs, start, stop, out): appends the values of blobs[start:stop] to the list out. When one fails, those before it
+ * are in out. */
+static PyObject *
+codec_decode_many(PyObject *o, PyObject *args)
+{
+    PyObject *blobs, *out;
+    Py_ssize_t start, stop;
+    if (!PyArg_ParseTuple(args, "O!nnO!", &PyList_Type, &blobs, &start, &stop, &PyList_Type,
+                          &out) ||
+        !usable(o))
+        return NULL;
+    for (Py_ssize_t i = start; i >= 0 && i < stop && i < PyList_GET_SIZE(blobs); i++) {
+        PyObject *blob = Py_NewRef(PyList_GET_ITEM(blobs, i)), *v = codec_decode(o, blob);
+        int rc = v != NULL ? PyList_Append(out, v) : -1;
+        Py_DECREF(blob);
+        Py_XDECREF(v);
+        if (rc < 0)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* Room in a bytearray for n more values at least; it grows to a running mean afterwards by its own doubling. */
+static int
+presize(struct codecobj *o, PyObject *into, Py_ssize_t n)
+{
+    Py_ssize_t at = PyByteArray_GET_SIZE(into);
+    if (PyByteArray_Resize(into, at + n * (Py_ssize_t)o->codec->min_size) < 0)
+        return -1;
+    return PyByteArray_Resize(into, at);
+}
+
+/* encode_many(values, start, stop, out, into=None): appends each value's bytes to the list out, or, with a bytearray, the bytes
+ * to it and the offset where they end to out. When one fails, those before it are there. */
+static PyObject *
+codec_encode_many(PyObject *o, PyObject *args)
+{
+    PyObject *values, *out, *into = Py_None;
+    Py_ssize_t start, stop;
+    if (!PyArg_ParseTuple(args, "O!nnO!|O", &PyList_Type, &values, &start, &stop, &PyList_Type,
+                          &out, &into) ||
+        !usable(o))
+        return NULL;
+    if (into != Py_None && !PyByteArray_Check(into))
+        return PyErr_Format(PyExc_TypeError, "encode_many() takes a bytearray");
+    if (into != Py_None && start >= 0 && stop > start && presize(CO(o), into, stop - start) < 0)
+        return NULL;
+    for (Py_ssize_t i = start; i >= 0 && i < stop && i < PyList_GET_SIZE(values); i++) {
+        PyObject *v = Py_NewRef(PyList_GET_ITEM(values, i)), *pair[] = {v, into}, *made;
+        if (into == Py_None) {
+            made = codec_encode(o, v);
+        } else {
+            made = codec_encode_into(o, pair, 2);
+            if (made != NULL)
+                Py_SETREF(made, PyLong_FromSsize_t(PyByteArray_GET_SIZE(into)));
+        }
+        int rc = made != NULL ? PyList_Append(out, made) : -1;
+        Py_DECREF(v);
+        Py_XDECREF(made);
+        if (rc < 0)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *
 codec_fixed_size(PyObject *o, void *closure)
 {
@@ -192,6 +257,8 @@ static PyMethodDef codec_methods[] = {
     {"encode", codec_encode, METH_O, "The value's BSATN bytes."},
     {"encode_into", (PyCFunction)(void (*)(void))codec_encode_into, METH_FASTCALL,
      "Appends to a bytearray; how many bytes."},
+    {"decode_many", codec_decode_many, METH_VARARGS, "Values of a list of bytes."},
+    {"encode_many", codec_encode_many, METH_VARARGS, "Bytes of a list of values."},
     {"decode", codec_decode, METH_O, "The value of BSATN bytes; bytes left over are an error."},
     {0},
 };

@@ -471,10 +471,8 @@ encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
 {
     if (Py_TYPE(v) != (PyTypeObject *)c->cls && !PyObject_TypeCheck(v, (PyTypeObject *)c->cls))
         return wrong_type(py, class_name(c->cls), v);
-    if (c->rowclass != NULL) {
-        struct oro_row *row = (struct oro_row *)v;
-        return oro_pyrow_encode(row, out);
-    }
+    if (c->rowclass != NULL && c->rowclass->bound)
+        return oro_pyrow_encode((struct oro_row *)v, out);
     for (uint32_t i = 0; i < c->n; i++) {
         PyObject *x = PyObject_GetAttr(v, c->fields[i].name);
         if (x == NULL)

@@ -68,12 +68,83 @@ py_log(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *
+py_stats(PyObject *module, PyObject *none)
+{
+    struct oro_py_stats stats;
+    oro_py_stats(oro_py_of_module(module), &stats);
+    PyObject *out = PyDict_New();
+#define PUT(name)                                                 \
+    if (out != NULL) {                                            \
+        PyObject *n = PyLong_FromUnsignedLongLong(stats.name);    \
+        if (n == NULL || PyDict_SetItemString(out, #name, n) < 0) \
+            Py_CLEAR(out);                                        \
+        Py_XDECREF(n);                                            \
+    }
+    ORO_STAT_FIELDS(PUT)
+#undef PUT
+    unsigned long pooled = 0;
+    for (struct oro_rowclass *rc = oro_py_of_module(module)->classes; rc != NULL; rc = rc->next)
+        pooled += rc->npool;
+    PyObject *n = out != NULL ? PyLong_FromUnsignedLong(pooled) : NULL;
+    if (n == NULL || PyDict_SetItemString(out, "pooled", n) < 0)
+        Py_CLEAR(out);
+    Py_XDECREF(n);
+    return out;
+}
+
+/* set_pool_size(n): spare rows of each class; what is above is freed at once. */
+static PyObject *
+py_set_pool_size(PyObject *module, PyObject *v)
+{
+    struct oro_py *py = oro_py_of_module(module);
+    Py_ssize_t n = PyNumber_AsSsize_t(v, PyExc_OverflowError);
+    if (n == -1 && PyErr_Occurred())
+        return NULL;
+    if (n < 0 || n > ORO_POOL_MAX)
+        return PyErr_Format(PyExc_ValueError, "a pool holds 0 to %d rows of a class", ORO_POOL_MAX);
+    py->max_pool = (unsigned)n;
+    for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next)
+        if (rc->npool > py->max_pool)
+            oro_rowclass_drop_pool(rc);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+py_clear_pools(PyObject *module, PyObject *none)
+{
+    for (struct oro_rowclass *rc = oro_py_of_module(module)->classes; rc != NULL; rc = rc->next)
+        oro_rowclass_drop_pool(rc);
+    Py_RETURN_NONE;
+}
+
+/* count_cache(hits, misses, evictions, expirations, change of size): the type caches of converters, into the interpreter's
+ * numbers. */
+static PyObject *
+py_count_cache(PyObject *module, PyObject *args)
+{
+    struct oro_py *py = oro_py_of_module(module);
+    Py_ssize_t hits, misses, evictions, expirations, size;
+    if (!PyArg_ParseTuple(args, "nnnnn", &hits, &misses, &evictions, &expirations, &size))
+        return NULL;
+    ORO_COUNT(py, cache_hits, hits);
+    ORO_COUNT(py, cache_misses, misses);
+    ORO_COUNT(py, cache_evictions, evictions);
+    ORO_COUNT(py, cache_expirations, expirations);
+    ORO_COUNT(py, cache_size, size);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
     {"row_class", oro_pyrow_class, METH_VARARGS,
      "row_class(cls, names, defaults): the class of a table's rows."},
     {"compile", oro_codecobj_compile, METH_VARARGS, "compile(spec, types=[]): a Codec."},
     {"encode", py_encode, METH_VARARGS, "encode(spec, value): BSATN."},
     {"decode", py_decode, METH_VARARGS, "decode(spec, data): the value."},
+    {"stats", py_stats, METH_NOARGS, "stats(): the interpreter's counters."},
+    {"set_pool_size", py_set_pool_size, METH_O, "set_pool_size(n): spare rows kept of each class."},
+    {"clear_pools", py_clear_pools, METH_NOARGS, "clear_pools(): frees all spare rows."},
+    {"count_cache", py_count_cache, METH_VARARGS, NULL},
     {"_log", py_log, METH_VARARGS, NULL},
     {0},
 };

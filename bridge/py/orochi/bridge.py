@@ -1,0 +1,444 @@
+"""The codecs for tools, bulk import and export, and monitoring (python-api 13). Reducers never need it: their types are compiled
+when the module is loaded."""
+
+import dataclasses
+import time
+from collections import OrderedDict
+
+try:
+    import _orochi
+except ImportError:  # an ordinary interpreter
+    _orochi = None
+
+from ._errors import EncodeError, OrochiError
+from ._types import Resolver, TypeProblem, type_name
+from ._values import json_dump
+
+_TIMES = 1024   # durations kept for the percentiles
+_GROWTH = 8     # how far auto_tune may go
+
+
+class ConversionError(OrochiError):
+    """The converter was asked for something it cannot do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ConversionConfig:
+    """max_cache_size: compiled types kept, and shapes of dynamic mappings. max_pool_size: spare rows kept of each class.
+    cache_ttl_ms: a type that was not used for so long is dropped; 0 is never."""
+
+    max_cache_size: int = 1000
+    max_pool_size: int = 100
+    enable_batch_optimization: bool = True
+    enable_memory_monitoring: bool = True
+    cache_ttl_ms: int = 300_000
+    auto_tune: bool = False
+
+    def __post_init__(self):
+        for name in ('max_cache_size', 'max_pool_size', 'cache_ttl_ms'):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ValueError(f'{name} must be a number that is not negative, got {value!r}')
+        for name in ('enable_batch_optimization', 'enable_memory_monitoring', 'auto_tune'):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f'{name} must be True or False, got {getattr(self, name)!r}')
+
+
+@dataclasses.dataclass
+class ConversionStats:
+    """Counters since the start, or since reset_stats()."""
+
+    conversions_performed: int = 0
+    cache_hits: int = 0
+    cache_misses: int = 0
+    errors_encountered: int = 0
+    batch_conversions: int = 0
+    total_processing_time_ms: float = 0.0
+    peak_memory_usage: int = 0
+    object_pool_hits: int = 0
+    object_pool_misses: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    batch_items: int = 0
+    batch_errors: int = 0
+    plan_hits: int = 0
+    plan_misses: int = 0
+    shape_hits: int = 0
+    shape_misses: int = 0
+    evictions: int = 0
+    expirations: int = 0
+    pool_returns: int = 0
+    pool_drops: int = 0
+
+
+@dataclasses.dataclass
+class BatchResult:
+    """What on_error="collect" gives: values with None for each bad item, and (index, exception) of those."""
+
+    values: list
+    errors: list
+
+    def __iter__(self):
+        return iter((self.values, self.errors))
+
+
+class _Cache:
+    """Least recently used first; entries that were not used for a while are dropped when they are met."""
+
+    def __init__(self, clock):
+        self.entries = OrderedDict()  # key -> [value, time of last use, pinned]
+        self.clock = clock
+        self.hits = self.misses = self.evictions = self.expirations = 0
+
+    def get(self, key, ttl):
+        entry = self.entries.get(key)
+        if entry is not None:
+            now = self.clock()
+            if ttl and not entry[2] and now - entry[1] > ttl:
+                del self.entries[key]
+                self.expirations += 1
+            else:
+                entry[1] = now
+                self.entries.move_to_end(key)
+                self.hits += 1
+                return entry[0]
+        self.misses += 1
+        return None
+
+    def put(self, key, value, pinned, limit):
+        self.entries[key] = [value, self.clock(), pinned]
+        self.shrink(limit)
+
+    def shrink(self, limit):
+        """Evicts the longest unused entries that are not pinned. The limit counts those that may go."""
+        loose = [key for key, entry in self.entries.items() if not entry[2]]
+        for key in loose[:max(0, len(loose) - limit)]:
+            del self.entries[key]
+            self.evictions += 1
+
+
+class TypeConverter:
+    """Converts between values and BSATN, with caches, batches and statistics. It belongs to one interpreter.
+
+    clock: seconds, for tests of the time-to-live.
+    """
+
+    def __init__(self, config=None, *, clock=time.monotonic):
+        if _orochi is None:
+            raise ConversionError('the codecs are part of the server: run this with `orochi`, not in an ordinary interpreter')
+        _orochi._ready()
+        self._clock = clock
+        self._plans = _Cache(clock)
+        self._shapes = _Cache(clock)
+        self._told = (0, 0, 0, 0, 0)
+        self._grown = 1
+        self._started = clock()
+        self._stats = ConversionStats()
+        self._times = {'decode': [], 'encode': []}
+        self._at = {'decode': 0, 'encode': 0}
+        self._per_type = {}
+        self._pool_base = _orochi.stats()
+        self._config = ConversionConfig()
+        self.update_config(config)
+
+    # ---- one value ----
+
+    def python_to_bsatn(self, value, type=None):
+        """Bytes of a value. Without a type: its class when that is a record, else one dynamic value (a JSON document)."""
+        started = time.perf_counter_ns()
+        codec, label = self._codec_for(value, type)
+        try:
+            data = self._shaped(value) if codec is None else codec.encode(value)
+        except Exception:
+            self._stats.errors_encountered += 1
+            raise
+        self._stats.bytes_out += len(data)
+        self._done('encode', label, started, len(data))
+        return data
+
+    def bsatn_to_python(self, data, type):
+        """The value of bytes; bytes left over are an error."""
+        started = time.perf_counter_ns()
+        codec, label = self._codec(type)
+        try:
+            value = codec.decode(data)
+        except Exception:
+            self._stats.errors_encountered += 1
+            raise
+        size = len(data)
+        self._stats.bytes_in += size
+        self._done('decode', label, started, size)
+        return value
+
+    # ---- many ----
+
+    def batch_python_to_bsatn(self, values, type=None, *, on_error='raise', progress=None, progress_every=4096, into=None):
+        """A list of bytes, or with into=bytearray() a list of offsets into it, one more than there are values.
+
+        type: one for all, or a list with one for each value.
+        """
+        values = list(values)
+        codecs = self._codecs(values, type)
+        if into is not None and not isinstance(into, bytearray):
+            raise TypeError(f'into takes a bytearray, got {into.__class__.__name__}')
+        first = len(into) if into is not None else 0
+
+        def convert(codec, start, stop, out):
+            if codec is not None:
+                codec.encode_many(values, start, stop, out, into)
+                return
+            for value in values[start:stop]:
+                data = self._shaped(value)
+                if into is not None:
+                    into.extend(data)
+                    data = len(into)
+                out.append(data)
+
+        result = self._batch('encode', convert, len(values), codecs, on_error, progress, progress_every, first)
+        if into is not None:
+            (result.values if on_error == 'collect' else result).insert(0, first)
+        return result
+
+    def batch_bsatn_to_python(self, blobs, type, offsets=None, *, on_error='raise', progress=None, progress_every=4096):
+        """A list of values, from a list of bytes, or from one buffer and the offsets that batch_python_to_bsatn gave."""
+        if offsets is not None:
+            view = memoryview(blobs)
+            blobs = [view[a:b] for a, b in zip(offsets, offsets[1:])]
+        else:
+            blobs = list(blobs)
+        codecs = self._codecs(blobs, type)
+
+        def convert(codec, start, stop, out):
+            codec.decode_many(blobs, start, stop, out)
+
+        self._stats.bytes_in += sum(map(len, blobs))
+        return self._batch('decode', convert, len(blobs), codecs, on_error, progress, progress_every, 0)
+
+    def _codecs(self, values, type):
+        """(codec, label) for each value; one for all where one type serves all."""
+        if isinstance(type, (list, tuple)):
+            if len(type) != len(values):
+                raise ValueError(f'{len(type)} types for {len(values)} values')
+            return [self._codec(t) for t in type]
+        if type is not None:
+            return self._codec(type)
+        return [self._codec_for(value, None) for value in values]
+
+    def _batch(self, direction, convert, n, codecs, on_error, progress, every, first):
+        """Converts item after item; as many as are to be reported at once in one call where one type serves all.
+        first: the offset where the first item of a packed buffer starts, which stands for a bad item before any good one."""
+        if on_error not in ('raise', 'skip', 'collect'):
+            raise ValueError(f'on_error is "raise", "skip" or "collect", got {on_error!r}')
+        began, started, stats = self._clock(), time.perf_counter_ns(), self._stats
+        one_type = isinstance(codecs, tuple)
+        step = max(1, every) if one_type and self._config.enable_batch_optimization else 1
+        every, reported = max(1, every), 0
+        values, errors, at = [], [], 0
+        try:
+            while at < n:
+                stop, before = min(n, at + step, reported + every), len(values)
+                try:
+                    convert(codecs[0] if one_type else codecs[at][0], at, stop, values)
+                    at = stop
+                except Exception as error:
+                    at += len(values) - before
+                    stats.errors_encountered += 1
+                    stats.batch_errors += 1
+                    if on_error == 'raise':
+                        error.add_note(f'item {at} of the batch')
+                        error.index = at
+                        raise
+                    errors.append((at, error))
+                    if on_error == 'collect':
+                        packed = values and isinstance(values[-1], int) and direction == 'encode'
+                        values.append(values[-1] if packed else None)
+                    at += 1
+                if progress is not None and (at - reported >= every or at == n):
+                    reported = at
+                    progress(at, n, self._clock() - began)
+                elif progress is None:
+                    reported = at
+        finally:
+            stats.batch_conversions += 1
+            stats.batch_items += at
+            size = self._size_of(values, first) if direction == 'encode' else 0
+            stats.bytes_out += size
+            self._done(direction, codecs[1] if one_type else 'several types', started, size, at)
+        return BatchResult(values, errors) if on_error == 'collect' else values
+
+    @staticmethod
+    def _size_of(values, first):
+        """Bytes written: of a list of bytes, or up to the last offset."""
+        last = next((v for v in reversed(values) if v is not None), b'')
+        return last - first if isinstance(last, int) else sum(len(v) for v in values if v is not None)
+
+    # ---- types ----
+
+    def _codec_for(self, value, type):
+        if type is not None:
+            return self._codec(type)
+        cls = value.__class__
+        if hasattr(cls, '__orochi_table__') or dataclasses.is_dataclass(cls) or hasattr(cls, '__orochi_name__'):
+            return self._codec(cls)
+        return None, 'dynamic'
+
+    def _codec(self, annotation):
+        """(codec, name for the report) of an annotation, compiled when it is new or was forgotten."""
+        try:
+            key = annotation
+            found = self._plans.get(key, self._ttl)
+        except TypeError:  # an annotation that cannot be hashed
+            key = repr(annotation)
+            found = self._plans.get(key, self._ttl)
+        if found is None:
+            try:
+                spec, _ = Resolver().resolve(annotation, 'Value')
+            except TypeProblem as problem:
+                self._stats.errors_encountered += 1
+                raise ConversionError(str(problem)) from None
+            name = type_name(annotation) if isinstance(annotation, type) else str(annotation)
+            found = _orochi.compile(spec), name
+            self._plans.put(key, found, hasattr(annotation, '__orochi_table__'), self._limit)
+        return found
+
+    def _shaped(self, value):
+        """A dynamic value's bytes; remembers the shapes of mappings."""
+        if value.__class__ is dict:
+            try:
+                shape = tuple(value)
+                if self._shapes.get(shape, self._ttl) is None and all(key.__class__ is str for key in shape):
+                    self._shapes.put(shape, tuple(sorted(shape)), False, self._limit)
+            except TypeError:
+                pass
+        try:
+            text = json_dump(value).encode()
+        except (TypeError, ValueError) as error:
+            raise EncodeError(str(error)) from None
+        return len(text).to_bytes(4, 'little') + text
+
+    @property
+    def _ttl(self):
+        return self._config.cache_ttl_ms / 1000
+
+    @property
+    def _limit(self):
+        return self._config.max_cache_size * self._grown
+
+    # ---- numbers ----
+
+    def _done(self, direction, label, started, size, items=1):
+        took = time.perf_counter_ns() - started
+        stats = self._stats
+        stats.conversions_performed += items
+        stats.total_processing_time_ms += took / 1e6
+        if self._config.enable_memory_monitoring and size > stats.peak_memory_usage:
+            stats.peak_memory_usage = size
+        if items:
+            times, at = self._times[direction], self._at[direction]
+            if len(times) < _TIMES:
+                times.append(took / items)
+            else:
+                times[at % _TIMES] = took / items
+            self._at[direction] = at + 1
+        entry = self._per_type.setdefault(label, [0, 0, 0])
+        entry[0] += items
+        entry[1] += took
+        entry[2] += size
+        self._tell()
+        if self._config.auto_tune:
+            self._tune()
+
+    def _tell(self):
+        """The interpreter's own numbers take in what our caches did."""
+        caches = self._plans, self._shapes
+        now = tuple(sum(getattr(c, name) for c in caches) for name in ('hits', 'misses', 'evictions', 'expirations'))
+        now += (sum(len(c.entries) for c in caches),)
+        if now != self._told:
+            _orochi.count_cache(*(a - b for a, b in zip(now, self._told)))
+            self._told = now
+
+    def _tune(self):
+        """Doubles the bounds, up to 8 times, while many look-ups miss and entries are evicted."""
+        uses = self._plans.hits + self._plans.misses
+        if uses < 64 or uses % 64:
+            return
+        evicted = self._plans.evictions + self._shapes.evictions
+        if self._plans.misses / uses > 0.15 and evicted and self._grown < _GROWTH:
+            self._grown *= 2
+            _orochi.set_pool_size(min(1024, self._config.max_pool_size * self._grown))
+        elif not evicted and self._grown > 1:
+            self._grown //= 2
+
+    def get_stats(self):
+        """A snapshot of the counters."""
+        now = _orochi.stats()
+        pool = {name: now[name] - self._pool_base[name] for name in ('pool_hits', 'pool_misses', 'pool_returns', 'pool_drops')}
+        return dataclasses.replace(
+            self._stats,
+            cache_hits=self._plans.hits + self._shapes.hits, cache_misses=self._plans.misses + self._shapes.misses,
+            plan_hits=self._plans.hits, plan_misses=self._plans.misses,
+            shape_hits=self._shapes.hits, shape_misses=self._shapes.misses,
+            evictions=self._plans.evictions + self._shapes.evictions,
+            expirations=self._plans.expirations + self._shapes.expirations,
+            object_pool_hits=pool['pool_hits'], object_pool_misses=pool['pool_misses'],
+            pool_returns=pool['pool_returns'], pool_drops=pool['pool_drops'])
+
+    def reset_stats(self):
+        """Sets the counters to zero; what the caches hold stays."""
+        self._stats = ConversionStats()
+        self._pool_base = _orochi.stats()
+        for cache in (self._plans, self._shapes):
+            cache.hits = cache.misses = cache.evictions = cache.expirations = 0
+        self._told = (0, 0, 0, 0, len(self._plans.entries) + len(self._shapes.entries))
+        self._times = {'decode': [], 'encode': []}
+        self._at = {'decode': 0, 'encode': 0}
+        self._per_type.clear()
+
+    def get_performance_report(self):
+        """Everything as one dict that json can write."""
+        stats = self.get_stats()
+        seconds = stats.total_processing_time_ms / 1000
+        times = sorted(self._times['decode'] + self._times['encode'])
+
+        def ratio(a, b):
+            return a / (a + b) if a + b else 0.0
+
+        def percentile(p):
+            return times[min(len(times) - 1, int(len(times) * p))] / 1000 if times else 0.0
+
+        return {
+            **dataclasses.asdict(stats),
+            'cache_hit_ratio': ratio(stats.cache_hits, stats.cache_misses),
+            'pool_hit_ratio': ratio(stats.object_pool_hits, stats.object_pool_misses),
+            'average_conversion_time_ms': stats.total_processing_time_ms / max(1, stats.conversions_performed),
+            'smart_cache_hit_ratio': ratio(stats.shape_hits, stats.shape_misses),
+            'cache_size': len(self._plans.entries) + len(self._shapes.entries),
+            'pool_utilization': {'objects': _orochi.stats()['pooled'], 'arrays': 0},
+            'throughput_per_second': stats.conversions_performed / seconds if seconds else 0.0,
+            'bytes_per_second': (stats.bytes_in + stats.bytes_out) / seconds if seconds else 0.0,
+            'p50_us': percentile(0.50),
+            'p99_us': percentile(0.99),
+            'per_type': {name: {'calls': calls, 'mean_us': ns / 1000 / max(1, calls), 'bytes': size}
+                         for name, (calls, ns, size) in self._per_type.items()},
+            'config': dataclasses.asdict(self._config),
+            'uptime_s': self._clock() - self._started,
+        }
+
+    def clear_caches(self):
+        """Forgets types and shapes and frees the spare rows; the counters stay."""
+        self._plans.entries.clear()
+        self._shapes.entries.clear()
+        _orochi.clear_pools()
+        self._tell()
+
+    def update_config(self, config=None, **fields):
+        """Another configuration, or some of its fields: all or nothing. Shrinking evicts at once."""
+        unknown = fields.keys() - {f.name for f in dataclasses.fields(ConversionConfig)}
+        if unknown:
+            raise TypeError(f'unknown setting {sorted(unknown)[0]!r}')
+        config = dataclasses.replace(config if config is not None else self._config, **fields)
+        _orochi.set_pool_size(config.max_pool_size)
+        self._config, self._grown = config, 1
+        for cache in (self._plans, self._shapes):
+            cache.shrink(config.max_cache_size)
+        self._tell()
