@@ -33,12 +33,11 @@ fail(sqlite3 *h, int rc, struct oro_err *err)
     return oro_err_set(err, st, "%s", sqlite3_errmsg(h));
 }
 
-oro_status
-db_open(const char *path, struct db **out, struct oro_err *err)
+static oro_status
+open_as(const char *path, int flags, struct db **out, struct oro_err *err)
 {
     sqlite3 *h = NULL;
-    int rc = sqlite3_open_v2(
-        path, &h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(path, &h, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK) {
         oro_status st =
             h != NULL ? fail(h, rc, err) : oro_err_set(err, ORO_EIO, "no memory for SQLite");
@@ -49,6 +48,18 @@ db_open(const char *path, struct db **out, struct oro_err *err)
     sqlite3_busy_timeout(h, BUSY_MS);
     *out = (struct db *)h;
     return ORO_OK;
+}
+
+oro_status
+db_open(const char *path, struct db **out, struct oro_err *err)
+{
+    return open_as(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, out, err);
+}
+
+oro_status
+db_open_reading(const char *path, struct db **out, struct oro_err *err)
+{
+    return open_as(path, SQLITE_OPEN_READONLY, out, err);
 }
 
 void
@@ -108,6 +119,19 @@ db_wal_checkpoint(struct db *db, bool truncate, int *pages, int *done, struct or
         handle(db), NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, pages,
         done);
     return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? ORO_OK : fail(handle(db), rc, err);
+}
+
+oro_status
+db_copy(struct db *from, struct db *to, struct oro_err *err)
+{
+    sqlite3_backup *b = sqlite3_backup_init(handle(to), "main", handle(from), "main");
+    if (b == NULL)
+        return fail(handle(to), sqlite3_errcode(handle(to)), err);
+    /* All pages in one step: it is one reader's snapshot then, and a reader of a WAL stops no
+     * writer. In several steps it would begin anew whenever the file has changed. */
+    sqlite3_backup_step(b, -1);
+    int rc = sqlite3_backup_finish(b);
+    return rc == SQLITE_OK ? ORO_OK : fail(handle(to), rc, err);
 }
 
 oro_status

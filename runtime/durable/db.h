@@ -14,6 +14,8 @@ struct db_stmt;
 
 /* Gives *out. ORO_EIO. */
 ORO_MUST_CHECK oro_status db_open(const char *path, struct db **out, struct oro_err *err);
+/* The same for a file that has to be there and is only read. */
+ORO_MUST_CHECK oro_status db_open_reading(const char *path, struct db **out, struct oro_err *err);
 void db_close(struct db *db); /* Takes db; its statements are finalized already */
 /* One or more statements without results. ORO_EFULL: no room on the disk; ORO_EIO: the rest. */
 ORO_MUST_CHECK oro_status db_exec(struct db *db, const char *sql, struct oro_err *err);
@@ -26,6 +28,9 @@ void db_rollback(struct db *db);
 /* Copies what is committed from the WAL into the file as far as readers allow. *pages: in the WAL, *done: copied. */
 ORO_MUST_CHECK oro_status db_wal_checkpoint(struct db *db, bool truncate, int *pages, int *done,
                                             struct oro_err *err);
+
+/* Replaces what `to` holds with one consistent state of `from`, whoever writes there meanwhile. */
+ORO_MUST_CHECK oro_status db_copy(struct db *from, struct db *to, struct oro_err *err);
 
 /* Gives *out, ended by db_finalize. */
 ORO_MUST_CHECK oro_status db_prepare(struct db *db, const char *sql, struct db_stmt **out,

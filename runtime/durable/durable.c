@@ -15,8 +15,6 @@
 #include "runtime/base/log.h"
 #include "runtime/durable/durable_priv.h"
 
-#define APPLICATION_ID 0x4f524f43 /* OROC */
-#define FORMAT_VERSION 1
 /* A group commit takes what waits, up to about this much: a blob of 256 KiB to 1 MiB writes fastest (field-notes.md), and a
  * larger one only makes its first transaction wait. */
 #define BATCH_BYTES (1u << 20)
@@ -54,24 +52,28 @@ make_dir(const char *dir, struct oro_err *err)
     return st;
 }
 
-/* One server for each file. The lock goes with the process, however it ends. */
-static oro_status
-lock_file(struct oro_durable *d, struct oro_err *err)
+oro_status
+data_lock(const char *dir, const char *name, int *fd, struct oro_err *err)
 {
-    d->lock_fd = open(d->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (d->lock_fd < 0)
-        return oro_err_set(err, ORO_EIO, "cannot open %s: %s", d->lock_path, strerror(errno));
-    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        char pid[32] = "";
-        ssize_t n = pread(d->lock_fd, pid, sizeof(pid) - 1, 0);
+    char *path = oro_asprintf("%s/%s.lock", dir, name), pid[32] = "";
+    oro_status st = ORO_OK;
+    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (lock < 0) {
+        st = oro_err_set(err, ORO_EIO, "cannot open %s: %s", path, strerror(errno));
+    } else if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t n = pread(lock, pid, sizeof(pid) - 1, 0);
         pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
-        return oro_err_set(err, ORO_EIO,
-                           "the data of database %s (%s) is in use by another server%s%s", d->name,
-                           d->path, pid[0] != '\0' ? ", process " : "", pid);
+        st = oro_err_set(err, ORO_EIO,
+                         "the data of database %s (%s/%s.db) is in use by another server%s%s", name,
+                         dir, name, pid[0] != '\0' ? ", process " : "", pid);
+        close(lock);
+        lock = -1;
+    } else if (ftruncate(lock, 0) == 0) {
+        dprintf(lock, "%d\n", (int)getpid());
     }
-    if (ftruncate(d->lock_fd, 0) == 0)
-        dprintf(d->lock_fd, "%d\n", (int)getpid());
-    return ORO_OK;
+    oro_free(path);
+    *fd = lock;
+    return st;
 }
 
 static oro_status
@@ -109,16 +111,15 @@ static const char tables_sql[] =
     "PRAGMA user_version = %d;"
     "COMMIT";
 
-/* Ours, of a version that we know; or empty, then made ours. */
-static oro_status
-check_format(struct oro_durable *d, struct oro_err *err)
+oro_status
+data_format(struct db *db, bool *empty, struct oro_err *err)
 {
     int64_t app = 0, version = 0, tables = 0;
-    oro_status st = db_int(d->write, "PRAGMA application_id", &app, err);
+    oro_status st = db_int(db, "PRAGMA application_id", &app, err);
     if (st == ORO_OK)
-        st = db_int(d->write, "PRAGMA user_version", &version, err);
+        st = db_int(db, "PRAGMA user_version", &version, err);
     if (st == ORO_OK)
-        st = db_int(d->write, "SELECT count(*) FROM sqlite_master", &tables, err);
+        st = db_int(db, "SELECT count(*) FROM sqlite_master", &tables, err);
     if (st != ORO_OK)
         return st;
     if (tables > 0 && app != APPLICATION_ID)
@@ -127,8 +128,18 @@ check_format(struct oro_durable *d, struct oro_err *err)
         return oro_err_set(err, ORO_EINVAL,
                            "a newer version of this server wrote it (format %lld, known is %d)",
                            (long long)version, FORMAT_VERSION);
-    if (tables > 0)
-        return ORO_OK;
+    *empty = tables == 0;
+    return ORO_OK;
+}
+
+/* An empty file is made ours. */
+static oro_status
+check_format(struct oro_durable *d, struct oro_err *err)
+{
+    bool empty;
+    oro_status st = data_format(d->write, &empty, err);
+    if (st != ORO_OK || !empty)
+        return st;
     st = db_execf(d->write, err, tables_sql, APPLICATION_ID, FORMAT_VERSION);
     db_rollback(d->write);
     return st;
@@ -245,7 +256,6 @@ close_all(struct oro_durable *d)
     oro_free(d->ids);
     oro_free(d->name);
     oro_free(d->path);
-    oro_free(d->lock_path);
     oro_free(d);
 }
 
@@ -269,11 +279,10 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     };
     d->name = oro_strdup(opt->name);
     d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
-    d->lock_path = oro_asprintf("%s/%s.lock", opt->dir, opt->name);
     turn_init(&d->turn);
     oro_status st = make_dir(opt->dir, err);
     if (st == ORO_OK)
-        st = lock_file(d, err);
+        st = data_lock(opt->dir, opt->name, &d->lock_fd, err);
     if (st == ORO_OK && opt->delete_data)
         st = delete_files(d, err);
     if (st == ORO_OK) {

@@ -21,6 +21,16 @@
 #include "runtime/durable/durable.h"
 #include "runtime/durable/record.h"
 
+#define APPLICATION_ID 0x4f524f43 /* OROC */
+#define FORMAT_VERSION 1
+
+/* One server, or one restore, for each file: locks <dir>/<name>.lock. The lock goes with the process, however it ends. Gives
+ * *fd, -1 on failure. */
+ORO_MUST_CHECK oro_status data_lock(const char *dir, const char *name, int *fd,
+                                    struct oro_err *err);
+/* Ours, of a version that we know. *empty: it holds nothing at all, which is no error. */
+ORO_MUST_CHECK oro_status data_format(struct db *db, bool *empty, struct oro_err *err);
+
 /* Who may use the connection that writes. The log thread goes first: the checkpointer waits while it does. */
 struct turn {
     pthread_mutex_t lock;
@@ -83,7 +93,7 @@ void checkpoint_fini(struct checkpoint *k);
 ORO_MUST_CHECK oro_status checkpoint_slice(struct checkpoint *k, bool *more, struct oro_err *err);
 
 struct oro_durable {
-    char *name, *path, *lock_path;
+    char *name, *path;
     int lock_fd;
     enum oro_durability mode;
     const char *sync; /* PRAGMA synchronous of the mode */

@@ -1,0 +1,450 @@
+/* Copies of the data file. A new file is written beside its place, checked, synced and renamed, so that under the name there
+ * is the old one or the complete new one. */
+#include "runtime/durable/backup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/durable/durable_priv.h"
+
+#define DATA_DIR "orochi-data" /* where `orochi run` keeps it */
+
+enum { EXIT_FINE = 0, EXIT_USAGE = 2, EXIT_DATA = 4 };
+
+/* ---- files ---- */
+
+static bool
+is_there(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0;
+}
+
+static oro_status
+sync_path(const char *path, struct oro_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    oro_status st = ORO_OK;
+    if (fd < 0 || fsync(fd) != 0)
+        st = oro_err_set(err, ORO_EIO, "cannot sync %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return st;
+}
+
+static oro_status
+sync_folder_of(const char *path, struct oro_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash == NULL   ? oro_strdup(".")
+                : slash == path ? oro_strdup("/")
+                                : oro_strndup(path, (size_t)(slash - path));
+    oro_status st = sync_path(dir, err);
+    oro_free(dir);
+    return st;
+}
+
+static void
+remove_db(const char *path)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(ends); i++) {
+        char *p = oro_asprintf("%s%s", path, ends[i]);
+        unlink(p);
+        oro_free(p);
+    }
+}
+
+/* The only NAME.db of the folder. Gives *out; NULL and ORO_OK: there is none. */
+static oro_status
+only_database(const char *dir, char **out, struct oro_err *err)
+{
+    DIR *d = opendir(dir);
+    struct dirent *e;
+    char *found = NULL;
+    oro_status st = ORO_OK;
+    *out = NULL;
+    if (d == NULL)
+        return errno == ENOENT
+                   ? ORO_OK
+                   : oro_err_set(err, ORO_EIO, "the folder %s: %s", dir, strerror(errno));
+    while (st == ORO_OK && (e = readdir(d)) != NULL) {
+        size_t len = strlen(e->d_name);
+        if (len <= 3 || strcmp(e->d_name + len - 3, ".db") != 0)
+            continue;
+        char *name = oro_strndup(e->d_name, len - 3);
+        if (found != NULL)
+            st = oro_err_set(err, ORO_EINVAL,
+                             "%s holds several databases, %s and %s: say which with --name", dir,
+                             found, name);
+        oro_free(found);
+        found = name;
+    }
+    closedir(d);
+    if (st != ORO_OK) {
+        oro_free(found);
+        return st;
+    }
+    *out = found;
+    return ORO_OK;
+}
+
+static oro_status
+name_check(const char *name, struct oro_err *err)
+{
+    return name == NULL || (name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL)
+               ? ORO_OK
+               : oro_err_set(err, ORO_EINVAL, "'%s' is no name of a database", name);
+}
+
+/* ---- what is in a file ---- */
+
+static oro_status
+check_log(struct db *db, const char *path, struct oro_err *err)
+{
+    struct log_reader log;
+    struct log_row row;
+    bool more = true;
+    int64_t applied = 0;
+    oro_status st =
+        db_int(db, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &applied, err);
+    if (st == ORO_OK)
+        st = log_open(&log, db, path, (uint64_t)applied, err);
+    if (st != ORO_OK)
+        return st;
+    while (st == ORO_OK && more)
+        st = log_next(&log, &row, &more, err);
+    log_close(&log);
+    return st;
+}
+
+static oro_status
+check_pages(struct db *db, struct oro_err *err)
+{
+    struct db_stmt *s;
+    bool row = false;
+    oro_status st = db_prepare(db, "PRAGMA quick_check(1)", &s, err);
+    if (st != ORO_OK)
+        return st;
+    st = db_step(s, &row, err);
+    if (st == ORO_OK && row && !oro_bytes_eq(db_column_bytes(s, 0), oro_bytes_str("ok"))) {
+        struct oro_bytes why = db_column_bytes(s, 0);
+        st = oro_err_set(err, ORO_EMALFORMED, "the file is damaged: %.*s", (int)why.len,
+                         (const char *)why.data);
+    }
+    db_finalize(s);
+    return st;
+}
+
+/* Every page, and every group commit of the log. */
+static oro_status
+check_data(struct db *db, const char *path, struct oro_err *err)
+{
+    bool empty = false;
+    oro_status st = data_format(db, &empty, err);
+    if (st == ORO_OK && empty)
+        st = oro_err_set(err, ORO_EINVAL, "there is no data in it");
+    if (st == ORO_OK)
+        st = check_pages(db, err);
+    return st == ORO_OK ? check_log(db, path, err) : st;
+}
+
+/* The name the data had. Gives or NULL. */
+static char *
+name_inside(struct db *db)
+{
+    struct db_stmt *s;
+    bool row = false;
+    char *name = NULL;
+    if (db_prepare(db, "SELECT value FROM _orochi_meta WHERE key = '_name'", &s, NULL) != ORO_OK)
+        return NULL;
+    if (db_step(s, &row, NULL) == ORO_OK && row)
+        name = db_column_str(s, 0);
+    db_finalize(s);
+    return name;
+}
+
+static oro_status
+write_name(struct db *db, const char *name, struct oro_err *err)
+{
+    struct db_stmt *s;
+    oro_status st =
+        db_prepare(db, "INSERT OR REPLACE INTO _orochi_meta VALUES ('_name', ?)", &s, err);
+    if (st != ORO_OK)
+        return st;
+    db_bind_text(s, 1, oro_bytes_str(name));
+    st = db_run(s, err);
+    db_finalize(s);
+    return st;
+}
+
+/* ---- copying ---- */
+
+/* The data of `from`, checked and synced, at `path`, as one file without a WAL; nothing is left there if it fails. */
+static oro_status
+copy_data(struct db *from, const char *path, const char *name, struct oro_err *err)
+{
+    struct db *to;
+    remove_db(path);
+    oro_status st = db_open(path, &to, err);
+    if (st != ORO_OK)
+        return st;
+    st = db_copy(from, to, err);
+    if (st == ORO_OK) /* the header says WAL as the original's did */
+        st = db_exec(to, "PRAGMA journal_mode = DELETE", err);
+    if (st == ORO_OK)
+        st = check_data(to, path, err);
+    if (st == ORO_OK)
+        st = write_name(to, name, err);
+    db_close(to);
+    if (st == ORO_OK)
+        st = sync_path(path, err);
+    if (st != ORO_OK)
+        remove_db(path);
+    return st;
+}
+
+static oro_status
+move_into_place(const char *from, const char *to, struct oro_err *err)
+{
+    oro_status st = ORO_OK;
+    if (rename(from, to) != 0) {
+        st = oro_err_set(err, ORO_EIO, "cannot rename %s to %s: %s", from, to, strerror(errno));
+        remove_db(from);
+    }
+    return st == ORO_OK ? sync_folder_of(to, err) : st;
+}
+
+oro_status
+oro_backup(const char *dir, const char *name, const char *file, bool force, struct oro_err *err)
+{
+    char *found = NULL, *path = NULL, *part = oro_asprintf("%s.part", file);
+    struct db *from = NULL;
+    oro_status st = name_check(name, err);
+    if (st == ORO_OK && name == NULL) {
+        st = only_database(dir, &found, err);
+        if (st == ORO_OK && found == NULL)
+            st = oro_err_set(err, ORO_ENOTFOUND, "there is no database in the folder %s", dir);
+        name = found;
+    }
+    if (st == ORO_OK && !force && is_there(file))
+        st = oro_err_set(err, ORO_EEXISTS, "%s is there already (--force replaces it)", file);
+    if (st != ORO_OK)
+        goto out;
+    path = oro_asprintf("%s/%s.db", dir, name);
+    if (!is_there(path)) {
+        st = oro_err_set(err, ORO_ENOTFOUND, "there is no database %s in the folder %s", name, dir);
+        goto out;
+    }
+    st = db_open_reading(path, &from, err);
+    if (st == ORO_OK)
+        st = copy_data(from, part, name, err);
+    if (from != NULL)
+        db_close(from);
+    if (st != ORO_OK)
+        oro_err_wrap(err, "%s to %s", path, file);
+    else
+        st = move_into_place(part, file, err);
+out:
+    oro_free(found);
+    oro_free(path);
+    oro_free(part);
+    return st;
+}
+
+/* ---- restoring ---- */
+
+/* Puts what is in the WAL of data that will be replaced into its file and deletes the WAL: it must not be found beside the
+ * new file. Up to the rename the old data is whole. */
+static void
+fold_wal(const char *path)
+{
+    static const char *const ends[] = {"-wal", "-shm", "-journal"};
+    struct db *db;
+    int pages, done;
+    if (db_open(path, &db, NULL) == ORO_OK) {
+        oro_status st = db_wal_checkpoint(db, true, &pages, &done, NULL);
+        (void)st; /* damaged data is replaced all the same */
+        db_close(db);
+    }
+    for (size_t i = 0; i < ORO_ARRAY_LEN(ends); i++) {
+        char *p = oro_asprintf("%s%s", path, ends[i]);
+        unlink(p);
+        oro_free(p);
+    }
+}
+
+/* Gives *out. */
+static oro_status
+restored_name(struct db *from, const char *dir, const char *name, char **out, struct oro_err *err)
+{
+    char *found = NULL;
+    oro_status st = name_check(name, err);
+    if (st == ORO_OK && name == NULL)
+        st = only_database(dir, &found, err);
+    if (st != ORO_OK)
+        return st;
+    if (name != NULL)
+        found = oro_strdup(name);
+    if (found == NULL)
+        found = name_inside(from);
+    if (found == NULL || name_check(found, NULL) != ORO_OK) {
+        oro_free(found);
+        return oro_err_set(err, ORO_EINVAL,
+                           "the file does not say the database's name: give --name");
+    }
+    *out = found;
+    return ORO_OK;
+}
+
+/* Under the lock. */
+static oro_status
+replace_data(struct db *from, const char *path, const char *name, bool force, struct oro_err *err)
+{
+    bool old = is_there(path);
+    if (old && !force)
+        return oro_err_set(err, ORO_EEXISTS, "%s is there already (--force replaces it)", path);
+    char *part = oro_asprintf("%s.part", path);
+    oro_status st = copy_data(from, part, name, err);
+    if (st == ORO_OK) {
+        if (old)
+            fold_wal(path);
+        st = move_into_place(part, path, err);
+    }
+    oro_free(part);
+    return st;
+}
+
+oro_status
+oro_restore(const char *file, const char *dir, const char *name, bool force, struct oro_err *err)
+{
+    char *found = NULL, *path = NULL;
+    struct db *from = NULL;
+    int lock = -1;
+    if (!is_there(file))
+        return oro_err_set(err, ORO_ENOTFOUND, "there is no file %s", file);
+    oro_status st = db_open_reading(file, &from, err);
+    if (st == ORO_OK)
+        st = check_data(from, file, err);
+    if (st != ORO_OK) {
+        oro_err_wrap(err, "%s", file);
+        goto out;
+    }
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+        st = oro_err_set(err, ORO_EIO, "cannot make the folder %s: %s", dir, strerror(errno));
+    if (st == ORO_OK)
+        st = restored_name(from, dir, name, &found, err);
+    if (st == ORO_OK)
+        st = data_lock(dir, found, &lock, err);
+    if (st == ORO_OK) {
+        path = oro_asprintf("%s/%s.db", dir, found);
+        st = replace_data(from, path, found, force, err);
+    }
+out:
+    if (from != NULL)
+        db_close(from);
+    if (lock >= 0)
+        close(lock);
+    oro_free(found);
+    oro_free(path);
+    return st;
+}
+
+/* ---- the commands ---- */
+
+struct words {
+    const char *file, *dir, *name;
+    bool force, help;
+};
+
+static const char backup_usage[] =
+    "usage: orochi backup FILE [--data DIR] [--name NAME] [--force]\n"
+    "  Copies the database into FILE, also while it is being served: one consistent state, with every\n"
+    "  transaction that had been confirmed when the copy began. The data folder's keys and owner.token\n"
+    "  are files of their own: keep them too if the tokens that clients hold shall stay valid.\n"
+    "  --data DIR    data folder (" DATA_DIR ")\n"
+    "  --name NAME   of the database; not needed where the folder holds one\n"
+    "  --force       replace FILE\n";
+
+static const char restore_usage[] =
+    "usage: orochi restore FILE [--data DIR] [--name NAME] [--force]\n"
+    "  Makes the data what `orochi backup` has put into FILE. No server may run on it.\n"
+    "  --data DIR    data folder (" DATA_DIR "), made if missing\n"
+    "  --name NAME   of the database; else the one in the folder, else as it was called\n"
+    "  --force       replace the data that is there\n";
+
+/* "--data DIR" or "--data=DIR". NULL: another word. */
+static const char *
+flag_value(const char *flag, int argc, char **argv, int *i)
+{
+    size_t len = strlen(flag);
+    if (strncmp(argv[*i], flag, len) != 0)
+        return NULL;
+    if (argv[*i][len] == '=')
+        return argv[*i] + len + 1;
+    return argv[*i][len] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+static oro_status
+words_read(struct words *w, int argc, char **argv, struct oro_err *err)
+{
+    *w = (struct words){.dir = DATA_DIR};
+    for (int i = 1; i < argc; i++) {
+        const char *value;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            w->help = true;
+        else if (strcmp(argv[i], "--force") == 0)
+            w->force = true;
+        else if ((value = flag_value("--data", argc, argv, &i)) != NULL)
+            w->dir = value;
+        else if ((value = flag_value("--name", argc, argv, &i)) != NULL)
+            w->name = value;
+        else if (argv[i][0] != '-' && w->file == NULL)
+            w->file = argv[i];
+        else
+            return oro_err_set(err, ORO_EINVAL, "%s was not expected, or lacks its value", argv[i]);
+    }
+    return w->file != NULL || w->help ? ORO_OK
+                                      : oro_err_set(err, ORO_EINVAL, "which FILE is missing");
+}
+
+static int
+command(int argc, char **argv, bool restore)
+{
+    struct words w;
+    struct oro_err err = {0};
+    const char *usage = restore ? restore_usage : backup_usage;
+    if (words_read(&w, argc, argv, &err) != ORO_OK) {
+        fprintf(stderr, "orochi: %s\n%s", err.text, usage);
+        return EXIT_USAGE;
+    }
+    if (w.help) {
+        fputs(usage, stdout);
+        return EXIT_FINE;
+    }
+    oro_status st = restore ? oro_restore(w.file, w.dir, w.name, w.force, &err)
+                            : oro_backup(w.dir, w.name, w.file, w.force, &err);
+    if (st != ORO_OK) {
+        fprintf(stderr, "orochi: %s: %s\n", restore ? "restore" : "backup", err.text);
+        return EXIT_DATA;
+    }
+    return EXIT_FINE;
+}
+
+int
+oro_backup_command(int argc, char **argv)
+{
+    return command(argc, argv, false);
+}
+
+int
+oro_restore_command(int argc, char **argv)
+{
+    return command(argc, argv, true);
+}
