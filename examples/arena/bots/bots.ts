@@ -7,9 +7,12 @@
 // players cost that look elsewhere, and this process decodes the world once.
 
 import { parseArgs } from "node:util";
+import { setGlobalLogLevel } from "spacetimedb";
 import { WebSocket } from "ws";
 import { DbConnection, tables } from "../src/bindings";
 import { Brain, type World } from "./brain";
+
+setGlobalLogLevel("warn"); // else it says for each bot that it connects
 
 // The SDK takes the global one, which node has only from version 22 on.
 globalThis.WebSocket = class extends WebSocket {

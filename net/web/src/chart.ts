@@ -43,6 +43,7 @@ const AXIS: uPlot.Axis = {
 };
 
 export class Chart {
+  private readonly card: HTMLElement;
   private readonly plotBox: HTMLElement;
   private readonly legend: HTMLElement;
   private plot: uPlot | undefined;
@@ -56,8 +57,9 @@ export class Chart {
     private readonly pick: () => Line[],
     private readonly binary = false, // ticks at powers of two
   ) {
-    const card = document.createElement("article");
-    card.className = "card";
+    this.card = document.createElement("article");
+    this.card.className = "card";
+    this.card.hidden = true;
     const top = document.createElement("div");
     top.className = "top";
     const heading = document.createElement("h2");
@@ -67,13 +69,16 @@ export class Chart {
     this.plotBox = document.createElement("div");
     this.plotBox.className = "plot";
     top.append(heading, this.legend);
-    card.append(top, this.plotBox);
-    parent.append(card);
+    this.card.append(top, this.plotBox);
+    parent.append(this.card);
     new ResizeObserver(() => this.plot?.setSize(this.size())).observe(this.plotBox);
   }
 
   update(history: History): void {
     const lines = this.pick();
+    // What the server does not measure, or a module does not have, takes no room.
+    this.card.hidden = lines.every(line => history.column(line.key).every(value => value === null));
+    if (this.card.hidden) return;
     if (!this.plot || lines.map(l => l.key).join() !== this.lines.map(l => l.key).join()) {
       this.lines = lines;
       this.build();

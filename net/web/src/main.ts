@@ -12,6 +12,8 @@ const GREEN = COLOURS[0]!;
 const BLUE = COLOURS[1]!;
 const AMBER = COLOURS[2]!;
 const RED = "#f87171";
+const CPU = "orochi_process_cpu_milliseconds_total";
+const MEMORY = "orochi_process_resident_bytes";
 
 const element = (id: string) => document.getElementById(id)!;
 const samples: Sample[] = [];
@@ -21,6 +23,7 @@ const history = new History(POINTS);
 
 interface Tile {
   label: string;
+  needs?: string; // a metric without which there is nothing to show
   show(span: Span): { value: string; more?: string; warn?: boolean };
 }
 
@@ -76,15 +79,17 @@ const TILES: Tile[] = [
   },
   {
     label: "Processor",
+    needs: CPU,
     show: s => ({
-      value: percent(s.rate("orochi_process_cpu_seconds_total")),
+      value: percent(s.rate(CPU) / 1000),
       more: "of one core",
     }),
   },
   {
     label: "Memory",
+    needs: MEMORY,
     show: s => ({
-      value: bytes(s.value("orochi_process_resident_bytes")),
+      value: bytes(s.value(MEMORY)),
       more: `${count(s.value("orochi_table_rows"))} rows`,
     }),
   },
@@ -94,7 +99,7 @@ function maybe(value: number | null, format: Format): string {
   return value === null ? "–" : format(value);
 }
 
-const tiles = TILES.map(({ label, show }) => {
+const tiles = TILES.map(({ label, needs, show }) => {
   const card = document.createElement("article");
   card.className = "card tile";
   const [name, value, more] = ["label", "value", "more"].map(kind => {
@@ -106,6 +111,7 @@ const tiles = TILES.map(({ label, show }) => {
   name.textContent = label;
   element("tiles").append(card);
   return (span: Span) => {
+    card.hidden = needs !== undefined && !span.has(needs);
     const now = show(span);
     value.textContent = now.value;
     more.textContent = now.more ?? "";
@@ -186,8 +192,8 @@ function point(span: Span): Record<string, number | null> {
     late50: span.quantile("orochi_timer_lateness_seconds", 0.5),
     late99: span.quantile("orochi_timer_lateness_seconds", 0.99),
     connections: span.value("orochi_connections"),
-    cpu: span.rate("orochi_process_cpu_seconds_total"),
-    memory: span.value("orochi_process_resident_bytes"),
+    cpu: span.has(CPU) ? span.rate(CPU) / 1000 : null,
+    memory: span.has(MEMORY) ? span.value(MEMORY) : null,
   };
   const busiest = span
     .values("orochi_reducer_calls_total", "reducer")

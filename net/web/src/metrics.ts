@@ -21,7 +21,8 @@ export function follow(take: (sample: Sample) => void, show: (state: State, text
   const open = () => {
     lastTry = Date.now();
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/v1/metrics/live`);
+    const url = `${scheme}//${location.host}/v1/metrics/live`;
+    const socket = new WebSocket(url, "orochi.metrics.json");
     socket.onmessage = event => {
       let sample: Sample;
       try {
