@@ -17,34 +17,40 @@ enum {
 static const char help[] =
     "usage: orochi bench transfer [flags] [-- flags of the server]\n"
     "\n"
-    "Moves money between accounts of examples/bank as fast as the server answers, over real websockets, then checks that the sum\n"
-    "of all balances is what it was. Ends with status 1 if it is not, or if any call failed.\n"
+    "Moves money between accounts of examples/bank as fast as the server answers,\n"
+    "over real websockets, then checks that the sum of all balances is what it was.\n"
+    "Ends with status 1 if it is not, or if any call failed.\n"
     "\n"
-    "  --spawn MODULE         start a server for it, in a temporary data folder in $TMPDIR or /tmp, and stop it at the end;\n"
-    "                         its flags follow after --, e.g. -- --workers 1 --set durable.mode=normal\n"
-    "  --url ws://HOST:PORT   the server, if it runs already (default ws://127.0.0.1:3000)\n"
-    "  --database NAME        default bank\n"
+    "  --spawn MODULE         start a server for it in a temporary data folder (in\n"
+    "                         $TMPDIR or /tmp) and stop it at the end; its flags\n"
+    "                         follow after --, e.g. -- --workers 1\n"
+    "  --url ws://HOST:PORT   the server that runs (default ws://127.0.0.1:3000)\n"
+    "  --database NAME        default bank; with --spawn the server's own name\n"
     "  --connections N        default 64\n"
-    "  --in-flight D          calls each connection has waiting for an answer (default 40)\n"
+    "  --in-flight D          calls that each connection has waiting (default 40)\n"
     "  --threads N            of this load generator (default 1)\n"
-    "  --protocol v3|v2       v3 (default) sends all calls of one wake-up in one frame, v2 one call a frame\n"
-    "  --confirmed            an answer waits until the commit is on disk (default)\n"
-    "  --unconfirmed          it does not\n"
+    "  --protocol v3|v2       v3 (default): all calls of one wake-up in one frame;\n"
+    "                         v2: one call a frame\n"
+    "  --confirmed            answers wait until the commit is on disk (default)\n"
+    "  --unconfirmed          they do not\n"
     "  --accounts N           default 100000\n"
     "  --initial N            balance of each account (default 1000000000)\n"
     "  --no-seed              take the accounts as they are\n"
-    "  --alpha A              0 (default): accounts chosen uniformly; above: by Zipf's law, 1.5 is very uneven\n"
-    "  --pairs N              transfers drawn beforehand, used in a circle (default 2000000)\n"
+    "  --alpha A              0 (default): all accounts alike; above: Zipf's law,\n"
+    "                         1.5 is very uneven\n"
+    "  --pairs N              transfers drawn beforehand and used in a circle\n"
+    "                         (default 2000000)\n"
     "  --warmup S             seconds before the measurement (default 2)\n"
     "  --seconds S            of the measurement (default 10)\n"
-    "  --server-pid PID       whose CPU time to report (default: whoever listens on the port of this machine)\n"
+    "  --server-pid PID       whose CPU time to report (default: the process that\n"
+    "                         listens on the port, if it is on this machine)\n"
     "  --json                 one line of JSON instead of the report\n"
     "  --quiet                no progress on standard error\n";
 
 struct command {
     struct oro_transfer_options opt;
     char host[256];
-    const char *module;   /* --spawn */
+    const char *module; /* --spawn */
     bool database_named;
     bool json, help;
     char **server_flags; /* NULL-terminated */
@@ -53,14 +59,15 @@ struct command {
 /* ---- flags ---- */
 
 static oro_status
-read_count(const char *flag, const char *text, uint64_t low, uint64_t high, uint64_t *out, struct oro_err *err)
+read_count(const char *flag, const char *text, uint64_t low, uint64_t high, uint64_t *out,
+           struct oro_err *err)
 {
     char *end;
     errno = 0;
     unsigned long long v = strtoull(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || *text == '-' || v < low || v > high)
-        return oro_err_set(err, ORO_EINVAL, "--%s %s: expected a number from %llu to %llu", flag, text,
-                           (unsigned long long)low, (unsigned long long)high);
+        return oro_err_set(err, ORO_EINVAL, "--%s %s: expected a number from %llu to %llu", flag,
+                           text, (unsigned long long)low, (unsigned long long)high);
     *out = v;
     return ORO_OK;
 }
@@ -71,7 +78,8 @@ read_real(const char *flag, const char *text, double high, double *out, struct o
     char *end;
     double v = strtod(text, &end);
     if (end == text || *end != '\0' || !(v >= 0 && v <= high))
-        return oro_err_set(err, ORO_EINVAL, "--%s %s: expected a number from 0 to %g", flag, text, high);
+        return oro_err_set(err, ORO_EINVAL, "--%s %s: expected a number from 0 to %g", flag, text,
+                           high);
     *out = v;
     return ORO_OK;
 }
@@ -91,7 +99,8 @@ read_url(struct command *c, const char *text, struct oro_err *err)
     if (read_count("url", digits, 1, UINT16_MAX, &port, err) != ORO_OK)
         return oro_err_set(err, ORO_EINVAL, "--url %s: expected ws://HOST:PORT", text);
     bool brackets = host[0] == '[' && host[len - 1] == ']';
-    snprintf(c->host, sizeof(c->host), "%.*s", (int)(brackets ? len - 2 : len), brackets ? host + 1 : host);
+    snprintf(c->host, sizeof(c->host), "%.*s", (int)(brackets ? len - 2 : len),
+             brackets ? host + 1 : host);
     c->opt.port = (uint16_t)port;
     return ORO_OK;
 }
@@ -100,14 +109,32 @@ static oro_status
 read_protocol(struct command *c, const char *text, struct oro_err *err)
 {
     c->opt.v2 = strcmp(text, "v2") == 0;
-    return c->opt.v2 || strcmp(text, "v3") == 0 ? ORO_OK
-                                                : oro_err_set(err, ORO_EINVAL, "--protocol %s: expected v3 or v2", text);
+    return c->opt.v2 || strcmp(text, "v3") == 0
+               ? ORO_OK
+               : oro_err_set(err, ORO_EINVAL, "--protocol %s: expected v3 or v2", text);
 }
 
 enum flag {
-    FLAG_SPAWN = 1, FLAG_URL, FLAG_DATABASE, FLAG_CONNECTIONS, FLAG_IN_FLIGHT, FLAG_THREADS, FLAG_PROTOCOL, FLAG_CONFIRMED,
-    FLAG_UNCONFIRMED, FLAG_ACCOUNTS, FLAG_INITIAL, FLAG_NO_SEED, FLAG_ALPHA, FLAG_PAIRS, FLAG_WARMUP, FLAG_SECONDS,
-    FLAG_SERVER_PID, FLAG_JSON, FLAG_QUIET, FLAG_HELP,
+    FLAG_SPAWN = 1,
+    FLAG_URL,
+    FLAG_DATABASE,
+    FLAG_CONNECTIONS,
+    FLAG_IN_FLIGHT,
+    FLAG_THREADS,
+    FLAG_PROTOCOL,
+    FLAG_CONFIRMED,
+    FLAG_UNCONFIRMED,
+    FLAG_ACCOUNTS,
+    FLAG_INITIAL,
+    FLAG_NO_SEED,
+    FLAG_ALPHA,
+    FLAG_PAIRS,
+    FLAG_WARMUP,
+    FLAG_SECONDS,
+    FLAG_SERVER_PID,
+    FLAG_JSON,
+    FLAG_QUIET,
+    FLAG_HELP,
 };
 
 static const struct option flags[] = {
@@ -136,13 +163,15 @@ static const struct option flags[] = {
 
 /* The flags that are a whole number. */
 static oro_status
-take_count(struct command *c, enum flag flag, const char *name, const char *text, struct oro_err *err)
+take_count(struct command *c, enum flag flag, const char *name, const char *text,
+           struct oro_err *err)
 {
     static const struct {
         uint64_t low, high;
     } range[] = {
-        [FLAG_CONNECTIONS] = {1, 100000}, [FLAG_IN_FLIGHT] = {1, 1u << 20}, [FLAG_THREADS] = {1, 256},
-        [FLAG_ACCOUNTS] = {1, 100000000}, [FLAG_INITIAL] = {0, INT64_MAX},  [FLAG_PAIRS] = {1, 1u << 30},
+        [FLAG_CONNECTIONS] = {1, 100000},   [FLAG_IN_FLIGHT] = {1, 1u << 20},
+        [FLAG_THREADS] = {1, 256},          [FLAG_ACCOUNTS] = {1, 100000000},
+        [FLAG_INITIAL] = {0, INT64_MAX},    [FLAG_PAIRS] = {1, 1u << 30},
         [FLAG_SERVER_PID] = {1, INT32_MAX},
     };
     uint64_t v = 0;
@@ -176,7 +205,8 @@ take_count(struct command *c, enum flag flag, const char *name, const char *text
 }
 
 static oro_status
-take_flag(struct command *c, enum flag flag, const char *name, const char *text, struct oro_err *err)
+take_flag(struct command *c, enum flag flag, const char *name, const char *text,
+          struct oro_err *err)
 {
     switch (flag) {
     case FLAG_SPAWN:
@@ -239,27 +269,31 @@ read_command(struct command *c, int argc, char **argv, struct oro_err *err)
 {
     *c = (struct command){
         .host = "127.0.0.1",
-        .opt = {
-            .port = 3000,
-            .database = "bank",
-            .connections = 64,
-            .in_flight = 40,
-            .threads = 1,
-            .confirmed = true,
-            .accounts = 100000,
-            .initial = 1000000000,
-            .pairs = 2000000,
-            .warmup_s = 2,
-            .seconds = 10,
-        },
+        .opt =
+            {
+                .port = 3000,
+                .database = "bank",
+                .connections = 64,
+                .in_flight = 40,
+                .threads = 1,
+                .confirmed = true,
+                .accounts = 100000,
+                .initial = 1000000000,
+                .pairs = 2000000,
+                .warmup_s = 2,
+                .seconds = 10,
+            },
     };
     int flag, index = 0;
     optind = 0; /* a fresh start, so that a process may read two command lines */
     opterr = 0;
     while ((flag = getopt_long(argc, argv, "+:h", flags, &index)) != -1) {
         if (flag == '?' || flag == ':')
-            return oro_err_set(err, ORO_EINVAL, flag == ':' ? "%s: a value is missing" : "%s: no such flag", argv[optind - 1]);
-        oro_status st = take_flag(c, flag == 'h' ? FLAG_HELP : (enum flag)flag, flags[index].name, optarg, err);
+            return oro_err_set(err, ORO_EINVAL,
+                               flag == ':' ? "%s: a value is missing" : "%s: no such flag",
+                               argv[optind - 1]);
+        oro_status st =
+            take_flag(c, flag == 'h' ? FLAG_HELP : (enum flag)flag, flags[index].name, optarg, err);
         if (st != ORO_OK)
             return st;
     }
@@ -308,7 +342,8 @@ run_with_server(struct command *c, bool *passed, struct oro_err *err)
 static bool
 is_loopback(const char *host)
 {
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "localhost") == 0 ||
+           strcmp(host, "::1") == 0;
 }
 
 static int
@@ -340,7 +375,8 @@ oro_bench_command(int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : "";
     if (strcmp(word, "transfer") == 0)
         return command_transfer(argc - 1, argv + 1);
-    bool wants_help = strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+    bool wants_help =
+        strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
     fputs(help, wants_help ? stdout : stderr);
     return wants_help ? EXIT_PASSED : EXIT_USAGE;
 }

@@ -1,5 +1,6 @@
-/* runtime/bench/bench.h - `orochi bench ...`: load generators that are clients over real sockets, so that the server can be
- * measured without a slow client in between. Knows messages and sockets, nothing of the server. */
+/* runtime/bench/bench.h - `orochi bench ...`: load generators that are clients over real sockets,
+ * so that the server can be measured without a slow client in between. Knows messages and sockets,
+ * nothing of the server. */
 #ifndef ORO_BENCH_BENCH_H
 #define ORO_BENCH_BENCH_H
 

@@ -4,8 +4,9 @@
 
 #define STEPS (1u << ORO_BENCH_HIST_BITS)
 
-/* Values below STEPS have a bucket each. A value of b bits above that has its leading ORO_BENCH_HIST_BITS + 1 bits kept:
- * the first bit is always set and chooses, with b, the row; the others are the step in it. */
+/* Values below STEPS have a bucket each. A value of b bits above that has its leading
+ * ORO_BENCH_HIST_BITS + 1 bits kept: the first bit is always set and chooses, with b, the row; the
+ * others are the step in it. */
 static unsigned
 bucket_of(uint64_t v)
 {

@@ -54,7 +54,8 @@ struct oro_load {
     _Atomic int phase;
 };
 
-/* What the module refuses by the rules of its game; any other text is an error of the measurement. */
+/* What the module refuses by the rules of its game; any other text is an error of the measurement.
+ * */
 static const char *const game_texts[] = {"insufficient_funds", "same_account"};
 
 void
@@ -148,7 +149,8 @@ count_refusal(struct load_thread *t, const struct oro_bench_reply *reply)
 {
     bool game = false;
     for (size_t i = 0; i < ORO_ARRAY_LEN(game_texts); i++)
-        game |= reply->kind == ORO_BENCH_REFUSED && oro_bytes_eq(reply->text, oro_bytes_str(game_texts[i]));
+        game |= reply->kind == ORO_BENCH_REFUSED &&
+                oro_bytes_eq(reply->text, oro_bytes_str(game_texts[i]));
     if (!game)
         oro_load_texts_add(&t->result.errors, reply->text, 1);
     else if (t->measured)
@@ -156,7 +158,8 @@ count_refusal(struct load_thread *t, const struct oro_bench_reply *reply)
 }
 
 static oro_status
-take_reply(struct load_thread *t, struct conn *c, const struct oro_bench_reply *reply, uint64_t now, struct oro_err *err)
+take_reply(struct load_thread *t, struct conn *c, const struct oro_bench_reply *reply, uint64_t now,
+           struct oro_err *err)
 {
     if (reply->kind == ORO_BENCH_HELLO)
         return ORO_OK;
@@ -177,7 +180,8 @@ take_reply(struct load_thread *t, struct conn *c, const struct oro_bench_reply *
 
 /* One payload: in v3 many messages, in v2 one. */
 static oro_status
-take_payload(struct load_thread *t, struct conn *c, struct oro_bytes payload, uint64_t now, struct oro_err *err)
+take_payload(struct load_thread *t, struct conn *c, struct oro_bytes payload, uint64_t now,
+             struct oro_err *err)
 {
     struct oro_reader r = oro_reader(payload);
     struct oro_bench_reply reply;
@@ -186,12 +190,14 @@ take_payload(struct load_thread *t, struct conn *c, struct oro_bytes payload, ui
         return oro_err_set(err, ORO_EMALFORMED, "a payload that is empty or compressed");
     do {
         if (oro_bench_reply_read(&r, &reply) != ORO_OK)
-            return oro_err_set(err, ORO_EMALFORMED, "a message that does not decode, or that nobody asked for");
+            return oro_err_set(err, ORO_EMALFORMED,
+                               "a message that does not decode, or that nobody asked for");
         oro_status st = take_reply(t, c, &reply, now, err);
         if (st != ORO_OK)
             return st;
     } while (t->load->opt.many_a_frame && oro_rd_left(&r) > 0);
-    return oro_rd_left(&r) == 0 ? ORO_OK : oro_err_set(err, ORO_EMALFORMED, "two messages in a v2 payload");
+    return oro_rd_left(&r) == 0 ? ORO_OK
+                                : oro_err_set(err, ORO_EMALFORMED, "two messages in a v2 payload");
 }
 
 static oro_status

@@ -18,7 +18,8 @@ put_call(struct oro_bb *out, uint32_t request_id, const char *reducer, uint32_t 
 }
 
 void
-oro_bench_put_transfer(struct oro_bb *out, uint32_t request_id, uint32_t from, uint32_t to, int64_t amount)
+oro_bench_put_transfer(struct oro_bb *out, uint32_t request_id, uint32_t from, uint32_t to,
+                       int64_t amount)
 {
     size_t before = out->len;
     put_call(out, request_id, "transfer", 16);
@@ -152,7 +153,8 @@ oro_bench_reply_read(struct oro_reader *r, struct oro_bench_reply *out)
     if (st == ORO_OK && tag == SERVER_HELLO) {
         st = read_hello(r);
     } else if (st == ORO_OK) {
-        st = tag == SERVER_ONE_OFF || tag == SERVER_RESULT ? oro_rd_u32(r, &reply.request_id) : ORO_EMALFORMED;
+        st = tag == SERVER_ONE_OFF || tag == SERVER_RESULT ? oro_rd_u32(r, &reply.request_id)
+                                                           : ORO_EMALFORMED;
         if (st == ORO_OK)
             st = tag == SERVER_ONE_OFF ? read_one_off(r, &reply) : read_result(r, &reply);
     }

@@ -37,7 +37,8 @@ thread_read(pid_t pid, int tid, struct oro_proc_thread *out)
         return false;
     snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", pid, tid);
     return read_line(path, line, sizeof(line)) &&
-           sscanf(line, "%" SCNu64 " %" SCNu64 " %" SCNu64, &out->cpu_ns, &out->waited_ns, &out->runs) == 3;
+           sscanf(line, "%" SCNu64 " %" SCNu64 " %" SCNu64, &out->cpu_ns, &out->waited_ns,
+                  &out->runs) == 3;
 }
 
 oro_status
@@ -107,12 +108,14 @@ entry_of(const struct oro_proc_sample *s, int tid)
 static int
 by_cpu(const void *a, const void *b)
 {
-    uint64_t x = ((const struct oro_proc_thread *)a)->cpu_ns, y = ((const struct oro_proc_thread *)b)->cpu_ns;
+    uint64_t x = ((const struct oro_proc_thread *)a)->cpu_ns,
+             y = ((const struct oro_proc_thread *)b)->cpu_ns;
     return (x < y) - (x > y);
 }
 
 void
-oro_proc_use(const struct oro_proc_sample *before, const struct oro_proc_sample *after, struct oro_proc_sample *out)
+oro_proc_use(const struct oro_proc_sample *before, const struct oro_proc_sample *after,
+             struct oro_proc_sample *out)
 {
     struct oro_proc_sample use = {0};
     for (size_t i = 0; i < after->n; i++) {
@@ -142,7 +145,8 @@ listener_inode(const char *path, uint16_t port)
     while (inode == 0 && fgets(line, sizeof(line), f) != NULL) {
         unsigned local, state;
         unsigned long found;
-        if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu", &local, &state, &found) == 3 &&
+        if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu",
+                   &local, &state, &found) == 3 &&
             state == TCP_LISTEN && local == port)
             inode = found;
     }
@@ -162,7 +166,8 @@ holds_socket(pid_t pid, unsigned long inode)
         return false;
     for (struct dirent *e = readdir(dir); e != NULL && !found; e = readdir(dir)) {
         snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
-        found = readlink(path, target, sizeof(target)) == len && memcmp(target, want, (size_t)len) == 0;
+        found =
+            readlink(path, target, sizeof(target)) == len && memcmp(target, want, (size_t)len) == 0;
     }
     closedir(dir);
     return found;

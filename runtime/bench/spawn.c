@@ -107,7 +107,8 @@ await_greeting(struct oro_spawned *s, struct oro_err *err)
 }
 
 oro_status
-oro_spawn_start(struct oro_spawned *out, const char *module, char *const *flags, struct oro_err *err)
+oro_spawn_start(struct oro_spawned *out, const char *module, char *const *flags,
+                struct oro_err *err)
 {
     int ends[2];
     struct oro_err ignored;
@@ -156,7 +157,8 @@ oro_spawn_stop(struct oro_spawned *s, struct oro_err *err)
         kill(s->pid, SIGTERM);
         int code = await_end(s->pid);
         if (code != 0)
-            st = oro_err_set(err, ORO_EINTERNAL, "the server ended with %s %d", code < 0 ? "signal" : "status", abs(code));
+            st = oro_err_set(err, ORO_EINTERNAL, "the server ended with %s %d",
+                             code < 0 ? "signal" : "status", abs(code));
     }
     if (s->folder != NULL) {
         nftw(s->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);

@@ -33,14 +33,14 @@ catch_signals(void)
 static oro_status
 sleep_seconds(double seconds, struct oro_err *err)
 {
-    struct timespec ts = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    struct timespec ts = {.tv_sec = (time_t)seconds,
+                          .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
     while (!interrupted && nanosleep(&ts, &ts) != 0 && errno == EINTR)
         continue;
     return interrupted ? oro_err_set(err, ORO_ECLOSED, "interrupted") : ORO_OK;
 }
 
-ORO_PRINTF(2, 3) static void
-progress(const struct oro_transfer_options *opt, const char *fmt, ...)
+ORO_PRINTF(2, 3) static void progress(const struct oro_transfer_options *opt, const char *fmt, ...)
 {
     if (opt->quiet)
         return;
@@ -54,8 +54,8 @@ progress(const struct oro_transfer_options *opt, const char *fmt, ...)
 
 /* Sends what `put` appended to a connection of its own and waits for the answer with id 1. */
 static oro_status
-ask(const struct oro_wsc_target *target, struct oro_wsc *c, const struct oro_bb *question, struct oro_bench_reply *reply,
-    struct oro_err *err)
+ask(const struct oro_wsc_target *target, struct oro_wsc *c, const struct oro_bb *question,
+    struct oro_bench_reply *reply, struct oro_err *err)
 {
     struct oro_bytes payload;
     oro_status st = oro_wsc_open(c, target, ANSWER_TIMEOUT_MS, err);
@@ -73,7 +73,8 @@ ask(const struct oro_wsc_target *target, struct oro_wsc *c, const struct oro_bb 
             return oro_err_set(err, ORO_EMALFORMED, "a payload that is empty or compressed");
         while (oro_rd_left(&r) > 0) {
             if (oro_bench_reply_read(&r, reply) != ORO_OK)
-                return oro_err_set(err, ORO_EMALFORMED, "a message that does not decode, or that nobody asked for");
+                return oro_err_set(err, ORO_EMALFORMED,
+                                   "a message that does not decode, or that nobody asked for");
             if (reply->kind != ORO_BENCH_HELLO)
                 return ORO_OK;
         }
@@ -81,7 +82,8 @@ ask(const struct oro_wsc_target *target, struct oro_wsc *c, const struct oro_bb 
 }
 
 static oro_status
-seed(const struct oro_transfer_options *opt, const struct oro_wsc_target *target, struct oro_err *err)
+seed(const struct oro_transfer_options *opt, const struct oro_wsc_target *target,
+     struct oro_err *err)
 {
     struct oro_wsc c = {.fd = -1};
     struct oro_bb question = {0};
@@ -89,7 +91,8 @@ seed(const struct oro_transfer_options *opt, const struct oro_wsc_target *target
     oro_bench_put_seed(&question, 1, opt->accounts, opt->initial);
     oro_status st = ask(target, &c, &question, &reply, err);
     if (st == ORO_OK && reply.kind != ORO_BENCH_DONE)
-        st = oro_err_set(err, ORO_EREFUSED, "%.*s", (int)reply.text.len, (const char *)reply.text.data);
+        st = oro_err_set(err, ORO_EREFUSED, "%.*s", (int)reply.text.len,
+                         (const char *)reply.text.data);
     oro_wsc_close(&c);
     oro_bb_fini(&question);
     return st == ORO_OK ? ORO_OK : oro_err_wrap(err, "seed");
@@ -104,8 +107,10 @@ sum(const struct oro_wsc_target *target, struct oro_bench_sum *out, struct oro_e
     oro_bench_put_query(&question, 1, "SELECT * FROM accounts");
     oro_status st = ask(target, &c, &question, &reply, err);
     if (st == ORO_OK && reply.kind == ORO_BENCH_FAILED)
-        st = oro_err_set(err, ORO_EREFUSED, "%.*s", (int)reply.text.len, (const char *)reply.text.data);
-    else if (st == ORO_OK && (reply.kind != ORO_BENCH_ROWS || oro_bench_sum_rows(reply.rows, out) != ORO_OK))
+        st = oro_err_set(err, ORO_EREFUSED, "%.*s", (int)reply.text.len,
+                         (const char *)reply.text.data);
+    else if (st == ORO_OK &&
+             (reply.kind != ORO_BENCH_ROWS || oro_bench_sum_rows(reply.rows, out) != ORO_OK))
         st = oro_err_set(err, ORO_EMALFORMED, "the answer has no rows of u32, i64");
     oro_wsc_close(&c);
     oro_bb_fini(&question);
@@ -114,7 +119,8 @@ sum(const struct oro_wsc_target *target, struct oro_bench_sum *out, struct oro_e
 
 /* ---- the run ---- */
 
-/* The server's CPU time is a figure that may be missing: a failure to read it is said, and forgotten. */
+/* The server's CPU time is a figure that may be missing: a failure to read it is said, and
+ * forgotten. */
 static void
 sample(const struct oro_transfer_options *opt, struct oro_proc_sample *out)
 {
@@ -125,7 +131,8 @@ sample(const struct oro_transfer_options *opt, struct oro_proc_sample *out)
 }
 
 static oro_status
-measure(const struct oro_transfer_options *opt, struct oro_load *load, struct oro_transfer_result *out, struct oro_err *err)
+measure(const struct oro_transfer_options *opt, struct oro_load *load,
+        struct oro_transfer_result *out, struct oro_err *err)
 {
     struct oro_proc_sample before, after;
     oro_status st = sleep_seconds(opt->warmup_s, err);
@@ -149,8 +156,8 @@ measure(const struct oro_transfer_options *opt, struct oro_load *load, struct or
 }
 
 static oro_status
-drive(const struct oro_transfer_options *opt, const struct oro_wsc_target *target, const struct oro_bench_pair *pairs,
-      struct oro_transfer_result *out, struct oro_err *err)
+drive(const struct oro_transfer_options *opt, const struct oro_wsc_target *target,
+      const struct oro_bench_pair *pairs, struct oro_transfer_result *out, struct oro_err *err)
 {
     struct oro_load *load;
     struct oro_load_options lo = {
@@ -185,8 +192,8 @@ draw_pairs(const struct oro_transfer_options *opt)
 }
 
 static oro_status
-prepare(const struct oro_transfer_options *opt, const struct oro_wsc_target *target, struct oro_bench_sum *before,
-        struct oro_err *err)
+prepare(const struct oro_transfer_options *opt, const struct oro_wsc_target *target,
+        struct oro_bench_sum *before, struct oro_err *err)
 {
     if (opt->no_seed)
         return sum(target, before, err);
@@ -196,11 +203,13 @@ prepare(const struct oro_transfer_options *opt, const struct oro_wsc_target *tar
 }
 
 oro_status
-oro_transfer_run(const struct oro_transfer_options *opt, struct oro_transfer_result *out, struct oro_err *err)
+oro_transfer_run(const struct oro_transfer_options *opt, struct oro_transfer_result *out,
+                 struct oro_err *err)
 {
-    char *path = oro_asprintf("/v1/database/%s/subscribe?compression=None&confirmed=%s", opt->database,
-                              opt->confirmed ? "true" : "false");
-    struct oro_wsc_target target = {opt->host, opt->port, path, opt->v2 ? "v2.bsatn.spacetimedb" : "v3.bsatn.spacetimedb"};
+    char *path = oro_asprintf("/v1/database/%s/subscribe?compression=None&confirmed=%s",
+                              opt->database, opt->confirmed ? "true" : "false");
+    struct oro_wsc_target target = {opt->host, opt->port, path,
+                                    opt->v2 ? "v2.bsatn.spacetimedb" : "v3.bsatn.spacetimedb"};
     struct oro_bench_pair *pairs = draw_pairs(opt);
     *out = (struct oro_transfer_result){0};
     catch_signals();
@@ -228,6 +237,6 @@ oro_transfer_result_fini(struct oro_transfer_result *r)
 bool
 oro_transfer_passed(const struct oro_transfer_result *r)
 {
-    return r->sum_known && r->load.errors.total == 0 && r->load.transfers > 0 && r->before.accounts == r->after.accounts &&
-           r->before.balance == r->after.balance;
+    return r->sum_known && r->load.errors.total == 0 && r->load.transfers > 0 &&
+           r->before.accounts == r->after.accounts && r->before.balance == r->after.balance;
 }

@@ -1,5 +1,5 @@
-/* runtime/bench/transfer.h - the transfer benchmark from end to end: seed, warm up, measure, check that no money was made or
- * lost. Main thread. */
+/* runtime/bench/transfer.h - the transfer benchmark from end to end: seed, warm up, measure, check
+ * that no money was made or lost. Main thread. */
 #ifndef ORO_BENCH_TRANSFER_H
 #define ORO_BENCH_TRANSFER_H
 
@@ -23,9 +23,9 @@ struct oro_transfer_options {
     double alpha;    /* <= 0: uniform, else Zipf's law */
     size_t pairs;    /* how many are drawn beforehand; used in a circle */
     double warmup_s, seconds;
-    bool no_seed;    /* take the accounts as they are */
-    pid_t server;    /* 0: unknown, its CPU time is not reported */
-    bool quiet;      /* else progress on standard error */
+    bool no_seed; /* take the accounts as they are */
+    pid_t server; /* 0: unknown, its CPU time is not reported */
+    bool quiet;   /* else progress on standard error */
 };
 
 struct oro_transfer_result {
@@ -37,16 +37,18 @@ struct oro_transfer_result {
     struct oro_bench_sum before, after; /* before: what was seeded, or found */
 };
 
-/* A run that was carried out is ORO_OK, whatever errors it counted: see oro_transfer_passed. Gives *out, ended by
- * oro_transfer_result_fini. SIGINT and SIGTERM end it with ORO_ECLOSED. */
-ORO_MUST_CHECK oro_status oro_transfer_run(const struct oro_transfer_options *opt, struct oro_transfer_result *out,
-                                           struct oro_err *err);
+/* A run that was carried out is ORO_OK, whatever errors it counted: see oro_transfer_passed. Gives
+ * *out, ended by oro_transfer_result_fini. SIGINT and SIGTERM end it with ORO_ECLOSED. */
+ORO_MUST_CHECK oro_status oro_transfer_run(const struct oro_transfer_options *opt,
+                                           struct oro_transfer_result *out, struct oro_err *err);
 void oro_transfer_result_fini(struct oro_transfer_result *r);
 
 /* No errors, some transfers, and the sum was kept. */
 bool oro_transfer_passed(const struct oro_transfer_result *r);
 /* For people / one line of JSON. */
-void oro_transfer_report(const struct oro_transfer_options *opt, const struct oro_transfer_result *r, FILE *to);
-void oro_transfer_report_json(const struct oro_transfer_options *opt, const struct oro_transfer_result *r, FILE *to);
+void oro_transfer_report(const struct oro_transfer_options *opt,
+                         const struct oro_transfer_result *r, FILE *to);
+void oro_transfer_report_json(const struct oro_transfer_options *opt,
+                              const struct oro_transfer_result *r, FILE *to);
 
 #endif

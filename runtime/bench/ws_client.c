@@ -13,8 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* RFC 6455's own example of a key and its answer: a fixed key lets us check the answer without SHA-1. It defends against
- * caching proxies only, and there is none between a load generator and its server. */
+/* RFC 6455's own example of a key and its answer: a fixed key lets us check the answer without
+ * SHA-1. It defends against caching proxies only, and there is none between a load generator and
+ * its server. */
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 #define KEY_ANSWER "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
@@ -68,7 +69,8 @@ oro_wsc_parse(struct oro_bytes in, struct oro_wsc_frame *out, size_t *used)
     unsigned opcode = in.data[0] & 15;
     bool fin = (in.data[0] & 0x80) != 0, control = opcode >= ORO_WSC_CLOSE;
     bool reserved = (in.data[0] & 0x70) != 0, masked = (in.data[1] & 0x80) != 0;
-    if (reserved || masked || !opcode_known(opcode) || (control && (!fin || (in.data[1] & 127) > 125)))
+    if (reserved || masked || !opcode_known(opcode) ||
+        (control && (!fin || (in.data[1] & 127) > 125)))
         return ORO_WSC_BAD;
     size_t head = head_read(in, &len);
     if (head == 0)
@@ -82,7 +84,8 @@ oro_wsc_parse(struct oro_bytes in, struct oro_wsc_frame *out, size_t *used)
     return ORO_WSC_FRAME;
 }
 
-/* The value of a header line within `text` (which ends with the empty line), trimmed; NULL data if there is none. */
+/* The value of a header line within `text` (which ends with the empty line), trimmed; NULL data if
+ * there is none. */
 static struct oro_bytes
 header_value(const char *text, const char *name)
 {
@@ -104,23 +107,28 @@ static oro_status
 answer_check(const char *text, const char *subprotocol, struct oro_err *err)
 {
     if (strncmp(text, "HTTP/1.1 101", 12) != 0)
-        return oro_err_set(err, ORO_EREFUSED, "the server answers %.*s", (int)strcspn(text, "\r\n"), text);
+        return oro_err_set(err, ORO_EREFUSED, "the server answers %.*s", (int)strcspn(text, "\r\n"),
+                           text);
     if (!oro_bytes_eq(header_value(text, "Sec-WebSocket-Accept"), oro_bytes_str(KEY_ANSWER)))
         return oro_err_set(err, ORO_EREFUSED, "the server's Sec-WebSocket-Accept is wrong");
     struct oro_bytes chosen = header_value(text, "Sec-WebSocket-Protocol");
     if (!oro_bytes_eq(chosen, oro_bytes_str(subprotocol)))
-        return oro_err_set(err, ORO_EREFUSED, "asked for the subprotocol %s, the server took %.*s", subprotocol,
-                           chosen.data != NULL ? (int)chosen.len : 4, chosen.data != NULL ? (const char *)chosen.data : "none");
+        return oro_err_set(err, ORO_EREFUSED, "asked for the subprotocol %s, the server took %.*s",
+                           subprotocol, chosen.data != NULL ? (int)chosen.len : 4,
+                           chosen.data != NULL ? (const char *)chosen.data : "none");
     return ORO_OK;
 }
 
 oro_status
-oro_wsc_check_answer(struct oro_bytes in, const char *subprotocol, size_t *used, struct oro_err *err)
+oro_wsc_check_answer(struct oro_bytes in, const char *subprotocol, size_t *used,
+                     struct oro_err *err)
 {
     *used = 0;
     const uint8_t *end = in.len > 0 ? memmem(in.data, in.len, "\r\n\r\n", 4) : NULL;
     if (end == NULL)
-        return in.len < ANSWER_MAX ? ORO_OK : oro_err_set(err, ORO_EMALFORMED, "the server's answer has no end");
+        return in.len < ANSWER_MAX
+                   ? ORO_OK
+                   : oro_err_set(err, ORO_EMALFORMED, "the server's answer has no end");
     size_t len = (size_t)(end - in.data) + 4;
     char *text = oro_strndup((const char *)in.data, len);
     oro_status st = answer_check(text, subprotocol, err);
@@ -132,7 +140,8 @@ oro_wsc_check_answer(struct oro_bytes in, const char *subprotocol, size_t *used,
 
 /* ---- a connection ---- */
 
-/* Waits until the socket is ready; a signal ends the wait, since it means that somebody wants us to stop. */
+/* Waits until the socket is ready; a signal ends the wait, since it means that somebody wants us to
+ * stop. */
 static oro_status
 wait_for(int fd, short events, int timeout_ms, struct oro_err *err)
 {
@@ -140,7 +149,7 @@ wait_for(int fd, short events, int timeout_ms, struct oro_err *err)
     int n = poll(&p, 1, timeout_ms);
     if (n > 0)
         return ORO_OK;
-    return n == 0         ? oro_err_set(err, ORO_ETIMEOUT, "no answer within %d ms", timeout_ms)
+    return n == 0           ? oro_err_set(err, ORO_ETIMEOUT, "no answer within %d ms", timeout_ms)
            : errno == EINTR ? oro_err_set(err, ORO_ECLOSED, "interrupted")
                             : oro_err_set(err, ORO_EIO, "poll: %m");
 }
@@ -196,7 +205,8 @@ shake_hands(struct oro_wsc *c, const struct oro_wsc_target *t, int timeout_ms, s
     size_t used = 0;
     oro_bb_printf(&c->out,
                   "GET %s HTTP/1.1\r\nHost: %s:%u\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
+                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY
+                  "\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
                   t->path, t->host, t->port, t->subprotocol);
     oro_status st = oro_wsc_flush(c, &all, err);
     while (st == ORO_OK && used == 0) {
@@ -275,7 +285,8 @@ oro_wsc_receive(struct oro_wsc *c, struct oro_err *err)
     if (n == 0)
         return oro_err_set(err, ORO_ECLOSED, "the server has closed the connection");
     if (n < 0)
-        return errno == EAGAIN || errno == EINTR ? ORO_OK : oro_err_set(err, ORO_ECLOSED, "recv: %m");
+        return errno == EAGAIN || errno == EINTR ? ORO_OK
+                                                 : oro_err_set(err, ORO_ECLOSED, "recv: %m");
     c->in.len += (size_t)n;
     return ORO_OK;
 }
@@ -285,13 +296,15 @@ closed_by(struct oro_bytes payload, struct oro_err *err)
 {
     if (payload.len < 2)
         return oro_err_set(err, ORO_ECLOSED, "the server has closed the connection");
-    return oro_err_set(err, ORO_ECLOSED, "the server has closed the connection: %u %.*s", payload.data[0] << 8 | payload.data[1],
-                       (int)payload.len - 2, (const char *)payload.data + 2);
+    return oro_err_set(err, ORO_ECLOSED, "the server has closed the connection: %u %.*s",
+                       payload.data[0] << 8 | payload.data[1], (int)payload.len - 2,
+                       (const char *)payload.data + 2);
 }
 
 /* Adds a frame to the message that it belongs to; *got when that is whole. */
 static oro_status
-message_add(struct oro_wsc *c, const struct oro_wsc_frame *f, struct oro_bytes *message, bool *got, struct oro_err *err)
+message_add(struct oro_wsc *c, const struct oro_wsc_frame *f, struct oro_bytes *message, bool *got,
+            struct oro_err *err)
 {
     if ((f->opcode == ORO_WSC_CONTINUATION) != c->in_parts)
         return oro_err_set(err, ORO_EMALFORMED, "a continuation frame out of place");
@@ -311,7 +324,8 @@ message_add(struct oro_wsc *c, const struct oro_wsc_frame *f, struct oro_bytes *
 }
 
 static oro_status
-frame_take(struct oro_wsc *c, const struct oro_wsc_frame *f, struct oro_bytes *message, bool *got, struct oro_err *err)
+frame_take(struct oro_wsc *c, const struct oro_wsc_frame *f, struct oro_bytes *message, bool *got,
+           struct oro_err *err)
 {
     switch (f->opcode) {
     case ORO_WSC_CLOSE:

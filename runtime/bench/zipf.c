@@ -45,7 +45,8 @@ oro_zipf_pick(const struct oro_zipf *z, uint32_t *state)
     double u = oro_mulberry32(state) / 4294967296.0; /* 0 <= u < 1 */
     if (z->cdf == NULL)
         return (uint32_t)(u * z->n);
-    /* The first account whose cumulated weight is above u; the last one takes what rounding left over. */
+    /* The first account whose cumulated weight is above u; the last one takes what rounding left
+     * over. */
     uint32_t low = 0, high = z->n - 1;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;

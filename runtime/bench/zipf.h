@@ -1,5 +1,6 @@
-/* runtime/bench/zipf.h - which accounts a transfer touches: uniform, or by Zipf's law with account 0 the hottest. The numbers
- * are those of the public keynote benchmark (mulberry32, a table of cumulated weights), so that two servers see the same load. */
+/* runtime/bench/zipf.h - which accounts a transfer touches: uniform, or by Zipf's law with account
+ * 0 the hottest. The numbers are those of the public keynote benchmark (mulberry32, a table of
+ * cumulated weights), so that two servers see the same load. */
 #ifndef ORO_BENCH_ZIPF_H
 #define ORO_BENCH_ZIPF_H
 
@@ -25,7 +26,9 @@ uint32_t oro_mulberry32(uint32_t *state);
 void oro_zipf_init(struct oro_zipf *z, uint32_t n, double alpha);
 void oro_zipf_fini(struct oro_zipf *z);
 uint32_t oro_zipf_pick(const struct oro_zipf *z, uint32_t *state);
-/* Fills out[0..n). The second of a pair is drawn again, up to 32 times, while it equals the first. */
-void oro_zipf_pairs(const struct oro_zipf *z, uint32_t *state, struct oro_bench_pair *out, size_t n);
+/* Fills out[0..n). The second of a pair is drawn again, up to 32 times, while it equals the first.
+ * */
+void oro_zipf_pairs(const struct oro_zipf *z, uint32_t *state, struct oro_bench_pair *out,
+                    size_t n);
 
 #endif

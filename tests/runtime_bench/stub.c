@@ -186,7 +186,10 @@ answer_frame(struct stub_conn *c, struct oro_bytes payload)
     if (!c->v3 && calls != 1)
         abort();
     if (!fine)
-        send_frame(c, 0x88, "\x03\xf3" "tired", 7);
+        send_frame(c, 0x88,
+                   "\x03\xf3"
+                   "tired",
+                   7);
     return fine && (c->out.len == 1 || send_message(c, c->out.data, c->out.len));
 }
 
@@ -207,7 +210,8 @@ shake_hands(struct stub_conn *c)
     c->stub->saw_confirmed |= strstr(request, "confirmed=true") != NULL;
     c->stub->saw_unconfirmed |= strstr(request, "confirmed=false") != NULL;
     pthread_mutex_unlock(&c->stub->lock);
-    bool known = strstr(request, "GET /v1/database/bank/subscribe?compression=None&confirmed=") == request;
+    bool known =
+        strstr(request, "GET /v1/database/bank/subscribe?compression=None&confirmed=") == request;
     int n = snprintf(answer, sizeof(answer),
                      "HTTP/1.1 %s\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
                      "sec-websocket-protocol: v%c.bsatn.spacetimedb\r\n\r\n",

@@ -1,5 +1,5 @@
-/* tests/runtime_bench/stub.h - a server small enough to be right by reading: transfers under one lock, a thread for each
- * connection, and the faults that a load generator must notice. */
+/* tests/runtime_bench/stub.h - a server small enough to be right by reading: transfers under one
+ * lock, a thread for each connection, and the faults that a load generator must notice. */
 #ifndef ORO_TEST_STUB_H
 #define ORO_TEST_STUB_H
 
@@ -9,11 +9,11 @@
 
 enum stub_fault {
     STUB_FAIR,
-    STUB_LOSES_MONEY,   /* the target gets nothing, once in a hundred */
-    STUB_FAILS,         /* an internal error, once in a hundred */
-    STUB_OUT_OF_ORDER,  /* the tenth reply has the id of the next one */
-    STUB_HANGS_UP,      /* a Close frame after a hundred calls */
-    STUB_FORGETS,       /* no answer to the hundredth call */
+    STUB_LOSES_MONEY,  /* the target gets nothing, once in a hundred */
+    STUB_FAILS,        /* an internal error, once in a hundred */
+    STUB_OUT_OF_ORDER, /* the tenth reply has the id of the next one */
+    STUB_HANGS_UP,     /* a Close frame after a hundred calls */
+    STUB_FORGETS,      /* no answer to the hundredth call */
 };
 
 struct stub {

@@ -25,25 +25,29 @@ Test(command, what_is_not_said)
     cr_assert_eq(parse(&c, &err, (char *[]){NULL}), ORO_OK);
     cr_assert_str_eq(c.opt.host, "127.0.0.1");
     cr_assert_str_eq(c.opt.database, "bank");
-    cr_assert(c.opt.port == 3000 && c.opt.connections == 64 && c.opt.in_flight == 40 && c.opt.threads == 1);
+    cr_assert(c.opt.port == 3000 && c.opt.connections == 64 && c.opt.in_flight == 40 &&
+              c.opt.threads == 1);
     cr_assert(c.opt.confirmed && !c.opt.v2 && !c.opt.no_seed && c.module == NULL);
-    cr_assert(c.opt.accounts == 100000 && c.opt.initial == 1000000000 && c.opt.seconds == 10 && c.opt.warmup_s == 2);
+    cr_assert(c.opt.accounts == 100000 && c.opt.initial == 1000000000 && c.opt.seconds == 10 &&
+              c.opt.warmup_s == 2);
 }
 
 Test(command, every_flag)
 {
     struct command c;
     struct oro_err err;
-    cr_assert_eq(PARSE(&c, &err, "--url", "ws://localhost:99/", "--database", "x", "--connections=3", "--in-flight", "7",
-                       "--threads", "8", "--protocol", "v2", "--unconfirmed", "--accounts", "5", "--initial", "6"),
+    cr_assert_eq(PARSE(&c, &err, "--url", "ws://localhost:99/", "--database", "x",
+                       "--connections=3", "--in-flight", "7", "--threads", "8", "--protocol", "v2",
+                       "--unconfirmed", "--accounts", "5", "--initial", "6"),
                  ORO_OK, "%s", err.text);
     cr_assert_str_eq(c.opt.host, "localhost");
     cr_assert_str_eq(c.opt.database, "x");
     cr_assert(c.opt.port == 99 && c.opt.connections == 3 && c.opt.in_flight == 7);
     cr_assert_eq(c.opt.threads, 3, "no more threads than connections");
     cr_assert(c.opt.v2 && !c.opt.confirmed && c.opt.accounts == 5 && c.opt.initial == 6);
-    cr_assert_eq(PARSE(&c, &err, "--no-seed", "--alpha", "1.5", "--pairs", "1", "--warmup", "0.5", "--seconds", "3",
-                       "--server-pid", "12", "--json", "--quiet", "--url", "ws://[::1]:5"),
+    cr_assert_eq(PARSE(&c, &err, "--no-seed", "--alpha", "1.5", "--pairs", "1", "--warmup", "0.5",
+                       "--seconds", "3", "--server-pid", "12", "--json", "--quiet", "--url",
+                       "ws://[::1]:5"),
                  ORO_OK, "%s", err.text);
     cr_assert(c.opt.no_seed && c.opt.alpha == 1.5 && c.opt.warmup_s == 0.5 && c.opt.seconds == 3);
     cr_assert(c.opt.server == 12 && c.json && c.opt.quiet);
@@ -88,6 +92,7 @@ Test(command, mistakes_are_named)
     for (size_t i = 0; i < ORO_ARRAY_LEN(cases); i++) {
         struct oro_err err = {0};
         cr_assert_eq(parse(&c, &err, (char **)cases[i].words), ORO_EINVAL, "%s", cases[i].said);
-        cr_assert(strstr(err.text, cases[i].said), "wanted '%s', got '%s'", cases[i].said, err.text);
+        cr_assert(strstr(err.text, cases[i].said), "wanted '%s', got '%s'", cases[i].said,
+                  err.text);
     }
 }

@@ -39,8 +39,8 @@ Test(histogram, quantiles_are_at_most_a_32nd_too_high)
     for (unsigned i = 0; i < sizeof(qs) / sizeof(qs[0]); i++) {
         size_t rank = (size_t)ceil(qs[i] * N);
         uint64_t exact = values[rank > 0 ? rank - 1 : 0], got = oro_bench_hist_quantile(&h, qs[i]);
-        cr_assert(got >= exact && got <= exact + exact / 32 + 1, "q %g: %lu for %lu", qs[i], (unsigned long)got,
-                  (unsigned long)exact);
+        cr_assert(got >= exact && got <= exact + exact / 32 + 1, "q %g: %lu for %lu", qs[i],
+                  (unsigned long)got, (unsigned long)exact);
     }
     cr_assert_eq(oro_bench_hist_quantile(&h, 1), values[N - 1]);
     cr_assert_eq(h.max, values[N - 1]);
@@ -53,7 +53,8 @@ Test(histogram, empty_and_one_value)
     oro_bench_hist_add(&h, 123456789);
     cr_assert_eq(oro_bench_hist_quantile(&h, 0.5), 123456789, "never above the maximum");
     oro_bench_hist_add(&h, (uint64_t)1 << 50);
-    cr_assert_eq(oro_bench_hist_quantile(&h, 0.99), (uint64_t)1 << 50, "beyond the buckets the maximum stands");
+    cr_assert_eq(oro_bench_hist_quantile(&h, 0.99), (uint64_t)1 << 50,
+                 "beyond the buckets the maximum stands");
 }
 
 Test(histogram, merging_is_adding)

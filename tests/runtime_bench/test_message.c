@@ -1,4 +1,5 @@
-/* What we write is read with the server's own reader, and what we read was written by the server's own writer. */
+/* What we write is read with the server's own reader, and what we read was written by the server's
+ * own writer. */
 #include "runtime/bench/message.h"
 
 #include <criterion/criterion.h>
@@ -25,7 +26,8 @@ Test(message, transfer)
     cr_assert_eq(m.tag, ORO_MSG_CALL_REDUCER);
     cr_assert_eq(m.request_id, 77);
     cr_assert(oro_bytes_eq(m.name, oro_bytes_str("transfer")));
-    cr_assert(oro_bytes_eq(m.args, oro_bytes("\x01\0\0\0\x9f\x86\x01\0\xfb\xff\xff\xff\xff\xff\xff\xff", 16)));
+    cr_assert(oro_bytes_eq(
+        m.args, oro_bytes("\x01\0\0\0\x9f\x86\x01\0\xfb\xff\xff\xff\xff\xff\xff\xff", 16)));
     oro_bb_fini(&bb);
 }
 
@@ -62,12 +64,9 @@ Test(message, replies_one_after_the_other)
         uint32_t id;
         const char *text;
     } want[] = {
-        {ORO_BENCH_HELLO, 0, ""},
-        {ORO_BENCH_DONE, 10, ""},
-        {ORO_BENCH_DONE, 11, ""},
-        {ORO_BENCH_REFUSED, 12, "insufficient_funds"},
-        {ORO_BENCH_FAILED, 13, "boom"},
-        {ORO_BENCH_FAILED, 14, "no such table"},
+        {ORO_BENCH_HELLO, 0, ""},       {ORO_BENCH_DONE, 10, ""},
+        {ORO_BENCH_DONE, 11, ""},       {ORO_BENCH_REFUSED, 12, "insufficient_funds"},
+        {ORO_BENCH_FAILED, 13, "boom"}, {ORO_BENCH_FAILED, 14, "no such table"},
     };
     struct oro_reader r = oro_reader(oro_bb_bytes(&bb));
     for (unsigned i = 0; i < ORO_ARRAY_LEN(want); i++) {

@@ -55,7 +55,9 @@ Test(proc, cpu_time_by_kind_of_thread, .timeout = 60)
         char name[16];
         snprintf(name, sizeof(name), "worker-%d", i);
         w[i].barrier = &barrier;
-        cr_assert_eq(oro_thread_start(&w[i].thread, ORO_THREAD_OTHER, name, 0, worker_main, &w[i], &err), ORO_OK);
+        cr_assert_eq(
+            oro_thread_start(&w[i].thread, ORO_THREAD_OTHER, name, 0, worker_main, &w[i], &err),
+            ORO_OK);
     }
     cr_assert_eq(oro_proc_sample(getpid(), &before, &err), ORO_OK);
     pthread_barrier_wait(&barrier);
@@ -101,14 +103,20 @@ Test(spawn, the_greeting)
 {
     uint16_t port = 0;
     char name[32];
-    cr_assert(oro_spawn_read_greeting("  clients    ws://127.0.0.1:45123, database bank\n", &port, name, sizeof(name)));
+    cr_assert(oro_spawn_read_greeting("  clients    ws://127.0.0.1:45123, database bank\n", &port,
+                                      name, sizeof(name)));
     cr_assert_eq(port, 45123);
     cr_assert_str_eq(name, "bank");
-    cr_assert(oro_spawn_read_greeting("  clients    ws://[::1]:7, database a-b\n", &port, name, sizeof(name)));
+    cr_assert(oro_spawn_read_greeting("  clients    ws://[::1]:7, database a-b\n", &port, name,
+                                      sizeof(name)));
     cr_assert_eq(port, 7);
-    cr_assert_not(oro_spawn_read_greeting("  page       http://127.0.0.1:3000/\n", &port, name, sizeof(name)));
-    cr_assert_not(oro_spawn_read_greeting("  clients    ws://127.0.0.1:0, database bank\n", &port, name, sizeof(name)));
-    cr_assert_not(oro_spawn_read_greeting("  clients    ws://127.0.0.1:70000, database bank\n", &port, name, sizeof(name)));
-    cr_assert_not(oro_spawn_read_greeting("  clients    ws://127.0.0.1:3000\n", &port, name, sizeof(name)));
+    cr_assert_not(oro_spawn_read_greeting("  page       http://127.0.0.1:3000/\n", &port, name,
+                                          sizeof(name)));
+    cr_assert_not(oro_spawn_read_greeting("  clients    ws://127.0.0.1:0, database bank\n", &port,
+                                          name, sizeof(name)));
+    cr_assert_not(oro_spawn_read_greeting("  clients    ws://127.0.0.1:70000, database bank\n",
+                                          &port, name, sizeof(name)));
+    cr_assert_not(
+        oro_spawn_read_greeting("  clients    ws://127.0.0.1:3000\n", &port, name, sizeof(name)));
     cr_assert_not(oro_spawn_read_greeting("  clients    nowhere\n", &port, name, sizeof(name)));
 }

@@ -40,9 +40,11 @@ run(const struct oro_transfer_options *opt)
 }
 
 static void
-check_fair(struct stub *s, const struct oro_transfer_options *opt, const struct oro_transfer_result *r)
+check_fair(struct stub *s, const struct oro_transfer_options *opt,
+           const struct oro_transfer_result *r)
 {
-    cr_assert(oro_transfer_passed(r), "%s", r->load.errors.n > 0 ? r->load.errors.all[0].text : "no error, but not passed");
+    cr_assert(oro_transfer_passed(r), "%s",
+              r->load.errors.n > 0 ? r->load.errors.all[0].text : "no error, but not passed");
     cr_assert_eq(r->load.finished, s->calls, "every call was answered");
     cr_assert(r->load.transfers > 0 && r->load.transfers <= r->load.finished);
     cr_assert_eq(r->load.latency.count, r->load.transfers);
@@ -191,7 +193,8 @@ Test(transfer, no_such_database, TIMEOUT)
 
 static char *
 report_of(const struct oro_transfer_options *opt, const struct oro_transfer_result *r,
-          void (*report)(const struct oro_transfer_options *, const struct oro_transfer_result *, FILE *))
+          void (*report)(const struct oro_transfer_options *, const struct oro_transfer_result *,
+                         FILE *))
 {
     char *text = NULL;
     size_t len;

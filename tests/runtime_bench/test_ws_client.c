@@ -12,7 +12,8 @@ check_head(size_t len, const char *want, size_t want_len)
 {
     struct oro_bb bb = {0};
     oro_wsc_put_head(&bb, ORO_WSC_BINARY, len);
-    cr_assert(oro_bytes_eq(oro_bb_bytes(&bb), oro_bytes(want, want_len)), "head for %zu bytes", len);
+    cr_assert(oro_bytes_eq(oro_bb_bytes(&bb), oro_bytes(want, want_len)), "head for %zu bytes",
+              len);
     oro_bb_fini(&bb);
 }
 
@@ -36,7 +37,10 @@ put_frame(struct oro_bb *bb, unsigned first, const char *payload, size_t len)
     } else if (len < 65536) {
         oro_bb_put(bb, (uint8_t[]){126, (uint8_t)(len >> 8), (uint8_t)len}, 3);
     } else {
-        oro_bb_put(bb, (uint8_t[]){127, 0, 0, 0, 0, 0, (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len}, 9);
+        oro_bb_put(bb,
+                   (uint8_t[]){127, 0, 0, 0, 0, 0, (uint8_t)(len >> 16), (uint8_t)(len >> 8),
+                               (uint8_t)len},
+                   9);
     }
     oro_bb_put(bb, payload, len);
 }
@@ -51,7 +55,8 @@ Test(ws_client, a_frame_is_read_only_when_it_is_whole)
         struct oro_bb bb = {0};
         put_frame(&bb, 0x82, payload, lengths[i]);
         for (size_t n = 0; n < bb.len; n += n < 20 || n + 20 > bb.len ? 1 : 997)
-            cr_assert_eq(oro_wsc_parse(oro_bytes(bb.data, n), &f, &used), ORO_WSC_MORE, "%zu of %zu", n, bb.len);
+            cr_assert_eq(oro_wsc_parse(oro_bytes(bb.data, n), &f, &used), ORO_WSC_MORE,
+                         "%zu of %zu", n, bb.len);
         oro_bb_u8(&bb, 0x89); /* the next one begins */
         cr_assert_eq(oro_wsc_parse(oro_bb_bytes(&bb), &f, &used), ORO_WSC_FRAME);
         cr_assert_eq(used, bb.len - 1);
@@ -64,17 +69,18 @@ Test(ws_client, a_frame_is_read_only_when_it_is_whole)
 Test(ws_client, frames_that_no_server_may_send)
 {
     static const char *const bad[] = {
-        "\xc2\x01x",   /* a reserved bit */
-        "\x82\x81xxxxx", /* masked */
-        "\x83\x01x",   /* unknown opcode */
-        "\x09\x01x",   /* a ping in parts */
-        "\x88\x7e\x01\x01", /* a long control frame */
+        "\xc2\x01x",                                /* a reserved bit */
+        "\x82\x81xxxxx",                            /* masked */
+        "\x83\x01x",                                /* unknown opcode */
+        "\x09\x01x",                                /* a ping in parts */
+        "\x88\x7e\x01\x01",                         /* a long control frame */
         "\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", /* longer than any memory */
     };
     struct oro_wsc_frame f;
     size_t used;
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        cr_assert_eq(oro_wsc_parse(oro_bytes(bad[i], i == 5 ? 10 : strlen(bad[i])), &f, &used), ORO_WSC_BAD, "case %u", i);
+        cr_assert_eq(oro_wsc_parse(oro_bytes(bad[i], i == 5 ? 10 : strlen(bad[i])), &f, &used),
+                     ORO_WSC_BAD, "case %u", i);
 }
 
 #define ACCEPT "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
@@ -87,12 +93,15 @@ answer(const char *text, size_t *used, struct oro_err *err)
 
 Test(ws_client, the_answer_to_the_handshake)
 {
-    static const char good[] = "HTTP/1.1 101 Switching Protocols\r\n" ACCEPT "sec-websocket-protocol:  v3.bsatn.spacetimedb \r\n\r\n";
+    static const char good[] = "HTTP/1.1 101 Switching Protocols\r\n" ACCEPT
+                               "sec-websocket-protocol:  v3.bsatn.spacetimedb \r\n\r\n";
     struct oro_err err;
     size_t used = 7;
     cr_assert_eq(answer("", &used, &err), ORO_OK);
     cr_assert_eq(used, 0);
-    cr_assert_eq(oro_wsc_check_answer(oro_bytes(good, sizeof(good) - 2), "v3.bsatn.spacetimedb", &used, &err), ORO_OK);
+    cr_assert_eq(oro_wsc_check_answer(oro_bytes(good, sizeof(good) - 2), "v3.bsatn.spacetimedb",
+                                      &used, &err),
+                 ORO_OK);
     cr_assert_eq(used, 0, "the last byte is missing");
     cr_assert_eq(answer(good, &used, &err), ORO_OK);
     cr_assert_eq(used, sizeof(good) - 1);
@@ -104,10 +113,14 @@ Test(ws_client, answers_that_are_refused)
     size_t used;
     cr_assert_eq(answer("HTTP/1.1 404 Not Found\r\nX: y\r\n\r\n", &used, &err), ORO_EREFUSED);
     cr_assert(strstr(err.text, "404 Not Found"), "%s", err.text);
-    cr_assert_eq(answer("HTTP/1.1 101 OK\r\nSec-WebSocket-Protocol: v3.bsatn.spacetimedb\r\n\r\n", &used, &err), ORO_EREFUSED);
+    cr_assert_eq(answer("HTTP/1.1 101 OK\r\nSec-WebSocket-Protocol: v3.bsatn.spacetimedb\r\n\r\n",
+                        &used, &err),
+                 ORO_EREFUSED);
     cr_assert_eq(answer("HTTP/1.1 101 OK\r\n" ACCEPT "\r\n", &used, &err), ORO_EREFUSED);
     cr_assert(strstr(err.text, "took none"), "%s", err.text);
-    cr_assert_eq(answer("HTTP/1.1 101 OK\r\n" ACCEPT "Sec-WebSocket-Protocol: v2.bsatn.spacetimedb\r\n\r\n", &used, &err),
+    cr_assert_eq(answer("HTTP/1.1 101 OK\r\n" ACCEPT
+                        "Sec-WebSocket-Protocol: v2.bsatn.spacetimedb\r\n\r\n",
+                        &used, &err),
                  ORO_EREFUSED);
     cr_assert(strstr(err.text, "took v2"), "%s", err.text);
 }
@@ -209,7 +222,10 @@ next_of(const char *bytes, size_t len, struct oro_err *err)
 Test(ws_client, ends_and_faults)
 {
     struct oro_err err;
-    cr_assert_eq(next_of("\x88\x06\x03\xf5" "full", 8, &err), ORO_ECLOSED);
+    cr_assert_eq(next_of("\x88\x06\x03\xf5"
+                         "full",
+                         8, &err),
+                 ORO_ECLOSED);
     cr_assert(strstr(err.text, "1013 full"), "%s", err.text);
     cr_assert_eq(next_of("\x88\x00", 2, &err), ORO_ECLOSED);
     cr_assert_eq(next_of("\x81\x01x", 3, &err), ORO_EMALFORMED, "text");

@@ -45,7 +45,8 @@ Test(zipf, each_account_has_its_weight)
     count(10, 1.5, hits);
     for (unsigned i = 0; i < 10; i++) {
         double want = DRAWS * pow(i + 1.0, -1.5) / sum;
-        cr_assert(fabs(hits[i] - want) < DRAWS / 200.0, "account %u: %u, wanted %.0f", i, hits[i], want);
+        cr_assert(fabs(hits[i] - want) < DRAWS / 200.0, "account %u: %u, wanted %.0f", i, hits[i],
+                  want);
     }
 }
 
