@@ -469,6 +469,23 @@ oro_cerr_name(struct oro_py *py, PyObject *name)
 }
 
 void
+oro_cerr_key(struct oro_py *py, PyObject *k)
+{
+    PyObject *text = PyObject_Repr(k);
+    if (text != NULL) {
+        PyObject *in = PyUnicode_FromFormat("[%U]", text);
+        if (in != NULL && py->cerr.set) {
+            oro_cerr_name(py, in);
+            py->cerr.at += py->cerr.path[py->cerr.at] == '.'; /* "[key]", not ".[key]" */
+        }
+        Py_XDECREF(in);
+        Py_DECREF(text);
+    }
+    if (py->cerr.set)
+        PyErr_Clear();
+}
+
+void
 oro_cerr_index(struct oro_py *py, Py_ssize_t i)
 {
     char text[32];

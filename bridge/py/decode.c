@@ -385,6 +385,8 @@ decode_text(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
     }
     if (c->op == OP_BYTES)
         return PyBytes_FromStringAndSize((const char *)b.data, (Py_ssize_t)b.len);
+    if (c->op == OP_JSON)
+        return oro_json_decode(py, b);
     PyObject *s = PyUnicode_DecodeUTF8((const char *)b.data, (Py_ssize_t)b.len, "strict");
     if (s == NULL) {
         if (PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
@@ -394,18 +396,7 @@ decode_text(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
         }
         return NULL;
     }
-    if (c->op == OP_STRING)
-        return s;
-    PyObject *v = PyObject_CallOneArg(py->json_load, s);
-    Py_DECREF(s);
-    if (v == NULL && PyErr_ExceptionMatches(PyExc_ValueError)) {
-        struct oro_bb text = {0};
-        oro_pyerr_text(py, false, &text);
-        oro_cerr_set(py, "not a JSON document: %.*s", (int)(text.len < 300 ? text.len : 300),
-                     (char *)text.data);
-        oro_bb_fini(&text);
-    }
-    return v;
+    return s;
 }
 
 PyObject *

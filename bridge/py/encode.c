@@ -241,24 +241,6 @@ done:
 }
 
 static int
-encode_json(struct oro_py *py, PyObject *v, struct oro_bb *out)
-{
-    PyObject *s = PyObject_CallOneArg(py->json_dump, v);
-    if (s == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError) || PyErr_ExceptionMatches(PyExc_ValueError)) {
-            struct oro_bb text = {0};
-            oro_pyerr_text(py, false, &text);
-            oro_cerr_set(py, "%.*s", (int)(text.len < 300 ? text.len : 300), (char *)text.data);
-            oro_bb_fini(&text);
-        }
-        return -1;
-    }
-    int rc = encode_str(py, s, out);
-    Py_DECREF(s);
-    return rc;
-}
-
-static int
 encode_elem(struct oro_py *py, const struct oro_codec *c, PyObject *v, Py_ssize_t i,
             struct oro_bb *out, unsigned depth)
 {
@@ -362,23 +344,6 @@ encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
     return rc;
 }
 
-static void
-name_key(struct oro_py *py, PyObject *k)
-{
-    PyObject *text = PyObject_Repr(k);
-    if (text != NULL) {
-        PyObject *in = PyUnicode_FromFormat("[%U]", text);
-        if (in != NULL && py->cerr.set) {
-            oro_cerr_name(py, in);
-            py->cerr.at += py->cerr.path[py->cerr.at] == '.'; /* "[key]", not ".[key]" */
-        }
-        Py_XDECREF(in);
-        Py_DECREF(text);
-    }
-    if (py->cerr.set)
-        PyErr_Clear();
-}
-
 static int
 encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
             unsigned depth)
@@ -401,7 +366,7 @@ encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
         if (rc == 0)
             rc = oro_codec_encode(py, c->elem2, PyTuple_GET_ITEM(pair, 1), out, depth + 1);
         if (rc < 0)
-            name_key(py, k);
+            oro_cerr_key(py, k);
         spans[i].end = out->len;
     }
     if (rc == 0)
@@ -649,7 +614,7 @@ oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, stru
     case OP_LITERAL:
         return encode_member(py, c, v, out);
     case OP_JSON:
-        return encode_json(py, v, out);
+        return oro_json_encode(py, v, out);
     default:
         break;
     }

@@ -513,6 +513,7 @@ free_memory(struct oro_py *py)
     }
     for (size_t i = 0; i < ORO_ARRAY_LEN(py->bb); i++)
         oro_bb_fini(&py->bb[i]);
+    oro_json_free(py);
     oro_map_fini(&py->class_map);
     oro_arena_fini(&py->arena);
     oro_free(py->root);
@@ -536,6 +537,8 @@ oro_py_open(unsigned worker, const struct oro_host_ops *ops, struct oro_py **out
     py->worker = worker;
     py->ops = ops;
     py->max_pool = 100;
+    py->ttl_us = 300000000;
+    py->max_shapes = 1000;
     oro_arena_init(&py->arena);
     oro_cerr_clear(py);
     pthread_mutex_lock(&rt.making);
@@ -701,4 +704,10 @@ oro_py_stats(const struct oro_py *py, struct oro_py_stats *out)
     out->cache_misses += py->ncodecs;
     out->cache_size += py->ncodecs;
     out->cache_hits += out->decodes + out->encodes;
+    /* And the shapes of dynamic values. */
+    out->cache_hits += atomic_load_explicit(&py->n_shape_hits, memory_order_relaxed);
+    out->cache_misses += atomic_load_explicit(&py->n_shape_misses, memory_order_relaxed);
+    out->cache_evictions += atomic_load_explicit(&py->n_shape_evictions, memory_order_relaxed);
+    out->cache_expirations += atomic_load_explicit(&py->n_shape_expirations, memory_order_relaxed);
+    out->cache_size += atomic_load_explicit(&py->n_shapes, memory_order_relaxed);
 }

@@ -83,6 +83,16 @@ py_stats(PyObject *module, PyObject *none)
     }
     ORO_STAT_FIELDS(PUT)
 #undef PUT
+    struct oro_py *py = oro_py_of_module(module);
+#define PUT(name)                                                              \
+    if (out != NULL) {                                                         \
+        PyObject *n = PyLong_FromUnsignedLongLong(atomic_load(&py->n_##name)); \
+        if (n == NULL || PyDict_SetItemString(out, #name, n) < 0)              \
+            Py_CLEAR(out);                                                     \
+        Py_XDECREF(n);                                                         \
+    }
+    ORO_SHAPE_FIELDS(PUT)
+#undef PUT
     unsigned long pooled = 0;
     for (struct oro_rowclass *rc = oro_py_of_module(module)->classes; rc != NULL; rc = rc->next)
         pooled += rc->npool;
@@ -118,6 +128,28 @@ py_clear_pools(PyObject *module, PyObject *none)
     Py_RETURN_NONE;
 }
 
+/* set_shapes(n, ttl_ms): bound and life of the shapes of dynamic values. */
+static PyObject *
+py_set_shapes(PyObject *module, PyObject *args)
+{
+    struct oro_py *py = oro_py_of_module(module);
+    long long n, ttl_ms;
+    if (!PyArg_ParseTuple(args, "LL", &n, &ttl_ms))
+        return NULL;
+    if (n < (long long)py->max_shapes)
+        oro_json_clear(py);
+    py->max_shapes = n < 0 ? 0 : n > 1000000 ? 1000000 : (unsigned)n;
+    py->ttl_us = ttl_ms < 0 || ttl_ms > INT64_MAX / 1000 ? 0 : ttl_ms * 1000;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+py_clear_shapes(PyObject *module, PyObject *none)
+{
+    oro_json_clear(oro_py_of_module(module));
+    Py_RETURN_NONE;
+}
+
 /* count_cache(hits, misses, evictions, expirations, change of size): the type caches of converters, into the interpreter's
  * numbers. */
 static PyObject *
@@ -144,6 +176,9 @@ static PyMethodDef functions[] = {
     {"stats", py_stats, METH_NOARGS, "stats(): the interpreter's counters."},
     {"set_pool_size", py_set_pool_size, METH_O, "set_pool_size(n): spare rows kept of each class."},
     {"clear_pools", py_clear_pools, METH_NOARGS, "clear_pools(): frees all spare rows."},
+    {"set_shapes", py_set_shapes, METH_VARARGS, "set_shapes(n, ttl_ms): bound and life of shapes."},
+    {"clear_shapes", py_clear_shapes, METH_NOARGS,
+     "clear_shapes(): forgets the shapes of mappings."},
     {"count_cache", py_count_cache, METH_VARARGS, NULL},
     {"_log", py_log, METH_VARARGS, NULL},
     {0},
@@ -169,7 +204,7 @@ import_names(struct oro_py *py)
         {"orochi._values", "TimeDuration", &py->TimeDuration},
         {"orochi._values", "ScheduleAt", &py->ScheduleAt},
         {"orochi._values", "json_dump", &py->json_dump},
-        {"orochi._values", "json_load", &py->json_load},
+        {"orochi._values", "_revive", &py->json_revive},
         {"orochi._values", "datetime_to_us", &py->datetime_to_us},
         {"orochi._values", "us_to_datetime", &py->us_to_datetime},
         {"orochi._values", "timedelta_to_us", &py->timedelta_to_us},
@@ -245,6 +280,8 @@ module_exec(PyObject *module)
         py = ORO_NEW(struct oro_py);
         py->module_owned = true;
         py->max_pool = 100;
+        py->ttl_us = 300000000;
+        py->max_shapes = 1000;
         oro_arena_init(&py->arena);
     }
     s->py = py;
@@ -290,6 +327,7 @@ module_clear(PyObject *module)
         return 0;
     struct oro_py *py = s->py;
     py->max_pool = 0;
+    oro_json_clear(py);
     for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next) {
         oro_rowclass_drop_pool(rc);
         for (unsigned i = 0; i < rc->ncols; i++) {

@@ -121,6 +121,15 @@ int oro_cerr_raise(struct oro_py *py, PyObject *cls, const char *root);
 /* The same as text, for callers outside Python; takes a pending exception's text too. */
 void oro_cerr_text(struct oro_py *py, const char *root, struct oro_bb *out);
 
+void oro_cerr_key(struct oro_py *py, PyObject *key); /* puts "['key']" before the path */
+
+/* ---- dynamic values (json.c) ---- */
+int oro_json_encode(struct oro_py *py, PyObject *v,
+                    struct oro_bb *out); /* with its length in front; -1 like encode */
+PyObject *oro_json_decode(struct oro_py *py, struct oro_bytes text);
+void oro_json_clear(struct oro_py *py); /* drops shapes and keys */
+void oro_json_free(struct oro_py *py);
+
 /* ---- row classes (row.c) ---- */
 #define ORO_ROW_COLS_MAX 512
 #define ORO_POOL_MAX 1024
@@ -319,25 +328,31 @@ struct oro_pyreducer {
     bool takes_row;
 };
 
-#define ORO_STAT_FIELDS(X)                                                             \
-    X(cache_hits)                                                                      \
-    X(cache_misses) X(cache_evictions) X(cache_expirations) X(cache_size) X(pool_hits) \
-        X(pool_misses) X(pool_returns) X(pool_drops) X(decodes) X(encodes) X(bytes_in) \
-            X(bytes_out) X(errors)
+/* Counters that are not in oro_py_stats as they are: shapes of dynamic values, which it adds to the cache's. */
+#define ORO_SHAPE_FIELDS(X) \
+    X(shape_hits) X(shape_misses) X(shape_evictions) X(shape_expirations) X(shapes)
+#define ORO_STAT_FIELDS(X)                                                                       \
+    X(cache_hits)                                                                                \
+    X(cache_misses)                                                                              \
+    X(cache_evictions)                                                                           \
+    X(cache_expirations) X(cache_size) X(pool_hits) X(pool_misses) X(pool_returns) X(pool_drops) \
+        X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors)
 
 /* ---- one interpreter ---- */
 #define ORO_PY_OBJECTS(X)                                                                         \
     X(keep)                                                                                       \
-    X(t_row) X(t_coldescr) X(t_table) X(t_column) X(t_rows) X(t_rowsiter) X(t_ctx) X(t_dbbase)    \
-        X(t_db) X(t_log) X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration)        \
-            X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound)          \
-                X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_encode) \
-                    X(e_decode) X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden)          \
-                        X(json_dump) X(json_load) X(datetime_to_us) X(us_to_datetime)             \
-                            X(timedelta_to_us) X(us_to_timedelta) X(format_exception)             \
-                                X(describe_error) X(make_auth) X(deepcopy) X(random_cls) X(db)    \
-                                    X(log) X(ctx) X(module_spec) X(s_int) X(s_value)              \
-                                        X(s_is_interval) X(s_post_init) X(empty_tuple) X(zero)
+    X(t_row)                                                                                      \
+    X(t_coldescr)                                                                                 \
+    X(t_table) X(t_column) X(t_rows) X(t_rowsiter) X(t_ctx) X(t_dbbase) X(t_db) X(t_log)          \
+        X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID)   \
+            X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique)      \
+                X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_encode) X(e_decode) X(e_schema)   \
+                    X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive)      \
+                        X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta) \
+                            X(format_exception) X(describe_error) X(make_auth) X(deepcopy)        \
+                                X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int)         \
+                                    X(s_value) X(s_is_interval) X(s_post_init) X(empty_tuple)     \
+                                        X(zero)
 
 struct oro_py {
     unsigned worker;
@@ -368,11 +383,15 @@ struct oro_py {
     struct oro_cerr cerr;
     uint32_t uuid_counter; /* of version 7 */
     uint64_t ncodecs;      /* compiled for tables and reducers: the pinned part of the type cache */
+    struct oro_json *json; /* shapes and keys of dynamic values; NULL until there is one */
+    unsigned max_shapes;
+    int64_t ttl_us; /* of a shape that is not used; 0: for ever */
     unsigned max_pool;
     char *root; /* folder of the module, for tracebacks */
 
 #define ORO_FIELD(name) _Atomic uint64_t n_##name;
     ORO_STAT_FIELDS(ORO_FIELD)
+    ORO_SHAPE_FIELDS(ORO_FIELD)
 #undef ORO_FIELD
 #define ORO_FIELD(name) PyObject *name;
     ORO_PY_OBJECTS(ORO_FIELD)

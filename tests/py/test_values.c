@@ -277,7 +277,7 @@ static const char dynamic[] = HEAD
     "        assert back == v and type(back) is type(v), (v, back)\n"
     "    deep = []\n"
     "    for _ in range(70): deep = [deep]\n"
-    "    refused(lambda: text(deep), 'a dynamic value is nested deeper than 64')\n"
+    "    refused(lambda: text(deep), 65 * '[0]' + ': a dynamic value is nested deeper than 64')\n"
     "    refused(lambda: text(object()), 'a dynamic value cannot hold object')\n"
     "    refused(lambda: text('x' * (1 << 20)), 'a dynamic value is longer than 1048576 bytes')\n"
     "    for bad in (b'{', b'nul', b'NaN', b'{\"$bytes\":\"!\"}', b'[' * 100000, "
@@ -286,9 +286,81 @@ static const char dynamic[] = HEAD
     "        except DecodeError: pass\n"
     "        else: assert False, bad\n";
 
+static const char documents[] = HEAD
+    "import json, random\n"
+    "from _orochi import stats\n"
+    "from orochi._values import json_dump, json_load\n"
+    "def text(v): return encode(('json',), v)[4:].decode()\n"
+    "def read(s): return decode(('json',), len(s.encode()).to_bytes(4, 'little') + s.encode())\n"
+    "TEXTS = ['', 'a', '\"', '\\\\', '\\n\\r\\t\\b\\f', '\\0\\x1f\\x7f', '/', "
+    "'\\xe9\\u20ac\\U0001f600', 'x' * 50, '$', '$bytes']\n"
+    "def some(r, depth):\n"
+    "    kind = r.randrange(12 if depth < 5 else 8)\n"
+    "    if kind == 0: return r.choice([None, True, False])\n"
+    "    if kind == 1: return r.choice([0, -1, 9, 10, -10, 1 << 62, -(1 << 63), (1 << 63) - 1, 1 "
+    "<< 63, 10 ** 30, r.randrange(-99999, 99999)])\n"
+    "    if kind == 2: return r.choice([0.0, -0.0, 1.5, 1e16, 1e-7, 5e-324, "
+    "1.7976931348623157e308, r.random()])\n"
+    "    if kind == 3: return r.choice([math.inf, -math.inf, b'ab', Timestamp(3), {1, 2}, {1: "
+    "'x'}, {'$a': 1}])\n"
+    "    if kind < 8: return r.choice(TEXTS)\n"
+    "    if kind < 10: return [some(r, depth + 1) for _ in range(r.randrange(4))]\n"
+    "    return {r.choice(TEXTS) + r.choice('abcxyz'): some(r, depth + 1) for _ in "
+    "range(r.randrange(6))}\n"
+    "@reducer\n"
+    "def same_text(ctx: ReducerContext):\n"
+    "    for _ in range(3000):\n"
+    "        v = some(ctx.rng, 0)\n"
+    "        s = text(v)\n"
+    "        assert s == json_dump(v), v\n"
+    "        assert read(s) == v and json_dump(read(s)) == s, v\n"
+    "@reducer\n"
+    "def reading(ctx: ReducerContext):\n"
+    "    for s in ('[1 , 2\\n,\\t3 ]', ' {\"a\" : {} , \"b\":[ ] } ', "
+    "'\"\\\\u00e9\\\\ud83d\\\\ude00\\\\/\\\\n\"', '1e5', '-0', '-0.5E-3', '1E400', '[]',\n"
+    "              '123456789012345678', '1234567890123456789', '-9223372036854775809', "
+    "'{\"a\":1,\"a\":2}', '\"\\x7f\"'):\n"
+    "        assert read(s) == json.loads(s) and type(read(s)) is type(json.loads(s)), s\n"
+    "    for s in ('', ' ', '{', '}', '[1', '[1,]', '[,1]', '{\"a\"}', '{\"a\":}', '{\"a\":1,}', "
+    "'{a:1}', '01', '-', '1.', '.5', '1e', '+1', 'nul', 'nulll',\n"
+    "              'True', 'NaN', '-Infinity', '\"', '\"\\\\\"', '\"\\\\x\"', '\"\\\\u12\"', "
+    "'\"\\\\ud800\"', '\"\\\\ude00\"', '\"\\\\ud800\\\\u0041\"', '\"\\n\"', '1 2', '[1] x',\n"
+    "              '[' * 300, '{\"a\":' * 300, '1' * 5000, '{\"$time\":\"x\"}', '{\"$uuid\":5}'):\n"
+    "        try: v = read(s)\n"
+    "        except DecodeError: pass\n"
+    "        else: assert False, (s, v)\n"
+    "    for raw in (b'\"\\xff\"', b'{\"\\xc0\\x80\":1}', b'\"\\xed\\xa0\\x80\"'):\n"
+    "        try: decode(('json',), len(raw).to_bytes(4, 'little') + raw)\n"
+    "        except DecodeError: pass\n"
+    "        else: assert False, raw\n"
+    "    a, b = read('[{\"some_key\":1},{\"some_key\":2}]')\n"
+    "    assert next(iter(a)) is next(iter(b)), 'equal keys are one object'\n"
+    "    refused(lambda: text({'a': [1, {'b': object()}]}), \"['a'][1]['b']: a dynamic value "
+    "cannot hold object\")\n"
+    "    refused(lambda: text({'k': '\\ud800'}), \"['k']: the text holds a lone surrogate\")\n"
+    "@reducer\n"
+    "def shapes(ctx: ReducerContext):\n"
+    "    before = stats()\n"
+    "    for i in range(100): text({'hp': i, 'bag': [], 'at': {'x': 1, 'y': 2}})\n"
+    "    after = stats()\n"
+    "    assert after['cache_misses'] - before['cache_misses'] == 2 and after['cache_size'] - "
+    "before['cache_size'] == 2\n"
+    "    assert after['cache_hits'] - before['cache_hits'] >= 198\n"
+    "    for i in range(2000): assert text({f'k{i}': 1, 'a': 2}) == f'{{\"a\":2,\"k{i}\":1}}'\n"
+    "    assert stats()['cache_size'] - before['cache_size'] <= 1000 and stats()['cache_evictions'] "
+    "> 1000, stats()\n"
+    "    class Nasty(dict): pass\n"
+    "    d = {f'k{i}': i for i in range(300)}\n"
+    "    assert text(d) == json_dump(d) and text(Nasty(d)) == json_dump(d)\n";
+
 Test(values, dynamic_values)
 {
     struct fixture f;
+    fixture_open(&f, documents);
+    fixture_run(&f, "shapes");
+    fixture_run(&f, "same_text");
+    fixture_run(&f, "reading");
+    fixture_close(&f);
     fixture_open(&f, dynamic);
     fixture_run(&f, "dynamic");
     fixture_close(&f);

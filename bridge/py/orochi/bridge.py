@@ -10,9 +10,8 @@ try:
 except ImportError:  # an ordinary interpreter
     _orochi = None
 
-from ._errors import EncodeError, OrochiError
+from ._errors import OrochiError
 from ._types import Resolver, TypeProblem, type_name
-from ._values import json_dump
 
 _TIMES = 1024   # durations kept for the percentiles
 _GROWTH = 8     # how far auto_tune may go
@@ -93,15 +92,17 @@ class _Cache:
     def get(self, key, ttl):
         entry = self.entries.get(key)
         if entry is not None:
+            if entry[2]:
+                self.hits += 1
+                return entry[0]
             now = self.clock()
-            if ttl and not entry[2] and now - entry[1] > ttl:
-                del self.entries[key]
-                self.expirations += 1
-            else:
+            if not ttl or now - entry[1] <= ttl:
                 entry[1] = now
                 self.entries.move_to_end(key)
                 self.hits += 1
                 return entry[0]
+            del self.entries[key]
+            self.expirations += 1
         self.misses += 1
         return None
 
@@ -129,7 +130,7 @@ class TypeConverter:
         _orochi._ready()
         self._clock = clock
         self._plans = _Cache(clock)
-        self._shapes = _Cache(clock)
+        self._dynamic = _orochi.compile(('json',))
         self._told = (0, 0, 0, 0, 0)
         self._grown = 1
         self._started = clock()
@@ -137,7 +138,7 @@ class TypeConverter:
         self._times = {'decode': [], 'encode': []}
         self._at = {'decode': 0, 'encode': 0}
         self._per_type = {}
-        self._pool_base = _orochi.stats()
+        self._base = _orochi.stats()
         self._config = ConversionConfig()
         self.update_config(config)
 
@@ -302,27 +303,8 @@ class TypeConverter:
         return found
 
     def _shaped(self, value):
-        """A dynamic value's bytes; remembers the shapes of mappings."""
-        if value.__class__ is dict:
-            try:
-                shape = tuple(value)
-                if self._shapes.get(shape, self._ttl) is None and all(key.__class__ is str for key in shape):
-                    self._shapes.put(shape, tuple(sorted(shape)), False, self._limit)
-            except TypeError:
-                pass
-        try:
-            text = json_dump(value).encode()
-        except (TypeError, ValueError) as error:
-            raise EncodeError(str(error)) from None
-        return len(text).to_bytes(4, 'little') + text
-
-    @property
-    def _ttl(self):
-        return self._config.cache_ttl_ms / 1000
-
-    @property
-    def _limit(self):
-        return self._config.max_cache_size * self._grown
+        """A dynamic value's bytes. Shapes of mappings are remembered by the codec, for the whole interpreter."""
+        return self._dynamic.encode(value)
 
     # ---- numbers ----
 
@@ -340,19 +322,21 @@ class TypeConverter:
             else:
                 times[at % _TIMES] = took / items
             self._at[direction] = at + 1
-        entry = self._per_type.setdefault(label, [0, 0, 0])
+        entry = self._per_type.get(label)
+        if entry is None:
+            entry = self._per_type[label] = [0, 0, 0]
         entry[0] += items
         entry[1] += took
         entry[2] += size
-        self._tell()
-        if self._config.auto_tune:
-            self._tune()
+        if not stats.conversions_performed & 63 or items != 1:
+            self._tell()
+            if self._config.auto_tune:
+                self._tune()
 
     def _tell(self):
         """The interpreter's own numbers take in what our caches did."""
-        caches = self._plans, self._shapes
-        now = tuple(sum(getattr(c, name) for c in caches) for name in ('hits', 'misses', 'evictions', 'expirations'))
-        now += (sum(len(c.entries) for c in caches),)
+        plans = self._plans
+        now = plans.hits, plans.misses, plans.evictions, plans.expirations, len(plans.entries)
         if now != self._told:
             _orochi.count_cache(*(a - b for a, b in zip(now, self._told)))
             self._told = now
@@ -360,36 +344,39 @@ class TypeConverter:
     def _tune(self):
         """Doubles the bounds, up to 8 times, while many look-ups miss and entries are evicted."""
         uses = self._plans.hits + self._plans.misses
-        if uses < 64 or uses % 64:
+        if uses < 64:
             return
-        evicted = self._plans.evictions + self._shapes.evictions
+        evicted = self._plans.evictions
         if self._plans.misses / uses > 0.15 and evicted and self._grown < _GROWTH:
             self._grown *= 2
+            self._limit = self._config.max_cache_size * self._grown
             _orochi.set_pool_size(min(1024, self._config.max_pool_size * self._grown))
         elif not evicted and self._grown > 1:
             self._grown //= 2
+            self._limit = self._config.max_cache_size * self._grown
 
     def get_stats(self):
         """A snapshot of the counters."""
-        now = _orochi.stats()
-        pool = {name: now[name] - self._pool_base[name] for name in ('pool_hits', 'pool_misses', 'pool_returns', 'pool_drops')}
+        self._tell()
+        now, then, plans = _orochi.stats(), self._base, self._plans
+        since = {name: now[name] - then[name] for name in now}
         return dataclasses.replace(
             self._stats,
-            cache_hits=self._plans.hits + self._shapes.hits, cache_misses=self._plans.misses + self._shapes.misses,
-            plan_hits=self._plans.hits, plan_misses=self._plans.misses,
-            shape_hits=self._shapes.hits, shape_misses=self._shapes.misses,
-            evictions=self._plans.evictions + self._shapes.evictions,
-            expirations=self._plans.expirations + self._shapes.expirations,
-            object_pool_hits=pool['pool_hits'], object_pool_misses=pool['pool_misses'],
-            pool_returns=pool['pool_returns'], pool_drops=pool['pool_drops'])
+            cache_hits=plans.hits + since['shape_hits'], cache_misses=plans.misses + since['shape_misses'],
+            plan_hits=plans.hits, plan_misses=plans.misses,
+            shape_hits=since['shape_hits'], shape_misses=since['shape_misses'],
+            evictions=plans.evictions + since['shape_evictions'], expirations=plans.expirations + since['shape_expirations'],
+            object_pool_hits=since['pool_hits'], object_pool_misses=since['pool_misses'],
+            pool_returns=since['pool_returns'], pool_drops=since['pool_drops'])
 
     def reset_stats(self):
         """Sets the counters to zero; what the caches hold stays."""
         self._stats = ConversionStats()
-        self._pool_base = _orochi.stats()
-        for cache in (self._plans, self._shapes):
-            cache.hits = cache.misses = cache.evictions = cache.expirations = 0
-        self._told = (0, 0, 0, 0, len(self._plans.entries) + len(self._shapes.entries))
+        self._tell()
+        plans = self._plans
+        plans.hits = plans.misses = plans.evictions = plans.expirations = 0
+        self._base = _orochi.stats()
+        self._told = (0, 0, 0, 0, len(plans.entries))
         self._times = {'decode': [], 'encode': []}
         self._at = {'decode': 0, 'encode': 0}
         self._per_type.clear()
@@ -412,7 +399,7 @@ class TypeConverter:
             'pool_hit_ratio': ratio(stats.object_pool_hits, stats.object_pool_misses),
             'average_conversion_time_ms': stats.total_processing_time_ms / max(1, stats.conversions_performed),
             'smart_cache_hit_ratio': ratio(stats.shape_hits, stats.shape_misses),
-            'cache_size': len(self._plans.entries) + len(self._shapes.entries),
+            'cache_size': len(self._plans.entries) + _orochi.stats()['shapes'],
             'pool_utilization': {'objects': _orochi.stats()['pooled'], 'arrays': 0},
             'throughput_per_second': stats.conversions_performed / seconds if seconds else 0.0,
             'bytes_per_second': (stats.bytes_in + stats.bytes_out) / seconds if seconds else 0.0,
@@ -427,8 +414,8 @@ class TypeConverter:
     def clear_caches(self):
         """Forgets types and shapes and frees the spare rows; the counters stay."""
         self._plans.entries.clear()
-        self._shapes.entries.clear()
         _orochi.clear_pools()
+        _orochi.clear_shapes()
         self._tell()
 
     def update_config(self, config=None, **fields):
@@ -439,6 +426,7 @@ class TypeConverter:
         config = dataclasses.replace(config if config is not None else self._config, **fields)
         _orochi.set_pool_size(config.max_pool_size)
         self._config, self._grown = config, 1
-        for cache in (self._plans, self._shapes):
-            cache.shrink(config.max_cache_size)
+        self._ttl, self._limit = config.cache_ttl_ms / 1000, config.max_cache_size
+        _orochi.set_shapes(config.max_cache_size, config.cache_ttl_ms)
+        self._plans.shrink(config.max_cache_size)
         self._tell()
