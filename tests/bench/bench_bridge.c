@@ -231,5 +231,6 @@ main(void)
     oro_schema_free(schema);
     oro_free(descriptor);
     unlink(path);
+    rmdir(dir);
     return 0;
 }

@@ -59,15 +59,21 @@ fixture_open(struct fixture *f, const char *source)
 }
 
 static inline void
-fixture_close(struct fixture *f)
+fixture_remove(struct fixture *f)
 {
     char command[96];
+    snprintf(command, sizeof(command), "rm -rf %s", f->dir);
+    cr_assert_eq(system(command), 0);
+}
+
+static inline void
+fixture_close(struct fixture *f)
+{
     oro_py_close(f->py);
     oro_schema_free(f->schema);
     fake_fini(&f->host);
     oro_bb_fini(&f->text);
-    snprintf(command, sizeof(command), "rm -rf %s", f->dir);
-    cr_assert_eq(system(command), 0);
+    fixture_remove(f);
 }
 
 static inline oro_status

@@ -169,6 +169,7 @@ Test(call, a_broken_module_is_reported_with_file_and_line)
     cr_assert_not_null(strstr(report, "isolation = \"main\""), "%s", report);
     oro_free(report);
     oro_py_close(f.py);
+    fixture_remove(&f);
 }
 
 Test(call, reducers_do_no_input_or_output)

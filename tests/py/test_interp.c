@@ -258,4 +258,5 @@ Test(interp, toml_becomes_json_or_an_error_with_its_line)
     snprintf(path, sizeof(path), "%s/none.toml", f.dir);
     cr_assert_eq(oro_py_toml(path, &json, &err), ORO_EIO);
     cr_assert_not_null(strstr(err.text, "No such file"), "%s", err.text);
+    fixture_remove(&f);
 }
