@@ -47,3 +47,12 @@ export const TickSchedule = __t.object("TickSchedule", {
   scheduledAt: __t.scheduleAt(),
 });
 export type TickSchedule = __Infer<typeof TickSchedule>;
+
+export const Turn = __t.object("Turn", {
+  id: __t.u64(),
+  sent: __t.timestamp(),
+  player: __t.u32(),
+  dx: __t.f32(),
+  dy: __t.f32(),
+});
+export type Turn = __Infer<typeof Turn>;
