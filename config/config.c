@@ -304,6 +304,7 @@ flags_read(struct oro_config *c, int argc, char **argv, bool only_file, oro_toml
     optind = 0;
     opterr = 0;
     while ((which = getopt_long(argc, argv, ":", flags, &index)) != -1) {
+        const char *word = argv[optind - 1]; /* of a wrong short flag it may be the one before */
         oro_status st = ORO_OK;
         char where[32];
         switch (which) {
@@ -319,9 +320,13 @@ flags_read(struct oro_config *c, int argc, char **argv, bool only_file, oro_toml
                 st = value_set(c, key_find(flag_key(flags[index].name)), optarg != NULL ? optarg : "true", where, err);
             break;
         case ':':
-            return oro_err_set(err, ORO_EINVAL, "%s needs a value", argv[optind - 1]);
+            return oro_err_set(err, ORO_EINVAL, "%s needs a value", word);
         default:
-            return oro_err_set(err, ORO_EINVAL, "there is no flag %s", argv[optind - 1]);
+            if (optopt >= FLAG_CONFIG)
+                return oro_err_set(err, ORO_EINVAL, "%.*s takes no value", (int)strcspn(word, "="), word);
+            if (optopt > 0)
+                return oro_err_set(err, ORO_EINVAL, "there is no flag -%c", optopt);
+            return oro_err_set(err, ORO_EINVAL, "there is no flag %s (or it is short for several)", word);
         }
         if (st != ORO_OK)
             return st;
@@ -346,7 +351,13 @@ listen_split(struct oro_config *c, struct oro_err *err)
     long port = colon != NULL ? strtol(colon + 1, &end, 10) : -1;
     if (colon == NULL || colon == c->server_listen || colon[1] == '\0' || *end != '\0' || port < 0 || port > 65535)
         return oro_err_set(err, ORO_EINVAL, "listen: expected HOST:PORT such as 127.0.0.1:3000, got %s", c->server_listen);
-    c->host = oro_strndup(c->server_listen, (size_t)(colon - c->server_listen));
+    const char *host = c->server_listen;
+    size_t len = (size_t)(colon - host);
+    bool brackets = host[0] == '[' && host[len - 1] == ']'; /* as in a URL: [::1]:3000 */
+    if (memchr(host, ':', len) != NULL && (!brackets || len < 3))
+        return oro_err_set(err, ORO_EINVAL, "listen: an IPv6 address stands in brackets, such as [::1]:3000, got %s",
+                           c->server_listen);
+    c->host = oro_strndup(host + brackets, len - 2 * (size_t)brackets);
     c->port = (int)port;
     return ORO_OK;
 }

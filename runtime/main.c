@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "net/net.h"
 #include "net/token.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/thread.h"
 #include "runtime/bench/bench.h"
@@ -55,6 +56,12 @@ static void
 net_close(void *h, unsigned shard, oro_conn_id conn, int code, const char *reason)
 {
     oro_net_close(net_of(h), shard, conn, code, reason);
+}
+
+static void
+net_pause(void *h, unsigned shard, oro_conn_id conn, bool paused)
+{
+    oro_net_pause(net_of(h), shard, conn, paused);
 }
 
 static bool
@@ -187,6 +194,7 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .static_dir = c->server_static_dir,
         .dashboard_dir = dashboard,
         .incoming_limit = (unsigned)c->net_incoming_limit,
+        .outgoing_limit = (size_t)c->net_outgoing_limit,
         .auth = {.keys = keys, .mint = auth_mint, .resign = auth_resign, .check = auth_check,
                  .public_pem = oro_keys_public_pem(keys)},
     };
@@ -214,10 +222,13 @@ static void
 greet(const struct oro_config *c, int port, unsigned workers)
 {
     const char *s = c->net_tls_cert != NULL ? "s" : "";
+    bool v6 = strchr(c->host, ':') != NULL;
+    char *at = oro_asprintf(v6 ? "[%s]:%d" : "%s:%d", c->host, port);
     printf("orochi %s (CPython %s, %u workers) serves %s\n", OROCHI_VERSION, oro_py_version(), workers, c->server_name);
-    printf("  page       http%s://%s:%d/\n", s, c->host, port);
-    printf("  dashboard  http%s://%s:%d/dashboard/\n", s, c->host, port);
-    printf("  clients    ws%s://%s:%d, database %s\n", s, c->host, port, c->server_name);
+    printf("  page       http%s://%s/\n", s, at);
+    printf("  dashboard  http%s://%s/dashboard/\n", s, at);
+    printf("  clients    ws%s://%s, database %s\n", s, at, c->server_name);
+    oro_free(at);
     if (c->server_memory)
         printf("  data       none (--memory)\n");
     else
@@ -225,34 +236,74 @@ greet(const struct oro_config *c, int port, unsigned workers)
     fflush(stdout);
 }
 
-static void
-signals_block(sigset_t *set)
+/* ---- signals: the first one asks for a stop, a later one does not wait for it ---- */
+
+#define IMPATIENT_US 500000 /* signals that come together, from a terminal and from a parent, are one */
+
+static struct {
+    struct oro_wake wake;
+    atomic_bool serving, stop;
+} signals;
+
+/* Nothing is lost by leaving at once: what clients were told is on disk. */
+static void *
+signals_main(void *arg)
 {
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, set, NULL);
+    sigset_t *set = arg;
+    int64_t first = 0;
+    for (int sig; sigwait(set, &sig) == 0;) {
+        if (!atomic_load(&signals.serving) || (first != 0 && oro_mono_us() - first > IMPATIENT_US))
+            _exit(128 + sig);
+        first = first != 0 ? first : oro_mono_us();
+        atomic_store(&signals.stop, true);
+        oro_wake_signal(&signals.wake);
+    }
+    return NULL;
+}
+
+static oro_status
+signals_take(struct oro_err *err)
+{
+    static sigset_t set;
+    pthread_t thread;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    oro_status st = oro_thread_start(&thread, ORO_THREAD_OTHER, "signals", 256 * 1024, signals_main, &set, err);
+    if (st == ORO_OK)
+        pthread_detach(thread);
+    return st;
+}
+
+static void
+signals_wait(void)
+{
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&signals.wake);
+        if (atomic_load(&signals.stop))
+            return;
+        oro_wake_wait(&signals.wake, seen, -1);
+    }
 }
 
 static oro_status
 serve(const struct oro_config *c, struct oro_server *server, struct oro_err *err)
 {
-    sigset_t set;
-    int sig;
     struct net_handle handle = {NULL};
-    struct oro_server_net sn = {&handle, net_send, net_close, net_http_reply, net_wake};
+    struct oro_server_net sn = {&handle, net_send, net_close, net_pause, net_http_reply, net_wake};
     struct oro_net_options no = net_options(c);
     struct oro_net *net;
-    signals_block(&set);
     oro_server_attach(server, &sn);
     oro_status st = oro_net_start(&no, oro_server_sink(server), &net, err);
     if (st != ORO_OK)
         return st;
     atomic_store_explicit(&handle.net, net, memory_order_release);
+    atomic_store(&signals.serving, true);
     greet(c, oro_net_port(net), c->server_workers > 0 ? (unsigned)c->server_workers : cores());
-    sigwait(&set, &sig);
+    signals_wait();
     oro_log(ORO_LOG_INFO, "server", "stopping");
     oro_server_quiesce(server);
     oro_net_stop_accepting(net);
@@ -272,7 +323,6 @@ run_module(const struct oro_config *c, struct oro_err *err)
     struct oro_keys *keys;
     struct oro_server *server;
     char *report = NULL;
-    sigset_t set;
     if (!c->server_memory && mkdir(c->server_data, 0777) != 0 && errno != EEXIST) {
         oro_err_set(err, ORO_EIO, "the data folder %s cannot be made: %m", c->server_data);
         return EXIT_DATA;
@@ -282,7 +332,6 @@ run_module(const struct oro_config *c, struct oro_err *err)
     char *dashboard = c->server_dashboard_dir != NULL ? oro_strdup(c->server_dashboard_dir) : own_folder("dashboard", "net/web/dist");
     struct oro_server_options so = server_options(c, keys, dashboard);
     int code = EXIT_FINE;
-    signals_block(&set);
     oro_status st = oro_server_start(&so, &server, &report, err);
     if (st != ORO_OK) {
         if (report != NULL)
@@ -291,7 +340,8 @@ run_module(const struct oro_config *c, struct oro_err *err)
     } else {
         if (serve(c, server, err) != ORO_OK)
             code = EXIT_NET;
-        oro_server_stop(server);
+        if (!oro_server_stop(server))
+            _exit(code); /* a thread still uses what would be freed */
     }
     oro_free(report);
     oro_free(dashboard);
@@ -304,11 +354,14 @@ command_run(int argc, char **argv)
 {
     struct oro_config c;
     struct oro_err err = {0};
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(oro_config_usage, stdout);
-        return EXIT_FINE;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(oro_config_usage, stdout);
+            return EXIT_FINE;
+        }
     }
-    if (python_start(&err) != ORO_OK)
+    /* Before there are other threads: they inherit what is blocked. */
+    if (signals_take(&err) != ORO_OK || python_start(&err) != ORO_OK)
         return complain(EXIT_PYTHON, err.text);
     if (oro_config_load(&c, argc, argv, oro_py_toml, &err) != ORO_OK) {
         fprintf(stderr, "orochi: %s\n(`orochi run --help` lists the flags)\n", err.text);

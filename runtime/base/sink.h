@@ -37,7 +37,7 @@ struct oro_http_response {
     int status;
     const char *content_type; /* static string; NULL: none */
     struct oro_bb body;       /* taken by net */
-    char extra_headers[2048];
+    char extra_headers[8192]; /* a token of whoever's is echoed in them */
 };
 
 /* What the server decides about an upgrade request. */
@@ -45,7 +45,7 @@ struct oro_ws_accept {
     const char *protocol; /* static: the chosen item of the list, echoed in the 101 */
     enum oro_framing framing;
     void *user;           /* the server's object for the connection, handed to ws_open */
-    char extra_headers[2048]; /* for the 101 */
+    char extra_headers[8192]; /* for the 101 */
 };
 
 struct oro_sink {

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 #include <sys/random.h>
 
@@ -32,6 +33,15 @@ struct request {
 
 /* ---- answers ---- */
 
+static void
+answer_bytes(struct oro_http_response *res, int status, struct oro_bytes text)
+{
+    res->status = status;
+    res->content_type = TEXT;
+    oro_bb_clear(&res->body);
+    oro_bb_put_bytes(&res->body, text);
+}
+
 ORO_PRINTF(3, 4) static void
 answer_text(struct oro_http_response *res, int status, const char *fmt, ...)
 {
@@ -40,10 +50,14 @@ answer_text(struct oro_http_response *res, int status, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    res->status = status;
-    res->content_type = TEXT;
-    oro_bb_clear(&res->body);
-    oro_bb_put_bytes(&res->body, oro_bytes_str(text));
+    answer_bytes(res, status, oro_bytes_str(text));
+}
+
+/* The module's own words, whole; text may be NULL. */
+static void
+answer_module(struct oro_http_response *res, int status, const struct oro_buf *text)
+{
+    answer_bytes(res, status, text != NULL ? oro_buf_bytes(text) : (struct oro_bytes){0});
 }
 
 static void
@@ -54,11 +68,13 @@ answer_json(struct oro_http_response *res, const char *json)
     oro_bb_put_bytes(&res->body, oro_bytes_str(json));
 }
 
+/* A line that does not fit is left out: half a line would spoil the answer. */
 static void
 header_add(char *headers, size_t size, const char *name, const char *value)
 {
     size_t n = strlen(headers);
-    snprintf(headers + n, size - n, "%s: %s\r\n", name, value);
+    if (n + strlen(name) + strlen(value) + sizeof(": \r\n") <= size)
+        snprintf(headers + n, size - n, "%s: %s\r\n", name, value);
 }
 
 static void
@@ -100,6 +116,20 @@ query_param(const char *query, const char *name)
         return value;
     }
     return NULL;
+}
+
+/* False and 400: not one of the two words. */
+static bool
+param_bool(struct request *q, const char *name, bool *value)
+{
+    char *text = query_param(q->http->query, name);
+    bool fine = text == NULL || strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+    if (text != NULL && fine)
+        *value = text[0] == 't';
+    if (!fine)
+        answer_text(q->res, 400, "Failed to deserialize query string: `%s` is true or false", name);
+    oro_free(text);
+    return fine;
 }
 
 /* Takes the token from the header, else from the query. False and 400: the header is no Bearer credential. */
@@ -308,9 +338,19 @@ get_database(struct request *q)
                   q->server->database_text, owner);
 }
 
+/* An identity is echoed, whether there is such a database or not (spec/http.md 7.2). */
 static void
 get_database_identity(struct request *q)
 {
+    struct oro_identity id;
+    char text[65];
+    if (oro_identity_parse(q->parts[2], &id)) {
+        oro_identity_text(&id, text);
+        answer_text(q->res, 200, "%s", text);
+        return;
+    }
+    if (!database_known(q))
+        return;
     answer_text(q->res, 200, "%s", q->server->database_text);
 }
 
@@ -373,7 +413,7 @@ http_client(struct request *q, enum client_kind kind)
     c->conn = (1ull << 63) | ++sh->next_request;
     c->req_id = q->id;
     c->confirmed = true;
-    identity_headers(q, c->headers, sizeof(c->headers));
+    c->headers = oro_strdup(q->res->extra_headers); /* CORS and identity, as route_run has put them there */
     oro_map_put_u64(&sh->clients, c->conn, c);
     oro_map_put_u64(&sh->requests, c->req_id, c);
     return c;
@@ -389,24 +429,35 @@ has_lifecycle(const struct oro_server *s)
 static void
 reply_later(struct shard *sh, struct client *c, struct oro_http_response *res, uint64_t seq)
 {
+    char *own = oro_strdup(res->extra_headers);
+    c->answered = true;
     c->reply = oro_alloc(sizeof(*c->reply));
     *c->reply = *res;
-    c->reply_seq = seq;
-    header_add(c->reply->extra_headers, sizeof(c->reply->extra_headers), "access-control-allow-origin", "*");
+    c->reply_seq = c->confirmed ? seq : 0;
+    snprintf(c->reply->extra_headers, sizeof(c->reply->extra_headers), "%s", c->headers);
     size_t n = strlen(c->reply->extra_headers);
-    snprintf(c->reply->extra_headers + n, sizeof(c->reply->extra_headers) - n, "%s", c->headers);
-    if (!c->in_held_list) {
-        c->in_held_list = true;
-        c->held_next = sh->held;
-        sh->held = c;
-    }
+    if (n + strlen(own) < sizeof(c->reply->extra_headers))
+        strcpy(c->reply->extra_headers + n, own);
+    oro_free(own);
+    oro_client_hold(sh, c);
+    sh->held_fresh = true;
 }
 
-void
-oro_api_release_replies(struct shard *sh, struct client *c)
+/* False: it was answered and has left, so it is gone. */
+static bool
+still_needed(struct shard *sh, struct client *c)
+{
+    if (!c->answered || c->reply != NULL || c->leaves)
+        return true;
+    oro_client_remove(sh, c);
+    return false;
+}
+
+bool
+oro_api_release(struct shard *sh, struct client *c)
 {
     if (c->reply == NULL || c->reply_seq > oro_server_durable_seq(sh->server))
-        return;
+        return true;
     struct oro_server_net *net = &sh->server->net;
     if (c->req_id != 0) {
         oro_map_del_u64(&sh->requests, c->req_id);
@@ -417,17 +468,25 @@ oro_api_release_replies(struct shard *sh, struct client *c)
     }
     oro_free(c->reply);
     c->reply = NULL;
+    return still_needed(sh, c);
 }
 
 static void
-post_call_job(struct shard *sh, struct client *c)
+duration_header(struct oro_http_response *res, int64_t us)
 {
-    struct oro_job *job = oro_job_new(ORO_JOB_CALLS, oro_principal_ref(c->who), 1);
-    job->shard = (uint16_t)sh->number;
-    job->conn = c->conn;
-    job->frame = oro_buf_copy(oro_bb_bytes(&c->args));
-    job->calls[0] = (struct oro_job_call){.reducer = c->reducer, .args = oro_buf_bytes(job->frame)};
-    oro_pool_post(sh->server->pool, c->mailbox, job, false);
+    char number[32];
+    snprintf(number, sizeof(number), "%lld", (long long)us);
+    header_add(res->extra_headers, sizeof(res->extra_headers), "spacetime-execution-duration-micros", number);
+}
+
+/* The same number as in the body, which begins to be written with the reading. */
+static int64_t
+sql_duration(struct oro_bytes json)
+{
+    static const char key[] = "],\"total_duration_micros\":";
+    const uint8_t *tail = json.len > 200 ? json.data + json.len - 200 : json.data;
+    const uint8_t *at = memmem(tail, json.len - (size_t)(tail - json.data), key, sizeof(key) - 1);
+    return at != NULL ? strtoll((const char *)at + sizeof(key) - 1, NULL, 10) : 0;
 }
 
 static void
@@ -437,7 +496,7 @@ run_sql(struct shard *sh, struct client *c)
     struct oro_query_env env = {.sender = c->who->identity, .is_owner = c->is_owner};
     struct oro_query *query = NULL;
     struct oro_err err = {0};
-    oro_status st = oro_query_parse(sh->server->schema, oro_bb_bytes(&c->args), ORO_QUERY_SQL, &env, &query, &err);
+    oro_status st = oro_query_parse(sh->server->schema, oro_bb_bytes(&c->sql), ORO_QUERY_SQL, &env, &query, &err);
     uint64_t seq = 0;
     if (st != ORO_OK) {
         answer_text(&res, 400, "%s", err.text);
@@ -447,32 +506,50 @@ run_sql(struct shard *sh, struct client *c)
         seq = oro_read_begin(sh->session);
         oro_query_sql_json(query, sh->session, &res.body);
         oro_read_end(sh->session);
+        duration_header(&res, sql_duration(oro_bb_bytes(&res.body)));
     }
     oro_query_free(query);
     reply_later(sh, c, &res, seq);
-}
-
-/* What the connection was made for, once client_connected has let it in. */
-static void
-http_client_go(struct shard *sh, struct client *c)
-{
-    if (c->kind == CLIENT_HTTP_SQL)
-        run_sql(sh, c);
-    else
-        post_call_job(sh, c);
+    c->asked = true;
     if (c->leaves)
         oro_client_post(sh, c, ORO_JOB_DISCONNECT);
 }
 
+/* The query is evaluated between client_connected and client_disconnected, on this thread, so it waits for the first one's
+ * record. */
 static void
-http_client_start(struct request *q, struct client *c)
+start_sql(struct shard *sh, struct client *c)
 {
-    q->kept = true;
-    c->leaves = has_lifecycle(q->server);
+    c->leaves = has_lifecycle(sh->server);
     if (c->leaves)
-        oro_client_post(q->shard, c, ORO_JOB_CONNECT);
+        oro_client_post(sh, c, ORO_JOB_CONNECT);
     else
-        http_client_go(q->shard, c);
+        run_sql(sh, c);
+}
+
+/* The mailbox keeps the order, and skips the call if client_connected refuses. Takes args. */
+static void
+start_call(struct shard *sh, struct client *c, const struct oro_reducer_def *reducer, struct oro_bb *args)
+{
+    struct oro_job *job = oro_job_new(ORO_JOB_CALLS, oro_principal_ref(c->who), 1);
+    job->shard = (uint16_t)sh->number;
+    job->conn = c->conn;
+    job->frame = oro_buf_copy(oro_bb_bytes(args));
+    job->calls[0] = (struct oro_job_call){.reducer = reducer, .args = oro_buf_bytes(job->frame)};
+    oro_bb_fini(args);
+    c->leaves = has_lifecycle(sh->server);
+    if (c->leaves)
+        oro_client_post(sh, c, ORO_JOB_CONNECT);
+    oro_pool_post(sh->server->pool, c->mailbox, job, false);
+    if (c->leaves)
+        oro_client_post(sh, c, ORO_JOB_DISCONNECT);
+}
+
+void
+oro_api_abandon(struct shard *sh, struct client *c)
+{
+    if (c->kind == CLIENT_HTTP_SQL && c->leaves && !c->asked)
+        oro_client_post(sh, c, ORO_JOB_DISCONNECT);
 }
 
 static void
@@ -480,23 +557,12 @@ call_answer(struct shard *sh, struct client *c, const struct oro_commit *rec)
 {
     const struct oro_origin *o = &rec->origin;
     struct oro_http_response res = {0};
-    char number[32];
-    int len = o->text != NULL ? (int)o->text->len : 0;
-    const char *text = o->text != NULL ? (const char *)o->text->data : "";
-    switch ((oro_status)o->outcome) {
-    case ORO_OK:
+    if (o->outcome == ORO_OK)
         res.status = 200;
-        break;
-    case ORO_EINVAL:
-        answer_text(&res, 400, "%.*s", len, text);
-        break;
-    default:
-        answer_text(&res, 530, "%.*s", len, text);
-        break;
-    }
+    else
+        answer_module(&res, o->outcome == ORO_EINVAL ? 400 : 530, o->text);
     header_add(res.extra_headers, sizeof(res.extra_headers), "spacetime-energy-used", "0");
-    snprintf(number, sizeof(number), "%lld", (long long)o->elapsed_us);
-    header_add(res.extra_headers, sizeof(res.extra_headers), "spacetime-execution-duration-micros", number);
+    duration_header(&res, o->elapsed_us);
     reply_later(sh, c, &res, rec->seq);
 }
 
@@ -505,16 +571,19 @@ oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
 {
     const struct oro_origin *o = &rec->origin;
     if (o->kind == ORO_ORIGIN_CONNECT && o->outcome == ORO_OK) {
-        http_client_go(sh, c);
+        if (c->kind == CLIENT_HTTP_SQL)
+            run_sql(sh, c);
     } else if (o->kind == ORO_ORIGIN_CONNECT) {
         struct oro_http_response res = {0};
-        answer_text(&res, 403, "%.*s", o->text != NULL ? (int)o->text->len : 0, o->text != NULL ? (const char *)o->text->data : "");
-        c->leaves = false;
+        answer_module(&res, 403, o->text);
+        if (c->kind == CLIENT_HTTP_SQL)
+            c->leaves = false; /* of a call the disconnect job is posted already */
         reply_later(sh, c, &res, rec->seq);
     } else if (o->kind == ORO_ORIGIN_CALL) {
         call_answer(sh, c, rec);
     } else if (o->kind == ORO_ORIGIN_DISCONNECT) {
         c->leaves = false;
+        (void)still_needed(sh, c);
     }
 }
 
@@ -525,11 +594,16 @@ post_call(struct request *q)
     struct oro_err err = {0};
     const char *name = q->parts[4];
     const struct oro_reducer_def *r = oro_schema_reducer(s->schema, oro_bytes_str(name));
-    if (q->http->content_type == NULL || strcmp(q->http->content_type, JSON) != 0) {
+    if (q->http->content_type == NULL) {
+        answer_text(q->res, 400, "Header of type `content-type` was missing");
+        return;
+    }
+    if (strcmp(q->http->content_type, JSON) != 0) {
         answer_text(q->res, 415, "Expected request with `Content-Type: application/json`");
         return;
     }
     if (r == NULL || (r->is_private && r->lifecycle == ORO_LIFE_NONE && !is_owner(q))) {
+        oro_log_limited(ORO_LOG_ERROR, "module", "a request called the reducer \"%.80s\", which does not exist or is private", name);
         answer_text(q->res, 404, "no such reducer: %.100s", name);
         return;
     }
@@ -543,22 +617,25 @@ post_call(struct request *q)
         oro_bb_fini(&args);
         return;
     }
-    struct client *c = http_client(q, CLIENT_HTTP_CALL);
-    c->reducer = r;
-    c->args = args;
-    http_client_start(q, c);
+    q->kept = true;
+    start_call(q->shard, http_client(q, CLIENT_HTTP_CALL), r, &args);
 }
 
 static void
 post_sql(struct request *q)
 {
+    bool confirmed = true;
+    if (!param_bool(q, "confirmed", &confirmed))
+        return;
     if (!oro_utf8_valid(q->http->body)) {
         answer_text(q->res, 400, "The body is not UTF-8");
         return;
     }
+    q->kept = true;
     struct client *c = http_client(q, CLIENT_HTTP_SQL);
-    oro_bb_put_bytes(&c->args, q->http->body);
-    http_client_start(q, c);
+    c->confirmed = confirmed;
+    oro_bb_put_bytes(&c->sql, q->http->body);
+    start_sql(q->shard, c);
 }
 
 void
@@ -576,31 +653,33 @@ struct route {
     const char *method;
     const char *path; /* ":" stands for any part */
     void (*handle)(struct request *q);
-    bool database; /* mode O and the database's name are checked first */
+    enum { OPEN, MODE_O, DATABASE } needs; /* MODE_O: an identity; DATABASE: also the name of ours */
 };
 
 static const struct route routes[] = {
-    {"GET", "v1/ping", get_ping, false},
-    {"GET", "v1/health", get_health, false},
-    {"GET", "v1/metrics", get_metrics, false},
-    {"GET", "v1/prometheus/sd_config", get_sd_config, false},
-    {"POST", "v1/identity", post_identity, false},
-    {"GET", "v1/identity/public-key", get_public_key, false},
-    {"POST", "v1/identity/websocket-token", post_websocket_token, false},
-    {"GET", "v1/identity/:/verify", get_identity_verify, false},
-    {"GET", "v1/identity/:/databases", get_identity_databases, false},
-    {"POST", "v1/database", refuse_publish, false},
-    {"GET", "v1/database/:", get_database, true},
-    {"PUT", "v1/database/:", refuse_publish, false},
-    {"DELETE", "v1/database/:", refuse_publish, false},
-    {"POST", "v1/database/:/pre_publish", refuse_publish, false},
-    {"PUT", "v1/database/:/reset", refuse_publish, false},
-    {"GET", "v1/database/:/identity", get_database_identity, true},
-    {"GET", "v1/database/:/names", get_names, true},
-    {"GET", "v1/database/:/schema", get_schema, true},
-    {"POST", "v1/database/:/call/:", post_call, true},
-    {"POST", "v1/database/:/sql", post_sql, true},
-    {"GET", "v1/database/:/unstable/timestamp", get_timestamp, true},
+    {"GET", "v1/ping", get_ping, OPEN},
+    {"GET", "v1/health", get_health, OPEN},
+    {"GET", "v1/metrics", get_metrics, OPEN},
+    {"GET", "v1/prometheus/sd_config", get_sd_config, OPEN},
+    {"POST", "v1/identity", post_identity, OPEN},
+    {"GET", "v1/identity/public-key", get_public_key, OPEN},
+    {"POST", "v1/identity/websocket-token", post_websocket_token, OPEN},
+    {"GET", "v1/identity/:/verify", get_identity_verify, OPEN},
+    {"GET", "v1/identity/:/databases", get_identity_databases, OPEN},
+    {"POST", "v1/database", refuse_publish, MODE_O},
+    {"GET", "v1/database/:", get_database, DATABASE},
+    {"PUT", "v1/database/:", refuse_publish, MODE_O},
+    {"DELETE", "v1/database/:", refuse_publish, MODE_O},
+    {"POST", "v1/database/:/pre_publish", refuse_publish, MODE_O},
+    {"PUT", "v1/database/:/reset", refuse_publish, MODE_O},
+    {"GET", "v1/database/:/identity", get_database_identity, MODE_O},
+    {"GET", "v1/database/:/names", get_names, DATABASE},
+    {"GET", "v1/database/:/schema", get_schema, DATABASE},
+    {"POST", "v1/database/:/call/:", post_call, DATABASE},
+    {"POST", "v1/database/:/sql", post_sql, DATABASE},
+    {"GET", "v1/database/:/unstable/timestamp", get_timestamp, DATABASE},
+    {"POST", "v1/database/:/names", refuse_publish, MODE_O},
+    {"PUT", "v1/database/:/names", refuse_publish, MODE_O},
 };
 
 static bool
@@ -642,14 +721,21 @@ path_split(struct request *q)
 static void
 route_run(struct request *q, const struct route *r)
 {
-    if (r->database) {
+    if (r->needs != OPEN) {
         if (!authenticate(q, AUTH_OPTIONAL))
             return;
         identity_headers(q, q->res->extra_headers, sizeof(q->res->extra_headers));
-        if (!database_known(q))
+        if (r->needs == DATABASE && !database_known(q))
             return;
     }
     r->handle(q);
+}
+
+static bool
+names_subscribe(const struct request *q)
+{
+    return q->nparts == 4 && strcmp(q->parts[0], "v1") == 0 && strcmp(q->parts[1], "database") == 0 && q->parts[2][0] != '\0' &&
+           strcmp(q->parts[3], "subscribe") == 0;
 }
 
 static void
@@ -669,7 +755,7 @@ api_route(struct request *q)
         size_t n = strlen(allow);
         snprintf(allow + n, sizeof(allow) - n, "%s%s", n > 0 ? "," : "", routes[i].method);
     }
-    bool socket = q->nparts == 4 && strcmp(q->parts[3], "subscribe") == 0;
+    bool socket = names_subscribe(q);
     if (allow[0] == '\0' && !socket) {
         q->res->status = 404;
         return;
@@ -709,6 +795,11 @@ page(struct request *q)
     const char *dir = dashboard ? opt->dashboard_dir : opt->static_dir;
     if (dir != NULL && oro_static_file(dir, dashboard ? path + 10 : path, q->http, q->res))
         return;
+    if (dashboard && strcmp(path, "/dashboard/") == 0) {
+        answer_text(q->res, 404, "The dashboard's page is not built: `sh config/build.sh` or `sh config/run.sh` does that (it needs "
+                    "node), or `npm install && npm run build` in net/web. It is looked for in %s.", dir != NULL ? dir : "no folder");
+        return;
+    }
     if (strcmp(path, "/") == 0) {
         q->res->status = 200;
         q->res->content_type = "text/html; charset=utf-8";
@@ -770,20 +861,6 @@ choose_protocol(const char *offered, enum oro_framing *framing)
     return NULL;
 }
 
-/* False and 400: not one of the two words. */
-static bool
-param_bool(struct request *q, const char *name, bool *value)
-{
-    char *text = query_param(q->http->query, name);
-    bool fine = text == NULL || strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
-    if (text != NULL && fine)
-        *value = text[0] == 't';
-    if (!fine)
-        answer_text(q->res, 400, "Failed to deserialize query string: `%s` is true or false", name);
-    oro_free(text);
-    return fine;
-}
-
 struct socket_params {
     bool confirmed, light;
     struct oro_connection_id connection;
@@ -819,7 +896,10 @@ static bool
 subscribe_request(struct request *q, struct oro_ws_accept *acc)
 {
     struct socket_params params = {0};
-    if (!authenticate(q, AUTH_OPTIONAL) || !database_known(q) || !socket_params(q, &params))
+    if (!authenticate(q, AUTH_OPTIONAL))
+        return false;
+    identity_headers(q, q->res->extra_headers, sizeof(q->res->extra_headers)); /* for a refusal */
+    if (!database_known(q) || !socket_params(q, &params))
         return false;
     acc->protocol = choose_protocol(q->http->protocols, &acc->framing);
     if (acc->protocol == NULL) {
@@ -848,8 +928,7 @@ oro_api_ws_request(void *self, unsigned shard, const struct oro_http_request *re
         acc->framing = ORO_FRAMING_TEXT;
         acc->user = oro_client_new(q.shard, CLIENT_LIVE_METRICS, NULL, NULL);
         accepted = true;
-    } else if (q.nparts == 4 && strcmp(q.parts[0], "v1") == 0 && strcmp(q.parts[1], "database") == 0 &&
-               strcmp(q.parts[3], "subscribe") == 0) {
+    } else if (names_subscribe(&q)) {
         cors(&q);
         accepted = subscribe_request(&q, acc);
     } else {

@@ -1,7 +1,6 @@
 /* One connection: its messages in order, and what waits to be sent. */
 #include "runtime/server/server_priv.h"
 
-
 struct client *
 oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who, char *token)
 {
@@ -13,22 +12,41 @@ oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *wh
     return c;
 }
 
+static struct deferred *
+deferred_pop(struct client *c)
+{
+    struct deferred *d = c->deferred;
+    c->deferred = d->next;
+    c->deferred_bytes -= d->frame->len;
+    return d;
+}
+
+static void
+deferred_free(struct deferred *d)
+{
+    oro_buf_unref(d->frame);
+    oro_free(d);
+}
+
+static void
+deferred_clear(struct client *c)
+{
+    while (c->deferred != NULL)
+        deferred_free(deferred_pop(c));
+}
+
 void
 oro_client_free(struct client *c)
 {
     if (c == NULL)
         return;
-    while (c->deferred != NULL) {
-        struct deferred *d = c->deferred;
-        c->deferred = d->next;
-        oro_buf_unref(d->frame);
-        oro_free(d);
-    }
+    deferred_clear(c);
     oro_mailbox_unref(c->mailbox);
     oro_principal_unref(c->who);
     oro_free(c->token);
     oro_bb_fini(&c->held);
-    oro_bb_fini(&c->args);
+    oro_bb_fini(&c->sql);
+    oro_free(c->headers);
     oro_free(c->marks);
     if (c->reply != NULL)
         oro_bb_fini(&c->reply->body);
@@ -80,9 +98,24 @@ oro_client_post(struct shard *sh, struct client *c, enum oro_job_kind kind)
 
 /* ---- out: what may leave, and what waits for the disk ---- */
 
+void
+oro_client_hold(struct shard *sh, struct client *c)
+{
+    if (c->in_held_list)
+        return;
+    c->in_held_list = true;
+    c->held_next = sh->held;
+    sh->held = c;
+}
+
+/* A disk that cannot be written must not fill the memory: who waits for too much is cut off, like one who does not read. */
 static void
 held_add(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq)
 {
+    if (c->held.len + msg.len > sh->server->opt.outgoing_limit) {
+        oro_client_close(sh, c, 0, "too much waits for the disk");
+        return;
+    }
     oro_bb_put_bytes(&c->held, msg);
     struct held_mark *last = c->nmarks > 0 ? &c->marks[c->nmarks - 1] : NULL;
     /* Messages of one record go together, unless each has to be a frame of its own. */
@@ -92,11 +125,7 @@ held_add(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq)
         c->marks = oro_grow(c->marks, c->nmarks, &c->mark_cap, sizeof(*c->marks));
         c->marks[c->nmarks++] = (struct held_mark){c->held.len, seq};
     }
-    if (!c->in_held_list) {
-        c->in_held_list = true;
-        c->held_next = sh->held;
-        sh->held = c;
-    }
+    oro_client_hold(sh, c);
 }
 
 static bool
@@ -109,7 +138,7 @@ net_send(struct shard *sh, struct client *c, struct oro_bytes msg)
 void
 oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq)
 {
-    if (c->state == CLIENT_GONE)
+    if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
         return;
     bool wait = c->confirmed && seq > oro_server_durable_seq(sh->server);
     if (wait || c->nmarks > 0)
@@ -118,14 +147,17 @@ oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64
         net_send(sh, c, msg);
 }
 
+#define PIECE (256u << 10)
+#define HELD_KEPT (64u << 10) /* memory of a client for whom nothing waits */
+
 static void
 held_send(struct shard *sh, struct client *c, uint64_t durable)
 {
     size_t done = 0, start = 0;
     while (done < c->nmarks && c->marks[done].seq <= durable) {
         size_t end = c->marks[done].end;
-        /* A stream's messages may go out as one piece; single frames may not. */
-        while (!c->single && done + 1 < c->nmarks && c->marks[done + 1].seq <= durable)
+        /* A stream's messages may go out as one piece, of a size that lets pings through; single frames may not. */
+        while (!c->single && done + 1 < c->nmarks && c->marks[done + 1].seq <= durable && end - start < PIECE)
             end = c->marks[++done].end;
         done++;
         if (!net_send(sh, c, oro_bytes(c->held.data + start, end - start)))
@@ -136,6 +168,8 @@ held_send(struct shard *sh, struct client *c, uint64_t durable)
         return;
     c->nmarks -= done;
     if (c->nmarks == 0) {
+        if (c->held.cap > HELD_KEPT)
+            oro_bb_fini(&c->held);
         oro_bb_clear(&c->held);
         return;
     }
@@ -151,31 +185,34 @@ oro_client_flush_held(struct shard *sh)
 {
     uint64_t durable = oro_server_durable_seq(sh->server);
     sh->flushed = durable;
-    struct client **link = &sh->held;
-    while (*link != NULL) {
-        struct client *c = *link;
-        if (c->state == CLIENT_GONE) {
+    sh->held_fresh = false;
+    struct client *c = sh->held;
+    sh->held = NULL;
+    for (struct client *next; c != NULL; c = next) {
+        next = c->held_next;
+        c->in_held_list = false;
+        if (c->kind != CLIENT_DATABASE) {
+            if (oro_api_release(sh, c) && c->reply != NULL)
+                oro_client_hold(sh, c);
+            continue;
+        }
+        if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
             c->nmarks = 0;
-        } else {
+        else
             held_send(sh, c, durable);
-            oro_api_release_replies(sh, c);
-        }
-        if (c->nmarks == 0 && c->reply == NULL) {
-            *link = c->held_next;
-            c->in_held_list = false;
-        } else {
-            link = &c->held_next;
-        }
+        if (c->nmarks > 0)
+            oro_client_hold(sh, c);
     }
 }
 
 /* ---- in: the messages of a frame, in order ---- */
 
 static void
-defer(struct client *c, struct oro_buf *frame, size_t at)
+defer(struct client *c, struct oro_buf *frame, size_t at, bool alone)
 {
     struct deferred *d = ORO_NEW(struct deferred);
-    *d = (struct deferred){.frame = oro_buf_ref(frame), .at = at};
+    *d = (struct deferred){.frame = oro_buf_ref(frame), .at = at, .alone = alone};
+    c->deferred_bytes += frame->len;
     if (c->deferred != NULL)
         c->deferred_tail->next = d;
     else
@@ -183,11 +220,14 @@ defer(struct client *c, struct oro_buf *frame, size_t at)
     c->deferred_tail = d;
 }
 
-static void
-protocol_error(struct shard *sh, struct client *c, const char *why)
+void
+oro_client_close(struct shard *sh, struct client *c, int code, const char *why)
 {
     struct oro_server_net *net = &sh->server->net;
-    net->close(net->net, sh->number, c->conn, 1011, why);
+    if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
+        return;
+    c->state = CLIENT_CLOSING;
+    net->close(net->net, sh->number, c->conn, code, why);
 }
 
 static struct oro_query_env
@@ -221,6 +261,7 @@ subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m
         oro_bb_clear(&sh->out);
         oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id, oro_bytes_str(err.text));
     }
+    oro_shard_count_subs(sh);
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
 }
 
@@ -236,6 +277,7 @@ unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message 
         oro_bb_clear(&sh->out);
         oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id, oro_bytes_str(err.text));
     }
+    oro_shard_count_subs(sh);
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
 }
 
@@ -272,8 +314,8 @@ callable(struct shard *sh, const struct client *c, struct oro_bytes name, const 
 {
     const struct oro_reducer_def *r = oro_schema_reducer(sh->server->schema, name);
     if (r == NULL || (r->is_private && r->lifecycle == ORO_LIFE_NONE && !c->is_owner)) {
-        oro_log_limited(ORO_LOG_WARN, "module", "a client called the reducer \"%.*s\", which does not exist or is private",
-                        (int)(name.len > 80 ? 80 : name.len), (const char *)name.data);
+        oro_log_limited(ORO_LOG_ERROR, "module", "a client called the reducer \"%.*s\", which does not exist or is private: are "
+                        "its bindings those of this module?", (int)(name.len > 80 ? 80 : name.len), (const char *)name.data);
         *refusal = "no such reducer";
         return NULL;
     }
@@ -297,6 +339,7 @@ calls_post(struct shard *sh, struct client *c, struct oro_buf *frame, const stru
     job->frame = oro_buf_ref(frame);
     memcpy(job->calls, calls, n * sizeof(*calls));
     c->inflight += n;
+    c->inflight_bytes += frame->len;
     oro_pool_post(sh->server->pool, c->mailbox, job, false);
 }
 
@@ -319,40 +362,55 @@ answer_here(struct shard *sh, struct client *c, const struct oro_client_message 
     }
 }
 
-/* Handles the messages from `at` on, until one has to wait for calls before it: then the rest is deferred. */
+#define INFLIGHT_BYTES (16u << 20) /* of frames whose calls wait; a larger one goes alone */
+#define DEFERRED_BYTES (64u << 10) /* more than this, and nothing is read until it is less */
+
+static bool
+is_full(const struct shard *sh, const struct client *c, uint32_t more)
+{
+    return c->inflight + more >= sh->server->opt.incoming_limit || c->inflight_bytes >= INFLIGHT_BYTES;
+}
+
+/* Handles the messages from `at` on, until one has to wait for calls before it: then the rest is deferred. Of a client that
+ * has gone only the calls count. */
 static void
 frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
 {
     struct oro_job_call calls[CALLS_AT_ONCE];
+    bool gone = c->state == CLIENT_GONE;
     uint32_t n = 0;
     struct oro_reader r = oro_reader(oro_buf_bytes(frame));
     r.at += at;
     if (oro_rd_left(&r) == 0 && at == 0) {
-        protocol_error(sh, c, "a message must not be empty");
+        oro_client_close(sh, c, 1011, "a message must not be empty");
         return;
     }
-    while (oro_rd_left(&r) > 0 && c->state == CLIENT_OPEN) {
+    while (oro_rd_left(&r) > 0) {
         size_t here = oro_rd_offset(&r);
         struct oro_client_message m;
         struct oro_err err = {0};
         if (oro_client_message_read(&r, &m, &err) != ORO_OK) {
             calls_post(sh, c, frame, calls, n); /* what came before has been asked for properly */
-            protocol_error(sh, c, err.text);
+            oro_client_close(sh, c, 1011, err.text);
             return;
         }
-        if (m.tag == ORO_MSG_CALL_REDUCER) {
+        bool call = m.tag == ORO_MSG_CALL_REDUCER;
+        bool alone = !call && (n > 0 || c->inflight > 0);
+        if (!gone && (alone || (call && is_full(sh, c, n)))) {
+            calls_post(sh, c, frame, calls, n);
+            defer(c, frame, here, alone || c->inflight_bytes >= INFLIGHT_BYTES);
+            return;
+        }
+        if (call) {
             calls[n] = (struct oro_job_call){.request_id = m.request_id, .args = m.args};
             calls[n].reducer = callable(sh, c, m.name, &calls[n].refusal);
-            if (++n == CALLS_AT_ONCE) {
-                calls_post(sh, c, frame, calls, n);
-                n = 0;
-            }
-        } else if (n > 0 || c->inflight > 0) {
-            calls_post(sh, c, frame, calls, n);
-            defer(c, frame, here);
-            return;
-        } else {
+            n++;
+        } else if (!gone) {
             answer_here(sh, c, &m);
+        }
+        if (n == CALLS_AT_ONCE) {
+            calls_post(sh, c, frame, calls, n);
+            n = 0;
         }
         if (c->single)
             break; /* v2: one message in a frame; what follows is ignored (wire.md 2.3) */
@@ -360,46 +418,71 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
     calls_post(sh, c, frame, calls, n);
 }
 
+/* One who sends faster than it is served is not read from for a while: TCP makes it wait. */
 static void
-pause_if_full(struct shard *sh, struct client *c)
+pause_look(struct shard *sh, struct client *c)
 {
-    if (c->inflight > sh->server->opt.incoming_limit) {
-        struct oro_server_net *net = &sh->server->net;
-        net->close(net->net, sh->number, c->conn, 1013, "too many requests");
-    }
+    struct oro_server_net *net = &sh->server->net;
+    bool full = c->deferred_bytes > (c->paused ? DEFERRED_BYTES / 2 : DEFERRED_BYTES);
+    if (full == c->paused || c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
+        return;
+    c->paused = full;
+    net->pause(net->net, sh->number, c->conn, full);
 }
 
 void
 oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame)
 {
-    if (c->state == CLIENT_GONE)
+    if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
         return;
-    if (c->state == CLIENT_CONNECTING || c->deferred != NULL) {
-        defer(c, frame, 0);
-        return;
-    }
-    frame_run(sh, c, frame, 0);
-    pause_if_full(sh, c);
+    if (c->state == CLIENT_CONNECTING || c->deferred != NULL)
+        defer(c, frame, 0, false);
+    else
+        frame_run(sh, c, frame, 0);
+    pause_look(sh, c);
+}
+
+bool
+oro_client_can_resume(const struct shard *sh, const struct client *c)
+{
+    if (c->state != CLIENT_OPEN || c->deferred == NULL)
+        return false;
+    return c->deferred->alone ? c->inflight == 0 : c->inflight <= sh->server->opt.incoming_limit / 2;
 }
 
 /* Earlier calls are answered (or the connection is open now): goes on with what was deferred. */
 void
 oro_client_resume(struct shard *sh, struct client *c)
 {
-    while (c->state == CLIENT_OPEN && c->inflight == 0 && c->deferred != NULL) {
-        struct deferred *d = c->deferred;
-        c->deferred = d->next;
+    while (oro_client_can_resume(sh, c)) {
+        struct deferred *d = deferred_pop(c);
         /* frame_run may defer the rest of this frame: that must come before the frames that wait behind it. */
-        struct deferred *behind = c->deferred;
+        struct deferred *behind = c->deferred, *last = c->deferred_tail;
         c->deferred = NULL;
         frame_run(sh, c, d->frame, d->at);
         if (c->deferred == NULL)
             c->deferred = behind;
         else
             c->deferred_tail->next = behind;
-        for (struct deferred *x = c->deferred; x != NULL; x = x->next)
-            c->deferred_tail = x;
-        oro_buf_unref(d->frame);
-        oro_free(d);
+        if (behind != NULL)
+            c->deferred_tail = last;
+        deferred_free(d);
     }
+    pause_look(sh, c);
+}
+
+void
+oro_client_gone(struct shard *sh, struct client *c)
+{
+    bool sane = c->state != CLIENT_CLOSING;
+    c->state = CLIENT_GONE;
+    while (sane && c->deferred != NULL) {
+        struct deferred *d = deferred_pop(c);
+        frame_run(sh, c, d->frame, d->at);
+        deferred_free(d);
+    }
+    deferred_clear(c);
+    oro_subs_drop(sh->subs, c->conn);
+    oro_shard_count_subs(sh);
+    oro_client_post(sh, c, ORO_JOB_DISCONNECT);
 }

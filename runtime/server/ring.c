@@ -52,7 +52,7 @@ update_emit(void *arg, oro_conn_id conn, struct oro_bytes query_sets)
 static void
 resume_later(struct shard *sh, struct client *c)
 {
-    if (c->in_resume_list || c->deferred == NULL)
+    if (c->in_resume_list || !oro_client_can_resume(sh, c))
         return;
     c->in_resume_list = true;
     c->resume_next = sh->resume;
@@ -62,10 +62,9 @@ resume_later(struct shard *sh, struct client *c)
 static void
 connected(struct shard *sh, struct client *c, const struct oro_commit *rec)
 {
-    struct oro_server_net *net = &sh->server->net;
     const struct oro_origin *o = &rec->origin;
-    if (c->state == CLIENT_GONE)
-        return; /* it left meanwhile; its disconnect job is queued */
+    if (c->state != CLIENT_CONNECTING)
+        return; /* it left meanwhile; its disconnect job is queued or will be */
     if (o->outcome != ORO_OK) {
         char why[124] = "refused";
         if (o->text != NULL) {
@@ -73,7 +72,7 @@ connected(struct shard *sh, struct client *c, const struct oro_commit *rec)
             memcpy(why, o->text->data, n);
             why[n] = '\0';
         }
-        net->close(net->net, sh->number, c->conn, 1008, why);
+        oro_client_close(sh, c, 1008, why);
         return;
     }
     c->state = CLIENT_OPEN;
@@ -92,7 +91,8 @@ answered(struct shard *sh, struct client *c, const struct oro_commit *rec)
     }
     ORO_ASSERT(c->inflight > 0);
     if (--c->inflight == 0)
-        resume_later(sh, c);
+        c->inflight_bytes = 0;
+    resume_later(sh, c);
 }
 
 static void
@@ -129,18 +129,28 @@ oro_shard_catch_up(struct shard *sh, uint64_t seq)
     }
 }
 
+#define ROUND 1024 /* records before sockets have their turn again: workers may publish without end */
+
 void
 oro_shard_drain(struct shard *sh)
 {
-    do {
-        oro_shard_catch_up(sh, UINT64_MAX);
+    const struct oro_commit *rec;
+    for (int n = 0; n < ROUND && (rec = oro_cursor_next(sh->cursor)) != NULL; n++)
+        record_apply(sh, rec);
+    while (sh->resume != NULL) {
         struct client *c = sh->resume;
-        if (c != NULL) {
-            sh->resume = c->resume_next;
-            c->in_resume_list = false;
-            oro_client_resume(sh, c);
-        }
-    } while (sh->resume != NULL || oro_cursor_has_next(sh->cursor));
-    if (sh->held != NULL)
+        sh->resume = c->resume_next;
+        c->in_resume_list = false;
+        oro_client_resume(sh, c);
+    }
+    if (sh->held != NULL && (sh->held_fresh || oro_server_durable_seq(sh->server) != sh->flushed))
         oro_client_flush_held(sh);
+}
+
+void
+oro_shard_count_subs(struct shard *sh)
+{
+    struct oro_subs_stats stats;
+    oro_subs_stats(sh->subs, &stats);
+    atomic_store_explicit(&sh->query_sets, (unsigned)stats.query_sets, memory_order_relaxed);
 }

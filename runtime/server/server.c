@@ -2,9 +2,11 @@
 
 #include "runtime/base/clock.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/random.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* ---- the sink's websocket part ---- */
@@ -50,7 +52,7 @@ ws_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_
     if (c->kind != CLIENT_DATABASE)
         return;
     if (!binary) {
-        sh->server->net.close(sh->server->net.net, shard, c->conn, 1011, "expected a binary message");
+        oro_client_close(sh, c, 1011, "expected a binary message");
         return;
     }
     oro_client_frame(sh, c, frame);
@@ -69,9 +71,7 @@ ws_close(void *self, unsigned shard, oro_conn_id conn, void *user, const char *c
     }
     if (!c->confirmed)
         atomic_fetch_sub(&sh->unconfirmed, 1);
-    c->state = CLIENT_GONE;
-    oro_subs_drop(sh->subs, conn);
-    oro_client_post(sh, c, ORO_JOB_DISCONNECT);
+    oro_client_gone(sh, c);
 }
 
 static void
@@ -84,10 +84,11 @@ static bool
 prepare_sleep(void *self, unsigned shard)
 {
     struct shard *sh = shard_of(self, shard);
-    /* seq_cst on both sides: either the publisher sees that we sleep, or we see what it published. */
+    /* The fence pairs with the one in shards_wake(): either the publisher sees that we sleep, or we see what it published. */
     atomic_store(&sh->sleeping, true);
+    atomic_thread_fence(memory_order_seq_cst);
     bool work = oro_cursor_has_next(sh->cursor) || sh->resume != NULL ||
-                (sh->held != NULL && oro_server_durable_seq(sh->server) != sh->flushed);
+                (sh->held != NULL && (sh->held_fresh || oro_server_durable_seq(sh->server) != sh->flushed));
     if (work)
         atomic_store(&sh->sleeping, false);
     return work;
@@ -127,6 +128,7 @@ shards_wake(struct oro_server *s, bool durable)
 {
     if (!atomic_load(&s->attached))
         return;
+    atomic_thread_fence(memory_order_seq_cst);
     for (unsigned i = 0; i < s->opt.shards; i++) {
         struct shard *sh = &s->shards[i];
         /* Nobody on a shard of confirmed clients can be told before the disk has it: one wake then is enough. */
@@ -164,6 +166,25 @@ on_timer_done(void *arg, const struct oro_table_def *t, uint64_t key, int64_t du
 /* ---- metrics that are read, not counted ---- */
 
 static void
+process_read(void)
+{
+    struct rusage use;
+    if (getrusage(RUSAGE_SELF, &use) == 0) {
+        int64_t ms = (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000 + (use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1000;
+        /* Metrics are whole numbers: a plot needs the fine one, habit asks for the coarse one. */
+        oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_process_cpu_milliseconds_total", "", "CPU time used."), ms);
+        oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_process_cpu_seconds_total", "", "CPU time used."), ms / 1000);
+    }
+    long long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f != NULL && fscanf(f, "%*d %lld", &pages) == 1)
+        oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_process_resident_bytes", "", "Memory in use."),
+                       pages * sysconf(_SC_PAGESIZE));
+    if (f != NULL)
+        fclose(f);
+}
+
+static void
 gauges_read(void *arg)
 {
     struct oro_server *s = arg;
@@ -178,6 +199,12 @@ gauges_read(void *arg)
     }
     oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_commits_total", "", "Transactions that changed something."),
                    (int64_t)oro_store_offset(s->store));
+    unsigned query_sets = 0;
+    for (unsigned i = 0; i < s->opt.shards; i++)
+        query_sets += atomic_load_explicit(&s->shards[i].query_sets, memory_order_relaxed);
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_subscriptions", "", "Query sets that clients are subscribed to."),
+                   query_sets);
+    process_read();
     uint64_t seq = oro_store_seq(s->store), durable = oro_server_durable_seq(s);
     oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_durable_lag_commits", "", "Records that are not on disk yet."),
                    durable >= seq ? 0 : (int64_t)(seq - durable));
@@ -204,37 +231,53 @@ identity_keep(struct oro_server *s, const char *key, struct oro_identity *id, st
     return s->durable != NULL ? oro_durable_meta_set(s->durable, key, text, err) : ORO_OK;
 }
 
+/* Makes a new identity and, unless path is NULL, writes its token there. */
+static oro_status
+owner_make(struct oro_server *s, const char *path, struct oro_err *err)
+{
+    const struct oro_server_auth *auth = &s->opt.auth;
+    char *claims = NULL, *token = NULL;
+    oro_status st = auth->mint(auth->keys, &token, &s->owner, &claims, err);
+    if (st != ORO_OK || path == NULL)
+        goto done;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    size_t len = strlen(token);
+    token[len] = '\n'; /* written without the end of the text */
+    if (fd < 0 || write(fd, token, len + 1) != (ssize_t)len + 1)
+        st = oro_err_set(err, ORO_EIO, "%s cannot be written: %m", path);
+    if (fd >= 0)
+        close(fd);
+done:
+    oro_free(token);
+    oro_free(claims);
+    return st;
+}
+
 /* The owner is whoever holds the token in <data>/owner.token: made with the data, and read again at each start. */
 static oro_status
 owner_keep(struct oro_server *s, struct oro_err *err)
 {
     const struct oro_server_auth *auth = &s->opt.auth;
-    char *claims = NULL, *token = NULL;
-    if (s->durable == NULL) {
-        oro_status minted = auth->mint(auth->keys, &token, &s->owner, &claims, err);
-        oro_free(token);
-        oro_free(claims);
-        return minted;
-    }
-    char line[4096], *path = oro_asprintf("%s/owner.token", s->opt.data_dir);
-    oro_status st = ORO_ENOTFOUND;
+    if (s->durable == NULL)
+        return owner_make(s, NULL, err);
+    char line[8192] = "", *claims = NULL, *path = oro_asprintf("%s/owner.token", s->opt.data_dir);
     FILE *f = fopen(path, "re");
-    if (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+    oro_status st;
+    if (f != NULL) {
+        if (fgets(line, sizeof(line), f) == NULL)
+            line[0] = '\0';
+        fclose(f);
         line[strcspn(line, "\r\n")] = '\0';
         st = auth->check(auth->keys, line, &s->owner, &claims, err);
-        if (st != ORO_OK)
+        if (st != ORO_OK) {
             oro_err_wrap(err, "%s (delete the file to make a new owner)", path);
+            st = ORO_EMALFORMED;
+        }
+    } else if (errno == ENOENT) {
+        st = owner_make(s, path, err);
+    } else {
+        st = oro_err_set(err, ORO_EIO, "%s cannot be read: %m", path);
     }
-    if (f != NULL)
-        fclose(f);
-    else if ((st = auth->mint(auth->keys, &token, &s->owner, &claims, err)) == ORO_OK) {
-        f = fopen(path, "wxe");
-        if (f == NULL || fprintf(f, "%s\n", token) < 0 || fchmod(fileno(f), 0600) != 0)
-            st = oro_err_set(err, ORO_EIO, "%s cannot be written: %m", path);
-        if (f != NULL)
-            fclose(f);
-    }
-    oro_free(token);
     oro_free(claims);
     oro_free(path);
     return st;
@@ -268,6 +311,8 @@ data_open(struct oro_server *s, struct oro_err *err)
         st = identity_keep(s, "database", &s->database, err);
     if (st == ORO_OK)
         st = owner_keep(s, err);
+    if (st == ORO_OK)
+        st = oro_timers_look(s, err);
     if (st == ORO_OK && s->durable != NULL)
         st = oro_durable_start(s->durable, s->store, err);
     oro_identity_text(&s->database, s->database_text);
@@ -401,7 +446,8 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
         st = oro_timers_start(s, err);
     }
     if (st != ORO_OK) {
-        oro_server_stop(s);
+        if (!oro_server_stop(s))
+            oro_log(ORO_LOG_ERROR, "server", "what had started could not be ended");
         return st;
     }
     *out = s;
@@ -427,22 +473,41 @@ oro_server_quiesce(struct oro_server *s)
     atomic_store(&s->quiet, true);
 }
 
-void
+/* Requests in the middle of being served when net stopped: their clients have to be said good-bye to as well. */
+static void
+requests_abandon(struct oro_server *s)
+{
+    for (unsigned i = 0; s->shards != NULL && i < s->opt.shards; i++) {
+        const struct oro_map_slot *slot;
+        for (size_t k = 0; oro_map_next(&s->shards[i].clients, &k, &slot);)
+            oro_api_abandon(&s->shards[i], slot->value);
+    }
+}
+
+bool
 oro_server_stop(struct oro_server *s)
 {
     if (s == NULL)
-        return;
+        return true;
     atomic_store(&s->attached, false);
     atomic_store(&s->quiet, true);
     if (s->shards != NULL)
         oro_metric_off_read(gauges_read, s);
-    oro_pool_stop(s->pool);
-    oro_timers_stop(s); /* after the workers, which arm timers */
+    requests_abandon(s);
+    if (!oro_pool_stop(s->pool)) {
+        if (s->durable != NULL)
+            oro_durable_stop(s->durable);
+        return false;
+    }
+    oro_timers_stop(s); /* after the workers, which arm timers; before the queue that timers are posted to goes */
+    oro_pool_free(s->pool);
     shards_close(s);
     if (s->durable != NULL)
         oro_durable_stop(s->durable);
     if (s->store != NULL)
         oro_store_destroy(s->store);
     oro_schema_free(s->schema);
+    oro_free(s->once_new);
     oro_free(s);
+    return true;
 }

@@ -18,6 +18,7 @@ struct oro_server_net {
     void *net;
     bool (*send)(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg);
     void (*close)(void *net, unsigned shard, oro_conn_id conn, int code, const char *reason);
+    void (*pause)(void *net, unsigned shard, oro_conn_id conn, bool paused);
     bool (*http_reply)(void *net, unsigned shard, oro_conn_id req_id, struct oro_http_response *res);
     void (*wake)(void *net, unsigned shard);
 };
@@ -46,6 +47,7 @@ struct oro_server_options {
     const char *static_dir;    /* web page of the module, served at /; NULL: none */
     const char *dashboard_dir; /* served at /dashboard; NULL: none */
     unsigned incoming_limit;   /* calls of one client that wait; above it reading pauses */
+    size_t outgoing_limit;     /* bytes for one client that wait for the disk; above it it is cut off */
     struct oro_server_auth auth;
 };
 
@@ -59,7 +61,8 @@ const struct oro_sink *oro_server_sink(struct oro_server *s);
 void oro_server_attach(struct oro_server *s, const struct oro_server_net *net);
 /* No timers fire from here on. First step of a stop, while net still runs. */
 void oro_server_quiesce(struct oro_server *s);
-/* After net has stopped: runs what is queued (client_disconnected of everybody), flushes the data, frees. Takes s. */
-void oro_server_stop(struct oro_server *s);
+/* After net has stopped: runs what is queued (client_disconnected of everybody), flushes the data, frees. Takes s. False: a
+ * reducer hangs where it cannot be interrupted; the data is safe, but the process has to end without freeing anything. */
+ORO_MUST_CHECK bool oro_server_stop(struct oro_server *s);
 
 #endif

@@ -10,15 +10,18 @@
 #include "scheduler/scheduler.h"
 
 /* A websocket of the database, or the short-lived connection of one HTTP request (spec/http.md 8). Belongs to its shard.
- * States: CONNECTING until client_connected has ended, OPEN, GONE from the close until its disconnect record is read. */
-enum client_state { CLIENT_CONNECTING, CLIENT_OPEN, CLIENT_GONE };
+ * States: CONNECTING until client_connected has ended, OPEN, CLOSING once we have closed it, GONE from the end of the socket
+ * until its disconnect record is read. */
+enum client_state { CLIENT_CONNECTING, CLIENT_OPEN, CLIENT_CLOSING, CLIENT_GONE };
 enum client_kind { CLIENT_DATABASE, CLIENT_LIVE_METRICS, CLIENT_HTTP_CALL, CLIENT_HTTP_SQL };
 
-/* A frame whose messages wait until earlier calls are answered: requests of one connection are answered in order. */
+/* A frame whose messages wait until earlier calls are answered: requests of one connection are answered in order, and only
+ * so many calls of one client wait in the workers' queue. */
 struct deferred {
     struct deferred *next;
     struct oro_buf *frame;
     size_t at;
+    bool alone; /* until all of them are answered */
 };
 
 /* Up to where a message in `held` goes, and what has to be durable before it may leave. */
@@ -32,12 +35,15 @@ struct client {
     enum client_kind kind;
     oro_conn_id conn;
     unsigned shard;
-    bool confirmed, single, is_owner, paused, in_held_list;
+    bool confirmed, single, is_owner, in_held_list;
+    bool paused; /* nothing is read from it, since too much waits already */
     struct oro_principal *who;
     char *token;
     struct oro_mailbox *mailbox;
-    unsigned inflight; /* calls handed to workers and not answered */
+    unsigned inflight;     /* calls handed to workers and not answered */
+    size_t inflight_bytes; /* of their frames, since there was none */
     struct deferred *deferred, *deferred_tail;
+    size_t deferred_bytes;
     struct oro_bb held;
     struct held_mark *marks;
     size_t nmarks, mark_cap, held_sent;
@@ -46,10 +52,11 @@ struct client {
     struct client *resume_next;
     /* HTTP: what was asked. conn is a number of ours, since one TCP connection makes many requests. */
     oro_conn_id req_id; /* 0: the requester is gone or answered */
-    char headers[1100]; /* of the answer */
-    const struct oro_reducer_def *reducer;
-    struct oro_bb args; /* call: BSATN; sql: the text */
-    bool leaves;        /* a disconnect job follows */
+    char *headers; /* of the answer */
+    struct oro_bb sql;
+    bool asked;    /* SQL: evaluated, and a disconnect job is posted if there has to be one */
+    bool leaves;   /* a disconnect record follows */
+    bool answered; /* there was a reply, though it may still wait */
     /* HTTP: the answer that waits until `reply_seq` is durable. */
     struct oro_http_response *reply;
     uint64_t reply_seq;
@@ -66,6 +73,7 @@ struct shard {
     uint64_t next_request;
     struct client *held;    /* clients with messages that wait for durability */
     uint64_t flushed;       /* how far the disk was when they were looked at last */
+    bool held_fresh;        /* some came since that need not wait for it */
     struct client *resume;  /* clients whose deferred messages can go on */
     atomic_bool sleeping;
     atomic_uint unconfirmed; /* clients that want results before they are durable */
@@ -74,6 +82,7 @@ struct shard {
     struct client *caller; /* whose call the record answers, so that its update goes into the result */
     bool caller_told;
     unsigned live; /* live metrics pages */
+    atomic_uint query_sets; /* for whoever reads the metrics */
 };
 
 struct oro_server {
@@ -92,8 +101,7 @@ struct oro_server {
     struct oro_identity database, owner;
     char database_text[65];
     struct shard *shards;
-    struct oro_mailbox *lifecycle; /* leftovers of an earlier run */
-    struct oro_metric *sub_queries, *durable_lag;
+    bool *once_new; /* by schedule: a one-shot @scheduled function that this data has not seen */
 };
 
 /* client.c: one connection */
@@ -106,8 +114,16 @@ void oro_client_post(struct shard *sh, struct client *c, enum oro_job_kind kind)
 /* Sends when `seq` is durable (confirmed clients) or at once; keeps the order. */
 void oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq);
 void oro_client_flush_held(struct shard *sh);
+void oro_client_hold(struct shard *sh, struct client *c); /* into the list that flush_held looks through */
+/* Starts a close; what the client still sends is ignored. */
+void oro_client_close(struct shard *sh, struct client *c, int code, const char *why);
+/* Its socket has ended. Calls that it had sent still run. */
+void oro_client_gone(struct shard *sh, struct client *c);
 void oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame);
 void oro_client_resume(struct shard *sh, struct client *c);
+bool oro_client_can_resume(const struct shard *sh, const struct client *c);
+/* The number of query sets has changed. */
+void oro_shard_count_subs(struct shard *sh);
 
 /* ring.c: what records mean for a shard's clients */
 void oro_shard_catch_up(struct shard *sh, uint64_t seq); /* applies records up to seq */
@@ -122,12 +138,17 @@ bool oro_api_ws_request(void *self, unsigned shard, const struct oro_http_reques
                         struct oro_http_response *res);
 /* The HTTP client's connect or call record was read. */
 void oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec);
-void oro_api_release_replies(struct shard *sh, struct client *c);
+/* Gives its answer if that may leave. False: that was all, c is gone. */
+bool oro_api_release(struct shard *sh, struct client *c);
+/* At the end, on the main thread: what has to be said about requests that nobody will come back to. */
+void oro_api_abandon(struct shard *sh, struct client *c);
 
 /* static.c */
 bool oro_static_file(const char *dir, const char *path, const struct oro_http_request *req, struct oro_http_response *res);
 
 /* timers.c */
+/* Before the log starts: which one-shot functions are new to the data. */
+ORO_MUST_CHECK oro_status oro_timers_look(struct oro_server *s, struct oro_err *err);
 ORO_MUST_CHECK oro_status oro_timers_install(struct oro_server *s, struct oro_err *err);
 ORO_MUST_CHECK oro_status oro_timers_start(struct oro_server *s, struct oro_err *err);
 void oro_timers_stop(struct oro_server *s);

@@ -26,9 +26,12 @@ arm(struct oro_server *s, const struct oro_table_def *t, struct oro_bytes row, i
 {
     struct timer_row r = timer_row(t, row);
     int64_t now = oro_wall_us();
-    int64_t from = since > now ? since : now;
-    int64_t step = r.micros < 0 ? -r.micros : r.micros; /* S-4 */
-    oro_scheduler_arm(s->scheduler, (struct oro_timer_key){t->id, r.key}, r.interval ? from + step : r.micros);
+    int64_t from = since > now ? since : now, due = r.micros;
+    /* A negative interval counts as its absolute value (S-4); one beyond the end of time never comes. */
+    if (r.interval && (r.micros < 0 ? __builtin_sub_overflow(from, r.micros, &due)
+                                    : __builtin_add_overflow(from, r.micros, &due)))
+        due = INT64_MAX;
+    oro_scheduler_arm(s->scheduler, (struct oro_timer_key){t->id, r.key}, due);
 }
 
 static void
@@ -91,7 +94,7 @@ schedule_install(struct oro_tx *tx, const struct oro_schedule_def *d, const stru
     struct oro_rows rows;
     oro_tx_scan(tx, t, &rows);
     bool repeats = d->interval_us > 0;
-    if (rows.n == 0 && !repeats) /* once: its row went when it ran, so only a new table gets one */
+    if (rows.n == 0 && !repeats)
         return oro_tx_insert(tx, t, schedule_row(0, false, oro_wall_us() + d->delay_us, bytes), NULL, err);
     if (rows.n == 0)
         return oro_tx_insert(tx, t, schedule_row(0, true, d->interval_us, bytes), NULL, err);
@@ -101,6 +104,31 @@ schedule_install(struct oro_tx *tx, const struct oro_schedule_def *d, const stru
     return oro_tx_update(tx, t, &t->indexes[0], schedule_row(r.key, true, d->interval_us, bytes), NULL, err);
 }
 
+/* The row of a one-shot function goes when it has run: the data remembers that it was there once. */
+oro_status
+oro_timers_look(struct oro_server *s, struct oro_err *err)
+{
+    bool fresh = s->durable == NULL || oro_durable_is_new(s->durable);
+    oro_status st = ORO_OK;
+    s->once_new = ORO_NEW_ARRAY(bool, s->schema->nschedules + 1);
+    for (uint32_t i = 0; i < s->schema->nschedules && st == ORO_OK; i++) {
+        const struct oro_schedule_def *d = &s->schema->schedules[i];
+        if (d->interval_us > 0)
+            continue;
+        s->once_new[i] = fresh;
+        if (s->durable == NULL)
+            continue;
+        char *key = oro_asprintf("scheduled %s", d->reducer), *seen = oro_durable_meta_get(s->durable, key);
+        if (seen == NULL) {
+            s->once_new[i] = true;
+            st = oro_durable_meta_set(s->durable, key, "once", err);
+        }
+        oro_free(seen);
+        oro_free(key);
+    }
+    return st;
+}
+
 /* Each @scheduled function has one row in its private table; a changed interval updates it. */
 oro_status
 oro_timers_install(struct oro_server *s, struct oro_err *err)
@@ -108,12 +136,11 @@ oro_timers_install(struct oro_server *s, struct oro_err *err)
     struct oro_session *se = oro_session_open(s->store);
     struct oro_tx *tx = oro_tx_begin(se, true);
     oro_status st = ORO_OK;
-    bool fresh = s->durable == NULL || oro_durable_is_new(s->durable);
     for (uint32_t i = 0; i < s->schema->nschedules && st == ORO_OK; i++) {
         const struct oro_schedule_def *d = &s->schema->schedules[i];
         const struct oro_table_def *t = oro_schema_table(s->schema, oro_bytes_str(d->table));
         ORO_ASSERT(t != NULL);
-        if (d->interval_us > 0 || fresh)
+        if (d->interval_us > 0 || s->once_new[i])
             st = schedule_install(tx, d, t, err);
     }
     uint64_t seq;
@@ -126,7 +153,41 @@ oro_timers_install(struct oro_server *s, struct oro_err *err)
     return st;
 }
 
-/* All timers are rebuilt from the tables: times in the past fire at once, intervals start anew (S-30). */
+static const struct oro_schedule_def *
+schedule_of(const struct oro_schema *schema, const struct oro_table_def *t)
+{
+    for (uint32_t i = 0; i < schema->nschedules; i++)
+        if (strcmp(schema->schedules[i].table, t->name) == 0)
+            return &schema->schedules[i];
+    return NULL;
+}
+
+/* From the tables: times in the past fire at once, intervals start anew (S-30). */
+static void
+timers_rebuild(struct oro_server *s)
+{
+    struct oro_session *se = oro_session_open(s->store);
+    oro_read_begin(se);
+    for (uint32_t i = 0; i < s->schema->ntables; i++) {
+        const struct oro_table_def *t = &s->schema->tables[i];
+        if (t->schedule_at_col < 0)
+            continue;
+        const struct oro_schedule_def *d = schedule_of(s->schema, t);
+        struct oro_rows rows;
+        oro_read_scan(se, t, &rows);
+        for (size_t k = 0; k < rows.n; k++) {
+            struct timer_row r = timer_row(t, rows.rows[k]);
+            int64_t now = oro_wall_us();
+            if (d != NULL && r.interval && d->delay_us >= 0)
+                oro_scheduler_arm(s->scheduler, (struct oro_timer_key){t->id, r.key}, now + d->delay_us);
+            else
+                arm(s, t, rows.rows[k], now);
+        }
+    }
+    oro_read_end(se);
+    oro_session_close(se);
+}
+
 oro_status
 oro_timers_start(struct oro_server *s, struct oro_err *err)
 {
@@ -143,29 +204,7 @@ oro_timers_start(struct oro_server *s, struct oro_err *err)
         s->timer_cursor = NULL;
         return st;
     }
-    struct oro_session *se = oro_session_open(s->store);
-    oro_read_begin(se);
-    for (uint32_t i = 0; i < s->schema->ntables; i++) {
-        const struct oro_table_def *t = &s->schema->tables[i];
-        if (t->schedule_at_col < 0)
-            continue;
-        const struct oro_schedule_def *d = NULL;
-        for (uint32_t k = 0; k < s->schema->nschedules; k++)
-            if (strcmp(s->schema->schedules[k].table, t->name) == 0)
-                d = &s->schema->schedules[k];
-        struct oro_rows rows;
-        oro_read_scan(se, t, &rows);
-        for (size_t k = 0; k < rows.n; k++) {
-            struct timer_row r = timer_row(t, rows.rows[k]);
-            int64_t now = oro_wall_us();
-            if (d != NULL && r.interval && d->delay_us >= 0)
-                oro_scheduler_arm(s->scheduler, (struct oro_timer_key){t->id, r.key}, now + d->delay_us);
-            else
-                arm(s, t, rows.rows[k], now);
-        }
-    }
-    oro_read_end(se);
-    oro_session_close(se);
+    timers_rebuild(s);
     return ORO_OK;
 }
 

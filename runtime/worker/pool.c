@@ -1,5 +1,7 @@
+#include "runtime/base/clock.h"
 #include "runtime/worker/pool_priv.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -55,8 +57,10 @@ oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_
     if (wait != NULL) {
         wait->status = st;
         snprintf(wait->text, sizeof(wait->text), "%.*s", (int)text.len, (const char *)text.data);
-        atomic_store_explicit(&wait->done, true, memory_order_release);
+        /* It lies on the waiter's stack, who stays until it is told that nobody uses the wake any more. */
+        atomic_store_explicit(&wait->state, 1, memory_order_release);
         oro_wake_broadcast(&wait->wake);
+        atomic_store_explicit(&wait->state, 2, memory_order_release);
     }
     atomic_fetch_sub_explicit(&p->jobs, 1, memory_order_release);
 }
@@ -131,13 +135,20 @@ oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bo
     oro_wake_signal(&p->wake);
 }
 
+/* Of the front queue before it is a client's turn: a timer that is always due must not starve clients. */
+#define FRONT_RUN 2
+
 struct oro_mailbox *
 oro_pool_take(struct oro_pool *p)
 {
     oro_spin_lock(&p->lock);
-    struct oro_mailbox *m = queue_pop(&p->front);
-    if (m == NULL)
+    struct oro_mailbox *m = p->front_run < FRONT_RUN || p->ready.head == NULL ? queue_pop(&p->front) : NULL;
+    if (m != NULL) {
+        p->front_run++;
+    } else {
         m = queue_pop(&p->ready);
+        p->front_run = 0;
+    }
     oro_spin_unlock(&p->lock);
     return m;
 }
@@ -187,10 +198,12 @@ oro_pool_post_wait(struct oro_pool *p, struct oro_job *job, char *text)
     oro_pool_post(p, NULL, job, true);
     for (;;) {
         unsigned seen = oro_wake_prepare(&wait.wake);
-        if (atomic_load_explicit(&wait.done, memory_order_acquire))
+        if (atomic_load_explicit(&wait.state, memory_order_acquire) > 0)
             break;
         oro_wake_wait(&wait.wake, seen, -1);
     }
+    while (atomic_load_explicit(&wait.state, memory_order_acquire) < 2)
+        sched_yield();
     if (text != NULL)
         snprintf(text, sizeof(wait.text), "%s", wait.text);
     return wait.status;
@@ -210,6 +223,7 @@ oro_pool_workers(const struct oro_pool *p)
 
 /* ---- start and stop ---- */
 
+/* Until the worker is past the phase. */
 static int
 wait_past(struct oro_pool *p, struct worker *w, int phase)
 {
@@ -243,9 +257,25 @@ worker_spawn(struct oro_pool *p, unsigned n, struct oro_err *err)
     return st;
 }
 
+/* Jobs that came when no worker was there any more. */
 static void
-pool_free(struct oro_pool *p)
+queue_clear(struct oro_pool *p, struct run_queue *q)
 {
+    for (struct oro_mailbox *m; (m = queue_pop(q)) != NULL; oro_mailbox_unref(m)) {
+        for (struct oro_job *job; (job = m->head) != NULL;) {
+            oro_mailbox_pop(m);
+            oro_job_free(p, job, ORO_EINTERNAL, (struct oro_bytes){0});
+        }
+    }
+}
+
+void
+oro_pool_free(struct oro_pool *p)
+{
+    if (p == NULL)
+        return;
+    queue_clear(p, &p->front);
+    queue_clear(p, &p->ready);
     for (unsigned i = 0; i < p->started; i++) {
         struct worker *w = &p->workers[i];
         oro_bb_fini(&w->text);
@@ -283,14 +313,14 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
     pthread_mutex_init(&p->dt_lock, NULL);
     oro_status st = worker_spawn(p, 0, err);
     if (st != ORO_OK) {
-        pool_free(p);
+        oro_pool_free(p);
         return st;
     }
     struct worker *first = &p->workers[0];
     if (wait_past(p, first, PHASE_STARTING) == PHASE_FAILED) {
         oro_thread_join(first->thread);
         st = worker_failed(first, report, err);
-        pool_free(p);
+        oro_pool_free(p);
         return st;
     }
     *descriptor = oro_strdup(first->descriptor);
@@ -316,6 +346,8 @@ metrics_make(struct oro_pool *p)
     p->timer_lateness = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_timer_lateness_seconds", "", "How late scheduled reducers started.");
     p->timer_fired = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_fired_total", "", "Scheduled reducers started.");
     p->timer_missed = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_missed_total", "", "Beats of repeating timers that were passed over.");
+    p->queue_length = oro_metric(ORO_METRIC_GAUGE, "orochi_call_queue_length", "",
+                                 "Jobs that wait or run: frames of calls, timers, lifecycle.");
     oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_workers", "", "Worker threads."), p->opt.workers);
 }
 
@@ -348,25 +380,63 @@ oro_pool_run(struct oro_pool *p, const struct oro_schema *schema, struct oro_sto
     return st;
 }
 
-void
+#define STOP_DRAIN_US 2000000   /* all that is queued is run */
+#define STOP_HURRY_US 4000000   /* then calls and timers are dropped */
+#define STOP_GIVE_UP_US 5500000 /* then everything; a worker that is not back by now will not come */
+
+static bool
+workers_ended(struct oro_pool *p)
+{
+    for (unsigned i = 0; i < p->started; i++) {
+        int phase = atomic_load(&p->workers[i].phase);
+        if (phase != PHASE_FAILED && phase != PHASE_ENDED)
+            return false;
+    }
+    return true;
+}
+
+static bool
+queues_empty(struct oro_pool *p)
+{
+    return oro_pool_busy(p) == 0;
+}
+
+/* A stop is no hot path: it looks each millisecond. */
+static bool
+wait_until(struct oro_pool *p, bool (*done)(struct oro_pool *p), int64_t end_us)
+{
+    bool is = done(p);
+    for (; !is && oro_mono_us() < end_us; is = done(p))
+        usleep(1000);
+    return is;
+}
+
+bool
 oro_pool_stop(struct oro_pool *p)
 {
     if (p == NULL)
-        return;
-    for (int i = 0; i < 5000 && oro_pool_busy(p) > 0; i++)
-        usleep(1000); /* a stop is no hot path, and a runaway reducer must not hold it for ever */
-    oro_watchdog_stop(p);
+        return true;
+    int64_t start = oro_mono_us();
+    if (!wait_until(p, queues_empty, start + STOP_DRAIN_US)) {
+        oro_log(ORO_LOG_WARN, "server", "calls that still wait are dropped");
+        atomic_store(&p->hurry, HURRY_CALLS);
+        if (!wait_until(p, queues_empty, start + STOP_HURRY_US))
+            atomic_store(&p->hurry, HURRY_ALL);
+    }
     atomic_store(&p->stopping, true);
     for (unsigned i = 0; i < p->started; i++) {
-        int serving = PHASE_SERVING;
-        if (!atomic_compare_exchange_strong(&p->workers[i].phase, &serving, PHASE_STOP)) {
-            int loaded = PHASE_LOADED;
+        int serving = PHASE_SERVING, loaded = PHASE_LOADED;
+        if (!atomic_compare_exchange_strong(&p->workers[i].phase, &serving, PHASE_STOP))
             atomic_compare_exchange_strong(&p->workers[i].phase, &loaded, PHASE_STOP);
-        }
     }
     oro_wake_broadcast(&p->phase_wake);
     oro_wake_broadcast(&p->wake);
+    if (!wait_until(p, workers_ended, start + STOP_GIVE_UP_US)) {
+        oro_log(ORO_LOG_ERROR, "server", "a reducer cannot be interrupted; the process ends without it");
+        return false;
+    }
+    oro_watchdog_stop(p);
     for (unsigned i = 0; i < p->started; i++)
         oro_thread_join(p->workers[i].thread);
-    pool_free(p);
+    return true;
 }

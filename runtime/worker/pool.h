@@ -54,7 +54,7 @@ struct oro_job_call {
 /* Lets the thread that posted a job wait for it. */
 struct oro_job_wait {
     struct oro_wake wake;
-    atomic_bool done;
+    atomic_int state; /* 0: runs; 1: status and text are there; 2: the worker will not touch this any more */
     oro_status status;
     char text[1000];
 };
@@ -111,10 +111,14 @@ ORO_MUST_CHECK oro_status oro_pool_run(struct oro_pool *p, const struct oro_sche
 void oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bool front);
 /* Posts and waits; text (of at least 1000 bytes) gets the error text. Not from a worker. */
 oro_status oro_pool_post_wait(struct oro_pool *p, struct oro_job *job, char *text);
-/* Calls waiting or running; any thread. */
+/* Jobs waiting or running; any thread. */
 unsigned oro_pool_busy(const struct oro_pool *p);
 unsigned oro_pool_workers(const struct oro_pool *p);
-/* Finishes what is queued (at most a few seconds), closes the interpreters. Takes p. Main thread. */
-void oro_pool_stop(struct oro_pool *p);
+/* Ends the workers. Finishes what is queued; when that takes too long, what clients asked for is dropped, but everybody's
+ * client_disconnected still runs. False after about 6 s: a reducer hangs outside of Python code, and the worker that runs it
+ * uses pool, schema and store until the process ends. Main thread; p may be NULL. */
+ORO_MUST_CHECK bool oro_pool_stop(struct oro_pool *p);
+/* After a stop that gave true, and when nobody posts any more. Takes p. */
+void oro_pool_free(struct oro_pool *p);
 
 #endif

@@ -41,19 +41,31 @@ struct worker {
     struct oro_bb log_text;
     struct log_line *log_lines;
     size_t nlog, log_cap;
-    bool scheduled_dirty, published;
+    bool scheduled_dirty, published; /* since the layer above was told last */
+    int64_t told_us;
     const char *running; /* reducer name, for log lines */
     struct oro_metric *cache_hits, *cache_misses, *cache_evictions, *cache_size, *pool_hits, *pool_misses;
-    /* Watched by the watchdog: when the running call has to end (monotonic), 0: none is running. */
+    /* Watched by the watchdog: when the running call has to end (monotonic; INT64_MAX: no limit), 0: none is running. Written
+     * in the order lifecycle, generation, deadline; read in the order generation, deadline, lifecycle. */
     _Atomic int64_t deadline_us;
     _Atomic uint64_t generation;
+    struct oro_spin watch; /* the watchdog is looking / the interpreter goes */
+    bool unwatched;        /* guarded by watch */
+    _Atomic bool lifecycle; /* it is one of a client's that leaves: spared by a stop as long as possible */
     /* Start-up hand-shake. */
     char *descriptor, *report;
     struct oro_err err;
     atomic_int phase; /* enum worker_phase */
 };
 
-enum worker_phase { PHASE_STARTING, PHASE_LOADED, PHASE_BIND, PHASE_SERVING, PHASE_FAILED, PHASE_STOP };
+enum worker_phase { PHASE_STARTING, PHASE_LOADED, PHASE_BIND, PHASE_SERVING, PHASE_FAILED, PHASE_STOP, PHASE_ENDED };
+
+/* How a stop goes on when the queues do not become empty by themselves. */
+enum hurry {
+    HURRY_NOT,
+    HURRY_CALLS, /* waiting calls and timers are dropped, running ones interrupted; clients are still said good-bye to */
+    HURRY_ALL,   /* these too are left, to the next start */
+};
 
 struct oro_pool {
     struct oro_pool_options opt;
@@ -64,15 +76,19 @@ struct oro_pool {
     unsigned started;
     struct oro_spin lock; /* both queues */
     struct run_queue front, ready;
+    unsigned front_run;         /* taken from front since the last one of ready */
     struct oro_wake wake;       /* workers wait here for work */
     struct oro_wake phase_wake; /* start-up hand-shake */
     atomic_uint jobs;           /* posted and not finished */
     atomic_bool stopping;
+    atomic_int hurry;           /* enum hurry */
     struct reducer_metrics *metrics; /* by reducer id */
     struct oro_metric *conflicts, *timer_lateness, *timer_fired, *timer_missed, *queue_length;
     pthread_t watchdog;
     bool watchdog_runs;
-    /* When each timer last ran, for ctx.dt: by key of the row, guarded by dt_lock. */
+    atomic_bool watchdog_ends;
+    struct oro_wake watchdog_wake;
+    /* When each timer last ran, for ctx.dt: by table and key of the row, guarded by dt_lock. */
     pthread_mutex_t dt_lock;
     struct oro_map last_run;
 };

@@ -1,24 +1,40 @@
-/* Notices a reducer that has run longer than its limit and interrupts it (spec/python-api.md 14). */
+/* Notices a reducer that has run longer than its limit and interrupts it (spec/python-api.md 14); in a stop, also one that
+ * nobody will wait for. */
 #include "runtime/base/clock.h"
 #include "runtime/worker/pool_priv.h"
 
 #define CHECK_US 10000 /* how often; a limit is exact to about this much */
 
+static bool
+has_to_end(const struct oro_pool *p, const struct worker *w, int64_t deadline)
+{
+    switch (atomic_load(&p->hurry)) {
+    case HURRY_NOT:
+        return oro_mono_us() > deadline;
+    case HURRY_CALLS:
+        return oro_mono_us() > deadline || !atomic_load(&w->lifecycle);
+    default:
+        return true;
+    }
+}
+
 static void *
 watchdog_main(void *arg)
 {
     struct oro_pool *p = arg;
-    static struct oro_wake never;
-    while (!atomic_load(&p->stopping)) {
-        oro_wake_wait(&never, oro_wake_prepare(&never), CHECK_US);
-        int64_t now = oro_mono_us();
+    while (!atomic_load(&p->watchdog_ends)) {
+        oro_wake_wait(&p->watchdog_wake, oro_wake_prepare(&p->watchdog_wake), CHECK_US);
         for (unsigned i = 0; i < p->started; i++) {
             struct worker *w = &p->workers[i];
+            /* The generation is read first: if the call ends meanwhile, the interrupt names one that is over. */
             uint64_t generation = atomic_load(&w->generation);
             int64_t deadline = atomic_load(&w->deadline_us);
-            /* The generation was read first: if the call ended in between, the interrupt names one that is over. */
-            if (deadline != 0 && now > deadline)
+            if (deadline == 0 || !has_to_end(p, w, deadline))
+                continue;
+            oro_spin_lock(&w->watch);
+            if (!w->unwatched)
                 oro_py_interrupt(w->py, generation);
+            oro_spin_unlock(&w->watch);
         }
     }
     return NULL;
@@ -37,7 +53,8 @@ oro_watchdog_stop(struct oro_pool *p)
 {
     if (!p->watchdog_runs)
         return;
-    atomic_store(&p->stopping, true);
+    atomic_store(&p->watchdog_ends, true);
+    oro_wake_signal(&p->watchdog_wake);
     oro_thread_join(p->watchdog);
     p->watchdog_runs = false;
 }

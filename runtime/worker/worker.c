@@ -8,6 +8,9 @@
 /* Calls of one mailbox before the next mailbox has its turn: no client starves others, and a whole pipelined frame of a
  * usual client (40 calls) is still one hand-over. */
 #define BATCH 64
+/* Also a batch of slow calls ends, so that others have their turn, and those who were answered hear of it meanwhile. */
+#define SLICE_US 5000
+#define TELL_US 1000
 #define ATTEMPTS 3 /* the last one runs alone and cannot conflict */
 
 static const char FATAL[] = "The instance encountered a fatal error.";
@@ -23,12 +26,14 @@ struct attempt {
     struct worker *w;
     struct oro_py_call call;
     const struct oro_reducer_def *reducer;
-    /* What belongs to the transaction beside the reducer; NULL: nothing. */
+    /* What belongs to the transaction beside the reducer; NULL: nothing. before: ORO_ENOTFOUND when there is nothing to do
+     * any more. */
     oro_status (*before)(struct attempt *a, struct oro_err *err);
     oro_status (*after)(struct attempt *a, struct oro_err *err);
     const struct oro_job *job;
     struct oro_bytes row; /* timer: the row that is due */
     bool row_kept;        /* timer: it is there unchanged after the run */
+    int64_t begun_us;     /* monotonic, of the first attempt */
 };
 
 static void
@@ -50,13 +55,12 @@ run_python(struct attempt *a)
     if (a->reducer == NULL)
         return ORO_OK;
     int64_t limit = time_limit(w->pool, a->reducer);
-    if (limit > 0) {
-        atomic_store_explicit(&w->generation, oro_py_generation(w->py) + 1, memory_order_relaxed);
-        atomic_store_explicit(&w->deadline_us, oro_mono_us() + limit, memory_order_release);
-    }
+    /* Each pairs with a load in the watchdog, which reads them in another order (pool_priv.h). */
+    atomic_store_explicit(&w->lifecycle, a->job->kind == ORO_JOB_DISCONNECT, memory_order_release);
+    atomic_store_explicit(&w->generation, oro_py_generation(w->py) + 1, memory_order_release);
+    atomic_store_explicit(&w->deadline_us, limit > 0 ? oro_mono_us() + limit : INT64_MAX, memory_order_release);
     oro_status st = oro_py_call(w->py, &a->call);
-    if (limit > 0)
-        atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
+    atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
     return st;
 }
 
@@ -75,20 +79,21 @@ failure(struct attempt *a, oro_status st)
 }
 
 static oro_status
-attempt_once(struct attempt *a, bool exclusive, const struct oro_origin *origin, struct outcome *out)
+attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struct outcome *out)
 {
     struct worker *w = a->w;
     struct oro_err err = {0};
     w->tx = oro_tx_begin(w->session, exclusive);
-    w->scheduled_dirty = false;
     oro_bb_clear(&w->text);
     oro_status st = a->before != NULL ? a->before(a, &err) : ORO_OK;
+    bool cancelled = st == ORO_ENOTFOUND;
     if (st == ORO_OK)
         st = run_python(a);
     if (st == ORO_OK && a->after != NULL)
         st = a->after(a, &err);
     if (st == ORO_OK) {
         uint64_t seq;
+        origin->elapsed_us = oro_mono_us() - a->begun_us;
         st = oro_tx_commit(w->tx, origin, &seq);
         w->tx = NULL;
         if (st == ORO_OK) {
@@ -109,8 +114,8 @@ attempt_once(struct attempt *a, bool exclusive, const struct oro_origin *origin,
         oro_worker_log_drop(w);
         return ORO_ECONFLICT;
     }
-    if (st == ORO_ENOTFOUND && a->job->kind == ORO_JOB_TIMER) {
-        *out = (struct outcome){ORO_ENOTFOUND, {0}}; /* its row is gone: cancelled, silently (S-10) */
+    if (cancelled) {
+        *out = (struct outcome){ORO_ENOTFOUND, {0}}; /* the row is gone: silently (S-10, L-24) */
         return ORO_OK;
     }
     *out = failure(a, st);
@@ -132,20 +137,20 @@ attempt_run(struct attempt *a, struct oro_origin *origin)
 {
     struct worker *w = a->w;
     struct outcome out = {ORO_EINTERNAL, oro_bytes_str(FATAL)};
-    int64_t start = oro_mono_us();
+    a->begun_us = oro_mono_us();
     w->running = a->reducer != NULL ? a->reducer->name : NULL;
     for (int n = 1; n <= ATTEMPTS; n++) {
-        origin->elapsed_us = oro_mono_us() - start;
         if (attempt_once(a, n == ATTEMPTS, origin, &out) == ORO_OK)
             break;
         oro_metric_add(w->pool->conflicts, 1);
     }
-    if (a->reducer != NULL) {
+    origin->elapsed_us = oro_mono_us() - a->begun_us;
+    if (a->reducer != NULL && out.status != ORO_ENOTFOUND) {
         struct reducer_metrics *m = &w->pool->metrics[a->reducer->id];
         oro_metric_add(m->calls, 1);
         if (out.status != ORO_OK)
             oro_metric_add(m->errors, 1);
-        oro_metric_observe_us(m->duration, oro_mono_us() - start);
+        oro_metric_observe_us(m->duration, origin->elapsed_us);
     }
     if (out.status != ORO_OK)
         publish_failure(w, origin, out);
@@ -224,6 +229,17 @@ client_insert(struct attempt *a, struct oro_err *err)
     return oro_tx_insert(a->w->tx, st_client(a->w), client_row(a->job->who, row), NULL, err);
 }
 
+/* The client's row is there while client_disconnected runs; when it has gone already, nothing is to be done (L-21, L-24).
+ * There is no look-up by whole row: taking it out and in again leaves no trace. */
+static oro_status
+client_present(struct attempt *a, struct oro_err *err)
+{
+    uint8_t row[48];
+    struct oro_bytes bytes = client_row(a->job->who, row);
+    oro_status st = oro_tx_delete_row(a->w->tx, st_client(a->w), bytes);
+    return st == ORO_OK ? oro_tx_insert(a->w->tx, st_client(a->w), bytes, NULL, err) : st;
+}
+
 static oro_status
 client_delete(struct attempt *a, struct oro_err *err)
 {
@@ -245,20 +261,18 @@ static struct outcome
 run_disconnect(struct worker *w, const struct oro_job *job)
 {
     struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_DISCONNECT), (struct oro_bytes){0});
+    a.before = client_present;
     a.after = client_delete;
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_DISCONNECT, 0);
-    /* It cannot veto: when it fails a second transaction deletes the row, and that one's record is the answer (L-22). */
-    oro_conn_id conn = origin.conn;
-    if (a.reducer != NULL)
-        origin.conn = 0;
     struct outcome out = attempt_run(&a, &origin);
-    if (a.reducer == NULL)
+    if (out.status == ORO_OK || out.status == ORO_ENOTFOUND)
         return out;
-    struct attempt gone = attempt_new(w, job, NULL, (struct oro_bytes){0});
-    gone.after = client_delete;
-    struct oro_origin last = origin_of(&gone, ORO_ORIGIN_DISCONNECT, 0);
-    last.conn = conn;
-    return attempt_run(&gone, &last);
+    /* It cannot veto: a second transaction deletes the row (L-22). The first one's record has told the shard already. */
+    struct attempt rest = attempt_new(w, job, NULL, (struct oro_bytes){0});
+    rest.after = client_delete;
+    struct oro_origin last = origin_of(&rest, ORO_ORIGIN_DISCONNECT, 0);
+    last.conn = 0;
+    return attempt_run(&rest, &last);
 }
 
 static struct outcome
@@ -289,9 +303,14 @@ timer_row(struct attempt *a, struct oro_err *err)
     const struct oro_index_def *ix = oro_table_primary_index(job->table);
     ORO_ASSERT(ix != NULL);
     oro_status st = oro_tx_find(a->w->tx, job->table, ix, oro_bytes(&job->key, 8), &a->row);
-    if (st == ORO_OK)
-        a->call.args = a->row;
-    return st;
+    if (st != ORO_OK)
+        return st;
+    /* Moved to later while this job waited: the new time is armed by the ring. */
+    int64_t micros;
+    if (!schedule_at(job->table, a->row, &micros) && micros > job->due_us && micros > oro_wall_us())
+        return ORO_ENOTFOUND;
+    a->call.args = a->row;
+    return ORO_OK;
 }
 
 /* A one-shot row goes in the transaction of its run when that commits (S-11, S-12, S-16). */
@@ -327,17 +346,40 @@ struct last_run {
     int64_t at_us;
 };
 
+/* Rows that went without a last run leave their entry behind; nobody misses one that is old. */
+#define LAST_RUNS 65536
+#define LAST_RUN_OLD_US (600 * 1000000ll)
+
+static void
+last_runs_sweep(struct oro_pool *p, int64_t now)
+{
+    const struct oro_map_slot *slot;
+    for (size_t i = 0; oro_map_next(&p->last_run, &i, &slot);) {
+        struct last_run *last = slot->value;
+        if (now - last->at_us < LAST_RUN_OLD_US)
+            continue;
+        oro_map_del(&p->last_run, oro_bytes(slot->key, slot->key_len));
+        oro_free(last);
+    }
+}
+
+struct timer_id {
+    uint64_t table, key;
+};
+
 /* Seconds since this timer last ran, cut to the schedule's max_dt; 0 the first time. */
 static double
 timer_dt(struct oro_pool *p, const struct oro_job *job, const struct oro_schedule_def *s, int64_t now)
 {
-    uint64_t key = ((uint64_t)job->table->id << 40) ^ job->key;
+    struct timer_id id = {job->table->id, job->key};
     pthread_mutex_lock(&p->dt_lock);
-    struct last_run *last = oro_map_get_u64(&p->last_run, key);
+    struct last_run *last = oro_map_get(&p->last_run, oro_bytes(&id, sizeof(id)));
     if (last == NULL) {
+        if (oro_map_len(&p->last_run) % LAST_RUNS == LAST_RUNS - 1)
+            last_runs_sweep(p, now);
         last = ORO_NEW(struct last_run);
         last->at_us = now;
-        oro_map_put_u64(&p->last_run, key, last);
+        oro_map_put(&p->last_run, oro_bytes(&id, sizeof(id)), last);
     }
     double dt = (double)(now - last->at_us) / 1e6;
     last->at_us = now;
@@ -349,23 +391,24 @@ timer_dt(struct oro_pool *p, const struct oro_job *job, const struct oro_schedul
 static void
 timer_forget(struct oro_pool *p, const struct oro_job *job)
 {
+    struct timer_id id = {job->table->id, job->key};
     pthread_mutex_lock(&p->dt_lock);
-    oro_free(oro_map_del_u64(&p->last_run, ((uint64_t)job->table->id << 40) ^ job->key));
+    oro_free(oro_map_del(&p->last_run, oro_bytes(&id, sizeof(id))));
     pthread_mutex_unlock(&p->dt_lock);
 }
 
 static int64_t
 timer_next(struct oro_pool *p, const struct oro_job *job, const struct oro_schedule_def *s, int64_t interval)
 {
-    int64_t now = oro_wall_us();
-    if (interval < 0)
-        interval = -interval;
-    if (s != NULL && s->missed == ORO_MISSED_DELAY)
-        return now + interval;
-    if (s != NULL && s->missed == ORO_MISSED_ALL)
-        return job->due_us + interval;
+    int64_t now = oro_wall_us(), next;
+    if (interval < 0) /* S-4 */
+        interval = interval == INT64_MIN ? INT64_MAX : -interval;
+    if (s != NULL && s->missed != ORO_MISSED_SKIP) {
+        int64_t from = s->missed == ORO_MISSED_DELAY ? now : job->due_us;
+        return __builtin_add_overflow(from, interval, &next) ? INT64_MAX : next;
+    }
     uint64_t missed = 0;
-    int64_t next = oro_timer_next_tick(job->due_us, interval, now, &missed);
+    next = oro_timer_next_tick(job->due_us, interval, now, &missed);
     oro_metric_add(p->timer_missed, (int64_t)missed);
     return next;
 }
@@ -421,65 +464,106 @@ run_timer(struct worker *w, const struct oro_job *job)
 /* ---- the loop ---- */
 
 static void
-tell(struct worker *w, bool scheduled)
+tell(struct worker *w)
 {
     if (!w->published)
         return;
-    w->published = false;
+    bool scheduled = w->scheduled_dirty;
+    w->published = w->scheduled_dirty = false;
     w->pool->opt.hooks.published(w->pool->opt.hooks.arg, scheduled);
 }
 
+/* What one mailbox may use until the next one has its turn. */
+struct turn {
+    int budget;
+    int64_t end_us;
+};
+
+/* After each call, since one may take long. */
 static void
-job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, unsigned *budget, bool *scheduled)
+turn_look(struct worker *w, struct turn *turn)
+{
+    int64_t now = oro_mono_us();
+    if (now >= turn->end_us)
+        turn->budget = 0;
+    if (now - w->told_us < TELL_US)
+        return;
+    tell(w);
+    w->told_us = now;
+}
+
+/* False: the turn is over before the job is. */
+static bool
+calls_run(struct worker *w, const struct oro_mailbox *m, struct oro_job *job, struct turn *turn)
+{
+    while (job->at < job->ncalls) {
+        if (turn->budget <= 0)
+            return false;
+        if (atomic_load_explicit(&w->pool->hurry, memory_order_relaxed) != HURRY_NOT)
+            return true;
+        if (!m->refused)
+            run_call(w, job, &job->calls[job->at]);
+        job->at++;
+        turn->budget--;
+        turn_look(w, turn);
+    }
+    return true;
+}
+
+/* A client that was refused leaves: its shard waits for the record. */
+static void
+publish_farewell(struct worker *w, const struct oro_job *job)
+{
+    struct oro_origin origin = {.kind = ORO_ORIGIN_DISCONNECT, .shard = job->shard, .conn = job->conn, .reducer = UINT32_MAX};
+    publish_failure(w, &origin, (struct outcome){ORO_OK, {0}});
+}
+
+static void
+job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct turn *turn)
 {
     struct outcome out = {ORO_OK, {0}};
+    int hurry = atomic_load_explicit(&w->pool->hurry, memory_order_relaxed);
     switch (job->kind) {
     case ORO_JOB_CALLS:
-        while (job->at < job->ncalls && *budget > 0) {
-            if (!m->refused)
-                run_call(w, job, &job->calls[job->at]);
-            *scheduled |= w->scheduled_dirty;
-            job->at++;
-            (*budget)--;
-        }
-        if (job->at < job->ncalls)
+        if (!calls_run(w, m, job, turn))
             return; /* goes on in its next turn */
         break;
     case ORO_JOB_CONNECT:
-        out = run_connect(w, job);
-        m->refused = out.status != ORO_OK;
+        if (hurry == HURRY_NOT)
+            out = run_connect(w, job);
+        m->refused = hurry != HURRY_NOT || out.status != ORO_OK;
         break;
     case ORO_JOB_DISCONNECT:
-        if (!m->refused)
+        if (m->refused)
+            publish_farewell(w, job);
+        else if (hurry != HURRY_ALL)
             out = run_disconnect(w, job);
-        else
-            publish_failure(w, &(struct oro_origin){.kind = ORO_ORIGIN_DISCONNECT, .shard = job->shard, .conn = job->conn,
-                                                    .reducer = UINT32_MAX},
-                            (struct outcome){ORO_OK, {0}});
         break;
     case ORO_JOB_TIMER:
-        run_timer(w, job);
+        if (hurry == HURRY_NOT)
+            run_timer(w, job);
         break;
     case ORO_JOB_INIT:
         out = run_init(w, job);
         break;
     }
-    *scheduled |= w->scheduled_dirty;
+    if (job->kind != ORO_JOB_CALLS) {
+        turn->budget--;
+        turn_look(w, turn);
+    }
     oro_mailbox_pop(m);
-    if (job->kind != ORO_JOB_CALLS && *budget > 0)
-        (*budget)--;
     oro_job_free(w->pool, job, out.status, out.text);
 }
 
 static void
 mailbox_run(struct worker *w, struct oro_mailbox *m)
 {
-    unsigned budget = BATCH;
-    bool scheduled = false;
+    w->told_us = oro_mono_us();
+    struct turn turn = {.budget = BATCH, .end_us = w->told_us + SLICE_US};
     struct oro_job *job;
-    while (budget > 0 && (job = oro_mailbox_first(m)) != NULL)
-        job_run(w, m, job, &budget, &scheduled);
-    tell(w, scheduled);
+    while (turn.budget > 0 && (job = oro_mailbox_first(m)) != NULL)
+        job_run(w, m, job, &turn);
+    tell(w);
     oro_pool_give_back(w->pool, m);
 }
 
@@ -500,6 +584,7 @@ static void
 stats_read(void *arg)
 {
     struct oro_pool *p = arg;
+    oro_metric_set(p->queue_length, oro_pool_busy(p));
     for (unsigned i = 0; i < p->started; i++)
         if (atomic_load(&p->workers[i].phase) == PHASE_SERVING)
             stats_publish(&p->workers[i]);
@@ -603,8 +688,10 @@ oro_worker_main(void *arg)
             oro_metric_off_read(stats_read, p);
         oro_session_close(w->session);
     }
+    oro_spin_lock(&w->watch);
+    w->unwatched = true;
+    oro_spin_unlock(&w->watch);
     oro_py_close(w->py);
-    if (st != ORO_OK)
-        phase_set(w, PHASE_FAILED);
+    phase_set(w, st != ORO_OK ? PHASE_FAILED : PHASE_ENDED);
     return NULL;
 }
