@@ -56,7 +56,7 @@ oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_
     oro_free(job);
     if (wait != NULL) {
         wait->status = st;
-        snprintf(wait->text, sizeof(wait->text), "%.*s", (int)text.len, (const char *)text.data);
+        snprintf(wait->text, sizeof(wait->text), "%.*s", (int)text.len, text.len > 0 ? (const char *)text.data : "");
         /* It lies on the waiter's stack, who stays until it is told that nobody uses the wake any more. */
         atomic_store_explicit(&wait->state, 1, memory_order_release);
         oro_wake_broadcast(&wait->wake);
