@@ -1,5 +1,6 @@
 #include "runtime/durable/db.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,12 +23,28 @@ stmt(struct db_stmt *s)
     return (sqlite3_stmt *)s;
 }
 
+/* What the operating system said; for an error within a commit only the file itself still knows. */
+static int
+system_error(sqlite3 *h)
+{
+    sqlite3_file *log = NULL;
+    int sys = sqlite3_system_errno(h);
+    if (sys != 0)
+        return sys;
+    sqlite3_file_control(h, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log != NULL && log->pMethods != NULL)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &sys);
+    return sys;
+}
+
 static oro_status
 fail(sqlite3 *h, int rc, struct oro_err *err)
 {
     int primary = rc & 0xff;
-    oro_status st = primary == SQLITE_FULL ? ORO_EFULL : ORO_EIO;
-    int sys = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? sqlite3_system_errno(h) : 0;
+    int sys = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? system_error(h) : 0;
+    /* SQLite knows ENOSPC only; a quota or a limit on the file's size is as full a disk for us. */
+    bool full = primary == SQLITE_FULL || sys == ENOSPC || sys == EDQUOT || sys == EFBIG;
+    oro_status st = full ? ORO_EFULL : ORO_EIO;
     if (sys != 0)
         return oro_err_set(err, st, "%s (%s)", sqlite3_errmsg(h), strerror(sys));
     return oro_err_set(err, st, "%s", sqlite3_errmsg(h));

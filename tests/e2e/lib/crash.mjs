@@ -23,13 +23,13 @@ export function random(seed) {
 }
 
 /** One connection that keeps `flight` transfers waiting for their answer; v3 puts several calls into a frame. */
-class Client {
-  constructor(server, id, round, rng, { protocol, flight }) {
+export class Client {
+  constructor(server, id, round, rng, { protocol, flight, confirmed = true }) {
     Object.assign(this, { id, round, rng, protocol, flight });
     this.sent = [];      // [source, target, amount] by position
     this.confirmed = []; // positions
     this.stopped = false;
-    this.socket = new WebSocket(`${server.ws}/v1/database/${DATABASE}/subscribe?compression=None&confirmed=true`, [
+    this.socket = new WebSocket(`${server.ws}/v1/database/${DATABASE}/subscribe?compression=None&confirmed=${confirmed}`, [
       `${protocol}.bsatn.spacetimedb`,
     ]);
     this.socket.binaryType = "arraybuffer";
@@ -101,7 +101,7 @@ class Client {
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 
 /** What a correct database would hold. */
-class Book {
+export class Book {
   balances = new Array(ACCOUNTS).fill(1000);
   kept = new Map();    // round -> number of lines that are in the table
   forgotten = 0;       // lines that `forget` has deleted
