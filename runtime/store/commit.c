@@ -157,6 +157,9 @@ record_in_span(struct oro_tx *tx, const struct oro_record *r, const struct oro_s
 static bool
 spans_hold(struct oro_tx *tx, const struct oro_commit *from, const struct oro_commit *to)
 {
+#ifdef ORO_PLANT_UNCHECKED_RANGES /* a bug that tests/serial has to find */
+    return true;
+#endif
     if (tx->nspans == 0)
         return true;
     while (from != to) {
@@ -173,6 +176,9 @@ spans_hold(struct oro_tx *tx, const struct oro_commit *from, const struct oro_co
 static bool
 reads_hold(struct oro_tx *tx)
 {
+#ifdef ORO_PLANT_UNCHECKED_READS
+    return true;
+#endif
     for (size_t i = 0; i < tx->nhits; i++)
         if (oro_row_end(tx->hits[i]) != ORO_SEQ_MAX)
             return false;
