@@ -43,6 +43,8 @@ def import_module(path):
     spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=inside)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    # No __pycache__ in the author's folder; and a file changed twice in a second must be read twice.
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
     except KeyboardInterrupt:
@@ -50,6 +52,7 @@ def import_module(path):
     except BaseException as error:
         raise SchemaError(REGISTRY.problems + _problems_of(error, file)) from None
     finally:
+        sys.dont_write_bytecode = writes
         _mine.extend(n for n in set(sys.modules) - before if _is_own(sys.modules[n], os.path.dirname(file)))
     return module
 
