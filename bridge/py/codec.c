@@ -80,6 +80,23 @@ item(PyObject *t, Py_ssize_t i)
     return PyTuple_Check(t) && i < PyTuple_GET_SIZE(t) ? PyTuple_GET_ITEM(t, i) : NULL;
 }
 
+/* Fields of fixed size that follow each other are checked for room at once. */
+static void
+find_runs(struct oro_codec *c)
+{
+    struct oro_cfield *head = NULL;
+    for (uint32_t i = 0; i < c->n; i++) {
+        uint32_t size = c->fields[i].codec->fixed_size;
+        if (size == ORO_VARIABLE || c->fields[i].codec->op >= OP_ARRAY) {
+            head = NULL;
+            continue;
+        }
+        if (head == NULL)
+            head = &c->fields[i];
+        head->run += size;
+    }
+}
+
 /* Sizes and immutability of a product from its fields. */
 static void
 sum_fields(struct oro_codec *c)
@@ -93,6 +110,25 @@ sum_fields(struct oro_codec *c)
     }
     c->min_size = min > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)min;
     c->fixed_size = fixed ? c->min_size : ORO_VARIABLE;
+    find_runs(c);
+}
+
+/* Are all fields slots of the class? */
+static bool
+find_slots(struct oro_codec *c)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *d = PyObject_GetAttr(c->cls, c->fields[i].name);
+        const PyMemberDef *m = d != NULL && Py_TYPE(d) == &PyMemberDescr_Type
+                                   ? ((PyMemberDescrObject *)d)->d_member
+                                   : NULL;
+        c->fields[i].slot = m != NULL && m->type == Py_T_OBJECT_EX && m->flags == 0 ? m->offset : 0;
+        Py_XDECREF(d); /* the class keeps it */
+        PyErr_Clear();
+        if (c->fields[i].slot == 0)
+            return false;
+    }
+    return c->n > 0;
 }
 
 /* May instances be made with __new__ and attributes set one by one? Only when the dataclass's own __init__ would do no more. */
@@ -126,6 +162,9 @@ dataclass_traits(struct oro_py *py, struct oro_codec *c)
     c->plain_new = file != NULL && PyUnicode_Check(file) &&
                    PyUnicode_CompareWithASCIIString(file, "<string>") == 0;
     PyErr_Clear();
+    c->slotted = c->plain_new &&
+                 !PyType_HasFeature((PyTypeObject *)c->cls, Py_TPFLAGS_IS_ABSTRACT) &&
+                 find_slots(c);
 done:
     Py_XDECREF(params);
     Py_XDECREF(frozen);
@@ -441,7 +480,99 @@ oro_cerr_set(struct oro_py *py, const char *fmt, ...)
     vsnprintf(py->cerr.text, sizeof(py->cerr.text), fmt, ap);
     va_end(ap);
     py->cerr.set = true;
+    py->cerr.explained = false;
+    py->cerr.expected[0] = py->cerr.found[0] = py->cerr.type_name[0] = 0;
     return -1;
+}
+
+void
+oro_cerr_found(struct oro_py *py, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(py->cerr.found, sizeof(py->cerr.found), fmt, ap);
+    va_end(ap);
+}
+
+static const char *
+class_name(PyObject *cls)
+{
+    if (cls == NULL || !PyType_Check(cls))
+        return "tuple";
+    const char *name = ((PyTypeObject *)cls)->tp_name, *dot = strrchr(name, '.');
+    return dot != NULL ? dot + 1 : name;
+}
+
+static void
+union_name(const struct oro_codec *c, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (uint32_t i = 0; i < c->n && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? " | " : "",
+                              class_name(c->fields[i].cls));
+}
+
+void
+oro_codec_name(const struct oro_codec *c, char *out, size_t size)
+{
+    static const char *const kinds[] = {"list", "tuple", "set", "frozenset"};
+    const char *name = "value";
+    c = oro_codec_bare(c);
+    for (size_t i = 0; i < ORO_ARRAY_LEN(scalars); i++)
+        if (scalars[i].op == c->op && scalars[i].width == c->width &&
+            scalars[i].is_signed == c->is_signed)
+            name = scalars[i].name;
+    switch ((enum oro_op)c->op) {
+    case OP_STRING:
+    case OP_LITERAL:
+        name = "str";
+        break;
+    case OP_BYTES:
+        name = "bytes";
+        break;
+    case OP_UNIT:
+        name = "None";
+        break;
+    case OP_ARRAY:
+        name = kinds[c->kind];
+        break;
+    case OP_PRODUCT:
+    case OP_ENUM:
+        name = class_name(c->cls);
+        break;
+    case OP_UNION:
+        union_name(c, out, size);
+        return;
+    case OP_OPTION:
+        oro_codec_name(c->elem, out, size - 7);
+        strcat(out, " | None");
+        return;
+    case OP_DICT:
+        name = "dict";
+        break;
+    case OP_RESULT:
+        name = "Ok | Err";
+        break;
+    case OP_JSON:
+        name = "dynamic value";
+        break;
+    default:
+        break;
+    }
+    snprintf(out, size, "%s", name);
+}
+
+void
+oro_cerr_explain(struct oro_py *py, const struct oro_codec *c, size_t offset)
+{
+    struct oro_cerr *e = &py->cerr;
+    if (!e->set || e->explained)
+        return;
+    e->explained = true;
+    e->offset = offset;
+    if (e->expected[0] == 0)
+        oro_codec_name(c, e->expected, sizeof(e->expected));
 }
 
 static void
@@ -495,6 +626,22 @@ oro_cerr_index(struct oro_py *py, Py_ssize_t i)
     path_push(&py->cerr, text, (size_t)n);
 }
 
+/* Takes v; an attribute that cannot be set does not hide the error. */
+static void
+put_attr(PyObject *error, const char *name, PyObject *v)
+{
+    if (v == NULL || PyObject_SetAttrString(error, name, v) < 0)
+        PyErr_Clear();
+    Py_XDECREF(v);
+}
+
+static void
+put_text(PyObject *error, const char *name, const char *text)
+{
+    if (text[0] != 0) /* a name that was cut may end inside a character */
+        put_attr(error, name, PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace"));
+}
+
 int
 oro_cerr_raise(struct oro_py *py, PyObject *cls, const char *root)
 {
@@ -508,6 +655,17 @@ oro_cerr_raise(struct oro_py *py, PyObject *cls, const char *root)
         path++;
     PyErr_Format(cls, "%s%s%s%s", root != NULL ? root : "", path, root != NULL || *path ? ": " : "",
                  py->cerr.text);
+    PyObject *error = PyErr_GetRaisedException();
+    if (error != NULL && PyObject_TypeCheck(error, (PyTypeObject *)cls)) {
+        PyObject *full = PyUnicode_FromFormat("%s%s", root != NULL ? root : "", path);
+        put_attr(error, "path", full);
+        put_text(error, "expected", py->cerr.expected);
+        put_text(error, "found", py->cerr.found);
+        put_text(error, "type_name", py->cerr.type_name);
+        if (py->cerr.explained)
+            put_attr(error, "offset", PyLong_FromSize_t(py->cerr.offset));
+    }
+    PyErr_SetRaisedException(error);
     oro_cerr_clear(py);
     return -1;
 }

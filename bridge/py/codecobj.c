@@ -150,6 +150,9 @@ decode_whole(struct codecobj *o, struct oro_bytes in)
     PyObject *v = oro_codec_decode(py, o->codec, &r, 1);
     if (v != NULL && oro_rd_left(&r) > 0) {
         oro_cerr_set(py, "%zu bytes too many after the value", oro_rd_left(&r));
+        oro_cerr_found(py, "%zu bytes", oro_rd_left(&r));
+        snprintf(py->cerr.expected, sizeof(py->cerr.expected), "the end");
+        oro_cerr_explain(py, o->codec, oro_rd_offset(&r));
         Py_CLEAR(v);
     }
     if (v == NULL) {
@@ -166,7 +169,12 @@ static PyObject *
 codec_decode(PyObject *o, PyObject *data)
 {
     Py_buffer in;
-    if (!usable(o) || PyObject_GetBuffer(data, &in, PyBUF_SIMPLE) < 0)
+    if (!usable(o))
+        return NULL;
+    if (ORO_LIKELY(PyBytes_CheckExact(data))) /* does not change, and the caller holds it */
+        return decode_whole(CO(o),
+                            oro_bytes(PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data)));
+    if (PyObject_GetBuffer(data, &in, PyBUF_SIMPLE) < 0)
         return NULL;
     PyObject *v = decode_whole(CO(o), oro_bytes(in.buf, (size_t)in.len));
     PyBuffer_Release(&in);
@@ -184,15 +192,17 @@ codec_decode_many(PyObject *o, PyObject *args)
                           &out) ||
         !usable(o))
         return NULL;
-    for (Py_ssize_t i = start; i >= 0 && i < stop && i < PyList_GET_SIZE(blobs); i++) {
+    int rc = 0;
+    bool paused = oro_gc_pause(stop - start);
+    for (Py_ssize_t i = start; rc == 0 && i >= 0 && i < stop && i < PyList_GET_SIZE(blobs); i++) {
         PyObject *blob = Py_NewRef(PyList_GET_ITEM(blobs, i)), *v = codec_decode(o, blob);
-        int rc = v != NULL ? PyList_Append(out, v) : -1;
+        rc = v != NULL ? PyList_Append(out, v) : -1;
         Py_DECREF(blob);
         Py_XDECREF(v);
-        if (rc < 0)
-            return NULL;
     }
-    Py_RETURN_NONE;
+    if (paused)
+        PyGC_Enable();
+    return rc == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 /* Room in a bytearray for n more values at least; it grows to a running mean afterwards by its own doubling. */

@@ -5,7 +5,21 @@
 static PyObject *
 short_input(struct oro_py *py, const struct oro_reader *r, const char *what)
 {
+    size_t left = oro_rd_left(r);
     oro_cerr_set(py, "malformed at byte %zu: %s", oro_rd_offset(r), what);
+    if (left == 0)
+        oro_cerr_found(py, "the end");
+    else
+        oro_cerr_found(py, "byte %u and %zu more", *r->at, left - 1);
+    return NULL;
+}
+
+static PyObject *
+unknown_tag(struct oro_py *py, const struct oro_reader *r, unsigned tag, unsigned n)
+{
+    oro_cerr_set(py, "malformed at byte %zu: unknown tag %u, there are %u variants",
+                 oro_rd_offset(r), tag, n);
+    oro_cerr_found(py, "tag %u", tag);
     return NULL;
 }
 
@@ -55,13 +69,11 @@ decode_schedule_at(struct oro_py *py, const uint8_t *p)
     return out;
 }
 
-/* Codecs of a fixed number of bytes that need no recursion; the bytes are there. */
-static PyObject *
-decode_scalar(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
+/* Codecs of a fixed number of bytes that need no recursion; the caller has seen that the bytes are there. */
+static inline PyObject *
+decode_there(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
 {
     const uint8_t *p = r->at;
-    if (ORO_UNLIKELY(oro_rd_left(r) < c->fixed_size))
-        return short_input(py, r, "the value is cut short");
     r->at += c->fixed_size;
     switch ((enum oro_op)c->op) {
     case OP_BOOL:
@@ -142,15 +154,85 @@ decode_scalar(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r
     case OP_LITERAL:
         if (*p >= c->n) {
             r->at = p;
-            oro_cerr_set(py, "malformed at byte %zu: unknown tag %u, there are %u variants",
-                         oro_rd_offset(r), *p, c->n);
-            return NULL;
+            return unknown_tag(py, r, *p, c->n);
         }
         return Py_NewRef(c->members[*p]);
     default:
         PyErr_SetString(PyExc_SystemError, "not a scalar codec");
         return NULL;
     }
+}
+
+static PyObject *
+decode_scalar(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
+{
+    if (ORO_UNLIKELY(oro_rd_left(r) < c->fixed_size))
+        return short_input(py, r, "the value is cut short");
+    return decode_there(py, c, r);
+}
+
+static bool
+is_ascii(const uint8_t *p, size_t n)
+{
+    uint64_t any = 0, word;
+    for (; n >= 8; p += 8, n -= 8) {
+        memcpy(&word, p, 8);
+        any |= word;
+    }
+    for (; n > 0; n--)
+        any |= *p++;
+    return (any & 0x8080808080808080ull) == 0;
+}
+
+static PyObject *
+decode_str(struct oro_py *py, struct oro_reader *r)
+{
+    struct oro_bytes b;
+    const uint8_t *at = r->at;
+    if (ORO_UNLIKELY(oro_rd_lenbytes(r, &b) != ORO_OK)) {
+        r->at = at;
+        return short_input(py, r, "a length that the input cannot hold");
+    }
+    if (b.len <= 64 && b.len > 1 && is_ascii(b.data, b.len)) {
+        PyObject *s = PyUnicode_New((Py_ssize_t)b.len, 127);
+        if (s != NULL)
+            memcpy(PyUnicode_1BYTE_DATA(s), b.data, b.len);
+        return s;
+    }
+    PyObject *s = PyUnicode_DecodeUTF8((const char *)b.data, (Py_ssize_t)b.len, "strict");
+    if (s == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
+        PyErr_Clear();
+        r->at = at;
+        short_input(py, r, "the text is not UTF-8");
+        oro_cerr_found(py, "%zu bytes that are not UTF-8", b.len);
+    }
+    return s;
+}
+
+/* Scalars and texts without a call in between; `there`: the caller has looked for room. */
+static inline PyObject *
+decode_quick(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, bool there,
+             unsigned depth)
+{
+    PyObject *v;
+    if (there && ORO_LIKELY(c->op < OP_STRING))
+        v = decode_there(py, c, r);
+    else if (c->op == OP_STRING)
+        v = decode_str(py, r);
+    else
+        return oro_codec_decode(py, c, r, depth);
+    if (ORO_UNLIKELY(v == NULL))
+        oro_cerr_explain(py, c, oro_rd_offset(r));
+    return v;
+}
+
+/* The collector would walk again and again through what is just being made, and frees none of it. */
+#define MANY 500
+
+bool
+oro_gc_pause(Py_ssize_t n)
+{
+    return n >= MANY && PyGC_Disable() == 1;
 }
 
 /* The number of elements; -1 with cerr when the rest of the input cannot hold them. */
@@ -174,18 +256,22 @@ decode_list(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, 
     PyObject *out = c->kind == ARRAY_TUPLE ? PyTuple_New(n) : PyList_New(n);
     if (out == NULL)
         return NULL;
+    bool there = c->elem->fixed_size != ORO_VARIABLE; /* the count was checked against the input */
+    bool paused = oro_gc_pause(n);
     for (Py_ssize_t i = 0; i < n; i++) {
-        PyObject *v = oro_codec_decode(py, c->elem, r, depth + 1);
+        PyObject *v = decode_quick(py, c->elem, r, there, depth + 1);
         if (v == NULL) {
             oro_cerr_index(py, i);
-            Py_DECREF(out);
-            return NULL;
+            Py_CLEAR(out);
+            break;
         }
         if (c->kind == ARRAY_TUPLE)
             PyTuple_SET_ITEM(out, i, v);
         else
             PyList_SET_ITEM(out, i, v);
     }
+    if (paused)
+        PyGC_Enable();
     return out;
 }
 
@@ -230,15 +316,31 @@ field_failed(struct oro_py *py, const struct oro_codec *c, uint32_t i)
     return NULL;
 }
 
+/* Field i of a product; *there: bytes of a run of fixed fields that are known to be in the input. */
+static inline PyObject *
+decode_field(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, uint32_t i,
+             uint32_t *there, unsigned depth)
+{
+    const struct oro_cfield *f = &c->fields[i];
+    if (f->run > 0)
+        *there = oro_rd_left(r) >= f->run ? f->run : 0;
+    bool fits = *there > 0;
+    if (fits)
+        *there -= f->codec->fixed_size;
+    PyObject *v = decode_quick(py, f->codec, r, fits, depth + 1);
+    return ORO_LIKELY(v != NULL) ? v : field_failed(py, c, i);
+}
+
 static PyObject *
 decode_tuple(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
 {
+    uint32_t there = 0;
     PyObject *t = PyTuple_New(c->n);
     for (uint32_t i = 0; t != NULL && i < c->n; i++) {
-        PyObject *v = oro_codec_decode(py, c->fields[i].codec, r, depth + 1);
+        PyObject *v = decode_field(py, c, r, i, &there, depth);
         if (v == NULL) {
             Py_DECREF(t);
-            return field_failed(py, c, i);
+            return NULL;
         }
         PyTuple_SET_ITEM(t, i, v);
     }
@@ -252,11 +354,10 @@ decode_tuple(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
 static PyObject *
 decode_typeddict(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
 {
+    uint32_t there = 0;
     PyObject *d = PyDict_New();
     for (uint32_t i = 0; d != NULL && i < c->n; i++) {
-        PyObject *v = oro_codec_decode(py, c->fields[i].codec, r, depth + 1);
-        if (v == NULL)
-            field_failed(py, c, i);
+        PyObject *v = decode_field(py, c, r, i, &there, depth);
         if (v == NULL || PyDict_SetItem(d, c->fields[i].name, v) < 0)
             Py_CLEAR(d);
         Py_XDECREF(v);
@@ -268,11 +369,10 @@ decode_typeddict(struct oro_py *py, const struct oro_codec *c, struct oro_reader
 static PyObject *
 decode_row(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
 {
+    uint32_t there = 0;
     struct oro_row *row = oro_pyrow_alloc(c->rowclass);
     for (uint32_t i = 0; row != NULL && i < c->n; i++) {
-        PyObject *v = oro_codec_decode(py, c->fields[i].codec, r, depth + 1);
-        if (v == NULL)
-            field_failed(py, c, i);
+        PyObject *v = decode_field(py, c, r, i, &there, depth);
         if (v == NULL || oro_pyrow_set(row, i, v) < 0)
             Py_CLEAR(row);
         Py_XDECREF(v);
@@ -280,16 +380,32 @@ decode_row(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, u
     return (PyObject *)row;
 }
 
+static PyObject **
+slot_of(PyObject *o, const struct oro_cfield *f)
+{
+    return (PyObject **)((char *)o + f->slot);
+}
+
 static PyObject *
 decode_dataclass(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
 {
     PyTypeObject *type = (PyTypeObject *)c->cls;
+    uint32_t there = 0;
+    if (c->slotted) {
+        PyObject *o = type->tp_alloc(type, 0); /* zeroed: no field is set */
+        for (uint32_t i = 0; o != NULL && i < c->n; i++) {
+            PyObject *v = decode_field(py, c, r, i, &there, depth);
+            if (ORO_UNLIKELY(v == NULL))
+                Py_CLEAR(o);
+            else
+                Py_XSETREF(*slot_of(o, &c->fields[i]), v);
+        }
+        return o;
+    }
     if (c->plain_new) {
         PyObject *o = type->tp_new(type, py->empty_tuple, NULL);
         for (uint32_t i = 0; o != NULL && i < c->n; i++) {
-            PyObject *v = oro_codec_decode(py, c->fields[i].codec, r, depth + 1);
-            if (v == NULL)
-                field_failed(py, c, i);
+            PyObject *v = decode_field(py, c, r, i, &there, depth);
             if (v == NULL || PyObject_GenericSetAttr(o, c->fields[i].name, v) < 0)
                 Py_CLEAR(o);
             Py_XDECREF(v);
@@ -329,9 +445,7 @@ decode_union(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
         return short_input(py, r, "the value is cut short");
     if (tag >= c->n) {
         r->at--;
-        oro_cerr_set(py, "malformed at byte %zu: unknown tag %u, there are %u variants",
-                     oro_rd_offset(r), tag, c->n);
-        return NULL;
+        return unknown_tag(py, r, tag, c->n);
     }
     const struct oro_cfield *f = &c->fields[tag];
     if (f->codec == NULL)
@@ -375,7 +489,7 @@ check(struct oro_py *py, const struct oro_codec *c, PyObject *v)
 }
 
 static PyObject *
-decode_text(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
+decode_counted(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
 {
     struct oro_bytes b;
     const uint8_t *at = r->at;
@@ -385,30 +499,23 @@ decode_text(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
     }
     if (c->op == OP_BYTES)
         return PyBytes_FromStringAndSize((const char *)b.data, (Py_ssize_t)b.len);
-    if (c->op == OP_JSON)
-        return oro_json_decode(py, b);
-    PyObject *s = PyUnicode_DecodeUTF8((const char *)b.data, (Py_ssize_t)b.len, "strict");
-    if (s == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
-            PyErr_Clear();
-            r->at = at;
-            short_input(py, r, "the text is not UTF-8");
-        }
-        return NULL;
-    }
-    return s;
+    PyObject *v = oro_json_decode(py, b);
+    if (v == NULL)
+        r->at = at;
+    return v;
 }
 
-PyObject *
-oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+static PyObject *
+decode_value(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
 {
     Py_ssize_t n;
     PyObject *v;
     switch ((enum oro_op)c->op) {
     case OP_STRING:
+        return decode_str(py, r);
     case OP_BYTES:
     case OP_JSON:
-        return decode_text(py, c, r);
+        return decode_counted(py, c, r);
     case OP_ARRAY:
     case OP_OPTION:
     case OP_PRODUCT:
@@ -448,4 +555,13 @@ oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct oro_reader
     default:
         return oro_codec_decode(py, c->elem, r, depth + 1); /* OP_REF */
     }
+}
+
+PyObject *
+oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    PyObject *v = decode_value(py, c, r, depth);
+    if (ORO_UNLIKELY(v == NULL))
+        oro_cerr_explain(py, c, oro_rd_offset(r));
+    return v;
 }

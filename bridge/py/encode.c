@@ -8,7 +8,9 @@
 static int
 wrong_type(struct oro_py *py, const char *expected, PyObject *v)
 {
-    return oro_cerr_set(py, "expected %s, got %s", expected, oro_pytype_name(v));
+    oro_cerr_set(py, "expected %s, got %s", expected, oro_pytype_name(v));
+    oro_cerr_found(py, "%s", oro_pytype_name(v));
+    return -1;
 }
 
 /* The name of a class without its module, for "expected Vec2". */
@@ -47,6 +49,7 @@ out_of_range(struct oro_py *py, const struct oro_codec *c, PyObject *v)
         PyErr_Clear();
     oro_cerr_set(py, "%.60s is out of range for %c%u", s != NULL ? s : "the number",
                  c->is_signed ? 'i' : 'u', c->fixed_size * 8);
+    oro_cerr_found(py, "%.60s", s != NULL ? s : "a huge number");
     Py_XDECREF(text);
     return -1;
 }
@@ -240,10 +243,107 @@ done:
     return rc;
 }
 
+/* What is plainly right is written without a call; everything else goes the long way. The size is the width, so that the copy
+ * is one store. */
+static inline bool
+put_compact(const struct oro_codec *c, PyObject *v, struct oro_bb *out)
+{
+    if (!PyLong_CheckExact(v) || !PyUnstable_Long_IsCompact((PyLongObject *)v))
+        return false;
+    Py_ssize_t n = PyUnstable_Long_CompactValue((PyLongObject *)v);
+    oro_bb_reserve(out, 8);
+    uint8_t *to = out->data + out->len;
+    switch ((enum oro_op)c->op) {
+    case OP_I8:
+        if (n != (int8_t)n)
+            return false;
+        break;
+    case OP_U8:
+        if (n != (uint8_t)n)
+            return false;
+        break;
+    case OP_I16:
+        if (n != (int16_t)n)
+            return false;
+        break;
+    case OP_U16:
+        if (n != (uint16_t)n)
+            return false;
+        break;
+    case OP_I32:
+        if (n != (int32_t)n)
+            return false;
+        break;
+    case OP_U32:
+        if (n != (int64_t)(uint32_t)n)
+            return false;
+        break;
+    case OP_U64:
+        if (n < 0)
+            return false;
+        break;
+    default:
+        break;
+    }
+    memcpy(to, &n, 8);
+    out->len += c->width;
+    return true;
+}
+
+static inline bool
+put_plain(const struct oro_codec *c, PyObject *v, struct oro_bb *out)
+{
+    switch ((enum oro_op)c->op) {
+    case OP_BOOL:
+        if (v != Py_True && v != Py_False)
+            return false;
+        oro_bb_u8(out, v == Py_True);
+        return true;
+    case OP_I8:
+    case OP_U8:
+    case OP_I16:
+    case OP_U16:
+    case OP_I32:
+    case OP_U32:
+    case OP_I64:
+    case OP_U64:
+        return put_compact(c, v, out);
+    case OP_F32: {
+        double d = PyFloat_CheckExact(v) ? PyFloat_AS_DOUBLE(v) : 1e300;
+        if (!(d <= FLT_MAX && d >= -FLT_MAX))
+            return false;
+        float f = (float)d;
+        oro_bb_put(out, &f, 4);
+        return true;
+    }
+    case OP_F64:
+        if (!PyFloat_CheckExact(v))
+            return false;
+        double d = PyFloat_AS_DOUBLE(v);
+        oro_bb_put(out, &d, 8);
+        return true;
+    case OP_STRING:
+        if (!PyUnicode_CheckExact(v) || !PyUnicode_IS_COMPACT_ASCII(v))
+            return false;
+        size_t n = (size_t)PyUnicode_GET_LENGTH(v);
+        if (n > UINT32_MAX)
+            return false;
+        oro_bb_reserve(out, n + 4);
+        memcpy(out->data + out->len, &n, 4);
+        memcpy(out->data + out->len + 4, PyUnicode_1BYTE_DATA(v), n);
+        out->len += n + 4;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static int
 encode_elem(struct oro_py *py, const struct oro_codec *c, PyObject *v, Py_ssize_t i,
             struct oro_bb *out, unsigned depth)
 {
+    if (put_plain(c, v, out))
+        return 0;
     Py_INCREF(v); /* the container may be changed by what we call */
     int rc = oro_codec_encode(py, c, v, out, depth + 1);
     Py_DECREF(v);
@@ -380,10 +480,24 @@ static int
 encode_field(struct oro_py *py, const struct oro_codec *c, uint32_t i, PyObject *v,
              struct oro_bb *out, unsigned depth)
 {
+    if (put_plain(c->fields[i].codec, v, out))
+        return 0;
     int rc = oro_codec_encode(py, c->fields[i].codec, v, out, depth + 1);
     if (rc < 0)
         oro_cerr_name(py, c->fields[i].name);
     return rc;
+}
+
+/* New reference to a field of an object. */
+static inline PyObject *
+get_field(const struct oro_codec *c, PyObject *v, const struct oro_cfield *f)
+{
+    if (c->slotted && Py_TYPE(v) == (PyTypeObject *)c->cls) {
+        PyObject *x = *(PyObject **)((char *)v + f->slot);
+        if (ORO_LIKELY(x != NULL))
+            return Py_NewRef(x);
+    }
+    return PyObject_GetAttr(v, f->name);
 }
 
 static int
@@ -439,7 +553,7 @@ encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
     if (c->rowclass != NULL && c->rowclass->bound)
         return oro_pyrow_encode((struct oro_row *)v, out);
     for (uint32_t i = 0; i < c->n; i++) {
-        PyObject *x = PyObject_GetAttr(v, c->fields[i].name);
+        PyObject *x = get_field(c, v, &c->fields[i]);
         if (x == NULL)
             return -1;
         int rc = encode_field(py, c, i, x, out, depth);
@@ -564,9 +678,9 @@ encode_id(struct oro_py *py, PyObject *type, unsigned n, const char *expected, P
     return 0;
 }
 
-int
-oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
-                 unsigned depth)
+static int
+encode_value(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+             unsigned depth)
 {
     switch ((enum oro_op)c->op) {
     case OP_BOOL:
@@ -645,4 +759,26 @@ oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, stru
     default:
         return oro_codec_encode(py, c->elem, v, out, depth + 1); /* OP_REF */
     }
+}
+
+/* The innermost value tells its type. */
+static int
+explain(struct oro_py *py, const struct oro_codec *c, PyObject *v, size_t offset)
+{
+    struct oro_cerr *e = &py->cerr;
+    if (!e->set || e->explained)
+        return -1;
+    oro_cerr_explain(py, c, offset);
+    snprintf(e->type_name, sizeof(e->type_name), "%s", oro_pytype_name(v));
+    if (e->found[0] == 0)
+        snprintf(e->found, sizeof(e->found), "%s", e->type_name);
+    return -1;
+}
+
+int
+oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+                 unsigned depth)
+{
+    int rc = encode_value(py, c, v, out, depth);
+    return ORO_LIKELY(rc == 0) ? 0 : explain(py, c, v, out->len);
 }

@@ -65,6 +65,9 @@ struct oro_cfield {
     PyObject *name;                /* borrowed from the keep list; interned */
     PyObject *cls;                 /* unions: class of the variant */
     const struct oro_codec *codec; /* unions: NULL for a variant without payload */
+    Py_ssize_t slot;               /* slotted classes: where the object keeps the field */
+    uint32_t
+        run; /* bytes of the fields of fixed size that begin here; 0 inside such a run, and elsewhere */
 };
 
 /* Lives in the interpreter's arena; the objects it names are kept alive by oro_py.keep. */
@@ -75,6 +78,7 @@ struct oro_codec {
     bool
         immutable; /* values cannot change behind our back: an untouched column need not be encoded again */
     bool plain_new; /* HOW_DATACLASS: may be built without calling __init__ */
+    bool slotted;   /* and all its fields are slots, which are read and written directly */
     uint32_t min_size;
     uint32_t fixed_size; /* or ORO_VARIABLE */
     uint32_t n;
@@ -93,6 +97,11 @@ struct oro_cerr {
     char path[400];
     size_t at; /* path starts here */
     bool set;  /* text and path are the reason; otherwise a Python exception is */
+    /* What the exception tells in attributes; filled in where the error is met first. */
+    bool explained;
+    size_t offset; /* of the bad bytes, or bytes written before the bad value */
+    char expected[120], found[120];
+    char type_name[80]; /* encoding: class of the value */
 };
 
 /* spec (contract of orochi._schema) to codec. NULL with an exception set. */
@@ -105,6 +114,8 @@ PyObject *oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct 
 /* Appends to out; -1 like decode. */
 int oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
                      unsigned depth);
+/* Stops the collector while n values are made, if they are many; true: PyGC_Enable() afterwards. */
+bool oro_gc_pause(Py_ssize_t n);
 /* Advances over one value of trusted bytes, checking bounds only. */
 int oro_codec_skip(const struct oro_codec *c, struct oro_reader *r);
 /* SATS order of two encoded values. */
@@ -114,6 +125,11 @@ const struct oro_codec *oro_codec_bare(
 
 void oro_cerr_clear(struct oro_py *py);
 int oro_cerr_set(struct oro_py *py, const char *fmt, ...) ORO_PRINTF(2, 3); /* -1 */
+void oro_cerr_found(struct oro_py *py, const char *fmt, ...) ORO_PRINTF(2, 3);
+/* "u32", "Vec2", "list": what a codec takes. */
+void oro_codec_name(const struct oro_codec *c, char *out, size_t size);
+/* Puts offset and expected type to an error that does not have them yet. */
+void oro_cerr_explain(struct oro_py *py, const struct oro_codec *c, size_t offset);
 void oro_cerr_name(struct oro_py *py, PyObject *name); /* puts ".name" before the path */
 void oro_cerr_index(struct oro_py *py, Py_ssize_t i);  /* puts "[i]" */
 /* Raises cls("root.path: text") if cerr is set, else leaves the exception that is set. Always -1. */
@@ -331,24 +347,26 @@ struct oro_pyreducer {
 /* Counters that are not in oro_py_stats as they are: shapes of dynamic values, which it adds to the cache's. */
 #define ORO_SHAPE_FIELDS(X) \
     X(shape_hits) X(shape_misses) X(shape_evictions) X(shape_expirations) X(shapes)
-#define ORO_STAT_FIELDS(X)                                                                       \
-    X(cache_hits)                                                                                \
-    X(cache_misses)                                                                              \
-    X(cache_evictions)                                                                           \
-    X(cache_expirations) X(cache_size) X(pool_hits) X(pool_misses) X(pool_returns) X(pool_drops) \
-        X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors)
+#define ORO_STAT_FIELDS(X)                                                                        \
+    X(cache_hits)                                                                                 \
+    X(cache_misses)                                                                               \
+    X(cache_evictions)                                                                            \
+    X(cache_expirations)                                                                          \
+    X(cache_size) X(pool_hits) X(pool_misses) X(pool_returns) X(pool_drops) X(decodes) X(encodes) \
+        X(bytes_in) X(bytes_out) X(errors)
 
 /* ---- one interpreter ---- */
 #define ORO_PY_OBJECTS(X)                                                                         \
     X(keep)                                                                                       \
     X(t_row)                                                                                      \
     X(t_coldescr)                                                                                 \
-    X(t_table) X(t_column) X(t_rows) X(t_rowsiter) X(t_ctx) X(t_dbbase) X(t_db) X(t_log)          \
-        X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID)   \
-            X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique)      \
-                X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_encode) X(e_decode) X(e_schema)   \
-                    X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive)      \
-                        X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta) \
+    X(t_table)                                                                                    \
+    X(t_column) X(t_rows) X(t_rowsiter) X(t_ctx) X(t_dbbase) X(t_db) X(t_log) X(t_codec)          \
+        X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err) \
+            X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow)    \
+                X(e_autoinc) X(e_wrongindex) X(e_encode) X(e_decode) X(e_schema) X(e_timeout)     \
+                    X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive) X(datetime_to_us) \
+                        X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)                   \
                             X(format_exception) X(describe_error) X(make_auth) X(deepcopy)        \
                                 X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int)         \
                                     X(s_value) X(s_is_interval) X(s_post_init) X(empty_tuple)     \

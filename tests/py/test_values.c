@@ -347,7 +347,8 @@ static const char documents[] = HEAD
     "before['cache_size'] == 2\n"
     "    assert after['cache_hits'] - before['cache_hits'] >= 198\n"
     "    for i in range(2000): assert text({f'k{i}': 1, 'a': 2}) == f'{{\"a\":2,\"k{i}\":1}}'\n"
-    "    assert stats()['cache_size'] - before['cache_size'] <= 1000 and stats()['cache_evictions'] "
+    "    assert stats()['cache_size'] - before['cache_size'] <= 1000 and "
+    "stats()['cache_evictions'] "
     "> 1000, stats()\n"
     "    class Nasty(dict): pass\n"
     "    d = {f'k{i}': i for i in range(300)}\n"
@@ -366,15 +367,27 @@ Test(values, dynamic_values)
     fixture_close(&f);
 }
 
-Test(values, every_vector_of_the_format)
+/* A file that checks what it has to check while it is imported. */
+static void
+import_file(const char *name)
 {
     struct oro_py *py;
     struct oro_err err = {0};
     char *descriptor = NULL, *report = NULL, path[512];
-    snprintf(path, sizeof(path), "%s/vectors.py", getenv("ORO_TESTS_PY"));
+    snprintf(path, sizeof(path), "%s/%s", getenv("ORO_TESTS_PY"), name);
     cr_assert_eq(oro_py_open(0, &fake_ops, &py, &err), ORO_OK, "%s", err.text);
-    oro_status st = oro_py_load(py, path, "vectors", &descriptor, &report, &err);
+    oro_status st = oro_py_load(py, path, "checks", &descriptor, &report, &err);
     cr_assert_eq(st, ORO_OK, "%s", report);
     oro_free(descriptor);
     oro_py_close(py);
+}
+
+Test(values, every_vector_of_the_format)
+{
+    import_file("vectors.py");
+}
+
+Test(values, errors_tell_where_and_what)
+{
+    import_file("located.py");
 }

@@ -48,11 +48,23 @@ class WrongIndex(DatabaseError):
     """A range on a hash index, or columns that the index does not have."""
 
 
-class EncodeError(DatabaseError):
-    """A Python value does not fit its column or parameter; the text has the path and both types."""
+class _Located:
+    """Where a conversion failed. Each is None where it is not known.
+
+    offset: byte of the input that is wrong; encoding: how many bytes had been written. path: "events[3].player.name", "" for the
+    value itself. expected, found: what was wanted and what was there, as text.
+    """
+
+    offset = path = expected = found = None
 
 
-class DecodeError(OrochiError):
+class EncodeError(_Located, DatabaseError):
+    """A Python value does not fit its column or parameter; the text has the path and both types. type_name: the value's."""
+
+    type_name = None
+
+
+class DecodeError(_Located, OrochiError):
     """Bytes that are not a value of the expected type; the text has offset and path."""
 
 

@@ -65,6 +65,12 @@ def _parser():
     command = _command(commands, 'new', _new, 'make a folder with a module to begin with')
     command.add_argument('name', metavar='NAME', help='folder to make; its last part is the name of the module')
     command.add_argument('--template', default='chat', choices=sorted(new.TEMPLATES), help='default: chat')
+
+    command = _command(commands, 'bench-bridge', _bench_bridge, 'what a conversion costs, beside msgspec and pure Python')
+    command.add_argument('--venv', metavar='DIR', help='virtual environment of the same Python, with msgspec')
+    command.add_argument('--most', type=int, default=1_000_000, metavar='N', help='largest batch (default: 1000000)')
+    command.add_argument('--conversions', type=int, default=10_000_000, metavar='N', help='of the memory test (default: 10000000)')
+    command.add_argument('--json', metavar='FILE', help='the figures, for programs')
     return parser
 
 
@@ -117,3 +123,8 @@ def _new(args):
         print(f'made {path}')
     print(f'next: orochi run {os.path.join(args.name, "module.py")}')
     return 0
+
+
+def _bench_bridge(args):
+    from . import bench  # it compiles codecs, which an ordinary interpreter does not have
+    return bench.main(args)

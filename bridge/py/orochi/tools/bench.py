@@ -1,0 +1,352 @@
+"""What a conversion costs: our codecs beside msgspec (msgpack to Struct) and beside the pure-Python way (struct and
+dataclasses), in one interpreter and one run; then cost by number of items, and memory over many conversions.
+
+Each figure is the median of several rounds, in nanoseconds of process time for one value.
+"""
+
+import dataclasses
+import enum
+import gc
+import json
+import os
+import struct
+import sys
+import time
+from typing import Any
+
+import _orochi
+
+from .. import PrimaryKey, f32, f64, i32, table, u16, u32, u64
+from .._types import Resolver
+from ..bridge import ConversionConfig, TypeConverter
+
+ROUNDS = 9
+
+
+class Team(enum.Enum):
+    RED = 0
+    BLUE = 1
+
+
+@dataclasses.dataclass
+class Small:
+    id: u64
+    name: str
+    x: f32
+    y: f32
+    alive: bool
+    level: u16
+
+
+@dataclasses.dataclass(slots=True)
+class SmallSlots:
+    id: u64
+    name: str
+    x: f32
+    y: f32
+    alive: bool
+    level: u16
+
+
+@table
+class SmallRow:
+    id: PrimaryKey[u64]
+    name: str
+    x: f32
+    y: f32
+    alive: bool
+    level: u16
+
+
+@dataclasses.dataclass(slots=True)
+class Vec3:
+    x: f64
+    y: f64
+    z: f64
+
+
+@dataclasses.dataclass(slots=True)
+class Item:
+    kind: u32
+    count: i32
+
+
+@dataclasses.dataclass(slots=True)
+class Nested:
+    id: u64
+    name: str
+    pos: Vec3
+    vel: Vec3
+    bag: list[Item]
+    title: str | None
+
+
+DYNAMIC = {'name': 'sword', 'damage': 12, 'weight': 3.5, 'tags': ['sharp', 'old'], 'owner': None, 'magic': {'fire': 3, 'ice': 1}}
+
+
+def small(cls, i=7):
+    return cls(id=i, name='twelve chars', x=1.5, y=-2.25, alive=True, level=300)
+
+
+def nested(vec, item, cls):
+    return cls(id=7, name='twelve chars', pos=vec(1.5, 2.5, 3.5), vel=vec(0.0, 1.0, -1.0),
+               bag=[item(i, i * 1000) for i in range(5)], title=None)
+
+
+# ---- the pure-Python way ----
+
+_HEAD, _TAIL = struct.Struct('<QI'), struct.Struct('<ff?H')
+_VEC, _ITEM, _U32 = struct.Struct('<ddd'), struct.Struct('<Ii'), struct.Struct('<I')
+
+
+def pure_encode_small(v):
+    name = v.name.encode()
+    return _HEAD.pack(v.id, len(name)) + name + _TAIL.pack(v.x, v.y, v.alive, v.level)
+
+
+def pure_decode_small(data, at=0, cls=SmallSlots):
+    id, n = _HEAD.unpack_from(data, at)
+    at += 12
+    name = data[at:at + n].decode()
+    x, y, alive, level = _TAIL.unpack_from(data, at + n)
+    return cls(id, name, x, y, alive, level)
+
+
+def pure_encode_nested(v):
+    name = v.name.encode()
+    parts = [_HEAD.pack(v.id, len(name)), name, _VEC.pack(v.pos.x, v.pos.y, v.pos.z), _VEC.pack(v.vel.x, v.vel.y, v.vel.z),
+             _U32.pack(len(v.bag))]
+    parts += [_ITEM.pack(i.kind, i.count) for i in v.bag]
+    if v.title is None:
+        parts.append(b'\1')
+    else:
+        title = v.title.encode()
+        parts += [b'\0', _U32.pack(len(title)), title]
+    return b''.join(parts)
+
+
+def pure_decode_nested(data):
+    id, n = _HEAD.unpack_from(data, 0)
+    name = data[12:12 + n].decode()
+    at = 12 + n
+    pos, vel = Vec3(*_VEC.unpack_from(data, at)), Vec3(*_VEC.unpack_from(data, at + 24))
+    count, = _U32.unpack_from(data, at + 48)
+    at += 52
+    bag = [Item(*pair) for pair in _ITEM.iter_unpack(data[at:at + 8 * count])]
+    at += 8 * count
+    title = None
+    if data[at] == 0:
+        n, = _U32.unpack_from(data, at + 1)
+        title = data[at + 5:at + 5 + n].decode()
+    return Nested(id, name, pos, vel, bag, title)
+
+
+def pure_encode_list(values):
+    return _U32.pack(len(values)) + b''.join(map(pure_encode_small, values))
+
+
+def pure_decode_list(data):
+    n, = _U32.unpack_from(data, 0)
+    at, out = 4, []
+    for _ in range(n):
+        value = pure_decode_small(data, at)
+        at += 23 + len(value.name)
+        out.append(value)
+    return out
+
+
+# ---- measuring ----
+
+def cost(fn, arg, budget=0.02):
+    """Nanoseconds of one fn(arg): the median of several rounds."""
+    fn(arg)
+    n = 1
+    while True:
+        start = time.process_time_ns()
+        for _ in range(n):
+            fn(arg)
+        took = time.process_time_ns() - start
+        if took > budget * 1e9 / 4:
+            break
+        n *= 4
+    rounds = []
+    for _ in range(ROUNDS):
+        start = time.process_time_ns()
+        for _ in range(n):
+            fn(arg)
+        rounds.append((time.process_time_ns() - start) / n)
+    return sorted(rounds)[ROUNDS // 2]
+
+
+def codec(annotation):
+    spec, _ = Resolver().resolve(annotation, 'Value')
+    return _orochi.compile(spec)
+
+
+def rss():
+    """Bytes of memory in use by the process."""
+    with open('/proc/self/statm') as file:
+        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+
+
+def add_venv(path):
+    """A virtual environment's packages, for msgspec."""
+    version = f'python{sys.version_info[0]}.{sys.version_info[1]}'
+    sys.path.append(os.path.join(path, 'lib', version, 'site-packages'))
+
+
+def load_msgspec():
+    try:
+        import msgspec
+    except ImportError:
+        return None
+    return msgspec
+
+
+def msgspec_types(msgspec):
+    """The same records as Structs."""
+    SmallS = msgspec.defstruct('SmallS', [('id', int), ('name', str), ('x', float), ('y', float), ('alive', bool), ('level', int)])
+    Vec = msgspec.defstruct('Vec', [('x', float), ('y', float), ('z', float)])
+    ItemS = msgspec.defstruct('ItemS', [('kind', int), ('count', int)])
+    NestedS = msgspec.defstruct('NestedS', [('id', int), ('name', str), ('pos', Vec), ('vel', Vec), ('bag', list[ItemS]),
+                                            ('title', str | None)])
+    ArrayS = msgspec.defstruct('ArrayS', [('id', int), ('name', str), ('x', float), ('y', float), ('alive', bool), ('level', int)],
+                               array_like=True)
+    return SmallS, Vec, ItemS, NestedS, ArrayS
+
+
+def compare(msgspec):
+    """Rows of (what, direction, ours, msgspec's, pure Python's)."""
+    rows = []
+    encoder = msgspec.msgpack.Encoder().encode if msgspec else None
+    SmallS, VecS, ItemS, NestedS, ArrayS = msgspec_types(msgspec) if msgspec else (None,) * 5
+
+    def put(what, ours, value, type_of_theirs, theirs, pure):
+        data = ours.encode(value)
+        assert ours.encode(ours.decode(data)) == data
+        row = [what, cost(ours.decode, data), cost(ours.encode, value), None, None, None, None]
+        if msgspec:
+            decode = msgspec.msgpack.Decoder(type_of_theirs).decode
+            packed = encoder(theirs)
+            row[3:5] = cost(decode, packed), cost(encoder, theirs)
+        if pure:
+            decode, encode = pure
+            blob = encode(value)
+            row[5:7] = cost(decode, blob), cost(encode, value)
+        rows.append(row)
+
+    pure_small = pure_decode_small, pure_encode_small
+    theirs = small(SmallS) if msgspec else None
+    put('struct of 6, dataclass(slots)', codec(SmallSlots), small(SmallSlots), SmallS, theirs, pure_small)
+    put('struct of 6, dataclass', codec(Small), small(Small), SmallS, theirs, pure_small)
+    put('struct of 6, against array_like', codec(SmallSlots), small(SmallSlots), ArrayS, small(ArrayS) if msgspec else None, None)
+    put('struct of 6, @table row', codec(SmallRow), small(SmallRow), SmallS, theirs, None)
+    put('nested', codec(Nested), nested(Vec3, Item, Nested), NestedS, nested(VecS, ItemS, NestedS) if msgspec else None,
+        (pure_decode_nested, pure_encode_nested))
+    put('list of 1,000, dataclass(slots)', codec(list[SmallSlots]), [small(SmallSlots, i) for i in range(1000)],
+        list[SmallS] if msgspec else None, [small(SmallS, i) for i in range(1000)] if msgspec else None,
+        (pure_decode_list, pure_encode_list))
+    put('list of 1,000, dataclass', codec(list[Small]), [small(Small, i) for i in range(1000)],
+        list[SmallS] if msgspec else None, [small(SmallS, i) for i in range(1000)] if msgspec else None,
+        None)
+    put('list of 1,000, @table rows', codec(list[SmallRow]), [small(SmallRow, i) for i in range(1000)],
+        list[SmallS] if msgspec else None, [small(SmallS, i) for i in range(1000)] if msgspec else None, None)
+    dumps = json.JSONEncoder(separators=(',', ':'), sort_keys=True).encode
+    put('dynamic dict', codec(Any), DYNAMIC, Any, DYNAMIC, (json.loads, lambda v: dumps(v).encode()))
+    if msgspec:
+        data = codec(Any).encode(DYNAMIC)
+        text = bytes(data[4:])
+        decoder, writer = msgspec.json.Decoder().decode, msgspec.json.Encoder(order='sorted').encode
+        rows.append(['dynamic dict, against msgspec.json', cost(codec(Any).decode, data), cost(codec(Any).encode, DYNAMIC),
+                     cost(decoder, text), cost(writer, DYNAMIC), None, None])
+    return rows
+
+
+def converter_costs():
+    """The public converter, one value at a time and in batches."""
+    c = TypeConverter(ConversionConfig())
+    value = small(SmallRow)
+    data = c.python_to_bsatn(value)
+    return [('TypeConverter.bsatn_to_python', cost(lambda d: c.bsatn_to_python(d, SmallRow), data)),
+            ('TypeConverter.python_to_bsatn', cost(lambda v: c.python_to_bsatn(v, SmallRow), value))]
+
+
+def scaling(most, msgspec):
+    """(items, ns of decode and encode) for each power of ten, as a batch of the converter, as one list, and msgspec's of one list."""
+    c, rows = TypeConverter(ConversionConfig()), []
+    one = codec(list[SmallRow])
+    n = 10
+    while n <= most:
+        values = [small(SmallRow, i) for i in range(n)]
+        blobs = c.batch_python_to_bsatn(values, SmallRow)
+        data = one.encode(values)
+        rounds = 9 if n <= 1000 else 5 if n < 1000000 else 3
+
+        def best(fn):
+            took = []
+            for _ in range(rounds):
+                start = time.process_time_ns()
+                fn()
+                took.append((time.process_time_ns() - start) / n)
+            return sorted(took)[len(took) // 2]
+
+        rows.append((n, best(lambda: c.batch_bsatn_to_python(blobs, SmallRow)), best(lambda: c.batch_python_to_bsatn(values, SmallRow)),
+                     best(lambda: one.decode(data)), best(lambda: one.encode(values))))
+        if msgspec:
+            cls = msgspec_types(msgspec)[0]
+            decode, encode = msgspec.msgpack.Decoder(list[cls]).decode, msgspec.msgpack.Encoder().encode
+            theirs = [small(cls, i) for i in range(n)]
+            packed = encode(theirs)
+            del values, blobs
+            rows[-1] += best(lambda: decode(packed)), best(lambda: encode(theirs))
+        n *= 10
+    return rows
+
+
+def endurance(total):
+    """(RSS after the first tenth, RSS at the end) of so many conversions, both ways, good and bad, typed and dynamic."""
+    typed, dynamic = codec(SmallSlots), codec(Any)
+    value, first = small(SmallSlots), None
+    data = typed.encode(value)
+    bad = data[:-1]
+    start = rss()
+    for i in range(total // 5):
+        typed.decode(data)
+        typed.encode(value)
+        dynamic.decode(dynamic.encode({'key': i, 'k%d' % (i & 1023): 1.5}))
+        try:
+            typed.decode(bad)
+        except Exception:
+            pass
+        if i == total // 50:
+            first = rss()
+    return start, first, rss()
+
+
+def main(args):
+    if args.venv:
+        add_venv(args.venv)
+    msgspec = load_msgspec()
+    gc.collect()
+    out = {'python': sys.version.split()[0], 'msgspec': getattr(msgspec, '__version__', None)}
+    print(f'CPython {out["python"]}, msgspec {out["msgspec"] or "is not there (--venv DIR of an environment that has it)"}; '
+          'ns a value, median of 9 rounds')
+    out['compare'] = compare(msgspec)
+    print(f'{"":36}{"decode":>10}{"encode":>10}{"msgspec":>12}{"":>10}{"Python":>12}')
+    for what, *numbers in out['compare']:
+        print(f'{what:36}' + ''.join(f'{"-" if n is None else format(n, ".0f"):>{w}}' for n, w in zip(numbers, (10, 10, 12, 10, 12, 10))))
+    out['converter'] = converter_costs()
+    for what, ns in out['converter']:
+        print(f'{what:36}{ns:10.0f}')
+    out['scaling'] = scaling(args.most, msgspec)
+    print(f'{"items":>10}{"batch dec":>12}{"batch enc":>12}{"list dec":>12}{"list enc":>12}{"msgspec dec":>12}{"enc":>12}   ns an item')
+    for row in out['scaling']:
+        print(f'{row[0]:10}' + ''.join(f'{ns:12.0f}' for ns in row[1:]))
+    if args.conversions:
+        out['memory'] = start, first, end = endurance(args.conversions)
+        print(f'{args.conversions} conversions: {first / 1e6:.1f} MB after the first tenth, {end / 1e6:.1f} MB at the end '
+              f'(x {end / first:.3f})')
+    if args.json:
+        with open(args.json, 'w') as file:
+            json.dump(out, file, indent=1)
+    return 0

@@ -1,0 +1,109 @@
+"""What the exceptions of a conversion tell, checked while this is imported as a module by test_values.c: loading fails with what
+is wrong."""
+
+import enum
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import _orochi
+from orochi import AutoKey, DecodeError, EncodeError, reducer, table, u8, u16, u32
+from orochi._types import Resolver
+
+
+class Team(enum.Enum):
+    RED = 0
+    BLUE = 1
+
+
+@dataclass
+class Player:
+    name: str
+    level: u8
+
+
+@dataclass(slots=True)
+class Event:
+    at: u32
+    player: Player
+    team: Team
+
+
+@table
+class Log:
+    id: AutoKey[u32] = 0
+    events: list[Event]
+
+
+def codec(annotation):
+    return _orochi.compile(Resolver().resolve(annotation, 'Value')[0])
+
+
+def told(kind, fn):
+    try:
+        fn()
+    except kind as error:
+        return {'text': str(error), 'offset': error.offset, 'path': error.path, 'expected': error.expected, 'found': error.found,
+                **({'type_name': error.type_name} if kind is EncodeError else {})}
+    raise Exception('it was accepted')
+
+
+def same(got, want):
+    if got != want:
+        raise Exception(f'{got} is not {want}')
+
+
+def event(i, **changes):
+    return Event(i, Player('abc', 3), Team.RED) if not changes else Event(**{'at': i, 'player': Player('abc', 3), 'team': Team.RED, **changes})
+
+
+log = codec(Log)
+good = log.encode(Log(id=1, events=[event(0), event(1)]))
+same(len(good), 8 + 2 * 13)
+
+# Decoding: where, which path, what was wanted, what was there.
+bad = bytearray(good)
+bad[8 + 13 + 12] = 9
+same(told(DecodeError, lambda: log.decode(bytes(bad))),
+     {'text': 'events[1].team: malformed at byte 33: unknown tag 9, there are 2 variants', 'offset': 33, 'path': 'events[1].team',
+      'expected': 'Team', 'found': 'tag 9'})
+bad = bytearray(good)
+bad[8 + 4:8 + 8] = b'\3\0\0\1'
+same(told(DecodeError, lambda: log.decode(bytes(bad)))['offset'], 12)
+same(told(DecodeError, lambda: log.decode(good[:8 + 13 + 2])),
+     {'text': 'events: malformed at byte 4: a count that the input cannot hold', 'offset': 4, 'path': 'events', 'expected': 'list',
+      'found': 'byte 2 and 18 more'})
+same(told(DecodeError, lambda: codec(u32).decode(b'\1\2')),
+     {'text': 'malformed at byte 0: the value is cut short', 'offset': 0, 'path': '', 'expected': 'u32', 'found': 'byte 1 and 1 more'})
+same(told(DecodeError, lambda: codec(u32).decode(b''))['found'], 'the end')
+same(told(DecodeError, lambda: codec(u8).decode(b'123')),
+     {'text': '2 bytes too many after the value', 'offset': 1, 'path': '', 'expected': 'the end', 'found': '2 bytes'})
+same(told(DecodeError, lambda: codec(list[bool]).decode(b'\2\0\0\0\1\7')),
+     {'text': '[1]: malformed at byte 5: a bool must be 0 or 1', 'offset': 5, 'path': '[1]', 'expected': 'bool', 'found': 'byte 7 and 0 more'})
+same(told(DecodeError, lambda: codec(list[str]).decode(b'\1\0\0\0\2\0\0\0\xc0\x80')),
+     {'text': '[0]: malformed at byte 4: the text is not UTF-8', 'offset': 4, 'path': '[0]', 'expected': 'str',
+      'found': '2 bytes that are not UTF-8'})
+same(told(DecodeError, lambda: codec(Optional[u8]).decode(b'\2'))['expected'], 'u8 | None')
+same(told(DecodeError, lambda: codec(Any).decode(b'\1\0\0\0{'))['expected'], 'dynamic value')
+
+# Encoding: also the class of the value, and how far the output had come.
+same(told(EncodeError, lambda: log.encode(Log(id=1, events=[event(0), event(1, player=Player('abc', 300))]))),
+     {'text': 'events[1].player.level: 300 is out of range for u8', 'offset': 8 + 13 + 11, 'path': 'events[1].player.level',
+      'expected': 'u8', 'found': '300', 'type_name': 'int'})
+same(told(EncodeError, lambda: log.encode(Log(id=1, events=[event(0, team='RED')]))),
+     {'text': 'events[0].team: expected Team, got str', 'offset': 20, 'path': 'events[0].team', 'expected': 'Team', 'found': 'str',
+      'type_name': 'str'})
+same(told(EncodeError, lambda: codec(u16).encode(None)),
+     {'text': 'expected int, got None', 'offset': 0, 'path': '', 'expected': 'u16', 'found': 'None', 'type_name': 'None'})
+same(told(EncodeError, lambda: codec(str).encode('\ud800'))['expected'], 'str')
+same(told(EncodeError, lambda: codec(dict[str, u8]).encode({'a': -1})),
+     {'text': "['a']: -1 is out of range for u8", 'offset': 9, 'path': "['a']", 'expected': 'u8', 'found': '-1', 'type_name': 'int'})
+same(told(EncodeError, lambda: codec(tuple[u8, bool]).encode((1, 1)))['expected'], 'bool')
+
+# An error does not lend its details to the next one, and what Python raises itself stays as it is.
+same(told(EncodeError, lambda: codec(bytes).encode(5))['found'], 'int')
+same((DecodeError('x').offset, EncodeError('x').type_name), (None, None))
+
+
+@reducer
+def nothing(ctx):
+    pass
