@@ -145,7 +145,7 @@ read_lists(struct session *s, uint32_t from, uint32_t to)
     for (uint32_t list = from; list < to; list++, i = j) {
         for (j = i; j < rows.n && fx_int(elem, rows.rows[j], 0) == (int64_t)list; j++)
             ;
-        see(s, list, list_state(rows.rows + i, j - i));
+        see(s, list, list_state(j > i ? rows.rows + i : NULL, j - i));
     }
     if (i != rows.n)
         atomic_store(&inconsistent, true);
