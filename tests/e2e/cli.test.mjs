@@ -63,6 +63,11 @@ test("flags and configuration that are wrong name the place", async () => {
   assert.equal(result.code, 2);
   assert.match(result.text, /c\.toml.*line 1/);
   assert.match((await orochi(["run", example("bank"), "--listen", "nonsense"])).text, /HOST:PORT/);
+  assert.match((await orochi(["run", example("bank"), "--listen", "::1:0"])).text, /in brackets, such as \[::1\]:3000/);
+  assert.match((await run("--memory=1")).text, /--memory takes no value/);
+  assert.match((await run("-x")).text, /there is no flag -x/);
+  assert.equal((await orochi(["run", example("bank"), "--data", "/proc/nowhere"])).code, 4);
+  assert.deepEqual([(await run("--help")).code, (await run("-h")).stdout.split("\n")[0]], [0, "usage: orochi run MODULE [flags]"]);
 });
 
 test("a port in use", async () => {
