@@ -32,8 +32,12 @@ ORO_MUST_CHECK oro_status oro_durable_open(const struct oro_durable_options *opt
 /* Loads tables and replays the tail of the log into an empty store, and sets its offset and sequences. */
 ORO_MUST_CHECK oro_status oro_durable_recover(struct oro_durable *d, struct oro_store *store,
                                               struct oro_err *err);
-/* True: nothing was ever stored (init has to run). Valid after open. */
+/* True: nothing was ever stored. Valid after open. */
 bool oro_durable_is_new(const struct oro_durable *d);
+/* True: init has to run. The first transaction says that it has; where init stores nothing, set_initialized does, once it has
+ * run. Any thread, also after start. */
+bool oro_durable_needs_init(const struct oro_durable *d);
+ORO_MUST_CHECK oro_status oro_durable_set_initialized(struct oro_durable *d, struct oro_err *err);
 /* Small texts kept with the data (owner, database identity). get Gives or NULL. Before start. */
 char *oro_durable_meta_get(struct oro_durable *d, const char *key);
 ORO_MUST_CHECK oro_status oro_durable_meta_set(struct oro_durable *d, const char *key,

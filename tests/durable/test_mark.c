@@ -1,0 +1,133 @@
+/* Whether init has to run: until it has, and what it stored is durable, or it is marked that it stored nothing. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/durable/run.h"
+
+static const char *const lines[] = {"entry public id:u64:pk n:u32", NULL};
+
+static char *dir;
+
+static void
+setup(void)
+{
+    dir = temp_dir_make();
+}
+
+static void
+teardown(void)
+{
+    temp_dir_remove(dir);
+}
+
+TestSuite(mark, .init = setup, .fini = teardown, .timeout = 60);
+
+static struct run_options
+options(void)
+{
+    return (struct run_options){
+        .dir = dir, .lines = lines, .mode = ORO_DURABLE_NORMAL, .checkpoint_bytes = 20000};
+}
+
+static bool
+needs_init(void)
+{
+    struct run r;
+    struct run_options opt = options();
+    run_must_open(&r, &opt);
+    bool needs = oro_durable_needs_init(r.durable);
+    run_close(&r);
+    return needs;
+}
+
+static void
+in_crash(void (*fn)(struct run *r))
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct run r;
+        struct run_options opt = options();
+        run_must_open(&r, &opt);
+        fn(&r);
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static uint64_t
+add(struct run *r, uint64_t id)
+{
+    struct oro_bb row = {0};
+    struct oro_tx *tx = oro_tx_begin(r->se, false);
+    oro_bb_u64(&row, id);
+    oro_bb_u32(&row, 7);
+    run_insert(r, tx, "entry", &row);
+    oro_bb_fini(&row);
+    return run_commit(r, tx);
+}
+
+static void
+nothing(struct run *r)
+{
+    ORO_ASSERT(oro_durable_needs_init(r->durable));
+}
+
+static void
+marked(struct run *r)
+{
+    struct oro_err err;
+    ORO_ASSERT(oro_durable_set_initialized(r->durable, &err) == ORO_OK);
+    ORO_ASSERT(!oro_durable_needs_init(r->durable));
+}
+
+static void
+stored(struct run *r)
+{
+    run_wait_durable(r, add(r, 1));
+}
+
+Test(mark, a_crash_before_init_has_stored_anything_leaves_it_to_do)
+{
+    in_crash(nothing);
+    cr_assert(needs_init());
+    cr_assert(needs_init(), "a clean stop as well");
+}
+
+Test(mark, what_init_stored_says_that_it_ran)
+{
+    in_crash(stored);
+    cr_assert_not(needs_init());
+}
+
+Test(mark, an_init_without_rows_is_remembered_until_the_data_goes)
+{
+    struct run r;
+    struct run_options opt = options();
+    in_crash(marked);
+    cr_assert_not(needs_init());
+    opt.delete_data = true;
+    run_must_open(&r, &opt);
+    cr_assert(oro_durable_needs_init(r.durable));
+    run_close(&r);
+}
+
+Test(mark, is_set_while_others_write)
+{
+    struct run r;
+    struct run_options opt = options();
+    run_must_open(&r, &opt);
+    for (uint64_t i = 1; i <= 3000; i++) {
+        add(&r, i);
+        if (i % 500 == 0)
+            marked(&r);
+    }
+    cr_assert_null(oro_durable_trouble(r.durable));
+    run_close(&r);
+    run_must_open(&r, &opt);
+    cr_assert_eq(run_count(&r, "entry"), 3000);
+    run_close(&r);
+}
