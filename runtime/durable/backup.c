@@ -1,4 +1,4 @@
-/* Copies of the data file. A new file is written beside its place, checked, synced and renamed, so that under the name there
+/* Copies of the data, tables and log in one file. A new file is written beside its place, checked, synced and renamed, so that under the name there
  * is the old one or the complete new one. */
 #include "runtime/durable/backup.h"
 
@@ -14,6 +14,10 @@
 #include "runtime/durable/durable_priv.h"
 
 #define DATA_DIR "orochi-data" /* where `orochi run` keeps it */
+
+/* As long as a start or a stop may take to make the log or to end it. */
+#define OPEN_TRIES 40
+#define OPEN_PAUSE_US 50000
 
 enum { EXIT_FINE = 0, EXIT_USAGE = 2, EXIT_DATA = 4 };
 
@@ -184,20 +188,130 @@ write_name(struct db *db, const char *name, struct oro_err *err)
     return st;
 }
 
+/* ---- the data that is copied ---- */
+
+/* Both at one moment each, for as long as they are open. */
+struct source {
+    struct db *tables;
+    struct db *log; /* NULL: the tables have everything */
+};
+
+static void
+source_close(struct source *s)
+{
+    db_close(s->tables);
+    db_close(s->log);
+    *s = (struct source){0};
+}
+
+/* Opens a file that may not be there or not yet be written, and reads its pairing, from where on it stays as it is. */
+static void
+log_try_open(const char *path, struct db **log, char **id)
+{
+    *log = NULL;
+    *id = NULL;
+    if (!is_there(path) || db_open_reading(path, log, NULL) != ORO_OK)
+        return;
+    if (db_exec(*log, "BEGIN", NULL) != ORO_OK || log_pairing(*log, id, NULL) != ORO_OK ||
+        *id == NULL) {
+        db_close(*log);
+        *log = NULL;
+    }
+}
+
+/* The log first: a checkpoint in between leaves it holding more than what the tables lack, never less. *again: the two do not
+ * fit, because a server starts or stops at this moment. */
+static oro_status
+source_try_open(const char *path, struct source *s, bool *again, struct oro_err *err)
+{
+    char *log_path = log_path_of(path), *theirs, *mine = NULL;
+    *s = (struct source){0};
+    *again = false;
+    log_try_open(log_path, &s->log, &theirs);
+    oro_status st = db_open_reading(path, &s->tables, err);
+    if (st == ORO_OK)
+        st = db_exec(s->tables, "BEGIN", err);
+    if (st == ORO_OK)
+        st = log_pairing(s->tables, &mine, err);
+    if (st == ORO_OK && mine == NULL) {
+        db_close(s->log);
+        s->log = NULL;
+    } else if (st == ORO_OK && (theirs == NULL || strcmp(mine, theirs) != 0)) {
+        *again = true;
+        st = oro_err_set(err, ORO_EIO, "its log %s is missing or of other data", log_path);
+    }
+    if (st != ORO_OK)
+        source_close(s);
+    oro_free(mine);
+    oro_free(theirs);
+    oro_free(log_path);
+    return st;
+}
+
+static oro_status
+source_open(const char *path, struct source *s, struct oro_err *err)
+{
+    bool again = true;
+    oro_status st = ORO_EIO;
+    for (unsigned i = 0; again && i < OPEN_TRIES; i++) {
+        if (i > 0)
+            usleep(OPEN_PAUSE_US);
+        st = source_try_open(path, s, &again, err);
+    }
+    return st;
+}
+
 /* ---- copying ---- */
+
+/* What the tables in `to` lack. */
+static oro_status
+copy_log(struct db *from, struct db *to, struct oro_err *err)
+{
+    struct db_stmt *get = NULL, *put = NULL;
+    int64_t applied = 0;
+    bool row = true;
+    oro_status st =
+        db_int(to, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &applied, err);
+    if (st == ORO_OK)
+        st = db_prepare(to, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &put, err);
+    if (st == ORO_OK)
+        st = db_prepare(from,
+                        "SELECT first_offset, last_offset, crc, records FROM _orochi_log "
+                        "WHERE last_offset > ? ORDER BY first_offset",
+                        &get, err);
+    if (st == ORO_OK) {
+        db_bind_int(get, 1, applied);
+        st = db_exec(to, "BEGIN", err);
+    }
+    while (st == ORO_OK && (st = db_step(get, &row, err)) == ORO_OK && row) {
+        for (int i = 0; i < 3; i++)
+            db_bind_int(put, i + 1, db_column_int(get, i));
+        db_bind_blob(put, 4, db_column_bytes(get, 3));
+        st = db_run(put, err);
+    }
+    db_finalize(get);
+    db_finalize(put);
+    if (st == ORO_OK)
+        st = db_exec(to, "COMMIT", err);
+    return st;
+}
 
 /* The data of `from`, checked and synced, at `path`, as one file without a WAL; nothing is left there if it fails. */
 static oro_status
-copy_data(struct db *from, const char *path, const char *name, struct oro_err *err)
+copy_data(const struct source *from, const char *path, const char *name, struct oro_err *err)
 {
     struct db *to;
     remove_db(path);
     oro_status st = db_open(path, &to, err);
     if (st != ORO_OK)
         return st;
-    st = db_copy(from, to, err);
+    st = db_copy(from->tables, to, err);
     if (st == ORO_OK) /* the header says WAL as the original's did */
-        st = db_exec(to, "PRAGMA journal_mode = DELETE", err);
+        st = db_exec(to,
+                     "PRAGMA journal_mode = DELETE; DELETE FROM _orochi_meta WHERE key = '_log'",
+                     err);
+    if (st == ORO_OK && from->log != NULL)
+        st = copy_log(from->log, to, err);
     if (st == ORO_OK)
         st = check_data(to, path, err);
     if (st == ORO_OK)
@@ -225,7 +339,7 @@ oro_status
 oro_backup(const char *dir, const char *name, const char *file, bool force, struct oro_err *err)
 {
     char *found = NULL, *path = NULL, *part = oro_asprintf("%s.part", file);
-    struct db *from = NULL;
+    struct source from = {0};
     oro_status st = name_check(name, err);
     if (st == ORO_OK && name == NULL) {
         st = only_database(dir, &found, err);
@@ -242,11 +356,10 @@ oro_backup(const char *dir, const char *name, const char *file, bool force, stru
         st = oro_err_set(err, ORO_ENOTFOUND, "there is no database %s in the folder %s", name, dir);
         goto out;
     }
-    st = db_open_reading(path, &from, err);
+    st = source_open(path, &from, err);
     if (st == ORO_OK)
-        st = copy_data(from, part, name, err);
-    if (from != NULL)
-        db_close(from);
+        st = copy_data(&from, part, name, err);
+    source_close(&from);
     if (st != ORO_OK)
         oro_err_wrap(err, "%s to %s", path, file);
     else
@@ -310,13 +423,17 @@ replace_data(struct db *from, const char *path, const char *name, bool force, st
     bool old = is_there(path);
     if (old && !force)
         return oro_err_set(err, ORO_EEXISTS, "%s is there already (--force replaces it)", path);
-    char *part = oro_asprintf("%s.part", path);
-    oro_status st = copy_data(from, part, name, err);
+    char *part = oro_asprintf("%s.part", path), *log_path = log_path_of(path);
+    struct source source = {.tables = from};
+    oro_status st = copy_data(&source, part, name, err);
     if (st == ORO_OK) {
         if (old)
             fold_wal(path);
         st = move_into_place(part, path, err);
     }
+    if (st == ORO_OK) /* of the old data, and ignored from now on */
+        remove_db(log_path);
+    oro_free(log_path);
     oro_free(part);
     return st;
 }

@@ -1,6 +1,8 @@
-/* The log, read back, and its way into the tables. A slice takes whole transactions until it has enough rows, keeps the last
- * version of each, and writes them together with the offset it has reached, so that the tables are always the state after
- * some transaction. Slices are short because the log thread waits meanwhile. */
+/* The log, read back, and its way into the tables. What a checkpoint costs follows the rows that have changed and not the
+ * length of the log: it takes all the transactions that there are, keeps the last version of each row, and writes these in the
+ * order of their keys, so that each page is written once. That is one SQL transaction together with the offset it has reached,
+ * so the tables are always the state after some transaction; nobody waits for it, since the log is a file of its own.
+ * Only when it is on disk is the log dropped. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,23 +11,33 @@
 #include "runtime/durable/crc.h"
 #include "runtime/durable/durable_priv.h"
 
-#define SLICE_MIN 64
-#define SLICE_FIRST 400
-#define SLICE_MAX 20000
-#define SLICE_BYTES ((size_t)2 << 20) /* of rows to write */
-#define SLICE_READ ((size_t)64 << 20) /* of log read: the same rows written again and again */
-/* When nobody waits: the more at once, the fewer versions of a row are written. */
-#define WHOLE_ROWS 200000
-#define WHOLE_BYTES ((size_t)64 << 20)
-#define WHOLE_READ ((size_t)1 << 30)
-#define SLICE_LONG_US 30000
-#define SLICE_SHORT_US 10000
+/* Most that is kept in memory; with more rows than that, several SQL transactions follow each other. */
+#define ROWS_MOST ((size_t)1 << 20)
+#define ROWS_LEAST ((size_t)20000)
+#define BYTES_MOST ((size_t)192 << 20)
+/* Rows far apart in large tables change a page each: then fewer at once, so that the WAL stays about this small. */
+#define WAL_PAGES_WANTED ((size_t)(128 << 20) / 4096)
+#define DROP_BYTES ((size_t)4 << 20) /* of log, while the log thread waits */
+#define TABLE_FIRST 4096
+#define LOOK_EVERY 2048 /* rows written between two looks at what else there is to do */
 
+/* The last version of a row; its key and then its bytes follow. */
 struct checkpoint_entry {
     struct layout *layout;
-    struct oro_bytes key, row;
-    size_t room; /* for a later version of the row, at row.data */
+    uint32_t key_len, len, room;
     bool del;
+    uint8_t bytes[];
+};
+
+struct checkpoint_slot {
+    uint64_t hash;
+    struct checkpoint_entry *entry; /* NULL: free */
+};
+
+/* For the order of writing: the first bytes of a key say nearly always which comes first. */
+struct checkpoint_place {
+    uint64_t prefix;
+    struct checkpoint_entry *entry;
 };
 
 struct checkpoint_sequence {
@@ -87,9 +99,15 @@ log_open(struct log_reader *r, struct db *db, const char *path, uint64_t applied
          struct oro_err *err)
 {
     *r = (struct log_reader){.path = path, .expect = applied + 1};
-    return db_prepare(
-        db, "SELECT first_offset, last_offset, crc, records FROM _orochi_log ORDER BY first_offset",
+    /* Rows that are applied already may still be there. */
+    oro_status st = db_prepare(
+        db,
+        "SELECT first_offset, last_offset, crc, records FROM _orochi_log WHERE last_offset >= ? "
+        "ORDER BY first_offset",
         &r->stmt, err);
+    if (st == ORO_OK)
+        db_bind_int(r->stmt, 1, (int64_t)r->expect);
+    return st;
 }
 
 void
@@ -140,55 +158,106 @@ log_next(struct log_reader *r, struct log_row *row, bool *more, struct oro_err *
     return ORO_OK;
 }
 
-/* ---- a slice ---- */
+/* ---- the last version of each row ---- */
 
 void
-checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *write, struct db *read,
-                struct turn *turn, const char *path, const char *sync, uint64_t applied)
+checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *tables, const char *path,
+                uint64_t applied)
 {
     *k = (struct checkpoint){.catalog = catalog,
-                             .write = write,
-                             .read = read,
-                             .turn = turn,
+                             .tables = tables,
+                             .log = tables,
                              .path = path,
-                             .sync = sync,
                              .applied = applied,
-                             .limit = SLICE_FIRST};
+                             .limit = ROWS_MOST};
     oro_arena_init(&k->arena);
+}
+
+static void
+clear(struct checkpoint *k)
+{
+    oro_arena_fini(&k->arena);
+    oro_arena_init(&k->arena);
+    oro_free(k->slots);
+    oro_free(k->places);
+    k->slots = NULL;
+    k->places = NULL;
+    k->nslots = k->n = k->nseq = k->bytes = k->read = 0;
 }
 
 void
 checkpoint_fini(struct checkpoint *k)
 {
+    clear(k);
     oro_arena_fini(&k->arena);
-    oro_map_fini(&k->by_key);
-    oro_free(k->entries);
     oro_free(k->sequences);
+    oro_free(k->marks);
     *k = (struct checkpoint){0};
 }
 
-static struct oro_bytes
-keep(struct checkpoint *k, struct oro_bytes b)
+static void
+table_grow(struct checkpoint *k)
 {
-    uint8_t *p = oro_arena_alloc(&k->arena, b.len + 1);
-    if (b.len > 0)
-        memcpy(p, b.data, b.len);
-    k->bytes += b.len;
-    return oro_bytes(p, b.len);
+    size_t n = k->nslots == 0 ? TABLE_FIRST : k->nslots * 2, mask = n - 1;
+    struct checkpoint_slot *slots = ORO_NEW_ARRAY(struct checkpoint_slot, n);
+    for (size_t i = 0; i < k->nslots; i++) {
+        if (k->slots[i].entry == NULL)
+            continue;
+        size_t at = (size_t)k->slots[i].hash & mask;
+        while (slots[at].entry != NULL)
+            at = (at + 1) & mask;
+        slots[at] = k->slots[i];
+    }
+    oro_free(k->slots);
+    k->slots = slots;
+    k->nslots = n;
 }
 
-static struct checkpoint_entry *
-entry_for(struct checkpoint *k, struct layout *l, const struct oro_bb *key)
+static bool
+entry_is(const struct checkpoint_entry *e, const struct layout *l, struct oro_bytes key)
 {
-    /* The map's key is the stored id and the key; the layout's is what follows the id. */
-    size_t at = (size_t)(uintptr_t)oro_map_get(&k->by_key, oro_bb_bytes(key));
-    if (at != 0)
-        return &k->entries[at - 1];
-    k->entries = oro_grow(k->entries, k->n, &k->cap, sizeof(*k->entries));
-    struct oro_bytes kept = keep(k, oro_bytes(key->data + 4, key->len - 4));
-    k->entries[k->n] = (struct checkpoint_entry){.layout = l, .key = kept};
-    oro_map_put(&k->by_key, oro_bb_bytes(key), (void *)(uintptr_t)(k->n + 1));
-    return &k->entries[k->n++];
+    return e->layout == l && e->key_len == key.len &&
+           (key.len == 0 || memcmp(e->bytes, key.data, key.len) == 0);
+}
+
+static struct checkpoint_slot *
+slot_for(struct checkpoint *k, const struct layout *l, struct oro_bytes key)
+{
+    uint64_t hash = oro_bytes_hash(key) ^ (uint64_t)l->id * 0x9e3779b97f4a7c15u;
+    if (k->n * 2 >= k->nslots)
+        table_grow(k);
+    for (size_t at = (size_t)hash & (k->nslots - 1);; at = (at + 1) & (k->nslots - 1)) {
+        struct checkpoint_slot *s = &k->slots[at];
+        if (s->entry == NULL) {
+            s->hash = hash;
+            return s;
+        }
+        if (s->hash == hash && entry_is(s->entry, l, key))
+            return s;
+    }
+}
+
+/* row: NULL for a deletion. */
+static void
+keep_version(struct checkpoint *k, struct layout *l, struct oro_bytes key,
+             const struct oro_bytes *row)
+{
+    struct checkpoint_slot *s = slot_for(k, l, key);
+    struct checkpoint_entry *e = s->entry;
+    size_t len = row != NULL ? row->len : 0;
+    if (e == NULL || e->room < len) {
+        k->n += e == NULL;
+        k->bytes += sizeof(*e) + key.len + len;
+        e = s->entry = oro_arena_alloc(&k->arena, sizeof(*e) + key.len + len);
+        *e = (struct checkpoint_entry){
+            .layout = l, .key_len = (uint32_t)key.len, .room = (uint32_t)len};
+        if (key.len > 0)
+            memcpy(e->bytes, key.data, key.len);
+    }
+    e->del = row == NULL;
+    e->len = (uint32_t)len;
+    if (len > 0)
+        memcpy(e->bytes + e->key_len, row->data, len);
 }
 
 static void
@@ -202,18 +271,6 @@ add_sequence(struct checkpoint *k, const struct record_op *op)
     }
     k->sequences = oro_grow(k->sequences, k->nseq, &k->seq_cap, sizeof(*k->sequences));
     k->sequences[k->nseq++] = (struct checkpoint_sequence){op->table, op->column, op->allocated};
-}
-
-static void
-keep_version(struct checkpoint *k, struct checkpoint_entry *e, struct oro_bytes row)
-{
-    if (row.len > e->room) {
-        e->row = keep(k, row);
-        e->room = row.len;
-        return;
-    }
-    memcpy((uint8_t *)e->row.data, row.data, row.len);
-    e->row.len = row.len;
 }
 
 static oro_status
@@ -233,24 +290,26 @@ add_op(struct checkpoint *k, const struct record_op *op, const struct log_row *r
     if (oro_value_check(type, op->bytes, NULL) != ORO_OK)
         return log_damaged(k->path, row, "a row that is not of its table's type", err);
     oro_bb_clear(key);
-    oro_bb_u32(key, op->table);
     if (put)
         layout_key(l, op->bytes, key);
     else
         layout_key_of_delete(l, op->bytes, key);
-    struct checkpoint_entry *e = entry_for(k, l, key);
-    e->del = !put;
-    if (put)
-        keep_version(k, e, op->bytes);
+    /* Without a primary key the row itself is the key. */
+    struct oro_bytes none = {0};
+    keep_version(k, l, oro_bb_bytes(key), !put ? NULL : l->def->pk < 0 ? &none : &op->bytes);
     return ORO_OK;
 }
 
 static bool
 is_full(const struct checkpoint *k)
 {
-    if (k->whole)
-        return k->n >= WHOLE_ROWS || k->bytes >= WHOLE_BYTES;
-    return k->n >= k->limit || k->bytes >= SLICE_BYTES;
+    return k->n >= k->limit || k->bytes >= BYTES_MOST;
+}
+
+static bool
+is_stopped(const struct checkpoint *k)
+{
+    return k->stop != NULL && atomic_load(k->stop);
 }
 
 /* Takes transactions of one row of the log; *upto follows. */
@@ -284,39 +343,81 @@ out:
     return st;
 }
 
+/* Remembers where the log may be cut to drop it in small pieces. */
+static void
+mark_row(struct checkpoint *k, const struct log_row *row, size_t *since)
+{
+    *since += row->records.len;
+    k->read += row->records.len;
+    if (k->nmarks > 0 && *since < DROP_BYTES) {
+        k->marks[k->nmarks - 1] = row->last;
+        return;
+    }
+    *since = row->records.len;
+    k->marks = oro_grow(k->marks, k->nmarks, &k->marks_cap, sizeof(*k->marks));
+    k->marks[k->nmarks++] = row->last;
+}
+
 static oro_status
 collect(struct checkpoint *k, uint64_t *upto, bool *more, struct oro_err *err)
 {
     struct log_reader log;
     struct log_row row;
-    size_t read = 0;
-    oro_status st = log_open(&log, k->read, k->path, k->applied, err);
+    size_t since = 0;
+    oro_status st = log_open(&log, k->log, k->path, k->applied, err);
     if (st != ORO_OK)
         return st;
     *upto = k->applied;
-    k->freed = 0;
-    while (!is_full(k) && read < (k->whole ? WHOLE_READ : SLICE_READ)) {
+    while (!is_full(k) && !is_stopped(k)) {
         st = log_next(&log, &row, more, err);
         if (st != ORO_OK || !*more)
             break;
         st = take_row(k, &row, upto, err);
         if (st != ORO_OK)
             break;
-        read += row.records.len;
         if (*upto >= row.last)
-            k->freed += row.records.len;
+            mark_row(k, &row, &since);
     }
     log_close(&log);
     return st;
 }
 
+/* ---- writing them ---- */
+
 static int
-compare_entries(const void *a, const void *b)
+compare_places(const void *a, const void *b)
 {
-    const struct checkpoint_entry *x = a, *y = b;
-    if (x->layout != y->layout)
-        return x->layout < y->layout ? -1 : 1;
-    return oro_bytes_cmp(x->key, y->key);
+    const struct checkpoint_place *x = a, *y = b;
+    if (x->prefix != y->prefix)
+        return x->prefix < y->prefix ? -1 : 1;
+    const struct checkpoint_entry *e = x->entry, *f = y->entry;
+    if (e->layout != f->layout)
+        return e->layout < f->layout ? -1 : 1;
+    return oro_bytes_cmp(oro_bytes(e->bytes, e->key_len), oro_bytes(f->bytes, f->key_len));
+}
+
+/* The table and the first six bytes of the key. */
+static uint64_t
+prefix_of(const struct checkpoint *k, const struct checkpoint_entry *e)
+{
+    uint64_t prefix = (uint64_t)(e->layout - k->catalog->items) & 0xffff;
+    for (unsigned i = 0; i < 6; i++)
+        prefix = prefix << 8 | (i < e->key_len ? e->bytes[i] : 0);
+    return prefix;
+}
+
+static void
+sort_entries(struct checkpoint *k)
+{
+    size_t n = 0;
+    k->places = ORO_NEW_ARRAY(struct checkpoint_place, k->n + 1);
+    for (size_t i = 0; i < k->nslots; i++) {
+        struct checkpoint_entry *e = k->slots[i].entry;
+        if (e != NULL)
+            k->places[n++] = (struct checkpoint_place){prefix_of(k, e), e};
+    }
+    if (n > 0)
+        qsort(k->places, n, sizeof(*k->places), compare_places);
 }
 
 static oro_status
@@ -325,83 +426,109 @@ write_sequences(struct checkpoint *k, struct oro_err *err)
     oro_status st = ORO_OK;
     for (size_t i = 0; st == ORO_OK && i < k->nseq; i++)
         st = db_execf(
-            k->write, err, "INSERT OR REPLACE INTO _orochi_sequences VALUES (%u, %u, %lld)",
+            k->tables, err, "INSERT OR REPLACE INTO _orochi_sequences VALUES (%u, %u, %lld)",
             k->sequences[i].table, k->sequences[i].column, (long long)k->sequences[i].allocated);
     return st;
 }
 
 static oro_status
-write_entries(struct checkpoint *k, uint64_t upto, struct oro_err *err)
+write_entry(struct checkpoint *k, const struct checkpoint_entry *e, struct oro_err *err)
 {
-    /* No fsync here: the rows taken from the log and what replaces them are one SQL transaction, and the next group commit's
-     * fsync covers it. */
-    bool full = strcmp(k->sync, "FULL") == 0;
-    oro_status st = db_exec(
-        k->write, full ? "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE" : "BEGIN IMMEDIATE", err);
+    struct oro_bytes key = oro_bytes(e->bytes, e->key_len);
+    if (e->del)
+        return layout_delete(e->layout, k->tables, key, err);
+    struct oro_bytes row = e->layout->def->pk < 0 ? key : oro_bytes(e->bytes + e->key_len, e->len);
+    return layout_put(e->layout, k->tables, key, row, err);
+}
+
+/* *written: false when it was stopped on the way; nothing has changed then. */
+static oro_status
+write_all(struct checkpoint *k, uint64_t upto, bool *written, struct oro_err *err)
+{
+    *written = false;
+    oro_status st = db_exec(k->tables, "BEGIN IMMEDIATE", err);
     for (size_t i = 0; st == ORO_OK && i < k->n; i++) {
-        const struct checkpoint_entry *e = &k->entries[i];
-        st = e->del ? layout_delete(e->layout, k->write, e->key, err)
-                    : layout_put(e->layout, k->write, e->key, e->row, err);
+        if (i % LOOK_EVERY == LOOK_EVERY - 1) {
+            if (is_stopped(k))
+                goto out;
+            if (k->look != NULL)
+                k->look(k->arg);
+        }
+        st = write_entry(k, k->places[i].entry, err);
     }
     if (st == ORO_OK)
         st = write_sequences(k, err);
     if (st == ORO_OK)
-        st = db_execf(k->write, err,
-                      "UPDATE _orochi_meta SET value = %lld WHERE key = '_applied'; "
-                      "DELETE FROM _orochi_log WHERE first_offset <= %lld AND last_offset <= %lld",
-                      (long long)upto, (long long)upto, (long long)upto);
-    if (st == ORO_OK)
-        st = db_exec(k->write, "COMMIT", err);
-    db_rollback(k->write);
-    if (full && db_exec(k->write, "PRAGMA synchronous = FULL", NULL) != ORO_OK)
-        ORO_ASSERT(!"group commits would no longer be durable");
+        st = db_execf(k->tables, err,
+                      "UPDATE _orochi_meta SET value = %lld WHERE key = '_applied'; COMMIT",
+                      (long long)upto);
+    *written = st == ORO_OK;
+out:
+    db_rollback(k->tables);
     return st;
 }
 
+/* Copies the WAL of the tables into their file, and looks at how much it was. */
 static void
-clear_slice(struct checkpoint *k)
+copy_tables(struct checkpoint *k)
 {
-    oro_arena_reset(&k->arena);
-    oro_map_fini(&k->by_key);
-    k->by_key = (struct oro_map){0};
-    k->n = k->nseq = k->bytes = 0;
+    int pages = 0, done = 0;
+    if (db_wal_checkpoint(k->tables, false, &pages, &done, NULL) != ORO_OK || pages <= 0)
+        return; /* it stays in the WAL; the next time */
+    size_t limit = k->n * WAL_PAGES_WANTED / (size_t)pages;
+    k->limit = limit < ROWS_LEAST ? ROWS_LEAST : limit > ROWS_MOST ? ROWS_MOST : limit;
 }
 
-/* Fewer rows when the log thread had to wait long, more when it hardly noticed. */
-static void
-adapt(struct checkpoint *k, int64_t held)
+void
+checkpoint_held(struct checkpoint *k, int64_t us)
 {
-    if (held > k->longest_us)
-        k->longest_us = held;
-    if (held > SLICE_LONG_US && k->limit > SLICE_MIN)
-        k->limit /= 2;
-    else if (held < SLICE_SHORT_US && k->n >= k->limit && k->limit < SLICE_MAX)
-        k->limit += k->limit / 2;
+    k->longest_us = us > k->longest_us ? us : k->longest_us;
+}
+
+/* What is in the tables, on disk, leaves the log. */
+static oro_status
+drop_log(struct checkpoint *k, struct oro_err *err)
+{
+    oro_status st = ORO_OK;
+    for (size_t i = 0; st == ORO_OK && i < k->nmarks; i++) {
+        if (k->turn != NULL)
+            turn_take(k->turn, false);
+        int64_t begin = oro_mono_us();
+        st = db_execf(k->log, err,
+                      "DELETE FROM _orochi_log WHERE first_offset <= %lld AND last_offset <= %lld",
+                      (long long)k->marks[i], (long long)k->marks[i]);
+        checkpoint_held(k, oro_mono_us() - begin);
+        if (k->turn != NULL)
+            turn_give(k->turn);
+    }
+    if (st == ORO_OK)
+        k->nmarks = 0;
+    return st;
 }
 
 oro_status
 checkpoint_slice(struct checkpoint *k, bool *more, struct oro_err *err)
 {
     uint64_t upto;
-    bool rows = false;
+    bool rows = false, written = false;
     *more = false;
-    oro_status st = collect(k, &upto, &rows, err);
-    if (st == ORO_OK && upto > k->applied) {
-        if (k->n > 0)
-            qsort(k->entries, k->n, sizeof(*k->entries), compare_entries);
-        if (k->turn != NULL)
-            turn_take(k->turn, false);
-        int64_t begin = oro_mono_us();
-        st = write_entries(k, upto, err);
-        if (!k->whole)
-            adapt(k, oro_mono_us() - begin);
-        if (k->turn != NULL)
-            turn_give(k->turn);
-        if (st == ORO_OK) {
-            k->applied = upto;
-            *more = rows;
-        }
+    oro_status st = drop_log(k, err); /* what could not be dropped the last time */
+    if (st != ORO_OK)
+        return st;
+    st = collect(k, &upto, &rows, err);
+    if (st == ORO_OK && upto > k->applied && !is_stopped(k)) {
+        sort_entries(k);
+        st = write_all(k, upto, &written, err);
     }
-    clear_slice(k);
+    if (written) {
+        k->applied = upto;
+        k->freed += k->read;
+        *more = rows;
+        copy_tables(k);
+        st = drop_log(k, err);
+    } else {
+        k->nmarks = 0;
+    }
+    clear(k);
     return st;
 }

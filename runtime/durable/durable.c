@@ -1,5 +1,5 @@
-/* Opening and closing the file, and the two threads: the log thread follows the commit ring and appends to the log, the
- * checkpointer empties the log into the tables and the WAL into the file. */
+/* Opening and closing the files, and the two threads: the log thread follows the commit ring and appends to the log, the
+ * checkpointer empties the log into the tables and the WALs into their files. */
 #include "runtime/durable/durable.h"
 
 #include <errno.h>
@@ -23,12 +23,15 @@
 #define CHECKPOINT_INTERVAL_S 60
 #define WAL_COPY (16u << 20) /* written since the last time: copy the WAL into the file */
 #define WAL_PAGES_BIG \
-    16384 /* beyond this the writer waits until it is copied, so that it starts anew */
+    16384 /* beyond this the log thread waits until it is copied, so that it starts anew */
+#define WAL_GROUP 12288 /* of one group commit beside its records, about */
+#define WAL_KEEP (32u << 20)
 #define RETRY_FIRST_US 20000
 #define RETRY_MOST_US 2000000
 #define STOP_PATIENCE_US 5000000
-#define STOP_CHECKPOINT_US \
-    10000000 /* what is in the log then stays there: the next start reads it faster */
+/* What is in the log then stays there: the next start reads it faster. */
+#define STOP_CHECKPOINT_US 2500000
+#define STOP_ROWS 200000
 
 /* ---- opening ---- */
 
@@ -77,12 +80,12 @@ data_lock(const char *dir, const char *name, int *fd, struct oro_err *err)
 }
 
 static oro_status
-delete_files(const struct oro_durable *d, struct oro_err *err)
+delete_database(const char *database, struct oro_err *err)
 {
     static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
     oro_status st = ORO_OK;
     for (size_t i = 0; i < ORO_ARRAY_LEN(ends); i++) {
-        char *path = oro_asprintf("%s%s", d->path, ends[i]);
+        char *path = oro_asprintf("%s%s", database, ends[i]);
         if (unlink(path) != 0 && errno != ENOENT && st == ORO_OK)
             st = oro_err_set(err, ORO_EIO, "cannot delete %s: %s", path, strerror(errno));
         oro_free(path);
@@ -111,6 +114,14 @@ static const char tables_sql[] =
     "PRAGMA user_version = %d;"
     "COMMIT";
 
+static const char log_sql[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE _orochi_meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE _orochi_log (first_offset INTEGER PRIMARY KEY, last_offset INTEGER NOT NULL,"
+    " crc INTEGER NOT NULL, records BLOB NOT NULL);"
+    "INSERT INTO _orochi_meta VALUES ('_log', lower(hex(randomblob(16))));"
+    "COMMIT";
+
 oro_status
 data_format(struct db *db, bool *empty, struct oro_err *err)
 {
@@ -137,36 +148,195 @@ static oro_status
 check_format(struct oro_durable *d, struct oro_err *err)
 {
     bool empty;
-    oro_status st = data_format(d->write, &empty, err);
+    oro_status st = data_format(d->tables, &empty, err);
     if (st != ORO_OK || !empty)
         return st;
-    st = db_execf(d->write, err, tables_sql, APPLICATION_ID, FORMAT_VERSION);
-    db_rollback(d->write);
+    st = db_execf(d->tables, err, tables_sql, APPLICATION_ID, FORMAT_VERSION);
+    db_rollback(d->tables);
+    return st;
+}
+
+/* secure_delete: some builds overwrite what is deleted with zeros, and the log is deleted all the time. journal_size_limit: a
+ * WAL that was large once does not stay so. */
+static oro_status
+open_database(const char *path, const char *sync, unsigned cache_kib, struct db **out,
+              struct oro_err *err)
+{
+    oro_status st = db_open(path, out, err);
+    return st == ORO_OK ? db_execf(*out, err,
+                                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; "
+                                   "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = %u; "
+                                   "PRAGMA secure_delete = OFF; PRAGMA cache_size = -%u; "
+                                   "PRAGMA temp_store = MEMORY",
+                                   sync, WAL_KEEP, cache_kib)
+                        : st;
+}
+
+static oro_status
+open_tables(struct oro_durable *d, struct oro_err *err)
+{
+    /* Also where group commits need no sync: the log is dropped when the tables have it, so they have to be on disk. */
+    const char *sync = d->mode == ORO_DURABLE_OFF ? "OFF" : "FULL";
+    oro_status st = open_database(d->path, sync, 32768, &d->tables, err);
+    return st == ORO_OK ? check_format(d, err) : st;
+}
+
+/* ---- the log beside the tables ---- */
+
+char *
+log_path_of(const char *path)
+{
+    return oro_asprintf("%s-log", path);
+}
+
+oro_status
+log_pairing(struct db *db, char **out, struct oro_err *err)
+{
+    struct db_stmt *s;
+    bool row = false;
+    *out = NULL;
+    oro_status st = db_prepare(db, "SELECT value FROM _orochi_meta WHERE key = '_log'", &s, err);
+    if (st != ORO_OK)
+        return st;
+    st = db_step(s, &row, err);
+    if (st == ORO_OK && row)
+        *out = db_column_str(s, 0);
+    db_finalize(s);
     return st;
 }
 
 static oro_status
-open_write(struct oro_durable *d, struct oro_err *err)
+log_not_there(const struct oro_durable *d, const char *what, struct oro_err *err)
 {
-    oro_status st = db_open(d->path, &d->write, err);
-    /* secure_delete: some builds overwrite what is deleted with zeros, and the log is deleted all the time. */
-    if (st == ORO_OK)
-        st = db_execf(
-            d->write, err,
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; PRAGMA wal_autocheckpoint = 0;"
-            "PRAGMA secure_delete = OFF; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY",
-            d->sync);
-    return st == ORO_OK ? check_format(d, err) : st;
+    return oro_err_set(err, ORO_EINVAL,
+                       "the server was not stopped, so its last transactions are in the log %s, "
+                       "which %s. Bring it back; or give up what is in it with: sqlite3 %s "
+                       "\"delete from _orochi_meta where key = '_log'\"",
+                       d->log_path, what, d->path);
 }
 
 static oro_status
-open_read(struct oro_durable *d, struct oro_err *err)
+make_log(struct oro_durable *d, struct oro_err *err)
 {
-    oro_status st = db_open(d->path, &d->read, err);
-    return st == ORO_OK
-               ? db_execf(d->read, err, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = %s",
-                          d->mode == ORO_DURABLE_OFF ? "OFF" : "NORMAL")
-               : st;
+    int pages, done;
+    char *id = NULL;
+    oro_status st = db_exec(d->log, log_sql, err);
+    db_rollback(d->log);
+    if (st == ORO_OK) /* on disk before the tables say that it is there */
+        st = db_wal_checkpoint(d->log, true, &pages, &done, err);
+    if (st == ORO_OK)
+        st = log_pairing(d->log, &id, err);
+    if (st == ORO_OK)
+        st = db_execf(d->tables, err,
+                      "BEGIN IMMEDIATE; INSERT OR REPLACE INTO _orochi_meta VALUES ('_log', '%s'); "
+                      "PRAGMA user_version = %d; COMMIT",
+                      id, FORMAT_VERSION);
+    db_rollback(d->tables);
+    oro_free(id);
+    return st;
+}
+
+static oro_status
+check_log_file(struct oro_durable *d, const char *want, struct oro_err *err)
+{
+    int64_t tables = 0;
+    char *id = NULL;
+    oro_status st = db_int(d->log, "SELECT count(*) FROM sqlite_master", &tables, err);
+    if (st == ORO_OK && tables > 0)
+        st = log_pairing(d->log, &id, err);
+    if (st == ORO_OK && (id == NULL || strcmp(id, want) != 0))
+        st = log_not_there(d, "is of other data", err);
+    oro_free(id);
+    return st;
+}
+
+static oro_status
+open_log(struct oro_durable *d, struct oro_err *err)
+{
+    char *id;
+    oro_status st = log_pairing(d->tables, &id, err);
+    if (st == ORO_OK && id == NULL)
+        st = delete_database(d->log_path, err);
+    else if (st == ORO_OK && access(d->log_path, F_OK) != 0)
+        st = log_not_there(d, "is missing", err);
+    if (st == ORO_OK)
+        st = open_database(d->log_path, d->sync, 8192, &d->log, err);
+    if (st == ORO_OK)
+        st = id == NULL ? make_log(d, err) : check_log_file(d, id, err);
+    if (st == ORO_OK) /* what it deletes need not be synced, and what it copies is */
+        st = open_database(d->log_path, d->mode == ORO_DURABLE_OFF ? "OFF" : "NORMAL", 8192,
+                           &d->log_tail, err);
+    oro_free(id);
+    return st;
+}
+
+/* Everything is in the tables: one file is left. */
+static void
+end_log(struct oro_durable *d)
+{
+    int pages, done;
+    struct oro_err err;
+    oro_status st = db_exec(d->tables, "DELETE FROM _orochi_meta WHERE key = '_log'", &err);
+    if (st == ORO_OK)
+        st = db_wal_checkpoint(d->tables, true, &pages, &done, &err);
+    if (st == ORO_OK)
+        d->log_ended = true;
+    else
+        oro_log(ORO_LOG_WARN, "durable", "%s: %s", d->path, err.text);
+}
+
+/* ---- its WAL ---- */
+
+/* Copies the log's WAL into its file. SQLite begins the WAL anew when a writer comes and all of it is copied, which under load
+ * never happens by itself: a large one is copied once more, for what came meanwhile, and then the log thread waits for the
+ * little that is left. */
+static void
+copy_wal(struct oro_durable *d)
+{
+    int pages = 0, done = 0;
+    struct oro_err err;
+    atomic_store(&d->wal_bytes, 0);
+    oro_status st = db_wal_checkpoint(d->log_tail, false, &pages, &done, &err);
+    if (st == ORO_OK && pages > WAL_PAGES_BIG) {
+        st = db_wal_checkpoint(d->log_tail, false, &pages, &done, &err);
+        turn_take(&d->turn, false);
+        int64_t begin = oro_mono_us();
+        if (st == ORO_OK)
+            st = db_wal_checkpoint(d->log_tail, false, &pages, &done, &err);
+        checkpoint_held(&d->checkpoint, oro_mono_us() - begin);
+        turn_give(&d->turn);
+    }
+    if (st != ORO_OK)
+        oro_log_limited(ORO_LOG_WARN, "durable", "%s: copying the WAL: %s", d->log_path, err.text);
+}
+
+static void
+look_at_wal(void *arg)
+{
+    struct oro_durable *d = arg;
+    if (atomic_load(&d->wal_bytes) >= WAL_COPY)
+        copy_wal(d);
+}
+
+/* ---- the schema of the file and the module's ---- */
+
+/* Moves all of a log into the tables, with the types it was written with. */
+static oro_status
+apply_all(struct oro_durable *d, struct catalog *stored, struct db *log, const char *path,
+          uint64_t *applied, struct oro_err *err)
+{
+    struct checkpoint k;
+    bool more = true;
+    oro_status st = ORO_OK;
+    checkpoint_init(&k, stored, d->tables, path, *applied);
+    k.log = log;
+    while (st == ORO_OK && more)
+        st = checkpoint_slice(&k, &more, err);
+    *applied = k.applied;
+    checkpoint_fini(&k);
+    for (uint32_t i = 0; i < stored->n; i++)
+        layout_unprepare(&stored->items[i]);
+    return st;
 }
 
 /* Changes the file for today's schema or says why that cannot be. */
@@ -174,20 +344,9 @@ static oro_status
 fit_changed(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct oro_err *err)
 {
     struct oro_bb reasons = {0};
-    struct checkpoint k;
-    bool more = true;
-    oro_status st = ORO_OK;
-    /* The log is read with the types it was written with, before they change. */
-    checkpoint_init(&k, stored, d->write, d->read, NULL, d->path, d->sync, *applied);
-    k.whole = true;
-    while (st == ORO_OK && more)
-        st = checkpoint_slice(&k, &more, err);
-    *applied = k.applied;
-    checkpoint_fini(&k);
-    for (uint32_t i = 0; i < stored->n; i++)
-        layout_unprepare(&stored->items[i]);
+    oro_status st = apply_all(d, stored, d->log, d->log_path, applied, err);
     if (st == ORO_OK)
-        st = catalog_reasons(d->write, stored, d->schema, &reasons, err);
+        st = catalog_reasons(d->tables, stored, d->schema, &reasons, err);
     if (st == ORO_OK && reasons.len > 0)
         st = oro_err_set(
             err, ORO_EINVAL,
@@ -207,32 +366,54 @@ has_all_tables(const struct catalog *stored, const struct oro_schema *schema)
     return want == stored->n;
 }
 
+/* Opens the log, once what a backup or an earlier version has of it within the tables' file is in the tables. */
+static oro_status
+fit_log(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct oro_err *err)
+{
+    int64_t at = 0, rows = 0;
+    oro_status st =
+        db_int(d->tables, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &at, err);
+    if (st == ORO_OK)
+        st = db_int(d->tables, "SELECT count(*) FROM _orochi_log", &rows, err);
+    *applied = (uint64_t)at;
+    if (st == ORO_OK && rows > 0)
+        st = apply_all(d, stored, d->tables, d->path, applied, err);
+    if (st == ORO_OK)
+        st = open_log(d, err);
+    if (st == ORO_OK) /* a crash came between the tables and this */
+        st = db_execf(d->log, err, "DELETE FROM _orochi_log WHERE last_offset <= %llu",
+                      (unsigned long long)*applied);
+    if (st == ORO_OK)
+        st = db_int(d->log, "SELECT count(*) FROM _orochi_log", &rows, err);
+    d->is_new = *applied == 0 && rows == 0;
+    return st;
+}
+
 static oro_status
 fit_schema(struct oro_durable *d, struct oro_err *err)
 {
     struct catalog stored;
-    int64_t applied = 0, log_rows = 0;
-    oro_status st =
-        db_int(d->write, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &applied, err);
-    if (st == ORO_OK)
-        st = db_int(d->write, "SELECT count(*) FROM _orochi_log", &log_rows, err);
-    if (st == ORO_OK)
-        st = catalog_read(d->write, &stored, err);
+    uint64_t at;
+    oro_status st = catalog_read(d->tables, &stored, err);
     if (st != ORO_OK)
         return st;
-    uint64_t at = (uint64_t)applied;
-    d->is_new = applied == 0 && log_rows == 0;
-    bool same = catalog_unchanged(&stored, d->schema);
-    if (!same)
+    st = fit_log(d, &stored, &at, err);
+    bool same = st == ORO_OK && catalog_unchanged(&stored, d->schema);
+    if (st == ORO_OK && !same)
         st = fit_changed(d, &stored, &at, err);
     if (st == ORO_OK && !(same && has_all_tables(&stored, d->schema)))
-        st = catalog_migrate(d->write, &stored, d->schema, err);
+        st = catalog_migrate(d->tables, &stored, d->schema, err);
     catalog_fini(&stored);
     if (st == ORO_OK)
-        st = catalog_bind(d->write, d->schema, &d->catalog, err);
+        st = catalog_bind(d->tables, d->schema, &d->catalog, err);
     if (st != ORO_OK)
         return st;
-    checkpoint_init(&d->checkpoint, &d->catalog, d->write, d->read, &d->turn, d->path, d->sync, at);
+    checkpoint_init(&d->checkpoint, &d->catalog, d->tables, d->log_path, at);
+    d->checkpoint.log = d->log_tail;
+    d->checkpoint.turn = &d->turn;
+    d->checkpoint.look = look_at_wal;
+    d->checkpoint.stop = &d->stopping;
+    d->checkpoint.arg = d;
     d->ids = ORO_NEW_ARRAY(uint32_t, d->schema->ntables + 1);
     for (uint32_t i = 0; i < d->schema->ntables; i++)
         d->ids[i] = d->catalog.items[i].id;
@@ -247,8 +428,11 @@ close_all(struct oro_durable *d)
         checkpoint_fini(&d->checkpoint);
         catalog_fini(&d->catalog);
     }
-    db_close(d->read);
-    db_close(d->write);
+    db_close(d->log_tail);
+    db_close(d->log);
+    db_close(d->tables);
+    if (d->log_ended && delete_database(d->log_path, NULL) != ORO_OK)
+        oro_log(ORO_LOG_WARN, "durable", "cannot delete %s", d->log_path);
     if (d->lock_fd >= 0)
         close(d->lock_fd);
     turn_fini(&d->turn);
@@ -256,6 +440,7 @@ close_all(struct oro_durable *d)
     oro_free(d->ids);
     oro_free(d->name);
     oro_free(d->path);
+    oro_free(d->log_path);
     oro_free(d);
 }
 
@@ -279,16 +464,17 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     };
     d->name = oro_strdup(opt->name);
     d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
+    d->log_path = log_path_of(d->path);
     turn_init(&d->turn);
     oro_status st = make_dir(opt->dir, err);
     if (st == ORO_OK)
         st = data_lock(opt->dir, opt->name, &d->lock_fd, err);
     if (st == ORO_OK && opt->delete_data)
-        st = delete_files(d, err);
+        st = delete_database(d->path, err);
+    if (st == ORO_OK && opt->delete_data)
+        st = delete_database(d->log_path, err);
     if (st == ORO_OK) {
-        st = open_write(d, &mine);
-        if (st == ORO_OK)
-            st = open_read(d, &mine);
+        st = open_tables(d, &mine);
         if (st == ORO_OK)
             st = fit_schema(d, &mine);
         if (st != ORO_OK)
@@ -314,7 +500,7 @@ oro_durable_meta_get(struct oro_durable *d, const char *key)
     struct db_stmt *s;
     bool row = false;
     char *value = NULL;
-    if (db_prepare(d->write, "SELECT value FROM _orochi_meta WHERE key = ?", &s, NULL) != ORO_OK)
+    if (db_prepare(d->tables, "SELECT value FROM _orochi_meta WHERE key = ?", &s, NULL) != ORO_OK)
         return NULL;
     db_bind_text(s, 1, oro_bytes_str(key));
     if (db_step(s, &row, NULL) == ORO_OK && row)
@@ -329,7 +515,7 @@ oro_durable_meta_set(struct oro_durable *d, const char *key, const char *value, 
     struct db_stmt *s;
     ORO_ASSERT(!d->started && key[0] != '_');
     oro_status st =
-        db_prepare(d->write, "INSERT OR REPLACE INTO _orochi_meta VALUES (?, ?)", &s, err);
+        db_prepare(d->tables, "INSERT OR REPLACE INTO _orochi_meta VALUES (?, ?)", &s, err);
     if (st != ORO_OK)
         return st;
     db_bind_text(s, 1, oro_bytes_str(key));
@@ -369,7 +555,7 @@ append_batch(struct oro_durable *d, struct oro_err *err)
     db_bind_int(d->append, 3, log_sum(d->logged + 1, d->batch_last, records));
     db_bind_blob(d->append, 4, records);
     oro_status st = db_run(d->append, err);
-    db_rollback(d->write);
+    db_rollback(d->log);
     turn_give(&d->turn);
     return st;
 }
@@ -431,7 +617,8 @@ write_batch(struct oro_durable *d)
     atomic_store(&d->logged_now, d->logged);
     atomic_fetch_add(&d->commits, 1);
     uint64_t log = atomic_fetch_add(&d->log_bytes, d->batch.len) + d->batch.len;
-    uint64_t wal = atomic_fetch_add(&d->wal_bytes, d->batch.len + 8192) + d->batch.len + 8192;
+    uint64_t wal =
+        atomic_fetch_add(&d->wal_bytes, d->batch.len + WAL_GROUP) + d->batch.len + WAL_GROUP;
     if (log >= d->checkpoint_bytes || wal >= WAL_COPY)
         oro_wake_signal(&d->checkpoint_wake);
     return true;
@@ -471,34 +658,16 @@ static oro_status
 one_slice(struct oro_durable *d, bool *more, struct oro_err *err)
 {
     struct checkpoint *k = &d->checkpoint;
-    uint64_t before = k->applied;
     oro_status st = checkpoint_slice(k, more, err);
-    if (st != ORO_OK || k->applied == before)
+    if (st != ORO_OK || k->freed == 0)
         return st;
     atomic_fetch_add(&d->slices, 1);
     uint64_t bytes = atomic_load(&d->log_bytes);
     while (!atomic_compare_exchange_weak(&d->log_bytes, &bytes,
                                          bytes > k->freed ? bytes - k->freed : 0))
         ;
-    atomic_fetch_add(&d->wal_bytes, k->limit * 1024);
+    k->freed = 0;
     return ORO_OK;
-}
-
-/* Copies the WAL into the file. Where the writer is faster than the copying, it waits once, so that the WAL starts anew. */
-static void
-copy_wal(struct oro_durable *d)
-{
-    int pages = 0, done = 0;
-    struct oro_err err;
-    atomic_store(&d->wal_bytes, 0);
-    oro_status st = db_wal_checkpoint(d->read, false, &pages, &done, &err);
-    if (st == ORO_OK && pages > WAL_PAGES_BIG && done < pages) {
-        turn_take(&d->turn, false);
-        st = db_wal_checkpoint(d->read, false, &pages, &done, &err);
-        turn_give(&d->turn);
-    }
-    if (st != ORO_OK)
-        oro_log_limited(ORO_LOG_WARN, "durable", "%s: copying the WAL: %s", d->path, err.text);
 }
 
 static void
@@ -507,15 +676,15 @@ run_checkpoint(struct oro_durable *d)
     uint64_t target = atomic_load(&d->logged_now);
     struct oro_err err;
     bool more = true;
-    while (more && d->checkpoint.applied < target && !atomic_load(&d->stopping)) {
+    while (more && (d->checkpoint.applied < target || d->checkpoint.nmarks > 0) &&
+           !atomic_load(&d->stopping)) {
         oro_status st = one_slice(d, &more, &err);
         if (st != ORO_OK) {
             oro_log_limited(ORO_LOG_ERROR, "durable", "%s: checkpoint: %s", d->path, err.text);
             pause_us(d, RETRY_MOST_US / 2);
             return;
         }
-        if (atomic_load(&d->wal_bytes) >= WAL_COPY)
-            copy_wal(d);
+        look_at_wal(d);
     }
     copy_wal(d);
 }
@@ -550,7 +719,7 @@ oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err
 {
     ORO_ASSERT(!d->started);
     oro_status st =
-        db_prepare(d->write, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &d->append, err);
+        db_prepare(d->log, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &d->append, err);
     if (st != ORO_OK)
         return st;
     d->cursor = oro_cursor_open(store);
@@ -598,19 +767,20 @@ oro_durable_trouble(const struct oro_durable *d)
 static void
 last_checkpoint(struct oro_durable *d)
 {
+    struct checkpoint *k = &d->checkpoint;
     struct oro_err err;
     bool more = true;
-    int pages, done;
     int64_t until = oro_mono_us() + STOP_CHECKPOINT_US;
     oro_status st = ORO_OK;
-    d->checkpoint.whole = true;
+    k->stop = NULL;
+    k->limit = k->limit < STOP_ROWS ? k->limit : STOP_ROWS;
     while (st == ORO_OK && more && oro_mono_us() < until)
         st = one_slice(d, &more, &err);
-    if (st == ORO_OK)
-        st = db_wal_checkpoint(d->write, true, &pages, &done, &err);
     if (st != ORO_OK)
         oro_log(ORO_LOG_ERROR, "durable",
                 "%s: last checkpoint: %s; the log is read at the next start", d->path, err.text);
+    else if (k->applied >= d->logged)
+        end_log(d);
 }
 
 void
@@ -638,7 +808,7 @@ oro_durable_test_limit(struct oro_durable *d, unsigned pages)
 {
     turn_take(&d->turn, false);
     oro_status st =
-        db_execf(d->write, NULL, "PRAGMA max_page_count = %u", pages != 0 ? pages : 0xfffffffe);
+        db_execf(d->log, NULL, "PRAGMA max_page_count = %u", pages != 0 ? pages : 0xfffffffe);
     turn_give(&d->turn);
     ORO_ASSERT(st == ORO_OK);
 }

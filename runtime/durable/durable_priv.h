@@ -1,14 +1,23 @@
 /* runtime/durable/durable_priv.h - what durable.c (opening, threads), checkpoint.c and recover.c share.
  *
- * The file, <dir>/<name>.db:
+ * The tables, <dir>/<name>.db:
  *
  *     _orochi_meta       key, value: small texts; `_applied` is the offset up to which the tables hold everything
- *     _orochi_log        one row for each group commit after that (record.h), with a CRC-32C; the first may begin before it
+ *     _orochi_log        empty but in a backup, whose one file holds the log too
  *     _orochi_schema, _orochi_columns, _orochi_types     the module's tables as the file has them (catalog.h)
  *     _orochi_sequences  first value not reserved, by table and column
  *     player, ...        the module's tables (layout.h)
  *
- * So the file is always one consistent state, that of `_applied`, plus the transactions since. */
+ * The log, <dir>/<name>.db-log, an SQLite file as well, there from a start until the next clean stop:
+ *
+ *     _orochi_log        one row for each group commit (record.h), with a CRC-32C; every transaction after `_applied`, and
+ *                        perhaps some before it
+ *     _orochi_meta       `_log`, the same random text as in the tables' file: the two belong together
+ *
+ * So the first file is always one consistent state, that of `_applied`, and both together are all that is durable. They are
+ * two because SQLite has one writer for each file: a checkpoint of many rows takes a second, in which group commits have to go
+ * on. A checkpoint commits and syncs the tables, and only then drops from the log. A file of tables without `_log` needs no
+ * log: one that lies beside it is of other data, which a restore has replaced. */
 #ifndef ORO_DURABLE_DURABLE_PRIV_H
 #define ORO_DURABLE_DURABLE_PRIV_H
 
@@ -22,7 +31,7 @@
 #include "runtime/durable/record.h"
 
 #define APPLICATION_ID 0x4f524f43 /* OROC */
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2          /* 1: the log was in the file of the tables */
 
 /* One server, or one restore, for each file: locks <dir>/<name>.lock. The lock goes with the process, however it ends. Gives
  * *fd, -1 on failure. */
@@ -31,7 +40,12 @@ ORO_MUST_CHECK oro_status data_lock(const char *dir, const char *name, int *fd,
 /* Ours, of a version that we know. *empty: it holds nothing at all, which is no error. */
 ORO_MUST_CHECK oro_status data_format(struct db *db, bool *empty, struct oro_err *err);
 
-/* Who may use the connection that writes. The log thread goes first: the checkpointer waits while it does. */
+/* The log beside a file of tables. Gives. */
+char *log_path_of(const char *path);
+/* The text that pairs the two files. Gives, or NULL: there is none. */
+ORO_MUST_CHECK oro_status log_pairing(struct db *db, char **out, struct oro_err *err);
+
+/* Who may write into the log. The log thread goes first: the checkpointer waits while it does. */
 struct turn {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -65,35 +79,40 @@ oro_status log_damaged(const char *path, const struct log_row *row, const char *
 /* The sum that guards a row of the log. */
 uint32_t log_sum(uint64_t first, uint64_t last, struct oro_bytes records);
 
-/* Moves transactions from the log into the tables, a slice at a time. */
+/* Moves transactions from the log into the tables. */
 struct checkpoint {
     struct catalog *catalog;
-    struct db *write, *read;
-    struct turn *turn; /* NULL: nobody else writes */
-    const char *path;
-    const char *sync; /* what PRAGMA synchronous is otherwise */
+    struct db *tables, *log; /* by init the log within the tables' file */
+    struct turn *turn;       /* for the log; NULL: nobody else writes there */
+    const char *path;        /* of the log */
     uint64_t applied;
-    bool whole;         /* nobody waits: large slices */
-    size_t limit;       /* rows of a slice; follows how long slices take */
-    int64_t longest_us; /* the longest that a slice held the turn */
-    uint64_t freed;     /* bytes of log dropped by the last slice */
+    const atomic_bool *stop; /* or NULL: give up when it is set */
+    void (*look)(void *arg); /* or NULL: called now and then while it writes */
+    void *arg;
+    size_t limit;       /* rows of one SQL transaction */
+    int64_t longest_us; /* the longest that the log thread was held up */
+    uint64_t freed;     /* bytes of log that are in the tables now; the owner sets it to 0 */
     /* One slice. */
     struct oro_arena arena;
-    struct oro_map by_key; /* stored id and key -> position in entries + 1 */
-    struct checkpoint_entry *entries;
-    size_t n, cap, bytes;
+    struct checkpoint_slot *slots; /* a hash table by table and key */
+    struct checkpoint_place *places;
+    size_t nslots, n, bytes, read;
     struct checkpoint_sequence *sequences;
     size_t nseq, seq_cap;
+    uint64_t *
+        marks; /* offsets to drop the log up to, one after the other; none left over: all is dropped */
+    size_t nmarks, marks_cap;
 };
-void checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *write,
-                     struct db *read, struct turn *turn, const char *path, const char *sync,
-                     uint64_t applied);
+void checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *tables,
+                     const char *path, uint64_t applied);
 void checkpoint_fini(struct checkpoint *k);
-/* *more: there may be more to move. On failure nothing has changed. */
+/* The log thread was held up for that long. */
+void checkpoint_held(struct checkpoint *k, int64_t us);
+/* *more: there may be more to move. On failure the tables have not changed, or the log has not and will shrink next time. */
 ORO_MUST_CHECK oro_status checkpoint_slice(struct checkpoint *k, bool *more, struct oro_err *err);
 
 struct oro_durable {
-    char *name, *path;
+    char *name, *path, *log_path;
     int lock_fd;
     enum oro_durability mode;
     const char *sync; /* PRAGMA synchronous of the mode */
@@ -103,8 +122,11 @@ struct oro_durable {
     void (*on_durable)(void *arg);
     void *arg;
     bool is_new;
+    bool log_ended; /* the tables have everything: the log's file goes */
 
-    struct db *write, *read; /* write: under `turn`; read: the checkpointer's */
+    struct db *tables; /* the checkpointer's once it runs */
+    struct db *log,
+        *log_tail; /* log: the log thread's; log_tail: the checkpointer's; both write under `turn` */
     struct turn turn;
     struct catalog catalog;
     struct checkpoint checkpoint; /* the checkpointer's */

@@ -14,7 +14,7 @@ load_table(struct oro_durable *d, const struct layout *l, struct oro_store *stor
     oro_bb_printf(&sql, "SELECT _row FROM ");
     db_put_name(&sql, l->sql_name);
     oro_bb_u8(&sql, 0);
-    oro_status st = db_prepare(d->write, (const char *)sql.data, &s, err);
+    oro_status st = db_prepare(d->tables, (const char *)sql.data, &s, err);
     while (st == ORO_OK && (st = db_step(s, &row, err)) == ORO_OK && row) {
         struct oro_bytes b = db_column_bytes(s, 0);
         st = oro_value_check(l->def->row, b, err);
@@ -48,7 +48,7 @@ load_sequences(struct oro_durable *d, struct oro_store *store, struct oro_err *e
     struct db_stmt *s;
     bool row;
     oro_status st =
-        db_prepare(d->write, "SELECT table_id, column, allocated FROM _orochi_sequences", &s, err);
+        db_prepare(d->tables, "SELECT table_id, column, allocated FROM _orochi_sequences", &s, err);
     if (st != ORO_OK)
         return st;
     while ((st = db_step(s, &row, err)) == ORO_OK && row) {
@@ -74,7 +74,7 @@ replay_op(const struct replay *p, const struct record_op *op, bool remove)
     const struct layout *l = catalog_find(&p->d->catalog, op->table);
     unsigned seq;
     if (l == NULL)
-        return log_damaged(p->d->path, p->row, "a table that is not in the file", p->err);
+        return log_damaged(p->d->log_path, p->row, "a table that is not in the file", p->err);
     if (op->kind == RECORD_SEQUENCE) {
         if (remove && sequence_of(l->def, op->column, &seq))
             oro_store_load_sequence(p->store, l->def, seq, op->allocated);
@@ -83,7 +83,7 @@ replay_op(const struct replay *p, const struct record_op *op, bool remove)
     bool put = op->kind == RECORD_PUT, keyed = l->def->pk >= 0;
     const struct oro_type *type = put || !keyed ? l->def->row : l->def->row->elems[l->def->pk].type;
     if (remove && oro_value_check(type, op->bytes, NULL) != ORO_OK)
-        return log_damaged(p->d->path, p->row, "a row that is not of its table's type", p->err);
+        return log_damaged(p->d->log_path, p->row, "a row that is not of its table's type", p->err);
     if (!remove)
         return put ? oro_store_load(p->store, l->def, op->bytes, false, p->err) : ORO_OK;
     if (put && !keyed)
@@ -93,9 +93,9 @@ replay_op(const struct replay *p, const struct record_op *op, bool remove)
     oro_status st = oro_store_unload(p->store, l->def, key);
     if (st == ORO_ENOTFOUND && put)
         return ORO_OK; /* a plain insert */
-    return st == ORO_OK
-               ? ORO_OK
-               : log_damaged(p->d->path, p->row, "a deletion of a row that is not there", p->err);
+    return st == ORO_OK ? ORO_OK
+                        : log_damaged(p->d->log_path, p->row,
+                                      "a deletion of a row that is not there", p->err);
 }
 
 /* Removes first, then inserts: a transaction may have exchanged the values of a unique column between rows. */
@@ -110,7 +110,7 @@ replay_tx(const struct replay *p, struct record_reader *r)
         if ((st = replay_op(p, &op, true)) != ORO_OK)
             return st;
     if (st != ORO_OK)
-        return log_damaged(p->d->path, p->row, "bytes that are no transactions", p->err);
+        return log_damaged(p->d->log_path, p->row, "bytes that are no transactions", p->err);
     while ((st = record_next_op(r, &op, &more)) == ORO_OK && more)
         if ((st = replay_op(p, &op, false)) != ORO_OK)
             return st;
@@ -123,7 +123,7 @@ replay_log(struct oro_durable *d, struct oro_store *store, uint64_t *count, stru
     struct log_reader log;
     struct log_row row;
     bool more;
-    oro_status st = log_open(&log, d->write, d->path, d->checkpoint.applied, err);
+    oro_status st = log_open(&log, d->log, d->log_path, d->checkpoint.applied, err);
     if (st != ORO_OK)
         return st;
     struct replay p = {.d = d, .store = store, .row = &row, .err = err};
@@ -132,7 +132,7 @@ replay_log(struct oro_durable *d, struct oro_store *store, uint64_t *count, stru
         bool tx = true;
         while (st == ORO_OK) {
             if (record_next_tx(&r, &tx) != ORO_OK)
-                st = log_damaged(d->path, &row, "bytes that are no transactions", err);
+                st = log_damaged(d->log_path, &row, "bytes that are no transactions", err);
             if (st != ORO_OK || !tx)
                 break;
             if (r.offset <= d->checkpoint.applied)

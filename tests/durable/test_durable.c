@@ -42,22 +42,31 @@ options(const char *const *schema)
     return (struct run_options){.dir = dir, .lines = schema, .mode = ORO_DURABLE_NORMAL};
 }
 
-/* SQL on the file, from outside. */
+/* SQL on the tables or the log, from outside. */
 static sqlite3 *
-sql_open(void)
+sql_open(bool log)
 {
-    char *path = temp_db_path(dir);
+    char *path = temp_db_path(dir), *log_path = log_path_of(path);
     sqlite3 *h;
-    cr_assert_eq(sqlite3_open(path, &h), SQLITE_OK);
+    cr_assert_eq(sqlite3_open_v2(log ? log_path : path, &h,
+                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL),
+                 SQLITE_OK);
     sqlite3_busy_timeout(h, 5000);
     oro_free(path);
+    oro_free(log_path);
     return h;
+}
+
+static bool
+is_of_log(const char *sql)
+{
+    return strstr(sql, "_orochi_log") != NULL;
 }
 
 static void
 sql_exec(const char *sql)
 {
-    sqlite3 *h = sql_open();
+    sqlite3 *h = sql_open(is_of_log(sql));
     char *message = NULL;
     cr_assert_eq(sqlite3_exec(h, sql, NULL, NULL, &message), SQLITE_OK, "%s", message);
     sqlite3_close(h);
@@ -67,7 +76,7 @@ sql_exec(const char *sql)
 static char *
 sql_text(const char *sql)
 {
-    sqlite3 *h = sql_open();
+    sqlite3 *h = sql_open(is_of_log(sql));
     sqlite3_stmt *s;
     struct oro_bb out = {0};
     cr_assert_eq(sqlite3_prepare_v2(h, sql, -1, &s, NULL), SQLITE_OK, "%s", sqlite3_errmsg(h));
@@ -111,6 +120,17 @@ add_player(struct run *r, uint64_t id, const char *name)
     run_insert(r, tx, "player", &row);
     oro_bb_fini(&row);
     return run_commit(r, tx);
+}
+
+/* After a clean stop the data is the tables' file alone. */
+static void
+expect_one_file(void)
+{
+    char *path = temp_db_path(dir), *log_path = log_path_of(path);
+    cr_assert_eq(access(path, F_OK), 0);
+    cr_assert_neq(access(log_path, F_OK), 0);
+    oro_free(path);
+    oro_free(log_path);
 }
 
 /* Runs fn in a process of its own that ends without stopping anything, as by kill -9. */
@@ -208,7 +228,7 @@ Test(durable, state_is_the_same_after_restarts)
         random_commits(&r, 1500);
         run_dump(&r, &before);
         run_close(&r);
-        expect_sql("select count(*) from _orochi_log", "0");
+        expect_one_file();
     }
     oro_bb_fini(&before);
     oro_bb_fini(&after);
@@ -561,7 +581,13 @@ Test(durable, a_lock_held_by_another_program_is_waited_out)
     struct run_options opt = options(lines);
     run_must_open(&r, &opt);
     run_wait_durable(&r, add_player(&r, 1, "before"));
-    sqlite3 *other = sql_open();
+    /* On the tables: only a checkpoint waits. */
+    sqlite3 *reader = sql_open(false);
+    cr_assert_eq(sqlite3_exec(reader, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    run_wait_durable(&r, add_player(&r, 3, "at once"));
+    cr_assert_eq(sqlite3_exec(reader, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(reader);
+    sqlite3 *other = sql_open(true);
     cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     uint64_t seq = add_player(&r, 2, "meanwhile");
     while (oro_durable_trouble(r.durable) == NULL)
@@ -572,7 +598,7 @@ Test(durable, a_lock_held_by_another_program_is_waited_out)
     run_wait_durable(&r, seq);
     cr_assert_null(oro_durable_trouble(r.durable));
     run_close(&r);
-    expect_sql("select count(*) from player", "2");
+    expect_sql("select count(*) from player", "3");
 }
 
 Test(durable, second_server_is_refused)
@@ -644,6 +670,99 @@ Test(durable, missing_part_of_the_log_is_reported)
     run_must_open(&r, &opt);
     cr_assert_eq(run_count(&r, "player"), 1);
     run_close(&r);
+}
+
+/* The log belongs to one file of tables, and a file of tables that was not closed needs its log. */
+Test(durable, a_log_of_other_data_or_none_is_reported)
+{
+    char *path = temp_db_path(dir), *log_path = log_path_of(path);
+    char *away = oro_asprintf("%s/away", dir);
+    crash_after(five_group_commits);
+    cr_assert_eq(rename(log_path, away), 0);
+    expect_refused(lines, ORO_EINVAL, "game.db-log, which is missing");
+    cr_assert_eq(rename(away, log_path), 0);
+    sql_exec("update _orochi_meta set value = 'x' where key = '_log'");
+    expect_refused(lines, ORO_EINVAL, "game.db-log, which is of other data");
+    /* What the message offers. */
+    sql_exec("delete from _orochi_meta where key = '_log'");
+    struct run r;
+    struct run_options opt = options(lines);
+    run_must_open(&r, &opt);
+    cr_assert_eq(run_count(&r, "player"), 0);
+    run_wait_durable(&r, add_player(&r, 1, "new"));
+    run_close(&r);
+    expect_one_file();
+    expect_sql("select name from player", "new");
+    oro_free(away);
+    oro_free(path);
+    oro_free(log_path);
+}
+
+static void
+checkpoint_then_crash(void)
+{
+    struct run r;
+    struct run_options opt = options(lines);
+    opt.checkpoint_bytes = 1;
+    run_must_open(&r, &opt);
+    run_wait_durable(&r, add_player(&r, 6, "player 6"));
+    while (atomic_load(&r.durable->log_bytes) > 0)
+        usleep(1000);
+}
+
+/* A crash between the commit of the tables and the dropping of the log: the same transactions are in both. */
+Test(durable, transactions_in_both_files_count_once)
+{
+    char *path = temp_db_path(dir), *log_path = log_path_of(path);
+    char *sql = oro_asprintf("attach '%s' as l; create temp table t as select * from l._orochi_log",
+                             log_path);
+    crash_after(five_group_commits);
+    sqlite3 *h = sql_open(false);
+    cr_assert_eq(sqlite3_exec(h, sql, NULL, NULL, NULL), SQLITE_OK);
+    crash_after(checkpoint_then_crash);
+    expect_sql("select value from _orochi_meta where key = '_applied'", "6");
+    expect_sql("select count(*) from _orochi_log", "0");
+    cr_assert_eq(sqlite3_exec(h, "insert into l._orochi_log select * from t", NULL, NULL, NULL),
+                 SQLITE_OK);
+    sqlite3_close(h);
+    expect_sql("select count(*) from _orochi_log", "5");
+    struct run r;
+    struct run_options opt = options(lines);
+    run_must_open(&r, &opt);
+    cr_assert_eq(run_count(&r, "player"), 6);
+    run_wait_durable(&r, add_player(&r, 7, "player 7"));
+    run_close(&r);
+    expect_one_file();
+    expect_sql("select count(*), count(distinct id) from player", "7|7");
+    oro_free(sql);
+    oro_free(path);
+    oro_free(log_path);
+}
+
+/* As a backup has it, and as the first format had it. */
+Test(durable, a_log_in_the_file_of_the_tables_is_read)
+{
+    char *path = temp_db_path(dir), *log_path = log_path_of(path);
+    char *sql =
+        oro_asprintf("attach '%s' as l; insert into main._orochi_log select * from l._orochi_log;"
+                     "delete from main._orochi_meta where key = '_log'; pragma user_version = 1",
+                     log_path);
+    crash_after(five_group_commits);
+    sqlite3 *h = sql_open(false);
+    cr_assert_eq(sqlite3_exec(h, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(h);
+    struct run r;
+    struct run_options opt = options(lines);
+    run_must_open(&r, &opt);
+    cr_assert_eq(run_count(&r, "player"), 5);
+    cr_assert_not(oro_durable_is_new(r.durable));
+    run_wait_durable(&r, add_player(&r, 6, "player 6"));
+    run_close(&r);
+    expect_sql("select count(*) from player", "6");
+    expect_sql("pragma user_version", "2");
+    oro_free(sql);
+    oro_free(path);
+    oro_free(log_path);
 }
 
 Test(durable, damaged_row_is_reported)
