@@ -4,6 +4,7 @@ import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../..");
@@ -13,10 +14,13 @@ export const SLOW = process.env.OROCHI_SLOW ? 4 : 1;
 export const example = name => join(ROOT, "examples", name, "module.py");
 export const module = name => join(ROOT, "tests/e2e/modules", `${name}.py`);
 
+const children = new Set();
+// A test that failed may have left its server running, which would keep the whole run waiting for its end.
+after(() => children.forEach(child => child.kill("SIGKILL")));
+
 /** A temporary folder that is gone when the test file ends. */
 export async function folder() {
   const path = await mkdtemp(join(tmpdir(), "orochi-test-"));
-  process.once("exit", () => {});
   folders.push(path);
   return path;
 }
@@ -93,6 +97,8 @@ export async function until(what, question, seconds = 20) {
 
 function run(program, parameters, { cwd = ROOT, env = {} }) {
   const child = spawn(program, parameters, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  children.add(child);
+  child.once("exit", () => children.delete(child));
   child.text = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", text => (child.text += text));
