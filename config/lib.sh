@@ -97,7 +97,7 @@ need_to_test() {
     need <<'END'
 pc:criterion                          libcriterion-dev  Criterion, the test runner for C
 cmd:clang                             clang             clang, the second compiler
-cmd:sqlite3                            sqlite3           the sqlite3 program, which reads a game's data in the tests
+cmd:sqlite3                           sqlite3           the sqlite3 program, which reads a game's data in the tests
 cmd:chromium|cmd:google-chrome        chromium          Chromium, for the tests of web pages
 cmd:setarch                           util-linux        setarch
 cmd:llvm-symbolizer                   llvm              llvm-symbolizer, which puts names into sanitizers' reports
