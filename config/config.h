@@ -20,6 +20,8 @@ struct oro_config {
     int64_t net_ping_interval_s, net_idle_timeout_s;
     char *net_tls_cert, *net_tls_key;
     char *durable_mode;
+    int64_t bridge_max_cache_size, bridge_max_pool_size, bridge_cache_ttl_ms;
+    bool bridge_enable_batch_optimization, bridge_enable_memory_monitoring, bridge_auto_tune;
     int64_t durable_checkpoint_mb, durable_checkpoint_interval_s;
     /* From server_listen. */
     char *host;

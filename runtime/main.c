@@ -368,6 +368,14 @@ command_run(int argc, char **argv)
         return EXIT_USAGE;
     }
     oro_log_set_level(level_of(c.log_level));
+    oro_py_configure(&(struct oro_py_config){
+        .max_cache_size = (unsigned)c.bridge_max_cache_size,
+        .max_pool_size = (unsigned)c.bridge_max_pool_size,
+        .enable_batch_optimization = c.bridge_enable_batch_optimization,
+        .enable_memory_monitoring = c.bridge_enable_memory_monitoring,
+        .auto_tune = c.bridge_auto_tune,
+        .cache_ttl_ms = c.bridge_cache_ttl_ms,
+    });
     int code = run_module(&c, &err);
     if (code != EXIT_FINE)
         complain(code, err.text);
@@ -397,6 +405,8 @@ static const char usage[] =
     "  generate --lang typescript --out DIR MODULE     client bindings\n"
     "  new NAME                                        a first module\n"
     "  bench transfer [flags]                          load generator (`orochi bench transfer --help`)\n"
+    "  bench-bridge [--venv DIR]                       what a conversion between bytes and Python costs\n"
+    "  config get|set bridge.KEY[=VALUE]               settings of a server that runs (`orochi config --help`)\n"
     "  version\n";
 
 static const struct {
@@ -405,7 +415,7 @@ static const struct {
 } commands[] = {
     {"run", command_run},          {"check", command_tool},          {"describe", command_tool},
     {"generate", command_tool},    {"extract-schema", command_tool}, {"new", command_tool},
-    {"bench", oro_bench_command},
+    {"bench", oro_bench_command},  {"bench-bridge", command_tool},   {"config", command_tool},
 };
 
 int

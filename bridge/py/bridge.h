@@ -9,14 +9,17 @@
 #define ORO_PY_BRIDGE_H
 
 #include "bridge/bsatn/schema.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/log.h"
 
 struct oro_py;
 
 struct oro_py_options {
-    const char *home;        /* prefix of the embedded Python; NULL: the one it was built with */
-    const char *package_dir; /* folder that holds the `orochi` package; NULL: found beside the program or as built */
-    const char *const *extra_paths; /* appended to sys.path (a virtual environment's site-packages), NULL-terminated; or NULL */
+    const char *home; /* prefix of the embedded Python; NULL: the one it was built with */
+    const char *
+        package_dir; /* folder that holds the `orochi` package; NULL: found beside the program or as built */
+    const char *const *
+        extra_paths; /* appended to sys.path (a virtual environment's site-packages), NULL-terminated; or NULL */
 };
 
 /* Initialises the runtime, imports the allow-list of standard modules in the main interpreter and keeps them
@@ -48,51 +51,61 @@ struct oro_py_range {
 /* `host` is the pointer of struct oro_py_call. Bytes handed out live until the call ends. Errors: ORO_ENOTFOUND,
  * ORO_EEXISTS (text for the author in err), ORO_EFULL (sequence exhausted), ORO_ETYPE (range on a hash index). */
 struct oro_host_ops {
-    oro_status (*find)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key,
-                       struct oro_bytes *row);
+    oro_status (*find)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                       struct oro_bytes key, struct oro_bytes *row);
     void (*scan)(void *host, const struct oro_table_def *t, struct oro_py_rows *out);
     oro_status (*range)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
                         const struct oro_py_range *range, struct oro_py_rows *out);
     uint64_t (*count)(void *host, const struct oro_table_def *t);
-    oro_status (*insert)(void *host, const struct oro_table_def *t, struct oro_bytes row, struct oro_bytes *stored,
-                         struct oro_err *err);
-    oro_status (*update)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
+    oro_status (*insert)(void *host, const struct oro_table_def *t, struct oro_bytes row,
                          struct oro_bytes *stored, struct oro_err *err);
-    oro_status (*upsert)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
-                         struct oro_bytes *stored, struct oro_err *err);
-    oro_status (*delete_key)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key);
+    oro_status (*update)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                         struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err);
+    oro_status (*upsert)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                         struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err);
+    oro_status (*delete_key)(void *host, const struct oro_table_def *t,
+                             const struct oro_index_def *ix, struct oro_bytes key);
     oro_status (*delete_row)(void *host, const struct oro_table_def *t, struct oro_bytes row);
     uint64_t (*clear)(void *host, const struct oro_table_def *t);
     /* A log record of the module: kept with the call and dropped when its attempt is. function: the reducer. line 0: unknown. */
-    void (*log)(void *host, enum oro_log_level level, const char *target, const char *file, int line, struct oro_bytes text);
+    void (*log)(void *host, enum oro_log_level level, const char *target, const char *file,
+                int line, struct oro_bytes text);
 };
 
 /* Gives *out. Calling thread: the worker, which then holds the GIL. worker: its number, for names and logs. */
-ORO_MUST_CHECK oro_status oro_py_open(unsigned worker, const struct oro_host_ops *ops, struct oro_py **out, struct oro_err *err);
-void oro_py_close(struct oro_py *py); /* Takes py; same thread */
+ORO_MUST_CHECK oro_status oro_py_open(unsigned worker, const struct oro_host_ops *ops,
+                                      struct oro_py **out, struct oro_err *err);
+void oro_py_close(struct oro_py *py);   /* Takes py; same thread */
 void oro_py_release(struct oro_py *py); /* gives the GIL up while waiting */
 void oro_py_acquire(struct oro_py *py);
 
 /* Imports the module (a .py file or a package folder) under `name` and collects its declarations. On ORO_EINVAL err holds the
  * first line and *report (Given, may be several lines: every problem with file, line and what to do). *descriptor (Given): the
  * JSON that oro_schema_parse reads. */
-ORO_MUST_CHECK oro_status oro_py_load(struct oro_py *py, const char *path, const char *name, char **descriptor, char **report,
-                                      struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_py_load(struct oro_py *py, const char *path, const char *name,
+                                      char **descriptor, char **report, struct oro_err *err);
 /* Connects classes and functions with the parsed schema and compiles the codecs. Borrows schema until close. */
-ORO_MUST_CHECK oro_status oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_py_bind(struct oro_py *py, const struct oro_schema *schema,
+                                      struct oro_err *err);
 
-enum oro_caller { ORO_CALLER_CLIENT, ORO_CALLER_SCHEDULE, ORO_CALLER_OWNER, ORO_CALLER_HTTP, ORO_CALLER_INTERNAL };
+enum oro_caller {
+    ORO_CALLER_CLIENT,
+    ORO_CALLER_SCHEDULE,
+    ORO_CALLER_OWNER,
+    ORO_CALLER_HTTP,
+    ORO_CALLER_INTERNAL
+};
 
 struct oro_py_call {
     const struct oro_reducer_def *reducer;
-    struct oro_bytes args;               /* BSATN of the parameters; strict: trailing bytes are an error */
+    struct oro_bytes args; /* BSATN of the parameters; strict: trailing bytes are an error */
     struct oro_identity sender, database;
     struct oro_connection_id connection; /* all zero: None */
     int64_t timestamp_us;
     enum oro_caller caller;
-    const char *jwt_payload;             /* claims as JSON text, or NULL */
-    double dt;                           /* seconds, scheduled calls */
-    void *host;                          /* handed to the ops */
+    const char *jwt_payload; /* claims as JSON text, or NULL */
+    double dt;               /* seconds, scheduled calls */
+    void *host;              /* handed to the ops */
     /* Results. text: for the caller when ORO_EUSER ("no row with id = 7") or ORO_EINVAL (bad arguments: "send.text: expected
      * str ..."), for the log when ORO_EINTERNAL (traceback with the module's own lines). Appended to; cleared by call first. */
     struct oro_bb *text;
@@ -112,7 +125,34 @@ struct oro_py_stats {
     uint64_t cache_hits, cache_misses, cache_evictions, cache_expirations, cache_size;
     uint64_t pool_hits, pool_misses, pool_returns, pool_drops;
     uint64_t decodes, encodes, bytes_in, bytes_out, errors;
+    uint64_t memory, memory_peak; /* bytes of rows, in use and spare, with their buffers */
 };
 void oro_py_stats(const struct oro_py *py, struct oro_py_stats *out);
+
+/* Settings of all interpreters (report.c). */
+struct oro_py_config {
+    unsigned max_cache_size; /* shapes of dynamic values, and types that converters compiled */
+    unsigned max_pool_size;  /* spare rows of each table */
+    bool enable_batch_optimization, enable_memory_monitoring;
+    bool
+        auto_tune; /* pools grow to 8 times their size while rows find no room in them, and shrink again */
+    int64_t cache_ttl_ms; /* 0: for ever */
+};
+#define ORO_PY_CONFIG_DEFAULT               \
+    {                                       \
+        1000, 100, true, true, true, 300000 \
+    }
+
+/* Any thread. Every interpreter takes them over before its next call; later ones begin with them. */
+void oro_py_configure(const struct oro_py_config *c);
+void oro_py_configured(struct oro_py_config *out);
+/* Changes one field by name. ORO_EINVAL says what is wrong with the name or the value. */
+ORO_MUST_CHECK oro_status oro_py_config_set(struct oro_py_config *c, const char *name, int64_t v,
+                                            bool is_bool, struct oro_err *err);
+void oro_py_config_json(const struct oro_py_config *c, struct oro_bb *out);
+
+/* Appends the performance report as JSON, summed over interpreters that are bound to the same module and stay so until return.
+ * Any thread; relaxed reads. */
+void oro_py_report(struct oro_py *const *py, unsigned n, struct oro_bb *out);
 
 #endif

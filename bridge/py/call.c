@@ -125,6 +125,7 @@ oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *
 static oro_status
 bad_argument(struct oro_py *py, struct oro_pyreducer *r, unsigned i)
 {
+    ORO_BUMP(r->tally.errors[DIR_DECODE], 1);
     if (i < r->nparams)
         oro_cerr_name(py, r->params[i].name);
     oro_cerr_text(py, r->name, py->call->text);
@@ -143,6 +144,7 @@ static oro_status
 decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
 {
     struct oro_reader rd = oro_reader(py->call->args);
+    uint64_t began = oro_tally_begin(py);
     for (unsigned i = 0; i < r->nparams; i++) {
         args[i] = oro_codec_decode(py, r->params[i].codec, &rd, 1);
         if (args[i] == NULL) {
@@ -157,6 +159,7 @@ decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
     }
     if (r->nparams > 0)
         ORO_COUNT(py, decodes, 1);
+    oro_tally_end(py, &r->tally, DIR_DECODE, py->call->args.len, began);
     ORO_COUNT(py, bytes_in, py->call->args.len);
     return ORO_OK;
 }
@@ -245,6 +248,9 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     }
     uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
     atomic_store_explicit(&py->generation, gen, memory_order_release);
+    oro_py_config_look(py);
+    if (ORO_UNLIKELY(gen % 4096 == 0))
+        oro_py_pool_shrink(py);
     py->call = call;
     oro_py_running = py;
     py->cerr.set = false;

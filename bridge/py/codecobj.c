@@ -193,7 +193,7 @@ codec_decode_many(PyObject *o, PyObject *args)
         !usable(o))
         return NULL;
     int rc = 0;
-    bool paused = oro_gc_pause(stop - start);
+    bool paused = oro_batch_begin(CO(o)->py, stop - start);
     for (Py_ssize_t i = start; rc == 0 && i >= 0 && i < stop && i < PyList_GET_SIZE(blobs); i++) {
         PyObject *blob = Py_NewRef(PyList_GET_ITEM(blobs, i)), *v = codec_decode(o, blob);
         rc = v != NULL ? PyList_Append(out, v) : -1;

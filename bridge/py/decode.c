@@ -230,9 +230,13 @@ decode_quick(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
 #define MANY 500
 
 bool
-oro_gc_pause(Py_ssize_t n)
+oro_batch_begin(struct oro_py *py, Py_ssize_t n)
 {
-    return n >= MANY && PyGC_Disable() == 1;
+    if (n < MANY)
+        return false;
+    ORO_COUNT(py, batches, 1);
+    ORO_COUNT(py, batch_items, n);
+    return py->batches && PyGC_Disable() == 1;
 }
 
 /* The number of elements; -1 with cerr when the rest of the input cannot hold them. */
@@ -257,7 +261,7 @@ decode_list(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, 
     if (out == NULL)
         return NULL;
     bool there = c->elem->fixed_size != ORO_VARIABLE; /* the count was checked against the input */
-    bool paused = oro_gc_pause(n);
+    bool paused = oro_batch_begin(py, n);
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *v = decode_quick(py, c->elem, r, there, depth + 1);
         if (v == NULL) {

@@ -525,7 +525,7 @@ end_interpreter(struct oro_py *py)
 {
     /* What the module state owns must go before the interpreter checks what is left. */
     for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next)
-        oro_rowclass_drop_pool(rc);
+        oro_rowclass_drop_pool(rc, 0);
     Py_EndInterpreter(py->ts);
 }
 
@@ -536,11 +536,9 @@ oro_py_open(unsigned worker, const struct oro_host_ops *ops, struct oro_py **out
     struct oro_py *py = ORO_NEW(struct oro_py);
     py->worker = worker;
     py->ops = ops;
-    py->max_pool = 100;
-    py->ttl_us = 300000000;
-    py->max_shapes = 1000;
     oro_arena_init(&py->arena);
     oro_cerr_clear(py);
+    oro_py_config_look(py);
     pthread_mutex_lock(&rt.making);
     oro_status st = make_interpreter(&py->ts, err);
     if (st != ORO_OK) {

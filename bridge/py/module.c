@@ -113,10 +113,7 @@ py_set_pool_size(PyObject *module, PyObject *v)
         return NULL;
     if (n < 0 || n > ORO_POOL_MAX)
         return PyErr_Format(PyExc_ValueError, "a pool holds 0 to %d rows of a class", ORO_POOL_MAX);
-    py->max_pool = (unsigned)n;
-    for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next)
-        if (rc->npool > py->max_pool)
-            oro_rowclass_drop_pool(rc);
+    oro_py_pool_limit(py, (unsigned)n);
     Py_RETURN_NONE;
 }
 
@@ -124,7 +121,7 @@ static PyObject *
 py_clear_pools(PyObject *module, PyObject *none)
 {
     for (struct oro_rowclass *rc = oro_py_of_module(module)->classes; rc != NULL; rc = rc->next)
-        oro_rowclass_drop_pool(rc);
+        oro_rowclass_drop_pool(rc, 0);
     Py_RETURN_NONE;
 }
 
@@ -136,10 +133,7 @@ py_set_shapes(PyObject *module, PyObject *args)
     long long n, ttl_ms;
     if (!PyArg_ParseTuple(args, "LL", &n, &ttl_ms))
         return NULL;
-    if (n < (long long)py->max_shapes)
-        oro_json_clear(py);
-    py->max_shapes = n < 0 ? 0 : n > 1000000 ? 1000000 : (unsigned)n;
-    py->ttl_us = ttl_ms < 0 || ttl_ms > INT64_MAX / 1000 ? 0 : ttl_ms * 1000;
+    oro_py_shape_limit(py, n < 0 ? 0 : n > 1000000 ? 1000000 : (unsigned)n, ttl_ms);
     Py_RETURN_NONE;
 }
 
@@ -167,7 +161,30 @@ py_count_cache(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* config(): the settings of this interpreter, as the fields of ConversionConfig. */
+static PyObject *
+py_config(PyObject *module, PyObject *none)
+{
+    struct oro_py_config c;
+    oro_py_configured(&c);
+    return Py_BuildValue(
+        "{sIsIsOsOsLsO}", "max_cache_size", c.max_cache_size, "max_pool_size", c.max_pool_size,
+        "enable_batch_optimization", c.enable_batch_optimization ? Py_True : Py_False,
+        "enable_memory_monitoring", c.enable_memory_monitoring ? Py_True : Py_False, "cache_ttl_ms",
+        (long long)c.cache_ttl_ms, "auto_tune", c.auto_tune ? Py_True : Py_False);
+}
+
+/* set_batches(bool): whether many values are made in one go. */
+static PyObject *
+py_set_batches(PyObject *module, PyObject *v)
+{
+    oro_py_of_module(module)->batches = v == Py_True;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
+    {"config", py_config, METH_NOARGS, "config(): the server's settings of the bridge."},
+    {"set_batches", py_set_batches, METH_O, "set_batches(on): many values in one go or not."},
     {"row_class", oro_pyrow_class, METH_VARARGS,
      "row_class(cls, names, defaults): the class of a table's rows."},
     {"compile", oro_codecobj_compile, METH_VARARGS, "compile(spec, types=[]): a Codec."},
@@ -279,10 +296,9 @@ module_exec(PyObject *module)
     if (py == NULL) {
         py = ORO_NEW(struct oro_py);
         py->module_owned = true;
-        py->max_pool = 100;
-        py->ttl_us = 300000000;
-        py->max_shapes = 1000;
         oro_arena_init(&py->arena);
+        oro_cerr_clear(py);
+        oro_py_config_look(py);
     }
     s->py = py;
     if (make_strings(py) < 0 || oro_pyid_types(py, module) < 0 || oro_pyrow_types(py, module) < 0 ||
@@ -326,10 +342,11 @@ module_clear(PyObject *module)
     if (s == NULL || s->py == NULL)
         return 0;
     struct oro_py *py = s->py;
-    py->max_pool = 0;
+    py->auto_tune = false;
+    oro_py_pool_limit(py, 0);
     oro_json_clear(py);
     for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next) {
-        oro_rowclass_drop_pool(rc);
+        oro_rowclass_drop_pool(rc, 0);
         for (unsigned i = 0; i < rc->ncols; i++) {
             Py_CLEAR(rc->cols[i].dflt);
             rc->cols[i].dkind = DEFAULT_NONE;

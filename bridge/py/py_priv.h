@@ -114,8 +114,8 @@ PyObject *oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct 
 /* Appends to out; -1 like decode. */
 int oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
                      unsigned depth);
-/* Stops the collector while n values are made, if they are many; true: PyGC_Enable() afterwards. */
-bool oro_gc_pause(Py_ssize_t n);
+/* Before n values are made. Stops the collector if they are many; true: PyGC_Enable() afterwards. */
+bool oro_batch_begin(struct oro_py *py, Py_ssize_t n);
 /* Advances over one value of trusted bytes, checking bounds only. */
 int oro_codec_skip(const struct oro_codec *c, struct oro_reader *r);
 /* SATS order of two encoded values. */
@@ -146,6 +146,31 @@ PyObject *oro_json_decode(struct oro_py *py, struct oro_bytes text);
 void oro_json_clear(struct oro_py *py); /* drops shapes and keys */
 void oro_json_free(struct oro_py *py);
 
+/* ---- what conversions cost, by type (report.c) ---- */
+enum oro_dir {
+    DIR_DECODE,
+    DIR_ENCODE,
+    DIR_COLUMN,
+    DIRS
+};                        /* a column of a row is decoded when it is first touched */
+#define ORO_TIME_SLOTS 32 /* of times from 2^i to 2^(i+1) ns */
+
+/* Written by the interpreter's thread alone. */
+struct oro_tally {
+    _Atomic uint64_t n[DIRS], bytes[DIRS], errors[DIRS];
+    _Atomic uint64_t timed[DIRS], ns[DIRS]; /* of those that were timed */
+};
+#define ORO_BUMP(counter, by)                                                                      \
+    atomic_store_explicit(&(counter),                                                              \
+                          atomic_load_explicit(&(counter), memory_order_relaxed) + (uint64_t)(by), \
+                          memory_order_relaxed)
+uint64_t oro_py_clock(void);
+void oro_tally_time(struct oro_py *py, struct oro_tally *t, enum oro_dir dir, uint64_t began);
+void oro_py_config_look(struct oro_py *py); /* takes new settings over */
+void oro_py_pool_shrink(struct oro_py *py); /* pools that grew and are hardly used become smaller */
+void oro_py_pool_limit(struct oro_py *py, unsigned n);
+void oro_py_shape_limit(struct oro_py *py, unsigned n, int64_t ttl_ms);
+
 /* ---- row classes (row.c) ---- */
 #define ORO_ROW_COLS_MAX 512
 #define ORO_POOL_MAX 1024
@@ -174,7 +199,9 @@ struct oro_rowclass {
         changeable; /* columns whose values may change behind our back (lists ...) once somebody has them */
     uint64_t auto_inc;
     bool has_post_init, bound;
-    unsigned npool;
+    struct oro_tally tally;
+    unsigned npool, limit; /* spare rows, and how many there may be */
+    unsigned low;          /* fewest spare rows since the pool was looked at last */
     struct oro_row *pool[ORO_POOL_MAX];
     struct oro_rowcol cols[];
 };
@@ -200,7 +227,7 @@ PyObject *oro_pyrow_class(PyObject *module, PyObject *args); /* _orochi.row_clas
 /* Once for each class; codecs: one for each column. */
 void oro_rowclass_bind(struct oro_rowclass *rc, const char *table,
                        const struct oro_codec *const *codecs, uint64_t auto_inc);
-void oro_rowclass_drop_pool(struct oro_rowclass *rc);
+void oro_rowclass_drop_pool(struct oro_rowclass *rc, unsigned keep); /* frees the others */
 /* The class's row description, or NULL if it is no row class. */
 struct oro_rowclass *oro_rowclass_of(struct oro_py *py, PyTypeObject *type);
 static inline bool oro_pyrow_is(struct oro_rowclass *rc, PyObject *o);
@@ -342,35 +369,38 @@ struct oro_pyreducer {
     struct oro_pyparam *params;
     unsigned nparams;
     bool takes_row;
+    struct oro_tally tally;
 };
 
 /* Counters that are not in oro_py_stats as they are: shapes of dynamic values, which it adds to the cache's. */
 #define ORO_SHAPE_FIELDS(X) \
-    X(shape_hits) X(shape_misses) X(shape_evictions) X(shape_expirations) X(shapes)
-#define ORO_STAT_FIELDS(X)                                                                        \
-    X(cache_hits)                                                                                 \
-    X(cache_misses)                                                                               \
-    X(cache_evictions)                                                                            \
-    X(cache_expirations)                                                                          \
-    X(cache_size) X(pool_hits) X(pool_misses) X(pool_returns) X(pool_drops) X(decodes) X(encodes) \
-        X(bytes_in) X(bytes_out) X(errors)
+    X(shape_hits)           \
+    X(shape_misses) X(shape_evictions) X(shape_expirations) X(shapes) X(batches) X(batch_items)
+#define ORO_STAT_FIELDS(X)                                                                      \
+    X(cache_hits)                                                                               \
+    X(cache_misses)                                                                             \
+    X(cache_evictions)                                                                          \
+    X(cache_expirations)                                                                        \
+    X(cache_size)                                                                               \
+    X(pool_hits) X(pool_misses) X(pool_returns) X(pool_drops) X(decodes) X(encodes) X(bytes_in) \
+        X(bytes_out) X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                         \
-    X(keep)                                                                                       \
-    X(t_row)                                                                                      \
-    X(t_coldescr)                                                                                 \
-    X(t_table)                                                                                    \
-    X(t_column) X(t_rows) X(t_rowsiter) X(t_ctx) X(t_dbbase) X(t_db) X(t_log) X(t_codec)          \
-        X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err) \
-            X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow)    \
-                X(e_autoinc) X(e_wrongindex) X(e_encode) X(e_decode) X(e_schema) X(e_timeout)     \
-                    X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive) X(datetime_to_us) \
-                        X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)                   \
-                            X(format_exception) X(describe_error) X(make_auth) X(deepcopy)        \
-                                X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int)         \
-                                    X(s_value) X(s_is_interval) X(s_post_init) X(empty_tuple)     \
-                                        X(zero)
+#define ORO_PY_OBJECTS(X)                                                                          \
+    X(keep)                                                                                        \
+    X(t_row)                                                                                       \
+    X(t_coldescr)                                                                                  \
+    X(t_table)                                                                                     \
+    X(t_column)                                                                                    \
+    X(t_rows) X(t_rowsiter) X(t_ctx) X(t_dbbase) X(t_db) X(t_log) X(t_codec) X(t_identity)         \
+        X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi)    \
+            X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc)    \
+                X(e_wrongindex) X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction)  \
+                    X(e_forbidden) X(json_dump) X(json_revive) X(datetime_to_us) X(us_to_datetime) \
+                        X(timedelta_to_us) X(us_to_timedelta) X(format_exception)                  \
+                            X(describe_error) X(make_auth) X(deepcopy) X(random_cls) X(db) X(log)  \
+                                X(ctx) X(module_spec) X(s_int) X(s_value) X(s_is_interval)         \
+                                    X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
     unsigned worker;
@@ -405,6 +435,10 @@ struct oro_py {
     unsigned max_shapes;
     int64_t ttl_us; /* of a shape that is not used; 0: for ever */
     unsigned max_pool;
+    bool batches, watch_memory, auto_tune;
+    uint64_t config_generation; /* of the settings in use; 0: none taken yet */
+    unsigned tick;              /* one conversion in 64 is timed */
+    _Atomic uint64_t times[DIRS][ORO_TIME_SLOTS];
     char *root; /* folder of the module, for tracebacks */
 
 #define ORO_FIELD(name) _Atomic uint64_t n_##name;
@@ -421,6 +455,33 @@ struct oro_py {
                           atomic_load_explicit(&(py)->n_##field, memory_order_relaxed) + \
                               (uint64_t)(by),                                            \
                           memory_order_relaxed)
+
+/* 0, or when it is this conversion's turn to be timed, the time. */
+static inline uint64_t
+oro_tally_begin(struct oro_py *py)
+{
+    return ORO_UNLIKELY((++py->tick & 63) == 0) ? oro_py_clock() : 0;
+}
+
+static inline void
+oro_tally_end(struct oro_py *py, struct oro_tally *t, enum oro_dir dir, size_t bytes,
+              uint64_t began)
+{
+    ORO_BUMP(t->n[dir], 1);
+    ORO_BUMP(t->bytes[dir], bytes);
+    if (ORO_UNLIKELY(began != 0))
+        oro_tally_time(py, t, dir, began);
+}
+
+/* Memory of rows: `more` bytes were taken, or, negative, given back. */
+static inline void
+oro_py_memory(struct oro_py *py, Py_ssize_t more)
+{
+    ORO_COUNT(py, memory, more);
+    uint64_t now = atomic_load_explicit(&py->n_memory, memory_order_relaxed);
+    if (py->watch_memory && now > atomic_load_explicit(&py->n_memory_peak, memory_order_relaxed))
+        atomic_store_explicit(&py->n_memory_peak, now, memory_order_relaxed);
+}
 
 /* A scratch builder is taken out while used, so that Python code which runs in between (a checker, __index__) and comes back
  * to us finds an empty one instead of ours. */

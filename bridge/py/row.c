@@ -62,11 +62,14 @@ decode_col(struct oro_row *r, unsigned i)
         bad_bytes(r, i);
         return NULL;
     }
+    uint64_t began = oro_tally_begin(rc->py);
     PyObject *v = oro_codec_decode(rc->py, rc->cols[i].codec, &rd, 1);
     if (v == NULL) {
+        ORO_BUMP(rc->tally.errors[DIR_COLUMN], 1);
         bad_bytes(r, i);
         return NULL;
     }
+    oro_tally_end(rc->py, &rc->tally, DIR_COLUMN, 0, began);
     if (r->cols[i] != NULL) { /* a checker touched it meanwhile */
         Py_DECREF(v);
         return r->cols[i];
@@ -157,6 +160,8 @@ oro_pyrow_alloc(struct oro_rowclass *rc)
     struct oro_row *r;
     if (rc->npool > 0) {
         r = rc->pool[--rc->npool];
+        if (rc->npool < rc->low)
+            rc->low = rc->npool;
         Py_SET_REFCNT((PyObject *)r, 1);
         ORO_COUNT(rc->py, pool_hits, 1);
         return r;
@@ -165,6 +170,7 @@ oro_pyrow_alloc(struct oro_rowclass *rc)
     r = PyObject_GC_New(struct oro_row, rc->type);
     if (r == NULL)
         return NULL;
+    oro_py_memory(rc->py, rc->type->tp_basicsize);
     r->rc = rc;
     r->data = NULL;
     r->len = r->cap = 0;
@@ -185,6 +191,7 @@ set_bytes(struct oro_row *r, struct oro_bytes b)
             return -1;
         }
         PyMem_Free(r->data);
+        oro_py_memory(r->rc->py, (Py_ssize_t)cap - (Py_ssize_t)r->cap);
         r->data = data;
         r->cap = cap;
     }
@@ -198,6 +205,7 @@ set_bytes(struct oro_row *r, struct oro_bytes b)
 PyObject *
 oro_pyrow_from_bytes(struct oro_rowclass *rc, struct oro_bytes b)
 {
+    uint64_t began = oro_tally_begin(rc->py);
     struct oro_row *r = oro_pyrow_alloc(rc);
     if (r == NULL)
         return NULL;
@@ -205,6 +213,7 @@ oro_pyrow_from_bytes(struct oro_rowclass *rc, struct oro_bytes b)
         Py_DECREF(r);
         return NULL;
     }
+    oro_tally_end(rc->py, &rc->tally, DIR_DECODE, b.len, began);
     ORO_COUNT(rc->py, decodes, 1);
     ORO_COUNT(rc->py, bytes_in, b.len);
     return (PyObject *)r;
@@ -229,6 +238,18 @@ row_clear(PyObject *o)
     return 0;
 }
 
+/* With auto_tune a pool that is full grows, up to 8 times the setting. */
+static bool
+pool_grow(struct oro_rowclass *rc)
+{
+    struct oro_py *py = rc->py;
+    unsigned most = py->max_pool * 8 < ORO_POOL_MAX ? py->max_pool * 8 : ORO_POOL_MAX;
+    if (!py->auto_tune || rc->limit >= most)
+        return false;
+    rc->limit = rc->limit * 2 < most ? rc->limit * 2 : most;
+    return rc->npool < rc->limit;
+}
+
 static void
 row_dealloc(PyObject *o)
 {
@@ -238,8 +259,9 @@ row_dealloc(PyObject *o)
     if (PyObject_GC_IsTracked(o))
         PyObject_GC_UnTrack(o);
     row_clear(o);
-    if (type == rc->type && rc->npool < rc->py->max_pool && rc->npool < ORO_POOL_MAX) {
+    if (type == rc->type && (rc->npool < rc->limit || pool_grow(rc))) {
         if (r->cap > BUFFER_KEPT) {
+            oro_py_memory(rc->py, -(Py_ssize_t)r->cap);
             PyMem_Free(r->data);
             r->data = NULL;
             r->cap = 0;
@@ -252,17 +274,20 @@ row_dealloc(PyObject *o)
         return;
     }
     ORO_COUNT(rc->py, pool_drops, 1);
+    oro_py_memory(rc->py,
+                  -(Py_ssize_t)(r->cap + (type == rc->type ? (size_t)type->tp_basicsize : 0)));
     PyMem_Free(r->data);
     type->tp_free(o);
     Py_DECREF(type);
 }
 
 void
-oro_rowclass_drop_pool(struct oro_rowclass *rc)
+oro_rowclass_drop_pool(struct oro_rowclass *rc, unsigned keep)
 {
-    while (rc->npool > 0) {
+    while (rc->npool > keep) {
         struct oro_row *r = rc->pool[--rc->npool];
         PyTypeObject *type = Py_TYPE(r);
+        oro_py_memory(rc->py, -(Py_ssize_t)(r->cap + (size_t)type->tp_basicsize));
         PyMem_Free(r->data);
         Py_SET_REFCNT((PyObject *)r, 1); /* as the debug build's checks want it */
         PyObject_GC_Del(r);
@@ -556,7 +581,7 @@ oro_rowclass_bind(struct oro_rowclass *rc, const char *table, const struct oro_c
                   uint64_t auto_inc)
 {
     uint32_t off = 0;
-    oro_rowclass_drop_pool(rc);
+    oro_rowclass_drop_pool(rc, 0);
     rc->table = table;
     rc->patchable = rc->changeable = 0;
     rc->auto_inc = auto_inc;
@@ -880,6 +905,7 @@ oro_pyrow_class(PyObject *module, PyObject *args)
     struct oro_rowclass *rc = oro_calloc(1, sizeof(*rc) + n * sizeof(rc->cols[0]));
     const char *dot = strrchr(((PyTypeObject *)cls)->tp_name, '.');
     rc->py = py;
+    rc->limit = py->max_pool;
     rc->name = oro_strdup(dot != NULL ? dot + 1 : ((PyTypeObject *)cls)->tp_name);
     rc->table = rc->name;
     rc->ncols = n;

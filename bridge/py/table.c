@@ -172,13 +172,16 @@ write_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *a
     oro_status st;
     int rc = -1;
     err.text[0] = 0;
+    uint64_t began = oro_tally_begin(py);
     if (oro_pyrow_encode(row, &bb) < 0) {
         ORO_COUNT(py, errors, 1);
+        ORO_BUMP(t->rc->tally.errors[DIR_ENCODE], 1);
         oro_cerr_raise(py, py->e_encode, t->def->name);
         goto done;
     }
     ORO_COUNT(py, encodes, 1);
     ORO_COUNT(py, bytes_out, bb.len);
+    oro_tally_end(py, &t->rc->tally, DIR_ENCODE, bb.len, began);
     if (!oro_pyhandle_alive(py, t)) /* a checker may do anything */
         goto done;
     if (verb == INSERT)

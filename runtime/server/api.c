@@ -386,6 +386,21 @@ get_schema(struct request *q)
 }
 
 static void
+get_bridge(struct request *q)
+{
+    oro_api_bridge_report(q->server, q->res);
+}
+
+static void
+patch_bridge(struct request *q)
+{
+    if (is_owner(q))
+        oro_api_bridge_change(q->http->body, q->res);
+    else
+        answer_text(q->res, 403, "Only the owner of the database may change its settings");
+}
+
+static void
 refuse_publish(struct request *q)
 {
     answer_text(q->res, 501, "This server runs the module it was started with; start it again with the new one.");
@@ -675,6 +690,8 @@ static const struct route routes[] = {
     {"GET", "v1/database/:/identity", get_database_identity, MODE_O},
     {"GET", "v1/database/:/names", get_names, DATABASE},
     {"GET", "v1/database/:/schema", get_schema, DATABASE},
+    {"GET", "v1/database/:/bridge", get_bridge, DATABASE},
+    {"PATCH", "v1/database/:/bridge", patch_bridge, DATABASE},
     {"POST", "v1/database/:/call/:", post_call, DATABASE},
     {"POST", "v1/database/:/sql", post_sql, DATABASE},
     {"GET", "v1/database/:/unstable/timestamp", get_timestamp, DATABASE},

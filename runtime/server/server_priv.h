@@ -143,6 +143,11 @@ bool oro_api_release(struct shard *sh, struct client *c);
 /* At the end, on the main thread: what has to be said about requests that nobody will come back to. */
 void oro_api_abandon(struct shard *sh, struct client *c);
 
+/* bridge_api.c: GET and PATCH /v1/database/:name/bridge */
+void oro_api_bridge_report(const struct oro_server *s, struct oro_http_response *res);
+/* The body is a JSON object of settings: all of them are changed, or none. Answers the settings as they are now. */
+void oro_api_bridge_change(struct oro_bytes body, struct oro_http_response *res);
+
 /* static.c */
 bool oro_static_file(const char *dir, const char *path, const struct oro_http_request *req, struct oro_http_response *res);
 

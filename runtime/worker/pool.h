@@ -114,6 +114,8 @@ oro_status oro_pool_post_wait(struct oro_pool *p, struct oro_job *job, char *tex
 /* Jobs waiting or running; any thread. */
 unsigned oro_pool_busy(const struct oro_pool *p);
 unsigned oro_pool_workers(const struct oro_pool *p);
+/* Appends what the codecs of all workers did, as JSON (bridge.h, oro_py_report). Any thread, while the pool serves. */
+void oro_pool_bridge_report(const struct oro_pool *p, struct oro_bb *out);
 /* Ends the workers. Finishes what is queued; when that takes too long, what clients asked for is dropped, but everybody's
  * client_disconnected still runs. False after about 6 s: a reducer hangs outside of Python code, and the worker that runs it
  * uses pool, schema and store until the process ends. Main thread; p may be NULL. */

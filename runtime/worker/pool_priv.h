@@ -45,6 +45,7 @@ struct worker {
     int64_t told_us;
     const char *running; /* reducer name, for log lines */
     struct oro_metric *cache_hits, *cache_misses, *cache_evictions, *cache_size, *pool_hits, *pool_misses;
+    struct oro_metric *decodes, *encodes, *bytes_in, *bytes_out, *conversion_errors, *memory;
     /* Watched by the watchdog: when the running call has to end (monotonic; INT64_MAX: no limit), 0: none is running. Written
      * in the order lifecycle, generation, deadline; read in the order generation, deadline, lifecycle. */
     _Atomic int64_t deadline_us;

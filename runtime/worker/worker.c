@@ -578,6 +578,24 @@ stats_publish(struct worker *w)
     oro_metric_set(w->cache_size, (int64_t)s.cache_size);
     oro_metric_set(w->pool_hits, (int64_t)s.pool_hits);
     oro_metric_set(w->pool_misses, (int64_t)s.pool_misses);
+    oro_metric_set(w->decodes, (int64_t)s.decodes);
+    oro_metric_set(w->encodes, (int64_t)s.encodes);
+    oro_metric_set(w->bytes_in, (int64_t)s.bytes_in);
+    oro_metric_set(w->bytes_out, (int64_t)s.bytes_out);
+    oro_metric_set(w->conversion_errors, (int64_t)s.errors);
+    oro_metric_set(w->memory, (int64_t)s.memory);
+}
+
+void
+oro_pool_bridge_report(const struct oro_pool *p, struct oro_bb *out)
+{
+    struct oro_py **py = ORO_NEW_ARRAY(struct oro_py *, p->started + 1);
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->started; i++)
+        if (atomic_load(&p->workers[i].phase) == PHASE_SERVING)
+            py[n++] = p->workers[i].py;
+    oro_py_report(py, n, out);
+    oro_free(py);
 }
 
 static void
@@ -616,7 +634,7 @@ serve(struct worker *w)
 static void
 metrics_make(struct worker *w)
 {
-    char label[32];
+    char label[48];
     snprintf(label, sizeof(label), "worker=\"%u\"", w->number);
     w->cache_hits = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_hits_total", label, "Codec look-ups found in the type cache.");
     w->cache_misses = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_misses_total", label, "Codecs that had to be compiled.");
@@ -624,6 +642,14 @@ metrics_make(struct worker *w)
     w->cache_size = oro_metric(ORO_METRIC_GAUGE, "orochi_type_cache_size", label, "Codecs in the type cache.");
     w->pool_hits = oro_metric(ORO_METRIC_COUNTER, "orochi_pool_hits_total", label, "Row objects reused from the pool.");
     w->pool_misses = oro_metric(ORO_METRIC_COUNTER, "orochi_pool_misses_total", label, "Row objects that had to be allocated.");
+    w->conversion_errors = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_errors_total", label, "Values and bytes that were refused.");
+    w->memory = oro_metric(ORO_METRIC_GAUGE, "orochi_row_memory_bytes", label, "Row objects, in use and spare, with their buffers.");
+    snprintf(label, sizeof(label), "worker=\"%u\",direction=\"in\"", w->number);
+    w->decodes = oro_metric(ORO_METRIC_COUNTER, "orochi_conversions_total", label, "Rows and arguments converted.");
+    w->bytes_in = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_bytes_total", label, "BSATN read (in) and written (out).");
+    snprintf(label, sizeof(label), "worker=\"%u\",direction=\"out\"", w->number);
+    w->encodes = oro_metric(ORO_METRIC_COUNTER, "orochi_conversions_total", label, "Rows and arguments converted.");
+    w->bytes_out = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_bytes_total", label, "BSATN read (in) and written (out).");
 }
 
 static void

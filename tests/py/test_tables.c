@@ -433,6 +433,9 @@ Test(tables, a_row_shell_is_counted_as_reused_only_when_it_was)
 {
     struct fixture f;
     struct oro_py_stats a, b;
+    struct oro_py_config settings = ORO_PY_CONFIG_DEFAULT;
+    settings.auto_tune = false;
+    oro_py_configure(&settings);
     fixture_open(&f, HEAD "@reducer\n"
                           "def fill(ctx: ReducerContext):\n"
                           "    five(ctx)\n"
@@ -454,5 +457,29 @@ Test(tables, a_row_shell_is_counted_as_reused_only_when_it_was)
     oro_py_stats(f.py, &a);
     cr_assert_eq(a.pool_hits - b.pool_hits, 50);
     cr_assert_eq(a.pool_misses, b.pool_misses);
+    /* Settings reach the interpreter with its next call. */
+    settings.max_pool_size = 10;
+    oro_py_configure(&settings);
+    fixture_run(&f, "one");
+    oro_py_stats(f.py, &a);
+    fixture_run(&f, "look");
+    oro_py_stats(f.py, &b);
+    cr_assert_eq(b.pool_returns - a.pool_returns, 10);
+    cr_assert_gt(b.memory_peak, a.memory, "300 rows at once");
+    cr_assert_eq(b.memory, a.memory, "what was dropped was given back");
+    /* Sized by use: it grows while rows find no room in it, and becomes smaller when few are taken. */
+    settings.max_pool_size = 100;
+    settings.auto_tune = true;
+    oro_py_configure(&settings);
+    fixture_run(&f, "look");
+    oro_py_stats(f.py, &a);
+    fixture_run(&f, "look");
+    oro_py_stats(f.py, &b);
+    cr_assert_eq(b.pool_hits - a.pool_hits, 300);
+    for (int i = 0; i < 3 * 4096; i++)
+        fixture_run(&f, "one");
+    oro_py_stats(f.py, &a);
+    cr_assert_leq(a.memory, b.memory / 2, "%llu of %llu", (unsigned long long)a.memory, (unsigned long long)b.memory);
     fixture_close(&f);
+    oro_py_configure(&(struct oro_py_config)ORO_PY_CONFIG_DEFAULT);
 }

@@ -139,7 +139,7 @@ class TypeConverter:
         self._at = {'decode': 0, 'encode': 0}
         self._per_type = {}
         self._base = _orochi.stats()
-        self._config = ConversionConfig()
+        self._config = ConversionConfig(**_orochi.config())
         self.update_config(config)
 
     # ---- one value ----
@@ -425,6 +425,7 @@ class TypeConverter:
             raise TypeError(f'unknown setting {sorted(unknown)[0]!r}')
         config = dataclasses.replace(config if config is not None else self._config, **fields)
         _orochi.set_pool_size(config.max_pool_size)
+        _orochi.set_batches(config.enable_batch_optimization)
         self._config, self._grown = config, 1
         self._ttl, self._limit = config.cache_ttl_ms / 1000, config.max_cache_size
         _orochi.set_shapes(config.max_cache_size, config.cache_ttl_ms)

@@ -66,6 +66,13 @@ def _parser():
     command.add_argument('name', metavar='NAME', help='folder to make; its last part is the name of the module')
     command.add_argument('--template', default='chat', choices=sorted(new.TEMPLATES), help='default: chat')
 
+    command = _command(commands, 'config', _config, 'settings of a server that runs')
+    command.add_argument('what', choices=('get', 'set'))
+    command.add_argument('settings', nargs='*', metavar='bridge.KEY[=VALUE]', help='get: none means all')
+    command.add_argument('--url', default='http://127.0.0.1:3000', help='default: http://127.0.0.1:3000')
+    command.add_argument('--name', help='of the database (default: what the server says)')
+    command.add_argument('--data', default='orochi-data', metavar='DIR', help="the server's data folder, for the owner's token")
+
     command = _command(commands, 'bench-bridge', _bench_bridge, 'what a conversion costs, beside msgspec and pure Python')
     command.add_argument('--venv', metavar='DIR', help='virtual environment of the same Python, with msgspec')
     command.add_argument('--most', type=int, default=1_000_000, metavar='N', help='largest batch (default: 1000000)')
@@ -123,6 +130,14 @@ def _new(args):
         print(f'made {path}')
     print(f'next: orochi run {os.path.join(args.name, "module.py")}')
     return 0
+
+
+def _config(args):
+    from . import config
+    try:
+        return config.main(args)
+    except config.ConfigError as error:
+        return _fail([str(error)])
 
 
 def _bench_bridge(args):
