@@ -17,6 +17,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/thread.h"
 #include "runtime/bench/bench.h"
+#include "runtime/durable/backup.h"
 #include "runtime/server/server.h"
 
 /* What the exit code says. */
@@ -272,6 +273,7 @@ signals_take(struct oro_err *err)
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a size limit is a full disk: the log says so and tries again */
     oro_status st = oro_thread_start(&thread, ORO_THREAD_OTHER, "signals", 256 * 1024, signals_main, &set, err);
     if (st == ORO_OK)
         pthread_detach(thread);
@@ -404,6 +406,8 @@ static const char usage[] =
     "  describe [--json] MODULE                        its tables, reducers and schedules\n"
     "  generate --lang typescript --out DIR MODULE     client bindings\n"
     "  new NAME                                        a first module\n"
+    "  backup FILE [--data DIR] [--name NAME]          copy the data, also while it is served\n"
+    "  restore FILE [--data DIR] [--name NAME]         and bring it back\n"
     "  bench transfer [flags]                          load generator (`orochi bench transfer --help`)\n"
     "  bench-bridge [--venv DIR]                       what a conversion between bytes and Python costs\n"
     "  config get|set bridge.KEY[=VALUE]               settings of a server that runs (`orochi config --help`)\n"
@@ -413,9 +417,12 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", command_run},          {"check", command_tool},          {"describe", command_tool},
-    {"generate", command_tool},    {"extract-schema", command_tool}, {"new", command_tool},
-    {"bench", oro_bench_command},  {"bench-bridge", command_tool},   {"config", command_tool},
+    {"run", command_run},           {"check", command_tool},
+    {"describe", command_tool},     {"generate", command_tool},
+    {"extract-schema", command_tool}, {"new", command_tool},
+    {"backup", oro_backup_command}, {"restore", oro_restore_command},
+    {"bench", oro_bench_command},   {"bench-bridge", command_tool},
+    {"config", command_tool},
 };
 
 int

@@ -434,8 +434,11 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
         st = data_open(s, err);
     if (st == ORO_OK)
         st = oro_pool_run(s->pool, s->schema, s->store, &s->database, err);
-    if (st == ORO_OK && oro_store_offset(s->store) == 0)
+    bool fresh = s->durable == NULL || oro_durable_needs_init(s->durable);
+    if (st == ORO_OK && fresh)
         st = run_init(s, err);
+    if (st == ORO_OK && fresh && s->durable != NULL && oro_store_offset(s->store) == 0)
+        st = oro_durable_set_initialized(s->durable, err);
     if (st == ORO_OK)
         st = forget_clients(s, err);
     if (st == ORO_OK)

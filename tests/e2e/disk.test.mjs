@@ -66,3 +66,25 @@ test("a limit on the size of files", async () => {
     await server.kill();
   }
 });
+
+test("a stop while there is no room ends by itself, and keeps what was confirmed", async () => {
+  const data = await folder();
+  const start = () => serve(module("ledger"), { flags: ["--data", data, "--workers", "2"] });
+  let server = await start();
+  try {
+    const client = new Client(server, 0, 0, random(9), { protocol: "v3", flight: 8 });
+    await until("there is load", () => client.confirmed.length > 200);
+    execFileSync("prlimit", ["--pid", `${server.child.pid}`, "--fsize=4096:"]);
+    await until("the trouble is seen", async () => (await metric(server, "orochi_durable_trouble")) === 1);
+    client.stopped = true;
+    await server.stop();
+    assert.equal(server.child.signalCode, null);
+    assert.match(server.output(), /stopping without having written the last transactions/);
+    await client.closed;
+    server = await start();
+    await new Book().check(server, [client], 0);
+    assert.equal(await server.stop(), 0, server.output());
+  } finally {
+    await server.kill();
+  }
+});
