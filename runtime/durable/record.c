@@ -46,16 +46,11 @@ stored_id(const struct record_ids *ids, const struct oro_table_def *t)
     return ids->ids[t - ids->schema->tables];
 }
 
-/* The delete half of an update: the insert that follows replaces the row by its key anyway. */
+/* Not the delete half of an update: the insert that follows replaces the row by its key anyway. */
 static bool
-is_replaced(const struct oro_commit *c, uint32_t i)
+is_kept(const struct oro_op *op, uint32_t id)
 {
-    const struct oro_op *a = &c->ops[i], *b = a + 1;
-    if (i + 1 >= c->nops || b->kind != ORO_OP_INSERT || b->table != a->table || a->table->pk < 0)
-        return false;
-    uint16_t pk = (uint16_t)a->table->pk;
-    return oro_bytes_eq(record_column(a->table->row, oro_row_bytes(a->row), pk),
-                        record_column(b->table->row, oro_row_bytes(b->row), pk));
+    return id != 0 && !(op->kind == ORO_OP_DELETE && op->update);
 }
 
 static void
@@ -86,7 +81,7 @@ record_put(struct oro_bb *out, const struct record_ids *ids, const struct oro_co
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->nops; i++) {
         const struct oro_op *op = &c->ops[i];
-        n += stored_id(ids, op->table) != 0 && !(op->kind == ORO_OP_DELETE && is_replaced(c, i));
+        n += is_kept(op, stored_id(ids, op->table));
     }
     if (n == 0)
         return false;
@@ -95,7 +90,7 @@ record_put(struct oro_bb *out, const struct record_ids *ids, const struct oro_co
     for (uint32_t i = 0; i < c->nops; i++) {
         const struct oro_op *op = &c->ops[i];
         uint32_t id = stored_id(ids, op->table);
-        if (id != 0 && !(op->kind == ORO_OP_DELETE && is_replaced(c, i)))
+        if (is_kept(op, id))
             put_op(out, id, op);
     }
     *last = c->offset;

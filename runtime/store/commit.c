@@ -230,12 +230,17 @@ record_make(const struct oro_tx *tx, const struct oro_origin *origin)
     rec->pub.origin = *origin;
     for (size_t w = 0; w < tx->nwrites; w++) {
         const struct oro_write *wr = &tx->writes[w];
-        if (wr->old != NULL)
-            rec->ops[n++] =
-                (struct oro_op){.kind = ORO_OP_DELETE, .table = wr->t->def, .row = wr->old};
-        if (wr->row != NULL)
-            rec->ops[n++] =
-                (struct oro_op){.kind = ORO_OP_INSERT, .table = wr->t->def, .row = wr->row};
+        struct oro_op op = {.table = wr->t->def, .update = wr->old != NULL && wr->row != NULL};
+        if (wr->old != NULL) {
+            op.kind = ORO_OP_DELETE;
+            op.row = wr->old;
+            rec->ops[n++] = op;
+        }
+        if (wr->row != NULL) {
+            op.kind = ORO_OP_INSERT;
+            op.row = wr->row;
+            rec->ops[n++] = op;
+        }
         if (wr->old != NULL || wr->row != NULL)
             rec->mask |= wr->t->mask;
     }

@@ -22,6 +22,7 @@ enum oro_op_kind {
 struct oro_op {
     uint8_t kind;
     uint8_t sequence;               /* ORO_OP_SEQUENCE: which of the table's */
+    bool update;                    /* a delete that the insert of the same primary key follows, or that insert */
     const struct oro_table_def *table;
     union {
         const struct oro_row *row;  /* insert, delete; rows of event tables are inserts only */

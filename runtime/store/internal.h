@@ -284,10 +284,13 @@ void oro_ring_free_all(struct oro_store *s);
 /* ---- store.c ---- */
 /* Puts the new version into all indexes of its table. */
 void oro_install(struct oro_writing *writing, const struct oro_write *wr);
+/* Out of all of them. Readers shut out, unless oro_unlink_is_free: no snapshot is older than
+ * `snapshot`, and none sees the row. */
 void oro_unlink(struct oro_table *t, struct oro_row *row, struct oro_bb *scratch);
-/* The keys of a row in every index, wide ones in the arena. */
+bool oro_unlink_is_free(const struct oro_table *t, const struct oro_row *row, uint64_t snapshot);
+/* The keys of a row in every index, wide ones in the arena; those of whole rows point into `row`. */
 struct oro_key *oro_keys_make(struct oro_session *se, const struct oro_table *t,
-                              const struct oro_row *row);
+                              struct oro_bytes row);
 oro_status oro_unique_error(const struct oro_table *t, const struct oro_index *ix,
                             const struct oro_row *row, struct oro_err *err);
 uint64_t oro_store_versions(const struct oro_store *s); /* row versions in memory (tests) */

@@ -155,6 +155,7 @@ oro_pool_get(struct oro_pool_cache *c, size_t size)
             c->classes[cls].open = batch_take(c->pool, cls, &c->classes[cls].n);
     }
     struct oro_piece *p = c->classes[cls].open;
+    __builtin_prefetch(p->next, 1); /* it has been cold for long when its turn comes */
     c->classes[cls].open = p->next;
     c->classes[cls].n--;
     return p;

@@ -129,8 +129,11 @@ gather_chain(struct gather *g, oro_head *cell)
     const struct oro_row *r = atomic_load_explicit(cell, memory_order_acquire);
     for (; r != NULL; r = r->links[g->ix->link].older) {
         g->steps++;
-        if (!oro_row_visible(r, g->se->snap))
+        if (!oro_row_visible(r, g->se->snap)) {
+            if (g->ix->unique && oro_row_begin(r) <= g->se->snap)
+                break; /* it decides: see oro_unlink_is_free */
             continue;
+        }
         if (g->tx == NULL || oro_ws_old(g->tx, g->t, r) == ORO_NONE)
             gather_add(g, r);
         if (g->steps >= CHUNK)

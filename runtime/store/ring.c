@@ -97,9 +97,10 @@ unlink_some(struct oro_store *s, uint64_t snapshot, size_t work)
             const struct oro_op *op = &c->ops[s->unlink_op];
             if (op->kind != ORO_OP_DELETE)
                 continue;
-            oro_writing_enter(&writing);
-            oro_unlink(oro_table_of(s, op->table), (struct oro_row *)(uintptr_t)op->row,
-                       &s->scratch);
+            struct oro_table *t = oro_table_of(s, op->table);
+            if (!oro_unlink_is_free(t, op->row, snapshot))
+                oro_writing_enter(&writing);
+            oro_unlink(t, (struct oro_row *)(uintptr_t)op->row, &s->scratch);
             work--;
         }
         if (s->unlink_op < c->nops)

@@ -181,13 +181,27 @@ oro_unlink(struct oro_table *t, struct oro_row *row, struct oro_bb *scratch)
         oro_index_unlink(&t->ix[i], row, scratch);
 }
 
+/* In a unique index a reader follows the chain only beyond versions that began after its snapshot
+ * (oro_index_visible_at, gather_chain). So nobody comes from a version that had begun before every
+ * snapshot to the one behind it, and the link between them is the committer's alone. */
+bool
+oro_unlink_is_free(const struct oro_table *t, const struct oro_row *row, uint64_t snapshot)
+{
+    for (uint32_t i = 0; i < t->nix; i++) {
+        const struct oro_row *newer = row->links[t->ix[i].link].newer;
+        if (!t->ix[i].unique || newer == NULL || oro_row_begin(newer) > snapshot)
+            return false;
+    }
+    return true;
+}
+
 struct oro_key *
-oro_keys_make(struct oro_session *se, const struct oro_table *t, const struct oro_row *row)
+oro_keys_make(struct oro_session *se, const struct oro_table *t, struct oro_bytes row)
 {
     struct oro_key *keys = oro_arena_alloc(&se->arena, t->nix * sizeof(*keys));
     for (uint32_t i = 0; i < t->nix; i++) {
         oro_bb_clear(&se->key);
-        oro_index_key_of_row(&t->ix[i], row, &se->key, &keys[i]);
+        oro_index_key_of_bytes(&t->ix[i], row, &se->key, &keys[i]);
         if (t->ix[i].kind != ORO_IX_ROW) /* those point into the row itself */
             oro_key_keep(se, &keys[i]);
     }

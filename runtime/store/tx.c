@@ -207,10 +207,22 @@ struct fresh {
     struct oro_key *keys;
 };
 
+/* The caller's bytes are the row's, and no key points into the row. */
+static bool
+keys_from_bytes(const struct oro_table *t)
+{
+    return t->def->nsequences == 0 && t->identity->kind != ORO_IX_ROW;
+}
+
 static oro_status
 fresh_make(struct oro_tx *tx, struct oro_table *t, struct oro_bytes bytes, struct fresh *out,
            struct oro_err *err)
 {
+    if (keys_from_bytes(t)) { /* which are at hand; the new row's memory is cold */
+        out->keys = oro_keys_make(tx->se, t, bytes);
+        out->row = oro_row_new(&tx->se->cache, bytes, t->nix);
+        return ORO_OK;
+    }
     out->row = oro_row_new(&tx->se->cache, bytes, t->nix);
     if (t->def->nsequences > 0) {
         oro_status st = oro_sequence_fill(tx->se, t, oro_row_data(out->row), err);
@@ -219,7 +231,7 @@ fresh_make(struct oro_tx *tx, struct oro_table *t, struct oro_bytes bytes, struc
             return st;
         }
     }
-    out->keys = oro_keys_make(tx->se, t, out->row);
+    out->keys = oro_keys_make(tx->se, t, oro_row_bytes(out->row));
     return ORO_OK;
 }
 
@@ -297,17 +309,11 @@ same_pk(struct oro_tx *tx, const struct oro_table *t, const struct oro_row *old,
     return t->pk != NULL && oro_index_row_has_key(t->pk, old, &f->keys[t->pk->link], &tx->se->cmp);
 }
 
-/* The row at `was` becomes f->row, which is taken. */
+/* The row at `was` becomes f->row, another one, which is taken. */
 static oro_status
 update_fresh(struct oro_tx *tx, struct oro_table *t, const struct oro_index *by, struct fresh *f,
              struct place was, struct oro_bytes *stored, struct oro_err *err)
 {
-    if (oro_row_same(was.row, oro_row_bytes(f->row))) {
-        note_place(tx, by, &f->keys[by->link], &was);
-        oro_row_free(&tx->se->cache, f->row);
-        give(stored, was.row);
-        return ORO_OK;
-    }
     for (uint32_t i = 0; i < t->nix; i++) {
         const struct oro_index *ix = &t->ix[i];
         if (!ix->unique || ix == by)
@@ -347,11 +353,25 @@ update_or_insert(struct oro_tx *tx, const struct oro_table_def *def,
     if (!ix->unique)
         return oro_err_set(err, ORO_ETYPE, "index '%s' of table '%s' is not unique", ixd->name,
                            def->name);
-    struct fresh f;
-    oro_status st = fresh_make(tx, t, row, &f, err);
-    if (st != ORO_OK)
-        return st;
+    struct fresh f = {0};
+    bool early = keys_from_bytes(t);
+    if (early) {
+        f.keys = oro_keys_make(tx->se, t, row);
+    } else {
+        oro_status st = fresh_make(tx, t, row, &f, err);
+        if (st != ORO_OK)
+            return st;
+        row = oro_row_bytes(f.row);
+    }
     struct place was = look_up(tx, t, ix, &f.keys[ix->link]);
+    if (was.row != NULL && oro_row_same(was.row, row)) {
+        note_place(tx, ix, &f.keys[ix->link], &was);
+        oro_row_free(&tx->se->cache, f.row);
+        give(stored, was.row);
+        return ORO_OK;
+    }
+    if (early && (was.row != NULL || may_insert))
+        f.row = oro_row_new(&tx->se->cache, row, t->nix);
     if (was.row != NULL)
         return update_fresh(tx, t, ix, &f, was, stored, err);
     if (may_insert)
