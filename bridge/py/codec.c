@@ -131,6 +131,21 @@ find_slots(struct oro_codec *c)
     return c->n > 0;
 }
 
+/* Fields that the constructor does not take. */
+static int
+find_late(struct oro_codec *c, PyObject *fields)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *f = PyDict_GetItemWithError(fields, c->fields[i].name);
+        PyObject *init = f != NULL ? PyObject_GetAttrString(f, "init") : NULL;
+        if (init == NULL && PyErr_Occurred())
+            return -1;
+        c->fields[i].late = init == Py_False;
+        Py_XDECREF(init);
+    }
+    return 0;
+}
+
 /* May instances be made with __new__ and attributes set one by one? Only when the dataclass's own __init__ would do no more. */
 static int
 dataclass_traits(struct oro_py *py, struct oro_codec *c)
@@ -151,6 +166,8 @@ dataclass_traits(struct oro_py *py, struct oro_codec *c)
         goto done;
     c->immutable = frozen == Py_True;
     rc = 0;
+    if (PyDict_Check(fields) && find_late(c, fields) < 0)
+        PyErr_Clear();
     if (PyObject_HasAttr(c->cls, py->s_post_init) || !PyDict_Check(fields) ||
         PyDict_GET_SIZE(fields) != (Py_ssize_t)c->n)
         goto done;
@@ -467,6 +484,7 @@ void
 oro_cerr_clear(struct oro_py *py)
 {
     py->cerr.set = false;
+    Py_CLEAR(py->cerr.cause);
     py->cerr.at = sizeof(py->cerr.path) - 1;
     py->cerr.path[py->cerr.at] = 0;
 }
@@ -492,6 +510,22 @@ oro_cerr_found(struct oro_py *py, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(py->cerr.found, sizeof(py->cerr.found), fmt, ap);
     va_end(ap);
+}
+
+int
+oro_cerr_take(struct oro_py *py)
+{
+    if (!PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_MemoryError) ||
+        PyErr_ExceptionMatches(py->e_orochi))
+        return -1;
+    PyObject *error = PyErr_GetRaisedException();
+    struct oro_bb text = {0};
+    PyErr_SetRaisedException(Py_NewRef(error));
+    oro_pyerr_text(py, false, &text);
+    oro_cerr_set(py, "%.*s", (int)(text.len < 300 ? text.len : 300), (char *)text.data);
+    oro_bb_fini(&text);
+    py->cerr.cause = error;
+    return -1;
 }
 
 static const char *
@@ -662,6 +696,8 @@ oro_cerr_raise(struct oro_py *py, PyObject *cls, const char *root)
         put_text(error, "expected", py->cerr.expected);
         put_text(error, "found", py->cerr.found);
         put_text(error, "type_name", py->cerr.type_name);
+        if (py->cerr.cause != NULL)
+            PyException_SetCause(error, Py_NewRef(py->cerr.cause));
         if (py->cerr.explained)
             put_attr(error, "offset", PyLong_FromSize_t(py->cerr.offset));
     }

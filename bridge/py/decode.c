@@ -139,9 +139,15 @@ decode_there(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
     case OP_DURATION:
         return decode_micros(py->TimeDuration, p);
     case OP_DATETIME:
-        return decode_micros(py->us_to_datetime, p);
-    case OP_TIMEDELTA:
-        return decode_micros(py->us_to_timedelta, p);
+    case OP_TIMEDELTA: {
+        PyObject *v =
+            decode_micros(c->op == OP_DATETIME ? py->us_to_datetime : py->us_to_timedelta, p);
+        if (v == NULL) { /* years that datetime does not have */
+            r->at = p;
+            oro_cerr_take(py);
+        }
+        return v;
+    }
     case OP_UUID:
         return decode_uuid(py, p);
     case OP_SCHEDULE_AT:
@@ -384,6 +390,20 @@ decode_row(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, u
     return (PyObject *)row;
 }
 
+/* Moves the fields that the constructor does not take out of kw, into a new dict. */
+static PyObject *
+take_late(const struct oro_codec *c, PyObject *kw)
+{
+    PyObject *late = PyDict_New();
+    for (uint32_t i = 0; late != NULL && i < c->n; i++) {
+        PyObject *name = c->fields[i].name;
+        if (c->fields[i].late && (PyDict_SetItem(late, name, PyDict_GetItem(kw, name)) < 0 ||
+                                  PyDict_DelItem(kw, name) < 0))
+            Py_CLEAR(late);
+    }
+    return late;
+}
+
 static PyObject **
 slot_of(PyObject *o, const struct oro_cfield *f)
 {
@@ -394,6 +414,7 @@ static PyObject *
 decode_dataclass(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
 {
     PyTypeObject *type = (PyTypeObject *)c->cls;
+    const uint8_t *start = r->at;
     uint32_t there = 0;
     if (c->slotted) {
         PyObject *o = type->tp_alloc(type, 0); /* zeroed: no field is set */
@@ -416,8 +437,18 @@ decode_dataclass(struct oro_py *py, const struct oro_codec *c, struct oro_reader
         }
         return o;
     }
-    PyObject *kw = decode_typeddict(py, c, r, depth);
-    PyObject *out = kw != NULL ? PyObject_VectorcallDict(c->cls, NULL, 0, kw) : NULL;
+    PyObject *kw = decode_typeddict(py, c, r, depth), *out = NULL;
+    PyObject *late = kw != NULL ? take_late(c, kw) : NULL;
+    if (late != NULL && (out = PyObject_VectorcallDict(c->cls, NULL, 0, kw)) == NULL) {
+        r->at = start;
+        oro_cerr_take(py);
+    }
+    for (uint32_t i = 0; out != NULL && i < c->n; i++)
+        if (c->fields[i].late &&
+            PyObject_GenericSetAttr(out, c->fields[i].name,
+                                    PyDict_GetItem(late, c->fields[i].name)) < 0)
+            Py_CLEAR(out);
+    Py_XDECREF(late);
     Py_XDECREF(kw);
     return out;
 }
@@ -482,7 +513,7 @@ check(struct oro_py *py, const struct oro_codec *c, PyObject *v)
 {
     PyObject *said = PyObject_CallOneArg(c->checker, v);
     if (said == NULL)
-        return -1;
+        return oro_cerr_take(py);
     int rc = 0;
     if (said != Py_None) {
         const char *text = PyUnicode_Check(said) ? PyUnicode_AsUTF8(said) : "refused by its check";

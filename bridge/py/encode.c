@@ -658,7 +658,7 @@ encode_checked(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct
         return -1;
     PyObject *said = PyObject_CallOneArg(c->checker, v);
     if (said == NULL)
-        return -1;
+        return oro_cerr_take(py);
     int rc = 0;
     if (said != Py_None) {
         const char *text = PyUnicode_Check(said) ? PyUnicode_AsUTF8(said) : "refused by its check";

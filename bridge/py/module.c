@@ -343,6 +343,7 @@ module_clear(PyObject *module)
         return 0;
     struct oro_py *py = s->py;
     py->auto_tune = false;
+    oro_cerr_clear(py);
     oro_py_pool_limit(py, 0);
     oro_json_clear(py);
     for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next) {

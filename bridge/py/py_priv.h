@@ -63,6 +63,7 @@ struct oro_rowclass;
 
 struct oro_cfield {
     PyObject *name;                /* borrowed from the keep list; interned */
+    bool late;                     /* field(init=False): set after the constructor has run */
     PyObject *cls;                 /* unions: class of the variant */
     const struct oro_codec *codec; /* unions: NULL for a variant without payload */
     Py_ssize_t slot;               /* slotted classes: where the object keeps the field */
@@ -102,6 +103,7 @@ struct oro_cerr {
     size_t offset; /* of the bad bytes, or bytes written before the bad value */
     char expected[120], found[120];
     char type_name[80]; /* encoding: class of the value */
+    PyObject *cause;    /* owned: what the author's code raised, or NULL */
 };
 
 /* spec (contract of orochi._schema) to codec. NULL with an exception set. */
@@ -126,6 +128,8 @@ const struct oro_codec *oro_codec_bare(
 void oro_cerr_clear(struct oro_py *py);
 int oro_cerr_set(struct oro_py *py, const char *fmt, ...) ORO_PRINTF(2, 3); /* -1 */
 void oro_cerr_found(struct oro_py *py, const char *fmt, ...) ORO_PRINTF(2, 3);
+/* The pending exception of a constructor or a checker becomes the reason; others stay exceptions (a timeout). -1 */
+int oro_cerr_take(struct oro_py *py);
 /* "u32", "Vec2", "list": what a codec takes. */
 void oro_codec_name(const struct oro_codec *c, char *out, size_t size);
 /* Puts offset and expected type to an error that does not have them yet. */
@@ -382,8 +386,9 @@ struct oro_pyreducer {
     X(cache_evictions)                                                                          \
     X(cache_expirations)                                                                        \
     X(cache_size)                                                                               \
-    X(pool_hits) X(pool_misses) X(pool_returns) X(pool_drops) X(decodes) X(encodes) X(bytes_in) \
-        X(bytes_out) X(errors) X(memory) X(memory_peak)
+    X(pool_hits)                                                                                \
+    X(pool_misses) X(pool_returns) X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) \
+        X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
 #define ORO_PY_OBJECTS(X)                                                                          \
@@ -392,11 +397,12 @@ struct oro_pyreducer {
     X(t_coldescr)                                                                                  \
     X(t_table)                                                                                     \
     X(t_column)                                                                                    \
-    X(t_rows) X(t_rowsiter) X(t_ctx) X(t_dbbase) X(t_db) X(t_log) X(t_codec) X(t_identity)         \
-        X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi)    \
-            X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc)    \
-                X(e_wrongindex) X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction)  \
-                    X(e_forbidden) X(json_dump) X(json_revive) X(datetime_to_us) X(us_to_datetime) \
+    X(t_rows)                                                                                      \
+    X(t_rowsiter) X(t_ctx) X(t_dbbase) X(t_db) X(t_log) X(t_codec) X(t_identity) X(t_connid)       \
+        X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer)   \
+            X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) \
+                X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden)   \
+                    X(json_dump) X(json_revive) X(datetime_to_us) X(us_to_datetime)                \
                         X(timedelta_to_us) X(us_to_timedelta) X(format_exception)                  \
                             X(describe_error) X(make_auth) X(deepcopy) X(random_cls) X(db) X(log)  \
                                 X(ctx) X(module_spec) X(s_int) X(s_value) X(s_is_interval)         \

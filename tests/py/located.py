@@ -1,8 +1,9 @@
 """What the exceptions of a conversion tell, checked while this is imported as a module by test_values.c: loading fails with what
 is wrong."""
 
+import datetime
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 import _orochi
@@ -98,6 +99,29 @@ same(told(EncodeError, lambda: codec(str).encode('\ud800'))['expected'], 'str')
 same(told(EncodeError, lambda: codec(dict[str, u8]).encode({'a': -1})),
      {'text': "['a']: -1 is out of range for u8", 'offset': 9, 'path': "['a']", 'expected': 'u8', 'found': '-1', 'type_name': 'int'})
 same(told(EncodeError, lambda: codec(tuple[u8, bool]).encode((1, 1)))['expected'], 'bool')
+
+same(told(DecodeError, lambda: codec(datetime.datetime).decode(b'\xff' * 7 + b'\x7f'))['expected'], 'datetime')
+
+# What the author's own code raises is the reason, and the cause.
+
+
+@dataclass
+class Strict:
+    a: u8
+    b: u8 = field(init=False, default=0)
+
+    def __post_init__(self):
+        if self.a == 0:
+            raise ValueError('a is zero')
+
+
+same(codec(Strict).decode(b'\1\2').b, 2)
+got = told(DecodeError, lambda: codec(list[Strict]).decode(b'\2\0\0\0\1\2\0\1'))
+same(got, {'text': '[1]: a is zero', 'offset': 6, 'path': '[1]', 'expected': 'Strict', 'found': None})
+try:
+    codec(Strict).decode(b'\0\1')
+except DecodeError as error:
+    same(type(error.__cause__), ValueError)
 
 # An error does not lend its details to the next one, and what Python raises itself stays as it is.
 same(told(EncodeError, lambda: codec(bytes).encode(5))['found'], 'int')

@@ -479,7 +479,8 @@ Test(tables, a_row_shell_is_counted_as_reused_only_when_it_was)
     for (int i = 0; i < 3 * 4096; i++)
         fixture_run(&f, "one");
     oro_py_stats(f.py, &a);
-    cr_assert_leq(a.memory, b.memory / 2, "%llu of %llu", (unsigned long long)a.memory, (unsigned long long)b.memory);
+    cr_assert_leq(a.memory, b.memory / 2, "%llu of %llu", (unsigned long long)a.memory,
+                  (unsigned long long)b.memory);
     fixture_close(&f);
     oro_py_configure(&(struct oro_py_config)ORO_PY_CONFIG_DEFAULT);
 }
