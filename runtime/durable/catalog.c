@@ -280,6 +280,17 @@ count_rows(struct db *db, const char *sql_name, int64_t *n, struct oro_err *err)
     return st;
 }
 
+/* The private table of a @scheduled function: it holds its next due time and nothing of the author's. */
+static bool
+holds_only_a_timer(const struct oro_table_def *t)
+{
+    static const char ending[] = "_schedule";
+    size_t n = strlen(t->name), e = sizeof(ending) - 1;
+    return n > e && strcmp(t->name + n - e, ending) == 0 && t->row->nelems == 2 &&
+           strcmp(t->row->elems[0].name, "scheduled_id") == 0 &&
+           strcmp(t->row->elems[1].name, "scheduled_at") == 0;
+}
+
 oro_status
 catalog_reasons(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
                 struct oro_bb *reasons, struct oro_err *err)
@@ -293,6 +304,8 @@ catalog_reasons(struct db *db, const struct catalog *stored, const struct oro_sc
             return st;
         if (n == 0)
             continue; /* nothing to lose: made anew */
+        if (now == NULL && holds_only_a_timer(l->def))
+            continue; /* the function is gone, and so is its timer */
         if (now == NULL)
             REASON(reasons, "Cannot remove table `%s`: table contains data (%lld rows)",
                    l->def->name, (long long)n);

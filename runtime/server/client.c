@@ -103,6 +103,9 @@ oro_client_hold(struct shard *sh, struct client *c)
 {
     if (c->in_held_list)
         return;
+    /* What it waits for may have been published by somebody who woke nobody: a start does. */
+    if (sh->server->durable != NULL)
+        oro_durable_wake(sh->server->durable);
     c->in_held_list = true;
     c->held_next = sh->held;
     sh->held = c;

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { bindings, connect, rows, subscribe } from "./lib/client.mjs";
@@ -85,6 +86,28 @@ test("a second server on the same data is refused, and says so", async () => {
   const server = await start(data);
   await assert.rejects(start(data), /\(4\)[\s\S]*(lock|in use|another)/i);
   await server.stop();
+});
+
+test("a @scheduled function that is taken out of the module is gone with its timer", async () => {
+  const dir = await folder();
+  const path = join(dir, "beats.py");
+  const source = beats => `from orochi import PrimaryKey, reducer, scheduled, table, u32
+@table(public=True)
+class Count:
+    id: PrimaryKey[u32]
+@reducer
+def add(ctx, id: u32):
+    ctx.db.count.insert(id=id)
+${beats ? "@scheduled(interval_ms=20)\ndef beat(ctx):\n    ctx.db.count.upsert(Count(id=9))\n" : ""}`;
+  await writeFile(path, source(true));
+  const flags = ["--data", join(dir, "data")];
+  let server = await serve(path, { flags });
+  await until("it beats", async () => (await sql(server, "beats", "SELECT * FROM count WHERE id = 9")).length === 1);
+  assert.equal(await server.stop(), 0);
+  await writeFile(path, source(false));
+  server = await serve(path, { flags });
+  assert.equal((await sql(server, "beats", "SELECT * FROM count")).length, 1, "the rest is there");
+  assert.equal(await server.stop(), 0);
 });
 
 test("--delete-data starts empty, --memory keeps nothing", async () => {
