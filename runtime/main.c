@@ -336,8 +336,10 @@ run_module(const struct oro_config *c, struct oro_err *err)
     int code = EXIT_FINE;
     oro_status st = oro_server_start(&so, &server, &report, err);
     if (st != ORO_OK) {
-        if (report != NULL)
+        if (report != NULL) { /* every problem; err has only the first */
             fprintf(stderr, "%s\n", report);
+            oro_err_set(err, st, "%s was not started", c->module);
+        }
         code = exit_code(st);
     } else {
         if (serve(c, server, err) != ORO_OK)
