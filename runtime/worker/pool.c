@@ -349,6 +349,9 @@ metrics_make(struct oro_pool *p)
     p->queue_length = oro_metric(ORO_METRIC_GAUGE, "orochi_call_queue_length", "",
                                  "Jobs that wait or run: frames of calls, timers, lifecycle.");
     oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_workers", "", "Worker threads."), p->opt.workers);
+    p->active_workers = oro_metric(ORO_METRIC_GAUGE, "orochi_active_workers", "",
+                                   "Worker threads that run; fewer while many attempts conflict.");
+    oro_metric_set(p->active_workers, p->opt.workers);
 }
 
 oro_status
@@ -360,6 +363,8 @@ oro_pool_run(struct oro_pool *p, const struct oro_schema *schema, struct oro_sto
     p->store = store;
     metrics_make(p);
     oro_status st = ORO_OK;
+    governor_init(&p->governor, p->opt.workers);
+    atomic_store(&p->active, p->opt.workers);
     for (unsigned i = 1; i < p->opt.workers && st == ORO_OK; i++)
         st = worker_spawn(p, i, err);
     for (unsigned i = 0; i < p->started; i++) {
@@ -431,6 +436,7 @@ oro_pool_stop(struct oro_pool *p)
     }
     oro_wake_broadcast(&p->phase_wake);
     oro_wake_broadcast(&p->wake);
+    oro_wake_broadcast(&p->govern_wake);
     if (!wait_until(p, workers_ended, start + STOP_GIVE_UP_US)) {
         oro_log(ORO_LOG_ERROR, "server", "a reducer cannot be interrupted; the process ends without it");
         return false;

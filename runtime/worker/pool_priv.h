@@ -5,6 +5,7 @@
 #include "runtime/base/map.h"
 #include "runtime/base/metric.h"
 #include "runtime/store/tx.h"
+#include "runtime/worker/governor.h"
 #include "runtime/worker/pool.h"
 
 struct oro_mailbox {
@@ -52,6 +53,7 @@ struct worker {
     _Atomic uint64_t generation;
     struct oro_spin watch; /* the watchdog is looking / the interpreter goes */
     bool unwatched;        /* guarded by watch */
+    _Atomic uint64_t ended, in_vain; /* calls, and attempts that ran into a conflict: for the governor */
     _Atomic bool lifecycle; /* it is one of a client's that leaves: spared by a stop as long as possible */
     /* Start-up hand-shake. */
     char *descriptor, *report;
@@ -85,6 +87,13 @@ struct oro_pool {
     atomic_int hurry;           /* enum hurry */
     struct reducer_metrics *metrics; /* by reducer id */
     struct oro_metric *conflicts, *timer_lateness, *timer_fired, *timer_missed, *queue_length;
+    /* Workers from this number on wait at govern_wake. Moved by the watchdog. */
+    atomic_uint active;
+    struct governor governor;
+    int64_t governed_us;
+    uint64_t governed_ended, governed_in_vain;
+    struct oro_metric *active_workers;
+    struct oro_wake govern_wake;
     pthread_t watchdog;
     bool watchdog_runs;
     atomic_bool watchdog_ends;

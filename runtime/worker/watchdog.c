@@ -1,5 +1,5 @@
 /* Notices a reducer that has run longer than its limit and interrupts it (spec/python-api.md 14); in a stop, also one that
- * nobody will wait for. */
+ * nobody will wait for. Beside that it looks whether all workers should run. */
 #include "runtime/base/clock.h"
 #include "runtime/worker/pool_priv.h"
 
@@ -18,12 +18,35 @@ has_to_end(const struct oro_pool *p, const struct worker *w, int64_t deadline)
     }
 }
 
+/* Asks the governor now and then how many workers shall run. */
+static void
+govern(struct oro_pool *p)
+{
+    int64_t now = oro_mono_us();
+    if (p->started < 2 || now - p->governed_us < GOVERNOR_STEP_US)
+        return;
+    p->governed_us = now;
+    uint64_t ended = 0, in_vain = 0;
+    for (unsigned i = 0; i < p->started; i++) {
+        ended += atomic_load_explicit(&p->workers[i].ended, memory_order_relaxed);
+        in_vain += atomic_load_explicit(&p->workers[i].in_vain, memory_order_relaxed);
+    }
+    if (governor_step(&p->governor, ended - p->governed_ended, in_vain - p->governed_in_vain, now)) {
+        atomic_store(&p->active, p->governor.active);
+        oro_metric_set(p->active_workers, p->governor.active);
+        oro_wake_broadcast(&p->govern_wake);
+    }
+    p->governed_ended = ended;
+    p->governed_in_vain = in_vain;
+}
+
 static void *
 watchdog_main(void *arg)
 {
     struct oro_pool *p = arg;
     while (!atomic_load(&p->watchdog_ends)) {
         oro_wake_wait(&p->watchdog_wake, oro_wake_prepare(&p->watchdog_wake), CHECK_US);
+        govern(p);
         for (unsigned i = 0; i < p->started; i++) {
             struct worker *w = &p->workers[i];
             /* The generation is read first: if the call ends meanwhile, the interrupt names one that is over. */

@@ -131,6 +131,13 @@ publish_failure(struct worker *w, struct oro_origin *origin, struct outcome out)
     published(w);
 }
 
+/* Only the worker itself writes there. */
+static void
+count(_Atomic uint64_t *n)
+{
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
 /* Runs until it commits or fails for good; publishes the record either way. */
 static struct outcome
 attempt_run(struct attempt *a, struct oro_origin *origin)
@@ -143,7 +150,9 @@ attempt_run(struct attempt *a, struct oro_origin *origin)
         if (attempt_once(a, n == ATTEMPTS, origin, &out) == ORO_OK)
             break;
         oro_metric_add(w->pool->conflicts, 1);
+        count(&w->in_vain);
     }
+    count(&w->ended);
     origin->elapsed_us = oro_mono_us() - a->begun_us;
     if (a->reducer != NULL && out.status != ORO_ENOTFOUND) {
         struct reducer_metrics *m = &w->pool->metrics[a->reducer->id];
@@ -608,11 +617,34 @@ stats_read(void *arg)
             stats_publish(&p->workers[i]);
 }
 
+static bool
+is_spare(const struct worker *w)
+{
+    return w->number >= atomic_load(&w->pool->active) && !atomic_load(&w->pool->stopping);
+}
+
+/* As long as the governor wants fewer workers. */
+static void
+stand_by(struct worker *w)
+{
+    struct oro_pool *p = w->pool;
+    oro_wake_signal(&p->wake); /* what woke this one is for another */
+    oro_py_release(w->py);
+    while (is_spare(w)) {
+        unsigned seen = oro_wake_prepare(&p->govern_wake);
+        if (is_spare(w))
+            oro_wake_wait(&p->govern_wake, seen, -1);
+    }
+    oro_py_acquire(w->py);
+}
+
 static void
 serve(struct worker *w)
 {
     struct oro_pool *p = w->pool;
     for (;;) {
+        if (is_spare(w))
+            stand_by(w);
         struct oro_mailbox *m = oro_pool_take(p);
         if (m != NULL) {
             mailbox_run(w, m);
