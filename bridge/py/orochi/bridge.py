@@ -118,6 +118,20 @@ class _Cache:
             self.evictions += 1
 
 
+class _Plan:
+    """A pinned type's codec with counts of its own, so that a conversion costs little more than the codec; they are added to the
+    converter's when somebody looks. Every 8th conversion is timed, and stands for the others."""
+
+    __slots__ = ('decode', 'encode', 'label', 'decoded', 'encoded', 'bytes_in', 'bytes_out', 'largest', 'timed', 'took')
+
+    def __init__(self, codec, label):
+        self.decode, self.encode, self.label = codec.decode, codec.encode, label
+        self.clear()
+
+    def clear(self):
+        self.decoded = self.encoded = self.bytes_in = self.bytes_out = self.largest = self.timed = self.took = 0
+
+
 class TypeConverter:
     """Converts between values and BSATN, with caches, batches and statistics. It belongs to one interpreter.
 
@@ -130,6 +144,7 @@ class TypeConverter:
         _orochi._ready()
         self._clock = clock
         self._plans = _Cache(clock)
+        self._pinned = {}  # class of a table -> _Plan
         self._dynamic = _orochi.compile(('json',))
         self._told = (0, 0, 0, 0, 0)
         self._grown = 1
@@ -146,6 +161,29 @@ class TypeConverter:
 
     def python_to_bsatn(self, value, type=None):
         """Bytes of a value. Without a type: its class when that is a record, else one dynamic value (a JSON document)."""
+        try:
+            plan = self._pinned.get(type if type is not None else value.__class__)
+        except TypeError:  # an annotation that cannot be hashed
+            plan = None
+        if plan is None:
+            return self._encode(value, type)
+        plan.encoded += 1
+        started = time.perf_counter_ns() if plan.encoded & 7 == 1 else 0
+        try:
+            data = plan.encode(value)
+        except Exception:
+            plan.encoded -= 1
+            self._failed()
+            raise
+        size = len(data)
+        plan.bytes_out += size
+        if size > plan.largest:
+            plan.largest = size
+        if started:
+            self._timed(plan, 'encode', started)
+        return data
+
+    def _encode(self, value, type):
         started = time.perf_counter_ns()
         codec, label = self._codec_for(value, type)
         try:
@@ -159,6 +197,29 @@ class TypeConverter:
 
     def bsatn_to_python(self, data, type):
         """The value of bytes; bytes left over are an error."""
+        try:
+            plan = self._pinned.get(type)
+        except TypeError:
+            plan = None
+        if plan is None:
+            return self._decode(data, type)
+        plan.decoded += 1
+        started = time.perf_counter_ns() if plan.decoded & 7 == 1 else 0
+        try:
+            value = plan.decode(data)
+        except Exception:
+            plan.decoded -= 1
+            self._failed()
+            raise
+        size = len(data)
+        plan.bytes_in += size
+        if size > plan.largest:
+            plan.largest = size
+        if started:
+            self._timed(plan, 'decode', started)
+        return value
+
+    def _decode(self, data, type):
         started = time.perf_counter_ns()
         codec, label = self._codec(type)
         try:
@@ -170,6 +231,35 @@ class TypeConverter:
         self._stats.bytes_in += size
         self._done('decode', label, started, size)
         return value
+
+    def _failed(self):
+        self._stats.errors_encountered += 1
+        self._plans.hits += 1  # the type was known
+
+    def _timed(self, plan, direction, started):
+        took = time.perf_counter_ns() - started
+        plan.timed += 1
+        plan.took += took
+        self._keep_time(direction, took)
+        if plan.timed == 64:
+            self._tell()
+
+    def _fold(self):
+        """Adds what the plans counted to the statistics."""
+        stats = self._stats
+        for plan in self._pinned.values():
+            n = plan.decoded + plan.encoded
+            if n:
+                took = plan.took * n / plan.timed if plan.timed else 0
+                stats.conversions_performed += n
+                stats.bytes_in += plan.bytes_in
+                stats.bytes_out += plan.bytes_out
+                stats.total_processing_time_ms += took / 1e6
+                if self._config.enable_memory_monitoring and plan.largest > stats.peak_memory_usage:
+                    stats.peak_memory_usage = plan.largest
+                self._plans.hits += n
+                self._add_type(plan.label, n, took, plan.bytes_in + plan.bytes_out)
+                plan.clear()
 
     # ---- many ----
 
@@ -299,7 +389,10 @@ class TypeConverter:
                 raise ConversionError(str(problem)) from None
             name = type_name(annotation) if isinstance(annotation, type) else str(annotation)
             found = _orochi.compile(spec), name
-            self._plans.put(key, found, hasattr(annotation, '__orochi_table__'), self._limit)
+            pinned = hasattr(annotation, '__orochi_table__')
+            self._plans.put(key, found, pinned, self._limit)
+            if pinned:
+                self._pinned[annotation] = _Plan(*found)
         return found
 
     def _shaped(self, value):
@@ -316,25 +409,32 @@ class TypeConverter:
         if self._config.enable_memory_monitoring and size > stats.peak_memory_usage:
             stats.peak_memory_usage = size
         if items:
-            times, at = self._times[direction], self._at[direction]
-            if len(times) < _TIMES:
-                times.append(took / items)
-            else:
-                times[at % _TIMES] = took / items
-            self._at[direction] = at + 1
+            self._keep_time(direction, took / items)
+        self._add_type(label, items, took, size)
+        if not stats.conversions_performed & 63 or items != 1:
+            self._tell()
+            if self._config.auto_tune:
+                self._tune()
+
+    def _keep_time(self, direction, took):
+        times, at = self._times[direction], self._at[direction]
+        if len(times) < _TIMES:
+            times.append(took)
+        else:
+            times[at % _TIMES] = took
+        self._at[direction] = at + 1
+
+    def _add_type(self, label, items, took, size):
         entry = self._per_type.get(label)
         if entry is None:
             entry = self._per_type[label] = [0, 0, 0]
         entry[0] += items
         entry[1] += took
         entry[2] += size
-        if not stats.conversions_performed & 63 or items != 1:
-            self._tell()
-            if self._config.auto_tune:
-                self._tune()
 
     def _tell(self):
         """The interpreter's own numbers take in what our caches did."""
+        self._fold()
         plans = self._plans
         now = plans.hits, plans.misses, plans.evictions, plans.expirations, len(plans.entries)
         if now != self._told:
@@ -371,8 +471,8 @@ class TypeConverter:
 
     def reset_stats(self):
         """Sets the counters to zero; what the caches hold stays."""
-        self._stats = ConversionStats()
         self._tell()
+        self._stats = ConversionStats()
         plans = self._plans
         plans.hits = plans.misses = plans.evictions = plans.expirations = 0
         self._base = _orochi.stats()
@@ -413,7 +513,9 @@ class TypeConverter:
 
     def clear_caches(self):
         """Forgets types and shapes and frees the spare rows; the counters stay."""
+        self._fold()
         self._plans.entries.clear()
+        self._pinned.clear()
         _orochi.clear_pools()
         _orochi.clear_shapes()
         self._tell()
