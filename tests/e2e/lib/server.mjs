@@ -15,8 +15,10 @@ export const example = name => join(ROOT, "examples", name, "module.py");
 export const module = name => join(ROOT, "tests/e2e/modules", `${name}.py`);
 
 const children = new Set();
-// A test that failed may have left its server running, which would keep the whole run waiting for its end.
-after(() => children.forEach(child => child.kill("SIGKILL")));
+// A test that failed may have left its server running: that must not keep this process waiting, and ends with it. This hook
+// comes before those of the test file, which stop their servers themselves.
+after(() => children.forEach(child => [child, child.stdout, child.stderr].forEach(held => held.unref())));
+process.once("exit", () => children.forEach(child => child.kill("SIGKILL")));
 
 /** A temporary folder that is gone when the test file ends. */
 export async function folder() {
