@@ -37,9 +37,18 @@ struct key {
     int64_t least, most;
 };
 
-#define TEXT_KEY(n, f) {n, KEY_TEXT, offsetof(struct oro_config, f), 0, 0}
-#define BOOL_KEY(n, f) {n, KEY_BOOL, offsetof(struct oro_config, f), 0, 0}
-#define INT_KEY(n, f, lo, hi) {n, KEY_INT, offsetof(struct oro_config, f), lo, hi}
+#define TEXT_KEY(n, f)                                    \
+    {                                                     \
+        n, KEY_TEXT, offsetof(struct oro_config, f), 0, 0 \
+    }
+#define BOOL_KEY(n, f)                                    \
+    {                                                     \
+        n, KEY_BOOL, offsetof(struct oro_config, f), 0, 0 \
+    }
+#define INT_KEY(n, f, lo, hi)                              \
+    {                                                      \
+        n, KEY_INT, offsetof(struct oro_config, f), lo, hi \
+    }
 
 static const struct key keys[] = {
     TEXT_KEY("server.name", server_name),
@@ -122,13 +131,15 @@ static oro_status
 wrong(const struct key *k, const char *where, const char *value, struct oro_err *err)
 {
     if (k->kind == KEY_BOOL)
-        return oro_err_set(err, ORO_EINVAL, "%s: %s is true or false, got %s", where, k->name, value);
-    return oro_err_set(err, ORO_EINVAL, "%s: %s is a whole number from %lld to %lld, got %s", where, k->name,
-                       (long long)k->least, (long long)k->most, value);
+        return oro_err_set(err, ORO_EINVAL, "%s: %s is true or false, got %s", where, k->name,
+                           value);
+    return oro_err_set(err, ORO_EINVAL, "%s: %s is a whole number from %lld to %lld, got %s", where,
+                       k->name, (long long)k->least, (long long)k->most, value);
 }
 
 static oro_status
-int_set(struct oro_config *c, const struct key *k, int64_t v, const char *where, struct oro_err *err)
+int_set(struct oro_config *c, const struct key *k, int64_t v, const char *where,
+        struct oro_err *err)
 {
     if (v < k->least || v > k->most) {
         char text[32];
@@ -140,7 +151,8 @@ int_set(struct oro_config *c, const struct key *k, int64_t v, const char *where,
 }
 
 static oro_status
-value_set(struct oro_config *c, const struct key *k, const char *value, const char *where, struct oro_err *err)
+value_set(struct oro_config *c, const struct key *k, const char *value, const char *where,
+          struct oro_err *err)
 {
     void *field = (char *)c + k->offset;
     char *end;
@@ -176,7 +188,8 @@ line_of(const char *path, const char *section, const char *key)
         const char *p = line + strspn(line, " \t");
         if (*p == '[')
             snprintf(now, sizeof(now), "%.*s", (int)strcspn(p + 1, "]"), p + 1);
-        else if (strcmp(now, section) == 0 && strncmp(p, key, len) == 0 && strchr(" \t=", p[len]) != NULL)
+        else if (strcmp(now, section) == 0 && strncmp(p, key, len) == 0 &&
+                 strchr(" \t=", p[len]) != NULL)
             found = n;
     }
     if (f != NULL)
@@ -185,14 +198,17 @@ line_of(const char *path, const char *section, const char *key)
 }
 
 static oro_status
-entry_set(struct oro_config *c, const char *path, const char *section, const char *name, json_t *value, struct oro_err *err)
+entry_set(struct oro_config *c, const char *path, const char *section, const char *name,
+          json_t *value, struct oro_err *err)
 {
     char full[256], where[PATH_MAX + 32], number[32];
     snprintf(full, sizeof(full), "%s.%s", section, name);
     snprintf(where, sizeof(where), "%s:%d", path, line_of(path, section, name));
     const struct key *k = key_find(full);
     if (k == NULL)
-        return oro_err_set(err, ORO_EINVAL, "%s: there is no setting %s (config/orochi.toml lists them)", where, full);
+        return oro_err_set(err, ORO_EINVAL,
+                           "%s: there is no setting %s (config/orochi.toml lists them)", where,
+                           full);
     if (k->kind == KEY_TEXT && json_is_string(value))
         return value_set(c, k, json_string_value(value), where, err);
     if (k->kind == KEY_BOOL && json_is_boolean(value))
@@ -225,7 +241,8 @@ file_read(struct oro_config *c, const char *path, oro_toml_fn toml, struct oro_e
     json_object_foreach(root, section, table)
     {
         if (!json_is_object(table)) {
-            st = oro_err_set(err, ORO_EINVAL, "%s: %s stands outside a section such as [server]", path, section);
+            st = oro_err_set(err, ORO_EINVAL, "%s: %s stands outside a section such as [server]",
+                             path, section);
             break;
         }
         json_object_foreach(table, name, value)
@@ -284,9 +301,14 @@ static const char *
 flag_key(const char *flag)
 {
     static const char *const names[][2] = {
-        {"name", "server.name"},         {"listen", "server.listen"},           {"data", "server.data"},
-        {"workers", "server.workers"},   {"log-level", "log.level"},            {"memory", "server.memory"},
-        {"delete-data", "server.delete_data"}, {"dev-errors", "server.dev_errors"},
+        {"name", "server.name"},
+        {"listen", "server.listen"},
+        {"data", "server.data"},
+        {"workers", "server.workers"},
+        {"log-level", "log.level"},
+        {"memory", "server.memory"},
+        {"delete-data", "server.delete_data"},
+        {"dev-errors", "server.dev_errors"},
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(names[i][0], flag) == 0)
@@ -299,7 +321,8 @@ set_flag(struct oro_config *c, const char *text, struct oro_err *err)
 {
     const char *eq = strchr(text, '=');
     if (eq == NULL)
-        return oro_err_set(err, ORO_EINVAL, "--set %s: expected KEY=VALUE, e.g. --set durable.mode=normal", text);
+        return oro_err_set(err, ORO_EINVAL,
+                           "--set %s: expected KEY=VALUE, e.g. --set durable.mode=normal", text);
     char *name = oro_strndup(text, (size_t)(eq - text));
     const struct key *k = key_find(name);
     oro_status st = k != NULL ? value_set(c, k, eq + 1, "--set", err)
@@ -310,7 +333,8 @@ set_flag(struct oro_config *c, const char *text, struct oro_err *err)
 
 /* The file counts less than the flags, so it is read first, wherever it stands among them. */
 static oro_status
-flags_read(struct oro_config *c, int argc, char **argv, bool only_file, oro_toml_fn toml, struct oro_err *err)
+flags_read(struct oro_config *c, int argc, char **argv, bool only_file, oro_toml_fn toml,
+           struct oro_err *err)
 {
     int which, index;
     optind = 0;
@@ -329,16 +353,19 @@ flags_read(struct oro_config *c, int argc, char **argv, bool only_file, oro_toml
         case FLAG_KEY:
             snprintf(where, sizeof(where), "--%s", flags[index].name);
             if (!only_file)
-                st = value_set(c, key_find(flag_key(flags[index].name)), optarg != NULL ? optarg : "true", where, err);
+                st = value_set(c, key_find(flag_key(flags[index].name)),
+                               optarg != NULL ? optarg : "true", where, err);
             break;
         case ':':
             return oro_err_set(err, ORO_EINVAL, "%s needs a value", word);
         default:
             if (optopt >= FLAG_CONFIG)
-                return oro_err_set(err, ORO_EINVAL, "%.*s takes no value", (int)strcspn(word, "="), word);
+                return oro_err_set(err, ORO_EINVAL, "%.*s takes no value", (int)strcspn(word, "="),
+                                   word);
             if (optopt > 0)
                 return oro_err_set(err, ORO_EINVAL, "there is no flag -%c", optopt);
-            return oro_err_set(err, ORO_EINVAL, "there is no flag %s (or it is short for several)", word);
+            return oro_err_set(err, ORO_EINVAL, "there is no flag %s (or it is short for several)",
+                               word);
         }
         if (st != ORO_OK)
             return st;
@@ -348,7 +375,8 @@ flags_read(struct oro_config *c, int argc, char **argv, bool only_file, oro_toml
     if (optind >= argc)
         return oro_err_set(err, ORO_EINVAL, "which module? `orochi run MODULE`");
     if (optind + 1 < argc)
-        return oro_err_set(err, ORO_EINVAL, "one module at a time, and flags begin with --: %s", argv[optind + 1]);
+        return oro_err_set(err, ORO_EINVAL, "one module at a time, and flags begin with --: %s",
+                           argv[optind + 1]);
     text_set(&c->module, argv[optind]);
     return ORO_OK;
 }
@@ -361,13 +389,17 @@ listen_split(struct oro_config *c, struct oro_err *err)
     const char *colon = strrchr(c->server_listen, ':');
     char *end = NULL;
     long port = colon != NULL ? strtol(colon + 1, &end, 10) : -1;
-    if (colon == NULL || colon == c->server_listen || colon[1] == '\0' || *end != '\0' || port < 0 || port > 65535)
-        return oro_err_set(err, ORO_EINVAL, "listen: expected HOST:PORT such as 127.0.0.1:3000, got %s", c->server_listen);
+    if (colon == NULL || colon == c->server_listen || colon[1] == '\0' || *end != '\0' ||
+        port < 0 || port > 65535)
+        return oro_err_set(err, ORO_EINVAL,
+                           "listen: expected HOST:PORT such as 127.0.0.1:3000, got %s",
+                           c->server_listen);
     const char *host = c->server_listen;
     size_t len = (size_t)(colon - host);
     bool brackets = host[0] == '[' && host[len - 1] == ']'; /* as in a URL: [::1]:3000 */
     if (memchr(host, ':', len) != NULL && (!brackets || len < 3))
-        return oro_err_set(err, ORO_EINVAL, "listen: an IPv6 address stands in brackets, such as [::1]:3000, got %s",
+        return oro_err_set(err, ORO_EINVAL,
+                           "listen: an IPv6 address stands in brackets, such as [::1]:3000, got %s",
                            c->server_listen);
     c->host = oro_strndup(host + brackets, len - 2 * (size_t)brackets);
     c->port = (int)port;
@@ -406,7 +438,9 @@ pages_of_module(const char *module)
     struct stat st;
     bool folder = stat(module, &st) == 0 && S_ISDIR(st.st_mode);
     const char *slash = strrchr(module, '/');
-    char *base = folder ? oro_strdup(module) : slash != NULL ? oro_strndup(module, (size_t)(slash - module)) : oro_strdup(".");
+    char *base = folder          ? oro_strdup(module)
+                 : slash != NULL ? oro_strndup(module, (size_t)(slash - module))
+                                 : oro_strdup(".");
     static const char *const names[] = {"dist", "web"};
     char *found = NULL;
     for (size_t i = 0; i < 2 && found == NULL; i++) {
@@ -427,9 +461,13 @@ name_check(const char *name, struct oro_err *err)
     bool fine = *name != '\0';
     for (const char *p = name; *p != '\0'; p++)
         fine = fine && (isalnum((unsigned char)*p) || *p == '-' || *p == '_');
-    return fine ? ORO_OK
-                : oro_err_set(err, ORO_EINVAL, "the database name \"%s\" has other characters than letters, digits, - and _: "
-                              "choose one with --name", name);
+    return fine
+               ? ORO_OK
+               : oro_err_set(
+                     err, ORO_EINVAL,
+                     "the database name \"%s\" has other characters than letters, digits, - and _: "
+                     "choose one with --name",
+                     name);
 }
 
 static oro_status

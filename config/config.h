@@ -16,7 +16,8 @@ struct oro_config {
     int64_t server_workers;
     char *log_level;
     int64_t reducer_timeout_ms;
-    int64_t net_threads, net_max_message, net_max_http_body, net_outgoing_limit, net_incoming_limit, net_max_connections;
+    int64_t net_threads, net_max_message, net_max_http_body, net_outgoing_limit, net_incoming_limit,
+        net_max_connections;
     int64_t net_ping_interval_s, net_idle_timeout_s;
     char *net_tls_cert, *net_tls_key;
     char *durable_mode;
@@ -32,7 +33,8 @@ struct oro_config {
 typedef oro_status (*oro_toml_fn)(const char *path, char **json, struct oro_err *err);
 
 /* argv: the words after `run`. ORO_EINVAL names the flag, the variable, or the file, line and key, and what is expected. */
-ORO_MUST_CHECK oro_status oro_config_load(struct oro_config *c, int argc, char **argv, oro_toml_fn toml, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_config_load(struct oro_config *c, int argc, char **argv,
+                                          oro_toml_fn toml, struct oro_err *err);
 void oro_config_fini(struct oro_config *c);
 /* The flags of `run`, for --help. */
 extern const char oro_config_usage[];

@@ -90,14 +90,16 @@ auth_mint(void *keys, char **token, struct oro_identity *id, char **claims, stru
 }
 
 static oro_status
-auth_resign(void *keys, const struct oro_identity *id, const char *claims, char **token, struct oro_err *err)
+auth_resign(void *keys, const struct oro_identity *id, const char *claims, char **token,
+            struct oro_err *err)
 {
     struct oro_claims c = {.identity = *id, .payload = (char *)claims};
     return oro_token_resign(keys, &c, token, err);
 }
 
 static oro_status
-auth_check(void *keys, const char *token, struct oro_identity *id, char **claims, struct oro_err *err)
+auth_check(void *keys, const char *token, struct oro_identity *id, char **claims,
+           struct oro_err *err)
 {
     struct oro_claims c;
     oro_status st = oro_token_check(keys, token, &c, err);
@@ -196,7 +198,10 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .dashboard_dir = dashboard,
         .incoming_limit = (unsigned)c->net_incoming_limit,
         .outgoing_limit = (size_t)c->net_outgoing_limit,
-        .auth = {.keys = keys, .mint = auth_mint, .resign = auth_resign, .check = auth_check,
+        .auth = {.keys = keys,
+                 .mint = auth_mint,
+                 .resign = auth_resign,
+                 .check = auth_check,
                  .public_pem = oro_keys_public_pem(keys)},
     };
 }
@@ -225,7 +230,8 @@ greet(const struct oro_config *c, int port, unsigned workers)
     const char *s = c->net_tls_cert != NULL ? "s" : "";
     bool v6 = strchr(c->host, ':') != NULL;
     char *at = oro_asprintf(v6 ? "[%s]:%d" : "%s:%d", c->host, port);
-    printf("orochi %s (CPython %s, %u workers) serves %s\n", OROCHI_VERSION, oro_py_version(), workers, c->server_name);
+    printf("orochi %s (CPython %s, %u workers) serves %s\n", OROCHI_VERSION, oro_py_version(),
+           workers, c->server_name);
     printf("  page       http%s://%s/\n", s, at);
     printf("  dashboard  http%s://%s/dashboard/\n", s, at);
     printf("  clients    ws%s://%s, database %s\n", s, at, c->server_name);
@@ -239,7 +245,8 @@ greet(const struct oro_config *c, int port, unsigned workers)
 
 /* ---- signals: the first one asks for a stop, a later one does not wait for it ---- */
 
-#define IMPATIENT_US 500000 /* signals that come together, from a terminal and from a parent, are one */
+#define IMPATIENT_US \
+    500000 /* signals that come together, from a terminal and from a parent, are one */
 
 static struct {
     struct oro_wake wake;
@@ -274,7 +281,8 @@ signals_take(struct oro_err *err)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a size limit is a full disk: the log says so and tries again */
-    oro_status st = oro_thread_start(&thread, ORO_THREAD_OTHER, "signals", 256 * 1024, signals_main, &set, err);
+    oro_status st =
+        oro_thread_start(&thread, ORO_THREAD_OTHER, "signals", 256 * 1024, signals_main, &set, err);
     if (st == ORO_OK)
         pthread_detach(thread);
     return st;
@@ -331,7 +339,8 @@ run_module(const struct oro_config *c, struct oro_err *err)
     }
     if (oro_keys_open(c->server_memory ? NULL : c->server_data, &keys, err) != ORO_OK)
         return EXIT_DATA;
-    char *dashboard = c->server_dashboard_dir != NULL ? oro_strdup(c->server_dashboard_dir) : own_folder("dashboard", "net/web/dist");
+    char *dashboard = c->server_dashboard_dir != NULL ? oro_strdup(c->server_dashboard_dir)
+                                                      : own_folder("dashboard", "net/web/dist");
     struct oro_server_options so = server_options(c, keys, dashboard);
     int code = EXIT_FINE;
     oro_status st = oro_server_start(&so, &server, &report, err);
@@ -410,21 +419,22 @@ static const char usage[] =
     "  new NAME                                        a first module\n"
     "  backup FILE [--data DIR] [--name NAME]          copy the data, also while it is served\n"
     "  restore FILE [--data DIR] [--name NAME]         and bring it back\n"
-    "  bench transfer [flags]                          load generator (`orochi bench transfer --help`)\n"
-    "  bench-bridge [--venv DIR]                       what a conversion between bytes and Python costs\n"
-    "  config get|set bridge.KEY[=VALUE]               settings of a server that runs (`orochi config --help`)\n"
+    "  bench transfer [flags]                          load generator (`orochi bench transfer "
+    "--help`)\n"
+    "  bench-bridge [--venv DIR]                       what a conversion between bytes and Python "
+    "costs\n"
+    "  config get|set bridge.KEY[=VALUE]               settings of a server that runs (`orochi "
+    "config --help`)\n"
     "  version\n";
 
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", command_run},           {"check", command_tool},
-    {"describe", command_tool},     {"generate", command_tool},
-    {"extract-schema", command_tool}, {"new", command_tool},
-    {"backup", oro_backup_command}, {"restore", oro_restore_command},
-    {"bench", oro_bench_command},   {"bench-bridge", command_tool},
-    {"config", command_tool},
+    {"run", command_run},           {"check", command_tool},          {"describe", command_tool},
+    {"generate", command_tool},     {"extract-schema", command_tool}, {"new", command_tool},
+    {"backup", oro_backup_command}, {"restore", oro_restore_command}, {"bench", oro_bench_command},
+    {"bench-bridge", command_tool}, {"config", command_tool},
 };
 
 int

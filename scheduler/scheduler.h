@@ -30,9 +30,10 @@ struct oro_scheduler_options {
 };
 
 /* Gives *out. Main thread. */
-ORO_MUST_CHECK oro_status oro_scheduler_start(const struct oro_scheduler_options *opt, struct oro_scheduler **out,
-                                              struct oro_err *err);
-void oro_scheduler_stop(struct oro_scheduler *s); /* Takes s, joins the thread; nothing fires afterwards */
+ORO_MUST_CHECK oro_status oro_scheduler_start(const struct oro_scheduler_options *opt,
+                                              struct oro_scheduler **out, struct oro_err *err);
+void oro_scheduler_stop(
+    struct oro_scheduler *s); /* Takes s, joins the thread; nothing fires afterwards */
 /* Any thread. Arms the key (replacing an earlier timer of the key). */
 void oro_scheduler_arm(struct oro_scheduler *s, struct oro_timer_key key, int64_t due_us);
 void oro_scheduler_cancel(struct oro_scheduler *s, struct oro_timer_key key);
@@ -41,6 +42,7 @@ void oro_scheduler_wake(struct oro_scheduler *s);
 
 /* For fixed-rate timers: the first tick of the grid anchor + n * interval (n >= 1) strictly after now (S-31); *missed
  * gets how many ticks were passed over. An interval of 0 gives now; negative counts as its absolute value (S-4). */
-int64_t oro_timer_next_tick(int64_t anchor_us, int64_t interval_us, int64_t now_us, uint64_t *missed);
+int64_t oro_timer_next_tick(int64_t anchor_us, int64_t interval_us, int64_t now_us,
+                            uint64_t *missed);
 
 #endif

@@ -17,7 +17,8 @@ struct oro_timer {
 
 struct oro_wheel;
 
-struct oro_wheel *oro_wheel_create(int64_t now_us); /* Gives; resolution 1 ms, due times of any distance */
+struct oro_wheel *oro_wheel_create(
+    int64_t now_us);                         /* Gives; resolution 1 ms, due times of any distance */
 void oro_wheel_destroy(struct oro_wheel *w); /* Takes w; armed timers are forgotten */
 /* Borrows t until it fires or is cancelled. A due time in the past fires at the next advance. Re-arming moves it. */
 void oro_wheel_arm(struct oro_wheel *w, struct oro_timer *t, int64_t due_us);

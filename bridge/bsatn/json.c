@@ -13,7 +13,8 @@ struct scan {
 static oro_status
 bad(struct scan *s, const char *what)
 {
-    return oro_err_set(s->err, ORO_EMALFORMED, "not JSON: %s at byte %zu", what, (size_t)(s->at - s->start));
+    return oro_err_set(s->err, ORO_EMALFORMED, "not JSON: %s at byte %zu", what,
+                       (size_t)(s->at - s->start));
 }
 
 static void
@@ -24,7 +25,8 @@ skip_space(struct scan *s)
 }
 
 static oro_status
-add_node(struct scan *s, enum oro_json_kind kind, const uint8_t *from, const uint8_t *to, uint32_t *index)
+add_node(struct scan *s, enum oro_json_kind kind, const uint8_t *from, const uint8_t *to,
+         uint32_t *index)
 {
     struct oro_json *j = s->j;
     if (j->n == j->cap) {
@@ -32,15 +34,18 @@ add_node(struct scan *s, enum oro_json_kind kind, const uint8_t *from, const uin
         bool first = j->nodes == j->few;
         struct oro_json_node *more = first ? oro_try_alloc(size) : oro_try_realloc(j->nodes, size);
         if (more == NULL)
-            return oro_err_set(s->err, ORO_ENOMEM, "no memory for a JSON text of %zu bytes", (size_t)(s->end - s->start));
+            return oro_err_set(s->err, ORO_ENOMEM, "no memory for a JSON text of %zu bytes",
+                               (size_t)(s->end - s->start));
         if (first)
             memcpy(more, j->few, sizeof(j->few));
         j->nodes = more;
         j->cap *= 2;
     }
     *index = j->n++;
-    j->nodes[*index] = (struct oro_json_node){
-        .kind = kind, .at = (uint32_t)(from - s->start), .len = (uint32_t)(to - from), .next = j->n};
+    j->nodes[*index] = (struct oro_json_node){.kind = kind,
+                                              .at = (uint32_t)(from - s->start),
+                                              .len = (uint32_t)(to - from),
+                                              .next = j->n};
     return ORO_OK;
 }
 
@@ -216,7 +221,8 @@ scan_after(struct scan *s, struct open *open, bool *done)
         if (scan_char(s, ','))
             return object ? scan_key(s) : ORO_OK;
         if (!scan_char(s, object ? '}' : ']'))
-            return bad(s, object ? "an object that does not go on" : "an array that does not go on");
+            return bad(s,
+                       object ? "an object that does not go on" : "an array that does not go on");
         top->len = (uint32_t)(s->at - s->start) - top->at;
         top->next = s->j->n;
         open->n--;
@@ -273,7 +279,8 @@ oro_json_parse(struct oro_json *j, struct oro_bytes text, unsigned max_depth, st
     j->nodes = j->few;
     j->n = 0;
     j->cap = ORO_JSON_INLINE;
-    struct scan s = {.j = j, .at = text.data, .end = text.data + text.len, .start = text.data, .err = err};
+    struct scan s = {
+        .j = j, .at = text.data, .end = text.data + text.len, .start = text.data, .err = err};
     struct open open;
     open.n = 0;
     open.max = max_depth;
@@ -375,7 +382,8 @@ void
 oro_json_compact(const struct oro_json *j, uint32_t node, struct oro_bb *out)
 {
     struct oro_bytes text = oro_json_text(j, node);
-    bool in_string = j->nodes[node].kind == ORO_JSON_STRING; /* whose quotes are not part of its text */
+    bool in_string =
+        j->nodes[node].kind == ORO_JSON_STRING; /* whose quotes are not part of its text */
     if (in_string) {
         oro_bb_printf(out, "\"%.*s\"", (int)text.len, (const char *)text.data);
         return;
@@ -395,7 +403,8 @@ oro_json_compact(const struct oro_json *j, uint32_t node, struct oro_bb *out)
 void
 oro_json_describe(const struct oro_json *j, uint32_t node, struct oro_bb *out)
 {
-    static const char *const names[] = {"null", "false", "true", "number ", "string ", "an array", "an object"};
+    static const char *const names[] = {"null",    "false",    "true",     "number ",
+                                        "string ", "an array", "an object"};
     const struct oro_json_node *v = &j->nodes[node];
     oro_bb_printf(out, "%s", names[v->kind]);
     int shown = v->len > 40 ? 40 : (int)v->len;

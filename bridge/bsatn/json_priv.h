@@ -12,8 +12,15 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/status.h"
 
-enum oro_json_kind { ORO_JSON_NULL, ORO_JSON_FALSE, ORO_JSON_TRUE, ORO_JSON_NUMBER, ORO_JSON_STRING, ORO_JSON_ARRAY,
-                     ORO_JSON_OBJECT };
+enum oro_json_kind {
+    ORO_JSON_NULL,
+    ORO_JSON_FALSE,
+    ORO_JSON_TRUE,
+    ORO_JSON_NUMBER,
+    ORO_JSON_STRING,
+    ORO_JSON_ARRAY,
+    ORO_JSON_OBJECT
+};
 
 struct oro_json_node {
     uint8_t kind;
@@ -36,8 +43,8 @@ struct oro_json {
 
 /* One value and nothing after it, nested at most max_depth (up to ORO_JSON_MAX_DEPTH) deep. Borrows text until fini,
  * which must follow a success. ORO_EMALFORMED, ORO_ENOMEM. j must not be moved. */
-ORO_MUST_CHECK oro_status oro_json_parse(struct oro_json *j, struct oro_bytes text, unsigned max_depth,
-                                         struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_json_parse(struct oro_json *j, struct oro_bytes text,
+                                         unsigned max_depth, struct oro_err *err);
 void oro_json_fini(struct oro_json *j);
 
 static inline struct oro_bytes

@@ -90,14 +90,30 @@ key_fixed(const struct oro_type *t, const uint8_t *value, uint8_t *to)
 {
     switch (t->kind) {
     case ORO_BOOL:
-    case ORO_U8: to[0] = value[0]; break;
-    case ORO_I8: to[0] = value[0] ^ 0x80; break;
-    case ORO_U16: store_be(to, value, 2); break;
-    case ORO_I16: to[0] = value[1] ^ 0x80, to[1] = value[0]; break;
-    case ORO_U32: store_be32(to, load_u32(value)); break;
-    case ORO_I32: store_be32(to, load_u32(value) ^ UINT32_C(1) << 31); break;
-    case ORO_U64: store_be64(to, load_u64(value)); break;
-    case ORO_I64: store_be64(to, load_u64(value) ^ UINT64_C(1) << 63); break;
+    case ORO_U8:
+        to[0] = value[0];
+        break;
+    case ORO_I8:
+        to[0] = value[0] ^ 0x80;
+        break;
+    case ORO_U16:
+        store_be(to, value, 2);
+        break;
+    case ORO_I16:
+        to[0] = value[1] ^ 0x80, to[1] = value[0];
+        break;
+    case ORO_U32:
+        store_be32(to, load_u32(value));
+        break;
+    case ORO_I32:
+        store_be32(to, load_u32(value) ^ UINT32_C(1) << 31);
+        break;
+    case ORO_U64:
+        store_be64(to, load_u64(value));
+        break;
+    case ORO_I64:
+        store_be64(to, load_u64(value) ^ UINT64_C(1) << 63);
+        break;
     case ORO_I128:
     case ORO_U128:
         store_be(to, value, 16);
@@ -108,16 +124,25 @@ key_fixed(const struct oro_type *t, const uint8_t *value, uint8_t *to)
         store_be(to, value, 32);
         to[0] ^= t->kind == ORO_I256 ? 0x80 : 0;
         break;
-    case ORO_F32: key_f32(to, load_u32(value)); break;
-    case ORO_F64: key_f64(to, load_u64(value)); break;
-    case ORO_REF: key_fixed(t->target, value, to); break;
-    case ORO_PRODUCT: key_fixed_product(t, value, to); break;
+    case ORO_F32:
+        key_f32(to, load_u32(value));
+        break;
+    case ORO_F64:
+        key_f64(to, load_u64(value));
+        break;
+    case ORO_REF:
+        key_fixed(t->target, value, to);
+        break;
+    case ORO_PRODUCT:
+        key_fixed_product(t, value, to);
+        break;
     case ORO_SUM:
         ORO_ASSERT(value[0] < t->nelems);
         to[0] = value[0];
         key_fixed(t->elems[value[0]].type, value + 1, to + 1);
         break;
-    default: ORO_ASSERT(false); /* strings and arrays are of variable size */
+    default:
+        ORO_ASSERT(false); /* strings and arrays are of variable size */
     }
 }
 
@@ -159,13 +184,16 @@ key_variable(const struct oro_type *t, const uint8_t *value, struct oro_bb *out)
     size_t len = 0;
     t = oro_type_resolve(t);
     switch (t->kind) {
-    case ORO_STRING: return key_bytes(value, out);
-    case ORO_ARRAY: return t->special == ORO_BYTES ? key_bytes(value, out) : key_array(t, value, out);
+    case ORO_STRING:
+        return key_bytes(value, out);
+    case ORO_ARRAY:
+        return t->special == ORO_BYTES ? key_bytes(value, out) : key_array(t, value, out);
     case ORO_SUM:
         ORO_ASSERT(value[0] < t->nelems);
         oro_bb_u8(out, value[0]);
         return 1 + oro_key_append(t->elems[value[0]].type, value + 1, out);
-    default: break;
+    default:
+        break;
     }
     ORO_ASSERT(t->kind == ORO_PRODUCT);
     for (uint32_t i = 0; i < t->nelems; i++)

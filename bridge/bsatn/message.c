@@ -2,22 +2,29 @@
 #include "bridge/bsatn/message.h"
 
 enum server_tag {
-    INITIAL_CONNECTION, SUBSCRIBE_APPLIED, UNSUBSCRIBE_APPLIED, SUBSCRIPTION_ERROR, TRANSACTION_UPDATE,
-    ONE_OFF_RESULT, REDUCER_RESULT, PROCEDURE_RESULT,
+    INITIAL_CONNECTION,
+    SUBSCRIBE_APPLIED,
+    UNSUBSCRIBE_APPLIED,
+    SUBSCRIPTION_ERROR,
+    TRANSACTION_UPDATE,
+    ONE_OFF_RESULT,
+    REDUCER_RESULT,
+    PROCEDURE_RESULT,
 };
-enum { SOME, NONE };                            /* option */
-enum { OK, ERR };                               /* result */
+enum { SOME, NONE };                                  /* option */
+enum { OK, ERR };                                     /* result */
 enum { RED_OK, RED_OK_EMPTY, RED_ERR, RED_INTERNAL }; /* ReducerOutcome */
-enum { PROC_RETURNED, PROC_INTERNAL };          /* ProcedureStatus */
-enum { FIXED_SIZE, ROW_OFFSETS };               /* RowSizeHint */
+enum { PROC_RETURNED, PROC_INTERNAL };                /* ProcedureStatus */
+enum { FIXED_SIZE, ROW_OFFSETS };                     /* RowSizeHint */
 
 /* ---- client messages ---- */
 
-#define READ(what, call)                                                                           \
-    do {                                                                                           \
-        size_t read_at = oro_rd_offset(r);                                                         \
-        if ((call) != ORO_OK)                                                                      \
-            return oro_err_set(err, ORO_EMALFORMED, "message at byte %zu: no valid %s", read_at, what); \
+#define READ(what, call)                                                                         \
+    do {                                                                                         \
+        size_t read_at = oro_rd_offset(r);                                                       \
+        if ((call) != ORO_OK)                                                                    \
+            return oro_err_set(err, ORO_EMALFORMED, "message at byte %zu: no valid %s", read_at, \
+                               what);                                                            \
     } while (0)
 
 static oro_status
@@ -40,7 +47,8 @@ read_unsubscribe(struct oro_reader *r, struct oro_client_message *m, struct oro_
 {
     READ("request id", oro_rd_u32(r, &m->request_id));
     READ("query set id", oro_rd_u32(r, &m->query_set_id));
-    READ("unsubscribe flags", oro_rd_bool(r, &m->send_dropped_rows)); /* a sum of two units reads like a bool */
+    READ("unsubscribe flags",
+         oro_rd_bool(r, &m->send_dropped_rows)); /* a sum of two units reads like a bool */
     return ORO_OK;
 }
 
@@ -59,8 +67,8 @@ read_call(struct oro_reader *r, struct oro_client_message *m, struct oro_err *er
     READ("request id", oro_rd_u32(r, &m->request_id));
     READ("flags", oro_rd_u8(r, &flags));
     if (flags != 0)
-        return oro_err_set(err, ORO_EMALFORMED, "message at byte %zu: call flags %u are unknown", oro_rd_offset(r) - 1,
-                           flags);
+        return oro_err_set(err, ORO_EMALFORMED, "message at byte %zu: call flags %u are unknown",
+                           oro_rd_offset(r) - 1, flags);
     READ("function name", oro_rd_string(r, &m->name));
     READ("arguments", oro_rd_lenbytes(r, &m->args));
     return ORO_OK;
@@ -75,13 +83,22 @@ oro_client_message_read(struct oro_reader *r, struct oro_client_message *out, st
     READ("message tag", oro_rd_u8(r, &tag));
     m.tag = tag;
     switch (tag) {
-    case ORO_MSG_SUBSCRIBE: st = read_subscribe(r, &m, err); break;
-    case ORO_MSG_UNSUBSCRIBE: st = read_unsubscribe(r, &m, err); break;
-    case ORO_MSG_ONE_OFF: st = read_one_off(r, &m, err); break;
+    case ORO_MSG_SUBSCRIBE:
+        st = read_subscribe(r, &m, err);
+        break;
+    case ORO_MSG_UNSUBSCRIBE:
+        st = read_unsubscribe(r, &m, err);
+        break;
+    case ORO_MSG_ONE_OFF:
+        st = read_one_off(r, &m, err);
+        break;
     case ORO_MSG_CALL_REDUCER:
-    case ORO_MSG_CALL_PROCEDURE: st = read_call(r, &m, err); break;
+    case ORO_MSG_CALL_PROCEDURE:
+        st = read_call(r, &m, err);
+        break;
     default:
-        return oro_err_set(err, ORO_EMALFORMED, "message at byte %zu: tag %u is unknown", oro_rd_offset(r) - 1, tag);
+        return oro_err_set(err, ORO_EMALFORMED, "message at byte %zu: tag %u is unknown",
+                           oro_rd_offset(r) - 1, tag);
     }
     if (st == ORO_OK)
         *out = m;
@@ -91,8 +108,8 @@ oro_client_message_read(struct oro_reader *r, struct oro_client_message *out, st
 /* ---- server messages ---- */
 
 void
-oro_msg_initial_connection(struct oro_bb *out, const struct oro_identity *id, const struct oro_connection_id *conn,
-                           struct oro_bytes token)
+oro_msg_initial_connection(struct oro_bb *out, const struct oro_identity *id,
+                           const struct oro_connection_id *conn, struct oro_bytes token)
 {
     oro_bb_u8(out, INITIAL_CONNECTION);
     oro_bb_put(out, id->le, sizeof(id->le));
@@ -101,8 +118,8 @@ oro_msg_initial_connection(struct oro_bb *out, const struct oro_identity *id, co
 }
 
 void
-oro_msg_subscription_error(struct oro_bb *out, bool has_request, uint32_t request_id, uint32_t query_set_id,
-                           struct oro_bytes text)
+oro_msg_subscription_error(struct oro_bb *out, bool has_request, uint32_t request_id,
+                           uint32_t query_set_id, struct oro_bytes text)
 {
     oro_bb_u8(out, SUBSCRIPTION_ERROR);
     oro_bb_u8(out, has_request ? SOME : NONE);
@@ -142,7 +159,8 @@ oro_msg_subscribe_applied_head(struct oro_bb *out, uint32_t request_id, uint32_t
 }
 
 void
-oro_msg_unsubscribe_applied_head(struct oro_bb *out, uint32_t request_id, uint32_t query_set_id, bool with_rows)
+oro_msg_unsubscribe_applied_head(struct oro_bb *out, uint32_t request_id, uint32_t query_set_id,
+                                 bool with_rows)
 {
     head(out, UNSUBSCRIBE_APPLIED, request_id);
     oro_bb_u32(out, query_set_id);
@@ -171,7 +189,8 @@ oro_msg_reducer_ok_empty(struct oro_bb *out, uint32_t request_id, int64_t timest
 }
 
 void
-oro_msg_reducer_err(struct oro_bb *out, uint32_t request_id, int64_t timestamp_us, struct oro_bytes text)
+oro_msg_reducer_err(struct oro_bb *out, uint32_t request_id, int64_t timestamp_us,
+                    struct oro_bytes text)
 {
     reducer_head(out, request_id, timestamp_us, RED_ERR);
     oro_bb_u32(out, (uint32_t)text.len + 4); /* a byte array that holds a string */
@@ -179,7 +198,8 @@ oro_msg_reducer_err(struct oro_bb *out, uint32_t request_id, int64_t timestamp_u
 }
 
 void
-oro_msg_reducer_internal(struct oro_bb *out, uint32_t request_id, int64_t timestamp_us, struct oro_bytes text)
+oro_msg_reducer_internal(struct oro_bb *out, uint32_t request_id, int64_t timestamp_us,
+                         struct oro_bytes text)
 {
     reducer_head(out, request_id, timestamp_us, RED_INTERNAL);
     oro_bb_lenbytes(out, text);

@@ -19,8 +19,8 @@ oro_kind_is_int(enum oro_kind kind)
 static inline bool
 oro_kind_is_signed(enum oro_kind kind)
 {
-    return kind == ORO_I8 || kind == ORO_I16 || kind == ORO_I32 || kind == ORO_I64 || kind == ORO_I128 ||
-           kind == ORO_I256;
+    return kind == ORO_I8 || kind == ORO_I16 || kind == ORO_I32 || kind == ORO_I64 ||
+           kind == ORO_I128 || kind == ORO_I256;
 }
 
 /* Bytes of a scalar other than String. */

@@ -12,7 +12,8 @@ struct oro_reader {
 static inline struct oro_reader
 oro_reader(struct oro_bytes b)
 {
-    return (struct oro_reader){b.data, b.len > 0 ? b.data + b.len : b.data, b.data}; /* data may be NULL */
+    return (struct oro_reader){b.data, b.len > 0 ? b.data + b.len : b.data,
+                               b.data}; /* data may be NULL */
 }
 
 static inline size_t
@@ -27,14 +28,14 @@ oro_rd_offset(const struct oro_reader *r)
     return (size_t)(r->at - r->start);
 }
 
-#define ORO_RD_NUM(name, type)                                                                     \
-    ORO_MUST_CHECK static inline oro_status oro_rd_##name(struct oro_reader *r, type *out)         \
-    {                                                                                              \
-        if (oro_rd_left(r) < sizeof(type))                                                         \
-            return ORO_EMALFORMED;                                                                 \
-        memcpy(out, r->at, sizeof(type));                                                          \
-        r->at += sizeof(type);                                                                     \
-        return ORO_OK;                                                                             \
+#define ORO_RD_NUM(name, type)                                                             \
+    ORO_MUST_CHECK static inline oro_status oro_rd_##name(struct oro_reader *r, type *out) \
+    {                                                                                      \
+        if (oro_rd_left(r) < sizeof(type))                                                 \
+            return ORO_EMALFORMED;                                                         \
+        memcpy(out, r->at, sizeof(type));                                                  \
+        r->at += sizeof(type);                                                             \
+        return ORO_OK;                                                                     \
     }
 ORO_RD_NUM(u8, uint8_t)
 ORO_RD_NUM(u16, uint16_t)

@@ -11,12 +11,33 @@
 #include "bridge/bsatn/type_json_priv.h"
 #include "bridge/bsatn/value.h"
 
-enum section { TYPESPACE, TYPES, TABLES, REDUCERS, PROCEDURES, VIEWS, SCHEDULES, LIFECYCLES, ROW_SECURITY, CASE_POLICY,
-               NAMES, HTTP_HANDLERS, HTTP_ROUTES, VIEW_KEYS, SUBMODULES, SECTION_COUNT };
+enum section {
+    TYPESPACE,
+    TYPES,
+    TABLES,
+    REDUCERS,
+    PROCEDURES,
+    VIEWS,
+    SCHEDULES,
+    LIFECYCLES,
+    ROW_SECURITY,
+    CASE_POLICY,
+    NAMES,
+    HTTP_HANDLERS,
+    HTTP_ROUTES,
+    VIEW_KEYS,
+    SUBMODULES,
+    SECTION_COUNT
+};
 
 static const char *const section_names[SECTION_COUNT] = {
-    "Typespace", "Types", "Tables", "Reducers", "Procedures", "Views", "Schedules", "LifeCycleReducers",
-    "RowLevelSecurity", "CaseConversionPolicy", "ExplicitNames", "HttpHandlers", "HttpRoutes", "ViewPrimaryKeys",
+    "Typespace",        "Types",
+    "Tables",           "Reducers",
+    "Procedures",       "Views",
+    "Schedules",        "LifeCycleReducers",
+    "RowLevelSecurity", "CaseConversionPolicy",
+    "ExplicitNames",    "HttpHandlers",
+    "HttpRoutes",       "ViewPrimaryKeys",
     "Submodules",
 };
 
@@ -28,8 +49,7 @@ struct load {
     struct oro_map index_names;
 };
 
-ORO_PRINTF(2, 3) static oro_status
-bad(struct load *l, const char *fmt, ...)
+ORO_PRINTF(2, 3) static oro_status bad(struct load *l, const char *fmt, ...)
 {
     char text[900];
     va_list ap;
@@ -65,7 +85,8 @@ static oro_status
 get(struct load *l, uint32_t object, const char *key, uint32_t *out)
 {
     *out = oro_json_member(l->j, object, key);
-    return *out != 0 ? ORO_OK : bad(l, "byte %u: an object without `%s`", node_at(l, object)->at, key);
+    return *out != 0 ? ORO_OK
+                     : bad(l, "byte %u: an object without `%s`", node_at(l, object)->at, key);
 }
 
 static oro_status
@@ -85,7 +106,9 @@ get_str(struct load *l, uint32_t object, const char *key, const char **out)
     if (st != ORO_OK)
         return st;
     *out = oro_json_to_str(l->j, node, &l->s->types.arena);
-    return *out != NULL && **out != 0 ? ORO_OK : bad(l, "byte %u: `%s` is no text", node_at(l, node)->at, key);
+    return *out != NULL && **out != 0
+               ? ORO_OK
+               : bad(l, "byte %u: `%s` is no text", node_at(l, node)->at, key);
 }
 
 /* {"some":"x"} to the text, anything else to NULL. */
@@ -104,7 +127,9 @@ get_u32(struct load *l, uint32_t object, const char *key, uint32_t *out)
     oro_status st = get(l, object, key, &node);
     if (st != ORO_OK)
         return st;
-    return oro_json_to_u32(l->j, node, out) ? ORO_OK : bad(l, "byte %u: `%s` is no number", node_at(l, node)->at, key);
+    return oro_json_to_u32(l->j, node, out)
+               ? ORO_OK
+               : bad(l, "byte %u: `%s` is no number", node_at(l, node)->at, key);
 }
 
 static bool
@@ -126,7 +151,8 @@ get_f64(struct load *l, uint32_t object, const char *key, double otherwise)
 {
     uint32_t node = oro_json_member(l->j, object, key);
     double v;
-    if (node == 0 || node_at(l, node)->kind != ORO_JSON_NUMBER || !oro_f64_parse(oro_json_text(l->j, node), &v))
+    if (node == 0 || node_at(l, node)->kind != ORO_JSON_NUMBER ||
+        !oro_f64_parse(oro_json_text(l->j, node), &v))
         return otherwise;
     return v;
 }
@@ -146,7 +172,8 @@ get_i64(struct load *l, uint32_t object, const char *key, int64_t otherwise)
 static oro_status
 canonical(struct load *l, const char *kind, const char **name)
 {
-    uint32_t names = l->sections[NAMES] != 0 ? oro_json_member(l->j, l->sections[NAMES], "entries") : 0;
+    uint32_t names =
+        l->sections[NAMES] != 0 ? oro_json_member(l->j, l->sections[NAMES], "entries") : 0;
     uint32_t at = names + 1;
     for (uint32_t i = 0; i < list_len(l, names); i++, at = list_next(l, at)) {
         uint32_t entry = oro_json_variant(l->j, at, kind);
@@ -159,7 +186,8 @@ canonical(struct load *l, const char *kind, const char **name)
 
 /* A list of different columns of the table. */
 static oro_status
-get_columns(struct load *l, uint32_t list, const struct oro_table_def *t, uint16_t **cols, uint16_t *ncols)
+get_columns(struct load *l, uint32_t list, const struct oro_table_def *t, uint16_t **cols,
+            uint16_t *ncols)
 {
     uint32_t n = list_len(l, list), at = list + 1;
     if (n == 0 || n > t->row->nelems)
@@ -168,11 +196,12 @@ get_columns(struct load *l, uint32_t list, const struct oro_table_def *t, uint16
     for (uint32_t i = 0; i < n; i++, at = list_next(l, at)) {
         uint32_t col;
         if (!oro_json_to_u32(l->j, at, &col) || col >= t->row->nelems)
-            return bad(l, "table `%s`: byte %u: there is no such column", t->name, node_at(l, at)->at);
+            return bad(l, "table `%s`: byte %u: there is no such column", t->name,
+                       node_at(l, at)->at);
         for (uint32_t k = 0; k < i; k++)
             if (found[k] == col)
-                return bad(l, "table `%s`: column `%s` is named twice in one index or constraint", t->name,
-                           t->row->elems[col].name);
+                return bad(l, "table `%s`: column `%s` is named twice in one index or constraint",
+                           t->name, t->row->elems[col].name);
         found[i] = (uint16_t)col;
     }
     *cols = found;
@@ -213,7 +242,8 @@ refuse_unsupported(struct load *l)
         return bad(l, "submodules are not supported");
     uint32_t policy = l->sections[CASE_POLICY];
     if (policy == 0 || oro_json_variant(l->j, policy, "None") == 0)
-        return bad(l, "the case conversion policy must be None (a definition without this section means SnakeCase)");
+        return bad(l, "the case conversion policy must be None (a definition without this section "
+                      "means SnakeCase)");
     return ORO_OK;
 }
 
@@ -244,7 +274,8 @@ static oro_status
 check_row(struct load *l, const struct oro_table_def *t)
 {
     struct oro_bb text = {0};
-    oro_status st = oro_type_to_json_inline(t->row, &text, l->err); /* which a recursive type cannot do */
+    oro_status st =
+        oro_type_to_json_inline(t->row, &text, l->err); /* which a recursive type cannot do */
     oro_bb_fini(&text);
     if (st != ORO_OK)
         return oro_err_wrap(l->err, "module definition: table `%s`", t->name);
@@ -426,14 +457,19 @@ load_sequence(struct load *l, uint32_t node, struct oro_table_def *t, struct oro
     if (st != ORO_OK)
         return st;
     if (col >= t->row->nelems || !oro_kind_is_int(oro_type_resolve(t->row->elems[col].type)->kind))
-        return bad(l, "table `%s`: invalid sequence column type: column %u is no integer", t->name, col);
+        return bad(l, "table `%s`: invalid sequence column type: column %u is no integer", t->name,
+                   col);
     if (get_i64(l, node, "increment", 1) != 1 || get_flag(l, node, "start", "some") ||
         get_flag(l, node, "min_value", "some") || get_flag(l, node, "max_value", "some"))
-        return bad(l, "table `%s`: sequences with a start, bounds or another step than 1 are not supported", t->name);
+        return bad(
+            l,
+            "table `%s`: sequences with a start, bounds or another step than 1 are not supported",
+            t->name);
     for (uint32_t i = 0; i < t->nsequences; i++)
         if (t->sequences[i].col == col)
-            return bad(l, "Attempt to define table `%s` column `%s` with more than 1 auto_inc sequence", t->name,
-                       t->row->elems[col].name);
+            return bad(
+                l, "Attempt to define table `%s` column `%s` with more than 1 auto_inc sequence",
+                t->name, t->row->elems[col].name);
     struct oro_bb name = {0};
     oro_bb_printf(&name, "%s_%s_seq", t->name, t->row->elems[col].name);
     char *s = oro_arena_alloc(&l->s->types.arena, name.len + 1);
@@ -478,11 +514,13 @@ load_default(struct load *l, uint32_t node, struct oro_table_def *t, struct oro_
     uint8_t *bytes = oro_arena_alloc(&l->s->types.arena, hex.len / 2 + 1);
     if (!oro_unhex((const char *)hex.data, hex.len, bytes, hex.len / 2))
         return bad(l, "table `%s`: a default value that is no hex text", t->name);
-    *out = (struct oro_column_default){.col = (uint16_t)col, .value = oro_bytes(bytes, hex.len / 2)};
+    *out =
+        (struct oro_column_default){.col = (uint16_t)col, .value = oro_bytes(bytes, hex.len / 2)};
     st = oro_value_check(t->row->elems[col].type, out->value, l->err);
-    return st == ORO_OK ? st
-                        : oro_err_wrap(l->err, "Failed to deserialize default value for table %s column %u", t->name,
-                                       col);
+    return st == ORO_OK
+               ? st
+               : oro_err_wrap(l->err, "Failed to deserialize default value for table %s column %u",
+                              t->name, col);
 }
 
 static oro_status
@@ -545,11 +583,19 @@ add_st_client(struct load *l, struct oro_table_def *t)
     struct oro_type *row = oro_type_product(ts, cols, 2);
     uint16_t *key = oro_arena_alloc(&ts->arena, sizeof(*key));
     *key = 1;
-    *t = (struct oro_table_def){
-        .id = ORO_ST_CLIENT, .name = "st_client", .row = row, .pk = -1, .schedule_at_col = -1, .nindexes = 1};
+    *t = (struct oro_table_def){.id = ORO_ST_CLIENT,
+                                .name = "st_client",
+                                .row = row,
+                                .pk = -1,
+                                .schedule_at_col = -1,
+                                .nindexes = 1};
     t->indexes = ORO_NEW(struct oro_index_def);
-    t->indexes[0] = (struct oro_index_def){.name = "st_client_connection_id_idx_btree", .accessor = "connection_id",
-                                           .kind = ORO_INDEX_BTREE, .cols = key, .ncols = 1, .unique = true};
+    t->indexes[0] = (struct oro_index_def){.name = "st_client_connection_id_idx_btree",
+                                           .accessor = "connection_id",
+                                           .kind = ORO_INDEX_BTREE,
+                                           .cols = key,
+                                           .ncols = 1,
+                                           .unique = true};
     oro_map_put(&l->s->table_names, oro_bytes_str(t->name), t);
     return oro_type_seal(ts, row, l->err);
 }
@@ -645,7 +691,8 @@ set_lifecycle(struct load *l, struct oro_reducer_def *r, enum oro_lifecycle whic
 {
     const struct oro_reducer_def *other = oro_schema_lifecycle(l->s, which);
     if (other != NULL && other != r)
-        return bad(l, "reducers `%s` and `%s` are for the same lifecycle event", other->name, r->name);
+        return bad(l, "reducers `%s` and `%s` are for the same lifecycle event", other->name,
+                   r->name);
     if (r->params->nelems > 0 && which != ORO_LIFE_UPDATE)
         return bad(l, "lifecycle reducer `%s` has parameters", r->name);
     r->lifecycle = which;
@@ -659,7 +706,9 @@ load_lifecycles(struct load *l)
     static const struct {
         const char *name;
         enum oro_lifecycle which;
-    } events[] = {{"Init", ORO_LIFE_INIT}, {"OnConnect", ORO_LIFE_CONNECT}, {"OnDisconnect", ORO_LIFE_DISCONNECT}};
+    } events[] = {{"Init", ORO_LIFE_INIT},
+                  {"OnConnect", ORO_LIFE_CONNECT},
+                  {"OnDisconnect", ORO_LIFE_DISCONNECT}};
     uint32_t list = l->sections[LIFECYCLES], at = list + 1;
     for (uint32_t i = 0; i < list_len(l, list); i++, at = list_next(l, at)) {
         struct oro_reducer_def *r;
@@ -693,10 +742,13 @@ load_scheduled_table(struct load *l, uint32_t node)
         return st;
     if (t->schedule_at_col >= 0)
         return bad(l, "table %s is assigned in multiple schedules", t->name);
-    if (col >= t->row->nelems || oro_type_resolve(t->row->elems[col].type)->special != ORO_SCHEDULE_AT || t->pk < 0 ||
+    if (col >= t->row->nelems ||
+        oro_type_resolve(t->row->elems[col].type)->special != ORO_SCHEDULE_AT || t->pk < 0 ||
         oro_type_resolve(t->row->elems[t->pk].type)->kind != ORO_U64)
-        return bad(l, "A scheduled table must have columns `scheduled_id: u64` (its primary key) and "
-                      "`scheduled_at: ScheduleAt`, but table `%s` has not", t->name);
+        return bad(l,
+                   "A scheduled table must have columns `scheduled_id: u64` (its primary key) and "
+                   "`scheduled_at: ScheduleAt`, but table `%s` has not",
+                   t->name);
     t->schedule_at_col = (int)col;
     t->schedule_fn = r->name;
     r->is_private = true;
@@ -721,8 +773,10 @@ load_own_reducer(struct load *l, uint32_t node)
     static const struct {
         const char *name;
         enum oro_lifecycle which;
-    } events[] = {{"init", ORO_LIFE_INIT}, {"client_connected", ORO_LIFE_CONNECT},
-                  {"client_disconnected", ORO_LIFE_DISCONNECT}, {"update", ORO_LIFE_UPDATE}};
+    } events[] = {{"init", ORO_LIFE_INIT},
+                  {"client_connected", ORO_LIFE_CONNECT},
+                  {"client_disconnected", ORO_LIFE_DISCONNECT},
+                  {"update", ORO_LIFE_UPDATE}};
     struct oro_reducer_def *r;
     oro_status st = named_reducer(l, node, "name", &r);
     if (st != ORO_OK)
@@ -759,8 +813,11 @@ load_own_schedule(struct load *l, uint32_t node, struct oro_schedule_def *out)
     if (delay < 0)
         delay = repeating ? -1 : interval;
     *out = (struct oro_schedule_def){
-        .reducer = r->name, .table = t->name, .interval_us = repeating ? interval : 0,
-        .delay_us = delay, .max_dt = get_f64(l, node, "max_dt", 0),
+        .reducer = r->name,
+        .table = t->name,
+        .interval_us = repeating ? interval : 0,
+        .delay_us = delay,
+        .max_dt = get_f64(l, node, "max_dt", 0),
         .cron = oro_json_to_str(l->j, oro_json_member(l->j, node, "cron"), &l->s->types.arena)};
     if (repeating && interval <= 0 && out->cron == NULL)
         return bad(l, "schedule of `%s` repeats without an interval", r->name);
@@ -912,7 +969,8 @@ int
 oro_table_column(const struct oro_table_def *t, struct oro_bytes name)
 {
     for (uint32_t i = 0; i < t->row->nelems; i++)
-        if (t->row->elems[i].name != NULL && oro_bytes_eq(oro_bytes_str(t->row->elems[i].name), name))
+        if (t->row->elems[i].name != NULL &&
+            oro_bytes_eq(oro_bytes_str(t->row->elems[i].name), name))
             return (int)i;
     return -1;
 }
@@ -941,8 +999,10 @@ oro_table_primary_index(const struct oro_table_def *t)
 }
 
 void
-oro_index_key(const struct oro_table_def *t, const struct oro_index_def *ix, const uint8_t *row, struct oro_bb *out)
+oro_index_key(const struct oro_table_def *t, const struct oro_index_def *ix, const uint8_t *row,
+              struct oro_bb *out)
 {
     for (uint16_t i = 0; i < ix->ncols; i++)
-        oro_key_append(t->row->elems[ix->cols[i]].type, row + oro_table_column_offset(t, ix->cols[i], row), out);
+        oro_key_append(t->row->elems[ix->cols[i]].type,
+                       row + oro_table_column_offset(t, ix->cols[i], row), out);
 }

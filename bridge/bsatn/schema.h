@@ -15,8 +15,8 @@ struct oro_index_def {
     enum oro_index_kind kind;
     uint16_t *cols;
     uint16_t ncols;
-    bool unique;          /* backs a unique constraint or the primary key */
-    uint32_t slot;        /* position in the table's indexes */
+    bool unique;   /* backs a unique constraint or the primary key */
+    uint32_t slot; /* position in the table's indexes */
 };
 
 struct oro_sequence_def {
@@ -30,7 +30,8 @@ struct oro_column_default {
 };
 
 struct oro_table_def {
-    oro_table_id id; /* user tables: 4096 + position; stable between runs by name in the data file */
+    oro_table_id
+        id; /* user tables: 4096 + position; stable between runs by name in the data file */
     const char *name;
     const struct oro_type *row; /* a product, resolved */
     bool is_public, is_event;
@@ -41,11 +42,17 @@ struct oro_table_def {
     uint32_t nsequences;
     struct oro_column_default *defaults;
     uint32_t ndefaults;
-    int schedule_at_col;       /* -1: not a scheduled table */
-    const char *schedule_fn;   /* reducer it calls */
+    int schedule_at_col;     /* -1: not a scheduled table */
+    const char *schedule_fn; /* reducer it calls */
 };
 
-enum oro_lifecycle { ORO_LIFE_NONE, ORO_LIFE_INIT, ORO_LIFE_CONNECT, ORO_LIFE_DISCONNECT, ORO_LIFE_UPDATE };
+enum oro_lifecycle {
+    ORO_LIFE_NONE,
+    ORO_LIFE_INIT,
+    ORO_LIFE_CONNECT,
+    ORO_LIFE_DISCONNECT,
+    ORO_LIFE_UPDATE
+};
 
 struct oro_reducer_def {
     uint32_t id; /* position */
@@ -60,12 +67,13 @@ struct oro_reducer_def {
 enum oro_missed { ORO_MISSED_SKIP, ORO_MISSED_ALL, ORO_MISSED_DELAY };
 struct oro_schedule_def {
     const char *reducer;
-    const char *table;     /* its private schedule table: (scheduled_id u64 pk auto_inc, scheduled_at ScheduleAt) */
-    int64_t interval_us;   /* 0: once */
-    int64_t delay_us;      /* before the first run; -1: one interval */
+    const char *
+        table; /* its private schedule table: (scheduled_id u64 pk auto_inc, scheduled_at ScheduleAt) */
+    int64_t interval_us; /* 0: once */
+    int64_t delay_us;    /* before the first run; -1: one interval */
     enum oro_missed missed;
     double max_dt;
-    const char *cron;      /* or NULL */
+    const char *cron; /* or NULL */
 };
 
 struct oro_schema {
@@ -83,20 +91,24 @@ struct oro_schema {
 /* text: {"V10": {"sections": [...]}, "V9": {...}, "orochi": {"reducers": [{"name", "timeout_ms", "lifecycle"?}],
  * "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron"}]}}. The system table
  * st_client(identity: Identity, connection_id: ConnectionId) with id 1 and a unique index on connection_id is added. Gives *out. */
-ORO_MUST_CHECK oro_status oro_schema_parse(struct oro_bytes text, struct oro_schema **out, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_schema_parse(struct oro_bytes text, struct oro_schema **out,
+                                           struct oro_err *err);
 void oro_schema_free(struct oro_schema *s);
 
-const struct oro_table_def *oro_schema_table(const struct oro_schema *s, struct oro_bytes name); /* NULL: none */
+const struct oro_table_def *oro_schema_table(const struct oro_schema *s,
+                                             struct oro_bytes name); /* NULL: none */
 const struct oro_table_def *oro_schema_table_by_id(const struct oro_schema *s, oro_table_id id);
 const struct oro_reducer_def *oro_schema_reducer(const struct oro_schema *s, struct oro_bytes name);
-const struct oro_reducer_def *oro_schema_lifecycle(const struct oro_schema *s, enum oro_lifecycle which);
+const struct oro_reducer_def *oro_schema_lifecycle(const struct oro_schema *s,
+                                                   enum oro_lifecycle which);
 int oro_table_column(const struct oro_table_def *t, struct oro_bytes name); /* -1: none */
 /* Where the column begins in a whole row of trusted BSATN. */
 size_t oro_table_column_offset(const struct oro_table_def *t, unsigned col, const uint8_t *row);
 /* The index that backs the primary key; NULL: the table has none. */
 const struct oro_index_def *oro_table_primary_index(const struct oro_table_def *t);
 /* Appends the key of the index for a whole row of trusted BSATN. */
-void oro_index_key(const struct oro_table_def *t, const struct oro_index_def *ix, const uint8_t *row, struct oro_bb *out);
+void oro_index_key(const struct oro_table_def *t, const struct oro_index_def *ix,
+                   const uint8_t *row, struct oro_bb *out);
 
 #define ORO_ST_CLIENT 1
 

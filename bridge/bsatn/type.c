@@ -15,17 +15,17 @@ enum { NEW, LINKED, SHAPING, SHAPED };
 #define MAX_CHAIN 4000
 
 static const uint8_t scalar_size[ORO_KIND_COUNT] = {
-    [ORO_BOOL] = 1, [ORO_I8] = 1, [ORO_U8] = 1, [ORO_I16] = 2, [ORO_U16] = 2, [ORO_I32] = 4, [ORO_U32] = 4,
-    [ORO_I64] = 8, [ORO_U64] = 8, [ORO_I128] = 16, [ORO_U128] = 16, [ORO_I256] = 32, [ORO_U256] = 32,
-    [ORO_F32] = 4, [ORO_F64] = 8,
+    [ORO_BOOL] = 1,  [ORO_I8] = 1,    [ORO_U8] = 1,    [ORO_I16] = 2, [ORO_U16] = 2,
+    [ORO_I32] = 4,   [ORO_U32] = 4,   [ORO_I64] = 8,   [ORO_U64] = 8, [ORO_I128] = 16,
+    [ORO_U128] = 16, [ORO_I256] = 32, [ORO_U256] = 32, [ORO_F32] = 4, [ORO_F64] = 8,
 };
 
 const char *
 oro_kind_name(enum oro_kind kind)
 {
     static const char *const names[ORO_KIND_COUNT] = {
-        "Ref", "Sum", "Product", "Array", "String", "Bool", "I8", "U8", "I16", "U16",
-        "I32", "U32", "I64", "U64", "I128", "U128", "I256", "U256", "F32", "F64",
+        "Ref", "Sum", "Product", "Array", "String", "Bool", "I8",   "U8",   "I16", "U16",
+        "I32", "U32", "I64",     "U64",   "I128",   "U128", "I256", "U256", "F32", "F64",
     };
     return kind < ORO_KIND_COUNT ? names[kind] : "?";
 }
@@ -49,7 +49,8 @@ static struct oro_type *
 type_new(struct oro_typespace *ts, enum oro_kind kind)
 {
     struct oro_type *t = oro_arena_alloc(&ts->arena, sizeof(*t));
-    *t = (struct oro_type){.kind = kind, .min_size = UINT32_MAX, .fixed_size = ORO_VARIABLE, .depth = 1};
+    *t = (struct oro_type){
+        .kind = kind, .min_size = UINT32_MAX, .fixed_size = ORO_VARIABLE, .depth = 1};
     return t;
 }
 
@@ -93,7 +94,8 @@ oro_type_array(struct oro_typespace *ts, const struct oro_type *elem)
 }
 
 static struct oro_type *
-type_compound(struct oro_typespace *ts, enum oro_kind kind, const struct oro_elem *elems, uint32_t n)
+type_compound(struct oro_typespace *ts, enum oro_kind kind, const struct oro_elem *elems,
+              uint32_t n)
 {
     struct oro_type *t = type_new(ts, kind);
     t->nelems = n;
@@ -154,7 +156,9 @@ link_ref(struct oro_typespace *ts, struct oro_type *t, struct oro_err *err)
         if (at->ref >= ts->ntypes)
             return oro_err_set(err, ORO_EINVAL, "Type reference &%u out of bounds", at->ref);
         if (hops > ts->ntypes)
-            return oro_err_set(err, ORO_EINVAL, "Type reference &%u names only other references, in a circle", t->ref);
+            return oro_err_set(err, ORO_EINVAL,
+                               "Type reference &%u names only other references, in a circle",
+                               t->ref);
         at = ts->types[at->ref];
     }
     t->target = at;
@@ -169,7 +173,8 @@ link_type(struct oro_typespace *ts, struct oro_type *t, struct oro_err *err)
     if (t->depth > ORO_MAX_DEPTH)
         return oro_err_set(err, ORO_EINVAL, "a type is nested more than %d deep", ORO_MAX_DEPTH);
     if (t->kind == ORO_SUM && t->nelems > 256)
-        return oro_err_set(err, ORO_EINVAL, "a sum type has %u variants, at most 256 are possible", t->nelems);
+        return oro_err_set(err, ORO_EINVAL, "a sum type has %u variants, at most 256 are possible",
+                           t->nelems);
     t->state = LINKED;
     if (t->kind == ORO_REF)
         return link_ref(ts, t, err);
@@ -197,7 +202,8 @@ is_unit(const struct oro_type *t)
 static bool
 is_wrapper(const struct oro_type *t, const char *name, enum oro_kind kind)
 {
-    return t->kind == ORO_PRODUCT && t->nelems == 1 && t->elems[0].type->kind == kind && is_named(&t->elems[0], name);
+    return t->kind == ORO_PRODUCT && t->nelems == 1 && t->elems[0].type->kind == kind &&
+           is_named(&t->elems[0], name);
 }
 
 static enum oro_special
@@ -292,7 +298,8 @@ shape_ref(struct oro_type *t, unsigned chain, struct oro_err *err)
     oro_status st = shape_type(own(t->target), chain, err);
     if (st != ORO_OK)
         return st;
-    t->fixed_size = t->target->fixed_size; /* ORO_VARIABLE while it is being shaped: it is recursive */
+    t->fixed_size =
+        t->target->fixed_size; /* ORO_VARIABLE while it is being shaped: it is recursive */
     t->any_bits = t->target->any_bits;
     return ORO_OK;
 }
@@ -303,18 +310,26 @@ shape_type(struct oro_type *t, unsigned chain, struct oro_err *err)
     if (t->state >= SHAPING)
         return ORO_OK;
     if (chain >= MAX_CHAIN)
-        return oro_err_set(err, ORO_EINVAL, "types refer to each other through more than %d others", MAX_CHAIN);
+        return oro_err_set(err, ORO_EINVAL, "types refer to each other through more than %d others",
+                           MAX_CHAIN);
     oro_status st = ORO_OK;
     t->state = SHAPING;
     switch (t->kind) {
-    case ORO_REF: st = shape_ref(t, chain + 1, err); break;
-    case ORO_PRODUCT: st = shape_product(t, chain + 1, err); break;
-    case ORO_SUM: st = shape_sum(t, chain + 1, err); break;
+    case ORO_REF:
+        st = shape_ref(t, chain + 1, err);
+        break;
+    case ORO_PRODUCT:
+        st = shape_product(t, chain + 1, err);
+        break;
+    case ORO_SUM:
+        st = shape_sum(t, chain + 1, err);
+        break;
     case ORO_ARRAY:
         st = shape_type(own(t->elem), chain + 1, err);
         t->special = oro_type_resolve(t->elem)->kind == ORO_U8 ? ORO_BYTES : ORO_PLAIN;
         break;
-    default: break;
+    default:
+        break;
     }
     t->state = SHAPED;
     return st;
@@ -327,8 +342,12 @@ lower_min(struct oro_type *t)
     uint32_t min = t->min_size;
     bool changed = false;
     switch (t->kind) {
-    case ORO_REF: min = t->target->min_size; break;
-    case ORO_ARRAY: changed = lower_min(own(t->elem)); break;
+    case ORO_REF:
+        min = t->target->min_size;
+        break;
+    case ORO_ARRAY:
+        changed = lower_min(own(t->elem));
+        break;
     case ORO_PRODUCT:
         min = 0;
         for (uint32_t i = 0; i < t->nelems; i++) {
@@ -344,7 +363,8 @@ lower_min(struct oro_type *t)
             min = with < min ? with : min;
         }
         break;
-    default: break;
+    default:
+        break;
     }
     changed |= min != t->min_size;
     t->min_size = min;
@@ -427,7 +447,8 @@ eq_types(struct eq_seen *seen, const struct oro_type *a, const struct oro_type *
     if (a->kind == ORO_ARRAY)
         return eq_types(seen, a->elem, b->elem);
     for (uint32_t i = 0; i < a->nelems; i++)
-        if (!eq_names(a->elems[i].name, b->elems[i].name) || !eq_types(seen, a->elems[i].type, b->elems[i].type))
+        if (!eq_names(a->elems[i].name, b->elems[i].name) ||
+            !eq_types(seen, a->elems[i].type, b->elems[i].type))
             return false;
     return true;
 }
@@ -469,14 +490,22 @@ void
 oro_type_print(const struct oro_type *t, struct oro_bb *out)
 {
     switch (t->kind) {
-    case ORO_REF: oro_bb_printf(out, "&%u", t->ref); break;
-    case ORO_SUM: print_elems(t, " | ", out); break;
-    case ORO_PRODUCT: print_elems(t, ", ", out); break;
+    case ORO_REF:
+        oro_bb_printf(out, "&%u", t->ref);
+        break;
+    case ORO_SUM:
+        print_elems(t, " | ", out);
+        break;
+    case ORO_PRODUCT:
+        print_elems(t, ", ", out);
+        break;
     case ORO_ARRAY:
         put_str(out, "Array<");
         oro_type_print(t->elem, out);
         put_str(out, ">");
         break;
-    default: put_str(out, oro_kind_name(t->kind)); break;
+    default:
+        put_str(out, oro_kind_name(t->kind));
+        break;
     }
 }

@@ -24,7 +24,8 @@ static oro_status write_type(struct type_writer *w, const struct oro_type *t);
 static oro_status
 write_elems(struct type_writer *w, const struct oro_type *t)
 {
-    put_str(w->out, t->kind == ORO_SUM ? "{\"Sum\":{\"variants\":[" : "{\"Product\":{\"elements\":[");
+    put_str(w->out,
+            t->kind == ORO_SUM ? "{\"Sum\":{\"variants\":[" : "{\"Product\":{\"elements\":[");
     for (uint32_t i = 0; i < t->nelems; i++) {
         put_str(w->out, i > 0 ? ",{\"name\":" : "{\"name\":");
         if (t->elems[i].name != NULL) {
@@ -105,8 +106,8 @@ bad_type(const struct oro_json *j, uint32_t node, const char *wanted, struct oro
 {
     struct oro_bb found = {0};
     oro_json_describe(j, node, &found);
-    oro_err_set(err, ORO_EINVAL, "byte %u: expected %s, found %.*s", j->nodes[node].at, wanted, (int)found.len,
-                (const char *)found.data);
+    oro_err_set(err, ORO_EINVAL, "byte %u: expected %s, found %.*s", j->nodes[node].at, wanted,
+                (int)found.len, (const char *)found.data);
     oro_bb_fini(&found);
     return ORO_EINVAL;
 }
@@ -133,7 +134,9 @@ uint32_t
 oro_json_variant(const struct oro_json *j, uint32_t node, const char *name)
 {
     const struct oro_json_node *v = &j->nodes[node];
-    return v->kind == ORO_JSON_OBJECT && v->count == 1 && oro_json_string_is(j, node + 1, name) ? node + 2 : 0;
+    return v->kind == ORO_JSON_OBJECT && v->count == 1 && oro_json_string_is(j, node + 1, name)
+               ? node + 2
+               : 0;
 }
 
 char *
@@ -156,21 +159,24 @@ oro_json_to_str(const struct oro_json *j, uint32_t node, struct oro_arena *arena
 
 /* {"some":"x"} or {"none":[]}. */
 static oro_status
-read_name(const struct oro_json *j, uint32_t node, struct oro_arena *arena, const char **out, struct oro_err *err)
+read_name(const struct oro_json *j, uint32_t node, struct oro_arena *arena, const char **out,
+          struct oro_err *err)
 {
     *out = NULL;
     uint32_t some = oro_json_variant(j, node, "some");
     if (some == 0)
-        return oro_json_variant(j, node, "none") != 0 ? ORO_OK : bad_type(j, node, "an optional name", err);
+        return oro_json_variant(j, node, "none") != 0 ? ORO_OK
+                                                      : bad_type(j, node, "an optional name", err);
     *out = oro_json_to_str(j, some, arena);
     return *out != NULL ? ORO_OK : bad_type(j, some, "a name", err);
 }
 
 static oro_status
-read_elem(struct oro_typespace *ts, const struct oro_json *j, uint32_t node, unsigned depth, struct oro_elem *out,
-          struct oro_err *err)
+read_elem(struct oro_typespace *ts, const struct oro_json *j, uint32_t node, unsigned depth,
+          struct oro_elem *out, struct oro_err *err)
 {
-    uint32_t name = oro_json_member(j, node, "name"), type = oro_json_member(j, node, "algebraic_type");
+    uint32_t name = oro_json_member(j, node, "name"),
+             type = oro_json_member(j, node, "algebraic_type");
     if (name == 0 || type == 0 || j->nodes[node].count != 2)
         return bad_type(j, node, "an element with name and algebraic_type", err);
     oro_status st = read_name(j, name, &ts->arena, &out->name, err);
@@ -184,12 +190,13 @@ read_elem(struct oro_typespace *ts, const struct oro_json *j, uint32_t node, uns
 }
 
 oro_status
-oro_type_read_elems(struct oro_typespace *ts, const struct oro_json *j, uint32_t node, enum oro_kind kind,
-                    unsigned depth, struct oro_type **out, struct oro_err *err)
+oro_type_read_elems(struct oro_typespace *ts, const struct oro_json *j, uint32_t node,
+                    enum oro_kind kind, unsigned depth, struct oro_type **out, struct oro_err *err)
 {
     uint32_t list = oro_json_member(j, node, kind == ORO_SUM ? "variants" : "elements");
     if (list == 0 || j->nodes[list].kind != ORO_JSON_ARRAY || j->nodes[node].count != 1)
-        return bad_type(j, node, kind == ORO_SUM ? "an object with variants" : "an object with elements", err);
+        return bad_type(
+            j, node, kind == ORO_SUM ? "an object with variants" : "an object with elements", err);
     uint32_t n = j->nodes[list].count, at = list + 1;
     struct oro_elem *elems = ORO_NEW_ARRAY(struct oro_elem, n > 0 ? n : 1);
     oro_status st = ORO_OK;
@@ -211,7 +218,8 @@ read_kind(const struct oro_json *j, uint32_t key)
 }
 
 static oro_status
-read_ref(struct oro_typespace *ts, const struct oro_json *j, uint32_t node, struct oro_type **out, struct oro_err *err)
+read_ref(struct oro_typespace *ts, const struct oro_json *j, uint32_t node, struct oro_type **out,
+         struct oro_err *err)
 {
     uint32_t ref;
     if (!oro_json_to_u32(j, node, &ref))
@@ -221,8 +229,8 @@ read_ref(struct oro_typespace *ts, const struct oro_json *j, uint32_t node, stru
 }
 
 oro_status
-oro_type_read(struct oro_typespace *ts, const struct oro_json *j, uint32_t node, unsigned depth, struct oro_type **out,
-              struct oro_err *err)
+oro_type_read(struct oro_typespace *ts, const struct oro_json *j, uint32_t node, unsigned depth,
+              struct oro_type **out, struct oro_err *err)
 {
     const struct oro_json_node *v = &j->nodes[node];
     if (depth > ORO_MAX_DEPTH)
@@ -234,15 +242,18 @@ oro_type_read(struct oro_typespace *ts, const struct oro_json *j, uint32_t node,
     struct oro_type *elem;
     oro_status st;
     switch (kind) {
-    case ORO_REF: return read_ref(ts, j, body, out, err);
+    case ORO_REF:
+        return read_ref(ts, j, body, out, err);
     case ORO_SUM:
-    case ORO_PRODUCT: return oro_type_read_elems(ts, j, body, kind, depth, out, err);
+    case ORO_PRODUCT:
+        return oro_type_read_elems(ts, j, body, kind, depth, out, err);
     case ORO_ARRAY:
         st = oro_type_read(ts, j, body, depth + 1, &elem, err);
         if (st == ORO_OK)
             *out = oro_type_array(ts, elem);
         return st;
-    case ORO_KIND_COUNT: return bad_type(j, node + 1, "the name of a kind of type", err);
+    case ORO_KIND_COUNT:
+        return bad_type(j, node + 1, "the name of a kind of type", err);
     default:
         if (j->nodes[body].kind < ORO_JSON_ARRAY || j->nodes[body].count != 0)
             return bad_type(j, body, "[]", err);
@@ -252,7 +263,8 @@ oro_type_read(struct oro_typespace *ts, const struct oro_json *j, uint32_t node,
 }
 
 oro_status
-oro_type_from_json(struct oro_typespace *ts, struct oro_bytes text, struct oro_type **out, struct oro_err *err)
+oro_type_from_json(struct oro_typespace *ts, struct oro_bytes text, struct oro_type **out,
+                   struct oro_err *err)
 {
     struct oro_json j;
     oro_status st = oro_json_parse(&j, text, ORO_JSON_MAX_DEPTH, err);

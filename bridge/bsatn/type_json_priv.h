@@ -6,12 +6,13 @@
 #include "bridge/bsatn/type.h"
 
 /* Gives *out, which belongs to ts and is not sealed. */
-ORO_MUST_CHECK oro_status oro_type_read(struct oro_typespace *ts, const struct oro_json *j, uint32_t node,
-                                        unsigned depth, struct oro_type **out, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_type_read(struct oro_typespace *ts, const struct oro_json *j,
+                                        uint32_t node, unsigned depth, struct oro_type **out,
+                                        struct oro_err *err);
 /* The body of a product or sum: {"elements":[...]} or {"variants":[...]}. */
-ORO_MUST_CHECK oro_status oro_type_read_elems(struct oro_typespace *ts, const struct oro_json *j, uint32_t node,
-                                              enum oro_kind kind, unsigned depth, struct oro_type **out,
-                                              struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_type_read_elems(struct oro_typespace *ts, const struct oro_json *j,
+                                              uint32_t node, enum oro_kind kind, unsigned depth,
+                                              struct oro_type **out, struct oro_err *err);
 /* A number written without sign, point or exponent. */
 bool oro_json_to_u32(const struct oro_json *j, uint32_t node, uint32_t *out);
 /* The payload of {"name":payload}, 0 if it is anything else. */

@@ -61,8 +61,9 @@ oro_step_print_type(const struct oro_type *t, struct oro_bb *out)
     }
 }
 
-ORO_PRINTF(4, 5) static oro_status
-bad(struct walk *w, const struct oro_type *t, const struct oro_step *at, const char *fmt, ...)
+ORO_PRINTF(4, 5)
+static oro_status
+    bad(struct walk *w, const struct oro_type *t, const struct oro_step *at, const char *fmt, ...)
 {
     char found[100];
     va_list ap;
@@ -75,7 +76,8 @@ bad(struct walk *w, const struct oro_type *t, const struct oro_step *at, const c
     oro_step_print(at, "", &text);
     oro_bb_printf(&text, " at byte %zu: expected ", oro_rd_offset(w->r));
     oro_step_print_type(t, &text);
-    oro_err_set(w->err, ORO_EMALFORMED, "%.*s, found %s", (int)text.len, (const char *)text.data, found);
+    oro_err_set(w->err, ORO_EMALFORMED, "%.*s, found %s", (int)text.len, (const char *)text.data,
+                found);
     oro_bb_fini(&text);
     return ORO_EMALFORMED;
 }
@@ -86,7 +88,8 @@ bad_short(struct walk *w, const struct oro_type *t, const struct oro_step *at, s
     return bad(w, t, at, "only %zu of %zu bytes", oro_rd_left(w->r), want);
 }
 
-static oro_status walk_value(struct walk *w, const struct oro_type *t, const struct oro_step *at, unsigned depth);
+static oro_status walk_value(struct walk *w, const struct oro_type *t, const struct oro_step *at,
+                             unsigned depth);
 
 static oro_status
 walk_string(struct walk *w, const struct oro_type *t, const struct oro_step *at)
@@ -114,7 +117,8 @@ walk_array(struct walk *w, const struct oro_type *t, const struct oro_step *at, 
         return bad_short(w, t, at, 4);
     if (oro_rd_count(w->r, e->min_size, &n) != ORO_OK) {
         oro_status st = oro_rd_u32(&ahead, &n);
-        return bad(w, t, at, "a count of %u with %zu bytes left", st == ORO_OK ? n : 0, oro_rd_left(&ahead));
+        return bad(w, t, at, "a count of %u with %zu bytes left", st == ORO_OK ? n : 0,
+                   oro_rd_left(&ahead));
     }
     if (e->any_bits) { /* min_size is fixed_size, so the count has been checked against the input */
         w->r->at += (size_t)n * e->fixed_size;
@@ -163,11 +167,16 @@ walk_value(struct walk *w, const struct oro_type *t, const struct oro_step *at, 
         return bad(w, t, at, "more than %d levels of nesting", ORO_MAX_DEPTH);
     t = oro_type_resolve(t);
     switch (t->kind) {
-    case ORO_STRING: return walk_string(w, t, at);
-    case ORO_ARRAY: return walk_array(w, t, at, depth);
-    case ORO_PRODUCT: return walk_product(w, t, at, depth);
-    case ORO_SUM: return walk_sum(w, t, at, depth);
-    default: break;
+    case ORO_STRING:
+        return walk_string(w, t, at);
+    case ORO_ARRAY:
+        return walk_array(w, t, at, depth);
+    case ORO_PRODUCT:
+        return walk_product(w, t, at, depth);
+    case ORO_SUM:
+        return walk_sum(w, t, at, depth);
+    default:
+        break;
     }
     bool b; /* the one scalar that does not take any bits */
     if (oro_rd_bool(w->r, &b) == ORO_OK)
@@ -188,7 +197,8 @@ oro_value_check(const struct oro_type *t, struct oro_bytes b, struct oro_err *er
     struct oro_reader r = oro_reader(b);
     oro_status st = oro_value_skip(t, &r, err);
     if (st == ORO_OK && oro_rd_left(&r) > 0)
-        return oro_err_set(err, ORO_EMALFORMED, "value at byte %zu: expected the end, found %zu more bytes",
+        return oro_err_set(err, ORO_EMALFORMED,
+                           "value at byte %zu: expected the end, found %zu more bytes",
                            oro_rd_offset(&r), oro_rd_left(&r));
     return st;
 }
@@ -221,12 +231,15 @@ oro_value_len_trusted(const struct oro_type *t, const uint8_t *p)
     t = oro_type_resolve(t);
     size_t len = 0;
     switch (t->kind) {
-    case ORO_STRING: return 4 + (size_t)load_u32(p);
-    case ORO_ARRAY: return array_len(t, p);
+    case ORO_STRING:
+        return 4 + (size_t)load_u32(p);
+    case ORO_ARRAY:
+        return array_len(t, p);
     case ORO_SUM:
         ORO_ASSERT(p[0] < t->nelems);
         return 1 + oro_value_len_trusted(t->elems[p[0]].type, p + 1);
-    default: break;
+    default:
+        break;
     }
     ORO_ASSERT(t->kind == ORO_PRODUCT);
     for (uint32_t i = 0; i < t->nelems; i++)

@@ -7,9 +7,11 @@
 
 /* Reads over one value, checking everything (UTF-8, tags, bools, counts, depth). err (may be NULL) names the byte
  * offset, the path (`[3].player.name`), the expected type and what was found. */
-ORO_MUST_CHECK oro_status oro_value_skip(const struct oro_type *t, struct oro_reader *r, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_value_skip(const struct oro_type *t, struct oro_reader *r,
+                                         struct oro_err *err);
 /* One value and nothing after it. */
-ORO_MUST_CHECK oro_status oro_value_check(const struct oro_type *t, struct oro_bytes b, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_value_check(const struct oro_type *t, struct oro_bytes b,
+                                          struct oro_err *err);
 /* Length of the value at the start of trusted bytes (made by ourselves: only asserts). */
 size_t oro_value_len_trusted(const struct oro_type *t, const uint8_t *p);
 
@@ -24,16 +26,18 @@ uint32_t oro_key_size(const struct oro_type *t);
 /* SATS-JSON (spec/bsatn.md 5). Trusted bytes in; positional: products as arrays and sums as [tag, payload]. Returns the
  * length of the value in the input. */
 enum oro_json_style { ORO_JSON_NAMED, ORO_JSON_POSITIONAL };
-size_t oro_value_to_json(const struct oro_type *t, const uint8_t *value, enum oro_json_style style, struct oro_bb *out);
+size_t oro_value_to_json(const struct oro_type *t, const uint8_t *value, enum oro_json_style style,
+                         struct oro_bb *out);
 /* Reads every accepted form; full precision. Appends BSATN. err names path and expectation. text: one JSON value, nothing after. */
-ORO_MUST_CHECK oro_status oro_value_from_json(const struct oro_type *t, struct oro_bytes text, struct oro_bb *out,
-                                              struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_value_from_json(const struct oro_type *t, struct oro_bytes text,
+                                              struct oro_bb *out, struct oro_err *err);
 /* Arguments of a call: a JSON array in order of the product's elements, or an object by name. */
-ORO_MUST_CHECK oro_status oro_args_from_json(const struct oro_type *product, struct oro_bytes text, struct oro_bb *out,
-                                             struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_args_from_json(const struct oro_type *product, struct oro_bytes text,
+                                             struct oro_bb *out, struct oro_err *err);
 /* A SQL literal as a value of t (spec/semantics.md SQL-21..28): kind 'n' number, 's' string, 'x' hex digits, 'b' true/false. */
-ORO_MUST_CHECK oro_status oro_value_from_literal(const struct oro_type *t, char kind, struct oro_bytes text,
-                                                 struct oro_bb *out, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_value_from_literal(const struct oro_type *t, char kind,
+                                                 struct oro_bytes text, struct oro_bb *out,
+                                                 struct oro_err *err);
 /* Appends a JSON string with quotes and escapes. */
 void oro_json_string(struct oro_bytes utf8, struct oro_bb *out);
 

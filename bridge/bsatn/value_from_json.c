@@ -22,8 +22,9 @@ struct from {
 };
 
 /* "path at byte n: " and the text. */
-ORO_PRINTF(4, 5) static oro_status
-bad(struct from *f, uint32_t node, const struct oro_step *at, const char *fmt, ...)
+ORO_PRINTF(4, 5)
+static oro_status
+    bad(struct from *f, uint32_t node, const struct oro_step *at, const char *fmt, ...)
 {
     char what[600];
     va_list ap;
@@ -34,8 +35,8 @@ bad(struct from *f, uint32_t node, const struct oro_step *at, const char *fmt, .
     va_end(ap);
     struct oro_bb path = {0};
     oro_step_print(at, f->root, &path);
-    oro_err_set(f->err, ORO_EMALFORMED, "%.*s at byte %u: %s", (int)path.len, (const char *)path.data,
-                f->j->nodes[node].at, what);
+    oro_err_set(f->err, ORO_EMALFORMED, "%.*s at byte %u: %s", (int)path.len,
+                (const char *)path.data, f->j->nodes[node].at, what);
     oro_bb_fini(&path);
     return ORO_EMALFORMED;
 }
@@ -46,15 +47,15 @@ bad_kind(struct from *f, const struct oro_type *t, uint32_t node, const struct o
     struct oro_bb want = {0}, found = {0};
     oro_step_print_type(t, &want);
     oro_json_describe(f->j, node, &found);
-    oro_status st = bad(f, node, at, "expected %.*s, found %.*s", (int)want.len, (const char *)want.data,
-                        (int)found.len, (const char *)found.data);
+    oro_status st = bad(f, node, at, "expected %.*s, found %.*s", (int)want.len,
+                        (const char *)want.data, (int)found.len, (const char *)found.data);
     oro_bb_fini(&want);
     oro_bb_fini(&found);
     return st;
 }
 
-static oro_status from_value(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at,
-                             unsigned depth);
+static oro_status from_value(struct from *f, const struct oro_type *t, uint32_t node,
+                             const struct oro_step *at, unsigned depth);
 
 /* ---- scalars ---- */
 
@@ -135,7 +136,8 @@ from_hex(struct from *f, const struct oro_type *t, uint32_t node, const struct o
     struct oro_bytes text = oro_json_text(f->j, node);
     size_t n = text.len / 2;
     if (text.len % 2 != 0)
-        return bad(f, node, at, "expected hex digits, two for each byte, found an odd number of them");
+        return bad(f, node, at,
+                   "expected hex digits, two for each byte, found an odd number of them");
     oro_bb_u32(f->out, (uint32_t)n);
     oro_bb_reserve(f->out, n);
     if (!oro_unhex((const char *)text.data, text.len, f->out->data + f->out->len, n))
@@ -145,7 +147,8 @@ from_hex(struct from *f, const struct oro_type *t, uint32_t node, const struct o
 }
 
 static oro_status
-from_array(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at, unsigned depth)
+from_array(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at,
+           unsigned depth)
 {
     const struct oro_json_node *v = &f->j->nodes[node];
     if (t->special == ORO_BYTES && v->kind == ORO_JSON_STRING)
@@ -173,9 +176,10 @@ bad_field(struct from *f, const struct oro_type *t, uint32_t key, const struct o
         if (t->elems[i].name != NULL)
             oro_bb_printf(&names, "%s`%s`", names.len > 0 ? ", " : "", t->elems[i].name);
     struct oro_bytes found = oro_json_text(f->j, key);
-    oro_status st = bad(f, key, at, "unknown field `%.*s`, expected %s%.*s", found.len > 60 ? 60 : (int)found.len,
-                        (const char *)found.data, names.len > 0 ? "one of " : "no field", (int)names.len,
-                        (const char *)names.data);
+    oro_status st =
+        bad(f, key, at, "unknown field `%.*s`, expected %s%.*s",
+            found.len > 60 ? 60 : (int)found.len, (const char *)found.data,
+            names.len > 0 ? "one of " : "no field", (int)names.len, (const char *)names.data);
     oro_bb_fini(&names);
     return st;
 }
@@ -184,7 +188,8 @@ bad_field(struct from *f, const struct oro_type *t, uint32_t key, const struct o
 static uint32_t
 find_elem(struct from *f, const struct oro_type *t, uint32_t key, uint32_t guess)
 {
-    if (guess < t->nelems && t->elems[guess].name != NULL && oro_json_string_is(f->j, key, t->elems[guess].name))
+    if (guess < t->nelems && t->elems[guess].name != NULL &&
+        oro_json_string_is(f->j, key, t->elems[guess].name))
         for (uint32_t i = 0; i <= guess; i++) /* of two elements with one name the first is meant */
             if (t->elems[i].name != NULL && strcmp(t->elems[i].name, t->elems[guess].name) == 0)
                 return i;
@@ -196,7 +201,8 @@ find_elem(struct from *f, const struct oro_type *t, uint32_t key, uint32_t guess
 
 /* values[i]: the node of element i, 0 if it is missing. */
 static oro_status
-match_fields(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at, uint32_t *values)
+match_fields(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at,
+             uint32_t *values)
 {
     uint32_t key = node + 1, guess = 0;
     for (uint32_t i = 0; i < f->j->nodes[node].count; i++, key = f->j->nodes[key + 1].next) {
@@ -210,20 +216,23 @@ match_fields(struct from *f, const struct oro_type *t, uint32_t node, const stru
     }
     for (uint32_t i = 0; i < t->nelems; i++)
         if (values[i] == 0)
-            return t->elems[i].name != NULL ? bad(f, node, at, "missing field `%s`", t->elems[i].name)
-                                            : bad(f, node, at, "element %u has no name: write an array", i);
+            return t->elems[i].name != NULL
+                       ? bad(f, node, at, "missing field `%s`", t->elems[i].name)
+                       : bad(f, node, at, "element %u has no name: write an array", i);
     return ORO_OK;
 }
 
 static oro_status
-from_object(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at, unsigned depth)
+from_object(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at,
+            unsigned depth)
 {
     uint32_t few[16] = {0};
     uint32_t *values = few;
     if (t->nelems > ORO_ARRAY_LEN(few)) {
         values = oro_try_alloc(t->nelems * sizeof(*values));
         if (values == NULL)
-            return oro_err_set(f->err, ORO_ENOMEM, "no memory for an object of %u fields", t->nelems);
+            return oro_err_set(f->err, ORO_ENOMEM, "no memory for an object of %u fields",
+                               t->nelems);
         memset(values, 0, t->nelems * sizeof(*values));
     }
     oro_status st = match_fields(f, t, node, at, values);
@@ -236,7 +245,8 @@ from_object(struct from *f, const struct oro_type *t, uint32_t node, const struc
 }
 
 static oro_status
-from_product(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at, unsigned depth)
+from_product(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at,
+             unsigned depth)
 {
     const struct oro_json_node *v = &f->j->nodes[node];
     if (v->kind == ORO_JSON_OBJECT)
@@ -276,7 +286,8 @@ find_variant(struct from *f, const struct oro_type *t, uint32_t key)
 }
 
 static oro_status
-from_sum(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at, unsigned depth)
+from_sum(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at,
+         unsigned depth)
 {
     const struct oro_json_node *v = &f->j->nodes[node];
     if (v->kind == ORO_JSON_NULL && t->special == ORO_OPTION) {
@@ -284,7 +295,9 @@ from_sum(struct from *f, const struct oro_type *t, uint32_t node, const struct o
         return ORO_OK;
     }
     if (v->kind == ORO_JSON_OBJECT && v->count != 1)
-        return bad(f, node, at, "expected map representing sum type to have exactly one field, found %u", v->count);
+        return bad(f, node, at,
+                   "expected map representing sum type to have exactly one field, found %u",
+                   v->count);
     if (v->kind == ORO_JSON_ARRAY && v->count != 2)
         return bad(f, node, at, "invalid length %u, expected a tag and a payload", v->count);
     if (v->kind != ORO_JSON_OBJECT && v->kind != ORO_JSON_ARRAY)
@@ -301,25 +314,34 @@ from_sum(struct from *f, const struct oro_type *t, uint32_t node, const struct o
 }
 
 static oro_status
-from_value(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at, unsigned depth)
+from_value(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at,
+           unsigned depth)
 {
     if (depth > ORO_MAX_DEPTH && !t->any_bits) /* as oro_value_skip counts */
         return bad(f, node, at, "more than %d levels of nesting", ORO_MAX_DEPTH);
     t = oro_type_resolve(t);
     switch (t->kind) {
-    case ORO_SUM: return from_sum(f, t, node, at, depth);
-    case ORO_PRODUCT: return from_product(f, t, node, at, depth);
-    case ORO_ARRAY: return from_array(f, t, node, at, depth);
-    case ORO_STRING: return from_string(f, t, node, at);
-    case ORO_BOOL: return from_bool(f, t, node, at);
+    case ORO_SUM:
+        return from_sum(f, t, node, at, depth);
+    case ORO_PRODUCT:
+        return from_product(f, t, node, at, depth);
+    case ORO_ARRAY:
+        return from_array(f, t, node, at, depth);
+    case ORO_STRING:
+        return from_string(f, t, node, at);
+    case ORO_BOOL:
+        return from_bool(f, t, node, at);
     case ORO_F32:
-    case ORO_F64: return from_float(f, t, node, at);
-    default: return from_int(f, t, node, at);
+    case ORO_F64:
+        return from_float(f, t, node, at);
+    default:
+        return from_int(f, t, node, at);
     }
 }
 
 static oro_status
-from_text(const struct oro_type *t, struct oro_bytes text, const char *root, struct oro_bb *out, struct oro_err *err)
+from_text(const struct oro_type *t, struct oro_bytes text, const char *root, struct oro_bb *out,
+          struct oro_err *err)
 {
     struct oro_json j;
     oro_status st = oro_json_parse(&j, text, MAX_TEXT_DEPTH, err);
@@ -335,13 +357,15 @@ from_text(const struct oro_type *t, struct oro_bytes text, const char *root, str
 }
 
 oro_status
-oro_value_from_json(const struct oro_type *t, struct oro_bytes text, struct oro_bb *out, struct oro_err *err)
+oro_value_from_json(const struct oro_type *t, struct oro_bytes text, struct oro_bb *out,
+                    struct oro_err *err)
 {
     return from_text(t, text, "", out, err);
 }
 
 oro_status
-oro_args_from_json(const struct oro_type *product, struct oro_bytes text, struct oro_bb *out, struct oro_err *err)
+oro_args_from_json(const struct oro_type *product, struct oro_bytes text, struct oro_bb *out,
+                   struct oro_err *err)
 {
     ORO_ASSERT(oro_type_resolve(product)->kind == ORO_PRODUCT);
     return from_text(product, text, "args", out, err);
@@ -461,8 +485,8 @@ static bool
 take_date(struct text_at *s, int64_t *days)
 {
     int64_t y, m, d;
-    if (!take_number(s, 4, &y) || !take_one_of(s, "-") || !take_number(s, 2, &m) || !take_one_of(s, "-") ||
-        !take_number(s, 2, &d))
+    if (!take_number(s, 4, &y) || !take_one_of(s, "-") || !take_number(s, 2, &m) ||
+        !take_one_of(s, "-") || !take_number(s, 2, &d))
         return false;
     if (m < 1 || m > 12 || d < 1 || d > days_in_month(y, m))
         return false;
@@ -475,8 +499,8 @@ static bool
 take_time(struct text_at *s, int64_t *us)
 {
     int64_t h, m, sec, fraction = 0, unit = 1000000;
-    if (!take_number(s, 2, &h) || !take_one_of(s, ":") || !take_number(s, 2, &m) || !take_one_of(s, ":") ||
-        !take_number(s, 2, &sec) || h > 23 || m > 59 || sec > 59)
+    if (!take_number(s, 2, &h) || !take_one_of(s, ":") || !take_number(s, 2, &m) ||
+        !take_one_of(s, ":") || !take_number(s, 2, &sec) || h > 23 || m > 59 || sec > 59)
         return false;
     if (take_one_of(s, ".")) {
         const uint8_t *from = s->at;
@@ -499,8 +523,8 @@ take_zone(struct text_at *s, int64_t *minutes)
     if (take_one_of(s, "Zz"))
         return true;
     bool west = s->at < s->end && *s->at == '-';
-    if (!take_one_of(s, "+-") || !take_number(s, 2, &h) || !take_one_of(s, ":") || !take_number(s, 2, &m) || h > 23 ||
-        m > 59)
+    if (!take_one_of(s, "+-") || !take_number(s, 2, &h) || !take_one_of(s, ":") ||
+        !take_number(s, 2, &m) || h > 23 || m > 59)
         return false;
     *minutes = west ? -(h * 60 + m) : h * 60 + m;
     return true;
@@ -512,8 +536,8 @@ literal_timestamp(struct oro_bytes text, struct oro_bb *out)
 {
     struct text_at s = {text.data, text.data + text.len};
     int64_t days, us, zone;
-    if (!take_date(&s, &days) || !take_one_of(&s, "Tt ") || !take_time(&s, &us) || !take_zone(&s, &zone) ||
-        s.at != s.end)
+    if (!take_date(&s, &days) || !take_one_of(&s, "Tt ") || !take_time(&s, &us) ||
+        !take_zone(&s, &zone) || s.at != s.end)
         return false;
     oro_bb_u64(out, (uint64_t)(days * INT64_C(86400000000) + us - zone * 60000000));
     return true;
@@ -543,11 +567,16 @@ static bool
 literal_hex(const struct oro_type *t, struct oro_bytes text, struct oro_bb *out)
 {
     switch (t->special) {
-    case ORO_IDENTITY: return literal_hex_number(text, 32, out);
-    case ORO_CONNECTION_ID: return literal_hex_number(text, 16, out);
-    case ORO_UUID: return literal_hex_number(text, 16, out);
-    case ORO_BYTES: return literal_hex_bytes(text, out);
-    default: return false;
+    case ORO_IDENTITY:
+        return literal_hex_number(text, 32, out);
+    case ORO_CONNECTION_ID:
+        return literal_hex_number(text, 16, out);
+    case ORO_UUID:
+        return literal_hex_number(text, 16, out);
+    case ORO_BYTES:
+        return literal_hex_bytes(text, out);
+    default:
+        return false;
     }
 }
 
@@ -564,22 +593,29 @@ literal_string(const struct oro_type *t, struct oro_bytes text, struct oro_bb *o
 }
 
 oro_status
-oro_value_from_literal(const struct oro_type *t, char kind, struct oro_bytes text, struct oro_bb *out,
-                       struct oro_err *err)
+oro_value_from_literal(const struct oro_type *t, char kind, struct oro_bytes text,
+                       struct oro_bb *out, struct oro_err *err)
 {
     const struct oro_type *r = oro_type_resolve(t);
     size_t was = out->len;
     bool ok = false;
     switch (kind) {
-    case 'n': ok = literal_number(r, text, out); break;
-    case 's': ok = literal_string(r, text, out); break;
-    case 'x': ok = literal_hex(r, text, out); break;
+    case 'n':
+        ok = literal_number(r, text, out);
+        break;
+    case 's':
+        ok = literal_string(r, text, out);
+        break;
+    case 'x':
+        ok = literal_hex(r, text, out);
+        break;
     case 'b':
         ok = r->kind == ORO_BOOL;
         if (ok)
             oro_bb_u8(out, text.len == 4); /* true */
         break;
-    default: ORO_ASSERT(false);
+    default:
+        ORO_ASSERT(false);
     }
     if (ok)
         return ORO_OK;

@@ -51,7 +51,8 @@ write_hex(struct oro_bytes b, struct oro_bb *out)
 }
 
 static size_t
-write_array(const struct oro_type *t, const uint8_t *value, enum oro_json_style style, struct oro_bb *out)
+write_array(const struct oro_type *t, const uint8_t *value, enum oro_json_style style,
+            struct oro_bb *out)
 {
     uint32_t n = load_u32(value);
     size_t len = 4;
@@ -84,7 +85,8 @@ has_names(const struct oro_type *t)
 }
 
 static size_t
-write_product(const struct oro_type *t, const uint8_t *value, enum oro_json_style style, struct oro_bb *out)
+write_product(const struct oro_type *t, const uint8_t *value, enum oro_json_style style,
+              struct oro_bb *out)
 {
     bool named = style == ORO_JSON_NAMED && has_names(t);
     size_t len = 0;
@@ -116,7 +118,8 @@ is_readable_variant(const struct oro_type *t, uint8_t tag)
 }
 
 static size_t
-write_sum(const struct oro_type *t, const uint8_t *value, enum oro_json_style style, struct oro_bb *out)
+write_sum(const struct oro_type *t, const uint8_t *value, enum oro_json_style style,
+          struct oro_bb *out)
 {
     uint8_t tag = value[0];
     ORO_ASSERT(tag < t->nelems);
@@ -134,15 +137,19 @@ write_sum(const struct oro_type *t, const uint8_t *value, enum oro_json_style st
 }
 
 size_t
-oro_value_to_json(const struct oro_type *t, const uint8_t *value, enum oro_json_style style, struct oro_bb *out)
+oro_value_to_json(const struct oro_type *t, const uint8_t *value, enum oro_json_style style,
+                  struct oro_bb *out)
 {
     float f32;
     double f64;
     t = oro_type_resolve(t);
     switch (t->kind) {
-    case ORO_SUM: return write_sum(t, value, style, out);
-    case ORO_PRODUCT: return write_product(t, value, style, out);
-    case ORO_ARRAY: return write_array(t, value, style, out);
+    case ORO_SUM:
+        return write_sum(t, value, style, out);
+    case ORO_PRODUCT:
+        return write_product(t, value, style, out);
+    case ORO_ARRAY:
+        return write_array(t, value, style, out);
     case ORO_STRING:
         oro_json_string(oro_bytes(value + 4, load_u32(value)), out);
         return 4 + (size_t)load_u32(value);

@@ -12,6 +12,6 @@
 #define ORO_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The object of type `type` whose member `member` is at `ptr`. */
-#define ORO_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define ORO_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

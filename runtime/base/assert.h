@@ -7,10 +7,10 @@
 
 ORO_NORETURN void oro_assert_fail(const char *expr, const char *file, int line);
 
-#define ORO_ASSERT(expr)                                                                           \
-    do {                                                                                           \
-        if (ORO_UNLIKELY(!(expr)))                                                                 \
-            oro_assert_fail(#expr, __FILE__, __LINE__);                                            \
+#define ORO_ASSERT(expr)                                \
+    do {                                                \
+        if (ORO_UNLIKELY(!(expr)))                      \
+            oro_assert_fail(#expr, __FILE__, __LINE__); \
     } while (0)
 
 #endif

@@ -18,7 +18,8 @@ struct oro_buf {
     uint8_t data[];
 };
 
-struct oro_buf *oro_buf_new(uint32_t len); /* Gives one reference, bytes not cleared; aborts without memory */
+struct oro_buf *oro_buf_new(
+    uint32_t len); /* Gives one reference, bytes not cleared; aborts without memory */
 struct oro_buf *oro_buf_copy(struct oro_bytes b);
 struct oro_buf *oro_buf_ref(struct oro_buf *b);
 void oro_buf_unref(struct oro_buf *b); /* NULL is fine */

@@ -21,11 +21,11 @@ enum oro_log_level oro_log_level(void);
 ORO_PRINTF(3, 4) void oro_log(enum oro_log_level level, const char *part, const char *fmt, ...);
 
 /* At most one line a second from this place; says how many were left out. */
-#define oro_log_limited(level, part, ...)                                                          \
-    do {                                                                                           \
-        static struct oro_log_limit limit_;                                                        \
-        if (oro_log_allow(&limit_, level, part))                                                   \
-            oro_log(level, part, __VA_ARGS__);                                                     \
+#define oro_log_limited(level, part, ...)        \
+    do {                                         \
+        static struct oro_log_limit limit_;      \
+        if (oro_log_allow(&limit_, level, part)) \
+            oro_log(level, part, __VA_ARGS__);   \
     } while (0)
 struct oro_log_limit {
     _Atomic int64_t next_us;

@@ -25,7 +25,8 @@ void oro_map_fini(struct oro_map *m); /* frees the map's memory, not the values 
 void *oro_map_get(const struct oro_map *m, struct oro_bytes key); /* NULL if absent */
 /* Sets the value, returns the earlier one or NULL. Copies the key. value must not be NULL. */
 void *oro_map_put(struct oro_map *m, struct oro_bytes key, void *value);
-void *oro_map_del(struct oro_map *m, struct oro_bytes key); /* returns the value that was there, or NULL */
+void *oro_map_del(struct oro_map *m,
+                  struct oro_bytes key); /* returns the value that was there, or NULL */
 
 void *oro_map_get_u64(const struct oro_map *m, uint64_t key);
 void *oro_map_put_u64(struct oro_map *m, uint64_t key, void *value);

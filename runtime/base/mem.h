@@ -11,8 +11,9 @@
 void *oro_alloc(size_t size);            /* Gives memory, not cleared; end it with oro_free */
 void *oro_calloc(size_t n, size_t size); /* Gives cleared memory */
 void *oro_realloc(void *p, size_t size); /* Takes p */
-void *oro_aligned_alloc(size_t align, size_t size); /* Gives cleared memory at a multiple of align */
-void *oro_try_alloc(size_t size);        /* NULL when there is none */
+void *oro_aligned_alloc(size_t align,
+                        size_t size);        /* Gives cleared memory at a multiple of align */
+void *oro_try_alloc(size_t size);            /* NULL when there is none */
 void *oro_try_realloc(void *p, size_t size); /* NULL leaves p as it was */
 char *oro_strdup(const char *s);
 char *oro_strndup(const char *s, size_t n); /* Gives a copy of n bytes, terminated */
@@ -38,8 +39,11 @@ struct oro_arena {
 };
 
 void oro_arena_init(struct oro_arena *a);
-void *oro_arena_alloc(struct oro_arena *a, size_t size); /* aligned for anything, not cleared; lives until reset or fini */
-void oro_arena_reset(struct oro_arena *a); /* everything allocated is gone; keeps one block for reuse */
+void *oro_arena_alloc(
+    struct oro_arena *a,
+    size_t size); /* aligned for anything, not cleared; lives until reset or fini */
+void oro_arena_reset(
+    struct oro_arena *a); /* everything allocated is gone; keeps one block for reuse */
 void oro_arena_fini(struct oro_arena *a);
 
 #endif

@@ -16,7 +16,8 @@ enum oro_metric_kind {
     ORO_METRIC_HISTOGRAM, /* of microseconds (scale 1e-6 in the text) */
 };
 
-#define ORO_METRIC_SHARDS 16 /* threads share shards when there are more; still right, only slower */
+#define ORO_METRIC_SHARDS \
+    16 /* threads share shards when there are more; still right, only slower */
 /* Histogram: 64 powers of two with 8 linear steps each; relative error at most 1/8. */
 #define ORO_HIST_STEPS 8
 #define ORO_HIST_BUCKETS (40 * ORO_HIST_STEPS)
@@ -25,12 +26,14 @@ struct oro_metric;
 
 /* Registers (or finds) a metric with one label set. name, help and labels ("reducer=\"x\"", or "") are copied.
  * Never freed: metrics live as long as the process. Any thread, takes a lock: keep the pointer. */
-struct oro_metric *oro_metric(enum oro_metric_kind kind, const char *name, const char *labels, const char *help);
+struct oro_metric *oro_metric(enum oro_metric_kind kind, const char *name, const char *labels,
+                              const char *help);
 
-void oro_metric_add(struct oro_metric *m, int64_t n);      /* counter or gauge; hot */
-void oro_metric_set(struct oro_metric *m, int64_t v); /* gauge, or a counter that is kept elsewhere */
+void oro_metric_add(struct oro_metric *m, int64_t n); /* counter or gauge; hot */
+void oro_metric_set(struct oro_metric *m,
+                    int64_t v); /* gauge, or a counter that is kept elsewhere */
 void oro_metric_observe_us(struct oro_metric *m, int64_t us); /* histogram; hot */
-int64_t oro_metric_value(const struct oro_metric *m);      /* summed; histogram: the count */
+int64_t oro_metric_value(const struct oro_metric *m);         /* summed; histogram: the count */
 int64_t oro_metric_quantile_us(const struct oro_metric *m, double q);
 
 /* Called just before a reading, to bring gauges up to date. Any thread may be the reader. */

@@ -19,16 +19,16 @@ enum oro_framing {
 
 /* An HTTP request, complete with its body. Strings are borrowed for the call. */
 struct oro_http_request {
-    const char *method;      /* "GET", "POST", ... */
-    const char *path;        /* percent-decoded, without the query */
-    const char *query;       /* raw text after '?', or "" */
-    const char *authorization; /* header value or NULL */
-    const char *content_type;  /* header value or NULL */
-    const char *origin;        /* header value or NULL */
-    const char *protocols;     /* Sec-WebSocket-Protocol of an upgrade request, else NULL */
-    const char *if_none_match; /* header value or NULL */
+    const char *method;          /* "GET", "POST", ... */
+    const char *path;            /* percent-decoded, without the query */
+    const char *query;           /* raw text after '?', or "" */
+    const char *authorization;   /* header value or NULL */
+    const char *content_type;    /* header value or NULL */
+    const char *origin;          /* header value or NULL */
+    const char *protocols;       /* Sec-WebSocket-Protocol of an upgrade request, else NULL */
+    const char *if_none_match;   /* header value or NULL */
     const char *accept_encoding; /* header value or NULL */
-    bool websocket;            /* it asks for an upgrade */
+    bool websocket;              /* it asks for an upgrade */
     struct oro_bytes body;
 };
 
@@ -44,7 +44,7 @@ struct oro_http_response {
 struct oro_ws_accept {
     const char *protocol; /* static: the chosen item of the list, echoed in the 101 */
     enum oro_framing framing;
-    void *user;           /* the server's object for the connection, handed to ws_open */
+    void *user;               /* the server's object for the connection, handed to ws_open */
     char extra_headers[8192]; /* for the 101 */
 };
 
@@ -57,14 +57,15 @@ struct oro_sink {
     /* The requester of a kept request went away. */
     void (*http_gone)(void *self, unsigned shard, oro_conn_id req_id);
     /* An upgrade request. True: accepted, *acc filled. False: refused with *res. */
-    bool (*ws_request)(void *self, unsigned shard, const struct oro_http_request *req, struct oro_ws_accept *acc,
-                       struct oro_http_response *res);
+    bool (*ws_request)(void *self, unsigned shard, const struct oro_http_request *req,
+                       struct oro_ws_accept *acc, struct oro_http_response *res);
     /* The socket is open (after the 101). */
     void (*ws_open)(void *self, unsigned shard, oro_conn_id conn, void *user);
     /* ws_request accepted but the socket never opened. */
     void (*ws_abandon)(void *self, unsigned shard, void *user);
     /* One whole websocket message. Borrows frame: take a reference to keep it. */
-    void (*ws_message)(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_buf *frame, bool binary);
+    void (*ws_message)(void *self, unsigned shard, oro_conn_id conn, void *user,
+                       struct oro_buf *frame, bool binary);
     /* The connection ended, whoever ended it. Last call for it. cause: static text ("client_close", "idle_timeout",
      * "outgoing_queue_full", "message_too_large", "protocol_error", "server_close", "io"). */
     void (*ws_close)(void *self, unsigned shard, oro_conn_id conn, void *user, const char *cause);
@@ -73,7 +74,7 @@ struct oro_sink {
     /* About to sleep: true if there is still work (so do not sleep). Sets the flag that makes the other side wake us. */
     bool (*prepare_sleep)(void *self, unsigned shard);
     void (*awake)(void *self, unsigned shard); /* woken, before anything else */
-    void (*tick)(void *self, unsigned shard); /* once a second */
+    void (*tick)(void *self, unsigned shard);  /* once a second */
 };
 
 #endif

@@ -7,20 +7,20 @@
 
 typedef enum oro_status {
     ORO_OK = 0,
-    ORO_ENOMEM,      /* a size that a stranger chose could not be allocated */
-    ORO_EINVAL,      /* bad argument, configuration or declaration */
-    ORO_EMALFORMED,  /* bytes or text from outside that do not decode */
-    ORO_ENOTFOUND,   /* no such name, row, connection ... */
-    ORO_EEXISTS,     /* unique constraint, or a name in use */
-    ORO_ECONFLICT,   /* the transaction read what another one has changed since: run it again */
-    ORO_EREFUSED,    /* not allowed: permissions, private function, refused connection */
-    ORO_EIO,         /* the operating system or the disk said no; err has its words */
-    ORO_EFULL,       /* a bound was reached: queue, sequence, disk */
-    ORO_ECLOSED,     /* the other side is gone, or we are stopping */
-    ORO_EUSER,       /* the reducer raised ReducerError: the text is for the caller */
-    ORO_EINTERNAL,   /* any other exception in module code, or our own failure */
-    ORO_ETIMEOUT,    /* a time budget ran out */
-    ORO_ETYPE,       /* wrong kind of index, column or value */
+    ORO_ENOMEM,     /* a size that a stranger chose could not be allocated */
+    ORO_EINVAL,     /* bad argument, configuration or declaration */
+    ORO_EMALFORMED, /* bytes or text from outside that do not decode */
+    ORO_ENOTFOUND,  /* no such name, row, connection ... */
+    ORO_EEXISTS,    /* unique constraint, or a name in use */
+    ORO_ECONFLICT,  /* the transaction read what another one has changed since: run it again */
+    ORO_EREFUSED,   /* not allowed: permissions, private function, refused connection */
+    ORO_EIO,        /* the operating system or the disk said no; err has its words */
+    ORO_EFULL,      /* a bound was reached: queue, sequence, disk */
+    ORO_ECLOSED,    /* the other side is gone, or we are stopping */
+    ORO_EUSER,      /* the reducer raised ReducerError: the text is for the caller */
+    ORO_EINTERNAL,  /* any other exception in module code, or our own failure */
+    ORO_ETIMEOUT,   /* a time budget ran out */
+    ORO_ETYPE,      /* wrong kind of index, column or value */
     ORO_STATUS_COUNT
 } oro_status;
 

@@ -21,8 +21,9 @@ enum oro_thread_role {
 
 /* Starts a thread with all signals blocked and the given stack size (0: 8 MiB, which Python needs).
  * Gives *out, ended by oro_thread_join. */
-ORO_MUST_CHECK oro_status oro_thread_start(pthread_t *out, enum oro_thread_role role, const char *name, size_t stack_size,
-                                           void *(*fn)(void *), void *arg, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_thread_start(pthread_t *out, enum oro_thread_role role,
+                                           const char *name, size_t stack_size, void *(*fn)(void *),
+                                           void *arg, struct oro_err *err);
 void oro_thread_join(pthread_t t);
 enum oro_thread_role oro_thread_role(void);
 void oro_thread_set_role(enum oro_thread_role role);
@@ -34,7 +35,10 @@ void oro_thread_set_role(enum oro_thread_role role);
 struct oro_spin {
     atomic_flag held;
 };
-#define ORO_SPIN_INIT {ATOMIC_FLAG_INIT}
+#define ORO_SPIN_INIT    \
+    {                    \
+        ATOMIC_FLAG_INIT \
+    }
 void oro_spin_lock(struct oro_spin *s);
 void oro_spin_unlock(struct oro_spin *s);
 
@@ -47,8 +51,8 @@ struct oro_wake {
 unsigned oro_wake_prepare(struct oro_wake *w);
 /* Sleeps until the sequence differs from `seen` or timeout_us passed (negative: no limit). */
 void oro_wake_wait(struct oro_wake *w, unsigned seen, long timeout_us);
-void oro_wake_signal(struct oro_wake *w);     /* wakes one sleeper; cheap when nobody sleeps */
-void oro_wake_broadcast(struct oro_wake *w);  /* wakes all */
+void oro_wake_signal(struct oro_wake *w);    /* wakes one sleeper; cheap when nobody sleeps */
+void oro_wake_broadcast(struct oro_wake *w); /* wakes all */
 
 static inline void
 oro_cpu_relax(void)

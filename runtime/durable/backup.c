@@ -307,9 +307,8 @@ copy_data(const struct source *from, const char *path, const char *name, struct 
         return st;
     st = db_copy(from->tables, to, err);
     if (st == ORO_OK) /* the header says WAL as the original's did */
-        st = db_exec(to,
-                     "PRAGMA journal_mode = DELETE; DELETE FROM _orochi_meta WHERE key = '_log'",
-                     err);
+        st = db_exec(
+            to, "PRAGMA journal_mode = DELETE; DELETE FROM _orochi_meta WHERE key = '_log'", err);
     if (st == ORO_OK && from->log != NULL)
         st = copy_log(from->log, to, err);
     if (st == ORO_OK)
@@ -482,8 +481,10 @@ struct words {
 
 static const char backup_usage[] =
     "usage: orochi backup FILE [--data DIR] [--name NAME] [--force]\n"
-    "  Copies the database into FILE, also while it is being served: one consistent state, with every\n"
-    "  transaction that had been confirmed when the copy began. The data folder's keys and owner.token\n"
+    "  Copies the database into FILE, also while it is being served: one consistent state, with "
+    "every\n"
+    "  transaction that had been confirmed when the copy began. The data folder's keys and "
+    "owner.token\n"
     "  are files of their own: keep them too if the tokens that clients hold shall stay valid.\n"
     "  --data DIR    data folder (" DATA_DIR ")\n"
     "  --name NAME   of the database; not needed where the folder holds one\n"

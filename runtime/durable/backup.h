@@ -15,11 +15,11 @@ int oro_restore_command(int argc, char **argv);
  *
  * Backup: file becomes one consistent state of the data, whole by itself, also while a server runs. Appears under its name
  * only when it is complete and on disk. ORO_EEXISTS unless force. */
-ORO_MUST_CHECK oro_status oro_backup(const char *dir, const char *name, const char *file, bool force,
-                                     struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_backup(const char *dir, const char *name, const char *file,
+                                     bool force, struct oro_err *err);
 /* Restore: the data becomes what the backup holds. Checks the backup first. name NULL: as backed up, unless the folder holds
  * one database. ORO_EEXISTS unless force when there is data; ORO_EIO while a server runs there. */
-ORO_MUST_CHECK oro_status oro_restore(const char *file, const char *dir, const char *name, bool force,
-                                      struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_restore(const char *file, const char *dir, const char *name,
+                                      bool force, struct oro_err *err);
 
 #endif

@@ -42,8 +42,8 @@ answer_bytes(struct oro_http_response *res, int status, struct oro_bytes text)
     oro_bb_put_bytes(&res->body, text);
 }
 
-ORO_PRINTF(3, 4) static void
-answer_text(struct oro_http_response *res, int status, const char *fmt, ...)
+ORO_PRINTF(3, 4)
+static void answer_text(struct oro_http_response *res, int status, const char *fmt, ...)
 {
     char text[1200];
     va_list ap;
@@ -80,7 +80,8 @@ header_add(char *headers, size_t size, const char *name, const char *value)
 static void
 cors(struct request *q)
 {
-    header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "access-control-allow-origin", "*");
+    header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "access-control-allow-origin",
+               "*");
     header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "vary",
                "origin, access-control-request-method, access-control-request-headers");
 }
@@ -90,7 +91,10 @@ cors(struct request *q)
 static int
 hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* Gives the decoded value of a parameter of "a=b&c=d", or NULL. */
@@ -98,14 +102,16 @@ static char *
 query_param(const char *query, const char *name)
 {
     size_t n = strlen(name);
-    for (const char *p = query; p != NULL && *p != '\0'; p = strchr(p, '&') != NULL ? strchr(p, '&') + 1 : NULL) {
+    for (const char *p = query; p != NULL && *p != '\0';
+         p = strchr(p, '&') != NULL ? strchr(p, '&') + 1 : NULL) {
         if (strncmp(p, name, n) != 0 || p[n] != '=')
             continue;
         p += n + 1;
         size_t len = strcspn(p, "&");
         char *value = oro_alloc(len + 1), *out = value;
         for (size_t i = 0; i < len; i++) {
-            if (p[i] == '%' && i + 2 < len && hex_digit(p[i + 1]) >= 0 && hex_digit(p[i + 2]) >= 0) {
+            if (p[i] == '%' && i + 2 < len && hex_digit(p[i + 1]) >= 0 &&
+                hex_digit(p[i + 2]) >= 0) {
                 *out++ = (char)(hex_digit(p[i + 1]) * 16 + hex_digit(p[i + 2]));
                 i += 2;
             } else {
@@ -281,7 +287,9 @@ get_ping(struct request *q)
 static void
 get_health(struct request *q)
 {
-    answer_json(q->res, "{\"nodes\":[0],\"package_name\":\"orochi\",\"schedulable\":true,\"version\":\"0.1.0\"}");
+    answer_json(
+        q->res,
+        "{\"nodes\":[0],\"package_name\":\"orochi\",\"schedulable\":true,\"version\":\"0.1.0\"}");
 }
 
 static void
@@ -314,7 +322,8 @@ database_known(struct request *q)
     }
     for (const char *c = n; *c != '\0'; c++) {
         /* The reference allows no underscore; names of Python modules have them, so they are fine here. */
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' || (*c >= 'A' && *c <= 'Z'))) {
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' ||
+              (*c >= 'A' && *c <= 'Z'))) {
             answer_text(q->res, 400, "Invalid URL: `%.80s` is not a database name", n);
             return false;
         }
@@ -333,7 +342,8 @@ get_database(struct request *q)
     q->res->status = 200;
     q->res->content_type = JSON;
     oro_bb_printf(&q->res->body,
-                  "{\"database_identity\":{\"__identity__\":\"0x%s\"},\"owner_identity\":{\"__identity__\":\"0x%s\"},"
+                  "{\"database_identity\":{\"__identity__\":\"0x%s\"},\"owner_identity\":{\"__"
+                  "identity__\":\"0x%s\"},"
                   "\"host_type\":{\"Wasm\":[]},\"initial_program\":\"0x0\"}",
                   q->server->database_text, owner);
 }
@@ -367,7 +377,8 @@ get_timestamp(struct request *q)
 {
     q->res->status = 200;
     q->res->content_type = JSON;
-    oro_bb_printf(&q->res->body, "{\"__timestamp_micros_since_unix_epoch__\":%lld}", (long long)oro_wall_us());
+    oro_bb_printf(&q->res->body, "{\"__timestamp_micros_since_unix_epoch__\":%lld}",
+                  (long long)oro_wall_us());
 }
 
 static void
@@ -403,7 +414,9 @@ patch_bridge(struct request *q)
 static void
 refuse_publish(struct request *q)
 {
-    answer_text(q->res, 501, "This server runs the module it was started with; start it again with the new one.");
+    answer_text(
+        q->res, 501,
+        "This server runs the module it was started with; start it again with the new one.");
 }
 
 /* ---- calls and SQL: a short-lived connection around each request ---- */
@@ -423,12 +436,14 @@ http_client(struct request *q, enum client_kind kind)
     struct shard *sh = q->shard;
     struct oro_connection_id connection;
     random_connection_id(&connection);
-    struct oro_principal *who = oro_principal_new(ORO_CALLER_HTTP, &q->identity, &connection, q->claims);
+    struct oro_principal *who =
+        oro_principal_new(ORO_CALLER_HTTP, &q->identity, &connection, q->claims);
     struct client *c = oro_client_new(sh, kind, who, oro_strdup(q->token));
     c->conn = (1ull << 63) | ++sh->next_request;
     c->req_id = q->id;
     c->confirmed = true;
-    c->headers = oro_strdup(q->res->extra_headers); /* CORS and identity, as route_run has put them there */
+    c->headers =
+        oro_strdup(q->res->extra_headers); /* CORS and identity, as route_run has put them there */
     oro_map_put_u64(&sh->clients, c->conn, c);
     oro_map_put_u64(&sh->requests, c->req_id, c);
     return c;
@@ -437,7 +452,8 @@ http_client(struct request *q, enum client_kind kind)
 static bool
 has_lifecycle(const struct oro_server *s)
 {
-    return oro_schema_lifecycle(s->schema, ORO_LIFE_CONNECT) != NULL || oro_schema_lifecycle(s->schema, ORO_LIFE_DISCONNECT) != NULL;
+    return oro_schema_lifecycle(s->schema, ORO_LIFE_CONNECT) != NULL ||
+           oro_schema_lifecycle(s->schema, ORO_LIFE_DISCONNECT) != NULL;
 }
 
 /* Keeps the answer until what it reflects is durable, then gives it. Takes the body of res. */
@@ -491,7 +507,8 @@ duration_header(struct oro_http_response *res, int64_t us)
 {
     char number[32];
     snprintf(number, sizeof(number), "%lld", (long long)us);
-    header_add(res->extra_headers, sizeof(res->extra_headers), "spacetime-execution-duration-micros", number);
+    header_add(res->extra_headers, sizeof(res->extra_headers),
+               "spacetime-execution-duration-micros", number);
 }
 
 /* The same number as in the body, which begins to be written with the reading. */
@@ -511,7 +528,8 @@ run_sql(struct shard *sh, struct client *c)
     struct oro_query_env env = {.sender = c->who->identity, .is_owner = c->is_owner};
     struct oro_query *query = NULL;
     struct oro_err err = {0};
-    oro_status st = oro_query_parse(sh->server->schema, oro_bb_bytes(&c->sql), ORO_QUERY_SQL, &env, &query, &err);
+    oro_status st = oro_query_parse(sh->server->schema, oro_bb_bytes(&c->sql), ORO_QUERY_SQL, &env,
+                                    &query, &err);
     uint64_t seq = 0;
     if (st != ORO_OK) {
         answer_text(&res, 400, "%s", err.text);
@@ -544,7 +562,8 @@ start_sql(struct shard *sh, struct client *c)
 
 /* The mailbox keeps the order, and skips the call if client_connected refuses. Takes args. */
 static void
-start_call(struct shard *sh, struct client *c, const struct oro_reducer_def *reducer, struct oro_bb *args)
+start_call(struct shard *sh, struct client *c, const struct oro_reducer_def *reducer,
+           struct oro_bb *args)
 {
     struct oro_job *job = oro_job_new(ORO_JOB_CALLS, oro_principal_ref(c->who), 1);
     job->shard = (uint16_t)sh->number;
@@ -618,7 +637,9 @@ post_call(struct request *q)
         return;
     }
     if (r == NULL || (r->is_private && r->lifecycle == ORO_LIFE_NONE && !is_owner(q))) {
-        oro_log_limited(ORO_LOG_ERROR, "module", "a request called the reducer \"%.80s\", which does not exist or is private", name);
+        oro_log_limited(
+            ORO_LOG_ERROR, "module",
+            "a request called the reducer \"%.80s\", which does not exist or is private", name);
         answer_text(q->res, 404, "no such reducer: %.100s", name);
         return;
     }
@@ -668,7 +689,11 @@ struct route {
     const char *method;
     const char *path; /* ":" stands for any part */
     void (*handle)(struct request *q);
-    enum { OPEN, MODE_O, DATABASE } needs; /* MODE_O: an identity; DATABASE: also the name of ours */
+    enum {
+        OPEN,
+        MODE_O,
+        DATABASE
+    } needs; /* MODE_O: an identity; DATABASE: also the name of ours */
 };
 
 static const struct route routes[] = {
@@ -751,7 +776,8 @@ route_run(struct request *q, const struct route *r)
 static bool
 names_subscribe(const struct request *q)
 {
-    return q->nparts == 4 && strcmp(q->parts[0], "v1") == 0 && strcmp(q->parts[1], "database") == 0 && q->parts[2][0] != '\0' &&
+    return q->nparts == 4 && strcmp(q->parts[0], "v1") == 0 &&
+           strcmp(q->parts[1], "database") == 0 && q->parts[2][0] != '\0' &&
            strcmp(q->parts[3], "subscribe") == 0;
 }
 
@@ -780,16 +806,18 @@ api_route(struct request *q)
     cors(q);
     if (strcmp(method, "OPTIONS") == 0) {
         q->res->status = 200;
-        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "access-control-allow-methods", "*");
-        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "access-control-allow-headers",
-                   "authorization,accept,content-type");
+        header_add(q->res->extra_headers, sizeof(q->res->extra_headers),
+                   "access-control-allow-methods", "*");
+        header_add(q->res->extra_headers, sizeof(q->res->extra_headers),
+                   "access-control-allow-headers", "authorization,accept,content-type");
     } else if (socket && strcmp(method, "GET") == 0) {
         answer_text(q->res, 426, "This is a websocket: upgrade the connection");
         header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "connection", "upgrade");
         header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "upgrade", "websocket");
     } else {
         answer_text(q->res, 405, "%s is not possible here", method);
-        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "allow", socket ? "GET" : allow);
+        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "allow",
+                   socket ? "GET" : allow);
     }
 }
 
@@ -813,19 +841,25 @@ page(struct request *q)
     if (dir != NULL && oro_static_file(dir, dashboard ? path + 10 : path, q->http, q->res))
         return;
     if (dashboard && strcmp(path, "/dashboard/") == 0) {
-        answer_text(q->res, 404, "The dashboard's page is not built: `sh config/build.sh` or `sh config/run.sh` does that (it needs "
-                    "node), or `npm install && npm run build` in net/web. It is looked for in %s.", dir != NULL ? dir : "no folder");
+        answer_text(q->res, 404,
+                    "The dashboard's page is not built: `sh config/build.sh` or `sh config/run.sh` "
+                    "does that (it needs "
+                    "node), or `npm install && npm run build` in net/web. It is looked for in %s.",
+                    dir != NULL ? dir : "no folder");
         return;
     }
     if (strcmp(path, "/") == 0) {
         q->res->status = 200;
         q->res->content_type = "text/html; charset=utf-8";
-        oro_bb_printf(&q->res->body,
-                      "<!doctype html><title>%s</title><h1>%s</h1><p>Orochi serves this database. The module has no web "
-                      "page (a folder <code>dist</code> or <code>web</code> beside it would be served here). "
-                      "<a href=\"/dashboard/\">Dashboard</a>, <a href=\"/v1/database/%s/schema?version=10\">schema</a>, "
-                      "<a href=\"/v1/metrics\">metrics</a></p>",
-                      opt->name, opt->name, opt->name);
+        oro_bb_printf(
+            &q->res->body,
+            "<!doctype html><title>%s</title><h1>%s</h1><p>Orochi serves this database. The module "
+            "has no web "
+            "page (a folder <code>dist</code> or <code>web</code> beside it would be served here). "
+            "<a href=\"/dashboard/\">Dashboard</a>, <a "
+            "href=\"/v1/database/%s/schema?version=10\">schema</a>, "
+            "<a href=\"/v1/metrics\">metrics</a></p>",
+            opt->name, opt->name, opt->name);
         return;
     }
     answer_text(q->res, 404, "There is no such page.");
@@ -840,10 +874,12 @@ request_end(struct request *q)
 }
 
 bool
-oro_api_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_request *req, struct oro_http_response *res)
+oro_api_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_request *req,
+             struct oro_http_response *res)
 {
     struct oro_server *s = self;
-    struct request q = {.server = s, .shard = &s->shards[shard], .id = req_id, .http = req, .res = res};
+    struct request q = {
+        .server = s, .shard = &s->shards[shard], .id = req_id, .http = req, .res = res};
     if (strncmp(req->path, "/v1/", 4) == 0 || strcmp(req->path, "/v1") == 0)
         api_route(&q);
     else
@@ -867,9 +903,11 @@ choose_protocol(const char *offered, enum oro_framing *framing)
     };
     for (size_t i = 0; i < ORO_ARRAY_LEN(ours); i++) {
         size_t n = strlen(ours[i].name);
-        for (const char *p = offered; p != NULL; p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL) {
+        for (const char *p = offered; p != NULL;
+             p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL) {
             p += strspn(p, " \t");
-            if (strncmp(p, ours[i].name, n) == 0 && (p[n] == '\0' || p[n] == ',' || p[n] == ' ' || p[n] == '\t')) {
+            if (strncmp(p, ours[i].name, n) == 0 &&
+                (p[n] == '\0' || p[n] == ',' || p[n] == ' ' || p[n] == '\t')) {
                 *framing = ours[i].framing;
                 return ours[i].name;
             }
@@ -887,13 +925,15 @@ static bool
 socket_params(struct request *q, struct socket_params *out)
 {
     char *compression = query_param(q->http->query, "compression");
-    bool fine = compression == NULL || strcmp(compression, "None") == 0 || strcmp(compression, "Brotli") == 0 ||
-                strcmp(compression, "Gzip") == 0;
+    bool fine = compression == NULL || strcmp(compression, "None") == 0 ||
+                strcmp(compression, "Brotli") == 0 || strcmp(compression, "Gzip") == 0;
     if (!fine)
-        answer_text(q->res, 400, "Failed to deserialize query string: `compression` is None, Brotli or Gzip");
+        answer_text(q->res, 400,
+                    "Failed to deserialize query string: `compression` is None, Brotli or Gzip");
     oro_free(compression);
     out->confirmed = true;
-    if (!fine || !param_bool(q, "confirmed", &out->confirmed) || !param_bool(q, "light", &out->light))
+    if (!fine || !param_bool(q, "confirmed", &out->confirmed) ||
+        !param_bool(q, "light", &out->light))
         return false;
     char *connection = query_param(q->http->query, "connection_id");
     if (connection == NULL) {
@@ -903,7 +943,8 @@ socket_params(struct request *q, struct socket_params *out)
     fine = strlen(connection) == 32 && oro_connection_id_parse(connection, &out->connection);
     oro_free(connection);
     if (!fine)
-        answer_text(q->res, 400, "Failed to deserialize query string: `connection_id` has 32 hex digits");
+        answer_text(q->res, 400,
+                    "Failed to deserialize query string: `connection_id` has 32 hex digits");
     else if (oro_connection_id_is_none(&out->connection))
         answer_text(q->res, 400, "Invalid connection id: all zeros is reserved");
     return fine && !oro_connection_id_is_none(&out->connection);
@@ -923,7 +964,8 @@ subscribe_request(struct request *q, struct oro_ws_accept *acc)
         answer_text(q->res, 400, "no valid protocol selected");
         return false;
     }
-    struct oro_principal *who = oro_principal_new(ORO_CALLER_CLIENT, &q->identity, &params.connection, q->claims);
+    struct oro_principal *who =
+        oro_principal_new(ORO_CALLER_CLIENT, &q->identity, &params.connection, q->claims);
     struct client *c = oro_client_new(q->shard, CLIENT_DATABASE, who, oro_strdup(q->token));
     c->confirmed = params.confirmed && q->server->durable != NULL;
     c->single = acc->framing == ORO_FRAMING_SINGLE;
@@ -933,15 +975,18 @@ subscribe_request(struct request *q, struct oro_ws_accept *acc)
 }
 
 bool
-oro_api_ws_request(void *self, unsigned shard, const struct oro_http_request *req, struct oro_ws_accept *acc,
-                   struct oro_http_response *res)
+oro_api_ws_request(void *self, unsigned shard, const struct oro_http_request *req,
+                   struct oro_ws_accept *acc, struct oro_http_response *res)
 {
     struct oro_server *s = self;
     struct request q = {.server = s, .shard = &s->shards[shard], .http = req, .res = res};
     bool accepted = false;
     path_split(&q);
     if (strcmp(req->path, "/v1/metrics/live") == 0) {
-        acc->protocol = req->protocols != NULL && strstr(req->protocols, "orochi.metrics.json") != NULL ? "orochi.metrics.json" : NULL;
+        acc->protocol =
+            req->protocols != NULL && strstr(req->protocols, "orochi.metrics.json") != NULL
+                ? "orochi.metrics.json"
+                : NULL;
         acc->framing = ORO_FRAMING_TEXT;
         acc->user = oro_client_new(q.shard, CLIENT_LIVE_METRICS, NULL, NULL);
         accepted = true;

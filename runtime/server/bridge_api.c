@@ -95,7 +95,9 @@ read_settings(const char *text, struct oro_py_config *c, struct oro_err *err)
         }
         fine = skip_to(&r, ',');
     }
-    return oro_err_set(err, ORO_EMALFORMED, "expected an object such as {\"max_pool_size\": 200} at byte %zu", (size_t)(r.at - text));
+    return oro_err_set(err, ORO_EMALFORMED,
+                       "expected an object such as {\"max_pool_size\": 200} at byte %zu",
+                       (size_t)(r.at - text));
 }
 
 void
@@ -103,14 +105,16 @@ oro_api_bridge_change(struct oro_bytes body, struct oro_http_response *res)
 {
     struct oro_py_config c;
     struct oro_err err = {0};
-    char *text = oro_strndup(body.len > 0 ? (const char *)body.data : "", body.len); /* a NUL inside ends it */
+    char *text = oro_strndup(body.len > 0 ? (const char *)body.data : "",
+                             body.len); /* a NUL inside ends it */
     oro_py_configured(&c);
     if (read_settings(text, &c, &err) == ORO_OK) {
         oro_py_configure(&c);
         res->status = 200;
         res->content_type = JSON;
         oro_py_config_json(&c, &res->body);
-        oro_log(ORO_LOG_INFO, "server", "settings of the bridge: %.*s", (int)res->body.len, (const char *)res->body.data);
+        oro_log(ORO_LOG_INFO, "server", "settings of the bridge: %.*s", (int)res->body.len,
+                (const char *)res->body.data);
     } else {
         res->status = 400;
         res->content_type = "text/plain; charset=utf-8";

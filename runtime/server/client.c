@@ -5,7 +5,8 @@ struct client *
 oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who, char *token)
 {
     struct client *c = ORO_NEW(struct client);
-    *c = (struct client){.state = CLIENT_CONNECTING, .kind = kind, .shard = sh->number, .who = who, .token = token};
+    *c = (struct client){
+        .state = CLIENT_CONNECTING, .kind = kind, .shard = sh->number, .who = who, .token = token};
     c->is_owner = who != NULL && oro_identity_eq(&who->identity, &sh->server->owner);
     if (kind != CLIENT_LIVE_METRICS)
         c->mailbox = oro_mailbox_new();
@@ -57,13 +58,15 @@ oro_client_free(struct client *c)
 static void
 unlink_from(struct shard *sh, struct client *c)
 {
-    for (struct client **link = &sh->held; c->in_held_list && *link != NULL; link = &(*link)->held_next) {
+    for (struct client **link = &sh->held; c->in_held_list && *link != NULL;
+         link = &(*link)->held_next) {
         if (*link == c) {
             *link = c->held_next;
             break;
         }
     }
-    for (struct client **link = &sh->resume; c->in_resume_list && *link != NULL; link = &(*link)->resume_next) {
+    for (struct client **link = &sh->resume; c->in_resume_list && *link != NULL;
+         link = &(*link)->resume_next) {
         if (*link == c) {
             *link = c->resume_next;
             break;
@@ -160,7 +163,8 @@ held_send(struct shard *sh, struct client *c, uint64_t durable)
     while (done < c->nmarks && c->marks[done].seq <= durable) {
         size_t end = c->marks[done].end;
         /* A stream's messages may go out as one piece, of a size that lets pings through; single frames may not. */
-        while (!c->single && done + 1 < c->nmarks && c->marks[done + 1].seq <= durable && end - start < PIECE)
+        while (!c->single && done + 1 < c->nmarks && c->marks[done + 1].seq <= durable &&
+               end - start < PIECE)
             end = c->marks[++done].end;
         done++;
         if (!net_send(sh, c, oro_bytes(c->held.data + start, end - start)))
@@ -257,12 +261,13 @@ subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m
     struct oro_query_env env = env_of(c);
     uint64_t seq = snapshot_begin(sh);
     oro_msg_subscribe_applied_head(&sh->out, m->request_id, m->query_set_id);
-    oro_status st = oro_subs_subscribe(sh->subs, sh->session, c->conn, m->query_set_id, m->queries, m->nqueries, &env,
-                                       &sh->out, &err);
+    oro_status st = oro_subs_subscribe(sh->subs, sh->session, c->conn, m->query_set_id, m->queries,
+                                       m->nqueries, &env, &sh->out, &err);
     oro_read_end(sh->session);
     if (st != ORO_OK) {
         oro_bb_clear(&sh->out);
-        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id, oro_bytes_str(err.text));
+        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
+                                   oro_bytes_str(err.text));
     }
     oro_shard_count_subs(sh);
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
@@ -273,12 +278,15 @@ unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message 
 {
     struct oro_err err = {0};
     uint64_t seq = snapshot_begin(sh);
-    oro_msg_unsubscribe_applied_head(&sh->out, m->request_id, m->query_set_id, m->send_dropped_rows);
-    oro_status st = oro_subs_unsubscribe(sh->subs, sh->session, c->conn, m->query_set_id, m->send_dropped_rows, &sh->out, &err);
+    oro_msg_unsubscribe_applied_head(&sh->out, m->request_id, m->query_set_id,
+                                     m->send_dropped_rows);
+    oro_status st = oro_subs_unsubscribe(sh->subs, sh->session, c->conn, m->query_set_id,
+                                         m->send_dropped_rows, &sh->out, &err);
     oro_read_end(sh->session);
     if (st != ORO_OK) {
         oro_bb_clear(&sh->out);
-        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id, oro_bytes_str(err.text));
+        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
+                                   oro_bytes_str(err.text));
     }
     oro_shard_count_subs(sh);
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
@@ -290,7 +298,8 @@ one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
     struct oro_err err = {0};
     struct oro_query_env env = env_of(c);
     struct oro_query *q = NULL;
-    oro_status st = oro_query_parse(sh->server->schema, m->query, ORO_QUERY_ONE_OFF, &env, &q, &err);
+    oro_status st =
+        oro_query_parse(sh->server->schema, m->query, ORO_QUERY_ONE_OFF, &env, &q, &err);
     uint64_t seq = snapshot_begin(sh);
     if (st == ORO_OK) {
         oro_msg_one_off_ok_head(&sh->out, m->request_id);
@@ -317,8 +326,11 @@ callable(struct shard *sh, const struct client *c, struct oro_bytes name, const 
 {
     const struct oro_reducer_def *r = oro_schema_reducer(sh->server->schema, name);
     if (r == NULL || (r->is_private && r->lifecycle == ORO_LIFE_NONE && !c->is_owner)) {
-        oro_log_limited(ORO_LOG_ERROR, "module", "a client called the reducer \"%.*s\", which does not exist or is private: are "
-                        "its bindings those of this module?", (int)(name.len > 80 ? 80 : name.len), (const char *)name.data);
+        oro_log_limited(
+            ORO_LOG_ERROR, "module",
+            "a client called the reducer \"%.*s\", which does not exist or is private: are "
+            "its bindings those of this module?",
+            (int)(name.len > 80 ? 80 : name.len), (const char *)name.data);
         *refusal = "no such reducer";
         return NULL;
     }
@@ -332,7 +344,8 @@ callable(struct shard *sh, const struct client *c, struct oro_bytes name, const 
 #define CALLS_AT_ONCE 256
 
 static void
-calls_post(struct shard *sh, struct client *c, struct oro_buf *frame, const struct oro_job_call *calls, uint32_t n)
+calls_post(struct shard *sh, struct client *c, struct oro_buf *frame,
+           const struct oro_job_call *calls, uint32_t n)
 {
     if (n == 0)
         return;
@@ -371,7 +384,8 @@ answer_here(struct shard *sh, struct client *c, const struct oro_client_message 
 static bool
 is_full(const struct shard *sh, const struct client *c, uint32_t more)
 {
-    return c->inflight + more >= sh->server->opt.incoming_limit || c->inflight_bytes >= INFLIGHT_BYTES;
+    return c->inflight + more >= sh->server->opt.incoming_limit ||
+           c->inflight_bytes >= INFLIGHT_BYTES;
 }
 
 /* Handles the messages from `at` on, until one has to wait for calls before it: then the rest is deferred. Of a client that
@@ -450,7 +464,8 @@ oro_client_can_resume(const struct shard *sh, const struct client *c)
 {
     if (c->state != CLIENT_OPEN || c->deferred == NULL)
         return false;
-    return c->deferred->alone ? c->inflight == 0 : c->inflight <= sh->server->opt.incoming_limit / 2;
+    return c->deferred->alone ? c->inflight == 0
+                              : c->inflight <= sh->server->opt.incoming_limit / 2;
 }
 
 /* Earlier calls are answered (or the connection is open now): goes on with what was deferred. */

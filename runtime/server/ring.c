@@ -77,7 +77,8 @@ connected(struct shard *sh, struct client *c, const struct oro_commit *rec)
     }
     c->state = CLIENT_OPEN;
     oro_bb_clear(&sh->out);
-    oro_msg_initial_connection(&sh->out, &c->who->identity, &c->who->connection, oro_bytes_str(c->token));
+    oro_msg_initial_connection(&sh->out, &c->who->identity, &c->who->connection,
+                               oro_bytes_str(c->token));
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), 0);
     resume_later(sh, c);
 }
@@ -129,7 +130,8 @@ oro_shard_catch_up(struct shard *sh, uint64_t seq)
     }
 }
 
-#define ROUND 1024 /* records before sockets have their turn again: workers may publish without end */
+#define ROUND \
+    1024 /* records before sockets have their turn again: workers may publish without end */
 
 void
 oro_shard_drain(struct shard *sh)

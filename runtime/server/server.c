@@ -44,7 +44,8 @@ ws_abandon(void *self, unsigned shard, void *user)
 }
 
 static void
-ws_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_buf *frame, bool binary)
+ws_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_buf *frame,
+           bool binary)
 {
     struct shard *sh = shard_of(self, shard);
     struct client *c = user;
@@ -87,8 +88,9 @@ prepare_sleep(void *self, unsigned shard)
     /* The fence pairs with the one in shards_wake(): either the publisher sees that we sleep, or we see what it published. */
     atomic_store(&sh->sleeping, true);
     atomic_thread_fence(memory_order_seq_cst);
-    bool work = oro_cursor_has_next(sh->cursor) || sh->resume != NULL ||
-                (sh->held != NULL && (sh->held_fresh || oro_server_durable_seq(sh->server) != sh->flushed));
+    bool work =
+        oro_cursor_has_next(sh->cursor) || sh->resume != NULL ||
+        (sh->held != NULL && (sh->held_fresh || oro_server_durable_seq(sh->server) != sh->flushed));
     if (work)
         atomic_store(&sh->sleeping, false);
     return work;
@@ -146,7 +148,9 @@ on_published(void *arg, bool scheduled)
     if (s->durable != NULL)
         oro_durable_wake(s->durable);
     /* Now and then for the ring's sake: records are kept until the scheduler has passed them. */
-    if (s->scheduler != NULL && (scheduled || atomic_fetch_add_explicit(&s->unfed, 1, memory_order_relaxed) % FEED_EVERY == 0))
+    if (s->scheduler != NULL &&
+        (scheduled ||
+         atomic_fetch_add_explicit(&s->unfed, 1, memory_order_relaxed) % FEED_EVERY == 0))
         oro_scheduler_wake(s->scheduler);
     shards_wake(s, false);
 }
@@ -170,16 +174,22 @@ process_read(void)
 {
     struct rusage use;
     if (getrusage(RUSAGE_SELF, &use) == 0) {
-        int64_t ms = (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000 + (use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1000;
+        int64_t ms = (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000 +
+                     (use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1000;
         /* Metrics are whole numbers: a plot needs the fine one, habit asks for the coarse one. */
-        oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_process_cpu_milliseconds_total", "", "CPU time used."), ms);
-        oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_process_cpu_seconds_total", "", "CPU time used."), ms / 1000);
+        oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_process_cpu_milliseconds_total", "",
+                                  "CPU time used."),
+                       ms);
+        oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_process_cpu_seconds_total", "",
+                                  "CPU time used."),
+                       ms / 1000);
     }
     long long pages = 0;
     FILE *f = fopen("/proc/self/statm", "re");
     if (f != NULL && fscanf(f, "%*d %lld", &pages) == 1)
-        oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_process_resident_bytes", "", "Memory in use."),
-                       pages * sysconf(_SC_PAGESIZE));
+        oro_metric_set(
+            oro_metric(ORO_METRIC_GAUGE, "orochi_process_resident_bytes", "", "Memory in use."),
+            pages * sysconf(_SC_PAGESIZE));
     if (f != NULL)
         fclose(f);
 }
@@ -194,21 +204,26 @@ gauges_read(void *arg)
         snprintf(label, sizeof(label), "table=\"%s\"", t->name);
         oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_table_rows", label, "Rows of a table."),
                        (int64_t)oro_store_row_count(s->store, t));
-        oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_table_bytes", label, "BSATN bytes of a table's rows."),
+        oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_table_bytes", label,
+                                  "BSATN bytes of a table's rows."),
                        (int64_t)oro_store_row_bytes(s->store, t));
     }
-    oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_commits_total", "", "Transactions that changed something."),
+    oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_commits_total", "",
+                              "Transactions that changed something."),
                    (int64_t)oro_store_offset(s->store));
     unsigned query_sets = 0;
     for (unsigned i = 0; i < s->opt.shards; i++)
         query_sets += atomic_load_explicit(&s->shards[i].query_sets, memory_order_relaxed);
-    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_subscriptions", "", "Query sets that clients are subscribed to."),
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_subscriptions", "",
+                              "Query sets that clients are subscribed to."),
                    query_sets);
     process_read();
     uint64_t seq = oro_store_seq(s->store), durable = oro_server_durable_seq(s);
-    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_durable_lag_commits", "", "Records that are not on disk yet."),
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_durable_lag_commits", "",
+                              "Records that are not on disk yet."),
                    durable >= seq ? 0 : (int64_t)(seq - durable));
-    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_durable_trouble", "", "1 while the log cannot be written."),
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_durable_trouble", "",
+                              "1 while the log cannot be written."),
                    s->durable != NULL && oro_durable_trouble(s->durable) != NULL);
 }
 
@@ -221,7 +236,8 @@ identity_keep(struct oro_server *s, const char *key, struct oro_identity *id, st
     if (kept != NULL) {
         bool fine = oro_identity_parse(kept, id);
         oro_free(kept);
-        return fine ? ORO_OK : oro_err_set(err, ORO_EMALFORMED, "the data file holds a damaged %s", key);
+        return fine ? ORO_OK
+                    : oro_err_set(err, ORO_EMALFORMED, "the data file holds a damaged %s", key);
     }
     if (getrandom(id->le, sizeof(id->le), 0) != (ssize_t)sizeof(id->le))
         return oro_err_set(err, ORO_EIO, "no random numbers");
@@ -323,7 +339,8 @@ static oro_status
 run_init(struct oro_server *s, struct oro_err *err)
 {
     char text[1000];
-    struct oro_job *job = oro_job_new(ORO_JOB_INIT, oro_principal_new(ORO_CALLER_INTERNAL, &s->owner, NULL, NULL), 0);
+    struct oro_job *job =
+        oro_job_new(ORO_JOB_INIT, oro_principal_new(ORO_CALLER_INTERNAL, &s->owner, NULL, NULL), 0);
     oro_status st = oro_pool_post_wait(s->pool, job, text);
     return st == ORO_OK ? ORO_OK : oro_err_set(err, ORO_EINVAL, "init failed: %s", text);
 }
@@ -410,7 +427,8 @@ module_load(struct oro_server *s, char **report, struct oro_err *err)
 }
 
 oro_status
-oro_server_start(const struct oro_server_options *opt, struct oro_server **out, char **report, struct oro_err *err)
+oro_server_start(const struct oro_server_options *opt, struct oro_server **out, char **report,
+                 struct oro_err *err)
 {
     struct oro_server *s = ORO_NEW(struct oro_server);
     s->opt = *opt;
@@ -502,7 +520,8 @@ oro_server_stop(struct oro_server *s)
             oro_durable_stop(s->durable);
         return false;
     }
-    oro_timers_stop(s); /* after the workers, which arm timers; before the queue that timers are posted to goes */
+    oro_timers_stop(
+        s); /* after the workers, which arm timers; before the queue that timers are posted to goes */
     oro_pool_free(s->pool);
     shards_close(s);
     if (s->durable != NULL)

@@ -19,41 +19,46 @@ struct oro_server_net {
     bool (*send)(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg);
     void (*close)(void *net, unsigned shard, oro_conn_id conn, int code, const char *reason);
     void (*pause)(void *net, unsigned shard, oro_conn_id conn, bool paused);
-    bool (*http_reply)(void *net, unsigned shard, oro_conn_id req_id, struct oro_http_response *res);
+    bool (*http_reply)(void *net, unsigned shard, oro_conn_id req_id,
+                       struct oro_http_response *res);
     void (*wake)(void *net, unsigned shard);
 };
 
 /* Identity tokens; main.c fills it in with net/token's functions. Any thread. Texts are Given (oro_free). */
 struct oro_server_auth {
     void *keys;
-    oro_status (*mint)(void *keys, char **token, struct oro_identity *id, char **claims, struct oro_err *err);
-    oro_status (*resign)(void *keys, const struct oro_identity *id, const char *claims, char **token, struct oro_err *err);
-    oro_status (*check)(void *keys, const char *token, struct oro_identity *id, char **claims, struct oro_err *err);
+    oro_status (*mint)(void *keys, char **token, struct oro_identity *id, char **claims,
+                       struct oro_err *err);
+    oro_status (*resign)(void *keys, const struct oro_identity *id, const char *claims,
+                         char **token, struct oro_err *err);
+    oro_status (*check)(void *keys, const char *token, struct oro_identity *id, char **claims,
+                        struct oro_err *err);
     const char *public_pem;
 };
 
 struct oro_server_options {
     const char *module_path;
-    const char *name;          /* of the database */
-    const char *data_dir;      /* NULL: in memory only */
+    const char *name;     /* of the database */
+    const char *data_dir; /* NULL: in memory only */
     enum oro_durability durability;
     bool delete_data;
     size_t checkpoint_bytes;
     unsigned checkpoint_interval_s;
     unsigned workers;
-    unsigned shards;           /* net threads */
+    unsigned shards; /* net threads */
     int64_t timeout_us;
     bool dev_errors;
     const char *static_dir;    /* web page of the module, served at /; NULL: none */
     const char *dashboard_dir; /* served at /dashboard; NULL: none */
     unsigned incoming_limit;   /* calls of one client that wait; above it reading pauses */
-    size_t outgoing_limit;     /* bytes for one client that wait for the disk; above it it is cut off */
+    size_t outgoing_limit; /* bytes for one client that wait for the disk; above it it is cut off */
     struct oro_server_auth auth;
 };
 
 /* Loads the module, recovers the data, runs init on new data, forgets clients of an earlier run, arms the timers. Borrows what opt
  * points to until stop. *report (Given, or NULL): every problem of the module, a line each. Gives *out. */
-ORO_MUST_CHECK oro_status oro_server_start(const struct oro_server_options *opt, struct oro_server **out, char **report,
+ORO_MUST_CHECK oro_status oro_server_start(const struct oro_server_options *opt,
+                                           struct oro_server **out, char **report,
                                            struct oro_err *err);
 /* The sink for net. */
 const struct oro_sink *oro_server_sink(struct oro_server *s);

@@ -52,7 +52,7 @@ struct client {
     struct client *resume_next;
     /* HTTP: what was asked. conn is a number of ours, since one TCP connection makes many requests. */
     oro_conn_id req_id; /* 0: the requester is gone or answered */
-    char *headers; /* of the answer */
+    char *headers;      /* of the answer */
     struct oro_bb sql;
     bool asked;    /* SQL: evaluated, and a disconnect job is posted if there has to be one */
     bool leaves;   /* a disconnect record follows */
@@ -68,20 +68,21 @@ struct shard {
     struct oro_session *session;
     struct oro_cursor *cursor;
     struct oro_subs *subs;
-    struct oro_map clients; /* by connection id */
+    struct oro_map clients;  /* by connection id */
     struct oro_map requests; /* HTTP clients by request id */
     uint64_t next_request;
-    struct client *held;    /* clients with messages that wait for durability */
-    uint64_t flushed;       /* how far the disk was when they were looked at last */
-    bool held_fresh;        /* some came since that need not wait for it */
-    struct client *resume;  /* clients whose deferred messages can go on */
+    struct client *held;   /* clients with messages that wait for durability */
+    uint64_t flushed;      /* how far the disk was when they were looked at last */
+    bool held_fresh;       /* some came since that need not wait for it */
+    struct client *resume; /* clients whose deferred messages can go on */
     atomic_bool sleeping;
     atomic_uint unconfirmed; /* clients that want results before they are durable */
     struct oro_bb out;       /* message being built */
     const struct oro_commit *applying;
-    struct client *caller; /* whose call the record answers, so that its update goes into the result */
+    struct client
+        *caller; /* whose call the record answers, so that its update goes into the result */
     bool caller_told;
-    unsigned live; /* live metrics pages */
+    unsigned live;          /* live metrics pages */
     atomic_uint query_sets; /* for whoever reads the metrics */
 };
 
@@ -105,16 +106,19 @@ struct oro_server {
 };
 
 /* client.c: one connection */
-struct client *oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who, char *token);
+struct client *oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who,
+                              char *token);
 void oro_client_free(struct client *c);
 /* Out of the shard's map and lists, and freed. */
 void oro_client_remove(struct shard *sh, struct client *c);
 struct client *oro_client_find(struct shard *sh, oro_conn_id conn);
-void oro_client_post(struct shard *sh, struct client *c, enum oro_job_kind kind); /* connect, disconnect */
+void oro_client_post(struct shard *sh, struct client *c,
+                     enum oro_job_kind kind); /* connect, disconnect */
 /* Sends when `seq` is durable (confirmed clients) or at once; keeps the order. */
 void oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq);
 void oro_client_flush_held(struct shard *sh);
-void oro_client_hold(struct shard *sh, struct client *c); /* into the list that flush_held looks through */
+void oro_client_hold(struct shard *sh,
+                     struct client *c); /* into the list that flush_held looks through */
 /* Starts a close; what the client still sends is ignored. */
 void oro_client_close(struct shard *sh, struct client *c, int code, const char *why);
 /* Its socket has ended. Calls that it had sent still run. */
@@ -131,11 +135,11 @@ void oro_shard_drain(struct shard *sh);
 uint64_t oro_server_durable_seq(const struct oro_server *s);
 
 /* api.c: HTTP */
-bool oro_api_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_request *req,
-                  struct oro_http_response *res);
+bool oro_api_http(void *self, unsigned shard, oro_conn_id req_id,
+                  const struct oro_http_request *req, struct oro_http_response *res);
 void oro_api_gone(void *self, unsigned shard, oro_conn_id req_id);
-bool oro_api_ws_request(void *self, unsigned shard, const struct oro_http_request *req, struct oro_ws_accept *acc,
-                        struct oro_http_response *res);
+bool oro_api_ws_request(void *self, unsigned shard, const struct oro_http_request *req,
+                        struct oro_ws_accept *acc, struct oro_http_response *res);
 /* The HTTP client's connect or call record was read. */
 void oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec);
 /* Gives its answer if that may leave. False: that was all, c is gone. */
@@ -149,7 +153,8 @@ void oro_api_bridge_report(const struct oro_server *s, struct oro_http_response 
 void oro_api_bridge_change(struct oro_bytes body, struct oro_http_response *res);
 
 /* static.c */
-bool oro_static_file(const char *dir, const char *path, const struct oro_http_request *req, struct oro_http_response *res);
+bool oro_static_file(const char *dir, const char *path, const struct oro_http_request *req,
+                     struct oro_http_response *res);
 
 /* timers.c */
 /* Before the log starts: which one-shot functions are new to the data. */
@@ -157,6 +162,7 @@ ORO_MUST_CHECK oro_status oro_timers_look(struct oro_server *s, struct oro_err *
 ORO_MUST_CHECK oro_status oro_timers_install(struct oro_server *s, struct oro_err *err);
 ORO_MUST_CHECK oro_status oro_timers_start(struct oro_server *s, struct oro_err *err);
 void oro_timers_stop(struct oro_server *s);
-void oro_timers_done(struct oro_server *s, const struct oro_table_def *t, uint64_t key, int64_t due_us);
+void oro_timers_done(struct oro_server *s, const struct oro_table_def *t, uint64_t key,
+                     int64_t due_us);
 
 #endif

@@ -15,11 +15,22 @@ content_type(const char *path)
     static const struct {
         const char *ending, *type;
     } known[] = {
-        {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
-        {".mjs", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
-        {".json", "application/json"}, {".svg", "image/svg+xml"}, {".png", "image/png"}, {".jpg", "image/jpeg"},
-        {".webp", "image/webp"}, {".ico", "image/x-icon"}, {".wasm", "application/wasm"}, {".woff2", "font/woff2"},
-        {".mp3", "audio/mpeg"}, {".ogg", "audio/ogg"}, {".txt", "text/plain; charset=utf-8"}, {".map", "application/json"},
+        {".html", "text/html; charset=utf-8"},
+        {".js", "text/javascript; charset=utf-8"},
+        {".mjs", "text/javascript; charset=utf-8"},
+        {".css", "text/css; charset=utf-8"},
+        {".json", "application/json"},
+        {".svg", "image/svg+xml"},
+        {".png", "image/png"},
+        {".jpg", "image/jpeg"},
+        {".webp", "image/webp"},
+        {".ico", "image/x-icon"},
+        {".wasm", "application/wasm"},
+        {".woff2", "font/woff2"},
+        {".mp3", "audio/mpeg"},
+        {".ogg", "audio/ogg"},
+        {".txt", "text/plain; charset=utf-8"},
+        {".map", "application/json"},
     };
     size_t n = strlen(path);
     for (size_t i = 0; i < ORO_ARRAY_LEN(known); i++) {
@@ -60,7 +71,8 @@ file_read(int fd, size_t size, struct oro_bb *out)
 
 /* path: "/" or "/assets/x.js" below dir. False: there is no such file. */
 bool
-oro_static_file(const char *dir, const char *path, const struct oro_http_request *req, struct oro_http_response *res)
+oro_static_file(const char *dir, const char *path, const struct oro_http_request *req,
+                struct oro_http_response *res)
 {
     if (!path_is_plain(path))
         return false;
@@ -72,10 +84,13 @@ oro_static_file(const char *dir, const char *path, const struct oro_http_request
     bool found = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= FILE_LIMIT;
     if (found) {
         char etag[64];
-        snprintf(etag, sizeof(etag), "\"%llx-%llx\"", (unsigned long long)st.st_mtim.tv_sec * 1000000000ull +
-                 (unsigned long long)st.st_mtim.tv_nsec, (unsigned long long)st.st_size);
+        snprintf(etag, sizeof(etag), "\"%llx-%llx\"",
+                 (unsigned long long)st.st_mtim.tv_sec * 1000000000ull +
+                     (unsigned long long)st.st_mtim.tv_nsec,
+                 (unsigned long long)st.st_size);
         snprintf(res->extra_headers, sizeof(res->extra_headers),
-                 "etag: %s\r\ncache-control: no-cache\r\nx-content-type-options: nosniff\r\n", etag);
+                 "etag: %s\r\ncache-control: no-cache\r\nx-content-type-options: nosniff\r\n",
+                 etag);
         res->content_type = content_type(full);
         if (req->if_none_match != NULL && strcmp(req->if_none_match, etag) == 0)
             res->status = 304;

@@ -14,7 +14,8 @@ static struct timer_row
 timer_row(const struct oro_table_def *t, struct oro_bytes row)
 {
     struct timer_row r;
-    const uint8_t *at = row.data + oro_table_column_offset(t, (unsigned)t->schedule_at_col, row.data);
+    const uint8_t *at =
+        row.data + oro_table_column_offset(t, (unsigned)t->schedule_at_col, row.data);
     memcpy(&r.key, row.data + oro_table_column_offset(t, (unsigned)t->pk, row.data), 8);
     r.interval = at[0] == 0;
     memcpy(&r.micros, at + 1, 8);
@@ -48,7 +49,9 @@ feed(void *arg)
             if (op->kind == ORO_OP_INSERT)
                 arm(s, op->table, row, rec->origin.timestamp_us);
             else
-                oro_scheduler_cancel(s->scheduler, (struct oro_timer_key){op->table->id, timer_row(op->table, row).key});
+                oro_scheduler_cancel(
+                    s->scheduler,
+                    (struct oro_timer_key){op->table->id, timer_row(op->table, row).key});
         }
     }
 }
@@ -88,20 +91,23 @@ schedule_row(uint64_t id, bool interval, int64_t micros, uint8_t out[17])
 }
 
 static oro_status
-schedule_install(struct oro_tx *tx, const struct oro_schedule_def *d, const struct oro_table_def *t, struct oro_err *err)
+schedule_install(struct oro_tx *tx, const struct oro_schedule_def *d, const struct oro_table_def *t,
+                 struct oro_err *err)
 {
     uint8_t bytes[17];
     struct oro_rows rows;
     oro_tx_scan(tx, t, &rows);
     bool repeats = d->interval_us > 0;
     if (rows.n == 0 && !repeats)
-        return oro_tx_insert(tx, t, schedule_row(0, false, oro_wall_us() + d->delay_us, bytes), NULL, err);
+        return oro_tx_insert(tx, t, schedule_row(0, false, oro_wall_us() + d->delay_us, bytes),
+                             NULL, err);
     if (rows.n == 0)
         return oro_tx_insert(tx, t, schedule_row(0, true, d->interval_us, bytes), NULL, err);
     struct timer_row r = timer_row(t, rows.rows[0]);
     if (!repeats || (r.interval && r.micros == d->interval_us))
         return ORO_OK;
-    return oro_tx_update(tx, t, &t->indexes[0], schedule_row(r.key, true, d->interval_us, bytes), NULL, err);
+    return oro_tx_update(tx, t, &t->indexes[0], schedule_row(r.key, true, d->interval_us, bytes),
+                         NULL, err);
 }
 
 /* The row of a one-shot function goes when it has run: the data remembers that it was there once. */
@@ -118,7 +124,8 @@ oro_timers_look(struct oro_server *s, struct oro_err *err)
         s->once_new[i] = fresh;
         if (s->durable == NULL)
             continue;
-        char *key = oro_asprintf("scheduled %s", d->reducer), *seen = oro_durable_meta_get(s->durable, key);
+        char *key = oro_asprintf("scheduled %s", d->reducer),
+             *seen = oro_durable_meta_get(s->durable, key);
         if (seen == NULL) {
             s->once_new[i] = true;
             st = oro_durable_meta_set(s->durable, key, "once", err);
@@ -144,7 +151,8 @@ oro_timers_install(struct oro_server *s, struct oro_err *err)
             st = schedule_install(tx, d, t, err);
     }
     uint64_t seq;
-    struct oro_origin origin = {.kind = ORO_ORIGIN_INTERNAL, .reducer = UINT32_MAX, .timestamp_us = oro_wall_us()};
+    struct oro_origin origin = {
+        .kind = ORO_ORIGIN_INTERNAL, .reducer = UINT32_MAX, .timestamp_us = oro_wall_us()};
     if (st != ORO_OK)
         oro_tx_abort(tx);
     else
@@ -179,7 +187,8 @@ timers_rebuild(struct oro_server *s)
             struct timer_row r = timer_row(t, rows.rows[k]);
             int64_t now = oro_wall_us();
             if (d != NULL && r.interval && d->delay_us >= 0)
-                oro_scheduler_arm(s->scheduler, (struct oro_timer_key){t->id, r.key}, now + d->delay_us);
+                oro_scheduler_arm(s->scheduler, (struct oro_timer_key){t->id, r.key},
+                                  now + d->delay_us);
             else
                 arm(s, t, rows.rows[k], now);
         }

@@ -21,31 +21,32 @@ enum oro_op_kind {
 
 struct oro_op {
     uint8_t kind;
-    uint8_t sequence;               /* ORO_OP_SEQUENCE: which of the table's */
-    bool update;                    /* a delete that the insert of the same primary key follows, or that insert */
+    uint8_t sequence; /* ORO_OP_SEQUENCE: which of the table's */
+    bool update;      /* a delete that the insert of the same primary key follows, or that insert */
     const struct oro_table_def *table;
     union {
-        const struct oro_row *row;  /* insert, delete; rows of event tables are inserts only */
-        uint64_t allocated;         /* ORO_OP_SEQUENCE: first value that is not reserved yet */
+        const struct oro_row *row; /* insert, delete; rows of event tables are inserts only */
+        uint64_t allocated;        /* ORO_OP_SEQUENCE: first value that is not reserved yet */
     };
 };
 
 /* Who asked for it; the store copies it and does not look inside. */
 struct oro_origin {
-    uint8_t kind;          /* the server's enum: client call, connect, disconnect, timer, http, internal */
-    uint8_t outcome;       /* oro_status of the call */
-    uint16_t shard;        /* net thread that waits for the answer */
+    uint8_t kind; /* the server's enum: client call, connect, disconnect, timer, http, internal */
+    uint8_t outcome; /* oro_status of the call */
+    uint16_t shard;  /* net thread that waits for the answer */
     uint32_t request_id;
-    oro_conn_id conn;      /* or HTTP request id; 0: nobody waits */
-    uint32_t reducer;      /* reducer id, UINT32_MAX: none */
-    int64_t timestamp_us;  /* what ctx.timestamp was */
-    int64_t elapsed_us;    /* run time of the call */
-    struct oro_buf *text;  /* error text for the caller or NULL; the record owns the reference */
+    oro_conn_id conn;     /* or HTTP request id; 0: nobody waits */
+    uint32_t reducer;     /* reducer id, UINT32_MAX: none */
+    int64_t timestamp_us; /* what ctx.timestamp was */
+    int64_t elapsed_us;   /* run time of the call */
+    struct oro_buf *text; /* error text for the caller or NULL; the record owns the reference */
 };
 
 struct oro_commit {
-    uint64_t seq;     /* position in the ring: 1, 2, 3 ... of this process run */
-    uint64_t offset;  /* number of transactions with changes so far, this one included (durable numbering) */
+    uint64_t seq; /* position in the ring: 1, 2, 3 ... of this process run */
+    uint64_t
+        offset; /* number of transactions with changes so far, this one included (durable numbering) */
     struct oro_origin origin;
     uint32_t nops;
     /* Net effects only: a row inserted and deleted within the transaction is not here. An update is a delete directly

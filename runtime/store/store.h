@@ -10,16 +10,19 @@
 #include "runtime/store/commit.h"
 
 struct oro_store;
-struct oro_session; /* one thread's access: publishes the snapshot it reads at; one transaction or reading at a time */
-struct oro_cursor;  /* a reader of the commit ring */
+struct
+    oro_session; /* one thread's access: publishes the snapshot it reads at; one transaction or reading at a time */
+struct oro_cursor; /* a reader of the commit ring */
 
 struct oro_store_options {
-    uint64_t first_offset;     /* transactions that happened before this process run (0 for an empty database) */
-    uint64_t sequence_block;   /* 0: 4096 */
+    uint64_t
+        first_offset; /* transactions that happened before this process run (0 for an empty database) */
+    uint64_t sequence_block; /* 0: 4096 */
 };
 
 /* Borrows schema until destroy. Gives *out. */
-ORO_MUST_CHECK oro_status oro_store_create(const struct oro_schema *schema, const struct oro_store_options *opt,
+ORO_MUST_CHECK oro_status oro_store_create(const struct oro_schema *schema,
+                                           const struct oro_store_options *opt,
                                            struct oro_store **out, struct oro_err *err);
 /* Takes s; no session and no cursor may be open any more. */
 void oro_store_destroy(struct oro_store *s);
@@ -28,15 +31,18 @@ const struct oro_schema *oro_store_schema(const struct oro_store *s);
 /* ---- loading, before any session or cursor exists (recovery); one thread ---- */
 /* Copies row. ORO_EEXISTS: a unique key is there already (unless replace: then the row with the same primary key, or the
  * identical row, goes first). */
-ORO_MUST_CHECK oro_status oro_store_load(struct oro_store *s, const struct oro_table_def *t, struct oro_bytes row, bool replace,
-                                         struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_store_load(struct oro_store *s, const struct oro_table_def *t,
+                                         struct oro_bytes row, bool replace, struct oro_err *err);
 /* By primary key value (BSATN of the column) when the table has one, else by whole row. ORO_ENOTFOUND. */
-ORO_MUST_CHECK oro_status oro_store_unload(struct oro_store *s, const struct oro_table_def *t, struct oro_bytes key_or_row);
-void oro_store_load_sequence(struct oro_store *s, const struct oro_table_def *t, unsigned sequence, uint64_t allocated);
+ORO_MUST_CHECK oro_status oro_store_unload(struct oro_store *s, const struct oro_table_def *t,
+                                           struct oro_bytes key_or_row);
+void oro_store_load_sequence(struct oro_store *s, const struct oro_table_def *t, unsigned sequence,
+                             uint64_t allocated);
 void oro_store_load_offset(struct oro_store *s, uint64_t offset);
 
 /* ---- sessions ---- */
-struct oro_session *oro_session_open(struct oro_store *s); /* Gives; use only on the calling thread */
+struct oro_session *oro_session_open(
+    struct oro_store *s);                       /* Gives; use only on the calling thread */
 void oro_session_close(struct oro_session *se); /* Takes se */
 
 /* ---- reading outside a transaction: one consistent snapshot ---- */
@@ -59,17 +65,21 @@ struct oro_range {
     struct oro_bytes lo, hi;
 };
 
-void oro_read_scan(struct oro_session *se, const struct oro_table_def *t, struct oro_rows *out); /* order: insertion-like, unspecified */
+void oro_read_scan(struct oro_session *se, const struct oro_table_def *t,
+                   struct oro_rows *out); /* order: insertion-like, unspecified */
 /* ORO_ETYPE: range or prefix on a hash index. Ascending key order on ordered indexes. */
-ORO_MUST_CHECK oro_status oro_read_range(struct oro_session *se, const struct oro_table_def *t, const struct oro_index_def *ix,
+ORO_MUST_CHECK oro_status oro_read_range(struct oro_session *se, const struct oro_table_def *t,
+                                         const struct oro_index_def *ix,
                                          const struct oro_range *range, struct oro_rows *out);
 
 /* ---- numbers ---- */
-uint64_t oro_store_seq(const struct oro_store *s);    /* of the newest record; any thread */
+uint64_t oro_store_seq(const struct oro_store *s); /* of the newest record; any thread */
 uint64_t oro_store_offset(const struct oro_store *s);
-uint64_t oro_store_row_count(const struct oro_store *s, const struct oro_table_def *t); /* committed rows; any thread */
-uint64_t oro_store_row_bytes(const struct oro_store *s, const struct oro_table_def *t); /* BSATN bytes of them */
-uint64_t oro_store_conflicts(const struct oro_store *s); /* commits refused by validation */
+uint64_t oro_store_row_count(const struct oro_store *s,
+                             const struct oro_table_def *t); /* committed rows; any thread */
+uint64_t oro_store_row_bytes(const struct oro_store *s,
+                             const struct oro_table_def *t); /* BSATN bytes of them */
+uint64_t oro_store_conflicts(const struct oro_store *s);     /* commits refused by validation */
 /* Walks everything and checks the invariants (tests; nothing may run meanwhile). */
 bool oro_store_check(const struct oro_store *s);
 
@@ -80,7 +90,7 @@ void oro_cursor_close(struct oro_cursor *c); /* Takes c */
 /* The next record or NULL. Borrowed until the following call on this cursor, which also lets go of it for freeing. */
 const struct oro_commit *oro_cursor_next(struct oro_cursor *c);
 bool oro_cursor_has_next(const struct oro_cursor *c); /* true: next() would give one */
-uint64_t oro_cursor_seq(const struct oro_cursor *c); /* of the record given last */
+uint64_t oro_cursor_seq(const struct oro_cursor *c);  /* of the record given last */
 /* A record without ops: the answer of a call that failed or never ran. Takes origin->text. Returns its seq. */
 uint64_t oro_store_publish(struct oro_session *se, const struct oro_origin *origin);
 

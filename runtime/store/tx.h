@@ -13,30 +13,37 @@ struct oro_tx;
 struct oro_tx *oro_tx_begin(struct oro_session *se, bool exclusive);
 
 /* One row by a unique index; key: BSATN of the index columns back to back. ORO_ENOTFOUND. */
-ORO_MUST_CHECK oro_status oro_tx_find(struct oro_tx *tx, const struct oro_table_def *t, const struct oro_index_def *ix,
-                                      struct oro_bytes key, struct oro_bytes *row);
+ORO_MUST_CHECK oro_status oro_tx_find(struct oro_tx *tx, const struct oro_table_def *t,
+                                      const struct oro_index_def *ix, struct oro_bytes key,
+                                      struct oro_bytes *row);
 /* Rows as of the call, own writes included. */
 void oro_tx_scan(struct oro_tx *tx, const struct oro_table_def *t, struct oro_rows *out);
-ORO_MUST_CHECK oro_status oro_tx_range(struct oro_tx *tx, const struct oro_table_def *t, const struct oro_index_def *ix,
+ORO_MUST_CHECK oro_status oro_tx_range(struct oro_tx *tx, const struct oro_table_def *t,
+                                       const struct oro_index_def *ix,
                                        const struct oro_range *range, struct oro_rows *out);
-uint64_t oro_tx_count(struct oro_tx *tx, const struct oro_table_def *t); /* O(1), own changes included */
+uint64_t oro_tx_count(struct oro_tx *tx,
+                      const struct oro_table_def *t); /* O(1), own changes included */
 
 /* Copies row; *stored (may be NULL) is the row as it is now in the transaction, with auto_inc columns that were 0 filled in.
  * An identical row changes nothing. ORO_EEXISTS: err has the text of spec/semantics.md T-24; nothing changed, tx stays
  * usable. ORO_EFULL: AutoIncOverflow. */
-ORO_MUST_CHECK oro_status oro_tx_insert(struct oro_tx *tx, const struct oro_table_def *t, struct oro_bytes row,
-                                        struct oro_bytes *stored, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_tx_insert(struct oro_tx *tx, const struct oro_table_def *t,
+                                        struct oro_bytes row, struct oro_bytes *stored,
+                                        struct oro_err *err);
 /* Replaces the row that has the same key in the unique index ix (the primary key's, usually). ORO_ENOTFOUND: no such row.
  * ORO_EEXISTS: another unique column collides; nothing changed. */
-ORO_MUST_CHECK oro_status oro_tx_update(struct oro_tx *tx, const struct oro_table_def *t, const struct oro_index_def *ix,
-                                        struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_tx_update(struct oro_tx *tx, const struct oro_table_def *t,
+                                        const struct oro_index_def *ix, struct oro_bytes row,
+                                        struct oro_bytes *stored, struct oro_err *err);
 /* Insert, or update when the key is there; all or nothing. */
-ORO_MUST_CHECK oro_status oro_tx_upsert(struct oro_tx *tx, const struct oro_table_def *t, const struct oro_index_def *ix,
-                                        struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_tx_upsert(struct oro_tx *tx, const struct oro_table_def *t,
+                                        const struct oro_index_def *ix, struct oro_bytes row,
+                                        struct oro_bytes *stored, struct oro_err *err);
 /* By key of a unique index / by whole row. ORO_ENOTFOUND. */
-ORO_MUST_CHECK oro_status oro_tx_delete(struct oro_tx *tx, const struct oro_table_def *t, const struct oro_index_def *ix,
-                                        struct oro_bytes key);
-ORO_MUST_CHECK oro_status oro_tx_delete_row(struct oro_tx *tx, const struct oro_table_def *t, struct oro_bytes row);
+ORO_MUST_CHECK oro_status oro_tx_delete(struct oro_tx *tx, const struct oro_table_def *t,
+                                        const struct oro_index_def *ix, struct oro_bytes key);
+ORO_MUST_CHECK oro_status oro_tx_delete_row(struct oro_tx *tx, const struct oro_table_def *t,
+                                            struct oro_bytes row);
 uint64_t oro_tx_clear(struct oro_tx *tx, const struct oro_table_def *t);
 
 bool oro_tx_has_writes(const struct oro_tx *tx);
@@ -44,7 +51,8 @@ bool oro_tx_has_writes(const struct oro_tx *tx);
 /* Takes tx, and origin->text unless it fails. Publishes exactly one record (without ops if nothing changed); its
  * seq in *seq. ORO_ECONFLICT: something it read has changed; ORO_EEXISTS cannot happen here that was not a conflict.
  * On failure the transaction is aborted. */
-ORO_MUST_CHECK oro_status oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq);
+ORO_MUST_CHECK oro_status oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin,
+                                        uint64_t *seq);
 /* Takes tx. Without a trace, sequences excepted. */
 void oro_tx_abort(struct oro_tx *tx);
 /* Takes tx of a call that raised: ORO_OK if everything it read is still so (the exception stands), ORO_ECONFLICT if it

@@ -1,7 +1,8 @@
 #include "runtime/worker/governor.h"
 
 #define SHARE_HIGH 0.2
-#define CALLS_FEW 200 /* in a step: nobody waits for long then, and a slow reducer must not hold up the rest */
+#define CALLS_FEW \
+    200 /* in a step: nobody waits for long then, and a slow reducer must not hold up the rest */
 #define WAIT_FIRST_US GOVERNOR_STEP_US
 #define WAIT_MOST_US 6400000
 #define PROBE_US 500000 /* too many as soon as this after one more: that one was too many */
@@ -9,14 +10,17 @@
 void
 governor_init(struct governor *g, unsigned workers)
 {
-    *g = (struct governor){.workers = workers, .active = workers, .share = -1, .wait_us = WAIT_FIRST_US};
+    *g = (struct governor){
+        .workers = workers, .active = workers, .share = -1, .wait_us = WAIT_FIRST_US};
 }
 
 static void
 lower(struct governor *g, int64_t now_us)
 {
     bool probed = g->raised_us != 0 && now_us - g->raised_us <= PROBE_US;
-    g->wait_us = !probed ? WAIT_FIRST_US : g->wait_us * 2 < WAIT_MOST_US ? g->wait_us * 2 : WAIT_MOST_US;
+    g->wait_us = !probed                         ? WAIT_FIRST_US
+                 : g->wait_us * 2 < WAIT_MOST_US ? g->wait_us * 2
+                                                 : WAIT_MOST_US;
     g->next_us = now_us + g->wait_us;
     /* A probe is taken back, a flood is halved. */
     g->active = probed ? g->active - 1 : g->active / 2;

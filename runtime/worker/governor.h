@@ -10,7 +10,8 @@
 
 struct governor {
     unsigned workers, active;
-    double share;      /* of attempts that were in vain, smoothed; below 0: not known yet with so many workers */
+    double
+        share; /* of attempts that were in vain, smoothed; below 0: not known yet with so many workers */
     int64_t raised_us; /* when the last worker was added */
     int64_t wait_us;   /* until one more is tried; longer each time that it was too many */
     int64_t next_us;

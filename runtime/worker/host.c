@@ -15,7 +15,8 @@ touch(void *host, const struct oro_table_def *t)
 }
 
 static oro_status
-host_find(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key, struct oro_bytes *row)
+host_find(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+          struct oro_bytes key, struct oro_bytes *row)
 {
     return oro_tx_find(tx_of(host), t, ix, key, row);
 }
@@ -29,11 +30,11 @@ host_scan(void *host, const struct oro_table_def *t, struct oro_py_rows *out)
 }
 
 static oro_status
-host_range(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, const struct oro_py_range *range,
-           struct oro_py_rows *out)
+host_range(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+           const struct oro_py_range *range, struct oro_py_rows *out)
 {
-    struct oro_range r = {range->prefix, range->nprefix, range->has_lo, range->has_hi,
-                          range->lo_open, range->hi_open, range->lo, range->hi};
+    struct oro_range r = {range->prefix,  range->nprefix, range->has_lo, range->has_hi,
+                          range->lo_open, range->hi_open, range->lo,     range->hi};
     struct oro_rows rows;
     oro_status st = oro_tx_range(tx_of(host), t, ix, &r, &rows);
     if (st == ORO_OK)
@@ -48,30 +49,32 @@ host_count(void *host, const struct oro_table_def *t)
 }
 
 static oro_status
-host_insert(void *host, const struct oro_table_def *t, struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
+host_insert(void *host, const struct oro_table_def *t, struct oro_bytes row,
+            struct oro_bytes *stored, struct oro_err *err)
 {
     touch(host, t);
     return oro_tx_insert(tx_of(host), t, row, stored, err);
 }
 
 static oro_status
-host_update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
-            struct oro_bytes *stored, struct oro_err *err)
+host_update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+            struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
     touch(host, t);
     return oro_tx_update(tx_of(host), t, ix, row, stored, err);
 }
 
 static oro_status
-host_upsert(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes row,
-            struct oro_bytes *stored, struct oro_err *err)
+host_upsert(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+            struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
     touch(host, t);
     return oro_tx_upsert(tx_of(host), t, ix, row, stored, err);
 }
 
 static oro_status
-host_delete_key(void *host, const struct oro_table_def *t, const struct oro_index_def *ix, struct oro_bytes key)
+host_delete_key(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                struct oro_bytes key)
 {
     touch(host, t);
     return oro_tx_delete(tx_of(host), t, ix, key);
@@ -93,7 +96,8 @@ host_clear(void *host, const struct oro_table_def *t)
 
 /* Lines of an attempt are kept until it is known whether it counts: a retry must not be visible. */
 static void
-host_log(void *host, enum oro_log_level level, const char *target, const char *file, int line, struct oro_bytes text)
+host_log(void *host, enum oro_log_level level, const char *target, const char *file, int line,
+         struct oro_bytes text)
 {
     struct worker *w = host;
     if (level > oro_log_level())

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 struct oro_principal *
-oro_principal_new(enum oro_caller caller, const struct oro_identity *id, const struct oro_connection_id *connection,
-                  const char *jwt)
+oro_principal_new(enum oro_caller caller, const struct oro_identity *id,
+                  const struct oro_connection_id *connection, const char *jwt)
 {
     struct oro_principal *p = ORO_NEW(struct oro_principal);
     atomic_init(&p->refs, 1);
@@ -56,7 +56,8 @@ oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_
     oro_free(job);
     if (wait != NULL) {
         wait->status = st;
-        snprintf(wait->text, sizeof(wait->text), "%.*s", (int)text.len, text.len > 0 ? (const char *)text.data : "");
+        snprintf(wait->text, sizeof(wait->text), "%.*s", (int)text.len,
+                 text.len > 0 ? (const char *)text.data : "");
         /* It lies on the waiter's stack, who stays until it is told that nobody uses the wake any more. */
         atomic_store_explicit(&wait->state, 1, memory_order_release);
         oro_wake_broadcast(&wait->wake);
@@ -142,7 +143,8 @@ struct oro_mailbox *
 oro_pool_take(struct oro_pool *p)
 {
     oro_spin_lock(&p->lock);
-    struct oro_mailbox *m = p->front_run < FRONT_RUN || p->ready.head == NULL ? queue_pop(&p->front) : NULL;
+    struct oro_mailbox *m =
+        p->front_run < FRONT_RUN || p->ready.head == NULL ? queue_pop(&p->front) : NULL;
     if (m != NULL) {
         p->front_run++;
     } else {
@@ -187,7 +189,8 @@ oro_pool_give_back(struct oro_pool *p, struct oro_mailbox *m)
     oro_spin_lock(&p->lock);
     queue_push(&p->ready, m);
     oro_spin_unlock(&p->lock);
-    oro_wake_signal(&p->wake); /* another worker may be asleep while this one goes on with the next mailbox */
+    oro_wake_signal(
+        &p->wake); /* another worker may be asleep while this one goes on with the next mailbox */
 }
 
 oro_status
@@ -251,7 +254,8 @@ worker_spawn(struct oro_pool *p, unsigned n, struct oro_err *err)
     w->number = n;
     char name[32];
     snprintf(name, sizeof(name), "worker %u", n);
-    oro_status st = oro_thread_start(&w->thread, ORO_THREAD_WORKER, name, 0, oro_worker_main, w, err);
+    oro_status st =
+        oro_thread_start(&w->thread, ORO_THREAD_WORKER, name, 0, oro_worker_main, w, err);
     if (st == ORO_OK)
         p->started = n + 1;
     return st;
@@ -305,7 +309,8 @@ worker_failed(struct worker *w, char **report, struct oro_err *err)
 }
 
 oro_status
-oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **descriptor, char **report, struct oro_err *err)
+oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **descriptor,
+              char **report, struct oro_err *err)
 {
     struct oro_pool *p = ORO_NEW(struct oro_pool);
     p->opt = *opt;
@@ -335,20 +340,27 @@ metrics_make(struct oro_pool *p)
     for (uint32_t i = 0; i < p->schema->nreducers; i++) {
         char *labels = oro_asprintf("reducer=\"%s\"", p->schema->reducers[i].name);
         p->metrics[i] = (struct reducer_metrics){
-            .calls = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_calls_total", labels, "Reducer calls that ran."),
-            .errors = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_errors_total", labels, "Reducer calls that failed."),
+            .calls = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_calls_total", labels,
+                                "Reducer calls that ran."),
+            .errors = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_errors_total", labels,
+                                 "Reducer calls that failed."),
             .duration = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_reducer_duration_seconds", labels,
                                    "Run time of reducer calls, retries and commit included."),
         };
         oro_free(labels);
     }
-    p->conflicts = oro_metric(ORO_METRIC_COUNTER, "orochi_tx_conflicts_total", "", "Attempts run again because another commit changed what they read.");
-    p->timer_lateness = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_timer_lateness_seconds", "", "How late scheduled reducers started.");
-    p->timer_fired = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_fired_total", "", "Scheduled reducers started.");
-    p->timer_missed = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_missed_total", "", "Beats of repeating timers that were passed over.");
+    p->conflicts = oro_metric(ORO_METRIC_COUNTER, "orochi_tx_conflicts_total", "",
+                              "Attempts run again because another commit changed what they read.");
+    p->timer_lateness = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_timer_lateness_seconds", "",
+                                   "How late scheduled reducers started.");
+    p->timer_fired = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_fired_total", "",
+                                "Scheduled reducers started.");
+    p->timer_missed = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_missed_total", "",
+                                 "Beats of repeating timers that were passed over.");
     p->queue_length = oro_metric(ORO_METRIC_GAUGE, "orochi_call_queue_length", "",
                                  "Jobs that wait or run: frames of calls, timers, lifecycle.");
-    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_workers", "", "Worker threads."), p->opt.workers);
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_workers", "", "Worker threads."),
+                   p->opt.workers);
     p->active_workers = oro_metric(ORO_METRIC_GAUGE, "orochi_active_workers", "",
                                    "Worker threads that run; fewer while many attempts conflict.");
     oro_metric_set(p->active_workers, p->opt.workers);
@@ -385,9 +397,10 @@ oro_pool_run(struct oro_pool *p, const struct oro_schema *schema, struct oro_sto
     return st;
 }
 
-#define STOP_DRAIN_US 2000000   /* all that is queued is run */
-#define STOP_HURRY_US 4000000   /* then calls and timers are dropped */
-#define STOP_GIVE_UP_US 5500000 /* then everything; a worker that is not back by now will not come */
+#define STOP_DRAIN_US 2000000 /* all that is queued is run */
+#define STOP_HURRY_US 4000000 /* then calls and timers are dropped */
+#define STOP_GIVE_UP_US \
+    5500000 /* then everything; a worker that is not back by now will not come */
 
 static bool
 workers_ended(struct oro_pool *p)
@@ -438,7 +451,8 @@ oro_pool_stop(struct oro_pool *p)
     oro_wake_broadcast(&p->wake);
     oro_wake_broadcast(&p->govern_wake);
     if (!wait_until(p, workers_ended, start + STOP_GIVE_UP_US)) {
-        oro_log(ORO_LOG_ERROR, "server", "a reducer cannot be interrupted; the process ends without it");
+        oro_log(ORO_LOG_ERROR, "server",
+                "a reducer cannot be interrupted; the process ends without it");
         return false;
     }
     oro_watchdog_stop(p);

@@ -32,13 +32,14 @@ struct oro_principal {
 };
 /* Gives one reference. Copies jwt (may be NULL). */
 struct oro_principal *oro_principal_new(enum oro_caller caller, const struct oro_identity *id,
-                                        const struct oro_connection_id *connection, const char *jwt);
+                                        const struct oro_connection_id *connection,
+                                        const char *jwt);
 struct oro_principal *oro_principal_ref(struct oro_principal *p);
 void oro_principal_unref(struct oro_principal *p);
 
 enum oro_job_kind {
-    ORO_JOB_CALLS,      /* a run of reducer calls */
-    ORO_JOB_CONNECT,    /* st_client row and client_connected; refused: later calls of the mailbox are skipped */
+    ORO_JOB_CALLS, /* a run of reducer calls */
+    ORO_JOB_CONNECT, /* st_client row and client_connected; refused: later calls of the mailbox are skipped */
     ORO_JOB_DISCONNECT, /* client_disconnected, then the row goes */
     ORO_JOB_TIMER,      /* a row of a scheduled table is due */
     ORO_JOB_INIT,
@@ -54,7 +55,8 @@ struct oro_job_call {
 /* Lets the thread that posted a job wait for it. */
 struct oro_job_wait {
     struct oro_wake wake;
-    atomic_int state; /* 0: runs; 1: status and text are there; 2: the worker will not touch this any more */
+    atomic_int
+        state; /* 0: runs; 1: status and text are there; 2: the worker will not touch this any more */
     oro_status status;
     char text[1000];
 };
@@ -63,10 +65,10 @@ struct oro_job {
     struct oro_job *next;
     enum oro_job_kind kind;
     uint16_t shard;
-    oro_conn_id conn;          /* where the answer goes; 0: nobody waits */
-    struct oro_principal *who; /* one reference */
-    struct oro_buf *frame;     /* one reference or NULL; args lie in it */
-    struct oro_job_wait *wait; /* borrowed, or NULL */
+    oro_conn_id conn;                  /* where the answer goes; 0: nobody waits */
+    struct oro_principal *who;         /* one reference */
+    struct oro_buf *frame;             /* one reference or NULL; args lie in it */
+    struct oro_job_wait *wait;         /* borrowed, or NULL */
     const struct oro_table_def *table; /* timer */
     uint64_t key;
     int64_t due_us;
@@ -77,7 +79,7 @@ struct oro_job {
 struct oro_job *oro_job_new(enum oro_job_kind kind, struct oro_principal *who, uint32_t ncalls);
 
 struct oro_mailbox;
-struct oro_mailbox *oro_mailbox_new(void); /* Gives one reference */
+struct oro_mailbox *oro_mailbox_new(void);     /* Gives one reference */
 void oro_mailbox_unref(struct oro_mailbox *m); /* jobs still inside are run all the same */
 
 struct oro_pool;
@@ -94,19 +96,20 @@ struct oro_pool_hooks {
 struct oro_pool_options {
     unsigned workers;
     const char *module_path, *module_name;
-    int64_t timeout_us;           /* run time limit of a reducer without its own; 0: none */
-    bool dev_errors;              /* callers see the text of unexpected exceptions */
+    int64_t timeout_us; /* run time limit of a reducer without its own; 0: none */
+    bool dev_errors;    /* callers see the text of unexpected exceptions */
     struct oro_pool_hooks hooks;
 };
 
 /* Starts the first worker, which loads the module. Gives *descriptor (JSON of the declarations) and *out; the worker waits for
  * oro_pool_run. On failure *report (Given) may hold every problem of the module, a line each. Main thread. */
-ORO_MUST_CHECK oro_status oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **descriptor,
-                                        char **report, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out,
+                                        char **descriptor, char **report, struct oro_err *err);
 /* Binds the schema, starts the other workers, and begins to serve. Borrows schema and store until stop; database is the
  * sender of scheduled calls. */
-ORO_MUST_CHECK oro_status oro_pool_run(struct oro_pool *p, const struct oro_schema *schema, struct oro_store *store,
-                                       const struct oro_identity *database, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_pool_run(struct oro_pool *p, const struct oro_schema *schema,
+                                       struct oro_store *store, const struct oro_identity *database,
+                                       struct oro_err *err);
 /* Any thread. Takes job. front: a timer or lifecycle job that goes first. mailbox NULL: a job of its own. */
 void oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bool front);
 /* Posts and waits; text (of at least 1000 bytes) gets the error text. Not from a worker. */

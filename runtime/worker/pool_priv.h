@@ -45,7 +45,8 @@ struct worker {
     bool scheduled_dirty, published; /* since the layer above was told last */
     int64_t told_us;
     const char *running; /* reducer name, for log lines */
-    struct oro_metric *cache_hits, *cache_misses, *cache_evictions, *cache_size, *pool_hits, *pool_misses;
+    struct oro_metric *cache_hits, *cache_misses, *cache_evictions, *cache_size, *pool_hits,
+        *pool_misses;
     struct oro_metric *decodes, *encodes, *bytes_in, *bytes_out, *conversion_errors, *memory;
     /* Watched by the watchdog: when the running call has to end (monotonic; INT64_MAX: no limit), 0: none is running. Written
      * in the order lifecycle, generation, deadline; read in the order generation, deadline, lifecycle. */
@@ -53,15 +54,25 @@ struct worker {
     _Atomic uint64_t generation;
     struct oro_spin watch; /* the watchdog is looking / the interpreter goes */
     bool unwatched;        /* guarded by watch */
-    _Atomic uint64_t ended, in_vain; /* calls, and attempts that ran into a conflict: for the governor */
-    _Atomic bool lifecycle; /* it is one of a client's that leaves: spared by a stop as long as possible */
+    _Atomic uint64_t ended,
+        in_vain; /* calls, and attempts that ran into a conflict: for the governor */
+    _Atomic bool
+        lifecycle; /* it is one of a client's that leaves: spared by a stop as long as possible */
     /* Start-up hand-shake. */
     char *descriptor, *report;
     struct oro_err err;
     atomic_int phase; /* enum worker_phase */
 };
 
-enum worker_phase { PHASE_STARTING, PHASE_LOADED, PHASE_BIND, PHASE_SERVING, PHASE_FAILED, PHASE_STOP, PHASE_ENDED };
+enum worker_phase {
+    PHASE_STARTING,
+    PHASE_LOADED,
+    PHASE_BIND,
+    PHASE_SERVING,
+    PHASE_FAILED,
+    PHASE_STOP,
+    PHASE_ENDED
+};
 
 /* How a stop goes on when the queues do not become empty by themselves. */
 enum hurry {
@@ -84,7 +95,7 @@ struct oro_pool {
     struct oro_wake phase_wake; /* start-up hand-shake */
     atomic_uint jobs;           /* posted and not finished */
     atomic_bool stopping;
-    atomic_int hurry;           /* enum hurry */
+    atomic_int hurry;                /* enum hurry */
     struct reducer_metrics *metrics; /* by reducer id */
     struct oro_metric *conflicts, *timer_lateness, *timer_fired, *timer_missed, *queue_length;
     /* Workers from this number on wait at govern_wake. Moved by the watchdog. */

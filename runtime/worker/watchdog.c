@@ -31,7 +31,8 @@ govern(struct oro_pool *p)
         ended += atomic_load_explicit(&p->workers[i].ended, memory_order_relaxed);
         in_vain += atomic_load_explicit(&p->workers[i].in_vain, memory_order_relaxed);
     }
-    if (governor_step(&p->governor, ended - p->governed_ended, in_vain - p->governed_in_vain, now)) {
+    if (governor_step(&p->governor, ended - p->governed_ended, in_vain - p->governed_in_vain,
+                      now)) {
         atomic_store(&p->active, p->governor.active);
         oro_metric_set(p->active_workers, p->governor.active);
         oro_wake_broadcast(&p->govern_wake);
@@ -66,7 +67,8 @@ watchdog_main(void *arg)
 oro_status
 oro_watchdog_start(struct oro_pool *p, struct oro_err *err)
 {
-    oro_status st = oro_thread_start(&p->watchdog, ORO_THREAD_OTHER, "watchdog", 256 * 1024, watchdog_main, p, err);
+    oro_status st = oro_thread_start(&p->watchdog, ORO_THREAD_OTHER, "watchdog", 256 * 1024,
+                                     watchdog_main, p, err);
     p->watchdog_runs = st == ORO_OK;
     return st;
 }

@@ -58,7 +58,8 @@ run_python(struct attempt *a)
     /* Each pairs with a load in the watchdog, which reads them in another order (pool_priv.h). */
     atomic_store_explicit(&w->lifecycle, a->job->kind == ORO_JOB_DISCONNECT, memory_order_release);
     atomic_store_explicit(&w->generation, oro_py_generation(w->py) + 1, memory_order_release);
-    atomic_store_explicit(&w->deadline_us, limit > 0 ? oro_mono_us() + limit : INT64_MAX, memory_order_release);
+    atomic_store_explicit(&w->deadline_us, limit > 0 ? oro_mono_us() + limit : INT64_MAX,
+                          memory_order_release);
     oro_status st = oro_py_call(w->py, &a->call);
     atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
     return st;
@@ -69,7 +70,8 @@ static struct outcome
 failure(struct attempt *a, oro_status st)
 {
     struct worker *w = a->w;
-    struct oro_bytes text = oro_bb_bytes(w->text.data != NULL ? &w->text : &(struct oro_bb){(uint8_t *)"", 0, 0});
+    struct oro_bytes text =
+        oro_bb_bytes(w->text.data != NULL ? &w->text : &(struct oro_bb){(uint8_t *)"", 0, 0});
     const char *name = a->reducer != NULL ? a->reducer->name : "?";
     oro_worker_log_flush(w);
     oro_log(ORO_LOG_ERROR, "module", "%s: %.*s", name, (int)text.len, (const char *)text.data);
@@ -135,7 +137,8 @@ publish_failure(struct worker *w, struct oro_origin *origin, struct outcome out)
 static void
 count(_Atomic uint64_t *n)
 {
-    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
 }
 
 /* Runs until it commits or fails for good; publishes the record either way. */
@@ -168,7 +171,8 @@ attempt_run(struct attempt *a, struct oro_origin *origin)
 }
 
 static struct attempt
-attempt_new(struct worker *w, const struct oro_job *job, const struct oro_reducer_def *reducer, struct oro_bytes args)
+attempt_new(struct worker *w, const struct oro_job *job, const struct oro_reducer_def *reducer,
+            struct oro_bytes args)
 {
     struct oro_pool *p = w->pool;
     struct attempt a = {.w = w, .job = job, .reducer = reducer};
@@ -260,7 +264,8 @@ client_delete(struct attempt *a, struct oro_err *err)
 static struct outcome
 run_connect(struct worker *w, const struct oro_job *job)
 {
-    struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_CONNECT), (struct oro_bytes){0});
+    struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_CONNECT),
+                                   (struct oro_bytes){0});
     a.before = client_insert;
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_CONNECT, 0);
     return attempt_run(&a, &origin);
@@ -269,7 +274,8 @@ run_connect(struct worker *w, const struct oro_job *job)
 static struct outcome
 run_disconnect(struct worker *w, const struct oro_job *job)
 {
-    struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_DISCONNECT), (struct oro_bytes){0});
+    struct attempt a = attempt_new(
+        w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_DISCONNECT), (struct oro_bytes){0});
     a.before = client_present;
     a.after = client_delete;
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_DISCONNECT, 0);
@@ -287,7 +293,8 @@ run_disconnect(struct worker *w, const struct oro_job *job)
 static struct outcome
 run_init(struct worker *w, const struct oro_job *job)
 {
-    struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_INIT), (struct oro_bytes){0});
+    struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_INIT),
+                                   (struct oro_bytes){0});
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_INTERNAL, 0);
     if (a.reducer == NULL)
         return (struct outcome){ORO_OK, {0}};
@@ -300,7 +307,8 @@ run_init(struct worker *w, const struct oro_job *job)
 static bool
 schedule_at(const struct oro_table_def *t, struct oro_bytes row, int64_t *micros)
 {
-    const uint8_t *at = row.data + oro_table_column_offset(t, (unsigned)t->schedule_at_col, row.data);
+    const uint8_t *at =
+        row.data + oro_table_column_offset(t, (unsigned)t->schedule_at_col, row.data);
     memcpy(micros, at + 1, 8);
     return at[0] == 0;
 }
@@ -378,7 +386,8 @@ struct timer_id {
 
 /* Seconds since this timer last ran, cut to the schedule's max_dt; 0 the first time. */
 static double
-timer_dt(struct oro_pool *p, const struct oro_job *job, const struct oro_schedule_def *s, int64_t now)
+timer_dt(struct oro_pool *p, const struct oro_job *job, const struct oro_schedule_def *s,
+         int64_t now)
 {
     struct timer_id id = {job->table->id, job->key};
     pthread_mutex_lock(&p->dt_lock);
@@ -407,7 +416,8 @@ timer_forget(struct oro_pool *p, const struct oro_job *job)
 }
 
 static int64_t
-timer_next(struct oro_pool *p, const struct oro_job *job, const struct oro_schedule_def *s, int64_t interval)
+timer_next(struct oro_pool *p, const struct oro_job *job, const struct oro_schedule_def *s,
+           int64_t interval)
 {
     int64_t now = oro_wall_us(), next;
     if (interval < 0) /* S-4 */
@@ -427,7 +437,8 @@ run_timer(struct worker *w, const struct oro_job *job)
 {
     struct oro_pool *p = w->pool;
     const struct oro_schedule_def *s = schedule_of(p->schema, job->table);
-    const struct oro_reducer_def *r = oro_schema_reducer(p->schema, oro_bytes_str(job->table->schedule_fn));
+    const struct oro_reducer_def *r =
+        oro_schema_reducer(p->schema, oro_bytes_str(job->table->schedule_fn));
     ORO_ASSERT(r != NULL);
     struct attempt a = attempt_new(w, job, r, (struct oro_bytes){0});
     a.before = timer_row;
@@ -523,7 +534,10 @@ calls_run(struct worker *w, const struct oro_mailbox *m, struct oro_job *job, st
 static void
 publish_farewell(struct worker *w, const struct oro_job *job)
 {
-    struct oro_origin origin = {.kind = ORO_ORIGIN_DISCONNECT, .shard = job->shard, .conn = job->conn, .reducer = UINT32_MAX};
+    struct oro_origin origin = {.kind = ORO_ORIGIN_DISCONNECT,
+                                .shard = job->shard,
+                                .conn = job->conn,
+                                .reducer = UINT32_MAX};
     publish_failure(w, &origin, (struct outcome){ORO_OK, {0}});
 }
 
@@ -668,20 +682,32 @@ metrics_make(struct worker *w)
 {
     char label[48];
     snprintf(label, sizeof(label), "worker=\"%u\"", w->number);
-    w->cache_hits = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_hits_total", label, "Codec look-ups found in the type cache.");
-    w->cache_misses = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_misses_total", label, "Codecs that had to be compiled.");
-    w->cache_evictions = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_evictions_total", label, "Codecs dropped for room.");
-    w->cache_size = oro_metric(ORO_METRIC_GAUGE, "orochi_type_cache_size", label, "Codecs in the type cache.");
-    w->pool_hits = oro_metric(ORO_METRIC_COUNTER, "orochi_pool_hits_total", label, "Row objects reused from the pool.");
-    w->pool_misses = oro_metric(ORO_METRIC_COUNTER, "orochi_pool_misses_total", label, "Row objects that had to be allocated.");
-    w->conversion_errors = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_errors_total", label, "Values and bytes that were refused.");
-    w->memory = oro_metric(ORO_METRIC_GAUGE, "orochi_row_memory_bytes", label, "Row objects, in use and spare, with their buffers.");
+    w->cache_hits = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_hits_total", label,
+                               "Codec look-ups found in the type cache.");
+    w->cache_misses = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_misses_total", label,
+                                 "Codecs that had to be compiled.");
+    w->cache_evictions = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_evictions_total", label,
+                                    "Codecs dropped for room.");
+    w->cache_size =
+        oro_metric(ORO_METRIC_GAUGE, "orochi_type_cache_size", label, "Codecs in the type cache.");
+    w->pool_hits = oro_metric(ORO_METRIC_COUNTER, "orochi_pool_hits_total", label,
+                              "Row objects reused from the pool.");
+    w->pool_misses = oro_metric(ORO_METRIC_COUNTER, "orochi_pool_misses_total", label,
+                                "Row objects that had to be allocated.");
+    w->conversion_errors = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_errors_total", label,
+                                      "Values and bytes that were refused.");
+    w->memory = oro_metric(ORO_METRIC_GAUGE, "orochi_row_memory_bytes", label,
+                           "Row objects, in use and spare, with their buffers.");
     snprintf(label, sizeof(label), "worker=\"%u\",direction=\"in\"", w->number);
-    w->decodes = oro_metric(ORO_METRIC_COUNTER, "orochi_conversions_total", label, "Rows and arguments converted.");
-    w->bytes_in = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_bytes_total", label, "BSATN read (in) and written (out).");
+    w->decodes = oro_metric(ORO_METRIC_COUNTER, "orochi_conversions_total", label,
+                            "Rows and arguments converted.");
+    w->bytes_in = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_bytes_total", label,
+                             "BSATN read (in) and written (out).");
     snprintf(label, sizeof(label), "worker=\"%u\",direction=\"out\"", w->number);
-    w->encodes = oro_metric(ORO_METRIC_COUNTER, "orochi_conversions_total", label, "Rows and arguments converted.");
-    w->bytes_out = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_bytes_total", label, "BSATN read (in) and written (out).");
+    w->encodes = oro_metric(ORO_METRIC_COUNTER, "orochi_conversions_total", label,
+                            "Rows and arguments converted.");
+    w->bytes_out = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_bytes_total", label,
+                              "BSATN read (in) and written (out).");
 }
 
 static void
@@ -707,10 +733,12 @@ static oro_status
 module_load(struct worker *w)
 {
     struct oro_pool *p = w->pool;
-    oro_status st = oro_py_load(w->py, p->opt.module_path, p->opt.module_name, &w->descriptor, &w->report, &w->err);
+    oro_status st = oro_py_load(w->py, p->opt.module_path, p->opt.module_name, &w->descriptor,
+                                &w->report, &w->err);
     if (st == ORO_OK && w->number > 0 && strcmp(w->descriptor, p->workers[0].descriptor) != 0)
         st = oro_err_set(&w->err, ORO_EINVAL,
-                         "the module declares other things at each import: tables and reducers must not depend on "
+                         "the module declares other things at each import: tables and reducers "
+                         "must not depend on "
                          "time, chance or the environment");
     return st;
 }

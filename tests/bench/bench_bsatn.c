@@ -77,7 +77,8 @@ static size_t
 from_json(struct subject *s)
 {
     s->out.len = 0;
-    return oro_value_from_json(s->t, oro_bytes_str(s->text), &s->out, NULL) == ORO_OK ? s->out.len : 0;
+    return oro_value_from_json(s->t, oro_bytes_str(s->text), &s->out, NULL) == ORO_OK ? s->out.len
+                                                                                      : 0;
 }
 
 static size_t
@@ -106,7 +107,8 @@ subject(struct oro_typespace *ts, const char *type, const char *text)
     struct subject s = {.text = text};
     struct oro_type *t;
     struct oro_err err;
-    if (oro_type_from_json(ts, oro_bytes_str(type), &t, &err) != ORO_OK || oro_type_seal(ts, t, &err) != ORO_OK ||
+    if (oro_type_from_json(ts, oro_bytes_str(type), &t, &err) != ORO_OK ||
+        oro_type_seal(ts, t, &err) != ORO_OK ||
         oro_value_from_json(t, oro_bytes_str(text), &s.value, &err) != ORO_OK) {
         fprintf(stderr, "%s\n", err.text);
         exit(1);
@@ -125,17 +127,27 @@ main(void)
         return 1;
     struct subject u32 = subject(&ts, T("U32"), "77");
     struct subject u64 = subject(&ts, T("U64"), "18446744073709551615");
-    struct subject identity = subject(&ts, P(E("__identity__", T("U256"))), "[\"0xc200112233445566778899aabb\"]");
+    struct subject identity =
+        subject(&ts, P(E("__identity__", T("U256"))), "[\"0xc200112233445566778899aabb\"]");
     struct subject string = subject(&ts, T("String"), "\"a name of a player\"");
     struct subject transfer = subject(
         &ts, P(E("from", T("U32")) "," E("to", T("U32")) "," E("amount", T("I64"))), "[1,2,300]");
     struct subject player = subject(
         &ts,
-        P(E("id", T("U64")) "," E("owner", P(E("__identity__", T("U256")))) "," E("name", T("String")) ","
-          E("level", T("U32")) "," E("online", T("Bool")) "," E("pos", OPTION(P(E("x", T("F32")) "," E("y", T("F32")))))),
-        "{\"id\":1,\"owner\":[\"0xc200\"],\"name\":\"somebody\",\"level\":7,\"online\":true,\"pos\":{\"some\":[0.1,2.5]}}");
+        P(E("id", T("U64")) "," E("owner", P(E("__identity__", T("U256")))) "," E(
+            "name",
+            T("String")) "," E("level",
+                               T("U32")) "," E("online",
+                                               T("Bool")) "," E("pos",
+                                                                OPTION(P(E("x", T("F32")) "," E(
+                                                                    "y", T("F32")))))),
+        "{\"id\":1,\"owner\":[\"0xc200\"],\"name\":\"somebody\",\"level\":7,\"online\":true,"
+        "\"pos\":{\"some\":[0.1,2.5]}}");
     struct subject call = {0};
-    oro_bb_put(&call.value, "\3\1\0\0\0\0\x08\0\0\0transfer\x10\0\0\0" "0123456789abcdef", 34);
+    oro_bb_put(&call.value,
+               "\3\1\0\0\0\0\x08\0\0\0transfer\x10\0\0\0"
+               "0123456789abcdef",
+               34);
     measure("skip transfer args (16 B)", skip, &transfer);
     measure("skip player row (62 B)", skip, &player);
     measure("length of player row", length, &player);

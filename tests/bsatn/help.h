@@ -22,7 +22,8 @@ vectors_open(struct vectors *v, const char *name)
 {
     char path[1000];
     struct oro_err err;
-    snprintf(path, sizeof(path), "%s/%s", getenv("ORO_VECTORS") ? getenv("ORO_VECTORS") : "tests/vectors", name);
+    snprintf(path, sizeof(path), "%s/%s",
+             getenv("ORO_VECTORS") ? getenv("ORO_VECTORS") : "tests/vectors", name);
     FILE *f = fopen(path, "rb");
     cr_assert_not_null(f, "cannot open %s", path);
     *v = (struct vectors){0};
@@ -31,7 +32,8 @@ vectors_open(struct vectors *v, const char *name)
         n = fread(v->text.data + v->text.len, 1, 65536, f);
     }
     fclose(f);
-    cr_assert_eq(oro_json_parse(&v->json, oro_bb_bytes(&v->text), ORO_JSON_MAX_DEPTH, &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(oro_json_parse(&v->json, oro_bb_bytes(&v->text), ORO_JSON_MAX_DEPTH, &err), ORO_OK,
+                 "%s", err.text);
 }
 
 static inline void
@@ -42,9 +44,9 @@ vectors_close(struct vectors *v)
 }
 
 /* for (EACH(j, list, at)): the children of an array. */
-#define EACH(j, list, at)                                                                          \
-    uint32_t at = (list) + 1, at##_i = 0;                                                          \
-    at##_i < (j)->nodes[list].count;                                                               \
+#define EACH(j, list, at)                 \
+    uint32_t at = (list) + 1, at##_i = 0; \
+    at##_i < (j)->nodes[list].count;      \
     at##_i++, at = (j)->nodes[at].next
 
 /* The text of a value as it stands in the file; in a buffer that the next call overwrites. */
@@ -106,7 +108,8 @@ type_of_record(const struct oro_json *j, uint32_t record, struct oro_typespace *
         }
     }
     cr_assert_eq(oro_typespace_seal(ts, &err), ORO_OK, "%s", err.text);
-    cr_assert_eq(oro_type_read(ts, j, oro_json_member(j, record, "type"), 0, &t, &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(oro_type_read(ts, j, oro_json_member(j, record, "type"), 0, &t, &err), ORO_OK,
+                 "%s", err.text);
     cr_assert_eq(oro_type_seal(ts, t, &err), ORO_OK, "%s", err.text);
     return t;
 }
@@ -136,7 +139,8 @@ rnd_below(struct rng *r, uint32_t n)
 static inline struct oro_type *
 rnd_type(struct rng *r, struct oro_typespace *ts, unsigned deep)
 {
-    static const char *const names[] = {"a", "b", "some", "none", "é", "with \"quotes\"", "7", NULL};
+    static const char *const names[] = {"a", "b", "some", "none", "é", "with \"quotes\"",
+                                        "7", NULL};
     uint32_t what = rnd_below(r, deep > 0 ? 10 : 5);
     if (what < 4)
         return oro_type_scalar(ts, ORO_BOOL + rnd_below(r, ORO_KIND_COUNT - ORO_BOOL));
@@ -149,7 +153,8 @@ rnd_type(struct rng *r, struct oro_typespace *ts, unsigned deep)
     struct oro_elem elems[5];
     uint32_t n = rnd_below(r, 5) + (what >= 8);
     for (uint32_t i = 0; i < n; i++)
-        elems[i] = (struct oro_elem){names[rnd_below(r, ORO_ARRAY_LEN(names))], rnd_type(r, ts, deep - 1)};
+        elems[i] =
+            (struct oro_elem){names[rnd_below(r, ORO_ARRAY_LEN(names))], rnd_type(r, ts, deep - 1)};
     return what >= 8 ? oro_type_sum(ts, elems, n) : oro_type_product(ts, elems, n);
 }
 
@@ -159,7 +164,10 @@ rnd_scalar(struct rng *r, const struct oro_type *t, bool finite, struct oro_bb *
     uint8_t bytes[32];
     uint32_t how = rnd_below(r, 4); /* edges and neighbours are what orders go wrong at */
     for (uint32_t i = 0; i < t->fixed_size; i++)
-        bytes[i] = how == 0 ? 0 : how == 1 ? 0xff : how == 2 ? (uint8_t)(rnd(r) >> 30) : (uint8_t)rnd_below(r, 2) * 0x80;
+        bytes[i] = how == 0   ? 0
+                   : how == 1 ? 0xff
+                   : how == 2 ? (uint8_t)(rnd(r) >> 30)
+                              : (uint8_t)rnd_below(r, 2) * 0x80;
     if (t->kind == ORO_BOOL)
         bytes[0] &= 1;
     if (finite && (t->kind == ORO_F32 || t->kind == ORO_F64))
@@ -170,7 +178,8 @@ rnd_scalar(struct rng *r, const struct oro_type *t, bool finite, struct oro_bb *
 static inline void
 rnd_value(struct rng *r, const struct oro_type *t, bool finite, struct oro_bb *out)
 {
-    static const char *const pieces[] = {"", "a", "b", "\0", "\x01", "é", "\xf0\x9f\x98\x80", "\"\\\n", "zz"};
+    static const char *const pieces[] = {"",       "a", "b", "\0", "\x01", "é", "\xf0\x9f\x98\x80",
+                                         "\"\\\n", "zz"};
     static const uint8_t lens[] = {0, 1, 1, 1, 1, 2, 4, 3, 2};
     t = oro_type_resolve(t);
     uint32_t n = rnd_below(r, 4);
@@ -197,7 +206,8 @@ rnd_value(struct rng *r, const struct oro_type *t, bool finite, struct oro_bb *o
         oro_bb_u8(out, (uint8_t)rnd_below(r, t->nelems));
         rnd_value(r, t->elems[out->data[at]].type, finite, out);
         return;
-    default: rnd_scalar(r, t, finite, out);
+    default:
+        rnd_scalar(r, t, finite, out);
     }
 }
 

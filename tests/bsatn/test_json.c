@@ -7,7 +7,8 @@ parses(const char *text, unsigned depth)
     struct oro_json j;
     struct oro_err err;
     size_t n = strlen(text);
-    uint8_t *exact = oro_alloc(n > 0 ? n : 1); /* its own memory, so that a read beyond it is seen */
+    uint8_t *exact =
+        oro_alloc(n > 0 ? n : 1); /* its own memory, so that a read beyond it is seen */
     memcpy(exact, text, n);
     oro_status st = oro_json_parse(&j, oro_bytes(exact, n), depth, &err);
     if (st == ORO_OK)
@@ -19,8 +20,22 @@ parses(const char *text, unsigned depth)
 Test(json, accepts)
 {
     static const char *const texts[] = {
-        "0", "-0", "1.5e+10", "1E-5", "\"\"", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"", "\"\\ud83d\\ude00\"", "null", " true ",
-        "\t[\n]\r", "{}", "[1,2,[3]]", "{\"a\":1,\"a\":2}", "\"\xc3\xa9\"", "\"\x7f\"", "[[],{},\"\"]",
+        "0",
+        "-0",
+        "1.5e+10",
+        "1E-5",
+        "\"\"",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"",
+        "\"\\ud83d\\ude00\"",
+        "null",
+        " true ",
+        "\t[\n]\r",
+        "{}",
+        "[1,2,[3]]",
+        "{\"a\":1,\"a\":2}",
+        "\"\xc3\xa9\"",
+        "\"\x7f\"",
+        "[[],{},\"\"]",
     };
     for (size_t i = 0; i < ORO_ARRAY_LEN(texts); i++)
         cr_assert_eq(parses(texts[i], 128), ORO_OK, "%s", texts[i]);
@@ -29,11 +44,61 @@ Test(json, accepts)
 Test(json, refuses)
 {
     static const char *const texts[] = {
-        "", " ", "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x1", "NaN", "Infinity", "nul", "truex", "'a'", "\"", "\"\\",
-        "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\ud83d\"", "\"\\ude00\"", "\"\\ud83d\\u0041\"", "\"\\ud83d\\ud83d\"",
-        "\"\n\"", "\"\x01\"", "\"\xff\"", "\"\xc3\"", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "{\"a\"", "{\"a\":",
-        "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{1:2}", "{\"a\" 1}", "]", "}", "[}", "{]", "[1}", "{\"a\":1]", "1 2",
-        "[] []", "// c", "[1]//", "\xef\xbb\xbf\x31", "\"\\u00\"",
+        "",
+        " ",
+        "01",
+        "-",
+        "+1",
+        ".5",
+        "1.",
+        "1e",
+        "1e+",
+        "0x1",
+        "NaN",
+        "Infinity",
+        "nul",
+        "truex",
+        "'a'",
+        "\"",
+        "\"\\",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u12g4\"",
+        "\"\\ud83d\"",
+        "\"\\ude00\"",
+        "\"\\ud83d\\u0041\"",
+        "\"\\ud83d\\ud83d\"",
+        "\"\n\"",
+        "\"\x01\"",
+        "\"\xff\"",
+        "\"\xc3\"",
+        "[",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":1",
+        "{\"a\":1,",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{1:2}",
+        "{\"a\" 1}",
+        "]",
+        "}",
+        "[}",
+        "{]",
+        "[1}",
+        "{\"a\":1]",
+        "1 2",
+        "[] []",
+        "// c",
+        "[1]//",
+        "\xef\xbb\xbf\x31",
+        "\"\\u00\"",
     };
     for (size_t i = 0; i < ORO_ARRAY_LEN(texts); i++)
         cr_assert_eq(parses(texts[i], 128), ORO_EMALFORMED, "%s", texts[i]);
@@ -67,11 +132,13 @@ Test(json, members_and_compact_text)
     struct oro_json j;
     struct oro_err err;
     struct oro_bb out = {0};
-    const char *text = " { \"a b\" : [ 1 , \" x \\\" y \" , 18446744073709551616 ] , \"\\u0063\" : { } , \"d\":null } ";
+    const char *text = " { \"a b\" : [ 1 , \" x \\\" y \" , 18446744073709551616 ] , \"\\u0063\" : "
+                       "{ } , \"d\":null } ";
     cr_assert_eq(oro_json_parse(&j, oro_bytes_str(text), 128, &err), ORO_OK);
     oro_json_compact(&j, 0, &out);
     oro_bb_u8(&out, 0);
-    cr_assert_str_eq((char *)out.data, "{\"a b\":[1,\" x \\\" y \",18446744073709551616],\"\\u0063\":{},\"d\":null}");
+    cr_assert_str_eq((char *)out.data,
+                     "{\"a b\":[1,\" x \\\" y \",18446744073709551616],\"\\u0063\":{},\"d\":null}");
     cr_assert_eq(j.nodes[oro_json_member(&j, 0, "a b")].count, 3);
     cr_assert_eq(j.nodes[oro_json_member(&j, 0, "c")].kind, ORO_JSON_OBJECT);
     cr_assert_eq(j.nodes[oro_json_member(&j, 0, "d")].kind, ORO_JSON_NULL);
@@ -124,7 +191,8 @@ Test(json, wide_objects_and_long_numbers_survive_it_too)
     oro_typespace_init(&ts);
     oro_bb_printf(&type, "{\"Product\":{\"elements\":[");
     for (int i = 0; i < 20; i++) {
-        oro_bb_printf(&type, "%s{\"name\":{\"some\":\"f%d\"},\"algebraic_type\":{\"F64\":[]}}", i > 0 ? "," : "", i);
+        oro_bb_printf(&type, "%s{\"name\":{\"some\":\"f%d\"},\"algebraic_type\":{\"F64\":[]}}",
+                      i > 0 ? "," : "", i);
         oro_bb_printf(&text, "%s\"f%d\":0.%0100d", i > 0 ? "," : "{", 19 - i, i);
     }
     oro_bb_put(&type, "]}}", 4);

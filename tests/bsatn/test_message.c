@@ -37,7 +37,8 @@ query_set(const struct oro_json *j, uint32_t node)
 static void
 check_client_message(const struct oro_json *j, uint32_t value, struct oro_reader *r)
 {
-    static const char *const names[] = {"Subscribe", "Unsubscribe", "OneOffQuery", "CallReducer", "CallProcedure"};
+    static const char *const names[] = {"Subscribe", "Unsubscribe", "OneOffQuery", "CallReducer",
+                                        "CallProcedure"};
     struct oro_client_message m;
     struct oro_err err;
     struct oro_bb args = {0};
@@ -64,7 +65,8 @@ check_client_message(const struct oro_json *j, uint32_t value, struct oro_reader
     } else {
         put_hex(j, member(j, body, "args"), &args);
         cr_assert(oro_bytes_eq(m.args, oro_bb_bytes(&args)));
-        cr_assert(oro_bytes_eq(m.name, member_str(j, body, m.tag == ORO_MSG_CALL_REDUCER ? "reducer" : "procedure")));
+        cr_assert(oro_bytes_eq(
+            m.name, member_str(j, body, m.tag == ORO_MSG_CALL_REDUCER ? "reducer" : "procedure")));
     }
     oro_bb_fini(&args);
 }
@@ -130,7 +132,8 @@ put_table_update(const struct oro_json *j, uint32_t update, struct oro_bb *out)
     oro_bb_lenbytes(out, member_str(j, update, "table_name"));
     oro_bb_u32(out, j->nodes[rows].count);
     for (EACH(j, rows, at)) {
-        uint32_t kept = oro_json_variant(j, at, "PersistentTable"), event = oro_json_variant(j, at, "EventTable");
+        uint32_t kept = oro_json_variant(j, at, "PersistentTable"),
+                 event = oro_json_variant(j, at, "EventTable");
         oro_bb_u8(out, event != 0);
         put_rows(j, kept != 0 ? member(j, kept, "inserts") : member(j, event, "events"), out);
         if (kept != 0)
@@ -212,13 +215,14 @@ put_server_message(const struct oro_json *j, uint32_t value, struct oro_bb *out)
         put_query_rows(j, member(j, body, "rows"), out);
     } else if (oro_json_string_is(j, value + 1, "UnsubscribeApplied")) {
         bool with_rows = j->nodes[member(j, body, "rows")].kind != ORO_JSON_NULL;
-        oro_msg_unsubscribe_applied_head(out, member_u32(j, body, "request_id"), query_set(j, body), with_rows);
+        oro_msg_unsubscribe_applied_head(out, member_u32(j, body, "request_id"), query_set(j, body),
+                                         with_rows);
         if (with_rows)
             put_query_rows(j, member(j, body, "rows"), out);
     } else if (oro_json_string_is(j, value + 1, "SubscriptionError")) {
         bool has = j->nodes[member(j, body, "request_id")].kind == ORO_JSON_NUMBER;
-        oro_msg_subscription_error(out, has, has ? member_u32(j, body, "request_id") : 77, query_set(j, body),
-                                   member_str(j, body, "error"));
+        oro_msg_subscription_error(out, has, has ? member_u32(j, body, "request_id") : 77,
+                                   query_set(j, body), member_str(j, body, "error"));
     } else if (oro_json_string_is(j, value + 1, "TransactionUpdate")) {
         oro_msg_transaction_update_head(out);
         put_query_sets(j, body, out);
@@ -240,7 +244,8 @@ check_vector(const struct oro_json *j, uint32_t record)
 {
     struct oro_bb payload = {0}, made = {0};
     uint32_t value = member(j, record, "value");
-    bool from_client = oro_json_string_is(j, member(j, record, "direction"), "client_to_server"), done = true;
+    bool from_client = oro_json_string_is(j, member(j, record, "direction"), "client_to_server"),
+         done = true;
     bool many = j->nodes[value].kind == ORO_JSON_ARRAY;
     uint32_t first = many ? value + 1 : value, n = many ? j->nodes[value].count : 1;
     put_hex(j, member(j, record, "hex"), &payload);
@@ -256,7 +261,8 @@ check_vector(const struct oro_json *j, uint32_t record)
         for (uint32_t at = first; done && n-- > 0; at = j->nodes[at].next)
             done = put_server_message(j, at, &made);
         if (done)
-            cr_assert(oro_bytes_eq(oro_bb_bytes(&made), oro_bb_bytes(&payload)), "%s differs", name_of(j, record));
+            cr_assert(oro_bytes_eq(oro_bb_bytes(&made), oro_bb_bytes(&payload)), "%s differs",
+                      name_of(j, record));
     } else {
         done = false; /* compressed: net's work */
     }
@@ -288,7 +294,9 @@ Test(message, bad_input_is_refused)
         {"", "message tag"},
         {"020000000001000000ff", "query string"},
         {"0300000000010000000000000000", "flags 1"},
-        {"010000000000000000" "02", "unsubscribe flags"},
+        {"010000000000000000"
+         "02",
+         "unsubscribe flags"},
         {"000000000000000000ffffffff", "count of queries"},
         {"03000000000001000000ff00000000", "function name"},
         {"030000000000000000000500000001", "arguments"},
@@ -322,17 +330,29 @@ Test(message, row_lists)
     struct oro_row_list l = {0};
     list_is(&l, "010000000000000000");
     oro_row_list_add(&l, oro_bytes("ab", 2));
-    list_is(&l, "000200" "02000000" "6162");
+    list_is(&l, "000200"
+                "02000000"
+                "6162");
     oro_row_list_add(&l, oro_bytes("cd", 2));
     oro_row_list_add(&l, oro_bytes("efg", 3));
     oro_row_list_add(&l, oro_bytes("h", 1));
-    list_is(&l, "01" "04000000" "0000000000000000" "0200000000000000" "0400000000000000" "0700000000000000"
-                "08000000" "6162636465666768");
+    list_is(&l, "01"
+                "04000000"
+                "0000000000000000"
+                "0200000000000000"
+                "0400000000000000"
+                "0700000000000000"
+                "08000000"
+                "6162636465666768");
     oro_row_list_clear(&l);
     list_is(&l, "010000000000000000");
     oro_row_list_add(&l, oro_bytes("", 0)); /* never FixedSize(0) */
     oro_row_list_add(&l, oro_bytes("", 0));
-    list_is(&l, "01" "02000000" "0000000000000000" "0000000000000000" "00000000");
+    list_is(&l, "01"
+                "02000000"
+                "0000000000000000"
+                "0000000000000000"
+                "00000000");
     oro_row_list_fini(&l);
 }
 

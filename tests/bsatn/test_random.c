@@ -10,7 +10,8 @@ enum { TYPES = 400, VALUES = 12 };
 static int
 cmp_int(const struct oro_type *t, const uint8_t *a, const uint8_t *b)
 {
-    static const enum oro_kind is_signed[] = {ORO_I8, ORO_I16, ORO_I32, ORO_I64, ORO_I128, ORO_I256};
+    static const enum oro_kind is_signed[] = {ORO_I8,  ORO_I16,  ORO_I32,
+                                              ORO_I64, ORO_I128, ORO_I256};
     uint8_t flip = 0;
     for (size_t i = 0; i < ORO_ARRAY_LEN(is_signed); i++)
         flip |= t->kind == is_signed[i] ? 0x80 : 0;
@@ -51,7 +52,8 @@ cmp_value(const struct oro_type *t, const uint8_t *a, const uint8_t *b)
     int c = 0;
     switch (t->kind) {
     case ORO_F32:
-    case ORO_F64: return cmp_floats(t, a, b);
+    case ORO_F64:
+        return cmp_floats(t, a, b);
     case ORO_STRING:
         memcpy(&na, a, 4);
         memcpy(&nb, b, 4);
@@ -77,7 +79,8 @@ cmp_value(const struct oro_type *t, const uint8_t *a, const uint8_t *b)
         if (a[0] != b[0])
             return a[0] < b[0] ? -1 : 1;
         return cmp_value(t->elems[a[0]].type, a + 1, b + 1);
-    default: return cmp_int(t, a, b);
+    default:
+        return cmp_int(t, a, b);
     }
 }
 
@@ -88,7 +91,8 @@ sign(int v)
 }
 
 static void
-for_random_values(uint64_t seed, bool finite, void (*fn)(const struct oro_type *t, struct oro_bb *values, uint64_t seed))
+for_random_values(uint64_t seed, bool finite,
+                  void (*fn)(const struct oro_type *t, struct oro_bb *values, uint64_t seed))
 {
     for (uint64_t i = 1; i <= TYPES; i++) {
         struct rng r = {seed * 1000003 + i * 7919};
@@ -148,7 +152,8 @@ check_skip(const struct oro_type *t, struct oro_bb *values, uint64_t seed)
             uint8_t *cut = oro_alloc(n + 1); /* its own memory, so that a read beyond it is seen */
             memcpy(cut, b.data, n);
             uint8_t *exact = n > 0 ? oro_realloc(cut, n) : cut;
-            cr_assert_eq(oro_value_check(t, oro_bytes(exact, n), &err), ORO_EMALFORMED, "seed %lu, cut at %zu", seed, n);
+            cr_assert_eq(oro_value_check(t, oro_bytes(exact, n), &err), ORO_EMALFORMED,
+                         "seed %lu, cut at %zu", seed, n);
             oro_free(exact);
         }
     }
@@ -166,11 +171,13 @@ check_json(const struct oro_type *t, struct oro_bb *values, uint64_t seed)
         const struct oro_bb *v = &values[i / 2];
         struct oro_bb text = {0}, back = {0};
         struct oro_err err;
-        cr_assert_eq(oro_value_to_json(t, v->data, i % 2 ? ORO_JSON_NAMED : ORO_JSON_POSITIONAL, &text), v->len);
-        cr_assert_eq(oro_value_from_json(t, oro_bb_bytes(&text), &back, &err), ORO_OK, "seed %lu: %.*s: %s", seed,
-                     (int)text.len, (char *)text.data, err.text);
-        cr_assert(oro_bytes_eq(oro_bb_bytes(&back), oro_bb_bytes(v)), "seed %lu: %.*s", seed, (int)text.len,
-                  (char *)text.data);
+        cr_assert_eq(
+            oro_value_to_json(t, v->data, i % 2 ? ORO_JSON_NAMED : ORO_JSON_POSITIONAL, &text),
+            v->len);
+        cr_assert_eq(oro_value_from_json(t, oro_bb_bytes(&text), &back, &err), ORO_OK,
+                     "seed %lu: %.*s: %s", seed, (int)text.len, (char *)text.data, err.text);
+        cr_assert(oro_bytes_eq(oro_bb_bytes(&back), oro_bb_bytes(v)), "seed %lu: %.*s", seed,
+                  (int)text.len, (char *)text.data);
         oro_bb_fini(&text);
         oro_bb_fini(&back);
     }
@@ -188,12 +195,14 @@ check_damaged(const struct oro_type *t, struct oro_bb *values, uint64_t seed)
     struct rng r = {seed};
     for (int i = 0; i < VALUES; i++)
         for (int n = 0; n < 8 && values[i].len > 0; n++) {
-            values[i].data[rnd_below(&r, (uint32_t)values[i].len)] ^= (uint8_t)(1u << rnd_below(&r, 8));
+            values[i].data[rnd_below(&r, (uint32_t)values[i].len)] ^=
+                (uint8_t)(1u << rnd_below(&r, 8));
             if (oro_value_check(t, oro_bb_bytes(&values[i]), NULL) != ORO_OK)
                 continue;
             struct oro_bb text = {0};
             cr_assert_eq(oro_value_len_trusted(t, values[i].data), values[i].len, "seed %lu", seed);
-            cr_assert_eq(oro_value_to_json(t, values[i].data, ORO_JSON_NAMED, &text), values[i].len, "seed %lu", seed);
+            cr_assert_eq(oro_value_to_json(t, values[i].data, ORO_JSON_NAMED, &text), values[i].len,
+                         "seed %lu", seed);
             oro_bb_fini(&text);
         }
 }

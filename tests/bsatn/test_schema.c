@@ -32,17 +32,20 @@ definition(const struct oro_json *j, const char *name, const char *version)
 }
 
 /* The filter on rows, which is refused. */
-static const struct edit no_rls = {
-    "{\"sql\":\"SELECT item.* FROM item JOIN player ON item.owner_id = player.id WHERE player.owner = :sender\"}", ""};
+static const struct edit no_rls = {"{\"sql\":\"SELECT item.* FROM item JOIN player ON "
+                                   "item.owner_id = player.id WHERE player.owner = :sender\"}",
+                                   ""};
 
 static oro_status
-parse(const char *name, const struct edit *edits, const char *own, struct oro_schema **out, struct oro_err *err)
+parse(const char *name, const struct edit *edits, const char *own, struct oro_schema **out,
+      struct oro_err *err)
 {
     struct vectors v;
     struct oro_bb text = {0};
     char v9_name[100];
     vectors_open(&v, "module_def.json");
-    snprintf(v9_name, sizeof(v9_name), "%s", strcmp(name, "example_v10") == 0 ? "example_v9" : "empty_v9");
+    snprintf(v9_name, sizeof(v9_name), "%s",
+             strcmp(name, "example_v10") == 0 ? "example_v9" : "empty_v9");
     oro_bb_printf(&text, "{ \"V10\" : ");
     put_edited(&text, text_of(&v.json, definition(&v.json, name, "V10")), edits);
     oro_bb_printf(&text, ",\n\"V9\":%s", text_of(&v.json, definition(&v.json, v9_name, "V9")));
@@ -86,7 +89,8 @@ Test(schema, tables_of_the_example)
     struct oro_schema *s = example(NULL);
     cr_assert_eq(s->ntables, 5);
     const struct oro_table_def *t = table(s, "player");
-    cr_assert(t->id == 4096 && t->is_public && !t->is_event && t->pk == 0 && t->schedule_at_col == -1);
+    cr_assert(t->id == 4096 && t->is_public && !t->is_event && t->pk == 0 &&
+              t->schedule_at_col == -1);
     cr_assert_eq(t->row->nelems, 7);
     cr_assert_eq(oro_table_column(t, oro_bytes_str("level")), 3);
     cr_assert_eq(oro_table_column(t, oro_bytes_str("nope")), -1);
@@ -125,7 +129,8 @@ Test(schema, reducers_of_the_example)
     struct oro_schema *s = example(NULL);
     cr_assert_eq(s->nreducers, 6);
     const struct oro_reducer_def *r = reducer(s, "give_item");
-    cr_assert(!r->is_private && r->params->nelems == 3 && r->params->fixed_size == 20 && r->timeout_us == 0);
+    cr_assert(!r->is_private && r->params->nelems == 3 && r->params->fixed_size == 20 &&
+              r->timeout_us == 0);
     cr_assert(reducer(s, "tick")->is_private);
     cr_assert_eq(oro_schema_lifecycle(s, ORO_LIFE_INIT), reducer(s, "init"));
     cr_assert_eq(oro_schema_lifecycle(s, ORO_LIFE_CONNECT), reducer(s, "client_connected"));
@@ -158,12 +163,16 @@ Test(schema, index_keys)
     struct oro_bb row = {0}, key = {0};
     struct oro_err err;
     char text[200];
-    cr_assert_eq(oro_value_from_json(t->row, oro_bytes_str("[1,[\"0x2\"],\"\\u00e9\",7,-1,[1,2.5],[1,[]]]"), &row, &err),
+    cr_assert_eq(oro_value_from_json(t->row,
+                                     oro_bytes_str("[1,[\"0x2\"],\"\\u00e9\",7,-1,[1,2.5],[1,[]]]"),
+                                     &row, &err),
                  ORO_OK, "%s", err.text);
     oro_index_key(t, &t->indexes[0], row.data, &key);
     oro_index_key(t, &t->indexes[2], row.data, &key);
     oro_hex(oro_bb_bytes(&key), text);
-    cr_assert_str_eq(text, "0000000000000001" "00000007" "7fffffffffffffff");
+    cr_assert_str_eq(text, "0000000000000001"
+                           "00000007"
+                           "7fffffffffffffff");
     oro_bb_fini(&row);
     oro_bb_fini(&key);
     oro_schema_free(s);
@@ -178,8 +187,9 @@ Test(schema, explicit_names)
                             "\"source_name\":\"item\",\"canonical_name\":\"thing\""},
                            {"\"source_name\":\"tick\",\"canonical_name\":\"tick\"",
                             "\"source_name\":\"tick\",\"canonical_name\":\"tock\""},
-                           {"{\"entries\":[", "{\"entries\":[{\"Index\":{\"source_name\":\"player_id_idx_btree\","
-                                              "\"canonical_name\":\"by_id\"}},"},
+                           {"{\"entries\":[",
+                            "{\"entries\":[{\"Index\":{\"source_name\":\"player_id_idx_btree\","
+                            "\"canonical_name\":\"by_id\"}},"},
                            {0}};
     cr_assert_eq(parse("example_v10", edits, NULL, &s, &err), ORO_OK, "%s", err.text);
     cr_assert_null(oro_schema_table(s, oro_bytes_str("item")));
@@ -193,10 +203,13 @@ Test(schema, explicit_names)
 Test(schema, what_version_10_has_no_place_for)
 {
     struct oro_schema *s = example(
-        "{\"reducers\":[{\"name\":\"give_item\",\"timeout_ms\":1500.5},{\"name\":\"init\",\"timeout_ms\":0,"
-        "\"lifecycle\":\"init\"}],\"schedules\":[{\"reducer\":\"tick\",\"table\":\"tick_timer\",\"interval_us\":50000,"
+        "{\"reducers\":[{\"name\":\"give_item\",\"timeout_ms\":1500.5},{\"name\":\"init\","
+        "\"timeout_ms\":0,"
+        "\"lifecycle\":\"init\"}],\"schedules\":[{\"reducer\":\"tick\",\"table\":\"tick_timer\","
+        "\"interval_us\":50000,"
         "\"delay_us\":-1,\"repeating\":true,\"missed\":\"all\",\"max_dt\":0.25,\"cron\":null},"
-        "{\"reducer\":\"tick\",\"table\":\"tick_timer\",\"interval_us\":7,\"delay_us\":9,\"repeating\":false,"
+        "{\"reducer\":\"tick\",\"table\":\"tick_timer\",\"interval_us\":7,\"delay_us\":9,"
+        "\"repeating\":false,"
         "\"missed\":\"skip\",\"max_dt\":null,\"cron\":null}]}");
     cr_assert_eq(reducer(s, "give_item")->timeout_us, 1500500);
     cr_assert_eq(s->nschedules, 2);
@@ -225,7 +238,8 @@ Test(schema, empty_module)
 {
     struct oro_schema *s = NULL;
     struct oro_err err;
-    struct edit edits[] = {{"\"sections\":[", "\"sections\":[{\"CaseConversionPolicy\":{\"None\":[]}}"}, {0}};
+    struct edit edits[] = {
+        {"\"sections\":[", "\"sections\":[{\"CaseConversionPolicy\":{\"None\":[]}}"}, {0}};
     cr_assert_eq(parse("empty_v10", edits, NULL, &s, &err), ORO_OK, "%s", err.text);
     cr_assert(s->ntables == 1 && s->nreducers == 0);
     oro_schema_free(s);
@@ -242,14 +256,17 @@ Test(schema, faults_are_named)
         {{"{\"CaseConversionPolicy\":{\"None\":[]}},", ""}, "case conversion"},
         {{"\"Views\"", "\"Tables\""}, "occurs twice"},
         {{"\"Views\"", "\"Vistas\""}, "unknown section"},
-        {{"\"product_type_ref\":3", "\"product_type_ref\":1"}, "Table `item` has invalid product_type_ref &1"},
+        {{"\"product_type_ref\":3", "\"product_type_ref\":1"},
+         "Table `item` has invalid product_type_ref &1"},
         {{"\"product_type_ref\":3", "\"product_type_ref\":99"}, "invalid product_type_ref &99"},
         {{"{\"Ref\":1}", "{\"Ref\":0}"}, "Found recursive type reference &0"},
         {{"{\"Ref\":1}", "{\"Ref\":77}"}, "Type reference &77 out of bounds"},
         {{"{\"some\":\"level\"}", "{\"none\":[]}"}, "unnamed column 3"},
         {{"{\"some\":\"level\"}", "{\"some\":\"id\"}"}, "two columns `id`"},
-        {{"\"canonical_name\":\"item\"", "\"canonical_name\":\"st_x\""}, "reserved for system use: st_x"},
-        {{"\"canonical_name\":\"item\"", "\"canonical_name\":\"player\""}, "name `player` is used for two tables"},
+        {{"\"canonical_name\":\"item\"", "\"canonical_name\":\"st_x\""},
+         "reserved for system use: st_x"},
+        {{"\"canonical_name\":\"item\"", "\"canonical_name\":\"player\""},
+         "name `player` is used for two tables"},
         {{"{\"BTree\":[3,4]}", "{\"BTree\":[3,3]}"}, "column `level` is named twice"},
         {{"{\"BTree\":[3,4]}", "{\"BTree\":[7]}"}, "no such column"},
         {{"{\"BTree\":[3,4]}", "{\"BTree\":[]}"}, "no list of columns"},
@@ -257,23 +274,31 @@ Test(schema, faults_are_named)
         {{"{\"BTree\":[3,4]}", "{\"Direct\":9}"}, "no such column"},
         {{"{\"BTree\":[3,4]}", "{\"RTree\":[3,4]}"}, "index of an unknown kind"},
         {{"player_owner_idx_btree", "player_id_idx_btree"}, "used for two indexes"},
-        {{"{\"Unique\":{\"columns\":[1]}}", "{\"Unique\":{\"columns\":[2]}}"}, "No index found to support unique"},
-        {{"{\"Unique\":{\"columns\":[1]}}", "{\"Check\":{\"columns\":[1]}}"}, "constraint of an unknown kind"},
-        {{"\"product_type_ref\":3,\"primary_key\":[0]", "\"product_type_ref\":3,\"primary_key\":[1]"},
+        {{"{\"Unique\":{\"columns\":[1]}}", "{\"Unique\":{\"columns\":[2]}}"},
+         "No index found to support unique"},
+        {{"{\"Unique\":{\"columns\":[1]}}", "{\"Check\":{\"columns\":[1]}}"},
+         "constraint of an unknown kind"},
+        {{"\"product_type_ref\":3,\"primary_key\":[0]",
+          "\"product_type_ref\":3,\"primary_key\":[1]"},
          "table `item` column `owner_id` is primary key but has no unique constraint"},
-        {{"\"product_type_ref\":3,\"primary_key\":[0]", "\"product_type_ref\":3,\"primary_key\":[0,1]"},
+        {{"\"product_type_ref\":3,\"primary_key\":[0]",
+          "\"product_type_ref\":3,\"primary_key\":[0,1]"},
          "multiple primary key"},
         {{"\"column\":0", "\"column\":2"}, "invalid sequence column type"},
         {{"\"increment\":1", "\"increment\":2"}, "not supported"},
-        {{"\"value\":\"0000000000000000\"", "\"value\":\"00\""}, "Failed to deserialize default value for table player"},
+        {{"\"value\":\"0000000000000000\"", "\"value\":\"00\""},
+         "Failed to deserialize default value for table player"},
         {{"\"value\":\"0000000000000000\"", "\"value\":\"xx\""}, "no hex text"},
-        {{"\"function_name\":\"tick\"", "\"function_name\":\"tack\""}, "there is no reducer `tack`"},
-        {{"\"table_name\":\"tick_timer\"", "\"table_name\":\"item\""}, "A scheduled table must have columns"},
+        {{"\"function_name\":\"tick\"", "\"function_name\":\"tack\""},
+         "there is no reducer `tack`"},
+        {{"\"table_name\":\"tick_timer\"", "\"table_name\":\"item\""},
+         "A scheduled table must have columns"},
         {{"\"schedule_at_col\":1", "\"schedule_at_col\":2"}, "A scheduled table must have columns"},
         {{"\"function_name\":\"init\"", "\"function_name\":\"tick\""}, "has parameters"},
         {{"{\"OnConnect\":[]}", "{\"Init\":[]}"}, "same lifecycle event"},
         {{"{\"OnConnect\":[]}", "{\"OnLunch\":[]}"}, "unknown lifecycle event"},
-        {{"\"canonical_name\":\"give_item\"", "\"canonical_name\":\"tick\""}, "used for multiple reducers"},
+        {{"\"canonical_name\":\"give_item\"", "\"canonical_name\":\"tick\""},
+         "used for multiple reducers"},
         {{"{\"some\":\"to\"}", "{\"none\":[]}"}, "parameter 0 has no name"},
         {{"\"visibility\":{\"Private\":[]}", "\"visibility\":"}, "not JSON"},
     };
@@ -290,8 +315,15 @@ Test(schema, faults_are_named)
 
 Test(schema, text_that_is_no_definition)
 {
-    static const char *const texts[] = {"", "7", "[]", "{}", "{\"V10\":{}}", "{\"V10\":7}", "{\"V10\":{\"sections\":7}}",
-                                        "{\"V10\":{\"sections\":[7]}}", "{\"V10\":{\"sections\":[{\"Tables\":7}]}}"};
+    static const char *const texts[] = {"",
+                                        "7",
+                                        "[]",
+                                        "{}",
+                                        "{\"V10\":{}}",
+                                        "{\"V10\":7}",
+                                        "{\"V10\":{\"sections\":7}}",
+                                        "{\"V10\":{\"sections\":[7]}}",
+                                        "{\"V10\":{\"sections\":[{\"Tables\":7}]}}"};
     for (size_t i = 0; i < ORO_ARRAY_LEN(texts); i++) {
         struct oro_schema *s = NULL;
         struct oro_err err;

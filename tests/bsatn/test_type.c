@@ -109,8 +109,9 @@ Test(type, special_shapes)
     special_is(ARRAY(REF(0)), ORO_BYTES);
     special_is(ARRAY(T("I8")), ORO_PLAIN);
     special_is(REF(2), ORO_PLAIN);
-    special_is(S(E("Interval", P(E("__time_duration_micros__", T("I64")))) ","
-                 E("Time", P(E("__timestamp_micros_since_unix_epoch__", T("I64"))))), ORO_SCHEDULE_AT);
+    special_is(S(E("Interval", P(E("__time_duration_micros__", T("I64")))) "," E(
+                   "Time", P(E("__timestamp_micros_since_unix_epoch__", T("I64"))))),
+               ORO_SCHEDULE_AT);
 }
 
 static void
@@ -149,7 +150,8 @@ Test(type, offsets_of_columns)
     seal();
     const struct oro_type *t = type_of_text(
         &ts, P(E("a", T("U8")) "," E("b", T("U64")) "," E("c", T("String")) "," E("d", T("U8"))));
-    cr_assert(t->offsets[0] == 0 && t->offsets[1] == 1 && t->offsets[2] == 9 && t->offsets[3] == ORO_VARIABLE);
+    cr_assert(t->offsets[0] == 0 && t->offsets[1] == 1 && t->offsets[2] == 9 &&
+              t->offsets[3] == ORO_VARIABLE);
 }
 
 Test(type, refs_out_of_range_are_refused)
@@ -189,7 +191,8 @@ Test(type, deep_types_are_refused)
 Test(type, long_chains_of_refs_are_refused)
 {
     for (uint32_t i = 0; i < 30000; i++) {
-        struct oro_elem e = {"x", i < 29999 ? oro_type_ref(&ts, i + 1) : oro_type_scalar(&ts, ORO_U8)};
+        struct oro_elem e = {"x",
+                             i < 29999 ? oro_type_ref(&ts, i + 1) : oro_type_scalar(&ts, ORO_U8)};
         oro_typespace_add(&ts, oro_type_product(&ts, &e, 1));
     }
     seal_fails("through more than");
@@ -203,7 +206,8 @@ Test(type, equality)
     seal();
     cr_assert(oro_type_eq(ts.types[0], ts.types[1]), "the same shape under two numbers");
     cr_assert_not(oro_type_eq(ts.types[0], ts.types[2]));
-    const struct oro_type *a = type_of_text(&ts, P(E("a", T("U8")))), *b = type_of_text(&ts, P(E("b", T("U8"))));
+    const struct oro_type *a = type_of_text(&ts, P(E("a", T("U8")))),
+                          *b = type_of_text(&ts, P(E("b", T("U8"))));
     cr_assert_not(oro_type_eq(a, b), "names count");
     cr_assert(oro_type_eq(a, type_of_text(&ts, P(E("a", T("U8"))))));
     cr_assert_not(oro_type_eq(a, type_of_text(&ts, P(""))));
@@ -221,26 +225,42 @@ Test(type, inline_json)
     cr_assert_eq(oro_type_to_json_inline(type_of_text(&ts, ARRAY(REF(0))), &out, &err), ORO_EINVAL);
     cr_assert_str_eq(err.text, "Found recursive type reference &0");
     cr_assert_eq(out.len, 1);
-    cr_assert_eq(oro_type_to_json_inline(type_of_text(&ts, P(E("a", REF(1)) "," E("b", REF(1)))), &out, &err), ORO_OK,
-                 "twice side by side is no recursion");
+    cr_assert_eq(oro_type_to_json_inline(type_of_text(&ts, P(E("a", REF(1)) "," E("b", REF(1)))),
+                                         &out, &err),
+                 ORO_OK, "twice side by side is no recursion");
     oro_bb_u8(&out, 0);
-    cr_assert_str_eq((char *)out.data + 1, P(E("a", P(E("x", T("F32")))) "," E("b", P(E("x", T("F32"))))));
+    cr_assert_str_eq((char *)out.data + 1,
+                     P(E("a", P(E("x", T("F32")))) "," E("b", P(E("x", T("F32"))))));
     oro_bb_fini(&out);
 }
 
 Test(type, bad_json_is_refused)
 {
     static const char *const texts[] = {
-        "", "{}", "[]", "7", "\"U8\"", "{\"U8\":[1]}", "{\"U8\":null}", "{\"U9\":[]}", "{\"U8\":[],\"U16\":[]}",
-        "{\"Ref\":-1}", "{\"Ref\":1.0}", "{\"Ref\":4294967296}", "{\"Array\":[]}", "{\"Sum\":{\"elements\":[]}}",
+        "",
+        "{}",
+        "[]",
+        "7",
+        "\"U8\"",
+        "{\"U8\":[1]}",
+        "{\"U8\":null}",
+        "{\"U9\":[]}",
+        "{\"U8\":[],\"U16\":[]}",
+        "{\"Ref\":-1}",
+        "{\"Ref\":1.0}",
+        "{\"Ref\":4294967296}",
+        "{\"Array\":[]}",
+        "{\"Sum\":{\"elements\":[]}}",
         "{\"Product\":{\"elements\":[{\"name\":\"x\",\"algebraic_type\":{\"U8\":[]}}]}}",
         "{\"Product\":{\"elements\":[{\"name\":{\"some\":1},\"algebraic_type\":{\"U8\":[]}}]}}",
-        "{\"Product\":{\"elements\":[{\"algebraic_type\":{\"U8\":[]}}]}}", "{\"U8\":[]} x",
+        "{\"Product\":{\"elements\":[{\"algebraic_type\":{\"U8\":[]}}]}}",
+        "{\"U8\":[]} x",
     };
     for (size_t i = 0; i < ORO_ARRAY_LEN(texts); i++) {
         struct oro_type *t = NULL;
         struct oro_err err;
-        cr_assert_neq(oro_type_from_json(&ts, oro_bytes_str(texts[i]), &t, &err), ORO_OK, "%s", texts[i]);
+        cr_assert_neq(oro_type_from_json(&ts, oro_bytes_str(texts[i]), &t, &err), ORO_OK, "%s",
+                      texts[i]);
         cr_assert_null(t);
     }
 }

@@ -22,10 +22,11 @@ teardown(void)
 
 TestSuite(value, .init = setup, .fini = teardown);
 
-static const char event_type[] =
-    "{\"Product\":{\"elements\":[{\"name\":{\"some\":\"n\"},\"algebraic_type\":{\"U8\":[]}},{\"name\":{\"some\":\"events\"},"
-    "\"algebraic_type\":{\"Array\":{\"Product\":{\"elements\":[{\"name\":{\"some\":\"name\"},\"algebraic_type\":"
-    "{\"String\":[]}}]}}}}]}}";
+static const char event_type[] = "{\"Product\":{\"elements\":[{\"name\":{\"some\":\"n\"},"
+                                 "\"algebraic_type\":{\"U8\":[]}},{\"name\":{\"some\":\"events\"},"
+                                 "\"algebraic_type\":{\"Array\":{\"Product\":{\"elements\":[{"
+                                 "\"name\":{\"some\":\"name\"},\"algebraic_type\":"
+                                 "{\"String\":[]}}]}}}}]}}";
 
 static void
 check_says(const struct oro_type *t, struct oro_bytes b, const char *want)
@@ -43,10 +44,13 @@ Test(value, messages_have_path_offset_and_types)
     check_says(t, oro_bytes("\1\2\0\0\0\1\0\0\0a\5\0\0\0", 14),
                "events[1].name at byte 10: expected String, found a length of 5 with 0 bytes left");
     check_says(t, oro_bytes("\1\xff\xff\xff\xff", 5),
-               "events at byte 1: expected Array<(name: String)>, found a count of 4294967295 with 0 bytes left");
+               "events at byte 1: expected Array<(name: String)>, found a count of 4294967295 with "
+               "0 bytes left");
     check_says(t, oro_bytes("", 0), "n at byte 0: expected U8, found only 0 of 1 bytes");
-    check_says(t, oro_bytes("\1\0\0\0\0\7", 6), "value at byte 5: expected the end, found 1 more bytes");
-    check_says(type_of_text(&ts, "{\"Bool\":[]}"), oro_bytes("\2", 1), "value at byte 0: expected Bool, found byte 2");
+    check_says(t, oro_bytes("\1\0\0\0\0\7", 6),
+               "value at byte 5: expected the end, found 1 more bytes");
+    check_says(type_of_text(&ts, "{\"Bool\":[]}"), oro_bytes("\2", 1),
+               "value at byte 0: expected Bool, found byte 2");
     check_says(type_of_text(&ts, "{\"Sum\":{\"variants\":[]}}"), oro_bytes("\0", 1),
                "value at byte 0: expected (|), found tag 0 of a sum with 0 variants");
 }
@@ -56,7 +60,8 @@ json_says(const struct oro_type *t, const char *text, const char *want)
 {
     struct oro_err err;
     struct oro_bb out = {0};
-    cr_assert_eq(oro_args_from_json(t, oro_bytes_str(text), &out, &err), ORO_EMALFORMED, "%s", text);
+    cr_assert_eq(oro_args_from_json(t, oro_bytes_str(text), &out, &err), ORO_EMALFORMED, "%s",
+                 text);
     cr_assert_str_eq(err.text, want);
     cr_assert_eq(out.len, 0);
     oro_bb_fini(&out);
@@ -65,13 +70,16 @@ json_says(const struct oro_type *t, const char *text, const char *want)
 Test(value, messages_of_json)
 {
     const struct oro_type *t = type_of_text(&ts, event_type);
-    json_says(t, "[1, [[\"a\"], [5]]]", "args.events[1].name at byte 13: expected String, found number 5");
+    json_says(t, "[1, [[\"a\"], [5]]]",
+              "args.events[1].name at byte 13: expected String, found number 5");
     json_says(t, "[1]", "args at byte 0: invalid length 1, expected 2 elements");
-    json_says(t, "{\"n\":1,\"z\":2}", "args at byte 8: unknown field `z`, expected one of `n`, `events`");
+    json_says(t, "{\"n\":1,\"z\":2}",
+              "args at byte 8: unknown field `z`, expected one of `n`, `events`");
     json_says(t, "{\"n\":1}", "args at byte 0: missing field `events`");
     json_says(t, "{\"n\":1,\"n\":2}", "args at byte 8: duplicate field `n`");
     json_says(t, "{\"n\":256,\"events\":[]}", "args.n at byte 5: expected U8, found number 256");
-    json_says(t, "{\"n\":1,\"events\":{}}", "args.events at byte 16: expected Array<(name: String)>, found an object of 0");
+    json_says(t, "{\"n\":1,\"events\":{}}",
+              "args.events at byte 16: expected Array<(name: String)>, found an object of 0");
     json_says(t, "", "not JSON: the text ends too early at byte 0");
     json_says(t, "[1,[]] x", "not JSON: more text after the value at byte 7");
 }
@@ -81,9 +89,11 @@ Test(value, members_in_any_order_with_escapes)
     struct oro_bb out = {0};
     struct oro_err err;
     const struct oro_type *t = type_of_text(&ts, event_type);
-    const char *text = " { \"\\u0065vents\" : [ { \"name\" : \"\\ud83d\\ude00\\n\" } ] , \"n\" : 7 } ";
+    const char *text =
+        " { \"\\u0065vents\" : [ { \"name\" : \"\\ud83d\\ude00\\n\" } ] , \"n\" : 7 } ";
     cr_assert_eq(oro_args_from_json(t, oro_bytes_str(text), &out, &err), ORO_OK, "%s", err.text);
-    cr_assert(oro_bytes_eq(oro_bb_bytes(&out), oro_bytes("\7\1\0\0\0\5\0\0\0\xf0\x9f\x98\x80\n", 14)));
+    cr_assert(
+        oro_bytes_eq(oro_bb_bytes(&out), oro_bytes("\7\1\0\0\0\5\0\0\0\xf0\x9f\x98\x80\n", 14)));
     oro_bb_fini(&out);
 }
 
@@ -96,10 +106,16 @@ nested(int n, oro_status bytes_want, oro_status json_want)
     struct oro_typespace own;
     oro_typespace_init(&own);
     struct oro_type *t;
-    cr_assert_eq(oro_type_from_json(&own, oro_bytes_str(
-        "{\"Sum\":{\"variants\":[{\"name\":{\"some\":\"Cons\"},\"algebraic_type\":{\"Product\":{\"elements\":[{\"name\":"
-        "{\"some\":\"h\"},\"algebraic_type\":{\"U8\":[]}},{\"name\":{\"some\":\"t\"},\"algebraic_type\":{\"Ref\":0}}]}}},"
-        "{\"name\":{\"some\":\"Nil\"},\"algebraic_type\":{\"Product\":{\"elements\":[]}}}]}}"), &t, &err), ORO_OK);
+    cr_assert_eq(oro_type_from_json(
+                     &own,
+                     oro_bytes_str("{\"Sum\":{\"variants\":[{\"name\":{\"some\":\"Cons\"},"
+                                   "\"algebraic_type\":{\"Product\":{\"elements\":[{\"name\":"
+                                   "{\"some\":\"h\"},\"algebraic_type\":{\"U8\":[]}},{\"name\":{"
+                                   "\"some\":\"t\"},\"algebraic_type\":{\"Ref\":0}}]}}},"
+                                   "{\"name\":{\"some\":\"Nil\"},\"algebraic_type\":{\"Product\":{"
+                                   "\"elements\":[]}}}]}}"),
+                     &t, &err),
+                 ORO_OK);
     oro_typespace_add(&own, t);
     cr_assert_eq(oro_typespace_seal(&own, &err), ORO_OK);
     for (int i = 0; i < n; i++) {
@@ -111,7 +127,8 @@ nested(int n, oro_status bytes_want, oro_status json_want)
     for (int i = 0; i < n; i++)
         oro_bb_put(&text, "]]", 2);
     cr_assert_eq(oro_value_check(t, oro_bb_bytes(&bytes), &err), bytes_want, "%d deep", n);
-    cr_assert_eq(oro_value_from_json(t, oro_bb_bytes(&text), &out, &err), json_want, "%d deep: %s", n, err.text);
+    cr_assert_eq(oro_value_from_json(t, oro_bb_bytes(&text), &out, &err), json_want, "%d deep: %s",
+                 n, err.text);
     if (json_want == ORO_OK)
         cr_assert(oro_bytes_eq(oro_bb_bytes(&out), oro_bb_bytes(&bytes)));
     oro_bb_fini(&bytes);
@@ -138,11 +155,31 @@ Test(value, counts_of_units_are_bounded)
 
 Test(value, utf8)
 {
-    static const char *const good[] = {"", "a", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
-                                       "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "12345678\xc3\xa9"};
-    static const char *const bad[] = {"\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                                      "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc2\x41", "\xe2\x82", "\xe2\x82\x41",
-                                      "12345678\xff", "1234567\xc3", "\xf0\x9f\x98"};
+    static const char *const good[] = {"",
+                                       "a",
+                                       "\x7f",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf",
+                                       "12345678\xc3\xa9"};
+    static const char *const bad[] = {"\x80",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xc2\x41",
+                                      "\xe2\x82",
+                                      "\xe2\x82\x41",
+                                      "12345678\xff",
+                                      "1234567\xc3",
+                                      "\xf0\x9f\x98"};
     for (size_t i = 0; i < ORO_ARRAY_LEN(good); i++)
         cr_assert(oro_utf8_valid(oro_bytes_str(good[i])), "good %zu", i);
     for (size_t i = 0; i < ORO_ARRAY_LEN(bad); i++)
@@ -269,7 +306,9 @@ literal(const char *type, char kind, const char *text, const char *hex)
     oro_bb_fini(&out);
 }
 
-#define WRAP(name, of) "{\"Product\":{\"elements\":[{\"name\":{\"some\":\"" name "\"},\"algebraic_type\":{\"" of "\":[]}}]}}"
+#define WRAP(name, of)                                                                        \
+    "{\"Product\":{\"elements\":[{\"name\":{\"some\":\"" name "\"},\"algebraic_type\":{\"" of \
+    "\":[]}}]}}"
 #define TIMESTAMP WRAP("__timestamp_micros_since_unix_epoch__", "I64")
 #define UUID WRAP("__uuid__", "U128")
 #define CONN WRAP("__connection_id__", "U128")
@@ -296,10 +335,13 @@ Test(value, number_literals)
     literal("U16", 'n', "1e", NULL);
     literal("U64", 'n', "18446744073709551615", "ffffffffffffffff");
     literal("U64", 'n', "18446744073709551616", NULL);
-    literal("U128", 'n', "340282366920938463463374607431768211455", "ffffffffffffffffffffffffffffffff");
+    literal("U128", 'n', "340282366920938463463374607431768211455",
+            "ffffffffffffffffffffffffffffffff");
     literal("U128", 'n', "340282366920938463463374607431768211456", NULL);
-    literal("I128", 'n', "-170141183460469231731687303715884105728", "00000000000000000000000000000080");
-    literal("U256", 'n', "1e77", "000000000000000000a0d26f6e7b98aabe9ef313b70eef4912d9faaf86fe15dd");
+    literal("I128", 'n', "-170141183460469231731687303715884105728",
+            "00000000000000000000000000000080");
+    literal("U256", 'n', "1e77",
+            "000000000000000000a0d26f6e7b98aabe9ef313b70eef4912d9faaf86fe15dd");
     literal("U256", 'n', "1e78", NULL);
     literal("I256", 'n', "-1", "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff");
     literal("F64", 'n', "1e400", "000000000000f07f");
@@ -326,7 +368,9 @@ Test(value, other_literals)
     literal(IDENTITY, 's', "0xc200112233445566778899aabbccddeeff00112233445566778899aabbccddee",
             "eeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100c2");
     literal(IDENTITY, 'n', "1", NULL);
-    literal(UUID, 's', "01888d6e-5c00-7000-8000-00000000abcd", "cdab000000000080007000" "5c6e8d8801");
+    literal(UUID, 's', "01888d6e-5c00-7000-8000-00000000abcd",
+            "cdab000000000080007000"
+            "5c6e8d8801");
     literal(UUID, 's', "01888d6e5c007000-8000-00000000abcd", NULL);
     literal(UUID, 's', "01888d6e-5c00-7000-8000-00000000abc", NULL);
 }
@@ -353,7 +397,8 @@ Test(value, timestamp_literals)
 Test(value, numbers_do_not_follow_the_locale)
 {
     static const char *const with_comma[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "C.UTF-8"};
-    for (size_t i = 0; i < ORO_ARRAY_LEN(with_comma) && setlocale(LC_ALL, with_comma[i]) == NULL; i++)
+    for (size_t i = 0; i < ORO_ARRAY_LEN(with_comma) && setlocale(LC_ALL, with_comma[i]) == NULL;
+         i++)
         ;
     prints_f64(0.1, "0.1");
     literal("F64", 'n', "0.1", "9a9999999999b93f");

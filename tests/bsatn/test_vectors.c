@@ -4,7 +4,8 @@
 static void
 same_bytes(const struct oro_bb *got, const struct oro_bb *want, const char *name, const char *from)
 {
-    cr_assert(oro_bytes_eq(oro_bb_bytes(got), oro_bb_bytes(want)), "%s: other bytes from %s", name, from);
+    cr_assert(oro_bytes_eq(oro_bb_bytes(got), oro_bb_bytes(want)), "%s: other bytes from %s", name,
+              from);
 }
 
 static void
@@ -12,7 +13,8 @@ reads_back(const struct oro_type *t, const char *text, const struct oro_bb *want
 {
     struct oro_bb got = {0};
     struct oro_err err;
-    cr_assert_eq(oro_value_from_json(t, oro_bytes_str(text), &got, &err), ORO_OK, "%s: %s: %s", name, text, err.text);
+    cr_assert_eq(oro_value_from_json(t, oro_bytes_str(text), &got, &err), ORO_OK, "%s: %s: %s",
+                 name, text, err.text);
     same_bytes(&got, want, name, text);
     oro_bb_fini(&got);
 }
@@ -97,10 +99,14 @@ Test(vectors, invalid)
             put_repeated(&v.json, repeat, &input);
         else
             put_hex(&v.json, oro_json_member(&v.json, at, "hex"), &input);
-        cr_assert_eq(oro_value_check(t, oro_bb_bytes(&input), &err), ORO_EMALFORMED, "%s", name_of(&v.json, at));
-        cr_assert_eq(oro_value_check(t, oro_bb_bytes(&input), NULL), ORO_EMALFORMED, "%s", name_of(&v.json, at));
-        bool trailing = oro_json_string_is(&v.json, oro_json_member(&v.json, at, "rule"), "trailing");
-        cr_assert_eq(strstr(err.text, "expected the end") != NULL, trailing, "%s: %s", name_of(&v.json, at), err.text);
+        cr_assert_eq(oro_value_check(t, oro_bb_bytes(&input), &err), ORO_EMALFORMED, "%s",
+                     name_of(&v.json, at));
+        cr_assert_eq(oro_value_check(t, oro_bb_bytes(&input), NULL), ORO_EMALFORMED, "%s",
+                     name_of(&v.json, at));
+        bool trailing =
+            oro_json_string_is(&v.json, oro_json_member(&v.json, at, "rule"), "trailing");
+        cr_assert_eq(strstr(err.text, "expected the end") != NULL, trailing, "%s: %s",
+                     name_of(&v.json, at), err.text);
         cr_assert_not_null(strstr(err.text, " at byte "), "%s: %s", name_of(&v.json, at), err.text);
         oro_bb_fini(&input);
         oro_typespace_fini(&ts);
@@ -121,7 +127,8 @@ Test(vectors, invalid_json)
         const struct oro_type *t = type_of_record(&v.json, at, &ts);
         const char *text = text_of(&v.json, oro_json_member(&v.json, at, "json"));
         oro_bb_u8(&out, 42);
-        cr_assert_eq(oro_value_from_json(t, oro_bytes_str(text), &out, &err), ORO_EMALFORMED, "%s accepted", text);
+        cr_assert_eq(oro_value_from_json(t, oro_bytes_str(text), &out, &err), ORO_EMALFORMED,
+                     "%s accepted", text);
         cr_assert_not_null(strstr(err.text, " at byte "), "%s", err.text);
         cr_assert_eq(out.len, 1, "a failure leaves what was there");
         oro_bb_fini(&out);
@@ -153,7 +160,8 @@ order_record(const struct oro_json *j, uint32_t record, const char *tail)
             oro_bb_fini(&value);
             oro_bb_fini(&this_key);
         }
-        cr_assert(first || oro_bytes_cmp(oro_bb_bytes(&last), oro_bb_bytes(&key)) < 0, "%s", name_of(j, record));
+        cr_assert(first || oro_bytes_cmp(oro_bb_bytes(&last), oro_bb_bytes(&key)) < 0, "%s",
+                  name_of(j, record));
         first = false;
         oro_bb_fini(&last);
         last = key;

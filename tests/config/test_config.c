@@ -46,7 +46,10 @@ Test(config, has_defaults_and_takes_the_name_from_the_module)
 Test(config, names_follow_the_file_or_the_folder)
 {
     static const char *const cases[][2] = {
-        {"chat.py", "chat"}, {"a/b/chat.py", "chat"}, {"a/world/", "world"}, {"a/world/__init__.py", "world"},
+        {"chat.py", "chat"},
+        {"a/b/chat.py", "chat"},
+        {"a/world/", "world"},
+        {"a/world/__init__.py", "world"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct oro_config c;
@@ -63,7 +66,8 @@ Test(config, flags_win_over_the_environment_and_that_over_the_file)
     file_json = "{\"net\":{\"threads\":2,\"idle_timeout_s\":5},\"server\":{\"workers\":3}}";
     setenv("OROCHI_NET_THREADS", "4", 1);
     setenv("OROCHI_SERVER_WORKERS", "5", 1);
-    cr_assert_eq(load(&c, &err, WORDS("m.py", "--config", "c.toml", "--workers", "6")), ORO_OK, "%s", err.text);
+    cr_assert_eq(load(&c, &err, WORDS("m.py", "--config", "c.toml", "--workers", "6")), ORO_OK,
+                 "%s", err.text);
     cr_assert_eq(c.net_idle_timeout_s, 5);
     cr_assert_eq(c.net_threads, 4);
     cr_assert_eq(c.server_workers, 6);
@@ -76,7 +80,10 @@ Test(config, set_reaches_every_key)
 {
     struct oro_config c;
     struct oro_err err = {0};
-    cr_assert_eq(load(&c, &err, WORDS("m.py", "--set", "durable.mode=off", "--set", "reducer.timeout_ms=20", "--memory")), ORO_OK);
+    cr_assert_eq(load(&c, &err,
+                      WORDS("m.py", "--set", "durable.mode=off", "--set", "reducer.timeout_ms=20",
+                            "--memory")),
+                 ORO_OK);
     cr_assert_str_eq(c.durable_mode, "off");
     cr_assert_eq(c.reducer_timeout_ms, 20);
     cr_assert(c.server_memory);
@@ -88,8 +95,10 @@ Test(config, a_wrong_setting_is_named_with_what_is_expected)
     static const struct {
         const char *words[4], *expected;
     } cases[] = {
-        {{"m.py", "--workers", "many"}, "--workers: server.workers is a whole number from 0 to 256, got many"},
-        {{"m.py", "--workers", "257"}, "--workers: server.workers is a whole number from 0 to 256, got 257"},
+        {{"m.py", "--workers", "many"},
+         "--workers: server.workers is a whole number from 0 to 256, got many"},
+        {{"m.py", "--workers", "257"},
+         "--workers: server.workers is a whole number from 0 to 256, got 257"},
         {{"m.py", "--listen", "here"}, "listen: expected HOST:PORT"},
         {{"m.py", "--listen", "h:99999"}, "listen: expected HOST:PORT"},
         {{"m.py", "--set", "a.b=1"}, "--set: there is no setting a.b"},
@@ -98,8 +107,10 @@ Test(config, a_wrong_setting_is_named_with_what_is_expected)
         {{"m.py", "--name"}, "--name needs a value"},
         {{"m.py", "other.py"}, "one module at a time"},
         {{"m.py", "--name", "a b"}, "choose one with --name"},
-        {{"m.py", "--log-level", "loud"}, "log.level is one of error warn info debug trace; got loud"},
-        {{"m.py", "--set", "durable.mode=maybe"}, "durable.mode is one of full normal off; got maybe"},
+        {{"m.py", "--log-level", "loud"},
+         "log.level is one of error warn info debug trace; got loud"},
+        {{"m.py", "--set", "durable.mode=maybe"},
+         "durable.mode is one of full normal off; got maybe"},
         {{"m.py", "--set", "net.tls_cert=c.pem"}, "belong together"},
         {{"--memory"}, "which module?"},
         {{"m.py", "--config", "missing.toml"}, "missing.toml: there is no such file"},
@@ -116,7 +127,8 @@ Test(config, a_file_with_a_wrong_key_or_type_is_refused)
 {
     static const char *const cases[][2] = {
         {"{\"net\":{\"thread\":1}}", "there is no setting net.thread"},
-        {"{\"net\":{\"threads\":\"x\"}}", "net.threads is a whole number from 0 to 256, got a text"},
+        {"{\"net\":{\"threads\":\"x\"}}",
+         "net.threads is a whole number from 0 to 256, got a text"},
         {"{\"server\":{\"memory\":1}}", "server.memory is true or false"},
         {"{\"server\":{\"name\":1}}", "server.name is a text in quotes"},
         {"{\"listen\":\"x\"}", "listen stands outside a section"},

@@ -112,7 +112,7 @@ refused(oro_status st, oro_status want, const struct oro_err *err, const char *t
 struct writer {
     struct run *r;
     _Atomic uint64_t durable; /* transactions that are */
-    _Atomic uint64_t most;    /* it waits when it has written so many: every backup holds them all */
+    _Atomic uint64_t most; /* it waits when it has written so many: every backup holds them all */
     atomic_bool over;
 };
 

@@ -24,12 +24,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define ARRAY(t) "{\"Array\":" t "}"
 
 static const char *const type_texts[] = {
-    T("Bool"), T("U8"), T("I64"), T("U128"), T("I256"), T("F32"), T("F64"), T("String"), ARRAY(T("U8")),
-    ARRAY(T("String")), ARRAY(UNIT), ARRAY(ARRAY(T("Bool"))), UNIT, S(""), "{\"Ref\":0}", "{\"Ref\":1}",
-    S(E("some", T("U8")) "," E("none", UNIT)), S(E("A", UNIT) "," E("B", T("U32")) "," E("7", T("String"))),
-    P(E("__identity__", T("U256"))), P(E("__timestamp_micros_since_unix_epoch__", T("I64"))),
-    P(E("__uuid__", T("U128"))), P(E("__connection_id__", T("U128"))),
-    P(E("a", T("I8")) "," E("b", T("String")) "," E("c", ARRAY(T("I16"))) "," E("d", "{\"Ref\":1}")),
+    T("Bool"),
+    T("U8"),
+    T("I64"),
+    T("U128"),
+    T("I256"),
+    T("F32"),
+    T("F64"),
+    T("String"),
+    ARRAY(T("U8")),
+    ARRAY(T("String")),
+    ARRAY(UNIT),
+    ARRAY(ARRAY(T("Bool"))),
+    UNIT,
+    S(""),
+    "{\"Ref\":0}",
+    "{\"Ref\":1}",
+    S(E("some", T("U8")) "," E("none", UNIT)),
+    S(E("A", UNIT) "," E("B", T("U32")) "," E("7", T("String"))),
+    P(E("__identity__", T("U256"))),
+    P(E("__timestamp_micros_since_unix_epoch__", T("I64"))),
+    P(E("__uuid__", T("U128"))),
+    P(E("__connection_id__", T("U128"))),
+    P(E("a", T("I8")) "," E("b", T("String")) "," E("c", ARRAY(T("I16"))) "," E("d",
+                                                                                "{\"Ref\":1}")),
     P(E("a", T("U8")) ",{\"name\":{\"none\":[]},\"algebraic_type\":{\"Bool\":[]}}"),
 };
 enum { NTYPES = ORO_ARRAY_LEN(type_texts) };
@@ -49,7 +67,9 @@ static void
 make_types(void)
 {
     oro_typespace_init(&ts);
-    oro_typespace_add(&ts, parse(S(E("Cons", P(E("head", T("U8")) "," E("tail", "{\"Ref\":0}"))) "," E("Nil", UNIT))));
+    oro_typespace_add(
+        &ts,
+        parse(S(E("Cons", P(E("head", T("U8")) "," E("tail", "{\"Ref\":0}"))) "," E("Nil", UNIT))));
     oro_typespace_add(&ts, parse(P(E("value", T("I32")) "," E("children", ARRAY("{\"Ref\":1}")))));
     ORO_ASSERT(oro_typespace_seal(&ts, NULL) == ORO_OK);
     for (int i = 0; i < NTYPES; i++) {
@@ -178,7 +198,8 @@ fuzz_literal(const struct oro_type *t, struct oro_bytes text)
         bool number = text.len > 0; /* the SQL parser gives no other text as a number */
         for (size_t k = 0; k < text.len; k++)
             number = number && text.data[k] != 0 && strchr("+-.0123456789eE", text.data[k]) != NULL;
-        if ((kinds[i] != 'n' || number) && oro_value_from_literal(t, kinds[i], text, &out, &err) == ORO_OK)
+        if ((kinds[i] != 'n' || number) &&
+            oro_value_from_literal(t, kinds[i], text, &out, &err) == ORO_OK)
             ORO_ASSERT(oro_value_check(t, oro_bb_bytes(&out), &err) == ORO_OK);
         oro_bb_fini(&out);
     }
@@ -199,11 +220,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (oro_value_check(t, in, &err) == ORO_OK)
             check_value(t, in);
         break;
-    case 1: fuzz_json(t, in); break;
-    case 2: fuzz_message(in); break;
-    case 3: fuzz_schema(in); break;
-    case 4: fuzz_type(in); break;
-    default: fuzz_literal(t, in); break;
+    case 1:
+        fuzz_json(t, in);
+        break;
+    case 2:
+        fuzz_message(in);
+        break;
+    case 3:
+        fuzz_schema(in);
+        break;
+    case 4:
+        fuzz_type(in);
+        break;
+    default:
+        fuzz_literal(t, in);
+        break;
     }
     return 0;
 }
