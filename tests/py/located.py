@@ -9,6 +9,7 @@ from typing import Any, Optional
 import _orochi
 from orochi import AutoKey, DecodeError, EncodeError, reducer, table, u8, u16, u32
 from orochi._types import Resolver
+from orochi.bridge import TypeConverter
 
 
 class Team(enum.Enum):
@@ -122,6 +123,31 @@ try:
     codec(Strict).decode(b'\0\1')
 except DecodeError as error:
     same(type(error.__cause__), ValueError)
+
+# A type may contain itself where only the converter uses it; depth is bounded.
+
+
+@dataclass
+class Tree:
+    value: u8
+    down: 'list[Tree]' = field(default_factory=list)
+
+
+@dataclass
+class Node:
+    value: u8
+    next: 'Optional[Node]' = None
+
+
+converter = TypeConverter()
+tree = Tree(1, [Tree(2), Tree(3, [Tree(4)])])
+same(converter.bsatn_to_python(converter.python_to_bsatn(tree), Tree), tree)
+same(converter.python_to_bsatn(Node(1, Node(2))).hex(), '01000201')
+same(converter.bsatn_to_python(bytes.fromhex('01000201'), Node), Node(1, Node(2)))
+for _ in range(200):
+    tree = Tree(1, [tree])
+same(told(EncodeError, lambda: converter.python_to_bsatn(tree))['text'].endswith('nested too deeply'), True)
+same(told(DecodeError, lambda: converter.bsatn_to_python(b'\1\0' * 5000 + b'\1', Node))['text'].endswith('nested too deeply'), True)
 
 # An error does not lend its details to the next one, and what Python raises itself stays as it is.
 same(told(EncodeError, lambda: codec(bytes).encode(5))['found'], 'int')

@@ -225,7 +225,10 @@ class TypeProblem(Exception):
 class Resolver:
     """Turns annotations into (spec, SATS type), and collects the named types in a typespace."""
 
-    def __init__(self):
+    def __init__(self, recursive=False):
+        """recursive: types that contain themselves are fine (no client decodes them); `specs` has what ("named", n) means."""
+        self.recursive = {} if recursive else None  # class or key -> n
+        self.specs = []
         self.typespace = []      # SATS types; positions are Refs
         self.names = {}          # type name -> position
         self.by_class = {}       # class, alias or key -> (spec, sats)
@@ -283,13 +286,19 @@ class Resolver:
 
     def _once(self, key, make):
         if key not in self.by_class:
+            if key in self.open and self.recursive is not None:
+                return ('named', self.recursive.setdefault(key, len(self.recursive))), UNIT
             if key in self.open:
                 raise TypeProblem(f'{_show(key)} contains itself, which clients cannot decode: use a parent id, or Json')
             self.open.append(key)
             try:
-                self.by_class[key] = make()
+                self.by_class[key] = made = make()
             finally:
                 self.open.pop()
+            if self.recursive and key in self.recursive:
+                n = self.recursive[key]
+                self.specs += [None] * (n + 1 - len(self.specs))
+                self.specs[n] = made[0]
         return self.by_class[key]
 
     def _generic(self, a, origin, args, owner, exact):

@@ -383,12 +383,13 @@ class TypeConverter:
             found = self._plans.get(key, self._ttl)
         if found is None:
             try:
-                spec, _ = Resolver().resolve(annotation, 'Value')
+                resolver = Resolver(recursive=True)
+                spec, _ = resolver.resolve(annotation, 'Value')
             except TypeProblem as problem:
                 self._stats.errors_encountered += 1
                 raise ConversionError(str(problem)) from None
             name = type_name(annotation) if isinstance(annotation, type) else str(annotation)
-            found = _orochi.compile(spec), name
+            found = _orochi.compile(spec, resolver.specs), name
             pinned = hasattr(annotation, '__orochi_table__')
             self._plans.put(key, found, pinned, self._limit)
             if pinned:

@@ -304,13 +304,12 @@ def scaling(most, msgspec):
 
 
 def endurance(total):
-    """(RSS after the first tenth, RSS at the end) of so many conversions, both ways, good and bad, typed and dynamic."""
+    """RSS after each tenth of so many conversions, both ways, good and bad, typed and dynamic with more shapes than are kept."""
     typed, dynamic = codec(SmallSlots), codec(Any)
-    value, first = small(SmallSlots), None
+    value, out = small(SmallSlots), []
     data = typed.encode(value)
     bad = data[:-1]
-    start = rss()
-    for i in range(total // 5):
+    for i in range(1, total // 5 + 1):
         typed.decode(data)
         typed.encode(value)
         dynamic.decode(dynamic.encode({'key': i, 'k%d' % (i & 1023): 1.5}))
@@ -318,9 +317,9 @@ def endurance(total):
             typed.decode(bad)
         except Exception:
             pass
-        if i == total // 50:
-            first = rss()
-    return start, first, rss()
+        if i % (total // 50) == 0:
+            out.append(rss())
+    return out
 
 
 def main(args):
@@ -343,9 +342,9 @@ def main(args):
     for row in out['scaling']:
         print(f'{row[0]:10}' + ''.join(f'{ns:12.0f}' for ns in row[1:]))
     if args.conversions:
-        out['memory'] = start, first, end = endurance(args.conversions)
-        print(f'{args.conversions} conversions: {first / 1e6:.1f} MB after the first tenth, {end / 1e6:.1f} MB at the end '
-              f'(x {end / first:.3f})')
+        out['memory'] = memory = endurance(args.conversions)
+        print(f'{args.conversions} conversions: MB after each tenth: ' + ' '.join(f'{m / 1e6:.1f}' for m in memory) +
+              f'; end / first {memory[-1] / memory[0]:.3f}')
     if args.json:
         with open(args.json, 'w') as file:
             json.dump(out, file, indent=1)
