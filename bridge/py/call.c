@@ -158,9 +158,7 @@ decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
         return bad_argument(py, r, r->nparams);
     }
     if (r->nparams > 0)
-        ORO_COUNT(py, decodes, 1);
-    oro_tally_end(py, &r->tally, DIR_DECODE, py->call->args.len, began);
-    ORO_COUNT(py, bytes_in, py->call->args.len);
+        oro_tally_end(py, &r->tally, DIR_DECODE, py->call->args.len, began);
     return ORO_OK;
 }
 

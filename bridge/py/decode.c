@@ -595,7 +595,11 @@ decode_value(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
 PyObject *
 oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
 {
-    PyObject *v = decode_value(py, c, r, depth);
+    PyObject *v;
+    if (c->op < OP_STRING && ORO_LIKELY(oro_rd_left(r) >= c->fixed_size))
+        v = decode_there(py, c, r);
+    else
+        v = decode_value(py, c, r, depth);
     if (ORO_UNLIKELY(v == NULL))
         oro_cerr_explain(py, c, oro_rd_offset(r));
     return v;

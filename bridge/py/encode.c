@@ -779,6 +779,8 @@ int
 oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
                  unsigned depth)
 {
+    if (put_plain(c, v, out))
+        return 0;
     int rc = encode_value(py, c, v, out, depth);
     return ORO_LIKELY(rc == 0) ? 0 : explain(py, c, v, out->len);
 }

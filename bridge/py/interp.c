@@ -692,12 +692,26 @@ oro_py_interrupt(struct oro_py *py, uint64_t generation)
 
 /* ---- numbers ---- */
 
+static void
+add_tally(const struct oro_tally *t, struct oro_py_stats *out)
+{
+    out->decodes += atomic_load_explicit(&t->n[DIR_DECODE], memory_order_relaxed);
+    out->encodes += atomic_load_explicit(&t->n[DIR_ENCODE], memory_order_relaxed);
+    out->bytes_in += atomic_load_explicit(&t->bytes[DIR_DECODE], memory_order_relaxed);
+    out->bytes_out += atomic_load_explicit(&t->bytes[DIR_ENCODE], memory_order_relaxed);
+}
+
 void
 oro_py_stats(const struct oro_py *py, struct oro_py_stats *out)
 {
 #define COPY(name) out->name = atomic_load_explicit(&py->n_##name, memory_order_relaxed);
     ORO_STAT_FIELDS(COPY)
 #undef COPY
+    /* Rows and arguments are counted by their type alone. */
+    for (const struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next)
+        add_tally(&rc->tally, out);
+    for (unsigned i = 0; i < py->nreducers; i++)
+        add_tally(&py->reducers[i].tally, out);
     /* Codecs of tables and reducers are pinned: compiled once (a miss each), found at once by whatever converts later. */
     out->cache_misses += py->ncodecs;
     out->cache_size += py->ncodecs;

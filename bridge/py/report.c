@@ -126,7 +126,7 @@ static void
 sums_add(struct sums *s, const struct oro_tally *t)
 {
     for (int d = 0; d < DIRS; d++) {
-        s->n[d] += relaxed(&t->n[d]);
+        s->n[d] += d == DIR_COLUMN ? 64 * relaxed(&t->timed[d]) : relaxed(&t->n[d]);
         s->bytes[d] += relaxed(&t->bytes[d]);
         s->errors[d] += relaxed(&t->errors[d]);
         s->timed[d] += relaxed(&t->timed[d]);

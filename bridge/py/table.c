@@ -179,8 +179,6 @@ write_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *a
         oro_cerr_raise(py, py->e_encode, t->def->name);
         goto done;
     }
-    ORO_COUNT(py, encodes, 1);
-    ORO_COUNT(py, bytes_out, bb.len);
     oro_tally_end(py, &t->rc->tally, DIR_ENCODE, bb.len, began);
     if (!oro_pyhandle_alive(py, t)) /* a checker may do anything */
         goto done;

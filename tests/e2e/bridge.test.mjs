@@ -39,7 +39,7 @@ test("the report has every figure, summed over the workers, and counts what was 
   const args = now.per_type["arguments of count"].decode, before = first.per_type["arguments of count"].decode;
   assert.deepEqual([args.calls - before.calls, args.bytes - before.bytes], [200, 200 * 12]);
   const row = now.per_type.counter;
-  assert.ok(row.encode.calls >= 200 && row.encode.mean_us > 0 && row.column.calls >= 199, JSON.stringify(row));
+  assert.ok(row.encode.calls >= 200 && row.encode.mean_us > 0 && row.column.calls >= 64, JSON.stringify(row));
   assert.ok(now.bytes_in > first.bytes_in && now.bytes_out > first.bytes_out && now.p99_us >= now.p50_us && now.p50_us > 0);
   assert.ok(now.pool_hit_ratio > 0.5 && now.cache_hit_ratio > 0.9 && now.current_memory_usage > 0);
 });

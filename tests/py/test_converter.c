@@ -176,3 +176,38 @@ Test(converter, batches)
     fixture_run(&f, "test");
     fixture_close(&f);
 }
+
+/* A reducer's list of many goes the same way as a batch of the converter. */
+Test(converter, lists_of_reducers_are_batches)
+{
+    struct fixture f;
+    struct oro_bb args = {0};
+    struct oro_py_config settings = ORO_PY_CONFIG_DEFAULT;
+    fixture_open(&f, HEAD "    import _orochi\n"
+                          "    assert _orochi.stats()['batches'] == 2, _orochi.stats()\n"
+                          "    assert _orochi.stats()['batch_items'] == 2000\n"
+                          "@reducer\n"
+                          "def take(ctx: ReducerContext, items: list[Item]):\n"
+                          "    import gc\n"
+                          "    assert gc.isenabled()\n"
+                          "    assert len(items) == 1000 and items[999] == Item('x', 999)\n");
+    oro_bb_u32(&args, 1000);
+    for (uint16_t i = 0; i < 1000; i++) {
+        oro_bb_lenbytes(&args, oro_bytes("x", 1));
+        oro_bb_u16(&args, i);
+    }
+    for (int batches = 1; batches >= 0; batches--) {
+        settings.enable_batch_optimization = batches == 1;
+        oro_py_configure(&settings);
+        oro_status st = fixture_call_bytes(&f, "take", oro_bb_bytes(&args));
+        cr_assert_eq(st, ORO_OK, "%s", fixture_text(&f));
+    }
+    fixture_run(&f, "test");
+    args.data[4 + 7 * 600] = 2; /* the 600th text takes a byte of its number */
+    cr_assert_eq(fixture_call_bytes(&f, "take", oro_bb_bytes(&args)), ORO_EINVAL);
+    cr_assert_not_null(strstr(fixture_text(&f), "take.items[601].name: malformed at byte 4212"),
+                       "%s", fixture_text(&f));
+    oro_bb_fini(&args);
+    fixture_close(&f);
+    oro_py_configure(&(struct oro_py_config)ORO_PY_CONFIG_DEFAULT);
+}
