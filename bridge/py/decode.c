@@ -190,6 +190,17 @@ is_ascii(const uint8_t *p, size_t n)
     return (any & 0x8080808080808080ull) == 0;
 }
 
+PyObject *
+oro_py_text(const uint8_t *p, size_t n)
+{
+    if (n > 64 || n < 2 || !is_ascii(p, n))
+        return PyUnicode_DecodeUTF8((const char *)p, (Py_ssize_t)n, "strict");
+    PyObject *s = PyUnicode_New((Py_ssize_t)n, 127);
+    if (s != NULL)
+        memcpy(PyUnicode_1BYTE_DATA(s), p, n);
+    return s;
+}
+
 static PyObject *
 decode_str(struct oro_py *py, struct oro_reader *r)
 {
@@ -199,13 +210,7 @@ decode_str(struct oro_py *py, struct oro_reader *r)
         r->at = at;
         return short_input(py, r, "a length that the input cannot hold");
     }
-    if (b.len <= 64 && b.len > 1 && is_ascii(b.data, b.len)) {
-        PyObject *s = PyUnicode_New((Py_ssize_t)b.len, 127);
-        if (s != NULL)
-            memcpy(PyUnicode_1BYTE_DATA(s), b.data, b.len);
-        return s;
-    }
-    PyObject *s = PyUnicode_DecodeUTF8((const char *)b.data, (Py_ssize_t)b.len, "strict");
+    PyObject *s = oro_py_text(b.data, b.len);
     if (s == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
         PyErr_Clear();
         r->at = at;

@@ -476,7 +476,7 @@ read_escape(struct parser *p, struct oro_bb *out)
 static PyObject *
 text_of(struct parser *p, const uint8_t *s, size_t n)
 {
-    PyObject *o = PyUnicode_DecodeUTF8((const char *)s, (Py_ssize_t)n, "strict");
+    PyObject *o = oro_py_text(s, n);
     if (o == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
         PyErr_Clear();
         return bad(p, "text that is not UTF-8");
@@ -495,7 +495,11 @@ key_of(struct parser *p, const uint8_t *s, size_t n)
     for (size_t i = 0; i < n; i++)
         h = (h ^ s[i]) * 16777619u;
     PyObject **slot = &j->memo[(h ^ h >> 15) % MEMO];
-    if (*slot != NULL) {
+    if (*slot != NULL && PyUnicode_IS_COMPACT_ASCII(*slot)) {
+        if ((size_t)PyUnicode_GET_LENGTH(*slot) == n &&
+            memcmp(PyUnicode_1BYTE_DATA(*slot), s, n) == 0)
+            return Py_NewRef(*slot);
+    } else if (*slot != NULL) {
         Py_ssize_t len;
         const char *have = PyUnicode_AsUTF8AndSize(*slot, &len);
         if (have != NULL && (size_t)len == n && memcmp(have, s, n) == 0)
@@ -551,6 +555,34 @@ digits(struct parser *p)
     return p->at > from;
 }
 
+/* Digits with a point and no exponent, 15 digits at most: number and power of ten are exact, so their quotient is rounded once,
+ * which is what the long way gives. */
+static bool
+short_real(const uint8_t *s, const uint8_t *end, double *out)
+{
+    static const double tens[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    bool minus = *s == '-';
+    s += minus;
+    if (end - s > 16)
+        return false;
+    int64_t n = 0;
+    int after = -1;
+    for (; s < end; s++) {
+        if (*s == '.') {
+            after = 0;
+        } else if (*s >= '0' && *s <= '9') {
+            n = n * 10 + (*s - '0');
+            after += after >= 0;
+        } else {
+            return false;
+        }
+    }
+    double d = (double)n / tens[after > 0 ? after : 0];
+    *out = minus ? -d : d;
+    return true;
+}
+
 static PyObject *
 read_number(struct parser *p)
 {
@@ -581,6 +613,9 @@ read_number(struct parser *p)
             v = v * 10 + (*s - '0');
         return PyLong_FromLongLong(*from == '-' ? -v : v);
     }
+    double quick;
+    if (real && short_real(from, p->at, &quick))
+        return PyFloat_FromDouble(quick);
     char few[64], *text = n < sizeof(few) ? few : oro_alloc(n + 1);
     memcpy(text, from, n);
     text[n] = 0;

@@ -116,6 +116,8 @@ PyObject *oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct 
 /* Appends to out; -1 like decode. */
 int oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
                      unsigned depth);
+/* A str of UTF-8; UnicodeDecodeError. */
+PyObject *oro_py_text(const uint8_t *p, size_t n);
 /* Before n values are made. Stops the collector if they are many; true: PyGC_Enable() afterwards. */
 bool oro_batch_begin(struct oro_py *py, Py_ssize_t n);
 /* Advances over one value of trusted bytes, checking bounds only. */
@@ -380,15 +382,16 @@ struct oro_pyreducer {
 #define ORO_SHAPE_FIELDS(X) \
     X(shape_hits)           \
     X(shape_misses) X(shape_evictions) X(shape_expirations) X(shapes) X(batches) X(batch_items)
-#define ORO_STAT_FIELDS(X)                                                                      \
-    X(cache_hits)                                                                               \
-    X(cache_misses)                                                                             \
-    X(cache_evictions)                                                                          \
-    X(cache_expirations)                                                                        \
-    X(cache_size)                                                                               \
-    X(pool_hits)                                                                                \
-    X(pool_misses) X(pool_returns) X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) \
-        X(errors) X(memory) X(memory_peak)
+#define ORO_STAT_FIELDS(X)                                                                 \
+    X(cache_hits)                                                                          \
+    X(cache_misses)                                                                        \
+    X(cache_evictions)                                                                     \
+    X(cache_expirations)                                                                   \
+    X(cache_size)                                                                          \
+    X(pool_hits)                                                                           \
+    X(pool_misses)                                                                         \
+    X(pool_returns) X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) \
+        X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
 #define ORO_PY_OBJECTS(X)                                                                          \
@@ -398,8 +401,9 @@ struct oro_pyreducer {
     X(t_table)                                                                                     \
     X(t_column)                                                                                    \
     X(t_rows)                                                                                      \
-    X(t_rowsiter) X(t_ctx) X(t_dbbase) X(t_db) X(t_log) X(t_codec) X(t_identity) X(t_connid)       \
-        X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer)   \
+    X(t_rowsiter)                                                                                  \
+    X(t_ctx) X(t_dbbase) X(t_db) X(t_log) X(t_codec) X(t_identity) X(t_connid) X(Timestamp)        \
+        X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer)                \
             X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) \
                 X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden)   \
                     X(json_dump) X(json_revive) X(datetime_to_us) X(us_to_datetime)                \

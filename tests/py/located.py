@@ -3,6 +3,7 @@ is wrong."""
 
 import datetime
 import enum
+import random
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -148,6 +149,13 @@ for _ in range(200):
     tree = Tree(1, [tree])
 same(told(EncodeError, lambda: converter.python_to_bsatn(tree))['text'].endswith('nested too deeply'), True)
 same(told(DecodeError, lambda: converter.bsatn_to_python(b'\1\0' * 5000 + b'\1', Node))['text'].endswith('nested too deeply'), True)
+
+# Numbers of a document are read as Python reads them.
+rng, anything = random.Random(5), codec(Any)
+for _ in range(5000):
+    whole, part = str(rng.randrange(10 ** rng.randrange(1, 12))), str(rng.randrange(10 ** rng.randrange(1, 8)))
+    text = f'{rng.choice(["", "-"])}{whole}.{part}'
+    same(repr(anything.decode(len(text).to_bytes(4, 'little') + text.encode())), repr(float(text)))
 
 # An error does not lend its details to the next one, and what Python raises itself stays as it is.
 same(told(EncodeError, lambda: codec(bytes).encode(5))['found'], 'int')
