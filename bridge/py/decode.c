@@ -261,6 +261,14 @@ decode_count(struct oro_py *py, struct oro_reader *r, size_t elem_min)
         short_input(py, r, "a count that the input cannot hold");
         return -1;
     }
+    if (elem_min == 0) { /* a few bytes would make millions of objects, in each of many arrays */
+        if (n > py->units) {
+            r->at = at;
+            short_input(py, r, "too many elements without bytes");
+            return -1;
+        }
+        py->units -= n;
+    }
     return n;
 }
 
@@ -570,6 +578,8 @@ decode_value(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
     }
     if (depth > ORO_MAX_DEPTH)
         return short_input(py, r, "nested too deeply");
+    if (depth == 1)
+        py->units = ORO_MAX_UNIT_COUNT;
     switch ((enum oro_op)c->op) {
     case OP_ARRAY:
         n = decode_count(py, r, c->elem->min_size);

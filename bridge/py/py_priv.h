@@ -382,17 +382,16 @@ struct oro_pyreducer {
 #define ORO_SHAPE_FIELDS(X) \
     X(shape_hits)           \
     X(shape_misses) X(shape_evictions) X(shape_expirations) X(shapes) X(batches) X(batch_items)
-#define ORO_STAT_FIELDS(X)                                                           \
-    X(cache_hits)                                                                    \
-    X(cache_misses)                                                                  \
-    X(cache_evictions)                                                               \
-    X(cache_expirations)                                                             \
-    X(cache_size)                                                                    \
-    X(pool_hits)                                                                     \
-    X(pool_misses)                                                                   \
-    X(pool_returns)                                                                  \
-    X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) \
-        X(memory_peak)
+#define ORO_STAT_FIELDS(X) \
+    X(cache_hits)          \
+    X(cache_misses)        \
+    X(cache_evictions)     \
+    X(cache_expirations)   \
+    X(cache_size)          \
+    X(pool_hits)           \
+    X(pool_misses)         \
+    X(pool_returns)        \
+    X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
 #define ORO_PY_OBJECTS(X)                                                                          \
@@ -404,7 +403,8 @@ struct oro_pyreducer {
     X(t_rows)                                                                                      \
     X(t_rowsiter)                                                                                  \
     X(t_ctx)                                                                                       \
-    X(t_dbbase) X(t_db) X(t_log) X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) \
+    X(t_dbbase)                                                                                    \
+    X(t_db) X(t_log) X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration)             \
         X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) \
             X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_encode) X(e_decode)        \
                 X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump)              \
@@ -440,6 +440,7 @@ struct oro_py {
     _Atomic bool in_reducer;
     struct oro_bb bb[3]; /* scratch; see oro_bb_take */
     struct oro_cerr cerr;
+    uint32_t units;        /* elements without bytes that the value being decoded may still have */
     uint32_t uuid_counter; /* of version 7 */
     uint64_t ncodecs;      /* compiled for tables and reducers: the pinned part of the type cache */
     struct oro_json *json; /* shapes and keys of dynamic values; NULL until there is one */

@@ -104,6 +104,13 @@ same(told(EncodeError, lambda: codec(tuple[u8, bool]).encode((1, 1)))['expected'
 
 same(told(DecodeError, lambda: codec(datetime.datetime).decode(b'\xff' * 7 + b'\x7f'))['expected'], 'datetime')
 
+# Elements without bytes are bounded for the whole value, not for each of its arrays.
+half = (1 << 19).to_bytes(4, 'little')
+same(len(codec(list[list[None]]).decode(b'\2\0\0\0' + half * 2)[1]), 1 << 19)
+same(told(DecodeError, lambda: codec(list[list[None]]).decode(b'\3\0\0\0' + half * 3)),
+     {'text': '[2]: malformed at byte 12: too many elements without bytes', 'offset': 12, 'path': '[2]', 'expected': 'list',
+      'found': 'byte 0 and 3 more'})
+
 # What the author's own code raises is the reason, and the cause.
 
 
