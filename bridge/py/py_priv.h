@@ -170,7 +170,7 @@ struct oro_tally {
     atomic_store_explicit(&(counter),                                                              \
                           atomic_load_explicit(&(counter), memory_order_relaxed) + (uint64_t)(by), \
                           memory_order_relaxed)
-uint64_t oro_py_clock(void);
+uint64_t oro_tally_turn(struct oro_py *py);
 void oro_tally_time(struct oro_py *py, struct oro_tally *t, enum oro_dir dir, uint64_t began);
 void oro_py_config_look(struct oro_py *py); /* takes new settings over */
 void oro_py_pool_shrink(struct oro_py *py); /* pools that grew and are hardly used become smaller */
@@ -449,7 +449,9 @@ struct oro_py {
     unsigned max_pool;
     bool batches, watch_memory, auto_tune;
     uint64_t config_generation; /* of the settings in use; 0: none taken yet */
-    unsigned tick;              /* one conversion in 64 is timed */
+    /* One conversion in 64 is timed, at steps of chance: calls repeat the same few conversions, and a fixed step would
+     * meet the same one each time. */
+    unsigned until_timed, chance;
     _Atomic uint64_t times[DIRS][ORO_TIME_SLOTS];
     char *root; /* folder of the module, for tracebacks */
 
@@ -472,7 +474,11 @@ struct oro_py {
 static inline uint64_t
 oro_tally_begin(struct oro_py *py)
 {
-    return ORO_UNLIKELY((++py->tick & 63) == 0) ? oro_py_clock() : 0;
+    if (ORO_LIKELY(py->until_timed > 0)) {
+        py->until_timed--;
+        return 0;
+    }
+    return oro_tally_turn(py);
 }
 
 static inline void

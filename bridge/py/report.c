@@ -95,8 +95,10 @@ oro_py_config_look(struct oro_py *py)
 /* ---- times ---- */
 
 uint64_t
-oro_py_clock(void)
+oro_tally_turn(struct oro_py *py)
 {
+    py->chance = py->chance * 1664525u + 1013904223u;
+    py->until_timed = (py->chance >> 16) % 127; /* so a step is 1 to 127, 64 on average */
     return oro_mono_ns();
 }
 
