@@ -19,8 +19,10 @@ test("kill -9 in the middle of transfers: all that was confirmed, nothing by hal
 
 test("the check itself sees a group commit that is gone", async () => {
   const data = await folder();
-  const between = () =>
-    execFileSync("sqlite3", [join(data, "ledger.db-log"),
-      "delete from _orochi_log where first_offset in (select first_offset from _orochi_log order by 1 desc limit 4)"]);
+  const last4 = "delete from _orochi_log where first_offset in (select first_offset from _orochi_log order by 1 desc limit 4)";
+  const between = ({ gently }) => {
+    // A clean stop folds the log into the database: there is nothing to take away then.
+    if (!gently) execFileSync("sqlite3", [join(data, "ledger.db-log"), last4]);
+  };
   await assert.rejects(rounds({ count: 8, seed, data, clients: 4, longest: 400 * SLOW, between }), /confirmed, \d+ found|by the lines/);
 });

@@ -182,7 +182,8 @@ async function killStart(flags, rng) {
 }
 
 /**
- * Runs the rounds in `data`; `say` gets a line for each, `between` is called while nothing runs. Gives the totals. An error
+ * Runs the rounds in `data`; `say` gets a line for each, `between` is called while nothing runs and
+ * told whether the round ended with a clean stop (which leaves no log file). Gives the totals. An error
  * names the round and, for another try, the seed.
  */
 export async function rounds({ count, data, seed = 1, mode = "full", clients = 6, flight = 20, longest = 600, say = () => {}, between = () => {} }) {
@@ -224,7 +225,7 @@ export async function rounds({ count, data, seed = 1, mode = "full", clients = 6
         await killStart(flags, rng);
         startKills++;
       }
-      await between(round);
+      await between({ round, gently });
     } catch (error) {
       await server?.kill();
       throw new Error(`round ${round} with seed ${seed}: ${error.stack}\n${server?.output() ?? ""}`);
