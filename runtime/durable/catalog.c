@@ -5,9 +5,6 @@
 #include "bridge/bsatn/value.h"
 #include "runtime/base/buf.h"
 
-/* Types are compared through Refs down to here; recursive ones are taken as fitting below. */
-#define MAX_COMPARE 64
-
 /* ---- reading ---- */
 
 void
@@ -151,27 +148,56 @@ same_name(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* Whether every value of `a` is a value of `b` with the same bytes: equal, but sums may have got variants at the end. */
+/* Pairs that Refs led to and that are being compared or were found to fit: meeting one again, as in a recursive type, decides
+ * nothing new, since the first misfit anywhere ends the comparison. */
+struct fits_seen {
+    const struct oro_type *(*pairs)[2];
+    size_t n, cap;
+};
+
 static bool
-type_fits(const struct oro_type *a, const struct oro_type *b, unsigned depth)
+fits_seen_add(struct fits_seen *seen, const struct oro_type *a, const struct oro_type *b)
 {
+    for (size_t i = 0; i < seen->n; i++)
+        if (seen->pairs[i][0] == a && seen->pairs[i][1] == b)
+            return false;
+    seen->pairs = oro_grow(seen->pairs, seen->n, &seen->cap, sizeof(*seen->pairs));
+    seen->pairs[seen->n][0] = a;
+    seen->pairs[seen->n++][1] = b;
+    return true;
+}
+
+static bool
+fits(struct fits_seen *seen, const struct oro_type *a, const struct oro_type *b)
+{
+    bool through_ref = a->kind == ORO_REF || b->kind == ORO_REF;
     a = oro_type_resolve(a);
     b = oro_type_resolve(b);
-    if (depth > MAX_COMPARE)
-        return true;
     if (a->kind != b->kind)
         return false;
+    if (through_ref && !fits_seen_add(seen, a, b))
+        return true;
     if (a->kind == ORO_ARRAY)
-        return type_fits(a->elem, b->elem, depth + 1);
+        return fits(seen, a->elem, b->elem);
     if (a->kind != ORO_PRODUCT && a->kind != ORO_SUM)
         return true;
     if (a->kind == ORO_PRODUCT ? a->nelems != b->nelems : a->nelems > b->nelems)
         return false;
     for (uint32_t i = 0; i < a->nelems; i++)
         if (!same_name(a->elems[i].name, b->elems[i].name) ||
-            !type_fits(a->elems[i].type, b->elems[i].type, depth + 1))
+            !fits(seen, a->elems[i].type, b->elems[i].type))
             return false;
     return true;
+}
+
+/* Whether every value of `a` is a value of `b` with the same bytes: equal, but sums may have got variants at the end. */
+static bool
+type_fits(const struct oro_type *a, const struct oro_type *b)
+{
+    struct fits_seen seen = {0};
+    bool ok = fits(&seen, a, b);
+    oro_free(seen.pairs);
+    return ok;
 }
 
 /* The stored table's counterpart, NULL when it is gone (event tables are not stored). */
@@ -251,7 +277,7 @@ column_reasons(const struct oro_table_def *old, const struct oro_table_def *now,
         if (at < 0)
             REASON(out, "Removing a column %s from table %s requires a manual migration", a->name,
                    now->name);
-        else if (!type_fits(a->type, now->row->elems[at].type, 0))
+        else if (!type_fits(a->type, now->row->elems[at].type))
             type_reason(now, a, &now->row->elems[at], out);
         moved |= at >= 0 && (uint32_t)at != i;
     }

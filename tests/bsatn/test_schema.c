@@ -259,7 +259,7 @@ Test(schema, faults_are_named)
         {{"\"product_type_ref\":3", "\"product_type_ref\":1"},
          "Table `item` has invalid product_type_ref &1"},
         {{"\"product_type_ref\":3", "\"product_type_ref\":99"}, "invalid product_type_ref &99"},
-        {{"{\"Ref\":1}", "{\"Ref\":0}"}, "Found recursive type reference &0"},
+        {{"{\"Ref\":1}", "{\"Ref\":0}"}, "table `player` has rows without an end"},
         {{"{\"Ref\":1}", "{\"Ref\":77}"}, "Type reference &77 out of bounds"},
         {{"{\"some\":\"level\"}", "{\"none\":[]}"}, "unnamed column 3"},
         {{"{\"some\":\"level\"}", "{\"some\":\"id\"}"}, "two columns `id`"},

@@ -98,11 +98,16 @@ TABLE = {
     "default of a list": ("@table\nclass A:\n    x: list[u8] = [1, 'a']", 3, ["[1]: expected int, got str"]),
     "two defaults": ("@table\nclass A:\n    x: u8 = field(default=1, default_factory=int)", 3, ["not both"]),
     "field with an unknown index": ("@table\nclass A:\n    x: u8 = field(index='tree')", 3, ["'tree'"]),
-    "recursive class": (
-        "@dataclass\nclass Node:\n    down: list['Node']\n@table\nclass A:\n    x: Node", 3, ["Node contains itself", "Json"]),
-    "recursive table": ("@table\nclass Node:\n    down: 'list[Node]'", 3, ["Node contains itself"]),
-    "recursive alias": (
-        "@dataclass\nclass L:\n    r: 'T'\ntype T = L | None\n@table\nclass A:\n    x: T", 3, ["contains itself"]),
+    "class without an end": (
+        "@dataclass\nclass Node:\n    down: 'Node'\n@table\nclass A:\n    x: Node",
+        2, ["Node contains itself without an end", "list[Node] or Node | None"]),
+    "table without an end": ("@table\nclass Node:\n    id: u8\n    down: 'Node'", 2, ["Node contains itself without an end"]),
+    "classes without an end": (
+        "@dataclass\nclass L:\n    r: 'R'\n@dataclass\nclass R:\n    l: L\n@reducer\ndef f(ctx, x: L): pass",
+        2, ["L contains itself without an end"]),
+    "recursive alias": ("type T = list[T]\n@table\nclass A:\n    x: T", 4, ["A.x: T contains itself", "make it a dataclass"]),
+    "recursive aliases": (
+        "type T = list[U]\ntype U = T | None\n@table\nclass A:\n    x: T", 5, ["A.x: T contains itself", "dataclass"]),
     "enum without members": ("class E(Enum): pass\n@table\nclass A:\n    x: E", 1, ["enum E has no members"]),
     "flags": ("class E(Flag):\n    A = 1\n@table\nclass A:\n    x: E", 1, ["E is a Flag", "integer"]),
     "undefined forward reference": ("@table\nclass A:\n    id: u32\n    x: 'Plyer'", 4, ["A.x", "'Plyer'", "not defined"]),

@@ -441,6 +441,79 @@ class Types(ModuleCase):
         self.assertEqual(later.v10(), self.builder.v10())
 
 
+class RecursiveTypes(ModuleCase):
+    """Types that contain themselves: a Ref to their own place, and a codec that is found by number."""
+
+    SOURCE = """
+        from __future__ import annotations
+        from dataclasses import dataclass, field
+        from typing import NamedTuple, TypedDict
+        from orochi import *
+
+        @dataclass
+        class Node:
+            children: list[Node] = field(default_factory=list)
+            named: dict[str, Node] = field(default_factory=dict)
+            both: tuple[Node, Tree] | None = None
+
+        @dataclass
+        class Leaf:
+            value: u8
+
+        @dataclass
+        class Branch:
+            left: Tree
+            right: Tree
+
+        type Tree = Leaf | Branch
+        type Maybe = Link | None
+
+        class Link(NamedTuple):
+            next: Maybe
+
+        class Bag(TypedDict):
+            bags: list[Bag]
+
+        @table
+        class Doc:
+            tree: Tree = Branch(Leaf(1), Branch(Leaf(2), Leaf(3)))
+            link: Maybe = Link(Link(None))
+            replies: list[Doc] = []
+
+        @reducer
+        def put(ctx, root: Node, bag: Bag, tree: Tree): pass
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.builder = self.define(self.SOURCE)
+        self.names = {t["ty"]: t["source_name"]["source_name"] for t in sections(self.builder)["Types"]}
+
+    def test_each_has_one_place(self):
+        types = sections(self.builder)["Typespace"]["types"]
+        shown = {}
+        for ref, name in self.names.items():
+            text = shape(types[ref], types)
+            for other in sorted(self.names, reverse=True):
+                text = text.replace(f"&{other}", self.names[other])
+            shown[name] = text
+        self.assertEqual(shown, {
+            "Node": "(children: Array<Node>, named: Array<KVEntryStringNode>, both: (some: TupleNodeTree | none: ()))",
+            "KVEntryStringNode": "(key: String, value: Node)", "TupleNodeTree": "(v0: Node, v1: Tree)",
+            "Leaf": "(value: U8)", "Branch": "(left: Tree, right: Tree)", "Tree": "(Leaf: Leaf | Branch: Branch)",
+            "Link": "(next: (some: Link | none: ()))", "Bag": "(bags: Array<Bag>)",
+            "Doc": "(tree: Tree, link: (some: Link | none: ()), replies: Array<Doc>)"})
+
+    def test_defaults(self):
+        found = [d["value"] for d in named(sections(self.builder)["Tables"], "doc")["default_values"]]
+        self.assertEqual(found, ["01" "0001" "01" "0002" "0003", "00" "00" "01", "00000000"])
+
+    def test_the_codecs_find_what_is_named(self):
+        spec = self.builder.module_spec()
+        self.assertNotIn(None, spec["types"])
+        self.assertEqual({s[0] for s in spec["types"]}, {"product", "union"})
+
+
 class Defaults(unittest.TestCase):
     """The golden bytes of python-api 3.2."""
 

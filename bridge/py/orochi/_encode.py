@@ -168,6 +168,7 @@ _ENCODERS = {
     'timestamp': _datetime, 'datetime': _datetime, 'duration': _timedelta, 'timedelta': _timedelta,
     'schedule_at': _schedule_at, 'result': _result, 'checked': _checked,
     'json': lambda spec, value: _counted(json_dump(value).encode()),
+    'named': lambda spec, value: encode(spec[2].specs[spec[1]], value),
 }
 
 

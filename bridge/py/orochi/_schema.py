@@ -9,8 +9,8 @@ from . import _context, _encode, _source
 from ._declare import REGISTRY, Column
 from ._errors import SchemaError
 from ._types import (DIRECT, INDEXABLE, INTEGERS, SATS_SPECIAL, UNIT, ColumnProperty, Resolver, TypeProblem, column_property,
-                     describe, element, evaluate, evaluate_parameter, is_identifier, pascal, product, simple, snake,
-                     unchecked, wire_name)
+                     describe, element, endless_text, evaluate, evaluate_parameter, is_identifier, pascal, product, simple,
+                     snake, unchecked, wire_name)
 from ._values import register_record
 
 LIFECYCLES = {'init': 'Init', 'client_connected': 'OnConnect', 'client_disconnected': 'OnDisconnect'}
@@ -59,6 +59,7 @@ class Builder:
         self._link_schedules()
         self._table_names()
         self._function_names()
+        self._endless_types()
         if self.problems:
             raise SchemaError(list(dict.fromkeys(self.problems)))
         for name, cls in self.types.named_classes():
@@ -367,6 +368,12 @@ class Builder:
                                             'with @table(name=...)')
                 used.setdefault(name, (what, t.place))
 
+    def _endless_types(self):
+        classes = dict(self.types.named_classes())
+        for name in self.types.endless():
+            if name in classes:  # a union of such classes adds nothing to what is said of them
+                self.problem(_source.of_class(classes[name]), endless_text(name))
+
     def _function_names(self):
         functions, lifecycles = {}, {}
         for r in self.reducers:
@@ -460,7 +467,7 @@ class Builder:
                        auto_inc=tuple(t.auto_inc), indexes=t.indexes) for t in self.tables if t.cls is not None]
         reducers = [dict(name=r['name'], fn=r['fn'], params=tuple((p[0], p[2]) for p in r['params']), takes_row=r['takes_row'])
                     for r in self.reducers]
-        return dict(types=[], tables=tables, reducers=reducers)
+        return dict(types=self.types.specs, tables=tables, reducers=reducers)
 
 
 def _algorithm(index):

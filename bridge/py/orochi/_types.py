@@ -223,16 +223,19 @@ class TypeProblem(Exception):
 
 
 class Resolver:
-    """Turns annotations into (spec, SATS type), and collects the named types in a typespace."""
+    """Turns annotations into (spec, SATS type), and collects the named types in a typespace.
 
-    def __init__(self, recursive=False):
-        """recursive: types that contain themselves are fine (no client decodes them); `specs` has what ("named", n) means."""
-        self.recursive = {} if recursive else None  # class or key -> n
-        self.specs = []
+    A type that is met inside itself becomes a Ref to the place it will have, and the spec ("named", n, self): what that means
+    is specs[n], once the outermost resolve() is over.
+    """
+
+    def __init__(self):
         self.typespace = []      # SATS types; positions are Refs
         self.names = {}          # type name -> position
         self.by_class = {}       # class, alias or key -> (spec, sats)
-        self.open = []           # classes being resolved, to find recursion
+        self.open = []           # classes and keys being resolved, to find recursion
+        self.recursive = {}      # class or key of a type that contains itself -> (n, position)
+        self.specs = []          # of those types
 
     def declare(self, name, sats):
         """A new named type; gives its Ref."""
@@ -241,9 +244,36 @@ class Resolver:
                               '@product(name=...)')
         if not is_identifier(name):
             raise TypeProblem(f'{name!r} cannot be the name of a type: letters, digits and _, not a digit first')
-        self.names[name] = len(self.typespace)
-        self.typespace.append(sats)
-        return {'Ref': self.names[name]}
+        _, position = self.recursive.get(self.open[-1] if self.open else None, (0, len(self.typespace)))
+        self.names[name] = position
+        self.typespace[position:position + 1] = [sats]
+        return {'Ref': position}
+
+    def _inside_itself(self, key):
+        """(spec, Ref) of a type that is being resolved further out."""
+        if key not in self.recursive:
+            self.recursive[key] = len(self.specs), len(self.typespace)
+            self.specs.append(None)
+            self.typespace.append(None)  # its place, which declare() fills
+        n, position = self.recursive[key]
+        return ('named', n, self), {'Ref': position}
+
+    def endless(self):
+        """The names of types that have no finite value: on every way they contain themselves again."""
+        finite = [False] * len(self.typespace)
+
+        def ends(sats):
+            (kind, body), = sats.items()
+            if kind == 'Ref':
+                return finite[body]
+            if kind == 'Product':
+                return all(ends(e['algebraic_type']) for e in body['elements'])
+            return kind != 'Sum' or not body['variants'] or any(ends(v['algebraic_type']) for v in body['variants'])
+        before = None
+        while before != finite:
+            before, finite = finite, [sats is None or ends(sats) for sats in self.typespace]
+        again = {position for _, position in self.recursive.values() if not finite[position]}
+        return [name for name, position in self.names.items() if position in again]
 
     def resolve(self, annotation, owner, exact=False, column=False):
         """owner: what an anonymous enum, union or literal is named after, e.g. "PlayerState"; exact: that is its name, not a
@@ -267,7 +297,7 @@ class Resolver:
         if a in (None, type(None)):
             return ('unit',), UNIT
         if isinstance(a, typing.TypeAliasType):
-            return self._once(a, lambda: self.resolve(_alias_value(a), a.__name__, True, column))
+            return self._alias(a, column)
         if a in (Any, object, dict, list, typing.Dict, typing.List):
             return ('json',), simple('String')
         if isinstance(a, type) and a in _PLAIN:
@@ -284,22 +314,35 @@ class Resolver:
             return self._class(a)
         raise TypeProblem(_unknown(a))
 
+    def _alias(self, a, column):
+        """What an alias stands for. Met inside itself it is looked through: the class or union in between ends that."""
+        if a in self.by_class:
+            return self.by_class[a]
+        if a in self.open:
+            since = self.open[len(self.open) - self.open[::-1].index(a):]
+            if all(isinstance(key, typing.TypeAliasType) for key in since):
+                raise TypeProblem(f'{a.__name__} contains itself without a class in between, which clients cannot name: make it '
+                                  'a dataclass')
+        self.open.append(a)
+        try:
+            made = self.resolve(_alias_value(a), a.__name__, True, column)
+        finally:
+            self.open.pop()
+        return self.by_class.setdefault(a, made)
+
     def _once(self, key, make):
-        if key not in self.by_class:
-            if key in self.open and self.recursive is not None:
-                return ('named', self.recursive.setdefault(key, len(self.recursive))), UNIT
-            if key in self.open:
-                raise TypeProblem(f'{_show(key)} contains itself, which clients cannot decode: use a parent id, or Json')
-            self.open.append(key)
-            try:
-                self.by_class[key] = made = make()
-            finally:
-                self.open.pop()
-            if self.recursive and key in self.recursive:
-                n = self.recursive[key]
-                self.specs += [None] * (n + 1 - len(self.specs))
-                self.specs[n] = made[0]
-        return self.by_class[key]
+        if key in self.by_class:
+            return self.by_class[key]
+        if key in self.open:
+            return self._inside_itself(key)
+        self.open.append(key)
+        try:
+            self.by_class[key] = made = make()
+        finally:
+            self.open.pop()
+        if key in self.recursive:
+            self.specs[self.recursive[key][0]] = made[0]
+        return made
 
     def _generic(self, a, origin, args, owner, exact):
         if origin in (typing.Union, types.UnionType):
@@ -369,13 +412,18 @@ class Resolver:
             return _WORDS[repr(sats)]
         (kind, body), = sats.items()
         if kind == 'Ref':
-            return next(n for n, ref in self.names.items() if ref == body)
+            return next((n for n, position in self.names.items() if position == body), None) or self._future_name(body)
         if kind == 'Array':
             return 'Array' + self._word(body)
         if kind == 'Sum':  # only Option and Result stand in place
             some = body['variants'][0]
             return ('Option' if some['name']['some'] == 'some' else 'Result') + self._word(some['algebraic_type'])
         return 'Unit' if kind == 'Product' else kind
+
+    def _future_name(self, position):
+        """The name of a type that is being resolved."""
+        key = next(k for k, (_, p) in self.recursive.items() if p == position)
+        return type_name(key) if isinstance(key, type) else key[-1]
 
     def _declare_for(self, owner, exact, sats):
         return self.declare(owner if exact else self._free(owner), sats)
@@ -588,8 +636,13 @@ def describe(spec):
     words = {'array': 'a list', 'option': 'an optional value', 'product': 'a record', 'union': 'a union', 'dict': 'a dict',
              'json': 'a dynamic value', 'f32': 'a float', 'f64': 'a float', 'string': 'a str', 'schedule_at': 'a ScheduleAt',
              'enum': 'an Enum', 'literal': 'a Literal', 'identity': 'an Identity', 'uuid': 'a UUID', 'unit': 'None',
-             'duration': 'a TimeDuration', 'timedelta': 'a timedelta', 'result': 'a Result'}
+             'duration': 'a TimeDuration', 'timedelta': 'a timedelta', 'result': 'a Result', 'named': 'a record'}
     return words.get(spec[0], spec[0])
+
+
+def endless_text(name):
+    """What is wrong with a type that Resolver.endless() names."""
+    return f'{name} contains itself without an end, so no value is ever complete: write list[{name}] or {name} | None'
 
 
 def wire_name(name):

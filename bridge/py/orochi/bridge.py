@@ -11,7 +11,7 @@ except ImportError:  # an ordinary interpreter
     _orochi = None
 
 from ._errors import OrochiError
-from ._types import Resolver, TypeProblem, type_name
+from ._types import Resolver, TypeProblem, endless_text, type_name
 
 _TIMES = 1024   # durations kept for the percentiles
 _GROWTH = 8     # how far auto_tune may go
@@ -383,8 +383,10 @@ class TypeConverter:
             found = self._plans.get(key, self._ttl)
         if found is None:
             try:
-                resolver = Resolver(recursive=True)
+                resolver = Resolver()
                 spec, _ = resolver.resolve(annotation, 'Value')
+                if endless := resolver.endless():
+                    raise TypeProblem(endless_text(endless[0]))
             except TypeProblem as problem:
                 self._stats.errors_encountered += 1
                 raise ConversionError(str(problem)) from None

@@ -2,7 +2,8 @@
 
 Imports from the package carry the prefix `__`, so that no name of a module can clash with them. A
 field whose type refers to another named type is a getter: files and types may then refer to each
-other in any order.
+other in any order. Of a type that contains itself TypeScript can infer nothing, so its type is written
+out, and its getters say theirs.
 """
 
 import json
@@ -30,6 +31,7 @@ _PRIMITIVES = {
     "F32": "f32",
     "F64": "f64",
 }
+_NUMBERS = {"8", "16", "32"}  # bits of the integers that are a number, the others are a bigint
 _SPECIAL = {
     ("__identity__", "U256"): "identity",
     ("__connection_id__", "U128"): "connectionId",
@@ -123,14 +125,19 @@ class _Writer:
             # its own; keep it only where something refers to it.
             if named.name in reducers and named.ref not in self.used:
                 continue
+            shown = f"__Infer<typeof {named.name}>"
+            if self._is_cyclic(named.shape, named.ref):
+                shown = self._written_out(named)
             chunks.append(
                 f"\nexport const {named.name} = {bodies[named.ref]};\n"
-                f"export type {named.name} = __Infer<typeof {named.name}>;\n"
+                f"export type {named.name} = {shown};\n"
             )
         if not chunks:
             return HEADER + "export {};\n"
         uses_t = any("__t." in chunk for chunk in chunks)
         names = ["t as __t"] if uses_t else []
+        if any("__TypeBuilder<" in chunk for chunk in chunks):
+            names += ["type AlgebraicType as __AlgebraicType", "type TypeBuilder as __TypeBuilder"]
         return (
             HEADER
             + f"import {{ {', '.join([*names, 'type Infer as __Infer'])} }} from \"spacetimedb\";\n"
@@ -157,6 +164,49 @@ class _Writer:
             body = self._fields(variants, where, convert=case.pascal, owner=named.ref)
             return f"__t.enum({_string(named.name)}, {_braces(body)})"
         raise DefinitionError(f"{where}: neither a product nor a sum but {kind}")
+
+    def _written_out(self, named: NamedType) -> str:
+        """The TypeScript type of a type that contains itself."""
+        where = f"type {named.name}"
+        kind, shape = variant(named.shape, where)
+        if kind == "Product":
+            fields = (
+                f"  {_key(case.camel(self._name(e, where, i)))}: "
+                f"{self._plain(e['algebraic_type'], where)};\n"
+                for i, e in enumerate(shape["elements"])
+            )
+            return f"{{\n{''.join(fields)}}}"
+        lines = []
+        for i, v in enumerate(shape["variants"]):
+            tag = _string(case.pascal(self._name(v, where, i)))
+            value = "" if _is_unit(v["algebraic_type"]) else self._plain(v["algebraic_type"], where)
+            lines.append(f"\n  | {{ tag: {tag}{f'; value: {value}' if value else ''} }}")
+        return "".join(lines)
+
+    def _plain(self, type_: dict, where: str) -> str:
+        """What values of a type are in TypeScript."""
+        kind, payload = variant(type_, where)
+        if kind in ("Bool", "String"):
+            return "boolean" if kind == "Bool" else "string"
+        if kind in _PRIMITIVES:
+            return "number" if kind[0] == "F" or kind[1:] in _NUMBERS else "bigint"
+        if kind == "Ref":
+            if payload in self.type_names:
+                return self.type_names[payload]
+            return self._plain(self.module.typespace[payload], where)
+        if kind == "Array":
+            if self._is_u8(payload, where):
+                return "Uint8Array"
+            return f"Array<{self._plain(payload, where)}>"
+        if kind == "Sum" and len(payload["variants"]) == 2:
+            types = [entry["algebraic_type"] for entry in payload["variants"]]
+            names = _named(payload["variants"], where)
+            if names == ["some", "none"]:
+                return f"{self._plain(types[0], where)} | undefined"
+            if names == ["ok", "err"]:
+                return " | ".join(self._plain(t, where) for t in types)
+        expression, _ = self._expression(type_, where)
+        return f"__Infer<ReturnType<typeof {expression.removesuffix('()')}>>"
 
     def _reducer_types_file(self) -> str:
         if not self.reducers:
@@ -293,8 +343,10 @@ class _Writer:
             if is_row:
                 expression = _column(expression, i == key, element.canonical, name, at)
             if has_ref:
-                any_ = ": any" if self._is_cyclic(element.type, owner) else ""
-                lines.append(f"  get {_key(name)}(){any_} {{\n    return {expression};\n  }},\n")
+                said = ""
+                if self._is_cyclic(element.type, owner):
+                    said = f": __TypeBuilder<{self._plain(element.type, at)}, __AlgebraicType>"
+                lines.append(f"  get {_key(name)}(){said} {{\n    return {expression};\n  }},\n")
             else:
                 lines.append(f"  {_key(name)}: {expression},\n")
         return "".join(lines)
