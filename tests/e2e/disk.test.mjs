@@ -28,12 +28,12 @@ async function fullDisk(server, fill, free) {
 
   await fill(server);
   await until("the trouble is seen", async () => (await metric(server, "orochi_durable_trouble")) === 1);
-  assert.match(server.output(), /disk full/);
-  const before = confirmed();
+  await until("the log says so", () => /disk full/.test(server.output()));
   // Who does not ask for confirmed answers is served from memory.
   const quick = new Client(server, 2, 0, rng, { protocol: "v2", flight, confirmed: false });
   await until("an unconfirmed client is answered", () => quick.confirmed.length > 50);
   quick.stopped = true;
+  const before = confirmed();
   await sleep(300);
   assert.equal(confirmed(), before, "nothing is confirmed meanwhile");
   assert.ok((await metric(server, "orochi_durable_lag_commits")) > 50);
@@ -41,7 +41,7 @@ async function fullDisk(server, fill, free) {
 
   await free(server);
   await until("it writes again", async () => (await metric(server, "orochi_durable_trouble")) === 0);
-  assert.match(server.output(), /writing again/);
+  await until("the log says so", () => /writing again/.test(server.output()));
   await until("there are confirmations", () => confirmed() > before + 200);
   await until("the log has caught up", async () => (await metric(server, "orochi_durable_lag_commits")) < 1000);
   for (const c of told) c.stopped = true;

@@ -188,7 +188,7 @@ describe("connections", () => {
     await me.conn.reducers.writeNote({ text: `ban ${me.identity.toHexString()}` });
     me.conn.disconnect();
     await message(open({ token: me.token }));
-    assert.match(server.output(), /you are banned/);
+    await until("the log says why", () => /you are banned/.test(server.output()));
   });
 
   test("a wrong token is refused", async () => {

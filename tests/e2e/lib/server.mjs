@@ -101,6 +101,7 @@ function run(program, parameters, { cwd = ROOT, env = {} }) {
   const child = spawn(program, parameters, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   children.add(child);
   child.once("exit", () => children.delete(child));
+  child.closed = new Promise(done => child.once("close", done)); // it has ended, and all that it said has been read
   child.text = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", text => (child.text += text));
@@ -109,11 +110,9 @@ function run(program, parameters, { cwd = ROOT, env = {} }) {
 }
 
 async function stop(child, signal) {
-  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-  const ended = new Promise(done => child.once("exit", done));
-  child.kill(signal);
+  if (child.exitCode === null && child.signalCode === null) child.kill(signal);
   const kill = setTimeout(() => child.kill("SIGKILL"), 15_000 * SLOW);
-  const code = await ended;
+  await child.closed;
   clearTimeout(kill);
-  return code;
+  return child.exitCode;
 }
