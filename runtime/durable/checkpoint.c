@@ -1,8 +1,10 @@
-/* The log, read back, and its way into the tables. What a checkpoint costs follows the rows that have changed and not the
- * length of the log: it takes all the transactions that there are, keeps the last version of each row, and writes these in the
- * order of their keys, so that each page is written once. That is one SQL transaction together with the offset it has reached,
- * so the tables are always the state after some transaction; nobody waits for it, since the log is a file of its own.
- * Only when it is on disk is the log dropped. */
+/* The way of what has changed into the tables. What a checkpoint costs follows the rows that have changed and not the length
+ * of the log: it writes the last version of each, in the order of their keys, so that each page is written once. That is one
+ * SQL transaction together with the offset it has reached, so the tables are always the state after some transaction; nobody
+ * waits for it, since the log is a file of its own. Only when it is on disk is the log dropped.
+ *
+ * While a server runs, the rows come from its store, at the snapshot that the log thread has cut at (checkpoint_changes). What
+ * an earlier run has left, and everything before a migration, is read back from the log (checkpoint_slice). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -368,7 +370,7 @@ collect(struct checkpoint *k, uint64_t *upto, bool *more, struct oro_err *err)
     if (st != ORO_OK)
         return st;
     *upto = k->applied;
-    while (!is_full(k) && !is_stopped(k)) {
+    while (!is_full(k) && !is_stopped(k) && (k->until == 0 || *upto < k->until)) {
         st = log_next(&log, &row, more, err);
         if (st != ORO_OK || !*more)
             break;
@@ -407,7 +409,14 @@ prefix_of(const struct checkpoint *k, const struct checkpoint_entry *e)
 }
 
 static void
-sort_entries(struct checkpoint *k)
+sort_places(struct checkpoint *k, size_t n)
+{
+    if (n > 0)
+        qsort(k->places, n, sizeof(*k->places), compare_places);
+}
+
+static void
+sort_slots(struct checkpoint *k)
 {
     size_t n = 0;
     k->places = ORO_NEW_ARRAY(struct checkpoint_place, k->n + 1);
@@ -416,8 +425,7 @@ sort_entries(struct checkpoint *k)
         if (e != NULL)
             k->places[n++] = (struct checkpoint_place){prefix_of(k, e), e};
     }
-    if (n > 0)
-        qsort(k->places, n, sizeof(*k->places), compare_places);
+    sort_places(k, n);
 }
 
 static oro_status
@@ -449,12 +457,13 @@ write_all(struct checkpoint *k, uint64_t upto, bool *written, struct oro_err *er
     oro_status st = db_exec(k->tables, "BEGIN IMMEDIATE", err);
     for (size_t i = 0; st == ORO_OK && i < k->n; i++) {
         if (i % LOOK_EVERY == LOOK_EVERY - 1) {
-            if (is_stopped(k))
+            if (is_stopped(k) || (k->late != NULL && k->late(k->arg)))
                 goto out;
             if (k->look != NULL)
                 k->look(k->arg);
         }
-        st = write_entry(k, k->places[i].entry, err);
+        if (i == 0 || compare_places(&k->places[i - 1], &k->places[i]) != 0)
+            st = write_entry(k, k->places[i].entry, err);
     }
     if (st == ORO_OK)
         st = write_sequences(k, err);
@@ -517,13 +526,13 @@ checkpoint_slice(struct checkpoint *k, bool *more, struct oro_err *err)
         return st;
     st = collect(k, &upto, &rows, err);
     if (st == ORO_OK && upto > k->applied && !is_stopped(k)) {
-        sort_entries(k);
+        sort_slots(k);
         st = write_all(k, upto, &written, err);
     }
     if (written) {
         k->applied = upto;
         k->freed += k->read;
-        *more = rows;
+        *more = rows && (k->until == 0 || upto < k->until);
         copy_tables(k);
         st = drop_log(k, err);
     } else {
@@ -531,4 +540,67 @@ checkpoint_slice(struct checkpoint *k, bool *more, struct oro_err *err)
     }
     clear(k);
     return st;
+}
+
+/* ---- out of the store ---- */
+
+static void
+take_key(struct checkpoint *k, const struct oro_schema *schema, struct oro_session *se,
+         const struct changes_key *c, struct oro_bb *key)
+{
+    struct layout *l = &k->catalog->items[c->table];
+    struct oro_bytes row = {0};
+    bool there = oro_read_row(se, &schema->tables[c->table], c->bytes, &row);
+    oro_bb_clear(key);
+    layout_key_of_delete(l, c->bytes, key);
+    /* Without a primary key the row itself is the key. */
+    size_t len = there && l->def->pk >= 0 ? row.len : 0;
+    struct checkpoint_entry *e = oro_arena_alloc(&k->arena, sizeof(*e) + key->len + len);
+    *e = (struct checkpoint_entry){
+        .layout = l, .key_len = (uint32_t)key->len, .len = (uint32_t)len, .del = !there};
+    if (key->len > 0)
+        memcpy(e->bytes, key->data, key->len);
+    if (len > 0)
+        memcpy(e->bytes + key->len, row.data, len);
+    k->places[k->n++] = (struct checkpoint_place){prefix_of(k, e), e};
+}
+
+void
+checkpoint_gather(struct checkpoint *k, const struct changes *changes,
+                  const struct oro_schema *schema, struct oro_session *se)
+{
+    struct changes_reader r = changes_read(changes);
+    struct changes_key c;
+    struct oro_bb key = {0};
+    clear(k);
+    k->places = ORO_NEW_ARRAY(struct checkpoint_place, changes->n + 1);
+    while (changes_next(&r, &c))
+        take_key(k, schema, se, &c, &key);
+    oro_bb_fini(&key);
+    for (size_t i = 0; i < changes->nsequences; i++) {
+        const struct changes_sequence *q = &changes->sequences[i];
+        struct record_op op = {.table = k->catalog->items[q->table - schema->tables].id,
+                               .column = q->column,
+                               .allocated = q->allocated};
+        add_sequence(k, &op);
+    }
+}
+
+oro_status
+checkpoint_changes(struct checkpoint *k, const struct changes *changes, uint64_t upto,
+                   bool *written, struct oro_err *err)
+{
+    sort_places(k, k->n);
+    oro_status st = write_all(k, upto, written, err);
+    clear(k);
+    if (!*written)
+        return st;
+    k->applied = upto;
+    k->freed += changes->log_bytes;
+    for (size_t i = 0; i < changes->nmarks; i++) {
+        k->marks = oro_grow(k->marks, k->nmarks, &k->marks_cap, sizeof(*k->marks));
+        k->marks[k->nmarks++] = changes->marks[i];
+    }
+    copy_tables(k);
+    return drop_log(k, err);
 }

@@ -29,6 +29,9 @@
 #define RETRY_FIRST_US 20000
 #define RETRY_MOST_US 2000000
 #define STOP_PATIENCE_US 5000000
+#define PACE_STEP_US 1000
+#define PACE_STEPS 2
+#define PACE_LEAST 128 /* transactions that came during a sync */
 /* What is in the log then stays there: the next start reads it faster. */
 #define STOP_CHECKPOINT_US 2500000
 #define STOP_ROWS 200000
@@ -436,6 +439,9 @@ close_all(struct oro_durable *d)
     if (d->lock_fd >= 0)
         close(d->lock_fd);
     turn_fini(&d->turn);
+    changes_fini(&d->changes);
+    changes_fini(&d->cut_changes);
+    changes_fini(&d->pending);
     oro_bb_fini(&d->batch);
     oro_free(d->ids);
     oro_free(d->name);
@@ -527,22 +533,49 @@ oro_durable_meta_set(struct oro_durable *d, const char *key, const char *value, 
 
 /* ---- the log thread ---- */
 
-/* Fills the batch from the ring. False: there was nothing. */
+static void
+cut_begin(struct oro_durable *d)
+{
+    if (atomic_load(&d->cut) != CUT_WANTED)
+        return;
+    d->cut_at = oro_read_begin(d->reader);
+    atomic_store(&d->cut, CUT_PINNED);
+}
+
+/* True: has cut here. */
+static bool
+cut_end(struct oro_durable *d)
+{
+    if (atomic_load(&d->cut) != CUT_PINNED || d->batch_seq != d->cut_at)
+        return false;
+    d->cut_changes = d->changes;
+    d->changes = (struct changes){0};
+    d->cut_offset = d->logged;
+    d->cut_seq = d->cut_at;
+    atomic_store(&d->cut, CUT_MADE);
+    oro_wake_signal(&d->checkpoint_wake);
+    return true;
+}
+
+/* Fills the batch from the ring, up to the cut. False: there was nothing. */
 static bool
 take_batch(struct oro_durable *d)
 {
     struct record_ids ids = {d->schema, d->ids};
     const struct oro_commit *c;
-    bool any = false;
+    uint64_t most = atomic_load(&d->cut) == CUT_PINNED ? d->cut_at : UINT64_MAX;
     oro_bb_clear(&d->batch);
     d->batch_last = d->logged;
-    while (d->batch.len < BATCH_BYTES && (c = oro_cursor_next(d->cursor)) != NULL) {
-        any = true;
+    d->batch_records = 0;
+    while (d->batch.len < BATCH_BYTES && d->batch_seq < most &&
+           (c = oro_cursor_next(d->cursor)) != NULL) {
+        d->batch_records++;
         d->batch_seq = c->seq;
-        if (c->nops > 0)
-            record_put(&d->batch, &ids, c, &d->batch_last);
+        if (c->nops == 0 || !record_put(&d->batch, &ids, c, &d->batch_last))
+            continue;
+        changes_add(&d->changes, d->schema, d->ids, c, d->cut_seq);
     }
-    return any;
+    return d->batch_records > 0;
 }
 
 static oro_status
@@ -614,6 +647,7 @@ write_batch(struct oro_durable *d)
     }
     set_trouble(d, ORO_OK, NULL);
     d->logged = d->batch_last;
+    changes_logged(&d->changes, d->logged, d->batch.len);
     atomic_store(&d->logged_now, d->logged);
     atomic_fetch_add(&d->commits, 1);
     uint64_t log = atomic_fetch_add(&d->log_bytes, d->batch.len) + d->batch.len;
@@ -624,6 +658,25 @@ write_batch(struct oro_durable *d)
     return true;
 }
 
+/* A sync costs the processor some 100 us on a virtual machine, whatever it writes. So while transactions keep coming although
+ * those of the last group commit were not confirmed yet, a group is given time to grow. It ends early when fewer come: then
+ * they wait for us. */
+static void
+pace(struct oro_durable *d)
+{
+    uint64_t before = oro_store_seq(d->store), least = before - d->batch_seq;
+    for (unsigned i = 0; i < PACE_STEPS && least >= PACE_LEAST; i++) {
+        unsigned seen = oro_wake_prepare(&d->stop_wake);
+        if (atomic_load(&d->stopping))
+            return;
+        oro_wake_wait(&d->stop_wake, seen, PACE_STEP_US);
+        uint64_t now = oro_store_seq(d->store);
+        if (now - before < least)
+            return;
+        before = now;
+    }
+}
+
 static void *
 log_main(void *arg)
 {
@@ -632,7 +685,10 @@ log_main(void *arg)
         unsigned seen = oro_wake_prepare(&d->log_wake);
         /* Read before the ring: what was published before stopping is seen below. */
         bool stopping = atomic_load(&d->stopping);
+        cut_begin(d);
         if (!take_batch(d)) {
+            if (cut_end(d))
+                continue;
             if (stopping)
                 break;
             oro_wake_wait(&d->log_wake, seen, -1);
@@ -646,45 +702,97 @@ log_main(void *arg)
         atomic_store_explicit(&d->durable, d->batch_seq, memory_order_release);
         if (d->on_durable != NULL)
             d->on_durable(d->arg);
+        cut_end(d);
         if (d->batch.cap > BATCH_KEEP)
             oro_bb_fini(&d->batch);
+        pace(d);
     }
     return NULL;
 }
 
 /* ---- the checkpointer ---- */
 
-static oro_status
-one_slice(struct oro_durable *d, bool *more, struct oro_err *err)
+static void
+note_freed(struct oro_durable *d)
 {
     struct checkpoint *k = &d->checkpoint;
-    oro_status st = checkpoint_slice(k, more, err);
-    if (st != ORO_OK || k->freed == 0)
-        return st;
+    if (k->freed == 0)
+        return;
     atomic_fetch_add(&d->slices, 1);
     uint64_t bytes = atomic_load(&d->log_bytes);
     while (!atomic_compare_exchange_weak(&d->log_bytes, &bytes,
                                          bytes > k->freed ? bytes - k->freed : 0))
         ;
     k->freed = 0;
-    return ORO_OK;
+}
+
+static oro_status
+one_slice(struct oro_durable *d, bool *more, struct oro_err *err)
+{
+    oro_status st = checkpoint_slice(&d->checkpoint, more, err);
+    note_freed(d);
+    return st;
+}
+
+/* What an earlier run has left in the log. */
+static oro_status
+tables_catch_up(struct oro_durable *d, struct oro_err *err)
+{
+    bool more = true;
+    oro_status st = ORO_OK;
+    d->checkpoint.until = d->recovered;
+    while (st == ORO_OK && more && d->checkpoint.applied < d->recovered &&
+           !atomic_load(&d->stopping)) {
+        st = one_slice(d, &more, err);
+        look_at_wal(d);
+    }
+    return st;
+}
+
+/* False: the server stops. */
+static bool
+cut_wait(struct oro_durable *d)
+{
+    atomic_store(&d->cut, CUT_WANTED);
+    oro_wake_signal(&d->log_wake);
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&d->checkpoint_wake);
+        if (atomic_load(&d->cut) == CUT_MADE)
+            return true;
+        if (atomic_load(&d->stopping))
+            return false;
+        oro_wake_wait(&d->checkpoint_wake, seen, -1);
+    }
+}
+
+/* With a cut made: into the tables. */
+static oro_status
+cut_write(struct oro_durable *d, struct oro_err *err)
+{
+    bool written = false;
+    uint64_t upto = d->cut_offset;
+    changes_join(&d->pending, &d->cut_changes);
+    checkpoint_gather(&d->checkpoint, &d->pending, d->schema, d->reader);
+    oro_read_end(d->reader);
+    atomic_store(&d->cut, CUT_NONE);
+    oro_status st = checkpoint_changes(&d->checkpoint, &d->pending, upto, &written, err);
+    if (written)
+        changes_fini(&d->pending);
+    note_freed(d);
+    return st;
 }
 
 static void
 run_checkpoint(struct oro_durable *d)
 {
-    uint64_t target = atomic_load(&d->logged_now);
     struct oro_err err;
-    bool more = true;
-    while (more && (d->checkpoint.applied < target || d->checkpoint.nmarks > 0) &&
-           !atomic_load(&d->stopping)) {
-        oro_status st = one_slice(d, &more, &err);
-        if (st != ORO_OK) {
-            oro_log_limited(ORO_LOG_ERROR, "durable", "%s: checkpoint: %s", d->path, err.text);
-            pause_us(d, RETRY_MOST_US / 2);
-            return;
-        }
-        look_at_wal(d);
+    oro_status st = tables_catch_up(d, &err);
+    if (st == ORO_OK && !atomic_load(&d->stopping) && cut_wait(d))
+        st = cut_write(d, &err);
+    if (st != ORO_OK) {
+        oro_log_limited(ORO_LOG_ERROR, "durable", "%s: checkpoint: %s", d->path, err.text);
+        pause_us(d, RETRY_MOST_US / 2);
+        return;
     }
     copy_wal(d);
 }
@@ -722,8 +830,12 @@ oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err
         db_prepare(d->log, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &d->append, err);
     if (st != ORO_OK)
         return st;
+    d->store = store;
     d->cursor = oro_cursor_open(store);
-    atomic_store(&d->durable, oro_store_seq(store));
+    d->batch_seq = d->cut_seq = oro_cursor_seq(d->cursor);
+    d->reader = oro_session_open(store);
+    d->recovered = d->logged;
+    atomic_store(&d->durable, d->batch_seq);
     atomic_store(&d->logged_now, d->logged);
     st = oro_thread_start(&d->log_thread, ORO_THREAD_LOG, "log", 1 << 20, log_main, d, err);
     if (st != ORO_OK)
@@ -741,7 +853,9 @@ oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err
     return ORO_OK;
 
 fail:
+    oro_session_close(d->reader);
     oro_cursor_close(d->cursor);
+    d->reader = NULL;
     d->cursor = NULL;
     return st;
 }
@@ -764,18 +878,45 @@ oro_durable_trouble(const struct oro_durable *d)
     return atomic_load(&d->trouble);
 }
 
+/* The threads have ended: makes the cut at the end of the ring, whatever became of the last one. */
+static void
+last_cut(struct oro_durable *d)
+{
+    enum cut cut = atomic_load(&d->cut);
+    if (cut == CUT_MADE)
+        changes_join(&d->pending, &d->cut_changes);
+    if (cut == CUT_MADE || cut == CUT_PINNED)
+        oro_read_end(d->reader);
+    d->cut_at = oro_read_begin(d->reader);
+    ORO_ASSERT(d->cut_at == d->batch_seq);
+    atomic_store(&d->cut, CUT_PINNED);
+    cut_end(d);
+}
+
+static bool
+is_late(void *arg)
+{
+    return oro_mono_us() > ((struct oro_durable *)arg)->stop_until;
+}
+
 static void
 last_checkpoint(struct oro_durable *d)
 {
     struct checkpoint *k = &d->checkpoint;
     struct oro_err err;
     bool more = true;
-    int64_t until = oro_mono_us() + STOP_CHECKPOINT_US;
     oro_status st = ORO_OK;
+    d->stop_until = oro_mono_us() + STOP_CHECKPOINT_US;
     k->stop = NULL;
     k->limit = k->limit < STOP_ROWS ? k->limit : STOP_ROWS;
-    while (st == ORO_OK && more && oro_mono_us() < until)
+    k->until = d->recovered;
+    while (st == ORO_OK && more && k->applied < d->recovered && !is_late(d))
         st = one_slice(d, &more, &err);
+    if (st == ORO_OK && k->applied >= d->recovered) {
+        k->late = is_late;
+        last_cut(d);
+        st = cut_write(d, &err);
+    }
     if (st != ORO_OK)
         oro_log(ORO_LOG_ERROR, "durable",
                 "%s: last checkpoint: %s; the log is read at the next start", d->path, err.text);
@@ -795,8 +936,12 @@ oro_durable_stop(struct oro_durable *d)
         oro_wake_broadcast(&d->checkpoint_wake);
         oro_thread_join(d->log_thread);
         oro_thread_join(d->checkpoint_thread);
+        if (!d->gave_up)
+            last_checkpoint(d);
+        if (atomic_load(&d->cut) == CUT_PINNED || atomic_load(&d->cut) == CUT_MADE)
+            oro_read_end(d->reader);
+        oro_session_close(d->reader);
         oro_cursor_close(d->cursor);
-        last_checkpoint(d);
     }
     close_all(d);
 }

@@ -27,6 +27,7 @@
 #include "runtime/base/map.h"
 #include "runtime/base/thread.h"
 #include "runtime/durable/catalog.h"
+#include "runtime/durable/changes.h"
 #include "runtime/durable/durable.h"
 #include "runtime/durable/record.h"
 
@@ -86,7 +87,9 @@ struct checkpoint {
     struct turn *turn;       /* for the log; NULL: nobody else writes there */
     const char *path;        /* of the log */
     uint64_t applied;
+    uint64_t until;          /* not beyond this offset of the log; 0: all of it */
     const atomic_bool *stop; /* or NULL: give up when it is set */
+    bool (*late)(void *arg); /* or NULL: the same, asked now and then */
     void (*look)(void *arg); /* or NULL: called now and then while it writes */
     void *arg;
     size_t limit;       /* rows of one SQL transaction */
@@ -110,6 +113,18 @@ void checkpoint_fini(struct checkpoint *k);
 void checkpoint_held(struct checkpoint *k, int64_t us);
 /* *more: there may be more to move. On failure the tables have not changed, or the log has not and will shrink next time. */
 ORO_MUST_CHECK oro_status checkpoint_slice(struct checkpoint *k, bool *more, struct oro_err *err);
+/* Copies the rows that have changed, as they are at the session's snapshot, which nobody needs after that. */
+void checkpoint_gather(struct checkpoint *k, const struct changes *changes,
+                       const struct oro_schema *schema, struct oro_session *se);
+/* Writes what was gathered; the tables are at `upto` then, and the log is cut at the marks. *written: the tables have changed;
+ * it may be that, and the log not: that shrinks the next time. */
+ORO_MUST_CHECK oro_status checkpoint_changes(struct checkpoint *k, const struct changes *changes,
+                                             uint64_t upto, bool *written, struct oro_err *err);
+
+/* How the two threads divide the stream into checkpoints, without either waiting for the other: the log thread pins the newest
+ * snapshot when the checkpointer wants a cut, goes on to exactly that record, and leaves the checkpointer the changes up to it
+ * and the snapshot. */
+enum cut { CUT_NONE, CUT_WANTED, CUT_PINNED, CUT_MADE };
 
 struct oro_durable {
     char *name, *path, *log_path;
@@ -138,8 +153,23 @@ struct oro_durable {
     struct oro_bb batch;
     uint64_t logged;     /* last offset in the file */
     uint64_t batch_last; /* last offset in the batch */
-    uint64_t batch_seq;
+    uint64_t batch_seq;  /* of the last record taken from the ring */
+    size_t batch_records;
+    uint64_t cut_seq; /* where the last cut was */
+    uint64_t cut_at;  /* where the next will be, once it is pinned */
+    struct changes changes;
     bool gave_up;
+    /* Handed over with `cut`. */
+    _Atomic enum cut cut;
+    struct oro_session *reader; /* at the snapshot of the cut */
+    struct changes cut_changes;
+    uint64_t cut_offset;
+
+    /* The checkpointer's. */
+    struct oro_store *store;
+    struct changes pending; /* of cuts that are not in the tables yet */
+    uint64_t recovered;     /* up to here the log is of an earlier run */
+    int64_t stop_until;
 
     _Atomic uint64_t durable; /* seq */
     _Atomic(const char *) trouble;

@@ -257,21 +257,28 @@ account(struct oro_table *t, int64_t rows, int64_t bytes)
     atomic_store_explicit(&t->bytes, b + (uint64_t)bytes, memory_order_relaxed);
 }
 
+/* The record's ops follow the writes, see record_make(). */
 static void
-writes_install(struct oro_store *s, struct oro_tx *tx, uint64_t seq)
+writes_install(struct oro_store *s, struct oro_tx *tx, struct oro_op *op, uint64_t seq)
 {
     struct oro_writing writing = {.store = s};
     for (size_t w = 0; w < tx->nwrites; w++) {
         const struct oro_write *wr = &tx->writes[w];
         int64_t rows = 0, bytes = 0;
         if (wr->old != NULL) {
+            uint64_t age = seq - oro_row_begin(wr->old);
+            uint32_t kept = age < ORO_AGE_MAX ? (uint32_t)age : ORO_AGE_MAX;
             atomic_store_explicit(&wr->old->end, seq, memory_order_relaxed);
+            op++->age = kept;
+            if (wr->row != NULL)
+                op->age = kept;
             rows--;
             bytes -= wr->old->len;
         }
         if (wr->row != NULL) {
             atomic_store_explicit(&wr->row->begin, seq, memory_order_relaxed);
             s->versions++;
+            op++;
             if (wr->t->def->is_event)
                 continue;
             oro_install(&writing, wr);
@@ -314,7 +321,7 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
     if (ok) {
         *seq = head->seq + 1;
         if (writes)
-            writes_install(s, tx, *seq);
+            writes_install(s, tx, rec->ops, *seq);
         oro_ring_publish(s, rec, *seq);
         oro_ring_tend(s, rec->pub.nops, &work);
     }

@@ -19,10 +19,15 @@ enum oro_op_kind {
     ORO_OP_SEQUENCE, /* a block of sequence values was reserved: `sequence` and `allocated` */
 };
 
+#define ORO_AGE_MAX UINT32_MAX
+
 struct oro_op {
     uint8_t kind;
     uint8_t sequence; /* ORO_OP_SEQUENCE: which of the table's */
     bool update;      /* a delete that the insert of the same primary key follows, or that insert */
+    /* Of the version that goes, in an update of both ops: the record's seq less that of the version's begin. At most
+     * ORO_AGE_MAX. */
+    uint32_t age;
     const struct oro_table_def *table;
     union {
         const struct oro_row *row; /* insert, delete; rows of event tables are inserts only */

@@ -42,7 +42,7 @@ void oro_store_load_offset(struct oro_store *s, uint64_t offset);
 
 /* ---- sessions ---- */
 struct oro_session *oro_session_open(
-    struct oro_store *s);                       /* Gives; use only on the calling thread */
+    struct oro_store *s);                       /* Gives; use on one thread at a time */
 void oro_session_close(struct oro_session *se); /* Takes se */
 
 /* ---- reading outside a transaction: one consistent snapshot ---- */
@@ -71,6 +71,10 @@ void oro_read_scan(struct oro_session *se, const struct oro_table_def *t,
 ORO_MUST_CHECK oro_status oro_read_range(struct oro_session *se, const struct oro_table_def *t,
                                          const struct oro_index_def *ix,
                                          const struct oro_range *range, struct oro_rows *out);
+
+/* The row there is for a primary key value (BSATN of the column), or for a whole row where the table has none. False: none. */
+bool oro_read_row(struct oro_session *se, const struct oro_table_def *t,
+                  struct oro_bytes key_or_row, struct oro_bytes *row);
 
 /* ---- numbers ---- */
 uint64_t oro_store_seq(const struct oro_store *s); /* of the newest record; any thread */

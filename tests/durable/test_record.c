@@ -184,4 +184,12 @@ Test(record, crc32c_of_the_standard)
     uint8_t zeros[32] = {0};
     cr_assert_eq(crc32c(0, oro_bytes(zeros, 32)), 0x8a9136aau);
     cr_assert_eq(crc32c(crc32c(0, oro_bytes_str("12345")), oro_bytes_str("6789")), 0xe3069283u);
+    /* Whichever way it takes, the other gives the same. */
+    uint8_t bytes[100];
+    for (unsigned i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(i * 37 + 11);
+    for (unsigned from = 0; from < 9; from++)
+        for (unsigned n = 0; from + n <= sizeof(bytes); n++)
+            cr_assert_eq(crc32c(7, oro_bytes(bytes + from, n)),
+                         crc32c_by_tables(7, oro_bytes(bytes + from, n)));
 }
