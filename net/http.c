@@ -279,59 +279,60 @@ chunk_line(const struct conn *c, size_t *at, size_t *n)
 
 /* Reads over the trailers and the empty line after them. As above. */
 static int
-skip_trailers(const struct conn *c, size_t *at)
+skip_trailers(struct conn *c)
 {
-    for (size_t from = *at;;) {
-        const uint8_t *line = c->in.data + *at, *nl = memchr(line, '\n', c->in.len - *at);
+    for (;;) {
+        size_t at = c->head_len + c->walked, from = c->head_len + c->trailers;
+        const uint8_t *line = c->in.data + at, *nl = memchr(line, '\n', c->in.len - at);
         if ((nl != NULL ? (size_t)(nl - c->in.data) : c->in.len) - from > MAX_HEAD)
             return HEAD_TOO_LARGE;
         if (nl == NULL)
             return 0;
         size_t n = (size_t)(nl - line);
-        *at += n + 1;
+        c->walked += n + 1;
         if (n == 0 || (n == 1 && line[0] == '\r'))
             return 1;
     }
 }
 
-/* Walks over the chunks from *at on, summing up their lengths in *total. With `to` it also moves
- * their content together there. As above. */
+/* Has a chunked body come to its end? Goes on where it stopped: what comes in small pieces, or as small chunks, is not walked
+ * over again with each of them. As above. */
 static int
-walk_chunks(struct conn *c, size_t *at, size_t *total, size_t max, uint8_t *to)
+walk_chunks(struct conn *c, size_t max)
 {
-    *total = 0;
-    for (;;) {
-        size_t n;
-        int got = chunk_line(c, at, &n);
+    while (c->trailers == 0) {
+        size_t at = c->head_len + c->walked, n;
+        int got = chunk_line(c, &at, &n);
         if (got != 1)
             return got;
-        if (n == 0)
-            return skip_trailers(c, at);
-        if (*total + n > max)
+        if (n == 0) {
+            c->walked = c->trailers = at - c->head_len;
+            break;
+        }
+        if (c->content + n > max)
             return TOO_LARGE;
-        if (c->in.len - *at < n + 2)
+        c->need = at + n + 2;
+        if (c->in.len < c->need)
             return 0;
-        if (c->in.data[*at + n] != '\r' || c->in.data[*at + n + 1] != '\n')
+        if (c->in.data[at + n] != '\r' || c->in.data[at + n + 1] != '\n')
             return BAD_REQUEST;
-        if (to != NULL)
-            memmove(to + *total, c->in.data + *at, n);
-        *total += n;
-        *at += n + 2;
+        c->content += n;
+        c->walked = c->need - c->head_len;
     }
+    return skip_trailers(c);
 }
 
-/* Decodes a chunked body that starts at `from` of conn->in, once it is complete: gives how many
- * bytes it took in *taken and leaves *body_len bytes of content at `from`. As above. */
-static int
-chunked_body(struct conn *c, size_t from, size_t *taken, size_t *body_len, size_t max)
+/* Moves the content of the chunks, which are all there, together behind the head. */
+static void
+join_chunks(struct conn *c)
 {
-    size_t at = from;
-    int got = walk_chunks(c, &at, body_len, max, NULL);
-    if (got != 1)
-        return got;
-    *taken = at - from;
-    at = from;
-    return walk_chunks(c, &at, body_len, max, c->in.data + from);
+    size_t at = c->head_len, n;
+    uint8_t *to = c->in.data + at;
+    while (chunk_line(c, &at, &n) == 1 && n > 0) {
+        memmove(to, c->in.data + at, n);
+        to += n;
+        at += n + 2;
+    }
 }
 
 /* Decodes %xx in place; false for a broken one and for a zero byte. */
@@ -593,9 +594,37 @@ consume(struct conn *c, size_t n)
         oro_bb_fini(&c->in);
     }
     c->scanned = 0;
-    c->head_len = 0;
-    c->continued = false;
+    c->head_len = c->need = 0;
+    c->walked = c->content = c->trailers = 0;
+    c->chunked = false;
     c->deadline_us = c->shard->now_us + HTTP_HEAD_LIMIT_US;
+}
+
+/* The head of the first request is at hand, its body perhaps not: 1, 0 or a status as above. What came of the head is looked
+ * at once, and again when all is there. */
+static int
+body_arrived(struct conn *c, struct head *h)
+{
+    struct shard *s = c->shard;
+    size_t max = s->net->opt.max_http_body;
+    bool first = c->need == 0;
+    if (c->in.len < c->need)
+        return 0;
+    int got = c->chunked ? walk_chunks(c, max) : 1;
+    if (got != 1)
+        return got;
+    int bad = parse_head(h, (char *)c->in.data, c->head_len, &s->scratch);
+    if (bad != 0 || !first)
+        return bad != 0 ? bad : 1;
+    c->chunked = h->chunked;
+    c->need = c->head_len;
+    if (h->chunked)
+        got = walk_chunks(c, max);
+    else if (h->content_length > max)
+        got = TOO_LARGE;
+    else
+        c->need += (size_t)h->content_length;
+    return got == 1 && c->in.len < c->need ? 0 : got;
 }
 
 /* Answers the first request of conn->in. False: it is not complete, or the connection takes no
@@ -603,9 +632,7 @@ consume(struct conn *c, size_t n)
 static bool
 run_one(struct conn *c)
 {
-    struct shard *s = c->shard;
-    size_t max = s->net->opt.max_http_body;
-    struct head h;
+    struct head h = {0};
     if (c->head_len == 0) {
         size_t skip = 0; /* empty lines before a request are allowed */
         while (skip < c->in.len && (c->in.data[skip] == '\r' || c->in.data[skip] == '\n'))
@@ -622,31 +649,21 @@ run_one(struct conn *c)
             return false;
         }
     }
-    int bad = parse_head(&h, (char *)c->in.data, c->head_len, &s->scratch);
-    if (bad == 0 && !h.chunked && h.content_length > max)
-        bad = TOO_LARGE;
-    size_t taken = (size_t)h.content_length, body_len = taken;
-    if (bad == 0 && h.chunked) {
-        int got = chunked_body(c, c->head_len, &taken, &body_len, max);
-        if (got > 1)
-            bad = got;
-        else if (got == 0)
-            taken = SIZE_MAX;
+    bool first = c->need == 0;
+    int got = body_arrived(c, &h);
+    if (got > 1)
+        refuse(c, got, NULL);
+    if (got == 0 && first && h.expect_continue) {
+        struct oro_bb go = {0};
+        oro_bb_printf(&go, "HTTP/1.1 100 Continue\r\n\r\n");
+        send_bb(c, &go);
     }
-    if (bad != 0) {
-        refuse(c, bad, NULL);
+    if (got != 1)
         return false;
-    }
-    if (taken > c->in.len - c->head_len) {
-        if (h.expect_continue && !c->continued) {
-            struct oro_bb go = {0};
-            c->continued = true;
-            oro_bb_printf(&go, "HTTP/1.1 100 Continue\r\n\r\n");
-            send_bb(c, &go);
-        }
-        return false;
-    }
-    size_t whole = c->head_len + taken;
+    size_t body_len = c->chunked ? c->content : c->need - c->head_len;
+    size_t whole = c->chunked ? c->head_len + c->walked : c->need;
+    if (c->chunked)
+        join_chunks(c);
     serve(c, &h, body_len);
     if (c->state == CONN_HTTP || c->state == CONN_WS)
         consume(c, whole);

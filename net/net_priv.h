@@ -154,8 +154,11 @@ struct conn {
     /* HTTP */
     size_t scanned;    /* bytes of `in` known to hold no end of head */
     size_t head_len;   /* 0: the head is not complete */
-    uint64_t body_len; /* of the current request, when not chunked */
-    bool chunked, continued;
+    size_t need;       /* bytes of `in` before which the request is not complete; 0: the head was not looked at */
+    bool chunked;      /* then, behind the head: */
+    size_t walked;     /* bytes of whole chunks and trailers */
+    size_t content;    /* bytes that are content in them */
+    size_t trailers;   /* where these begin, 0: not yet there */
     bool busy;         /* a request is with the sink */
     bool running;      /* http_run is on the stack */
     bool answer_head;  /* it is a HEAD request */

@@ -543,6 +543,13 @@ audience_fits(json_t *aud, struct oro_err *err)
     return ORO_OK;
 }
 
+/* Whole seconds of a NumericDate; one that no clock reaches is never. */
+static int64_t
+seconds_of(double s)
+{
+    return s >= 9e15 ? INT64_MAX : s <= 0 ? 0 : (int64_t)s;
+}
+
 /* Everything that section 4.3 asks of claims. The strings are borrowed from claims. */
 static oro_status
 check_claims(json_t *claims, const char **iss, struct oro_identity *id, int64_t *exp_s,
@@ -565,7 +572,7 @@ check_claims(json_t *claims, const char **iss, struct oro_identity *id, int64_t 
     if (json_is_integer(exp))
         *exp_s = json_integer_value(exp);
     else if (json_is_real(exp))
-        *exp_s = json_real_value(exp) < 9e15 ? (int64_t)json_real_value(exp) : INT64_MAX;
+        *exp_s = seconds_of(json_real_value(exp));
     else if (exp != NULL && !json_is_null(exp))
         return refuse(err, "the claim exp is not a number");
     st = check_expiry(*exp_s, err);

@@ -192,7 +192,7 @@ struct typing {
 static int
 cut(struct oro_bytes b)
 {
-    return (int)(b.len < 200 ? b.len : 200);
+    return sql_cut(b, 200);
 }
 
 #define TEXT(b) cut(b), (const char *)(b).data

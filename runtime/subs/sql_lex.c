@@ -237,3 +237,13 @@ sql_is_symbol(const struct sql_tok *t, const char *symbol)
 {
     return t->kind == SQL_SYMBOL && oro_bytes_eq(t->text, oro_bytes_str(symbol));
 }
+
+int
+sql_cut(struct oro_bytes text, size_t most)
+{
+    if (text.len <= most)
+        return (int)text.len;
+    while (most > 0 && (text.data[most] & 0xc0) == 0x80)
+        most--;
+    return (int)most;
+}

@@ -35,5 +35,7 @@ ORO_MUST_CHECK oro_status sql_next(struct sql_lex *lx, struct sql_tok *out, stru
 bool sql_is_word(const struct sql_tok *t,
                  const char *keyword); /* upper case keyword; any case matches */
 bool sql_is_symbol(const struct sql_tok *t, const char *symbol);
+/* At most `most` bytes of a text for a message, for %.*s: not less than whole characters. */
+int sql_cut(struct oro_bytes text, size_t most);
 
 #endif

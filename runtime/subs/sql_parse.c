@@ -35,7 +35,7 @@ peek_second(struct parser *p, struct sql_tok *out)
 static int
 cut(struct oro_bytes b)
 {
-    return (int)(b.len < CUT ? b.len : CUT);
+    return sql_cut(b, CUT);
 }
 
 static oro_status
@@ -218,8 +218,8 @@ parse_operand(struct parser *p, struct sql_expr **out)
         const uint8_t *from = t->text.data;
         if (++p->depth > MAX_DEPTH)
             return oro_err_set(
-                p->err, ORO_EMALFORMED, "Recursion limit exceeded, `%.*s`", CUT / 2,
-                (const char *)(p->lx.end - from > CUT / 2 ? from : p->lx.end - CUT / 2));
+                p->err, ORO_EMALFORMED, "Recursion limit exceeded, `%.*s`",
+                sql_cut(oro_bytes(from, (size_t)(p->lx.end - from)), CUT / 2), (const char *)from);
         oro_status st = advance(p);
         if (st == ORO_OK && (sql_is_word(&p->tok, "SELECT") || sql_is_word(&p->tok, "WITH")))
             return fail_unsupported(p, "", oro_bytes_str("subqueries"));
@@ -610,8 +610,8 @@ sql_parse_select(struct oro_bytes text, enum oro_query_use use, struct oro_arena
 {
     if (text.len > MAX_TEXT)
         return oro_err_set(err, ORO_EMALFORMED,
-                           "SQL query exceeds maximum allowed length: \"%.*s...\"", 120,
-                           (const char *)text.data);
+                           "SQL query exceeds maximum allowed length: \"%.*s...\"",
+                           sql_cut(text, 120), (const char *)text.data);
     if (text.len == 0)
         text.data = (const uint8_t *)""; /* an empty body may have no address */
     struct parser p = {
