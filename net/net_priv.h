@@ -152,9 +152,10 @@ struct conn {
     struct oro_bb in; /* HTTP: unparsed bytes. WS: the message being put together */
 
     /* HTTP */
-    size_t scanned;    /* bytes of `in` known to hold no end of head */
-    size_t head_len;   /* 0: the head is not complete */
-    size_t need;       /* bytes of `in` before which the request is not complete; 0: the head was not looked at */
+    size_t scanned;  /* bytes of `in` known to hold no end of head */
+    size_t head_len; /* 0: the head is not complete */
+    size_t
+        need; /* bytes of `in` before which the request is not complete; 0: the head was not looked at */
     bool chunked;      /* then, behind the head: */
     size_t walked;     /* bytes of whole chunks and trailers */
     size_t content;    /* bytes that are content in them */

@@ -217,9 +217,9 @@ parse_operand(struct parser *p, struct sql_expr **out)
     if (sql_is_symbol(t, "(")) {
         const uint8_t *from = t->text.data;
         if (++p->depth > MAX_DEPTH)
-            return oro_err_set(
-                p->err, ORO_EMALFORMED, "Recursion limit exceeded, `%.*s`",
-                sql_cut(oro_bytes(from, (size_t)(p->lx.end - from)), CUT / 2), (const char *)from);
+            return oro_err_set(p->err, ORO_EMALFORMED, "Recursion limit exceeded, `%.*s`",
+                               sql_cut(oro_bytes(from, (size_t)(p->lx.end - from)), CUT / 2),
+                               (const char *)from);
         oro_status st = advance(p);
         if (st == ORO_OK && (sql_is_word(&p->tok, "SELECT") || sql_is_word(&p->tok, "WITH")))
             return fail_unsupported(p, "", oro_bytes_str("subqueries"));

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define ROWS 24
 
 static const char *const lines[] = {
-    "player public id:u64:pk:auto name:string:hash owner:identity:idx online:bool score:f64 level:i32:idx "
+    "player public id:u64:pk:auto name:string:hash owner:identity:idx online:bool score:f64 "
+    "level:i32:idx "
     "blob:bytes seen:time tone:color big:u128 index(online,level) index(name,score)",
     "secret private id:u32:pk",
     "all public a:i8 b:u8 c:i16 d:u16 e:i64 f:i128 g:i256 h:u256 i:f32 j:conn k:span l:uuid "

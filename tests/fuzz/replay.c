@@ -34,7 +34,8 @@ below(size_t n)
 static void
 one(const uint8_t *data, size_t size)
 {
-    uint8_t *exact = malloc(size > 0 ? size : 1); /* so that the sanitizer sees a read past the end */
+    uint8_t *exact =
+        malloc(size > 0 ? size : 1); /* so that the sanitizer sees a read past the end */
     if (exact == NULL)
         abort();
     memcpy(exact, data, size);
