@@ -5,6 +5,24 @@
 #define LOW (CAP / 4)
 #define AHEAD 6 /* cells that a walk asks for before it needs them */
 
+static struct oro_entry *
+entry_new(struct oro_pool_cache *pc, struct oro_bytes key)
+{
+    struct oro_entry *e = oro_pool_get(pc, sizeof(*e) + key.len);
+    atomic_init(&e->head, 0);
+    e->refs = 1;
+    e->len = (uint32_t)key.len;
+    memcpy(e->bytes, key.data, key.len);
+    return e;
+}
+
+static void
+entry_unref(struct oro_pool_cache *pc, struct oro_entry *e)
+{
+    if (e != NULL && --e->refs == 0)
+        oro_pool_put(pc, e, sizeof(*e) + e->len);
+}
+
 static struct oro_bt_leaf *
 leaf_of(const struct oro_bt_node *n)
 {
@@ -61,7 +79,7 @@ node_free(const struct oro_btree *t, struct oro_bt_node *n)
         if (!n->leaf)
             node_free(t, inner_of(n)->child[i]);
         if (t->wide && (n->leaf || i > 0))
-            oro_entry_unref(t->pc, n->leaf ? leaf_entry(leaf_of(n), i) : inner_of(n)->sep[i]);
+            entry_unref(t->pc, n->leaf ? leaf_entry(leaf_of(n), i) : inner_of(n)->sep[i]);
     }
     node_drop(t, n);
 }
@@ -273,11 +291,11 @@ leaf_put(const struct oro_btree *t, struct oro_bt_node *n, unsigned i, const str
     n->n++;
     n->words[i] = k->word;
     if (t->wide) {
-        struct oro_entry *e = oro_entry_new(t->pc, k->bytes);
-        atomic_store_explicit(&e->head, row, memory_order_release);
+        struct oro_entry *e = entry_new(t->pc, k->bytes);
+        atomic_store_explicit(&e->head, (uintptr_t)row, memory_order_release);
         row = (struct oro_row *)e;
     }
-    atomic_store_explicit(&leaf_of(n)->p[i], row, memory_order_release);
+    atomic_store_explicit(&leaf_of(n)->p[i], (uintptr_t)row, memory_order_release);
 }
 
 static void
@@ -384,7 +402,7 @@ rebalance(const struct oro_btree *t, struct oro_bt_node *p, unsigned j)
     struct oro_bt_node *l = inner_of(p)->child[j - 1], *r = inner_of(p)->child[j];
     if (l->leaf) {
         if (t->wide)
-            oro_entry_unref(t->pc, inner_of(p)->sep[j]);
+            entry_unref(t->pc, inner_of(p)->sep[j]);
     } else {
         /* The separator between them comes down to r's index 0. */
         r->words[0] = p->words[j];
@@ -423,7 +441,7 @@ node_erase(struct oro_btree *t, struct oro_bt_node *n, const struct oro_key *k)
         unsigned i = leaf_at(t, n, k);
         ORO_ASSERT(leaf_has(t, n, i, k));
         if (t->wide)
-            oro_entry_unref(t->pc, leaf_entry(leaf_of(n), i));
+            entry_unref(t->pc, leaf_entry(leaf_of(n), i));
         node_move(t, n, i, n, i + 1, n->n - i - 1);
         n->n--;
         return;

@@ -13,6 +13,13 @@
 
 #define ORO_BT_CAP 32
 
+/* A wide key, kept once for its rows; nodes above the leaves share it. */
+struct oro_entry {
+    oro_head head;
+    uint32_t refs, len;
+    uint8_t bytes[];
+};
+
 struct oro_bt_node {
     uint16_t n;
     bool leaf;

@@ -6,9 +6,36 @@ struct tally {
     uint64_t versions, living, bytes;
 };
 
+/* The next version of a chain, or NULL. What has left a unique index may still be pointed at by
+ * the version that took its place (oro_index_unlink_is_free), even when it has been freed. */
+static const struct oro_row *
+chain_next(const struct oro_store *s, const struct oro_index *ix, const struct oro_row *r)
+{
+    const struct oro_row *older = oro_row_older(r, ix->at);
+    if (!ix->unique || older == NULL)
+        return older;
+    bool exact = (oro_row_flags(r, ix->at) & ORO_LINK_EXACT) != 0;
+    if (!exact && oro_row_begin(r) <= s->unlinked->seq)
+        return NULL;
+    return (oro_row_flags(older, ix->at) & ORO_LINK_GONE) != 0 ? NULL : older;
+}
+
 static bool
-chain_check(const struct oro_index *ix, const struct oro_row *top, struct oro_bb *scratch,
-            struct tally *sum)
+newer_is(const struct oro_index *ix, const struct oro_row *r, const struct oro_row *newer)
+{
+    if (!ix->unique)
+        return oro_row_older(r, ix->at + 1) == newer;
+    unsigned flags = oro_row_flags(r, ix->at);
+    if (((flags & ORO_LINK_NEWER) != 0) != (newer != NULL) || (flags & ORO_LINK_GONE) != 0)
+        return false;
+    bool late = newer != NULL && oro_row_end(r) < oro_row_begin(newer);
+    return late == ((flags & ORO_LINK_LATE) != 0) &&
+           (!late || oro_map_get_u64(&ix->late, (uintptr_t)r) == newer);
+}
+
+static bool
+chain_check(const struct oro_store *s, const struct oro_index *ix, const struct oro_row *top,
+            struct oro_bb *scratch, struct tally *sum)
 {
     struct oro_bb key = {0};
     struct oro_key k;
@@ -16,8 +43,8 @@ chain_check(const struct oro_index *ix, const struct oro_row *top, struct oro_bb
     const struct oro_row *newer = NULL;
     uint64_t living = 0;
     bool ok = true;
-    for (const struct oro_row *r = top; r != NULL && ok; newer = r, r = r->links[ix->link].older) {
-        ok = r->links[ix->link].newer == newer && oro_row_begin(r) <= oro_row_end(r);
+    for (const struct oro_row *r = top; r != NULL && ok; newer = r, r = chain_next(s, ix, r)) {
+        ok = newer_is(ix, r, newer) && oro_row_begin(r) <= oro_row_end(r);
         ok = ok && (ix->kind == ORO_IX_LIST || oro_index_row_has_key(ix, r, &k, scratch));
         ok = ok && (newer == NULL || oro_row_begin(r) <= oro_row_begin(newer));
         if (ix->unique && newer != NULL)
@@ -34,7 +61,8 @@ chain_check(const struct oro_index *ix, const struct oro_row *top, struct oro_bb
 }
 
 static bool
-tree_check(const struct oro_index *ix, struct oro_bb *scratch, struct tally *sum)
+tree_check(const struct oro_store *s, const struct oro_index *ix, struct oro_bb *scratch,
+           struct tally *sum)
 {
     if (!oro_btree_check(&ix->btree))
         return false;
@@ -42,16 +70,17 @@ tree_check(const struct oro_index *ix, struct oro_bb *scratch, struct tally *sum
     struct oro_key k = {0};
     size_t keys = 0;
     for (oro_head *cell; (cell = oro_btree_next(&ix->btree, &at, &k)) != NULL; keys++) {
-        const struct oro_row *top = atomic_load(cell);
+        const struct oro_row *top = oro_head_row(cell);
         if (top == NULL || !oro_index_row_has_key(ix, top, &k, scratch) ||
-            oro_index_cell(ix, &k) != cell || !chain_check(ix, top, scratch, sum))
+            oro_index_cell(ix, &k) != cell || !chain_check(s, ix, top, scratch, sum))
             return false;
     }
     return keys == ix->btree.n;
 }
 
 static bool
-hash_check(const struct oro_index *ix, struct oro_bb *scratch, struct tally *sum)
+hash_check(const struct oro_store *s, const struct oro_index *ix, struct oro_bb *scratch,
+           struct tally *sum)
 {
     size_t at = 0, keys = 0;
     for (const struct oro_row *top; (top = oro_hash_next(&ix->hash, &at)) != NULL; keys++) {
@@ -59,23 +88,24 @@ hash_check(const struct oro_index *ix, struct oro_bb *scratch, struct tally *sum
         struct oro_key k;
         oro_index_key_of_row(ix, top, &bb, &k);
         oro_head *cell = oro_index_cell(ix, &k);
-        bool found = cell != NULL && atomic_load(cell) == top;
+        bool found = cell != NULL && oro_head_row(cell) == top;
         oro_bb_fini(&bb);
-        if (!found || !chain_check(ix, top, scratch, sum))
+        if (!found || !chain_check(s, ix, top, scratch, sum))
             return false;
     }
     return keys == ix->hash.n;
 }
 
 static bool
-index_check(const struct oro_index *ix, struct oro_bb *scratch, struct tally *sum)
+index_check(const struct oro_store *s, const struct oro_index *ix, struct oro_bb *scratch,
+            struct tally *sum)
 {
     if (ix->kind == ORO_IX_BTREE)
-        return tree_check(ix, scratch, sum);
+        return tree_check(s, ix, scratch, sum);
     if (ix->kind != ORO_IX_LIST)
-        return hash_check(ix, scratch, sum);
-    const struct oro_row *top = atomic_load(&((struct oro_index *)(uintptr_t)ix)->list);
-    return top == NULL || chain_check(ix, top, scratch, sum);
+        return hash_check(s, ix, scratch, sum);
+    const struct oro_row *top = oro_head_row(&ix->list);
+    return top == NULL || chain_check(s, ix, top, scratch, sum);
 }
 
 static bool
@@ -85,7 +115,7 @@ table_check(const struct oro_store *s, const struct oro_table *t, uint64_t *vers
     bool ok = true;
     for (uint32_t i = 0; i < t->nix && ok; i++) {
         struct tally sum = {0};
-        ok = index_check(&t->ix[i], &scratch, &sum) &&
+        ok = index_check(s, &t->ix[i], &scratch, &sum) &&
              sum.living == oro_store_row_count(s, t->def) &&
              sum.bytes == oro_store_row_bytes(s, t->def);
         if (i == 0)

@@ -15,11 +15,11 @@ oro_index_init(struct oro_index *ix, struct oro_pool_cache *pc, enum oro_ix_kind
 {
     ix->kind = kind;
     if (kind == ORO_IX_HASH || kind == ORO_IX_BTREE)
-        oro_key_plan_init(&ix->plan, layout, cols, ncols);
+        oro_key_plan_init(&ix->plan, layout, cols, ncols, kind == ORO_IX_BTREE);
     if (kind == ORO_IX_BTREE)
         oro_btree_init(&ix->btree, pc, !ix->plan.narrow);
     else if (kind != ORO_IX_LIST)
-        oro_hash_init(&ix->hash, pc, hash_mode(ix));
+        oro_hash_init(&ix->hash, hash_mode(ix), &ix->plan);
 }
 
 void
@@ -30,15 +30,16 @@ oro_index_fini(struct oro_index *ix)
     else if (ix->kind != ORO_IX_LIST)
         oro_hash_fini(&ix->hash);
     oro_key_plan_fini(&ix->plan);
+    oro_map_fini(&ix->late);
 }
 
 /* ---- keys ---- */
 
-/* The word of wide bytes that were just put at scratch + from. */
+/* The word of wide bytes. */
 static void
-wide_key(const struct oro_index *ix, const struct oro_bb *scratch, size_t from, struct oro_key *k)
+wide_key(const struct oro_index *ix, struct oro_bytes bytes, struct oro_key *k)
 {
-    k->bytes = oro_bytes(scratch->data + from, scratch->len - from);
+    k->bytes = bytes;
     k->word = ix->kind == ORO_IX_BTREE ? oro_key_head(k->bytes) : oro_bytes_hash(k->bytes);
 }
 
@@ -55,7 +56,7 @@ oro_index_key_of_bytes(const struct oro_index *ix, struct oro_bytes row, struct 
     } else {
         size_t from = scratch->len;
         oro_key_bytes_of_row(&ix->plan, row.data, scratch);
-        wide_key(ix, scratch, from, k);
+        wide_key(ix, oro_bytes(scratch->data + from, scratch->len - from), k);
     }
 }
 
@@ -74,10 +75,12 @@ oro_index_key_of_values(const struct oro_index *ix, struct oro_bytes values, str
         unsigned bits;
         *k = (struct oro_key){
             .word = oro_key_word_of_values(&ix->plan, ix->plan.nparts, values, &bits)};
+    } else if (ix->plan.raw) {
+        wide_key(ix, values, k);
     } else {
         size_t from = scratch->len;
         oro_key_bytes_of_values(&ix->plan, 0, ix->plan.nparts, values, scratch);
-        wide_key(ix, scratch, from, k);
+        wide_key(ix, oro_bytes(scratch->data + from, scratch->len - from), k);
     }
 }
 
@@ -150,11 +153,11 @@ oro_index_visible_at(const struct oro_index *ix, oro_head *cell, uint64_t snapsh
 {
     if (cell == NULL)
         return NULL;
-    /* Pairs with the release in oro_index_push_at(). The lives of these versions do not overlap
-     * and follow each other, so the first that had begun decides. */
-    struct oro_row *r = atomic_load_explicit(cell, memory_order_acquire);
+    /* The lives of these versions do not overlap and follow each other, so the first that had
+     * begun decides. */
+    struct oro_row *r = oro_head_row(cell);
     while (r != NULL && oro_row_begin(r) > snapshot)
-        r = r->links[ix->link].older;
+        r = oro_row_older(r, ix->at);
     return r != NULL && snapshot < oro_row_end(r) ? r : NULL;
 }
 
@@ -164,16 +167,42 @@ oro_index_visible(const struct oro_index *ix, const struct oro_key *k, uint64_t 
     return oro_index_visible_at(ix, oro_index_cell(ix, k), snapshot);
 }
 
-void
-oro_index_push_at(const struct oro_index *ix, oro_head *cell, struct oro_row *row)
+/* The one before a version, of an index with two words for it. */
+static struct oro_row *
+newer_of(const struct oro_index *ix, const struct oro_row *r)
 {
-    struct oro_row *top = atomic_load_explicit(cell, memory_order_relaxed);
-    row->links[ix->link] = (struct oro_row_link){.older = top};
-    if (top != NULL)
-        top->links[ix->link].newer = row;
-    /* Pairs with the acquire of readers: the row and its link are written before it can be
-     * found. */
-    atomic_store_explicit(cell, row, memory_order_release);
+    return oro_row_older(r, ix->at + 1);
+}
+
+static void
+push_unique(struct oro_index *ix, struct oro_row *row, struct oro_row *top)
+{
+    if (top == NULL) {
+        oro_row_link(row, ix->at, NULL, 0);
+        return;
+    }
+    /* An end that is not there yet is this very commit's. */
+    bool late = oro_row_end(top) < oro_row_begin(row);
+    oro_row_link(row, ix->at, top, late ? ORO_LINK_EXACT : 0);
+    unsigned flags = oro_row_flags(top, ix->at) | ORO_LINK_NEWER | (late ? ORO_LINK_LATE : 0u);
+    oro_row_link(top, ix->at, oro_row_older(top, ix->at), flags);
+    if (late)
+        oro_map_put_u64(&ix->late, (uintptr_t)top, row);
+}
+
+void
+oro_index_push_at(struct oro_index *ix, oro_head *cell, struct oro_row *row)
+{
+    struct oro_row *top = oro_head_row(cell);
+    if (ix->unique) {
+        push_unique(ix, row, top);
+    } else {
+        oro_row_link(row, ix->at, top, 0);
+        oro_row_link(row, ix->at + 1, NULL, 0);
+        if (top != NULL)
+            oro_row_link(top, ix->at + 1, row, 0);
+    }
+    oro_head_set(cell, row);
 }
 
 bool
@@ -189,7 +218,9 @@ oro_index_push(struct oro_index *ix, const struct oro_key *k, struct oro_row *ro
 void
 oro_index_insert(struct oro_index *ix, const struct oro_key *k, struct oro_row *row)
 {
-    row->links[ix->link] = (struct oro_row_link){0};
+    oro_row_link(row, ix->at, NULL, 0);
+    if (!ix->unique)
+        oro_row_link(row, ix->at + 1, NULL, 0);
     ix->changes++;
     if (ix->kind == ORO_IX_BTREE)
         oro_btree_insert(&ix->btree, k, row);
@@ -197,23 +228,17 @@ oro_index_insert(struct oro_index *ix, const struct oro_key *k, struct oro_row *
         oro_hash_insert(&ix->hash, k, row);
 }
 
-void
-oro_index_unlink(struct oro_index *ix, struct oro_row *row, struct oro_bb *scratch)
+/* The newest version leaves; `older` takes its place, or the key goes. */
+static void
+unlink_top(struct oro_index *ix, struct oro_row *row, struct oro_row *older, struct oro_bb *scratch)
 {
-    struct oro_row_link *l = &row->links[ix->link];
-    if (l->older != NULL)
-        l->older->links[ix->link].newer = l->newer;
-    if (l->newer != NULL) {
-        l->newer->links[ix->link].older = l->older;
-        return;
-    }
     struct oro_key k;
     oro_bb_clear(scratch);
     oro_index_key_of_row(ix, row, scratch, &k);
     oro_head *cell = oro_index_cell(ix, &k);
-    ORO_ASSERT(cell != NULL && atomic_load_explicit(cell, memory_order_relaxed) == row);
-    if (l->older != NULL || ix->kind == ORO_IX_LIST) {
-        atomic_store_explicit(cell, l->older, memory_order_release);
+    ORO_ASSERT(cell != NULL && oro_head_row(cell) == row);
+    if (older != NULL || ix->kind == ORO_IX_LIST) {
+        oro_head_set(cell, older);
         return;
     }
     ix->changes++;
@@ -221,4 +246,34 @@ oro_index_unlink(struct oro_index *ix, struct oro_row *row, struct oro_bb *scrat
         oro_btree_erase(&ix->btree, &k);
     else
         oro_hash_erase(&ix->hash, &k);
+}
+
+static void
+unlink_unique(struct oro_index *ix, struct oro_row *row, struct oro_bb *scratch)
+{
+    unsigned flags = oro_row_flags(row, ix->at);
+    /* Versions leave in the order in which they ended, so there is none behind this one. */
+    if ((flags & ORO_LINK_NEWER) == 0) {
+        unlink_top(ix, row, NULL, scratch);
+    } else if ((flags & ORO_LINK_LATE) != 0) {
+        struct oro_row *newer = oro_map_del_u64(&ix->late, (uintptr_t)row);
+        oro_row_link(newer, ix->at, NULL, oro_row_flags(newer, ix->at));
+    }
+    oro_row_link(row, ix->at, NULL, flags | ORO_LINK_GONE);
+}
+
+void
+oro_index_unlink(struct oro_index *ix, struct oro_row *row, struct oro_bb *scratch)
+{
+    if (ix->unique) {
+        unlink_unique(ix, row, scratch);
+        return;
+    }
+    struct oro_row *older = oro_row_older(row, ix->at), *newer = newer_of(ix, row);
+    if (older != NULL)
+        oro_row_link(older, ix->at + 1, newer, 0);
+    if (newer != NULL)
+        oro_row_link(newer, ix->at, older, 0);
+    else
+        unlink_top(ix, row, older, scratch);
 }

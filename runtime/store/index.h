@@ -8,6 +8,7 @@
 #ifndef ORO_STORE_INDEX_H
 #define ORO_STORE_INDEX_H
 
+#include "runtime/base/map.h"
 #include "runtime/store/btree.h"
 #include "runtime/store/hash.h"
 
@@ -16,10 +17,13 @@ enum oro_ix_kind { ORO_IX_HASH, ORO_IX_BTREE, ORO_IX_ROW, ORO_IX_LIST };
 struct oro_index {
     enum oro_ix_kind kind;
     bool unique;   /* at most one living row for a key; ROW indexes are */
-    uint32_t link; /* which of a row's links */
+    uint32_t link; /* which of the table's */
+    uint32_t at;   /* the first of its words in a row; unique ones have one, others two (row.h) */
     uint32_t id;   /* of all indexes of the store */
     const struct oro_table_def *table;
     const struct oro_index_def *def; /* NULL: our own */
+    /* Unique: from a version to the one that began after it had ended, while both are here. */
+    struct oro_map late;
     uint64_t changes; /* of its structure: as long as it is the same, cells stay where they are */
     struct oro_key_plan plan; /* HASH and BTREE */
     union {
@@ -72,10 +76,20 @@ struct oro_row *oro_index_visible_at(const struct oro_index *ix, oro_head *cell,
  * with readers shut out. */
 bool oro_index_push(struct oro_index *ix, const struct oro_key *k, struct oro_row *row);
 /* Pushes where the cell is known. */
-void oro_index_push_at(const struct oro_index *ix, oro_head *cell, struct oro_row *row);
+void oro_index_push_at(struct oro_index *ix, oro_head *cell, struct oro_row *row);
 void oro_index_insert(struct oro_index *ix, const struct oro_key *k, struct oro_row *row);
-/* Takes a version out, and the key with the last of them. Readers shut out. */
+/* Takes a version out, and the key with the last of them. Readers shut out, unless it is free. */
 void oro_index_unlink(struct oro_index *ix, struct oro_row *row, struct oro_bb *scratch);
+
+/* Nobody can come by the version, which no snapshot sees. In a unique index a reader follows the
+ * chain only beyond versions that began after its snapshot; the one before this one began when this
+ * one ended, so every snapshot stops there, and the link between them may stay as it is. */
+static inline bool
+oro_index_unlink_is_free(const struct oro_index *ix, const struct oro_row *row)
+{
+    return ix->unique &&
+           (oro_row_flags(row, ix->at) & (ORO_LINK_NEWER | ORO_LINK_LATE)) == ORO_LINK_NEWER;
+}
 
 static inline bool
 oro_index_ordered(const struct oro_index *ix)

@@ -39,6 +39,7 @@ struct oro_table {
     struct oro_layout layout;
     struct oro_index *ix; /* the declared ones at their slots, then our own */
     uint32_t nix, slot;
+    uint32_t nlinks; /* words of a row that all of them need */
     /* which row is "the same row": primary key, else a unique index, else whole rows */
     struct oro_index *identity;
     struct oro_index *pk;   /* or NULL */
@@ -284,10 +285,9 @@ void oro_ring_free_all(struct oro_store *s);
 /* ---- store.c ---- */
 /* Puts the new version into all indexes of its table. */
 void oro_install(struct oro_writing *writing, const struct oro_write *wr);
-/* Out of all of them. Readers shut out, unless oro_unlink_is_free: no snapshot is older than
- * `snapshot`, and none sees the row. */
+/* Out of all of them; no snapshot sees the row. Readers shut out, unless oro_unlink_is_free. */
 void oro_unlink(struct oro_table *t, struct oro_row *row, struct oro_bb *scratch);
-bool oro_unlink_is_free(const struct oro_table *t, const struct oro_row *row, uint64_t snapshot);
+bool oro_unlink_is_free(const struct oro_table *t, const struct oro_row *row);
 /* The keys of a row in every index, wide ones in the arena; those of whole rows point into `row`. */
 struct oro_key *oro_keys_make(struct oro_session *se, const struct oro_table *t,
                               struct oro_bytes row);

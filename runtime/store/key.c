@@ -34,7 +34,7 @@ oro_layout_at(const struct oro_layout *l, const uint8_t *row, uint32_t col)
     return at;
 }
 
-/* Sets the size of an integer part, leaves 0 for anything else. */
+/* Sets the size of an integer part, leaves 0 for anything else. Floats are not raw: 0 and -0 are one key. */
 static void
 part_classify(struct oro_key_part *part)
 {
@@ -42,6 +42,13 @@ part_classify(struct oro_key_part *part)
     while (t->kind == ORO_PRODUCT && t->nelems == 1)
         t = oro_type_resolve(t->elems[0].type);
     switch (t->kind) {
+    case ORO_I128:
+    case ORO_U128:
+    case ORO_I256:
+    case ORO_U256:
+    case ORO_STRING:
+        part->raw = true;
+        break;
     case ORO_BOOL:
     case ORO_U8:
         part->size = 1;
@@ -75,9 +82,9 @@ part_classify(struct oro_key_part *part)
 
 void
 oro_key_plan_init(struct oro_key_plan *p, const struct oro_layout *l, const uint16_t *cols,
-                  uint16_t ncols)
+                  uint16_t ncols, bool ordered)
 {
-    *p = (struct oro_key_plan){.layout = l, .nparts = ncols, .narrow = true};
+    *p = (struct oro_key_plan){.layout = l, .nparts = ncols, .narrow = true, .raw = !ordered};
     p->parts = ORO_NEW_ARRAY(struct oro_key_part, ncols);
     uint64_t total = 0;
     for (uint16_t i = 0; i < ncols; i++) {
@@ -88,6 +95,8 @@ oro_key_plan_init(struct oro_key_plan *p, const struct oro_layout *l, const uint
         part->fixed = cols[i] < l->nfixed;
         part->offset = part->fixed ? l->offset[cols[i]] : 0;
         part_classify(part);
+        part->raw |= part->size > 0;
+        p->raw &= part->raw;
         uint32_t size = oro_key_size(oro_type_resolve(part->type));
         total = size == ORO_VARIABLE ? UINT64_MAX / 2 : total + size;
         if (total > 8)
@@ -192,7 +201,10 @@ oro_key_bytes_of_row(const struct oro_key_plan *p, const uint8_t *row, struct or
     for (unsigned i = 0; i < p->nparts; i++) {
         const struct oro_key_part *part = &p->parts[i];
         uint32_t at = part->fixed ? part->offset : oro_layout_at(p->layout, row, part->col);
-        oro_key_append(part->type, row + at, out);
+        if (p->raw)
+            oro_bb_put(out, row + at, oro_value_len_trusted(part->type, row + at));
+        else
+            oro_key_append(part->type, row + at, out);
     }
 }
 
@@ -200,8 +212,33 @@ void
 oro_key_bytes_of_values(const struct oro_key_plan *p, unsigned first, unsigned n,
                         struct oro_bytes values, struct oro_bb *out)
 {
+    if (p->raw) {
+        oro_bb_put_bytes(out, values);
+        return;
+    }
     size_t at = 0;
     for (unsigned i = first; i < first + n; i++)
         at += oro_key_append(p->parts[i].type, values.data + at, out);
     ORO_ASSERT(at == values.len);
+}
+
+bool
+oro_key_is_of_row(const struct oro_key_plan *p, const uint8_t *row, struct oro_bytes key)
+{
+    if (!p->raw) {
+        struct oro_bb bb = {0};
+        oro_key_bytes_of_row(p, row, &bb);
+        bool eq = oro_bytes_eq(oro_bb_bytes(&bb), key);
+        oro_bb_fini(&bb);
+        return eq;
+    }
+    for (unsigned i = 0; i < p->nparts; i++) {
+        const struct oro_key_part *part = &p->parts[i];
+        uint32_t at = part->fixed ? part->offset : oro_layout_at(p->layout, row, part->col);
+        size_t n = oro_value_len_trusted(part->type, row + at);
+        if (n > key.len || memcmp(row + at, key.data, n) != 0)
+            return false;
+        key = oro_bytes(key.data + n, key.len - n);
+    }
+    return key.len == 0;
 }

@@ -3,7 +3,8 @@
  * A key is the memcomparable bytes of bridge/bsatn/value.h. Keys that always fit 8 bytes are
  * "narrow": one u64 whose order is the order of the bytes (left-justified, big-endian), made
  * without touching memory when the columns are integers. All others are "wide": bytes in a scratch
- * buffer. Immutable after init; any thread. */
+ * buffer. Where order does not matter and the columns allow it, wide keys are "raw": the columns'
+ * BSATN itself, which needs no buffer to be compared with. Immutable after init; any thread. */
 #ifndef ORO_STORE_KEY_H
 #define ORO_STORE_KEY_H
 
@@ -22,6 +23,7 @@ struct oro_key_part {
     uint16_t col;
     uint8_t size; /* integer of 1, 2, 4, 8 bytes; 0: whatever oro_key_append makes of it */
     bool is_signed;
+    bool raw;   /* equal values are equal bytes */
     bool fixed; /* begins at `offset` in every row */
     uint32_t offset;
 };
@@ -31,6 +33,7 @@ struct oro_key_plan {
     struct oro_key_part *parts;
     uint16_t nparts;
     bool narrow;
+    bool raw;
 };
 
 /* word: the narrow key, else the hash of the bytes (hash indexes) or their first 8 (B+trees). */
@@ -52,7 +55,7 @@ void oro_layout_fini(struct oro_layout *l);
 uint32_t oro_layout_at(const struct oro_layout *l, const uint8_t *row, uint32_t col);
 
 void oro_key_plan_init(struct oro_key_plan *p, const struct oro_layout *l, const uint16_t *cols,
-                       uint16_t ncols);
+                       uint16_t ncols, bool ordered);
 void oro_key_plan_fini(struct oro_key_plan *p);
 
 /* Narrow plans. */
@@ -65,6 +68,9 @@ uint64_t oro_key_word_of_values(const struct oro_key_plan *p, unsigned n, struct
 void oro_key_bytes_of_row(const struct oro_key_plan *p, const uint8_t *row, struct oro_bb *out);
 void oro_key_bytes_of_values(const struct oro_key_plan *p, unsigned first, unsigned n,
                              struct oro_bytes values, struct oro_bb *out);
+
+/* Whether these are the bytes of the row's key. */
+bool oro_key_is_of_row(const struct oro_key_plan *p, const uint8_t *row, struct oro_bytes key);
 
 /* The first 8 bytes as a number that orders like them; shorter ones are padded with zeros. */
 uint64_t oro_key_head(struct oro_bytes b);

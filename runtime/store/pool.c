@@ -59,9 +59,9 @@ oro_pool_cache_init(struct oro_pool_cache *c, struct oro_pool *p)
 static inline unsigned
 class_of(size_t size)
 {
-    return size <= ORO_POOL_LINE
+    return size <= ORO_POOL_LEAST
                ? 0
-               : (unsigned)((size - ORO_POOL_LINE + ORO_POOL_STEP - 1) / ORO_POOL_STEP);
+               : (unsigned)((size - ORO_POOL_LEAST + ORO_POOL_STEP - 1) / ORO_POOL_STEP);
 }
 
 /* ---- the pool's side, locked ---- */
@@ -99,8 +99,8 @@ chunk_add(struct oro_pool *p)
 static struct oro_piece *
 batch_cut(struct oro_pool *p, unsigned cls, unsigned *n)
 {
-    size_t size = ORO_POOL_LINE + cls * ORO_POOL_STEP;
-    if (cls == 0 && p->at != NULL) /* whole lines */
+    size_t size = ORO_POOL_LEAST + cls * ORO_POOL_STEP;
+    if (size % ORO_POOL_LINE == 0 && p->at != NULL) /* whole lines */
         p->at = (char *)(((uintptr_t)p->at + ORO_POOL_LINE - 1) & ~(uintptr_t)(ORO_POOL_LINE - 1));
     if (p->at == NULL || p->at + size > p->end)
         chunk_add(p);

@@ -14,8 +14,9 @@
 
 #define ORO_POOL_LINE 64
 #define ORO_POOL_STEP 16
-#define ORO_POOL_CLASSES 64 /* 64, 80, 96 ... bytes; what is larger is malloc's */
-#define ORO_POOL_MAX (ORO_POOL_LINE + (ORO_POOL_CLASSES - 1) * ORO_POOL_STEP)
+#define ORO_POOL_LEAST 32
+#define ORO_POOL_CLASSES 64 /* 32, 48, 64 ... bytes; what is larger is malloc's */
+#define ORO_POOL_MAX (ORO_POOL_LEAST + (ORO_POOL_CLASSES - 1) * ORO_POOL_STEP)
 
 struct oro_piece; /* a free one */
 
@@ -41,7 +42,7 @@ void oro_pool_fini(struct oro_pool *p); /* everything in it is gone */
 void oro_pool_cache_init(struct oro_pool_cache *c, struct oro_pool *p);
 void oro_pool_cache_fini(struct oro_pool_cache *c); /* hands what it has to the pool */
 
-/* not cleared; 16-byte aligned, 64 if size <= 64 */
+/* not cleared; 16-byte aligned */
 void *oro_pool_get(struct oro_pool_cache *c, size_t size);
 /* the same size; NULL is fine */
 void oro_pool_put(struct oro_pool_cache *c, void *p, size_t size);

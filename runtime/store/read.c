@@ -125,13 +125,11 @@ gather_pause(struct gather *g, const struct oro_row *r)
 static void
 gather_chain(struct gather *g, oro_head *cell)
 {
-    /* Pairs with the release in oro_index_push_at(). */
-    const struct oro_row *r = atomic_load_explicit(cell, memory_order_acquire);
-    for (; r != NULL; r = r->links[g->ix->link].older) {
+    for (const struct oro_row *r = oro_head_row(cell); r != NULL; r = oro_row_older(r, g->ix->at)) {
         g->steps++;
         if (!oro_row_visible(r, g->se->snap)) {
             if (g->ix->unique && oro_row_begin(r) <= g->se->snap)
-                break; /* it decides: see oro_unlink_is_free */
+                break; /* it decides: see oro_index_unlink_is_free */
             continue;
         }
         if (g->tx == NULL || oro_ws_old(g->tx, g->t, r) == ORO_NONE)

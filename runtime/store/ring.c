@@ -98,7 +98,7 @@ unlink_some(struct oro_store *s, uint64_t snapshot, size_t work)
             if (op->kind != ORO_OP_DELETE)
                 continue;
             struct oro_table *t = oro_table_of(s, op->table);
-            if (!oro_unlink_is_free(t, op->row, snapshot))
+            if (!oro_unlink_is_free(t, op->row))
                 oro_writing_enter(&writing);
             oro_unlink(t, (struct oro_row *)(uintptr_t)op->row, &s->scratch);
             work--;

@@ -2,13 +2,15 @@
  *
  *     begin | end | len | nlinks | links[nlinks] | the BSATN bytes
  *
- * A version is in every index of its table at once: links[i] joins it to the other versions with
- * the same key in index i, newest first. Who may touch what:
+ * A version is in every index of its table at once, where a link joins it to the other versions
+ * with the same key, newest first. An index that is unique has one word of the row for that: the
+ * next older version, and flags. Others have two, since whatever of many rows goes has to find its
+ * neighbours: older and newer. Who may touch what:
  *   begin  written before the row can be found; then constant
  *   end    set once by the committer that deletes the row; readers at older snapshots do not mind
  *          which value they see
  *   older  constant while readers walk; changed only with readers shut out (session.h)
- *   newer  the committer's alone (commit lock) */
+ *   flags, newer  the committer's alone (commit lock) */
 #ifndef ORO_STORE_ROW_H
 #define ORO_STORE_ROW_H
 
@@ -19,16 +21,43 @@
 
 struct oro_row;
 
-struct oro_row_link {
-    struct oro_row *older, *newer;
-};
-
 struct oro_row {
     _Atomic uint64_t begin, end;
     uint32_t len;
-    uint32_t nlinks;
-    struct oro_row_link links[];
+    uint32_t nlinks; /* words */
+    _Atomic uintptr_t links[];
 };
+
+/* In the low bits of a unique index's link. */
+enum {
+    ORO_LINK_NEWER = 1, /* a newer version of the key stands before this one */
+    ORO_LINK_LATE = 2,  /* it began after this one had ended: oro_index.late has it */
+    ORO_LINK_EXACT = 4, /* this one is such: `older` is NULL once that version has left */
+    ORO_LINK_GONE = 8,  /* has left the index; nobody comes here any more */
+    ORO_LINK_FLAGS = 15,
+};
+
+static inline struct oro_row *
+oro_row_older(const struct oro_row *r, uint32_t at)
+{
+    return (struct oro_row *)(atomic_load_explicit(&((struct oro_row *)(uintptr_t)r)->links[at],
+                                                   memory_order_relaxed) &
+                              ~(uintptr_t)ORO_LINK_FLAGS);
+}
+
+static inline unsigned
+oro_row_flags(const struct oro_row *r, uint32_t at)
+{
+    return (unsigned)atomic_load_explicit(&((struct oro_row *)(uintptr_t)r)->links[at],
+                                          memory_order_relaxed) &
+           ORO_LINK_FLAGS;
+}
+
+static inline void
+oro_row_link(struct oro_row *r, uint32_t at, const struct oro_row *older, unsigned flags)
+{
+    atomic_store_explicit(&r->links[at], (uintptr_t)older | flags, memory_order_relaxed);
+}
 
 static inline uint8_t *
 oro_row_data(const struct oro_row *r)

@@ -16,6 +16,8 @@ table_add_index(struct oro_store *s, struct oro_table *t, enum oro_ix_kind kind,
     struct oro_index *ix = &t->ix[t->nix];
     ix->link = t->nix++;
     ix->unique = unique;
+    ix->at = t->nlinks;
+    t->nlinks += unique ? 1 : 2;
     ix->table = t->def;
     ix->def = def;
     oro_index_init(ix, &s->cache, kind, &t->layout, cols, ncols);
@@ -71,13 +73,14 @@ table_init(struct oro_store *s, struct oro_table *t, const struct oro_table_def 
     }
 }
 
+/* Nothing is left but living rows. */
 static void
 table_free_rows(struct oro_store *s, struct oro_table *t)
 {
     struct oro_row *r, *older;
     if (t->scan->kind == ORO_IX_LIST) {
-        for (r = atomic_load(&t->scan->list); r != NULL; r = older) {
-            older = r->links[t->scan->link].older;
+        for (r = oro_head_row(&t->scan->list); r != NULL; r = older) {
+            older = oro_row_older(r, t->scan->at);
             oro_row_free(&s->cache, r);
         }
         return;
@@ -85,8 +88,8 @@ table_free_rows(struct oro_store *s, struct oro_table *t)
     struct oro_bt_at at = oro_btree_seek(&t->scan->btree, &(struct oro_bound){0});
     struct oro_key k;
     for (oro_head *cell; (cell = oro_btree_next(&t->scan->btree, &at, &k)) != NULL;) {
-        for (r = atomic_load(cell); r != NULL; r = older) {
-            older = r->links[t->scan->link].older;
+        for (r = oro_head_row(cell); r != NULL; r = older) {
+            older = t->scan->unique ? NULL : oro_row_older(r, t->scan->at);
             oro_row_free(&s->cache, r);
         }
     }
@@ -181,17 +184,12 @@ oro_unlink(struct oro_table *t, struct oro_row *row, struct oro_bb *scratch)
         oro_index_unlink(&t->ix[i], row, scratch);
 }
 
-/* In a unique index a reader follows the chain only beyond versions that began after its snapshot
- * (oro_index_visible_at, gather_chain). So nobody comes from a version that had begun before every
- * snapshot to the one behind it, and the link between them is the committer's alone. */
 bool
-oro_unlink_is_free(const struct oro_table *t, const struct oro_row *row, uint64_t snapshot)
+oro_unlink_is_free(const struct oro_table *t, const struct oro_row *row)
 {
-    for (uint32_t i = 0; i < t->nix; i++) {
-        const struct oro_row *newer = row->links[t->ix[i].link].newer;
-        if (!t->ix[i].unique || newer == NULL || oro_row_begin(newer) > snapshot)
+    for (uint32_t i = 0; i < t->nix; i++)
+        if (!oro_index_unlink_is_free(&t->ix[i], row))
             return false;
-    }
     return true;
 }
 
@@ -277,7 +275,7 @@ oro_store_load(struct oro_store *s, const struct oro_table_def *def, struct oro_
     struct oro_row *old = load_find(s, t->identity, bytes);
     if (old != NULL && replace && (t->pk != NULL || oro_row_same(old, bytes)))
         load_remove(s, t, old);
-    struct oro_row *row = oro_row_new(&s->cache, bytes, t->nix);
+    struct oro_row *row = oro_row_new(&s->cache, bytes, t->nlinks);
     for (uint32_t i = 0; i < t->nix; i++) {
         if (t->ix[i].unique && load_find(s, &t->ix[i], bytes) != NULL) {
             oro_status st =

@@ -220,10 +220,10 @@ fresh_make(struct oro_tx *tx, struct oro_table *t, struct oro_bytes bytes, struc
 {
     if (keys_from_bytes(t)) { /* which are at hand; the new row's memory is cold */
         out->keys = oro_keys_make(tx->se, t, bytes);
-        out->row = oro_row_new(&tx->se->cache, bytes, t->nix);
+        out->row = oro_row_new(&tx->se->cache, bytes, t->nlinks);
         return ORO_OK;
     }
-    out->row = oro_row_new(&tx->se->cache, bytes, t->nix);
+    out->row = oro_row_new(&tx->se->cache, bytes, t->nlinks);
     if (t->def->nsequences > 0) {
         oro_status st = oro_sequence_fill(tx->se, t, oro_row_data(out->row), err);
         if (st != ORO_OK) {
@@ -371,7 +371,7 @@ update_or_insert(struct oro_tx *tx, const struct oro_table_def *def,
         return ORO_OK;
     }
     if (early && (was.row != NULL || may_insert))
-        f.row = oro_row_new(&tx->se->cache, row, t->nix);
+        f.row = oro_row_new(&tx->se->cache, row, t->nlinks);
     if (was.row != NULL)
         return update_fresh(tx, t, ix, &f, was, stored, err);
     if (may_insert)
@@ -432,7 +432,7 @@ oro_tx_delete_row(struct oro_tx *tx, const struct oro_table_def *def, struct oro
 static struct oro_row *
 row_of_bytes(const struct oro_table *t, struct oro_bytes b)
 {
-    size_t head = offsetof(struct oro_row, links) + t->nix * sizeof(struct oro_row_link);
+    size_t head = offsetof(struct oro_row, links) + t->nlinks * sizeof(uintptr_t);
     return (struct oro_row *)(uintptr_t)(b.data - head);
 }
 

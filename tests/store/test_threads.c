@@ -435,10 +435,11 @@ Test(threads, a_hot_row_stays_quick_to_find_while_a_cursor_lags)
     cr_assert_eq(oro_store_versions(store), 50001, "the cursor still needs them");
     struct oro_key k;
     struct oro_table *t = oro_table_of(store, item);
-    oro_index_key_of_values(&t->ix[0], item_id(1), &se->key, &k);
+    const struct oro_index *ix = &t->ix[by_group->slot]; /* unique ones stop at the first anyway */
+    oro_index_key_of_values(ix, fx_key(item, by_group, 2, (int64_t)1, (int64_t)1), &se->key, &k);
     int chain = 0;
-    for (struct oro_row *r = atomic_load(oro_index_cell(&t->ix[0], &k)); r != NULL;
-         r = r->links[0].older)
+    for (struct oro_row *r = oro_head_row(oro_index_cell(ix, &k)); r != NULL;
+         r = oro_row_older(r, ix->at))
         chain++;
     cr_assert_leq(chain, 100, "%d versions in the index", chain);
     int64_t last = 0;
@@ -557,6 +558,60 @@ Test(threads, a_long_reading_keeps_what_it_sees)
     cr_assert_eq(fx_int(item, now.rows[0], 3), 299);
     oro_read_end(reader);
     oro_session_close(reader);
+    oro_session_close(se);
+}
+
+/* The one row with the id in a reading that is open, its value; -1: none. */
+static int64_t
+value_seen(struct oro_session *se, uint32_t id)
+{
+    struct oro_rows rows;
+    struct oro_range point = {.prefix = item_id(id), .nprefix = 1};
+    cr_assert_eq(oro_read_range(se, item, by_id, &point, &rows), ORO_OK);
+    cr_assert_leq(rows.n, 1);
+    return rows.n == 1 ? fx_int(item, rows.rows[0], 3) : -1;
+}
+
+/* Many commits of something else, which move the marks on. */
+static void
+pass_time(struct oro_session *se)
+{
+    for (int i = 0; i < 300; i++) {
+        struct oro_tx *tx = oro_tx_begin(se, false);
+        cr_assert_eq(oro_tx_upsert(tx, item, by_id, item_row(999, 999, 9, i), NULL, NULL), ORO_OK);
+        fx_commit(tx);
+    }
+}
+
+/* Between the end of one version and the begin of the next there is time, in which some read. */
+Test(threads, a_key_that_goes_and_comes_again_is_each_snapshots_own)
+{
+    enum { STEPS = 40 };
+    struct oro_session *se = oro_session_open(store), *readers[STEPS];
+    for (int i = 0; i < STEPS; i++) {
+        struct oro_tx *tx = oro_tx_begin(se, false);
+        if (i % 2 == 0)
+            cr_assert_eq(oro_tx_insert(tx, item, item_row(5, 5, 0, i), NULL, NULL), ORO_OK);
+        else
+            cr_assert_eq(oro_tx_delete(tx, item, by_id, item_id(5)), ORO_OK);
+        fx_commit(tx);
+        readers[i] = oro_session_open(store);
+        oro_read_begin(readers[i]);
+    }
+    /* They end in an order that is not the one in which they began. */
+    for (int i = 0; i < STEPS; i++) {
+        pass_time(se);
+        cr_assert(oro_store_check(store));
+        for (int j = 0; j < STEPS; j++)
+            if (readers[j] != NULL)
+                cr_assert_eq(value_seen(readers[j], 5), j % 2 == 0 ? j : -1);
+        int ends = i * 17 % STEPS;
+        oro_read_end(readers[ends]);
+        oro_session_close(readers[ends]);
+        readers[ends] = NULL;
+    }
+    pass_time(se);
+    cr_assert_eq(oro_map_len(&oro_table_of(store, item)->ix[by_id->slot].late), 0);
     oro_session_close(se);
 }
 
