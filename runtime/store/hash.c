@@ -144,9 +144,9 @@ static void
 move_ahead(const struct oro_hash *h)
 {
     for (size_t i = h->old_at; i < h->old_at + HASH_STEP && i < h->old_cap; i++) {
-        const char *row = (const char *)row_of(load(&h->old[i]));
-        __builtin_prefetch(row);
-        __builtin_prefetch(row + ORO_POOL_LINE - 1);
+        uintptr_t row = (uintptr_t)row_of(load(&h->old[i]));
+        __builtin_prefetch((const void *)row);
+        __builtin_prefetch((const void *)(row + ORO_POOL_LINE - 1));
     }
 }
 

@@ -586,9 +586,9 @@ pass_time(struct oro_session *se)
 /* Between the end of one version and the begin of the next there is time, in which some read. */
 Test(threads, a_key_that_goes_and_comes_again_is_each_snapshots_own)
 {
-    enum { STEPS = 40 };
-    struct oro_session *se = oro_session_open(store), *readers[STEPS];
-    for (int i = 0; i < STEPS; i++) {
+    enum { AGES = 40 };
+    struct oro_session *se = oro_session_open(store), *readers[AGES];
+    for (int i = 0; i < AGES; i++) {
         struct oro_tx *tx = oro_tx_begin(se, false);
         if (i % 2 == 0)
             cr_assert_eq(oro_tx_insert(tx, item, item_row(5, 5, 0, i), NULL, NULL), ORO_OK);
@@ -599,13 +599,13 @@ Test(threads, a_key_that_goes_and_comes_again_is_each_snapshots_own)
         oro_read_begin(readers[i]);
     }
     /* They end in an order that is not the one in which they began. */
-    for (int i = 0; i < STEPS; i++) {
+    for (int i = 0; i < AGES; i++) {
         pass_time(se);
         cr_assert(oro_store_check(store));
-        for (int j = 0; j < STEPS; j++)
+        for (int j = 0; j < AGES; j++)
             if (readers[j] != NULL)
                 cr_assert_eq(value_seen(readers[j], 5), j % 2 == 0 ? j : -1);
-        int ends = i * 17 % STEPS;
+        int ends = i * 17 % AGES;
         oro_read_end(readers[ends]);
         oro_session_close(readers[ends]);
         readers[ends] = NULL;
