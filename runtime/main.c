@@ -1,6 +1,7 @@
 /* The program: reads the configuration, builds each layer, connects them, stops them in reverse. Owns the process's signals;
  * the library (liborochi.a) owns neither these nor main(). */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -250,8 +251,25 @@ greet(const struct oro_config *c, int port, unsigned workers)
 
 static struct {
     struct oro_wake wake;
-    atomic_bool serving, stop;
+    atomic_bool serving, stop, reload;
+    bool had_terminal;
 } signals;
+
+static bool
+has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* SIGHUP says that the terminal was closed, which ends the server; or somebody sends it, for a reload. */
+static bool
+is_reload(int sig)
+{
+    return sig == SIGHUP && (!signals.had_terminal || has_terminal());
+}
 
 /* Nothing is lost by leaving at once: what clients were told is on disk. */
 static void *
@@ -260,6 +278,11 @@ signals_main(void *arg)
     sigset_t *set = arg;
     int64_t first = 0;
     for (int sig; sigwait(set, &sig) == 0;) {
+        if (is_reload(sig)) {
+            atomic_store(&signals.reload, true); /* before it serves: then as soon as it does */
+            oro_wake_signal(&signals.wake);
+            continue;
+        }
         if (!atomic_load(&signals.serving) || (first != 0 && oro_mono_us() - first > IMPATIENT_US))
             _exit(128 + sig);
         first = first != 0 ? first : oro_mono_us();
@@ -278,6 +301,7 @@ signals_take(struct oro_err *err)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
+    signals.had_terminal = has_terminal();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a size limit is a full disk: the log says so and tries again */
@@ -288,13 +312,28 @@ signals_take(struct oro_err *err)
     return st;
 }
 
+/* The server's log says how it went. */
 static void
-signals_wait(void)
+reload(struct oro_server *server)
+{
+    char *report = NULL;
+    struct oro_err err = {0};
+    if (oro_server_reload(server, &report, &err) != ORO_OK && report != NULL)
+        fprintf(stderr, "%s\n", report); /* all of it */
+    oro_free(report);
+}
+
+static void
+signals_wait(struct oro_server *server)
 {
     for (;;) {
         unsigned seen = oro_wake_prepare(&signals.wake);
         if (atomic_load(&signals.stop))
             return;
+        if (atomic_exchange(&signals.reload, false)) {
+            reload(server);
+            continue;
+        }
         oro_wake_wait(&signals.wake, seen, -1);
     }
 }
@@ -313,7 +352,7 @@ serve(const struct oro_config *c, struct oro_server *server, struct oro_err *err
     atomic_store_explicit(&handle.net, net, memory_order_release);
     atomic_store(&signals.serving, true);
     greet(c, oro_net_port(net), c->server_workers > 0 ? (unsigned)c->server_workers : cores());
-    signals_wait();
+    signals_wait(server);
     oro_log(ORO_LOG_INFO, "server", "stopping");
     oro_server_quiesce(server);
     oro_net_stop_accepting(net);
@@ -423,6 +462,8 @@ static const char usage[] =
     "--help`)\n"
     "  bench-bridge [--venv DIR]                       what a conversion between bytes and Python "
     "costs\n"
+    "  reload [--url URL] [--data DIR]                 serve the module's files as they are now "
+    "(SIGHUP does, too)\n"
     "  config get|set bridge.KEY[=VALUE]               settings of a server that runs (`orochi "
     "config --help`)\n"
     "  version\n";
@@ -434,7 +475,7 @@ static const struct {
     {"run", command_run},           {"check", command_tool},          {"describe", command_tool},
     {"generate", command_tool},     {"extract-schema", command_tool}, {"new", command_tool},
     {"backup", oro_backup_command}, {"restore", oro_restore_command}, {"bench", oro_bench_command},
-    {"bench-bridge", command_tool}, {"config", command_tool},
+    {"bench-bridge", command_tool}, {"config", command_tool},     {"reload", command_tool},
 };
 
 int

@@ -910,12 +910,13 @@ oro_schema_free(struct oro_schema *s)
 {
     if (s == NULL)
         return;
-    for (uint32_t i = 0; i < s->ntables; i++) {
+    for (uint32_t i = 0; s->lender == NULL && i < s->ntables; i++) {
         oro_free(s->tables[i].indexes);
         oro_free(s->tables[i].sequences);
         oro_free(s->tables[i].defaults);
     }
-    oro_free(s->tables);
+    if (s->lender == NULL)
+        oro_free(s->tables);
     oro_free(s->reducers);
     oro_free(s->schedules);
     oro_free(s->v9_json);

@@ -86,6 +86,7 @@ struct oro_schema {
     uint32_t nschedules;
     char *v9_json, *v10_json; /* what GET /v1/database/:name/schema answers (bare) */
     struct oro_map table_names, reducer_names; /* name to definition; private to schema.c */
+    const struct oro_schema *lender;           /* whose tables these are; NULL: its own */
 };
 
 /* text: {"V10": {"sections": [...]}, "V9": {...}, "orochi": {"reducers": [{"name", "timeout_ms", "lifecycle"?}],
@@ -106,9 +107,19 @@ int oro_table_column(const struct oro_table_def *t, struct oro_bytes name); /* -
 size_t oro_table_column_offset(const struct oro_table_def *t, unsigned col, const uint8_t *row);
 /* The index that backs the primary key; NULL: the table has none. */
 const struct oro_index_def *oro_table_primary_index(const struct oro_table_def *t);
+/* The @scheduled function that the table is private to, or NULL. */
+const struct oro_schedule_def *oro_schema_schedule_of(const struct oro_schema *s,
+                                                      const struct oro_table_def *t);
 /* Appends the key of the index for a whole row of trusted BSATN. */
 void oro_index_key(const struct oro_table_def *t, const struct oro_index_def *ix,
                    const uint8_t *row, struct oro_bb *out);
+
+/* ---- a new version of a module (schema_change.c) ---- */
+/* The same tables in every respect, whatever their order, and timers of the same kind: only code has changed. */
+bool oro_schema_same_tables(const struct oro_schema *a, const struct oro_schema *b);
+/* Has `s` use the tables of `lender`, which has the same ones and outlives it, so that whoever holds a definition need not
+ * let go of it. */
+void oro_schema_borrow_tables(struct oro_schema *s, const struct oro_schema *lender);
 
 #define ORO_ST_CLIENT 1
 

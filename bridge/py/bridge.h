@@ -88,6 +88,19 @@ ORO_MUST_CHECK oro_status oro_py_load(struct oro_py *py, const char *path, const
 ORO_MUST_CHECK oro_status oro_py_bind(struct oro_py *py, const struct oro_schema *schema,
                                       struct oro_err *err);
 
+/* ---- a new version of the module, in the interpreter that runs the old one (reload.c) ---- */
+/* Imports it beside the one that runs, which serves on. On failure as oro_py_load, and all is as before. Each import takes a
+ * generation, so that one that does not end can be interrupted. */
+ORO_MUST_CHECK oro_status oro_py_stage(struct oro_py *py, const char *path, const char *name,
+                                       char **descriptor, char **report, struct oro_err *err);
+/* Borrows schema as long as the version lives. Nobody may read the interpreter's numbers meanwhile, nor while it is adopted. */
+ORO_MUST_CHECK oro_status oro_py_bind_staged(struct oro_py *py, const struct oro_schema *schema,
+                                             struct oro_err *err);
+void oro_py_adopt(struct oro_py *py);   /* it is the one that runs; the other one ends */
+void oro_py_unstage(struct oro_py *py); /* it is dropped; nothing if there is none */
+/* Gives memory of old versions back. Takes some milliseconds. */
+void oro_py_settle(struct oro_py *py);
+
 enum oro_caller {
     ORO_CALLER_CLIENT,
     ORO_CALLER_SCHEDULE,

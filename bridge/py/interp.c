@@ -514,6 +514,7 @@ free_memory(struct oro_py *py)
     for (size_t i = 0; i < ORO_ARRAY_LEN(py->bb); i++)
         oro_bb_fini(&py->bb[i]);
     oro_json_free(py);
+    oro_py_versions_free(py);
     oro_map_fini(&py->class_map);
     oro_arena_fini(&py->arena);
     oro_free(py->root);

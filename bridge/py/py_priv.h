@@ -193,6 +193,7 @@ struct oro_rowcol {
 };
 
 struct oro_row;
+struct version;
 struct oro_rowclass {
     struct oro_rowclass *next;
     struct oro_py *py;
@@ -205,6 +206,7 @@ struct oro_rowclass {
         changeable; /* columns whose values may change behind our back (lists ...) once somebody has them */
     uint64_t auto_inc;
     bool has_post_init, bound;
+    bool retired; /* of a version of the module that runs no more: keeps no rows */
     struct oro_tally tally;
     unsigned npool, limit; /* spare rows, and how many there may be */
     unsigned low;          /* fewest spare rows since the pool was looked at last */
@@ -422,6 +424,8 @@ struct oro_py {
 
     struct oro_arena arena;
     struct oro_rowclass *classes;
+    struct oro_rowclass **staged_classes; /* where new ones go while a second version is imported */
+    struct version *staged, *old_versions; /* reload.c */
     struct oro_map class_map; /* type to rowclass */
     struct oro_codec **named; /* codecs of ("named", n) */
     unsigned nnamed;
@@ -526,6 +530,9 @@ oro_pyrow_is(struct oro_rowclass *rc, PyObject *o)
 {
     return Py_TYPE(o) == rc->type || PyObject_TypeCheck(o, rc->type);
 }
+
+/* reload.c: when the interpreter has ended. */
+void oro_py_versions_free(struct oro_py *py);
 
 PyMODINIT_FUNC PyInit__orochi(void);
 struct oro_py *oro_py_of_module(PyObject *module);

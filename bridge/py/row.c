@@ -244,7 +244,7 @@ pool_grow(struct oro_rowclass *rc)
 {
     struct oro_py *py = rc->py;
     unsigned most = py->max_pool * 8 < ORO_POOL_MAX ? py->max_pool * 8 : ORO_POOL_MAX;
-    if (!py->auto_tune || rc->limit >= most)
+    if (!py->auto_tune || rc->retired || rc->limit >= most)
         return false;
     rc->limit = rc->limit * 2 < most ? rc->limit * 2 : most;
     return rc->npool < rc->limit;
@@ -909,8 +909,10 @@ oro_pyrow_class(PyObject *module, PyObject *args)
     rc->name = oro_strdup(dot != NULL ? dot + 1 : ((PyTypeObject *)cls)->tp_name);
     rc->table = rc->name;
     rc->ncols = n;
-    rc->next = py->classes;
-    py->classes = rc;
+    struct oro_rowclass **list =
+        py->staged_classes != NULL ? py->staged_classes : &py->classes;
+    rc->next = *list;
+    *list = rc;
     for (unsigned i = 0; i < n; i++) {
         PyObject *name = PyTuple_GET_ITEM(names, i);
         if (!PyUnicode_CheckExact(name))
@@ -937,6 +939,7 @@ oro_pyrow_class(PyObject *module, PyObject *args)
     return made;
 error:
     oro_map_del_u64(&py->class_map, (uint64_t)(uintptr_t)made);
+    rc->type = NULL;
     Py_DECREF(made);
     return NULL;
 }

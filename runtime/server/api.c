@@ -412,11 +412,25 @@ patch_bridge(struct request *q)
 }
 
 static void
+post_reload(struct request *q)
+{
+    if (!is_owner(q)) {
+        char who[65];
+        oro_identity_text(&q->identity, who);
+        answer_text(q->res, 403, "%s is not authorized to perform action: update database", who);
+        return;
+    }
+    q->kept = true;
+    oro_reload_ask(q->shard, q->id, q->res);
+}
+
+static void
 refuse_publish(struct request *q)
 {
     answer_text(
         q->res, 501,
-        "This server runs the module it was started with; start it again with the new one.");
+        "This server runs the module it was started with. Change that one's files and ask for "
+        "POST /v1/database/:name/reload, as `orochi reload` does.");
 }
 
 /* ---- calls and SQL: a short-lived connection around each request ---- */
@@ -717,6 +731,7 @@ static const struct route routes[] = {
     {"GET", "v1/database/:/schema", get_schema, DATABASE},
     {"GET", "v1/database/:/bridge", get_bridge, DATABASE},
     {"PATCH", "v1/database/:/bridge", patch_bridge, DATABASE},
+    {"POST", "v1/database/:/reload", post_reload, DATABASE},
     {"POST", "v1/database/:/call/:", post_call, DATABASE},
     {"POST", "v1/database/:/sql", post_sql, DATABASE},
     {"GET", "v1/database/:/unstable/timestamp", get_timestamp, DATABASE},

@@ -133,8 +133,8 @@ oro_shard_catch_up(struct shard *sh, uint64_t seq)
 #define ROUND \
     1024 /* records before sockets have their turn again: workers may publish without end */
 
-void
-oro_shard_drain(struct shard *sh)
+static void
+drain(struct shard *sh)
 {
     const struct oro_commit *rec;
     for (int n = 0; n < ROUND && (rec = oro_cursor_next(sh->cursor)) != NULL; n++)
@@ -147,6 +147,19 @@ oro_shard_drain(struct shard *sh)
     }
     if (sh->held != NULL && (sh->held_fresh || oro_server_durable_seq(sh->server) != sh->flushed))
         oro_client_flush_held(sh);
+}
+
+void
+oro_shard_drain(struct shard *sh)
+{
+    drain(sh);
+    if (ORO_UNLIKELY(atomic_load_explicit(&sh->server->reload.parking, memory_order_acquire))) {
+        while (oro_cursor_has_next(sh->cursor))
+            drain(sh);
+        oro_reload_park(sh);
+    }
+    if (ORO_UNLIKELY(atomic_load_explicit(&sh->server->reload.nanswers, memory_order_acquire) > 0))
+        oro_reload_answer(sh);
 }
 
 void

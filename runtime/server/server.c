@@ -422,6 +422,7 @@ module_load(struct oro_server *s, char **report, struct oro_err *err)
     oro_status st = oro_pool_load(&po, &s->pool, &descriptor, report, err);
     if (st == ORO_OK)
         st = oro_schema_parse(oro_bytes_str(descriptor), &s->schema, err);
+    s->tables = s->schema;
     oro_free(descriptor);
     return st;
 }
@@ -431,6 +432,8 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
                  struct oro_err *err)
 {
     struct oro_server *s = ORO_NEW(struct oro_server);
+    pthread_mutex_init(&s->reload.one, NULL);
+    pthread_mutex_init(&s->reload.lock, NULL);
     s->opt = *opt;
     s->sink = (struct oro_sink){
         .self = s,
@@ -466,6 +469,8 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
         oro_metric_on_read(gauges_read, s);
         st = oro_timers_start(s, err);
     }
+    if (st == ORO_OK)
+        st = oro_reload_open(s, err);
     if (st != ORO_OK) {
         if (!oro_server_stop(s))
             oro_log(ORO_LOG_ERROR, "server", "what had started could not be ended");
@@ -492,6 +497,7 @@ void
 oro_server_quiesce(struct oro_server *s)
 {
     atomic_store(&s->quiet, true);
+    oro_reload_close(s);
 }
 
 /* Requests in the middle of being served when net stopped: their clients have to be said good-bye to as well. */
@@ -510,8 +516,9 @@ oro_server_stop(struct oro_server *s)
 {
     if (s == NULL)
         return true;
-    atomic_store(&s->attached, false);
     atomic_store(&s->quiet, true);
+    oro_reload_close(s);
+    atomic_store(&s->attached, false);
     if (s->shards != NULL)
         oro_metric_off_read(gauges_read, s);
     requests_abandon(s);
@@ -528,7 +535,10 @@ oro_server_stop(struct oro_server *s)
         oro_durable_stop(s->durable);
     if (s->store != NULL)
         oro_store_destroy(s->store);
-    oro_schema_free(s->schema);
+    oro_reload_free(s);
+    if (s->schema != s->tables)
+        oro_schema_free(s->schema);
+    oro_schema_free(s->tables);
     oro_free(s->once_new);
     oro_free(s);
     return true;

@@ -6,6 +6,7 @@
 #include "runtime/base/map.h"
 #include "runtime/base/metric.h"
 #include "runtime/server/server.h"
+#include "runtime/base/thread.h"
 #include "runtime/subs/subs.h"
 #include "scheduler/scheduler.h"
 
@@ -86,6 +87,29 @@ struct shard {
     atomic_uint query_sets; /* for whoever reads the metrics */
 };
 
+/* reload.c: an answer that the shard's thread has to give. */
+struct reload_answer {
+    struct reload_answer *next;
+    unsigned shard;
+    oro_conn_id req_id;
+    struct oro_http_response res;
+};
+
+struct reload {
+    pthread_mutex_t one; /* reload at a time */
+    pthread_t thread;    /* for requests that come over HTTP */
+    bool runs;
+    atomic_bool ends;
+    struct oro_wake wake;
+    pthread_mutex_t lock; /* both lists */
+    struct reload_answer *asked, *answers;
+    atomic_uint nanswers;
+    /* Net threads stand still while the schema is exchanged. */
+    atomic_bool parking;
+    atomic_uint parked;
+    struct oro_wake park_wake;
+};
+
 struct oro_server {
     struct oro_server_options opt;
     struct oro_sink sink;
@@ -93,7 +117,9 @@ struct oro_server {
     _Atomic bool attached;
     _Atomic bool quiet; /* stopping: nothing fires any more */
     struct oro_pool *pool;
-    struct oro_schema *schema;
+    struct oro_schema *schema; /* of the module that runs */
+    struct oro_schema *tables; /* whose tables the store has: the same one, or its lender */
+    struct reload reload;
     struct oro_store *store;
     struct oro_durable *durable; /* NULL: in memory */
     struct oro_scheduler *scheduler;
@@ -151,6 +177,17 @@ void oro_api_abandon(struct shard *sh, struct client *c);
 void oro_api_bridge_report(const struct oro_server *s, struct oro_http_response *res);
 /* The body is a JSON object of settings: all of them are changed, or none. Answers the settings as they are now. */
 void oro_api_bridge_change(struct oro_bytes body, struct oro_http_response *res);
+
+/* reload.c */
+ORO_MUST_CHECK oro_status oro_reload_open(struct oro_server *s, struct oro_err *err);
+/* No reload runs from here on, and none will. */
+void oro_reload_close(struct oro_server *s);
+void oro_reload_free(struct oro_server *s);
+/* POST /v1/database/:name/reload; the answer comes later. */
+void oro_reload_ask(struct shard *sh, oro_conn_id req_id, const struct oro_http_response *res);
+/* On the shard's thread: stands still, everything published being applied; gives its answers. */
+void oro_reload_park(struct shard *sh);
+void oro_reload_answer(struct shard *sh);
 
 /* static.c */
 bool oro_static_file(const char *dir, const char *path, const struct oro_http_request *req,

@@ -161,15 +161,6 @@ oro_timers_install(struct oro_server *s, struct oro_err *err)
     return st;
 }
 
-static const struct oro_schedule_def *
-schedule_of(const struct oro_schema *schema, const struct oro_table_def *t)
-{
-    for (uint32_t i = 0; i < schema->nschedules; i++)
-        if (strcmp(schema->schedules[i].table, t->name) == 0)
-            return &schema->schedules[i];
-    return NULL;
-}
-
 /* From the tables: times in the past fire at once, intervals start anew (S-30). */
 static void
 timers_rebuild(struct oro_server *s)
@@ -180,7 +171,7 @@ timers_rebuild(struct oro_server *s)
         const struct oro_table_def *t = &s->schema->tables[i];
         if (t->schedule_at_col < 0)
             continue;
-        const struct oro_schedule_def *d = schedule_of(s->schema, t);
+        const struct oro_schedule_def *d = oro_schema_schedule_of(s->schema, t);
         struct oro_rows rows;
         oro_read_scan(se, t, &rows);
         for (size_t k = 0; k < rows.n; k++) {

@@ -333,9 +333,10 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
     return ORO_OK;
 }
 
-static void
-metrics_make(struct oro_pool *p)
+void
+oro_pool_metrics_make(struct oro_pool *p)
 {
+    oro_free(p->metrics);
     p->metrics = ORO_NEW_ARRAY(struct reducer_metrics, p->schema->nreducers + 1);
     for (uint32_t i = 0; i < p->schema->nreducers; i++) {
         char *labels = oro_asprintf("reducer=\"%s\"", p->schema->reducers[i].name);
@@ -373,7 +374,7 @@ oro_pool_run(struct oro_pool *p, const struct oro_schema *schema, struct oro_sto
     p->database = *database;
     p->schema = schema;
     p->store = store;
-    metrics_make(p);
+    oro_pool_metrics_make(p);
     oro_status st = ORO_OK;
     governor_init(&p->governor, p->opt.workers);
     atomic_store(&p->active, p->opt.workers);

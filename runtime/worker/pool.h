@@ -110,6 +110,23 @@ ORO_MUST_CHECK oro_status oro_pool_load(const struct oro_pool_options *opt, stru
 ORO_MUST_CHECK oro_status oro_pool_run(struct oro_pool *p, const struct oro_schema *schema,
                                        struct oro_store *store, const struct oro_identity *database,
                                        struct oro_err *err);
+/* ---- a new version of the module, one thread at a time, while the pool serves (reload.c) ---- */
+/* Every worker imports the module beside the one that runs, between two jobs. Gives *descriptor. On failure nothing has
+ * changed, and *report (Given) may hold every problem. */
+ORO_MUST_CHECK oro_status oro_pool_stage(struct oro_pool *p, char **descriptor, char **report,
+                                         struct oro_err *err);
+void oro_pool_unstage(struct oro_pool *p);
+/* Returns when no job runs; none will until resume. ORO_ETIMEOUT: one would not end. */
+ORO_MUST_CHECK oro_status oro_pool_pause(struct oro_pool *p, struct oro_err *err);
+void oro_pool_resume(struct oro_pool *p);
+/* Paused, and nobody reads the numbers: the staged module is the one that runs, with this schema and store (borrowed as in
+ * oro_pool_run). Calls that wait run on it, if it has their reducer; timers that wait are dropped, since all are armed anew.
+ * On failure the staged version is gone and the other one serves on. */
+ORO_MUST_CHECK oro_status oro_pool_swap(struct oro_pool *p, const struct oro_schema *schema,
+                                        struct oro_store *store, struct oro_err *err);
+/* Has the workers give back what the old version held; does not wait for them. */
+void oro_pool_settle(struct oro_pool *p);
+
 /* Any thread. Takes job. front: a timer or lifecycle job that goes first. mailbox NULL: a job of its own. */
 void oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bool front);
 /* Posts and waits; text (of at least 1000 bytes) gets the error text. Not from a worker. */

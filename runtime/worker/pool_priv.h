@@ -2,6 +2,7 @@
 #ifndef ORO_WORKER_POOL_PRIV_H
 #define ORO_WORKER_POOL_PRIV_H
 
+#include "runtime/base/clock.h"
 #include "runtime/base/map.h"
 #include "runtime/base/metric.h"
 #include "runtime/store/tx.h"
@@ -52,6 +53,8 @@ struct worker {
      * in the order lifecycle, generation, deadline; read in the order generation, deadline, lifecycle. */
     _Atomic int64_t deadline_us;
     _Atomic uint64_t generation;
+    /* Something to do between two jobs, asked for by another thread (reload.c): enum errand_state. */
+    atomic_int errand;
     struct oro_spin watch; /* the watchdog is looking / the interpreter goes */
     bool unwatched;        /* guarded by watch */
     _Atomic uint64_t ended,
@@ -73,6 +76,8 @@ enum worker_phase {
     PHASE_STOP,
     PHASE_ENDED
 };
+
+enum errand_state { ERRAND_NONE, ERRAND_ASKED, ERRAND_RUNS };
 
 /* How a stop goes on when the queues do not become empty by themselves. */
 enum hurry {
@@ -105,6 +110,11 @@ struct oro_pool {
     uint64_t governed_ended, governed_in_vain;
     struct oro_metric *active_workers;
     struct oro_wake govern_wake;
+    /* reload.c: what the workers with an errand do, and who waits for that. */
+    void (*errand)(struct worker *w, void *arg);
+    void *errand_arg;
+    struct oro_wake errand_wake;
+    atomic_bool paused; /* nobody takes a mailbox */
     pthread_t watchdog;
     bool watchdog_runs;
     atomic_bool watchdog_ends;
@@ -114,6 +124,20 @@ struct oro_pool {
     struct oro_map last_run;
 };
 
+/* So long may what begins now run on this worker; 0: for ever. Ended by a deadline of 0. */
+static inline void
+oro_worker_watch(struct worker *w, int64_t limit_us)
+{
+    /* Each pairs with a load in the watchdog, which reads them in another order. */
+    atomic_store_explicit(&w->generation, oro_py_generation(w->py) + 1, memory_order_release);
+    atomic_store_explicit(&w->deadline_us, limit_us > 0 ? oro_mono_us() + limit_us : INT64_MAX,
+                          memory_order_release);
+}
+
+#define ORO_POOL_UNLIKE                                                                \
+    "the module declares other things at each import: tables and reducers must not " \
+    "depend on time, chance or the environment"
+
 /* host.c */
 extern const struct oro_host_ops oro_worker_host_ops;
 void oro_worker_log_flush(struct worker *w);
@@ -121,6 +145,8 @@ void oro_worker_log_drop(struct worker *w);
 
 /* worker.c */
 void *oro_worker_main(void *arg);
+/* reload.c */
+void oro_worker_errand(struct worker *w);
 /* watchdog.c */
 ORO_MUST_CHECK oro_status oro_watchdog_start(struct oro_pool *p, struct oro_err *err);
 void oro_watchdog_stop(struct oro_pool *p);
@@ -131,5 +157,6 @@ struct oro_job *oro_mailbox_first(struct oro_mailbox *m);
 void oro_mailbox_pop(struct oro_mailbox *m);
 void oro_pool_give_back(struct oro_pool *p, struct oro_mailbox *m);
 void oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_bytes text);
+void oro_pool_metrics_make(struct oro_pool *p); /* of p->schema */
 
 #endif

@@ -54,12 +54,8 @@ run_python(struct attempt *a)
     struct worker *w = a->w;
     if (a->reducer == NULL)
         return ORO_OK;
-    int64_t limit = time_limit(w->pool, a->reducer);
-    /* Each pairs with a load in the watchdog, which reads them in another order (pool_priv.h). */
     atomic_store_explicit(&w->lifecycle, a->job->kind == ORO_JOB_DISCONNECT, memory_order_release);
-    atomic_store_explicit(&w->generation, oro_py_generation(w->py) + 1, memory_order_release);
-    atomic_store_explicit(&w->deadline_us, limit > 0 ? oro_mono_us() + limit : INT64_MAX,
-                          memory_order_release);
+    oro_worker_watch(w, time_limit(w->pool, a->reducer));
     oro_status st = oro_py_call(w->py, &a->call);
     atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
     return st;
@@ -350,15 +346,6 @@ timer_finish(struct attempt *a, struct oro_err *err)
     return oro_tx_delete(a->w->tx, job->table, ix, oro_bytes(&job->key, 8));
 }
 
-static const struct oro_schedule_def *
-schedule_of(const struct oro_schema *schema, const struct oro_table_def *t)
-{
-    for (uint32_t i = 0; i < schema->nschedules; i++)
-        if (strcmp(schema->schedules[i].table, t->name) == 0)
-            return &schema->schedules[i];
-    return NULL;
-}
-
 struct last_run {
     int64_t at_us;
 };
@@ -436,7 +423,7 @@ static void
 run_timer(struct worker *w, const struct oro_job *job)
 {
     struct oro_pool *p = w->pool;
-    const struct oro_schedule_def *s = schedule_of(p->schema, job->table);
+    const struct oro_schedule_def *s = oro_schema_schedule_of(p->schema, job->table);
     const struct oro_reducer_def *r =
         oro_schema_reducer(p->schema, oro_bytes_str(job->table->schedule_fn));
     ORO_ASSERT(r != NULL);
@@ -499,12 +486,18 @@ struct turn {
     int64_t end_us;
 };
 
+static bool
+has_errand(const struct worker *w)
+{
+    return atomic_load_explicit(&w->errand, memory_order_acquire) == ERRAND_ASKED;
+}
+
 /* After each call, since one may take long. */
 static void
 turn_look(struct worker *w, struct turn *turn)
 {
     int64_t now = oro_mono_us();
-    if (now >= turn->end_us)
+    if (now >= turn->end_us || has_errand(w))
         turn->budget = 0;
     if (now - w->told_us < TELL_US)
         return;
@@ -563,7 +556,7 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
             out = run_disconnect(w, job);
         break;
     case ORO_JOB_TIMER:
-        if (hurry == HURRY_NOT)
+        if (hurry == HURRY_NOT && job->table != NULL)
             run_timer(w, job);
         break;
     case ORO_JOB_INIT:
@@ -634,7 +627,8 @@ stats_read(void *arg)
 static bool
 is_spare(const struct worker *w)
 {
-    return w->number >= atomic_load(&w->pool->active) && !atomic_load(&w->pool->stopping);
+    return w->number >= atomic_load(&w->pool->active) && !atomic_load(&w->pool->stopping) &&
+           !has_errand(w) && !atomic_load(&w->pool->paused);
 }
 
 /* As long as the governor wants fewer workers. */
@@ -652,23 +646,33 @@ stand_by(struct worker *w)
     oro_py_acquire(w->py);
 }
 
+static struct oro_mailbox *
+take(struct oro_pool *p)
+{
+    return !atomic_load(&p->paused) ? oro_pool_take(p) : NULL;
+}
+
 static void
 serve(struct worker *w)
 {
     struct oro_pool *p = w->pool;
     for (;;) {
+        if (has_errand(w))
+            oro_worker_errand(w);
         if (is_spare(w))
             stand_by(w);
-        struct oro_mailbox *m = oro_pool_take(p);
+        struct oro_mailbox *m = take(p);
         if (m != NULL) {
             mailbox_run(w, m);
             continue;
         }
         unsigned seen = oro_wake_prepare(&p->wake);
-        if ((m = oro_pool_take(p)) != NULL) {
+        if ((m = take(p)) != NULL) {
             mailbox_run(w, m);
             continue;
         }
+        if (has_errand(w))
+            continue;
         if (atomic_load(&p->stopping) && atomic_load(&w->phase) == PHASE_STOP)
             return;
         oro_py_release(w->py);
@@ -736,10 +740,7 @@ module_load(struct worker *w)
     oro_status st = oro_py_load(w->py, p->opt.module_path, p->opt.module_name, &w->descriptor,
                                 &w->report, &w->err);
     if (st == ORO_OK && w->number > 0 && strcmp(w->descriptor, p->workers[0].descriptor) != 0)
-        st = oro_err_set(&w->err, ORO_EINVAL,
-                         "the module declares other things at each import: tables and reducers "
-                         "must not depend on "
-                         "time, chance or the environment");
+        st = oro_err_set(&w->err, ORO_EINVAL, ORO_POOL_UNLIKE);
     return st;
 }
 

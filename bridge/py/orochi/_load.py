@@ -1,6 +1,7 @@
 """Imports an author's module and turns it into a definition. Used by the server (in each worker) and by the tools."""
 
 import importlib.util
+import linecache
 import os
 import re
 import sys
@@ -77,6 +78,48 @@ def _forget():
     _source.forget()
     while _mine:
         sys.modules.pop(_mine.pop(), None)
+
+
+# ---- a second version beside the first: oro_py_stage calls the first two, and then one of the others -----------------
+
+_second = {}  # what the first or, after end_second, the second version has in sys.modules
+
+
+def begin_second():
+    """Puts the module that runs aside, so that the next import makes another one."""
+    _second.update(_take_mine())
+    importlib.invalidate_caches()
+    linecache.checkcache()
+
+
+def end_second():
+    """Exchanges the module just imported, all or some of it, with the one put aside, which serves on."""
+    _exchange()
+    REGISTRY.clear()
+
+
+def take_second():
+    """The second version is the one that runs."""
+    _exchange()
+    _second.clear()
+
+
+def drop_second():
+    _second.clear()
+
+
+def _take_mine():
+    taken = {name: sys.modules.pop(name) for name in _mine if name in sys.modules}
+    _mine.clear()
+    return taken
+
+
+def _exchange():
+    aside = dict(_second)
+    _second.clear()
+    _second.update(_take_mine())
+    sys.modules.update(aside)
+    _mine.extend(aside)
 
 
 def _is_own(module, folder):

@@ -73,6 +73,12 @@ def _parser():
     command.add_argument('--name', help='of the database (default: what the server says)')
     command.add_argument('--data', default='orochi-data', metavar='DIR', help="the server's data folder, for the owner's token")
 
+    command = _command(commands, 'reload', _reload, 'have a server that runs serve its module as the files are now')
+    command.add_argument('--url', '--server', default='http://127.0.0.1:3000', help='default: http://127.0.0.1:3000')
+    command.add_argument('--name', help='of the database (default: what the server says)')
+    command.add_argument('--token', help="the owner's (default: the one in the data folder)")
+    command.add_argument('--data', default='orochi-data', metavar='DIR', help="the server's data folder, for the owner's token")
+
     command = _command(commands, 'bench-bridge', _bench_bridge, 'what a conversion costs, beside msgspec and pure Python')
     command.add_argument('--venv', metavar='DIR', help='virtual environment of the same Python, with msgspec')
     command.add_argument('--most', type=int, default=1_000_000, metavar='N', help='largest batch (default: 1000000)')
@@ -134,8 +140,18 @@ def _new(args):
 
 def _config(args):
     from . import config
+    return _over_http(config.main, args)
+
+
+def _reload(args):
+    from . import reload
+    return _over_http(reload.main, args)
+
+
+def _over_http(run, args):
+    from . import config
     try:
-        return config.main(args)
+        return run(args)
     except config.ConfigError as error:
         return _fail([str(error)])
 

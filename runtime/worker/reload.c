@@ -1,0 +1,280 @@
+/* The workers' side of a reload: errands, which a worker does between two jobs because another thread asks; the pause, in which
+ * no job runs; and the exchange of the module (pool.h). */
+#include "runtime/base/clock.h"
+#include "runtime/worker/pool_priv.h"
+
+#include <stdio.h>
+
+#define IMPORT_LIMIT_US 30000000
+#define PATIENCE_US 10000000 /* for calls that run */
+
+/* ---- errands ---- */
+
+void
+oro_worker_errand(struct worker *w)
+{
+    struct oro_pool *p = w->pool;
+    int asked = ERRAND_ASKED;
+    if (!atomic_compare_exchange_strong(&w->errand, &asked, ERRAND_RUNS))
+        return; /* nobody waits for it any more */
+    p->errand(w, p->errand_arg);
+    atomic_store_explicit(&w->errand, ERRAND_NONE, memory_order_release);
+    oro_wake_broadcast(&p->errand_wake);
+}
+
+static bool
+errands_done(const struct oro_pool *p)
+{
+    for (unsigned i = 0; i < p->started; i++)
+        if (atomic_load_explicit(&p->workers[i].errand, memory_order_acquire) != ERRAND_NONE)
+            return false;
+    return true;
+}
+
+static bool
+errands_wait(struct oro_pool *p, int64_t patience_us)
+{
+    int64_t end = oro_mono_us() + patience_us;
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&p->errand_wake);
+        if (errands_done(p))
+            return true;
+        int64_t left = patience_us < 0 ? -1 : end - oro_mono_us();
+        if (patience_us >= 0 && left <= 0)
+            return false;
+        oro_wake_wait(&p->errand_wake, seen, (long)left);
+    }
+}
+
+/* False: one of the last errand is not back. */
+static bool
+errands_ask(struct oro_pool *p, unsigned from, unsigned to, void (*fn)(struct worker *w, void *arg),
+            void *arg)
+{
+    if (!errands_wait(p, PATIENCE_US))
+        return false;
+    p->errand = fn;
+    p->errand_arg = arg;
+    for (unsigned i = from; i < to; i++)
+        atomic_store_explicit(&p->workers[i].errand, ERRAND_ASKED, memory_order_release);
+    oro_wake_broadcast(&p->wake);
+    oro_wake_broadcast(&p->govern_wake);
+    return true;
+}
+
+static oro_status
+hangs(struct oro_err *err)
+{
+    return oro_err_set(err, ORO_ETIMEOUT, "a reducer runs that does not end");
+}
+
+/* On the workers from..to. ORO_ETIMEOUT: a call would not end, so that not all of them have done it. */
+static oro_status
+errand(struct oro_pool *p, unsigned from, unsigned to, void (*fn)(struct worker *w, void *arg),
+       void *arg, struct oro_err *err)
+{
+    if (!errands_ask(p, from, to, fn, arg))
+        return hangs(err);
+    if (errands_wait(p, PATIENCE_US))
+        return ORO_OK;
+    bool missed = false;
+    for (unsigned i = from; i < to; i++) {
+        int asked = ERRAND_ASKED;
+        missed |= atomic_compare_exchange_strong(&p->workers[i].errand, &asked, ERRAND_NONE);
+    }
+    missed |= !errands_wait(p, IMPORT_LIMIT_US + PATIENCE_US); /* those that had begun */
+    return missed ? hangs(err) : ORO_OK;
+}
+
+/* ---- a version beside the one that runs ---- */
+
+static void
+stage_errand(struct worker *w, void *arg)
+{
+    struct oro_pool *p = w->pool;
+    (void)arg;
+    w->err = (struct oro_err){0};
+    oro_free(w->report);
+    oro_free(w->descriptor);
+    w->report = w->descriptor = NULL;
+    oro_worker_watch(w, IMPORT_LIMIT_US);
+    oro_status st = oro_py_stage(w->py, p->opt.module_path, p->opt.module_name, &w->descriptor,
+                                 &w->report, &w->err);
+    atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
+    if (st == ORO_OK && w->number > 0 && strcmp(w->descriptor, p->workers[0].descriptor) != 0)
+        st = oro_err_set(&w->err, ORO_EINVAL, ORO_POOL_UNLIKE);
+    w->err.status = st;
+}
+
+static void
+unstage_errand(struct worker *w, void *arg)
+{
+    (void)arg;
+    oro_py_unstage(w->py);
+}
+
+static oro_status
+staged(struct oro_pool *p, unsigned from, unsigned to, char **report, struct oro_err *err)
+{
+    oro_status st = errand(p, from, to, stage_errand, NULL, err);
+    for (unsigned i = from; st == ORO_OK && i < to; i++) {
+        struct worker *w = &p->workers[i];
+        st = w->err.status;
+        if (st == ORO_OK)
+            continue;
+        *err = w->err;
+        *report = w->report;
+        w->report = NULL;
+    }
+    return st;
+}
+
+oro_status
+oro_pool_stage(struct oro_pool *p, char **descriptor, char **report, struct oro_err *err)
+{
+    *report = NULL;
+    oro_status st = staged(p, 0, 1, report, err); /* most mistakes are found by one */
+    if (st == ORO_OK && p->started > 1)
+        st = staged(p, 1, p->started, report, err);
+    if (st != ORO_OK) {
+        oro_pool_unstage(p);
+        return st;
+    }
+    *descriptor = oro_strdup(p->workers[0].descriptor);
+    return ORO_OK;
+}
+
+/* A worker that is not back does it when it is. */
+void
+oro_pool_unstage(struct oro_pool *p)
+{
+    if (errands_ask(p, 0, p->started, unstage_errand, NULL))
+        (void)errands_wait(p, PATIENCE_US);
+}
+
+static void
+no_errand(struct worker *w, void *arg)
+{
+    (void)w;
+    (void)arg;
+}
+
+oro_status
+oro_pool_pause(struct oro_pool *p, struct oro_err *err)
+{
+    atomic_store(&p->paused, true);
+    oro_status st = errand(p, 0, p->started, no_errand, NULL, err);
+    if (st != ORO_OK)
+        oro_pool_resume(p);
+    return st;
+}
+
+void
+oro_pool_resume(struct oro_pool *p)
+{
+    atomic_store(&p->paused, false);
+    oro_wake_broadcast(&p->wake);
+    oro_wake_broadcast(&p->govern_wake);
+}
+
+static void
+settle_errand(struct worker *w, void *arg)
+{
+    (void)arg;
+    oro_py_settle(w->py);
+}
+
+void
+oro_pool_settle(struct oro_pool *p)
+{
+    (void)errands_ask(p, 0, p->started, settle_errand, NULL);
+}
+
+/* ---- the exchange ---- */
+
+/* As client.c does with a call that comes now; what was allowed to an owner stays so. */
+static void
+call_move(const struct oro_schema *schema, struct oro_job_call *c)
+{
+    if (c->reducer == NULL)
+        return;
+    const struct oro_reducer_def *r = oro_schema_reducer(schema, oro_bytes_str(c->reducer->name));
+    if (r == NULL || r->lifecycle != ORO_LIFE_NONE || (r->is_private && !c->reducer->is_private)) {
+        c->refusal = "no such reducer";
+        r = NULL;
+    }
+    c->reducer = r;
+}
+
+static void
+queue_move(struct run_queue *q, const struct oro_schema *schema)
+{
+    for (struct oro_mailbox *m = q->head; m != NULL; m = m->next_ready) {
+        oro_spin_lock(&m->lock);
+        for (struct oro_job *job = m->head; job != NULL; job = job->next) {
+            job->table = NULL;
+            for (uint32_t i = job->at; i < job->ncalls; i++)
+                call_move(schema, &job->calls[i]);
+        }
+        oro_spin_unlock(&m->lock);
+    }
+}
+
+static void
+last_runs_clear(struct oro_pool *p)
+{
+    const struct oro_map_slot *slot;
+    pthread_mutex_lock(&p->dt_lock);
+    for (size_t i = 0; oro_map_next(&p->last_run, &i, &slot);)
+        oro_free(slot->value);
+    oro_map_fini(&p->last_run);
+    p->last_run = (struct oro_map){0};
+    pthread_mutex_unlock(&p->dt_lock);
+}
+
+static void
+bind_errand(struct worker *w, void *arg)
+{
+    w->err = (struct oro_err){0};
+    w->err.status = oro_py_bind_staged(w->py, arg, &w->err);
+}
+
+static void
+adopt_errand(struct worker *w, void *arg)
+{
+    oro_py_adopt(w->py);
+    if (arg == NULL)
+        return;
+    oro_session_close(w->session);
+    w->session = oro_session_open(arg);
+}
+
+oro_status
+oro_pool_swap(struct oro_pool *p, const struct oro_schema *schema, struct oro_store *store,
+              struct oro_err *err)
+{
+    ORO_ASSERT(atomic_load(&p->paused));
+    oro_status st = errand(p, 0, p->started, bind_errand, (void *)(uintptr_t)schema, err);
+    for (unsigned i = 0; st == ORO_OK && i < p->started; i++) {
+        st = p->workers[i].err.status;
+        if (st != ORO_OK)
+            *err = p->workers[i].err;
+    }
+    if (st != ORO_OK) {
+        oro_pool_unstage(p);
+        return st;
+    }
+    bool moves = store != p->store;
+    bool asked = errands_ask(p, 0, p->started, adopt_errand, moves ? store : NULL);
+    ORO_ASSERT(asked && errands_wait(p, -1)); /* nothing of the author's runs there */
+    oro_spin_lock(&p->lock);
+    queue_move(&p->front, schema);
+    queue_move(&p->ready, schema);
+    oro_spin_unlock(&p->lock);
+    p->schema = schema;
+    p->store = store;
+    oro_pool_metrics_make(p);
+    if (moves)
+        last_runs_clear(p); /* tables may have other ids */
+    return ORO_OK;
+}
