@@ -46,6 +46,8 @@ struct oro_py_range {
     unsigned nprefix;
     bool has_lo, has_hi, lo_open, hi_open;
     struct oro_bytes lo, hi; /* BSATN of the next column */
+    bool reverse;            /* keys descending; rows of one key come as they do ascending */
+    size_t limit;            /* no more rows than this are wanted, or read; 0: all */
 };
 
 /* `host` is the pointer of struct oro_py_call. Bytes handed out live until the call ends. Errors: ORO_ENOTFOUND,

@@ -241,6 +241,45 @@ oro_btree_next(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *
     return &e->head;
 }
 
+/* The leaf to the left, which nothing points to: the last one under the nearest way to the left. NULL: none. */
+static struct oro_bt_leaf *
+leaf_before(const struct oro_btree *t, const struct oro_bt_leaf *l)
+{
+    const struct oro_bt_node *n = t->root, *left = NULL;
+    if (n->leaf) /* which may be empty */
+        return NULL;
+    struct oro_key first = {.word = l->node.words[0]};
+    if (t->wide)
+        first.bytes = oro_bytes(leaf_entry(l, 0)->bytes, leaf_entry(l, 0)->len);
+    while (!n->leaf) {
+        unsigned i = pick_child(t, n, &first);
+        if (i > 0)
+            left = inner_of(n)->child[i - 1];
+        n = inner_of(n)->child[i];
+    }
+    while (left != NULL && !left->leaf)
+        left = inner_of(left)->child[left->n - 1];
+    return left != NULL ? leaf_of(left) : NULL;
+}
+
+oro_head *
+oro_btree_prev(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *k)
+{
+    if (at->i == 0) {
+        at->leaf = leaf_before(t, at->leaf);
+        if (at->leaf == NULL)
+            return NULL;
+        at->i = at->leaf->node.n;
+    }
+    unsigned i = --at->i;
+    k->word = at->leaf->node.words[i];
+    if (!t->wide)
+        return &at->leaf->p[i];
+    struct oro_entry *e = leaf_entry(at->leaf, i);
+    k->bytes = oro_bytes(e->bytes, e->len);
+    return &e->head;
+}
+
 /* ---- changing ---- */
 
 /* Moves count elements; to and from may overlap. Index 0 of an inner node has no separator: what

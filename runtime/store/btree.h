@@ -61,6 +61,8 @@ void oro_btree_erase(struct oro_btree *t, const struct oro_key *k); /* the key i
 struct oro_bt_at oro_btree_seek(const struct oro_btree *t, const struct oro_bound *b);
 /* The cell at *at and its key (narrow: only the word), then steps on. NULL at the end. */
 oro_head *oro_btree_next(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *k);
+/* Steps back, then gives the cell there and its key. NULL at the beginning. */
+oro_head *oro_btree_prev(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *k);
 bool oro_btree_check(const struct oro_btree *t);
 
 #endif

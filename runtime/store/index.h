@@ -38,6 +38,8 @@ struct oro_interval {
     struct oro_bound lo, hi;
     bool point; /* then only `key` counts */
     struct oro_key key;
+    bool reverse; /* how it is walked */
+    size_t limit; /* as in struct oro_range */
 };
 
 /* Borrows pc, for as long as the index lives: memory of nodes and keys. */

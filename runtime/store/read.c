@@ -70,7 +70,8 @@ oro_interval_make(struct oro_session *se, const struct oro_index *ix, const stru
     bool bounded = r->has_lo || r->has_hi;
     if (r->nprefix + (bounded ? 1u : 0u) > ix->plan.nparts)
         return ORO_ETYPE;
-    *out = (struct oro_interval){.point = r->nprefix == ix->plan.nparts};
+    *out = (struct oro_interval){
+        .point = r->nprefix == ix->plan.nparts, .reverse = r->reverse, .limit = r->limit};
     if (out->point) {
         oro_bb_clear(&se->key);
         oro_index_key_of_values(ix, r->prefix, &se->key, &out->key);
@@ -92,7 +93,7 @@ struct gather {
     const struct oro_table *t;
     const struct oro_index *ix;
     struct oro_rows *out;
-    size_t cap;
+    size_t cap, limit;
     unsigned steps;
     /* visible to us, so it stays where it is: where we paused; NULL: did not */
     const struct oro_row *pin;
@@ -110,6 +111,12 @@ gather_add(struct gather *g, const struct oro_row *r)
         out->rows = more;
     }
     out->rows[out->n++] = oro_row_bytes(r);
+}
+
+static inline bool
+gather_full(const struct gather *g)
+{
+    return g->limit != 0 && g->out->n >= g->limit;
 }
 
 /* Lets the committer in. Our position survives: r is visible to us, so it stays linked. */
@@ -136,8 +143,8 @@ gather_chain(struct gather *g, oro_head *cell)
             gather_add(g, r);
         if (g->steps >= CHUNK)
             gather_pause(g, r);
-        if (g->ix->unique)
-            break; /* older ones ended before this one began */
+        if (g->ix->unique || gather_full(g))
+            break; /* unique: older ones ended before this one began */
     }
 }
 
@@ -160,6 +167,8 @@ gather_tree(struct gather *g, struct oro_bound lo, const struct oro_bound *hi)
         if (hi != NULL && beyond(ix, hi, &k))
             return;
         gather_chain(g, cell);
+        if (gather_full(g))
+            return;
         if (g->pin == NULL)
             continue;
         /* The tree may have changed in the pause: find the place again, behind the key we were at.
@@ -168,6 +177,29 @@ gather_tree(struct gather *g, struct oro_bound lo, const struct oro_bound *hi)
         oro_index_key_of_row(ix, g->pin, &g->se->key, &k);
         lo = (struct oro_bound){.word = k.word, .bytes = k.bytes, .after = true};
         at = oro_btree_seek(&ix->btree, &lo);
+        g->pin = NULL;
+    }
+}
+
+static void
+gather_tree_down(struct gather *g, const struct oro_bound *lo, struct oro_bound hi)
+{
+    const struct oro_index *ix = g->ix;
+    struct oro_bt_at at = oro_btree_seek(&ix->btree, &hi);
+    struct oro_key k = {0};
+    oro_head *cell;
+    while ((cell = oro_btree_prev(&ix->btree, &at, &k)) != NULL) {
+        if (!beyond(ix, lo, &k))
+            return;
+        gather_chain(g, cell);
+        if (gather_full(g))
+            return;
+        if (g->pin == NULL)
+            continue;
+        oro_bb_clear(&g->se->key); /* as in gather_tree */
+        oro_index_key_of_row(ix, g->pin, &g->se->key, &k);
+        hi = (struct oro_bound){.word = k.word, .bytes = k.bytes};
+        at = oro_btree_seek(&ix->btree, &hi);
         g->pin = NULL;
     }
 }
@@ -187,13 +219,15 @@ oro_gather(struct oro_session *se, struct oro_tx *tx, const struct oro_table *t,
            const struct oro_index *ix, const struct oro_interval *iv, struct oro_rows *out)
 {
     *out = (struct oro_rows){0};
-    struct gather g = {.se = se, .t = t, .ix = ix, .out = out};
+    struct gather g = {.se = se, .t = t, .ix = ix, .out = out, .limit = iv != NULL ? iv->limit : 0};
     g.tx = tx != NULL && oro_tx_table(tx, t)->nold > 0 ? tx : NULL;
     oro_reading_enter(se);
     if (iv != NULL && iv->point) {
         oro_head *cell = oro_index_cell(ix, &iv->key);
         if (cell != NULL)
             gather_chain(&g, cell);
+    } else if (iv != NULL && iv->reverse && ix->kind == ORO_IX_BTREE) {
+        gather_tree_down(&g, &iv->lo, iv->hi);
     } else if (ix->kind == ORO_IX_BTREE) {
         gather_tree(&g, iv != NULL ? iv->lo : (struct oro_bound){0}, iv != NULL ? &iv->hi : NULL);
     } else {

@@ -63,6 +63,9 @@ struct oro_range {
     unsigned nprefix;
     bool has_lo, has_hi, lo_open, hi_open; /* open: the bound itself is left out */
     struct oro_bytes lo, hi;
+    /* Ordered indexes: keys descending; rows of one key come as they do ascending. */
+    bool reverse;
+    size_t limit; /* this many rows at most, and no more is read; 0: all */
 };
 
 void oro_read_scan(struct oro_session *se, const struct oro_table_def *t,

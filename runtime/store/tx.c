@@ -472,7 +472,13 @@ keyed_cmp(const void *a, const void *b)
     return oro_bytes_cmp(x->key.bytes, y->key.bytes); /* narrow keys have none */
 }
 
-/* Own rows in the interval (NULL: all), in key order if the index has one. */
+static int
+keyed_cmp_down(const void *a, const void *b)
+{
+    return keyed_cmp(b, a);
+}
+
+/* Own rows in the interval (NULL: all), in the order it is walked if the index has one. */
 static struct keyed *
 own_rows(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
          const struct oro_interval *iv, size_t *n)
@@ -490,15 +496,15 @@ own_rows(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *i
             own[(*n)++] = (struct keyed){wr->keys[ix->link], oro_row_bytes(wr->row)};
     }
     if (*n > 1 && oro_index_ordered(ix))
-        qsort(own, *n, sizeof(*own), keyed_cmp);
+        qsort(own, *n, sizeof(*own), iv != NULL && iv->reverse ? keyed_cmp_down : keyed_cmp);
     return own;
 }
 
 /* Merges own rows into the committed ones; those are in key order too. Without order they go
  * behind. */
 static void
-merge_own(struct oro_tx *tx, const struct oro_index *ix, const struct keyed *own, size_t nown,
-          struct oro_rows *out)
+merge_own(struct oro_tx *tx, const struct oro_index *ix, bool down, const struct keyed *own,
+          size_t nown, struct oro_rows *out)
 {
     struct oro_rows both = {.n = out->n + nown};
     both.rows = oro_arena_alloc(&tx->se->arena, both.n * sizeof(*both.rows));
@@ -509,7 +515,8 @@ merge_own(struct oro_tx *tx, const struct oro_index *ix, const struct keyed *own
             struct keyed theirs = {.row = out->rows[i]};
             oro_bb_clear(&tx->se->cmp);
             oro_index_key_of_bytes(ix, out->rows[i], &tx->se->cmp, &theirs.key);
-            take_own = keyed_cmp(&own[j], &theirs) < 0;
+            int c = keyed_cmp(&own[j], &theirs);
+            take_own = down ? c > 0 : c < 0;
         }
         both.rows[i + j] = take_own ? own[j].row : out->rows[i];
         if (take_own)
@@ -530,7 +537,9 @@ see(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
     size_t nown;
     struct keyed *own = own_rows(tx, t, ix, iv, &nown);
     if (nown > 0)
-        merge_own(tx, ix, own, nown, out);
+        merge_own(tx, ix, iv != NULL && iv->reverse, own, nown, out);
+    if (iv != NULL && iv->limit != 0 && out->n > iv->limit)
+        out->n = iv->limit;
 }
 
 void
@@ -555,6 +564,22 @@ see_point(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *
     out->rows[out->n++] = oro_row_bytes(p.row);
 }
 
+/* What lies behind the last row that was wanted has not been read: the interval ends with its key. */
+static void
+span_end(struct oro_tx *tx, const struct oro_index *ix, struct oro_interval *iv,
+         struct oro_bytes last)
+{
+    struct oro_key k;
+    oro_bb_clear(&tx->se->key);
+    oro_index_key_of_bytes(ix, last, &tx->se->key, &k);
+    oro_key_keep(tx->se, &k);
+    struct oro_bound end = {.word = k.word, .bytes = k.bytes, .after = !iv->reverse};
+    if (iv->reverse)
+        iv->lo = end;
+    else
+        iv->hi = end;
+}
+
 oro_status
 oro_tx_range(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
              const struct oro_range *range, struct oro_rows *out)
@@ -569,8 +594,10 @@ oro_tx_range(struct oro_tx *tx, const struct oro_table_def *def, const struct or
         see_point(tx, t, ix, &span.iv.key, out);
         return ORO_OK;
     }
-    note_span(tx, &span);
     see(tx, t, ix, &span.iv, out);
+    if (span.iv.limit != 0 && out->n == span.iv.limit && !span.iv.point)
+        span_end(tx, ix, &span.iv, out->rows[out->n - 1]);
+    note_span(tx, &span);
     return ORO_OK;
 }
 

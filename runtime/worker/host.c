@@ -34,7 +34,8 @@ host_range(void *host, const struct oro_table_def *t, const struct oro_index_def
            const struct oro_py_range *range, struct oro_py_rows *out)
 {
     struct oro_range r = {range->prefix,  range->nprefix, range->has_lo, range->has_hi,
-                          range->lo_open, range->hi_open, range->lo,     range->hi};
+                          range->lo_open, range->hi_open, range->lo,     range->hi,
+                          range->reverse, range->limit};
     struct oro_rows rows;
     oro_status st = oro_tx_range(tx_of(host), t, ix, &r, &rows);
     if (st == ORO_OK)

@@ -7,7 +7,7 @@
 
 static struct oro_schema *schema;
 static struct oro_table_def *item, *set, *log_table, *event;
-static const struct oro_index_def *by_id, *by_name, *by_group;
+static const struct oro_index_def *by_id, *by_name, *by_group, *by_name_order;
 static struct oro_store *store;
 static struct oro_session *sa, *sb;
 static struct oro_tx *a, *b;
@@ -20,6 +20,7 @@ setup(void)
     by_id = fx_index(item, ORO_INDEX_BTREE, true, "0");
     by_name = fx_index(item, ORO_INDEX_HASH, true, "1");
     by_group = fx_index(item, ORO_INDEX_BTREE, false, "2,0");
+    by_name_order = fx_index(item, ORO_INDEX_BTREE, false, "1");
     set = fx_table(schema, "set", "x:u8", -1);
     log_table = fx_table(schema, "log", "x:u64", -1);
     event = fx_table(schema, "event", "x:u64", -1);
@@ -353,4 +354,100 @@ Test(conflict, the_conflicting_one_leaves_no_trace)
     DO(finds(a, 1));
     cr_assert_eq(oro_tx_count(a, log_table), 0);
     oro_tx_abort(a);
+}
+
+/* ---- ranges that were cut off: only what was read counts ---- */
+
+/* Groups are id / 3: 0 0 1 1 1 2 2 2 3. Gives the id of the last row read. */
+static int64_t
+reads(struct oro_tx *tx, bool reverse, size_t limit)
+{
+    struct oro_range r = {.reverse = reverse, .limit = limit};
+    struct oro_rows rows;
+    cr_assert_eq(oro_tx_range(tx, item, by_group, &r, &rows), ORO_OK);
+    return rows.n > 0 ? fx_int(item, rows.rows[rows.n - 1], 0) : 0;
+}
+
+Test(conflict, behind_the_first_rows)
+{
+    cr_assert_eq(reads(a, false, 3), 3);
+    DO(updates(b, 4, "4", 1, 5));
+    DO(inserts(b, 10, "x", 200));
+    ends(ORO_OK);
+}
+Test(conflict, among_the_first_rows)
+{
+    cr_assert_eq(reads(a, false, 3), 3);
+    DO(updates(b, 2, "2", 0, 5));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, the_last_of_the_first_rows)
+{
+    cr_assert_eq(reads(a, false, 3), 3);
+    DO(deletes(b, 3));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, a_row_more_before_the_first)
+{
+    cr_assert_eq(reads(a, false, 1), 1);
+    DO(inserts(b, 0, "x", 0));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, before_the_last_rows)
+{
+    cr_assert_eq(reads(a, true, 2), 8);
+    DO(updates(b, 7, "7", 2, 5));
+    DO(inserts(b, 0, "x", 0));
+    ends(ORO_OK);
+}
+Test(conflict, among_the_last_rows)
+{
+    cr_assert_eq(reads(a, true, 2), 8);
+    DO(deletes(b, 8));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, a_row_more_behind_the_last)
+{
+    cr_assert_eq(reads(a, true, 1), 9);
+    DO(inserts(b, 10, "x", 200));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, fewer_rows_than_wanted)
+{
+    cr_assert_eq(reads(a, true, 100), 1);
+    DO(inserts(b, 10, "x", 200));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, first_rows_that_are_its_own)
+{
+    DO(inserts(a, 0, "x", 0));
+    DO(deletes(a, 1));
+    cr_assert_eq(reads(a, false, 2), 2);
+    DO(updates(b, 3, "3", 1, 5));
+    ends(ORO_OK);
+}
+Test(conflict, behind_an_own_row_nothing_was_read)
+{
+    DO(inserts(a, 0, "x", 0));
+    cr_assert_eq(reads(a, false, 1), 0);
+    DO(deletes(b, 1));
+    ends(ORO_OK);
+}
+Test(conflict, of_wide_keys)
+{
+    struct oro_range r = {.reverse = true, .limit = 2};
+    struct oro_rows rows;
+    cr_assert_eq(oro_tx_range(a, item, by_name_order, &r, &rows), ORO_OK);
+    cr_assert_eq(fx_int(item, rows.rows[1], 0), 8);
+    DO(deletes(b, 7));
+    DO(inserts(b, 20, "10", 0));
+    ends(ORO_OK);
+}
+Test(conflict, among_wide_keys)
+{
+    struct oro_range r = {.reverse = true, .limit = 2};
+    struct oro_rows rows;
+    cr_assert_eq(oro_tx_range(a, item, by_name_order, &r, &rows), ORO_OK);
+    DO(inserts(b, 20, "89", 0));
+    ends(ORO_ECONFLICT);
 }

@@ -77,6 +77,17 @@ tree_agrees(const struct oro_btree *t, bool wide)
         last = k;
     }
     cr_assert_eq(n, b.n);
+    /* And back. */
+    struct oro_bound end = {.word = last.word, .bytes = last.bytes, .after = true};
+    at = oro_btree_seek(t, &end);
+    for (n = 0; oro_btree_prev(t, &at, &k) != NULL; n++) {
+        if (n == 0)
+            cr_assert(last.word == k.word && oro_bytes_eq(last.bytes, k.bytes));
+        else
+            cr_assert(wide ? oro_bytes_cmp(last.bytes, k.bytes) > 0 : last.word > k.word);
+        last = k;
+    }
+    cr_assert_eq(n, b.n);
 }
 
 static void

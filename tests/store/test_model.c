@@ -335,6 +335,8 @@ same_range(const struct mtable *m, const struct oro_index_def *ix, const struct 
     size_t n = 0;
     for (size_t i = 0; i < m->n; i++)
         n += in_range(m->def, ix, r, bytes_of(m->rows[i]));
+    if (r->limit != 0 && n > r->limit)
+        n = r->limit;
     cr_assert_eq(rows->n, n, "%zu rows in range instead of %zu", rows->n, n);
     struct oro_bb before = {0}, key = {0};
     for (size_t i = 0; i < rows->n; i++) {
@@ -342,13 +344,29 @@ same_range(const struct mtable *m, const struct oro_index_def *ix, const struct 
         cr_assert_neq(m_index(m, rows->rows[i]), SIZE_MAX);
         oro_bb_clear(&key);
         oro_index_key(m->def, ix, rows->rows[i].data, &key);
+        int c = oro_bytes_cmp(oro_bb_bytes(&before), oro_bb_bytes(&key));
         if (i > 0 && ix->kind != ORO_INDEX_HASH)
-            cr_assert_leq(oro_bytes_cmp(oro_bb_bytes(&before), oro_bb_bytes(&key)), 0);
+            cr_assert(r->reverse ? c >= 0 : c <= 0);
         oro_bb_clear(&before);
         oro_bb_put_bytes(&before, oro_bb_bytes(&key));
     }
     oro_bb_fini(&before);
     oro_bb_fini(&key);
+}
+
+/* The range cut off: the beginning of all its rows. */
+static void
+same_beginning(struct world *w, const struct mtable *m, const struct oro_index_def *ix,
+               struct oro_range *r, const struct oro_rows *all, bool in_tx)
+{
+    struct oro_rows rows;
+    r->limit = 1 + pick(w, all->n + 2);
+    cr_assert_eq(in_tx ? oro_tx_range(w->tx, m->def, ix, r, &rows)
+                       : oro_read_range(w->reader, m->def, ix, r, &rows),
+                 ORO_OK);
+    same_range(m, ix, r, &rows);
+    for (size_t i = 0; i < rows.n; i++)
+        cr_assert(oro_bytes_eq(rows.rows[i], all->rows[i]));
 }
 
 /* A random range over a random index, against the transaction or (tx false) the reader's snapshot.
@@ -361,7 +379,7 @@ try_range(struct world *w, uint32_t t, bool in_tx)
         return;
     const struct oro_index_def *ix = &def->indexes[pick(w, def->nindexes)];
     struct oro_bb prefix = {0}, lo = {0}, hi = {0};
-    struct oro_range r = {.nprefix = (unsigned)pick(w, ix->ncols + 1u)};
+    struct oro_range r = {.nprefix = (unsigned)pick(w, ix->ncols + 1u), .reverse = pick(w, 2)};
     r.prefix = values_of(def, ix, 0, r.nprefix, likely_row(w, t).data, &prefix);
     if (r.nprefix < ix->ncols) {
         r.has_lo = pick(w, 2);
@@ -379,6 +397,7 @@ try_range(struct world *w, uint32_t t, bool in_tx)
     } else {
         cr_assert_eq(st, ORO_OK);
         same_range(in_tx ? &w->now[t] : &w->seen[t], ix, &r, &rows);
+        same_beginning(w, in_tx ? &w->now[t] : &w->seen[t], ix, &r, &rows, in_tx);
     }
     oro_bb_fini(&prefix);
     oro_bb_fini(&lo);

@@ -118,10 +118,12 @@ step_run(struct oro_tx *tx, const struct step *s)
     struct oro_rows rows = {0};
     uint8_t group = (uint8_t)s->b, hi = (uint8_t)(s->b + 1);
     struct oro_range range = {.has_lo = true,
-                              .has_hi = true,
+                              .has_hi = s->v % 8 < 5,
                               .hi_open = true,
                               .lo = oro_bytes(&group, 1),
-                              .hi = oro_bytes(&hi, 1)};
+                              .hi = oro_bytes(&hi, 1),
+                              .reverse = s->v % 2,
+                              .limit = s->v / 2 % 4};
     char name[16];
     snprintf(name, sizeof(name), "n%u", s->b);
     oro_status st = ORO_OK;
