@@ -39,10 +39,10 @@ kind_named(const char *s)
     static const struct {
         const char *name;
         enum oro_kind kind;
-    } kinds[] = {{"bool", ORO_BOOL},    {"i8", ORO_I8},     {"u8", ORO_U8},     {"i16", ORO_I16},
-                 {"u16", ORO_U16},      {"i32", ORO_I32},   {"u32", ORO_U32},   {"i64", ORO_I64},
-                 {"u64", ORO_U64},      {"i128", ORO_I128}, {"u128", ORO_U128}, {"u256", ORO_U256},
-                 {"string", ORO_STRING}};
+    } kinds[] = {{"bool", ORO_BOOL},     {"i8", ORO_I8},     {"u8", ORO_U8},     {"i16", ORO_I16},
+                 {"u16", ORO_U16},       {"i32", ORO_I32},   {"u32", ORO_U32},   {"i64", ORO_I64},
+                 {"u64", ORO_U64},       {"i128", ORO_I128}, {"u128", ORO_U128}, {"u256", ORO_U256},
+                 {"string", ORO_STRING}, {"f64", ORO_F64}};
     for (size_t i = 0; i < ORO_ARRAY_LEN(kinds); i++)
         if (strcmp(kinds[i].name, s) == 0)
             return kinds[i].kind;
