@@ -23,6 +23,8 @@ const char oro_config_usage[] =
     "  --memory               keep nothing\n"
     "  --delete-data          start with an empty database\n"
     "  --workers N            threads that run reducers (default: one a core)\n"
+    "  --isolation KIND       own-gil (default), or main: one worker, any C extension works\n"
+    "  --venv DIR             virtual environment with the module's packages\n"
     "  --config FILE          settings in TOML; config/orochi.toml documents all of them\n"
     "  --set KEY=VALUE        one setting, e.g. --set durable.mode=normal\n"
     "  --dev-errors           callers see the text of unexpected exceptions\n"
@@ -59,11 +61,15 @@ static const struct key keys[] = {
     BOOL_KEY("server.memory", server_memory),
     BOOL_KEY("server.delete_data", server_delete_data),
     INT_KEY("server.workers", server_workers, 0, 256),
+    TEXT_KEY("server.isolation", server_isolation),
+    TEXT_KEY("server.venv", server_venv),
     BOOL_KEY("server.dev_errors", server_dev_errors),
     TEXT_KEY("server.static_dir", server_static_dir),
     TEXT_KEY("server.dashboard_dir", server_dashboard_dir),
     TEXT_KEY("log.level", log_level),
     INT_KEY("reducer.timeout_ms", reducer_timeout_ms, 0, 3600000),
+    INT_KEY("reducer.memory_limit_mb", reducer_memory_limit_mb, 0, 1 << 20),
+    TEXT_KEY("reducer.io_in_reducers", reducer_io_in_reducers),
     INT_KEY("net.threads", net_threads, 0, 256),
     INT_KEY("net.max_message", net_max_message, 1024, 1 << 30),
     INT_KEY("net.max_http_body", net_max_http_body, 1024, 1 << 30),
@@ -107,9 +113,11 @@ defaults(struct oro_config *c)
     *c = (struct oro_config){
         .server_listen = oro_strdup("127.0.0.1:3000"),
         .server_data = oro_strdup("orochi-data"),
+        .server_isolation = oro_strdup("own-gil"),
         .log_level = oro_strdup("info"),
         .durable_mode = oro_strdup("full"),
         .reducer_timeout_ms = 1000,
+        .reducer_io_in_reducers = oro_strdup("deny"),
         .net_max_message = 32 << 20,
         .net_max_http_body = 2 << 20,
         .net_outgoing_limit = 64 << 20,
@@ -292,6 +300,8 @@ static const struct option flags[] = {
     {"listen", required_argument, NULL, FLAG_KEY},
     {"data", required_argument, NULL, FLAG_KEY},
     {"workers", required_argument, NULL, FLAG_KEY},
+    {"isolation", required_argument, NULL, FLAG_KEY},
+    {"venv", required_argument, NULL, FLAG_KEY},
     {"log-level", required_argument, NULL, FLAG_KEY},
     {"memory", no_argument, NULL, FLAG_KEY},
     {"delete-data", no_argument, NULL, FLAG_KEY},
@@ -307,6 +317,8 @@ flag_key(const char *flag)
         {"listen", "server.listen"},
         {"data", "server.data"},
         {"workers", "server.workers"},
+        {"isolation", "server.isolation"},
+        {"venv", "server.venv"},
         {"log-level", "log.level"},
         {"memory", "server.memory"},
         {"delete-data", "server.delete_data"},
@@ -484,11 +496,43 @@ one_of(const char *key, const char *value, const char *const *words, struct oro_
     return oro_err_set(err, ORO_EINVAL, "%s is one of%s; got %s", key, list, value);
 }
 
+/* The main interpreter is one, so it has one worker. */
+static oro_status
+isolation_check(struct oro_config *c, struct oro_err *err)
+{
+    static const char *const kinds[] = {"own-gil", "main", NULL};
+    oro_status st = one_of("server.isolation", c->server_isolation, kinds, err);
+    if (st != ORO_OK || strcmp(c->server_isolation, "main") != 0)
+        return st;
+    if (c->server_workers > 1)
+        return oro_err_set(err, ORO_EINVAL,
+                           "isolation = \"main\" runs the module in one interpreter, so it has one "
+                           "worker: server.workers is %lld; leave it out, or leave isolation out",
+                           (long long)c->server_workers);
+    c->server_workers = 1;
+    return ORO_OK;
+}
+
+#define MEMORY_LEAST_MB 64 /* an interpreter with its modules takes 10 to 20 */
+
+static oro_status
+memory_check(const struct oro_config *c, struct oro_err *err)
+{
+    if (c->reducer_memory_limit_mb == 0 || c->reducer_memory_limit_mb >= MEMORY_LEAST_MB)
+        return ORO_OK;
+    return oro_err_set(
+        err, ORO_EINVAL,
+        "reducer.memory_limit_mb is 0 (no limit) or at least %d: Python itself needs "
+        "some; got %lld",
+        MEMORY_LEAST_MB, (long long)c->reducer_memory_limit_mb);
+}
+
 static oro_status
 finish(struct oro_config *c, struct oro_err *err)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
     static const char *const modes[] = {"full", "normal", "off", NULL};
+    static const char *const ways[] = {"deny", "warn", "allow", NULL};
     if (c->server_name == NULL)
         c->server_name = name_of_module(c->module);
     if (c->server_static_dir == NULL)
@@ -498,6 +542,12 @@ finish(struct oro_config *c, struct oro_err *err)
         st = one_of("log.level", c->log_level, levels, err);
     if (st == ORO_OK)
         st = one_of("durable.mode", c->durable_mode, modes, err);
+    if (st == ORO_OK)
+        st = one_of("reducer.io_in_reducers", c->reducer_io_in_reducers, ways, err);
+    if (st == ORO_OK)
+        st = isolation_check(c, err);
+    if (st == ORO_OK)
+        st = memory_check(c, err);
     if (st == ORO_OK && (c->net_tls_cert == NULL) != (c->net_tls_key == NULL))
         st = oro_err_set(err, ORO_EINVAL, "net.tls_cert and net.tls_key belong together");
     return st == ORO_OK ? listen_split(c, err) : st;

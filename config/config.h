@@ -14,8 +14,10 @@ struct oro_config {
     char *server_name, *server_listen, *server_data, *server_static_dir, *server_dashboard_dir;
     bool server_memory, server_delete_data, server_dev_errors;
     int64_t server_workers;
+    char *server_isolation, *server_venv;
     char *log_level;
-    int64_t reducer_timeout_ms;
+    int64_t reducer_timeout_ms, reducer_memory_limit_mb;
+    char *reducer_io_in_reducers;
     int64_t net_threads, net_max_message, net_max_http_body, net_outgoing_limit, net_incoming_limit,
         net_max_connections;
     int64_t net_ping_interval_s, net_idle_timeout_s;

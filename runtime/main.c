@@ -146,6 +146,22 @@ python_start(struct oro_err *err)
     return st;
 }
 
+static oro_status
+environment_set(const struct oro_config *c, struct oro_err *err)
+{
+    const char *io = c->reducer_io_in_reducers;
+    return oro_py_set_environment(
+        &(struct oro_py_environment){
+            .main_interpreter = strcmp(c->server_isolation, "main") == 0,
+            .venv = c->server_venv,
+            .memory_limit_mb = (unsigned)c->reducer_memory_limit_mb,
+            .io = strcmp(io, "allow") == 0  ? ORO_PY_IO_ALLOW
+                  : strcmp(io, "warn") == 0 ? ORO_PY_IO_WARN
+                                            : ORO_PY_IO_DENY,
+        },
+        err);
+}
+
 /* ---- orochi run ---- */
 
 static int
@@ -419,6 +435,10 @@ command_run(int argc, char **argv)
         fprintf(stderr, "orochi: %s\n(`orochi run --help` lists the flags)\n", err.text);
         return EXIT_USAGE;
     }
+    if (environment_set(&c, &err) != ORO_OK) {
+        oro_config_fini(&c);
+        return complain(EXIT_USAGE, err.text);
+    }
     oro_log_set_level(level_of(c.log_level));
     oro_py_configure(&(struct oro_py_config){
         .max_cache_size = (unsigned)c.bridge_max_cache_size,
@@ -452,7 +472,7 @@ command_tool(int argc, char **argv)
 static const char usage[] =
     "usage: orochi COMMAND\n"
     "  run MODULE [flags]                              serve a module (`orochi run --help`)\n"
-    "  check MODULE                                    import it and report every problem\n"
+    "  check [--venv DIR] MODULE                       import it and report every problem\n"
     "  describe [--json] MODULE                        its tables, reducers and schedules\n"
     "  generate --lang typescript --out DIR MODULE     client bindings\n"
     "  new NAME                                        a first module\n"

@@ -18,8 +18,6 @@ struct oro_py_options {
     const char *home; /* prefix of the embedded Python; NULL: the one it was built with */
     const char *
         package_dir; /* folder that holds the `orochi` package; NULL: found beside the program or as built */
-    const char *const *
-        extra_paths; /* appended to sys.path (a virtual environment's site-packages), NULL-terminated; or NULL */
 };
 
 /* Initialises the runtime, imports the allow-list of standard modules in the main interpreter and keeps them
@@ -29,6 +27,21 @@ ORO_MUST_CHECK oro_status oro_py_start(const struct oro_py_options *opt, struct 
 void oro_py_stop(void);
 /* "3.13.5" */
 const char *oro_py_version(void);
+
+enum oro_py_io { ORO_PY_IO_DENY, ORO_PY_IO_WARN, ORO_PY_IO_ALLOW };
+
+/* What modules run in. */
+struct oro_py_environment {
+    bool
+        main_interpreter; /* oro_py_open takes the main interpreter, once a process: any C extension works there */
+    const char *venv; /* folder of a virtual environment whose packages can be imported; or NULL */
+    unsigned memory_limit_mb; /* Python memory of one worker (memory.c); 0: no limit */
+    enum oro_py_io io;        /* what becomes of a reducer's input and output (guard.c) */
+};
+/* Of every interpreter opened from now on. ORO_EINVAL says what is wrong with the virtual environment. Main thread, after start
+ * and before the first open. */
+ORO_MUST_CHECK oro_status oro_py_set_environment(const struct oro_py_environment *env,
+                                                 struct oro_err *err);
 
 /* Runs a developer command (`orochi.tools`) in the main interpreter: argv[0] is the command's name. Returns the exit
  * status. Main thread, after start. */
@@ -131,7 +144,8 @@ struct oro_py_call {
  * contexts of the call are dead afterwards (using one raises TransactionError). */
 ORO_MUST_CHECK oro_status oro_py_call(struct oro_py *py, struct oro_py_call *call);
 /* Any thread: makes the running call raise ReducerTimeout as soon as it executes Python code. A late one hits nothing:
- * generation is what oro_py_generation gave when the call began. */
+ * generation is what oro_py_generation gave when the call began. Code that catches it is interrupted again by the next one; from
+ * the third on it is raised at every step, which no handler survives. */
 void oro_py_interrupt(struct oro_py *py, uint64_t generation);
 uint64_t oro_py_generation(const struct oro_py *py); /* of the running call; any thread */
 

@@ -1,5 +1,6 @@
 /* bridge/py/call.c - connecting a loaded module with the schema, and running one reducer. */
 #include "bridge/py/py_priv.h"
+#include "runtime/base/clock.h"
 
 #define ARGS_ON_STACK 24
 
@@ -123,9 +124,38 @@ oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *
 /* ---- call ---- */
 
 static oro_status
+map_exception(struct oro_py *py)
+{
+    struct oro_bb *text = py->call->text;
+    py->grace_us = oro_mono_us() + ORO_PY_WORDS_US;
+    if (!PyErr_Occurred()) {
+        oro_bb_printf(text,
+                      "MemoryError"); /* NULL without an exception: seen near a memory limit */
+        oro_py_memory_words(text);
+        return ORO_EINTERNAL;
+    }
+    if (PyErr_ExceptionMatches(py->e_reducer)) {
+        PyObject *error = PyErr_GetRaisedException(), *s = PyObject_Str(error);
+        oro_pyerr_put(s, text);
+        PyErr_Clear();
+        Py_XDECREF(s);
+        Py_DECREF(error);
+        return ORO_EUSER;
+    }
+    oro_status st = PyErr_ExceptionMatches(py->e_timeout) ? ORO_ETIMEOUT : ORO_EINTERNAL;
+    oro_pyerr_text(py, true, text);
+    oro_py_memory_words(text);
+    return st;
+}
+
+static oro_status
 bad_argument(struct oro_py *py, struct oro_pyreducer *r, unsigned i)
 {
     ORO_BUMP(r->tally.errors[DIR_DECODE], 1);
+    /* A constructor or a check of the author's was interrupted, or ran out of memory: not the caller's doing. */
+    if (!py->cerr.set && (!PyErr_Occurred() || !PyErr_ExceptionMatches(PyExc_Exception) ||
+                          PyErr_ExceptionMatches(PyExc_MemoryError)))
+        return map_exception(py);
     if (i < r->nparams)
         oro_cerr_name(py, r->params[i].name);
     oro_cerr_text(py, r->name, py->call->text);
@@ -163,49 +193,32 @@ decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
 }
 
 static oro_status
-map_exception(struct oro_py *py)
-{
-    struct oro_bb *text = py->call->text;
-    if (!PyErr_Occurred()) {
-        oro_bb_printf(text,
-                      "MemoryError"); /* NULL without an exception: seen near a memory limit */
-        return ORO_EINTERNAL;
-    }
-    if (PyErr_ExceptionMatches(py->e_reducer)) {
-        PyObject *error = PyErr_GetRaisedException(), *s = PyObject_Str(error);
-        Py_ssize_t n;
-        const char *p = s != NULL ? PyUnicode_AsUTF8AndSize(s, &n) : NULL;
-        if (p != NULL)
-            oro_bb_put(text, p, (size_t)n);
-        PyErr_Clear();
-        Py_XDECREF(s);
-        Py_DECREF(error);
-        return ORO_EUSER;
-    }
-    oro_status st = PyErr_ExceptionMatches(py->e_timeout) ? ORO_ETIMEOUT : ORO_EINTERNAL;
-    oro_pyerr_text(py, true, text);
-    return st;
-}
-
-static oro_status
 run(struct oro_py *py, struct oro_pyreducer *r)
 {
     PyObject *few[ARGS_ON_STACK + 2], **args = few;
     if (r->nparams > ARGS_ON_STACK)
         args = oro_alloc((r->nparams + 2) * sizeof(*args));
     args[1] = py->ctx;
+    py->hits = 0;
+    py->grace_us = 0;
+    /* Arguments run code of the author's, too: constructors and checks. */
+    atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
     oro_status st = decode_args(py, r, args + 2);
     if (st == ORO_OK) {
-        atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
         PyObject *out = PyObject_Vectorcall(
             r->fn, args + 1, (1 + r->nparams) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
         release(args + 2, r->nparams);
-        if (out != NULL)
-            Py_DECREF(out);
-        else
+        Py_XDECREF(out);
+        if (out != NULL && ORO_UNLIKELY(py->hits > 0)) {
+            /* Something of it was cut off, in a __del__ or where it was caught: half of its work must not count. */
+            PyErr_SetString(py->e_timeout, "the reducer ran longer than its limit, and went on");
+            out = NULL;
+        }
+        if (out == NULL)
             st = map_exception(py); /* runs the author's __str__, so it may be interrupted too */
-        atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
     }
+    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
+    py->grace_us = 0;
     if (args != few)
         oro_free(args);
     return st;
@@ -256,6 +269,7 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     if (ORO_UNLIKELY(st != ORO_OK))
         ORO_COUNT(py, errors, 1);
     end_call(py);
+    oro_py_memory_relax(py);
     return st;
 }
 

@@ -8,13 +8,23 @@ oro_pytype_name(PyObject *o)
     return o == Py_None ? "None" : dot != NULL ? dot + 1 : name;
 }
 
-static void
-put_str(PyObject *s, struct oro_bb *out)
+/* A lone surrogate is not UTF-8: such a text is shown with escapes. */
+void
+oro_pyerr_put(PyObject *s, struct oro_bb *out)
 {
     Py_ssize_t n;
-    const char *p = s != NULL && PyUnicode_Check(s) ? PyUnicode_AsUTF8AndSize(s, &n) : NULL;
-    if (p != NULL)
+    if (s == NULL || !PyUnicode_Check(s))
+        return;
+    const char *p = PyUnicode_AsUTF8AndSize(s, &n);
+    if (p != NULL) {
         oro_bb_put(out, p, (size_t)n);
+        return;
+    }
+    PyErr_Clear();
+    PyObject *b = PyUnicode_AsEncodedString(s, "utf-8", "backslashreplace");
+    if (b != NULL)
+        oro_bb_put(out, PyBytes_AS_STRING(b), (size_t)PyBytes_GET_SIZE(b));
+    Py_XDECREF(b);
 }
 
 void
@@ -36,7 +46,7 @@ oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out)
     else
         s = PyObject_Str(error);
     PyErr_Clear();
-    put_str(s, out);
+    oro_pyerr_put(s, out);
     PyErr_Clear();
     if (out->len == before)
         oro_bb_printf(out, "%s", Py_TYPE(error)->tp_name);

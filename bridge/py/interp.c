@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bridge/py/py_priv.h"
+#include "runtime/base/clock.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ORO_SANITIZED
@@ -19,12 +20,16 @@
 
 typedef int (*add_pending_fn)(PyInterpreterState *, int (*)(void *), void *, int);
 
+_Thread_local struct oro_py *oro_py_here;
+
 static struct {
     PyThreadState *main;
     pthread_mutex_t making; /* interpreters, their import of the package, and their end */
     add_pending_fn add_pending;
     char *package_dir;
-    char **extra_paths;
+    bool in_main;            /* modules run in the main interpreter */
+    struct oro_py *was_main; /* one that did; its objects live as long as the interpreter */
+    char **sites;            /* folders of packages, NULL-terminated; or NULL */
 } rt = {.making = PTHREAD_MUTEX_INITIALIZER};
 
 static const char *const allowed[] = {
@@ -230,26 +235,16 @@ find_package(const char *wish)
     return oro_strdup(ORO_PACKAGE_DIR);
 }
 
+/* Our package comes first. The main interpreter may have it already. */
 static int
-insert_path(Py_ssize_t at, const char *dir)
+add_path(void)
 {
-    PyObject *path = PySys_GetObject("path"), *s = PyUnicode_DecodeFSDefault(dir);
-    int rc = -1;
-    if (path != NULL && PyList_Check(path) && s != NULL)
-        rc = PyList_Insert(path, at < 0 ? PyList_GET_SIZE(path) : at, s);
+    PyObject *path = PySys_GetObject("path"), *s = PyUnicode_DecodeFSDefault(rt.package_dir);
+    int there = path != NULL && s != NULL ? PySequence_Contains(path, s) : -1;
+    if (there == 0)
+        there = PyList_Insert(path, 0, s);
     Py_XDECREF(s);
-    return rc;
-}
-
-static int
-add_paths(void)
-{
-    if (insert_path(0, rt.package_dir) < 0)
-        return -1;
-    for (size_t i = 0; rt.extra_paths != NULL && rt.extra_paths[i] != NULL; i++)
-        if (insert_path(-1, rt.extra_paths[i]) < 0)
-            return -1;
-    return 0;
+    return there < 0 ? -1 : 0;
 }
 
 static void
@@ -297,21 +292,103 @@ oro_py_start(const struct oro_py_options *opt, struct oro_err *err)
     if (PyStatus_Exception(st))
         return failed(err, st);
     rt.package_dir = find_package(opt != NULL ? opt->package_dir : NULL);
-    size_t n = 0;
-    while (opt != NULL && opt->extra_paths != NULL && opt->extra_paths[n] != NULL)
-        n++;
-    rt.extra_paths = ORO_NEW_ARRAY(char *, n + 1);
-    for (size_t i = 0; i < n; i++)
-        rt.extra_paths[i] = oro_strdup(opt->extra_paths[i]);
     /* Exported, though not documented; where it is missing an interruption takes a switch interval (5 ms) longer. */
     void *sym = dlsym(RTLD_DEFAULT, "_PyEval_AddPendingCall");
     memcpy(&rt.add_pending, &sym, sizeof(sym));
     import_allowed();
-    oro_status rc = add_paths() < 0 ? raised(err, ORO_EINTERNAL, "sys.path") : ORO_OK;
+    oro_status rc = add_path() < 0 ? raised(err, ORO_EINTERNAL, "sys.path") : ORO_OK;
     if (rc == ORO_OK && !has_package(rt.package_dir))
         rc = oro_err_set(err, ORO_ENOTFOUND, "%s has no package `orochi`", rt.package_dir);
     rt.main = PyEval_SaveThread();
     return rc;
+}
+
+static void
+free_memory(struct oro_py *py)
+{
+    for (struct oro_rowclass *rc = py->classes, *next; rc != NULL; rc = next) {
+        next = rc->next;
+        oro_free(rc->name);
+        oro_free(rc);
+    }
+    for (size_t i = 0; i < ORO_ARRAY_LEN(py->bb); i++)
+        oro_bb_fini(&py->bb[i]);
+    oro_json_free(py);
+    oro_py_versions_free(py);
+    oro_map_fini(&py->class_map);
+    oro_arena_fini(&py->arena);
+    oro_free(py->root);
+    oro_free(py);
+}
+
+static void
+sites_free(void)
+{
+    for (size_t i = 0; rt.sites != NULL && rt.sites[i] != NULL; i++)
+        oro_free(rt.sites[i]);
+    oro_free(rt.sites);
+    rt.sites = NULL;
+}
+
+/* A list of str. */
+static int
+sites_keep(PyObject *list)
+{
+    Py_ssize_t n = PyList_Check(list) ? PyList_GET_SIZE(list) : 0;
+    rt.sites = ORO_NEW_ARRAY(char *, (size_t)n + 1);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        const char *s = PyUnicode_AsUTF8(PyList_GET_ITEM(list, i));
+        if (s == NULL)
+            return -1;
+        rt.sites[i] = oro_strdup(s);
+    }
+    return 0;
+}
+
+/* Asks the package's _venv.py, read as a file of its own: the package itself is not imported here, since it belongs to the
+ * interpreters that run modules. */
+static oro_status
+sites_find(const char *venv, struct oro_err *err)
+{
+    oro_status st = ORO_OK;
+    char *file = oro_asprintf("%s/orochi/_venv.py", rt.package_dir);
+    PyObject *runpy = PyImport_ImportModule("runpy"), *space = NULL, *list = NULL, *find = NULL;
+    if (runpy != NULL)
+        space = PyObject_CallMethod(runpy, "run_path", "s", file);
+    if (space != NULL)
+        find = PyMapping_GetItemString(space, "folders");
+    if (find != NULL)
+        list = PyObject_CallFunction(find, "s", venv);
+    if (list == NULL || sites_keep(list) < 0) {
+        PyObject *error = PyErr_GetRaisedException(), *s = PyObject_Str(error);
+        const char *text = s != NULL ? PyUnicode_AsUTF8(s) : NULL;
+        st =
+            oro_err_set(err, ORO_EINVAL, "server.venv: %s", text != NULL ? text : "cannot be read");
+        PyErr_Clear();
+        Py_XDECREF(s);
+        Py_DECREF(error);
+    }
+    Py_XDECREF(list);
+    Py_XDECREF(find);
+    Py_XDECREF(space);
+    Py_XDECREF(runpy);
+    oro_free(file);
+    return st;
+}
+
+oro_status
+oro_py_set_environment(const struct oro_py_environment *env, struct oro_err *err)
+{
+    ORO_ASSERT(rt.main != NULL);
+    rt.in_main = env->main_interpreter;
+    oro_py_io_mode = env->io;
+    PyEval_RestoreThread(rt.main);
+    sites_free();
+    oro_status st = env->venv != NULL ? sites_find(env->venv, err) : ORO_OK;
+    rt.main = PyEval_SaveThread();
+    if (st == ORO_OK && env->memory_limit_mb > 0)
+        oro_py_memory_install((size_t)env->memory_limit_mb << 20);
+    return st;
 }
 
 void
@@ -324,13 +401,13 @@ oro_py_stop(void)
 #ifdef ORO_SANITIZED
     /* Takes long and is of no use to a process that ends, except to those who look for leaks. */
     (void)Py_FinalizeEx();
+    if (rt.was_main != NULL)
+        free_memory(rt.was_main);
+    rt.was_main = NULL;
 #endif
     oro_free(rt.package_dir);
     rt.package_dir = NULL;
-    for (size_t i = 0; rt.extra_paths != NULL && rt.extra_paths[i] != NULL; i++)
-        oro_free(rt.extra_paths[i]);
-    oro_free(rt.extra_paths);
-    rt.extra_paths = NULL;
+    sites_free();
 }
 
 const char *
@@ -485,49 +562,67 @@ make_interpreter(PyThreadState **out, struct oro_err *err)
     return ORO_OK;
 }
 
+/* On return a thread state of the main interpreter is current on this thread. Main's own thread waits without the GIL. */
+static oro_status
+join_main(PyThreadState **out, struct oro_err *err)
+{
+    PyThreadState *ts = rt.was_main == NULL ? PyThreadState_New(PyInterpreterState_Main()) : NULL;
+    if (ts == NULL)
+        return oro_err_set(err, ORO_EINTERNAL, "the main interpreter is in use");
+    PyEval_RestoreThread(ts);
+    *out = ts;
+    return ORO_OK;
+}
+
+static PyObject *
+site_list(void)
+{
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list != NULL && rt.sites != NULL && rt.sites[i] != NULL; i++) {
+        PyObject *s = PyUnicode_FromString(rt.sites[i]);
+        if (s == NULL || PyList_Append(list, s) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(s);
+    }
+    return list;
+}
+
 static int
 prepare(struct oro_py *py)
 {
-    if (add_paths() < 0)
+    if (add_path() < 0)
         return -1;
     oro_py_opening = py;
     int rc = ready();
     oro_py_opening = NULL;
     if (rc < 0)
         return -1;
-    PyObject *m = PyImport_ImportModule("orochi._worker"), *out = NULL;
-    if (m != NULL)
-        out = PyObject_CallMethod(m, "install", "I", py->worker);
+    PyObject *m = PyImport_ImportModule("orochi._worker"), *out = NULL, *sites = site_list();
+    if (m != NULL && sites != NULL)
+        out = PyObject_CallMethod(m, "install", "OO", py->shared ? Py_True : Py_False, sites);
+    Py_XDECREF(sites);
     Py_XDECREF(m);
     Py_XDECREF(out);
     return out != NULL ? 0 : -1;
 }
 
-static void
-free_memory(struct oro_py *py)
-{
-    for (struct oro_rowclass *rc = py->classes, *next; rc != NULL; rc = next) {
-        next = rc->next;
-        oro_free(rc->name);
-        oro_free(rc);
-    }
-    for (size_t i = 0; i < ORO_ARRAY_LEN(py->bb); i++)
-        oro_bb_fini(&py->bb[i]);
-    oro_json_free(py);
-    oro_py_versions_free(py);
-    oro_map_fini(&py->class_map);
-    oro_arena_fini(&py->arena);
-    oro_free(py->root);
-    oro_free(py);
-}
-
+/* Takes py, and the interpreter's GIL off this thread. */
 static void
 end_interpreter(struct oro_py *py)
 {
     /* What the module state owns must go before the interpreter checks what is left. */
     for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next)
         oro_rowclass_drop_pool(rc, 0);
-    Py_EndInterpreter(py->ts);
+    oro_py_here = NULL;
+    oro_py_memory_close(py);
+    if (!py->shared) {
+        Py_EndInterpreter(py->ts);
+        free_memory(py);
+        return;
+    }
+    PyThreadState_Clear(py->ts);
+    rt.was_main = py;
+    PyThreadState_DeleteCurrent();
 }
 
 oro_status
@@ -537,24 +632,26 @@ oro_py_open(unsigned worker, const struct oro_host_ops *ops, struct oro_py **out
     struct oro_py *py = ORO_NEW(struct oro_py);
     py->worker = worker;
     py->ops = ops;
+    py->shared = rt.in_main;
     oro_arena_init(&py->arena);
     oro_cerr_clear(py);
     oro_py_config_look(py);
     pthread_mutex_lock(&rt.making);
-    oro_status st = make_interpreter(&py->ts, err);
+    oro_py_memory_open(py);
+    oro_status st = py->shared ? join_main(&py->ts, err) : make_interpreter(&py->ts, err);
     if (st != ORO_OK) {
+        oro_py_memory_close(py);
         free_memory(py);
     } else {
         py->interp = PyThreadState_GetInterpreter(py->ts);
         if (prepare(py) < 0) {
             st = raised(err, ORO_EINTERNAL, "the package `orochi`");
             end_interpreter(py);
-            free_memory(py);
         }
     }
     pthread_mutex_unlock(&rt.making);
     if (st == ORO_OK)
-        *out = py;
+        *out = oro_py_here = py;
     return st;
 }
 
@@ -565,7 +662,6 @@ oro_py_close(struct oro_py *py)
     pthread_mutex_lock(&rt.making);
     end_interpreter(py);
     pthread_mutex_unlock(&rt.making);
-    free_memory(py);
 }
 
 void
@@ -654,15 +750,40 @@ oro_py_load(struct oro_py *py, const char *path, const char *name, char **descri
 
 /* ---- interruption ---- */
 
-/* Runs on the worker's thread, inside the interpreter loop. A late one finds another generation and does nothing. */
+#define POLITE 3 /* interruptions that a reducer may answer with handlers and finally blocks */
+
+bool
+oro_py_pend(struct oro_py *py, int (*fn)(void *), void *arg)
+{
+    if (rt.add_pending == NULL)
+        return false;
+    (void)rt.add_pending(py->interp, fn, arg, 0); /* full: enough are on their way already */
+    return true;
+}
+
+/* Runs on the worker's thread, inside the interpreter loop (in the main interpreter perhaps on a thread of the module's: the next
+ * one may find the right thread). A late one finds another generation and does nothing. One that comes while the traceback is
+ * written would spoil it. */
 static int
 raise_timeout(void *arg)
 {
     struct oro_py *py = arg;
-    if (!atomic_load_explicit(&py->in_reducer, memory_order_relaxed) ||
+    if (oro_py_here != py || !atomic_load_explicit(&py->in_reducer, memory_order_relaxed) ||
         atomic_load_explicit(&py->interrupt, memory_order_acquire) !=
             atomic_load_explicit(&py->generation, memory_order_relaxed))
         return 0;
+    if (py->grace_us != 0) {
+        if (oro_mono_us() < py->grace_us)
+            return 0;
+        py->grace_us +=
+            ORO_PY_WORDS_US; /* a __str__ that does not end; without it the rest is said soon */
+        PyErr_SetString(py->e_timeout, "the exception's text takes too long");
+        return -1;
+    }
+    /* `while True: try: ... except: pass` swallows one at a time. Raised at every step, the exception is also raised outside of
+     * the try block, where the loop jumps back. */
+    if (++py->hits >= POLITE)
+        (void)oro_py_pend(py, raise_timeout, py);
     PyErr_SetString(py->e_timeout, "the reducer ran longer than its limit");
     return -1;
 }
@@ -684,10 +805,7 @@ void
 oro_py_interrupt(struct oro_py *py, uint64_t generation)
 {
     atomic_store_explicit(&py->interrupt, generation, memory_order_release);
-    if (rt.add_pending != NULL)
-        (void)rt.add_pending(py->interp, raise_timeout, py,
-                             0); /* full: one is on its way already */
-    else
+    if (!oro_py_pend(py, raise_timeout, py))
         raise_async(py);
 }
 

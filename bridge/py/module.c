@@ -61,7 +61,8 @@ py_log(PyObject *module, PyObject *args)
                             : level >= 30 ? ORO_LOG_WARN
                             : level >= 20 ? ORO_LOG_INFO
                                           : ORO_LOG_DEBUG;
-    if (py->call != NULL)
+    /* Another thread of the module may print while a call runs. */
+    if (oro_py_running == py && py->call != NULL)
         py->ops->log(py->call->host, to, target, file, line, oro_bytes(text, (size_t)n));
     else
         oro_log(to, target, "%.*s", (int)(n < 4000 ? n : 4000), text);
@@ -182,6 +183,24 @@ py_set_batches(PyObject *module, PyObject *v)
     Py_RETURN_NONE;
 }
 
+/* _forbid(what, always): raises ForbiddenInReducer inside of a reducer. */
+static PyObject *
+py_forbid(PyObject *module, PyObject *args)
+{
+    const char *what;
+    int always;
+    if (!PyArg_ParseTuple(args, "sp", &what, &always) || oro_py_forbid(what, always != 0) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* _in_reducer(): whether one runs on this thread. */
+static PyObject *
+py_in_reducer(PyObject *module, PyObject *none)
+{
+    return PyBool_FromLong(oro_py_hits(oro_py_of_module(module)));
+}
+
 static PyMethodDef functions[] = {
     {"config", py_config, METH_NOARGS, "config(): the server's settings of the bridge."},
     {"set_batches", py_set_batches, METH_O, "set_batches(on): many values in one go or not."},
@@ -198,6 +217,8 @@ static PyMethodDef functions[] = {
      "clear_shapes(): forgets the shapes of mappings."},
     {"count_cache", py_count_cache, METH_VARARGS, NULL},
     {"_log", py_log, METH_VARARGS, NULL},
+    {"_forbid", py_forbid, METH_VARARGS, NULL},
+    {"_in_reducer", py_in_reducer, METH_NOARGS, NULL},
     {0},
 };
 

@@ -442,6 +442,13 @@ struct oro_py {
     _Atomic uint64_t generation;
     _Atomic uint64_t interrupt; /* generation to interrupt */
     _Atomic bool in_reducer;
+#define ORO_PY_WORDS_US 1000000
+    unsigned hits; /* interruptions of the running call */
+    int64_t
+        grace_us; /* the reducer has ended, and until then its exception may be put into words */
+    bool shared;  /* runs in the main interpreter */
+    uint64_t io_warned[64]; /* hashes of the kinds of input and output that were warned about */
+    unsigned nwarned;
     struct oro_bb bb[3]; /* scratch; see oro_bb_take */
     struct oro_cerr cerr;
     uint32_t units;        /* elements without bytes that the value being decoded may still have */
@@ -539,6 +546,27 @@ struct oro_py *oro_py_of_module(PyObject *module);
 /* What this thread's reducer runs in, or NULL (guard.c). */
 extern _Thread_local struct oro_py *oro_py_running;
 int oro_py_audit(const char *event, PyObject *args, void *data);
+/* -1 with ForbiddenInReducer if a reducer runs on this thread and may not do this; always: whatever the settings allow. */
+int oro_py_forbid(const char *what, bool always);
+extern enum oro_py_io oro_py_io_mode;
+/* The interpreter that this thread opened, or NULL. The main one may run threads of the module's beside it. */
+extern _Thread_local struct oro_py *oro_py_here;
+/* Whether this thread runs a reducer of this interpreter. */
+static inline bool
+oro_py_hits(struct oro_py *py)
+{
+    return oro_py_running == py && atomic_load_explicit(&py->in_reducer, memory_order_relaxed);
+}
+/* Has fn(arg) run in the interpreter's loop as soon as it executes Python code; false: this Python cannot. Any thread. */
+bool oro_py_pend(struct oro_py *py, int (*fn)(void *), void *arg);
+
+/* ---- memory (memory.c) ---- */
+void oro_py_memory_install(size_t limit);   /* main thread, before the first open */
+void oro_py_memory_open(struct oro_py *py); /* this thread allocates for py from now on */
+void oro_py_memory_close(struct oro_py *py);
+void oro_py_memory_words(struct oro_bb *out); /* appends that the call met the limit, if it did */
+/* After a call: one that met the limit leaves garbage, which is collected. */
+void oro_py_memory_relax(struct oro_py *py);
 /* What an open in progress on this thread hands to module_exec. */
 extern _Thread_local struct oro_py *oro_py_opening;
 
@@ -552,6 +580,8 @@ int oro_pyid_types(struct oro_py *py, PyObject *module); /* id.c */
 
 /* Appends the pending exception's text (one line, or with the module's frames) and clears it. */
 void oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out);
+/* Appends a str as UTF-8; nothing if it is NULL or none. May leave an exception. */
+void oro_pyerr_put(PyObject *s, struct oro_bb *out);
 /* "int", "Player", "None": for "expected ..., got ..." */
 const char *oro_pytype_name(PyObject *o);
 /* A record of the module's log, with file and line of the Python code that runs now. */

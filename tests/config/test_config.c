@@ -112,6 +112,10 @@ Test(config, a_wrong_setting_is_named_with_what_is_expected)
         {{"m.py", "--set", "durable.mode=maybe"},
          "durable.mode is one of full normal off; got maybe"},
         {{"m.py", "--set", "net.tls_cert=c.pem"}, "belong together"},
+        {{"m.py", "--isolation", "none"}, "server.isolation is one of own-gil main; got none"},
+        {{"m.py", "--isolation=main", "--workers=2"}, "it has one worker: server.workers is 2"},
+        {{"m.py", "--set", "reducer.memory_limit_mb=63"}, "0 (no limit) or at least 64"},
+        {{"m.py", "--set", "reducer.io_in_reducers=no"}, "is one of deny warn allow; got no"},
         {{"--memory"}, "which module?"},
         {{"m.py", "--config", "missing.toml"}, "missing.toml: there is no such file"},
     };
@@ -121,6 +125,21 @@ Test(config, a_wrong_setting_is_named_with_what_is_expected)
         cr_expect_neq(load(&c, &err, cases[i].words), ORO_OK, "case %zu", i);
         cr_expect(strstr(err.text, cases[i].expected) != NULL, "case %zu: %s", i, err.text);
     }
+}
+
+Test(config, the_main_interpreter_has_one_worker)
+{
+    struct oro_config c;
+    struct oro_err err = {0};
+    cr_assert_eq(load(&c, &err, WORDS("m.py", "--isolation", "main", "--venv", "there")), ORO_OK,
+                 "%s", err.text);
+    cr_assert_eq(c.server_workers, 1);
+    cr_assert_str_eq(c.server_venv, "there");
+    oro_config_fini(&c);
+    cr_assert_eq(load(&c, &err, WORDS("m.py")), ORO_OK);
+    cr_assert_eq(c.server_workers, 0);
+    cr_assert_str_eq(c.server_isolation, "own-gil");
+    oro_config_fini(&c);
 }
 
 Test(config, a_file_with_a_wrong_key_or_type_is_refused)

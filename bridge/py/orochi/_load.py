@@ -138,7 +138,27 @@ def _problems_of(error, file):
     what = traceback.format_exception_only(error)[-1].strip() if str(error) else type(error).__name__
     if isinstance(error, ImportError):
         what = str(error)
+    if refused := _refused_extension(error):
+        return [f'{_own_line(error, file)}: {refused}']
     return [f'{_own_line(error, file)}: while importing: {what}{_advice(error)}']
+
+
+def _refused_extension(error):
+    """What to do when an extension module, perhaps deep inside of a package, cannot live in a worker's interpreter."""
+    seen, name = set(), None
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, ImportError) and _SUBINTERPRETERS.search(str(error)):
+            found = re.search(r'module (\S+) does not support', str(error))
+            name = error.name or (found and found[1]) or name or 'an extension module'
+        error = error.__cause__ or error.__context__
+    return name and (
+        f'{name} is written in C (or Rust) for one interpreter in a process, and each worker has its own: do without it, or set '
+        'isolation = "main" (`orochi run --isolation main`: one worker, nothing runs in parallel)')
+
+
+# CPython's own words, those of PyO3 and of Cython.
+_SUBINTERPRETERS = re.compile('subinterpreter|one interpreter per process|Interpreter change detected', re.I)
 
 
 def _advice(error):
@@ -146,8 +166,6 @@ def _advice(error):
     if isinstance(error, ImportError):
         if error.name == __package__:
             return _advice_name(getattr(error, 'name_from', None) or '')
-        if 'subinterpreter' in str(error):
-            return ' (its C code cannot be loaded more than once in a process, as workers do: leave it out)'
         if isinstance(error, ModuleNotFoundError):
             return ' (is it installed for this Python, or beside the module?)'
     if isinstance(error, NameError) and error.name:

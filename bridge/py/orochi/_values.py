@@ -400,7 +400,7 @@ def describe_error(error):
     """One line: "ValueError: text"."""
     try:
         text = str(error)
-    except Exception:
+    except BaseException:  # also one that was interrupted, since it did not end
         text = ''
     name = type(error).__name__
     return f'{name}: {text}' if text else name
@@ -413,14 +413,14 @@ def format_exception(error, root):
 
     def add(error):
         if error is None or id(error) in seen or len(seen) > 8:
-            return
+            return False
         seen.add(id(error))
         if error.__cause__ is not None:
-            add(error.__cause__)
-            lines.append('which was the direct cause of:')
+            if add(error.__cause__):
+                lines.append('which was the direct cause of:')
         elif error.__context__ is not None and not error.__suppress_context__:
-            add(error.__context__)
-            lines.append('and while handling it:')
+            if add(error.__context__):
+                lines.append('and while handling it:')
         frames, tb = [], error.__traceback__
         while tb is not None:
             code = tb.tb_frame.f_code
@@ -438,6 +438,11 @@ def format_exception(error, root):
             if source:
                 lines.append(f'    {source}')
         lines.append(describe_error(error))
+        if isinstance(error, BaseExceptionGroup):
+            for n, inner in enumerate(error.exceptions):
+                lines.append(f'number {n + 1} of them:')
+                add(inner)
+        return True
 
     add(error)
     return '\n'.join(lines)

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-from .. import _load
+from .. import _load, _venv
 from .._errors import SchemaError
 from . import describe, generate, new
 from .definition import DefinitionError
@@ -22,11 +22,20 @@ def main(argv):
     except SystemExit as end:  # argparse has said why
         return end.code if isinstance(end.code, int) else 2
     try:
+        if args.command in _LOADING and args.venv:
+            _venv.add(_venv.folders(args.venv))
+    except ValueError as error:
+        _fail([f'--venv: {error}'])
+        return 2
+    try:
         return args.run(args) or 0
     except SchemaError as error:
         return _fail(error.problems)
     except (DefinitionError, OSError) as error:
         return _fail([str(error)])
+
+
+_LOADING = ('generate', 'describe', 'extract-schema', 'check')  # commands that import a module
 
 
 def _fail(problems):
@@ -90,6 +99,8 @@ def _parser():
 def _command(commands, name, run, text):
     command = commands.add_parser(name, help=text, description=text)
     command.set_defaults(run=run)
+    if name in _LOADING:
+        command.add_argument('--venv', metavar='DIR', help="virtual environment with the module's packages")
     return command
 
 
