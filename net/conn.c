@@ -116,7 +116,7 @@ out_clear(struct conn *c)
         oro_free(p->data);
         oro_free(p);
     }
-    c->out_tail = NULL;
+    c->out_tail = c->control = NULL;
     c->out_bytes = 0;
 }
 
@@ -238,22 +238,6 @@ out_append(struct conn *c, struct piece *p)
     conn_touch(c);
 }
 
-void
-out_insert_control(struct conn *c, struct piece *p)
-{
-    struct piece **at = &c->out_head, *before = NULL;
-    while (*at != NULL && ((*at)->started || (*at)->pinned)) {
-        before = *at;
-        at = &before->next;
-    }
-    p->next = *at;
-    *at = p;
-    if (p->next == NULL)
-        c->out_tail = p;
-    c->out_bytes += p->len - p->off;
-    conn_touch(c);
-}
-
 static void
 piece_reserve(struct piece *p, size_t need)
 {
@@ -264,6 +248,27 @@ piece_reserve(struct piece *p, size_t need)
         cap = p->len + need;
     p->data = oro_realloc(p->data, cap);
     p->cap = cap;
+}
+
+/* Control frames that wait are one piece: a flood of pings to one who does not read costs its bytes and no more. */
+struct piece *
+out_control(struct conn *c, size_t need)
+{
+    if (c->control != NULL) {
+        piece_reserve(c->control, need);
+        return c->control;
+    }
+    struct piece **at = &c->out_head, *p = out_new(c, need);
+    p->pinned = true;
+    while (*at != NULL && ((*at)->started || (*at)->pinned))
+        at = &(*at)->next;
+    p->next = *at;
+    *at = p;
+    if (p->next == NULL)
+        c->out_tail = p;
+    c->control = p;
+    conn_touch(c);
+    return p;
 }
 
 /* The piece that takes `need` more bytes of whole frames: the last one if it is of that kind and
@@ -332,6 +337,8 @@ out_flush(struct conn *c)
             v[n++] = (struct iovec){p->data + p->off, p->len - p->off};
             sum += p->len - p->off;
             p->started = true;
+            if (p == c->control)
+                c->control = NULL;
         }
         ssize_t done = io_write(c, v, n);
         if (done < 0)

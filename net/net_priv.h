@@ -136,6 +136,8 @@ struct conn {
     struct link ending; /* in shard->endings: looked at every 50 ms until deadline_us */
 
     struct piece *out_head, *out_tail;
+    struct piece
+        *control; /* control frames that came first and of which nothing was sent, or NULL */
     size_t out_bytes;
     uint8_t out_hint; /* log2 of the size to start a piece with */
     bool blocked;     /* the socket took no more: waiting for writable */
@@ -274,7 +276,8 @@ const char *conn_cause_name(enum conn_cause cause);
 struct piece *out_room(struct conn *c, size_t need);
 struct piece *out_new(struct conn *c, size_t cap);
 void out_append(struct conn *c, struct piece *p);
-void out_insert_control(struct conn *c, struct piece *p);
+/* Room for a control frame, ahead of what may be overtaken; the caller fills it and counts its bytes in out_bytes. */
+struct piece *out_control(struct conn *c, size_t need);
 
 /* ---- http.c ---- */
 int http_rx(struct conn *c, const uint8_t *data, size_t len);

@@ -107,16 +107,16 @@ ws_send(struct conn *c, struct oro_bytes msg)
 static void
 send_control(struct conn *c, unsigned opcode, const void *payload, size_t len, bool overtake)
 {
-    struct piece *p = out_new(c, 2 + len);
-    put_header(p->data, opcode, len);
+    struct piece *p = overtake ? out_control(c, 2 + len) : out_new(c, 2 + len);
+    put_header(p->data + p->len, opcode, len);
     if (len > 0)
-        memcpy(p->data + 2, payload, len);
-    p->len = 2 + len;
-    p->pinned = true;
+        memcpy(p->data + p->len + 2, payload, len);
+    p->len += 2 + len;
     if (overtake) {
-        out_insert_control(c, p);
+        c->out_bytes += 2 + len;
         return;
     }
+    p->pinned = true;
     if (c->out_tail != NULL && c->out_tail->open)
         ws_seal(c, c->out_tail);
     out_append(c, p);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/map.h"
 #include "runtime/subs/column.h"
 #include "runtime/subs/sql_parse.h"
 
@@ -414,6 +415,22 @@ type_condition(struct typing *ty, const struct sql_expr *e, struct pred **out)
     return ORO_OK;
 }
 
+/* names: of the columns before it. */
+static oro_status
+type_column(struct typing *ty, const struct sql_column *c, struct oro_map *names)
+{
+    struct oro_query *q = ty->q;
+    struct query_column *to = &q->columns[q->ncolumns];
+    oro_status st = find_column(ty, c->qualifier, c->name, &to->col);
+    if (st != ORO_OK)
+        return st;
+    to->name = keep(q, c->alias.len > 0 ? c->alias : c->name);
+    if (oro_map_put(names, to->name, to) != NULL)
+        return oro_err_set(ty->err, ORO_EMALFORMED, "Duplicate name `%.*s`", TEXT(to->name));
+    q->ncolumns++;
+    return ORO_OK;
+}
+
 static oro_status
 type_projection(struct typing *ty)
 {
@@ -431,19 +448,12 @@ type_projection(struct typing *ty)
     for (const struct sql_column *c = s->columns; c != NULL; c = c->next)
         n++;
     q->columns = oro_arena_alloc(&q->arena, n * sizeof(*q->columns));
-    for (const struct sql_column *c = s->columns; c != NULL; c = c->next) {
-        struct query_column *to = &q->columns[q->ncolumns];
-        oro_status st = find_column(ty, c->qualifier, c->name, &to->col);
-        if (st != ORO_OK)
-            return st;
-        to->name = keep(q, c->alias.len > 0 ? c->alias : c->name);
-        for (uint16_t i = 0; i < q->ncolumns; i++)
-            if (oro_bytes_eq(q->columns[i].name, to->name))
-                return oro_err_set(ty->err, ORO_EMALFORMED, "Duplicate name `%.*s`",
-                                   TEXT(to->name));
-        q->ncolumns++;
-    }
-    return ORO_OK;
+    struct oro_map names = {0};
+    oro_status st = ORO_OK;
+    for (const struct sql_column *c = s->columns; st == ORO_OK && c != NULL; c = c->next)
+        st = type_column(ty, c, &names);
+    oro_map_fini(&names);
+    return st;
 }
 
 /* T-1: a table that he may not see does not exist for him. */

@@ -6,6 +6,7 @@
 
 /* Parentheses within parentheses. A level costs well under 500 bytes of stack here and in the matcher. */
 #define MAX_DEPTH 256
+#define MAX_PARTS 64 /* of a dotted name */
 #define MAX_TEXT 50000
 #define CUT 200 /* bytes of the query quoted in a message */
 
@@ -113,7 +114,10 @@ take_dotted(struct parser *p, const char *what, struct oro_bytes *qualifier, str
 {
     oro_status st = take_name(p, what, name);
     *qualifier = (struct oro_bytes){0};
-    while (st == ORO_OK && sql_is_symbol(&p->tok, ".")) {
+    for (unsigned parts = 1; st == ORO_OK && sql_is_symbol(&p->tok, "."); parts++) {
+        if (parts == MAX_PARTS) /* each is copied with those before it */
+            return oro_err_set(p->err, ORO_EMALFORMED, "syntax error: a name of more than %d parts",
+                               MAX_PARTS);
         st = advance(p);
         if (st != ORO_OK)
             break;

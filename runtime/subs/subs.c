@@ -208,9 +208,9 @@ find_set(const struct subs_conn *c, uint32_t id, bool *found)
 static void
 set_add(struct query_set *set, struct live_query *q, size_t *cap)
 {
-    for (uint32_t i = 0; i < set->nmembers; i++)
-        if (set->members[i].live == q)
-            return; /* equal texts count once */
+    /* equal texts count once. Nobody else subscribes while a set is filled, so this one would be the query's last. */
+    if (q->nsubs > 0 && q->subs[q->nsubs - 1].set == set)
+        return;
     q->subs = oro_grow(q->subs, q->nsubs, &q->cap, sizeof(*q->subs));
     set->members = oro_grow(set->members, set->nmembers, cap, sizeof(*set->members));
     q->subs[q->nsubs] = (struct subscriber){set, set->nmembers};
@@ -421,7 +421,8 @@ oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
     c->sets[pos] = set;
     c->nsets++;
     s->nsets++;
-    put_set_rows(s, set, se, rows);
+    if (rows != NULL)
+        put_set_rows(s, set, se, rows);
     return ORO_OK;
 }
 
@@ -470,6 +471,31 @@ oro_subs_drop(struct oro_subs *s, oro_conn_id conn)
     c->dropped = true;
     s->dropped = oro_grow(s->dropped, s->ndropped, &s->dropped_cap, sizeof(struct subs_conn *));
     s->dropped[s->ndropped++] = c;
+}
+
+/* The text within a live query's key (put_key). */
+static struct oro_bytes
+text_of(const struct live_query *q)
+{
+    size_t at = q->key.data[0] == 'S' ? 1 + sizeof(struct oro_identity) : 1;
+    return oro_bytes(q->key.data + at, q->key.len - at);
+}
+
+void
+oro_subs_each(const struct oro_subs *s, oro_subs_visit visit, void *arg)
+{
+    struct oro_bb texts = {0};
+    const struct oro_map_slot *slot;
+    for (size_t i = 0; oro_map_next(&s->conns, &i, &slot);) {
+        const struct subs_conn *c = slot->value;
+        for (size_t k = 0; k < c->nsets; k++) {
+            oro_bb_clear(&texts);
+            for (uint32_t m = 0; m < c->sets[k]->nmembers; m++)
+                oro_bb_lenbytes(&texts, text_of(c->sets[k]->members[m].live));
+            visit(arg, c->id, c->sets[k]->id, oro_bb_bytes(&texts), c->sets[k]->nmembers);
+        }
+    }
+    oro_bb_fini(&texts);
 }
 
 void

@@ -13,7 +13,7 @@ void oro_subs_destroy(struct oro_subs *s);
 
 /* All or nothing. The session has a reading open at snapshot `seq`, and the caller has applied every record up to it, none
  * after. Appends QueryRows (u32 count of tables, SingleTableRows ...) to rows. texts: n BSATN strings. Equal texts count once.
- * ORO_EEXISTS: the id is in use. */
+ * ORO_EEXISTS: the id is in use. rows NULL: the rows are known already. */
 ORO_MUST_CHECK oro_status oro_subs_subscribe(struct oro_subs *s, struct oro_session *se,
                                              oro_conn_id conn, uint32_t query_set_id,
                                              struct oro_bytes texts, uint32_t n,
@@ -25,6 +25,11 @@ ORO_MUST_CHECK oro_status oro_subs_unsubscribe(struct oro_subs *s, struct oro_se
                                                bool with_rows, struct oro_bb *rows,
                                                struct oro_err *err);
 void oro_subs_drop(struct oro_subs *s, oro_conn_id conn);
+
+/* What connections are subscribed to, so that another registry can take it over: texts as in subscribe. */
+typedef void (*oro_subs_visit)(void *arg, oro_conn_id conn, uint32_t query_set_id,
+                               struct oro_bytes texts, uint32_t n);
+void oro_subs_each(const struct oro_subs *s, oro_subs_visit visit, void *arg);
 
 /* For each connection with at least one change, calls emit with the encoded array of QuerySetUpdates (u32 count, then
  * each; spec/wire.md 4.2): query sets by ascending id. The bytes are borrowed until emit returns. */
