@@ -60,6 +60,9 @@ struct oro_cursor {
     struct oro_store *store;
     struct oro_cursor *next, *prev;
     const struct oro_commit *at; /* the reader's */
+    /* Down to here oro_cursor_warm() has come; only worth something while its seq is above at's. */
+    const struct oro_commit *warm;
+    uint64_t warm_seq;
     struct oro_pool_cache cache;
     _Atomic uint64_t seq ORO_CACHE_ALIGNED; /* of `at`: what the reclaimer looks at */
 };

@@ -5,6 +5,8 @@
 #define TEND_EVERY 64
 #define TEND_LEAST 256
 #define SWEEP 128
+#define WARM 8 /* records ahead */
+#define WARM_OPS 8
 
 struct oro_record *
 oro_record_new(struct oro_pool_cache *pc, size_t nops)
@@ -281,6 +283,29 @@ oro_cursor_next(struct oro_cursor *c)
     /* Pairs with the acquire in oldest_cursor(): from here on the record before may go. */
     atomic_store_explicit(&c->seq, next->seq, memory_order_release);
     return next;
+}
+
+void
+oro_cursor_warm(struct oro_cursor *c)
+{
+    if (c->warm_seq <= c->at->seq) {
+        c->warm = c->at;
+        c->warm_seq = c->at->seq;
+    }
+    while (c->warm_seq < c->at->seq + WARM) {
+        const struct oro_commit *next = oro_commit_next(c->warm);
+        if (next == NULL)
+            return;
+        /* Of the record that was asked for the last time the rows, and of the one behind it itself. */
+        __builtin_prefetch(next);
+        __builtin_prefetch((const char *)next + ORO_CACHE_LINE);
+        __builtin_prefetch((const char *)next + 2 * ORO_CACHE_LINE);
+        for (uint32_t i = 0; c->warm != c->at && i < c->warm->nops && i < WARM_OPS; i++)
+            if (c->warm->ops[i].kind == ORO_OP_INSERT)
+                __builtin_prefetch(c->warm->ops[i].row);
+        c->warm = next;
+        c->warm_seq++;
+    }
 }
 
 bool
