@@ -294,18 +294,34 @@ struct oro_dbhandle {
     PyObject *tables[]; /* owned table handles */
 };
 
+/* Rows of an index or a table are not fetched before somebody looks, or something in the table is about to change: first()
+ * and limit() of what is pending fetch no more than they give, and order_by() may only be another way through an index. */
 struct oro_rowsobj {
     PyObject_HEAD struct oro_py *py; /* NULL: the call is over */
     struct oro_pytable *t;
     struct oro_bytes *rows;
     Py_ssize_t n;
-    bool own;                         /* rows is ours to free */
+    bool own;     /* rows is ours to free */
+    bool pending; /* ix and range say what they are; rows and n do not yet */
+    bool ordered; /* by order_by(), whose order counts when they are ordered again */
+    const struct oro_index_def *ix; /* NULL: the whole table */
+    struct oro_py_range range;      /* its bytes are in keys */
+    uint8_t *keys, few[48];
     struct oro_rowsobj *next, **prev; /* the call's live ones */
 };
 
 PyObject *oro_pyrows_new(struct oro_py *py, struct oro_pytable *t, struct oro_bytes *rows, size_t n,
                          bool own);
+/* Pending ones. Copies the range's bytes; ix NULL: the whole table. */
+PyObject *oro_pyrows_pending(struct oro_py *py, struct oro_pytable *t,
+                             const struct oro_index_def *ix, const struct oro_py_range *range);
+Py_ssize_t oro_pyrows_len(PyObject *rows);  /* -1 raised */
+PyObject *oro_pyrows_first(PyObject *rows); /* a row or None */
+/* Fetches what is pending of the table: it is a snapshot of the moment of the query. -1 raised. */
+int oro_pyrows_settle(struct oro_py *py, struct oro_pytable *t);
 void oro_pyrows_kill_all(struct oro_py *py);
+/* The index that a whole table is read through, in the same order, if it is one with an order; or NULL. */
+const struct oro_index_def *oro_pytable_scan_index(const struct oro_table_def *t);
 
 /* A condition on a column. The value is borrowed. */
 struct oro_cond {
@@ -335,9 +351,10 @@ PyObject *oro_pytable_fail(struct oro_py *py, struct oro_pytable *t, oro_status 
 /* keyword arguments to conditions; number or -1 */
 int oro_pyquery_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *values,
                       PyObject *kwnames, struct oro_cond *out);
-/* The rows that meet all conditions, by the best index; `by` (may be NULL) fixes index and order. New reference. */
+/* The rows that meet all conditions, by the best index; `by` (may be NULL) fixes index and order. limit: so many are
+ * enough; 0: all. New reference. */
 PyObject *oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by,
-                          const struct oro_cond *conds, unsigned n);
+                          const struct oro_cond *conds, unsigned n, size_t limit);
 /* "id = 7, score > 3"; new reference */
 PyObject *oro_pyquery_text(struct oro_pytable *t, const struct oro_cond *conds, unsigned n);
 /* Appends the key of accessor columns for a value (a tuple for several columns). -1: EncodeError is raised. */
@@ -396,24 +413,25 @@ struct oro_pyreducer {
     X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                          \
-    X(keep)                                                                                        \
-    X(t_row)                                                                                       \
-    X(t_coldescr)                                                                                  \
-    X(t_table)                                                                                     \
-    X(t_column)                                                                                    \
-    X(t_rows)                                                                                      \
-    X(t_rowsiter)                                                                                  \
-    X(t_ctx)                                                                                       \
-    X(t_dbbase)                                                                                    \
-    X(t_db) X(t_log) X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration)             \
-        X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) \
-            X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_encode) X(e_decode)        \
-                X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump)              \
-                    X(json_revive) X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us)          \
-                        X(us_to_timedelta) X(format_exception) X(describe_error) X(make_auth)      \
-                            X(deepcopy) X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int)  \
-                                X(s_value) X(s_is_interval) X(s_post_init) X(empty_tuple) X(zero)
+#define ORO_PY_OBJECTS(X)                                                                        \
+    X(keep)                                                                                      \
+    X(t_row)                                                                                     \
+    X(t_coldescr)                                                                                \
+    X(t_table)                                                                                   \
+    X(t_column)                                                                                  \
+    X(t_rows)                                                                                    \
+    X(t_rowsiter)                                                                                \
+    X(t_ctx)                                                                                     \
+    X(t_dbbase)                                                                                  \
+    X(t_db)                                                                                      \
+    X(t_log) X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt)     \
+        X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) \
+            X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_encode) X(e_decode) X(e_schema)      \
+                X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive)         \
+                    X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)    \
+                        X(format_exception) X(describe_error) X(make_auth) X(deepcopy)           \
+                            X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int) X(s_value) \
+                                X(s_is_interval) X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
     unsigned worker;
@@ -426,8 +444,8 @@ struct oro_py {
     struct oro_rowclass *classes;
     struct oro_rowclass **staged_classes; /* where new ones go while a second version is imported */
     struct version *staged, *old_versions; /* reload.c */
-    struct oro_map class_map; /* type to rowclass */
-    struct oro_codec **named; /* codecs of ("named", n) */
+    struct oro_map class_map;              /* type to rowclass */
+    struct oro_codec **named;              /* codecs of ("named", n) */
     unsigned nnamed;
     const struct oro_schema *schema;
     struct oro_pytable *tables;
@@ -437,6 +455,7 @@ struct oro_py {
     PyObject **handles; /* every table and column handle of the tree, borrowed */
     unsigned nhandles;
     struct oro_rowsobj *live_rows;
+    unsigned npending; /* of those */
 
     struct oro_py_call *call; /* the running one */
     _Atomic uint64_t generation;

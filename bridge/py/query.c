@@ -71,6 +71,13 @@ oro_pyquery_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *val
         if (packed < 0)
             return -1;
         out[i] = (struct oro_cond){(unsigned)(packed >> 8), (uint8_t)(packed & 0xff), values[i]};
+        if ((out[i].lookup == LOOKUP_IN || out[i].lookup == LOOKUP_NOT_IN) &&
+            (PyUnicode_Check(values[i]) || PyBytes_Check(values[i]) || PyIter_Check(values[i]))) {
+            PyErr_Format(PyExc_TypeError, "%R takes a list, tuple or set of values, not %s",
+                         PyTuple_GET_ITEM(kwnames, i),
+                         PyIter_Check(values[i]) ? "an iterator" : oro_pytype_name(values[i]));
+            return -1;
+        }
         if (out[i].lookup == LOOKUP_BETWEEN &&
             (!PyTuple_Check(values[i]) || PyTuple_GET_SIZE(values[i]) != 2)) {
             PyErr_Format(PyExc_TypeError, "%R takes a pair (lowest, highest)",
@@ -99,8 +106,11 @@ struct plan {
     unsigned nprefix;
     int prefix[16]; /* conditions that give the leading columns */
     int lo, hi;     /* conditions that bound the next one, or -1 */
+    int in;         /* condition that lists its values, or -1 */
     bool point;
 };
+
+#define IN_MAX 1000 /* numbers of a range() that are looked up one by one */
 
 static int
 find_cond(const struct oro_cond *conds, unsigned n, unsigned col, unsigned mask)
@@ -111,10 +121,18 @@ find_cond(const struct oro_cond *conds, unsigned n, unsigned col, unsigned mask)
     return -1;
 }
 
+/* A long range() is told from a collection by asking it, value by value. */
+static bool
+may_list(const struct oro_cond *c)
+{
+    return !PyRange_Check(c->v) || PyObject_Size(c->v) <= IN_MAX;
+}
+
+/* How well the index suits: 0 not at all. */
 static unsigned
 plan_index(const struct oro_index_def *ix, const struct oro_cond *conds, unsigned n, struct plan *p)
 {
-    *p = (struct plan){.ix = ix, .lo = -1, .hi = -1};
+    *p = (struct plan){.ix = ix, .lo = -1, .hi = -1, .in = -1};
     while (p->nprefix < ix->ncols && p->nprefix < ORO_ARRAY_LEN(p->prefix)) {
         int c = find_cond(conds, n, ix->cols[p->nprefix], 1u << LOOKUP_EQ);
         if (c < 0)
@@ -123,15 +141,23 @@ plan_index(const struct oro_index_def *ix, const struct oro_cond *conds, unsigne
     }
     if (p->nprefix == ix->ncols) {
         p->point = ix->unique;
-        return ix->unique ? 1000 : 2 * p->nprefix + 1;
+        return ix->unique ? 1000 : 4 * p->nprefix + 1;
     }
+    p->in = find_cond(conds, n, ix->cols[p->nprefix], 1u << LOOKUP_IN);
+    if (p->in >= 0 && !may_list(&conds[p->in])) {
+        PyErr_Clear();
+        p->in = -1;
+    }
+    if (p->in >= 0 && (p->nprefix + 1 == ix->ncols || ix->kind != ORO_INDEX_HASH))
+        return 4 * p->nprefix + (ix->unique && p->nprefix + 1 == ix->ncols ? 4 : 3);
+    p->in = -1;
     if (ix->kind == ORO_INDEX_HASH)
         return 0;
     p->lo = find_cond(conds, n, ix->cols[p->nprefix],
                       1u << LOOKUP_GT | 1u << LOOKUP_GTE | 1u << LOOKUP_BETWEEN);
     p->hi = find_cond(conds, n, ix->cols[p->nprefix],
                       1u << LOOKUP_LT | 1u << LOOKUP_LTE | 1u << LOOKUP_BETWEEN);
-    return 2 * p->nprefix + (p->lo >= 0 || p->hi >= 0);
+    return 4 * p->nprefix + (p->lo >= 0) + (p->hi >= 0);
 }
 
 /* An int that the column's type cannot hold lies beyond every row: -1 below, 1 above all. */
@@ -179,29 +205,151 @@ set_end(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *c, bool
     }
 }
 
+/* What an index gave. */
 struct found {
     struct oro_bytes *rows;
-    size_t n;
-    struct oro_bytes one; /* of a point */
+    size_t n, cap;
+    bool own; /* rows is ours; otherwise the host's */
 };
 
-static int
-run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
-         const struct oro_cond *conds, struct found *out)
+static void
+found_add(struct found *f, const struct oro_bytes *rows, size_t n)
 {
-    struct oro_bb prefix = oro_bb_take(py, 0), lo = {0}, hi = {0};
-    struct oro_py_range range = {.nprefix = p->nprefix};
-    struct oro_py_rows rows = {0};
-    oro_status st = ORO_OK;
-    int rc = -1, more = 1;
+    f->own = true;
+    while (f->n + n > f->cap)
+        f->rows = oro_grow(f->rows, f->cap, &f->cap, sizeof(*f->rows));
+    if (n > 0)
+        memcpy(f->rows + f->n, rows, n * sizeof(*rows));
+    f->n += n;
+}
+
+static int
+encode_prefix(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
+              const struct oro_cond *conds, struct oro_bb *out)
+{
     for (unsigned i = 0; i < p->nprefix; i++) {
         const struct oro_cond *c = &conds[p->prefix[i]];
-        if (oro_codec_encode(py, oro_codec_bare(t->rc->cols[c->col].codec), c->v, &prefix, 1) < 0) {
+        if (oro_codec_encode(py, oro_codec_bare(t->rc->cols[c->col].codec), c->v, out, 1) < 0) {
             oro_cerr_name(py, t->rc->cols[c->col].name);
-            oro_cerr_raise(py, py->e_encode, t->def->name);
-            goto done;
+            return oro_cerr_raise(py, py->e_encode, t->def->name);
         }
     }
+    return 0;
+}
+
+/* ---- one of several values ---- */
+
+struct in_list {
+    struct oro_bb bytes;
+    struct in_value {
+        const struct oro_codec *codec;
+        const struct in_list *list;
+        size_t at, len;
+    } * values;
+    size_t n, cap;
+};
+
+static struct oro_bytes
+in_bytes(const struct in_value *v)
+{
+    return oro_bytes(v->list->bytes.data + v->at, v->len);
+}
+
+static int
+in_cmp(const void *a, const void *b)
+{
+    const struct in_value *x = a;
+    struct oro_reader p = oro_reader(in_bytes(x)), q = oro_reader(in_bytes(b));
+    return oro_codec_cmp(x->codec, &p, &q);
+}
+
+/* The values encoded, in key order; equal ones stand beside each other. A number that the column cannot hold is left out. */
+static int
+in_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *c, struct in_list *list)
+{
+    const struct oro_codec *codec = oro_codec_bare(t->rc->cols[c->col].codec);
+    PyObject *it = PyObject_GetIter(c->v), *v;
+    while (it != NULL && (v = PyIter_Next(it)) != NULL) {
+        size_t at = list->bytes.len;
+        enum end end = encode_end(py, t, c->col, v, &list->bytes);
+        Py_DECREF(v);
+        if (end == END_ERROR)
+            break;
+        if (end != END_OK)
+            continue;
+        list->values = oro_grow(list->values, list->n, &list->cap, sizeof(*list->values));
+        list->values[list->n++] = (struct in_value){codec, list, at, list->bytes.len - at};
+    }
+    Py_XDECREF(it);
+    if (PyErr_Occurred())
+        return -1;
+    if (list->n > 1)
+        qsort(list->values, list->n, sizeof(*list->values), in_cmp);
+    return 0;
+}
+
+/* A look-up for each value; the rows come in key order. */
+static int
+run_in(struct oro_py *py, struct oro_pytable *t, const struct plan *p, const struct oro_cond *conds,
+       size_t limit, struct found *out)
+{
+    struct in_list list = {0};
+    struct oro_bb key = oro_bb_take(py, 0);
+    size_t head;
+    int rc = -1;
+    if (encode_prefix(py, t, p, conds, &key) < 0 || in_encode(py, t, &conds[p->in], &list) < 0 ||
+        !oro_pyhandle_alive(py, t))
+        goto done;
+    rc = 0;
+    head = key.len;
+    for (size_t i = 0; rc == 0 && i < list.n && (limit == 0 || out->n < limit); i++) {
+        struct oro_bytes value = in_bytes(&list.values[i]), one;
+        if (i > 0 && oro_bytes_eq(value, in_bytes(&list.values[i - 1])))
+            continue;
+        key.len = head;
+        oro_bb_put_bytes(&key, value);
+        oro_status st;
+        if (p->ix->unique && p->nprefix + 1 == p->ix->ncols) {
+            st = py->ops->find(py->call->host, t->def, p->ix, oro_bb_bytes(&key), &one);
+            if (st == ORO_OK)
+                found_add(out, &one, 1);
+        } else {
+            struct oro_py_rows rows = {0};
+            struct oro_py_range range = {.prefix = oro_bb_bytes(&key),
+                                         .nprefix = p->nprefix + 1,
+                                         .limit = limit > 0 ? limit - out->n : 0};
+            st = py->ops->range(py->call->host, t->def, p->ix, &range, &rows);
+            if (st == ORO_OK)
+                found_add(out, rows.rows, rows.n);
+        }
+        if (st != ORO_OK && st != ORO_ENOTFOUND) {
+            oro_pytable_fail(py, t, st, NULL);
+            rc = -1;
+        }
+    }
+done:
+    oro_bb_give(py, 0, &key);
+    oro_bb_fini(&list.bytes);
+    oro_free(list.values);
+    return rc;
+}
+
+/* ---- a point or a range ---- */
+
+/* *pending: set instead of out when the rows may be fetched later. */
+static int
+run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
+         const struct oro_cond *conds, bool all, size_t limit, struct found *out,
+         PyObject **pending)
+{
+    struct oro_bb prefix = oro_bb_take(py, 0), lo = {0}, hi = {0};
+    struct oro_py_range range = {.nprefix = p->nprefix, .limit = all ? limit : 0};
+    struct oro_py_rows rows = {0};
+    struct oro_bytes one;
+    oro_status st = ORO_OK;
+    int rc = -1, more = 1;
+    if (encode_prefix(py, t, p, conds, &prefix) < 0)
+        goto done;
     if (p->lo >= 0)
         more = set_end(py, t, &conds[p->lo], true, &lo, &range.has_lo, &range.lo_open);
     if (more > 0 && p->hi >= 0)
@@ -215,11 +363,16 @@ run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
     range.lo = oro_bb_bytes(&lo);
     range.hi = oro_bb_bytes(&hi);
     if (p->point) {
-        st = py->ops->find(py->call->host, t->def, p->ix, range.prefix, &out->one);
-        out->n = st == ORO_OK;
-        out->rows = NULL;
+        st = py->ops->find(py->call->host, t->def, p->ix, range.prefix, &one);
+        if (st == ORO_OK)
+            found_add(out, &one, 1);
         if (st == ORO_ENOTFOUND)
             st = ORO_OK;
+    } else if (p->nprefix < p->ix->ncols && p->ix->kind == ORO_INDEX_HASH) {
+        st = ORO_ETYPE;
+    } else if (all) {
+        *pending = oro_pyrows_pending(py, t, p->ix, &range);
+        rc = *pending != NULL ? 0 : -1;
     } else {
         st = py->ops->range(py->call->host, t->def, p->ix, &range, &rows);
         out->rows = rows.rows;
@@ -278,17 +431,16 @@ row_holds(struct oro_pytable *t, struct oro_bytes bytes, const struct oro_cond *
 
 static PyObject *
 sift(struct oro_py *py, struct oro_pytable *t, const struct found *f, const struct oro_cond *conds,
-     unsigned n, uint32_t answered)
+     unsigned n, uint32_t answered, size_t limit)
 {
-    const struct oro_bytes *from = f->rows != NULL ? f->rows : &f->one;
     struct oro_bytes *kept = NULL;
     size_t nkept = 0, cap = 0;
-    for (size_t i = 0; i < f->n; i++) {
-        int ok = row_holds(t, from[i], conds, n, answered);
+    for (size_t i = 0; i < f->n && (limit == 0 || nkept < limit); i++) {
+        int ok = row_holds(t, f->rows[i], conds, n, answered);
         if (ok > 0) {
             if (nkept == cap)
                 kept = oro_grow(kept, nkept, &cap, sizeof(*kept));
-            kept[nkept++] = from[i];
+            kept[nkept++] = f->rows[i];
         }
         /* What compares may be the author's code, which may end nothing but could take long: the bytes live with the call. */
         if (ok < 0 || !oro_pyhandle_alive(py, t)) {
@@ -299,47 +451,68 @@ sift(struct oro_py *py, struct oro_pytable *t, const struct found *f, const stru
     return oro_pyrows_new(py, t, kept, nkept, true);
 }
 
-PyObject *
-oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by,
-                const struct oro_cond *conds, unsigned n)
+/* Which conditions the plan answers. */
+static uint32_t
+plan_answers(const struct plan *p, const struct oro_cond *conds)
 {
-    struct plan best = {.lo = -1, .hi = -1};
-    struct found f = {0};
     uint32_t answered = 0;
-    if (by != NULL) {
-        plan_index(by->ix, conds, n, &best);
-    } else {
-        unsigned score = 0;
-        for (uint32_t i = 0; n > 0 && i < t->def->nindexes; i++) {
-            struct plan p;
-            unsigned s = plan_index(&t->def->indexes[i], conds, n, &p);
-            if (s > score) {
-                score = s;
-                best = p;
-            }
+    for (unsigned i = 0; i < p->nprefix; i++)
+        answered |= 1u << p->prefix[i];
+    if (p->in >= 0)
+        answered |= 1u << p->in;
+    if (p->lo >= 0 && (conds[p->lo].lookup != LOOKUP_BETWEEN || p->lo == p->hi))
+        answered |= 1u << p->lo;
+    if (p->hi >= 0 && conds[p->hi].lookup != LOOKUP_BETWEEN)
+        answered |= 1u << p->hi;
+    return answered;
+}
+
+static struct plan
+plan_best(struct oro_pytable *t, const struct oro_cond *conds, unsigned n)
+{
+    struct plan best = {.lo = -1, .hi = -1, .in = -1}, p;
+    unsigned most = 0;
+    for (uint32_t i = 0; n > 0 && i < t->def->nindexes; i++) {
+        unsigned score = plan_index(&t->def->indexes[i], conds, n, &p);
+        if (score > most) {
+            most = score;
+            best = p;
         }
     }
-    if (best.ix != NULL) {
-        if (run_plan(py, t, &best, conds, &f) < 0)
-            return NULL;
-        for (unsigned i = 0; i < best.nprefix; i++)
-            answered |= 1u << best.prefix[i];
-        if (best.lo >= 0 && conds[best.lo].lookup != LOOKUP_BETWEEN)
-            answered |= 1u << best.lo;
-        if (best.hi >= 0 && (conds[best.hi].lookup != LOOKUP_BETWEEN || best.lo == best.hi))
-            answered |= 1u << best.hi;
-    } else {
+    return best;
+}
+
+PyObject *
+oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by,
+                const struct oro_cond *conds, unsigned n, size_t limit)
+{
+    struct plan plan;
+    struct found f = {0};
+    PyObject *out = NULL;
+    if (by != NULL)
+        plan_index(by->ix, conds, n, &plan);
+    else
+        plan = plan_best(t, conds, n);
+    uint32_t answered = plan_answers(&plan, conds), all = n >= 32 ? UINT32_MAX : (1u << n) - 1;
+    int rc = 0;
+    if (plan.ix == NULL && n == 0) {
+        out = oro_pyrows_pending(py, t, NULL, &(struct oro_py_range){0});
+    } else if (plan.ix == NULL) {
         struct oro_py_rows rows = {0};
         py->ops->scan(py->call->host, t->def, &rows);
         f.rows = rows.rows;
         f.n = rows.n;
+    } else if (plan.in >= 0) {
+        rc = run_in(py, t, &plan, conds, answered == all ? limit : 0, &f);
+    } else {
+        rc = run_plan(py, t, &plan, conds, answered == all, limit, &f, &out);
     }
-    uint32_t all = n >= 32 ? UINT32_MAX : (1u << n) - 1;
-    if (answered != all)
-        return sift(py, t, &f, conds, n, answered);
-    if (f.rows != NULL || f.n == 0)
-        return oro_pyrows_new(py, t, f.rows, f.n, false);
-    struct oro_bytes *one = oro_alloc(sizeof(*one));
-    *one = f.one;
-    return oro_pyrows_new(py, t, one, 1, true);
+    if (rc == 0 && out == NULL && !PyErr_Occurred()) {
+        if (answered == all)
+            return oro_pyrows_new(py, t, f.rows, f.n, f.own);
+        out = sift(py, t, &f, conds, n, answered, limit);
+    }
+    if (f.own)
+        oro_free(f.rows);
+    return out;
 }

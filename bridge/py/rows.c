@@ -1,5 +1,9 @@
 /* bridge/py/rows.c - Rows: what a query found, as a sequence. It holds the bytes that the host handed out for this call, and
- * makes row objects when they are looked at; when the call ends it goes blind. */
+ * makes row objects when they are looked at; when the call ends it goes blind.
+ *
+ * Rows that an index or the whole table answers are pending at first: they remember the question. They are fetched when they
+ * are looked at, and before anything in their table changes, so that nobody can tell; but first(), limit(), a slice from the
+ * start and order_by() along an index make a smaller question of it. */
 #include "bridge/py/py_priv.h"
 
 #define RS(o) ((struct oro_rowsobj *)(o))
@@ -23,6 +27,7 @@ oro_pyrows_new(struct oro_py *py, struct oro_pytable *t, struct oro_bytes *rows,
     r->rows = rows;
     r->n = (Py_ssize_t)n;
     r->own = own;
+    r->pending = r->ordered = false;
     r->next = py->live_rows;
     r->prev = &py->live_rows;
     if (r->next != NULL)
@@ -32,10 +37,22 @@ oro_pyrows_new(struct oro_py *py, struct oro_pytable *t, struct oro_bytes *rows,
 }
 
 static void
+pending_end(struct oro_rowsobj *r)
+{
+    if (!r->pending)
+        return;
+    r->pending = false;
+    r->py->npending--;
+    if (r->keys != r->few)
+        oro_free(r->keys);
+}
+
+static void
 rows_end(struct oro_rowsobj *r)
 {
     if (r->py == NULL)
         return;
+    pending_end(r);
     *r->prev = r->next;
     if (r->next != NULL)
         r->next->prev = r->prev;
@@ -58,6 +75,80 @@ alive(struct oro_rowsobj *r)
     return oro_pyhandle_alive(r->py, r->t);
 }
 
+/* ---- pending ---- */
+
+static struct oro_bytes
+keys_put(struct oro_rowsobj *r, size_t *at, struct oro_bytes b)
+{
+    uint8_t *to = r->keys + *at;
+    if (b.len > 0)
+        memcpy(to, b.data, b.len);
+    *at += b.len;
+    return oro_bytes(to, b.len);
+}
+
+PyObject *
+oro_pyrows_pending(struct oro_py *py, struct oro_pytable *t, const struct oro_index_def *ix,
+                   const struct oro_py_range *range)
+{
+    struct oro_rowsobj *r = (struct oro_rowsobj *)oro_pyrows_new(py, t, NULL, 0, false);
+    size_t size = range->prefix.len + range->lo.len + range->hi.len, at = 0;
+    if (r == NULL)
+        return NULL;
+    r->keys = size <= sizeof(r->few) ? r->few : oro_alloc(size);
+    r->pending = true;
+    py->npending++;
+    r->ix = ix;
+    r->range = *range;
+    r->range.prefix = keys_put(r, &at, range->prefix);
+    r->range.lo = keys_put(r, &at, range->lo);
+    r->range.hi = keys_put(r, &at, range->hi);
+    return (PyObject *)r;
+}
+
+static int
+ask(struct oro_rowsobj *r, const struct oro_py_range *range, struct oro_py_rows *out)
+{
+    *out = (struct oro_py_rows){0};
+    if (r->ix == NULL) {
+        r->py->ops->scan(r->py->call->host, r->t->def, out);
+        return 0;
+    }
+    oro_status st = r->py->ops->range(r->py->call->host, r->t->def, r->ix, range, out);
+    if (st == ORO_OK)
+        return 0;
+    oro_pytable_fail(r->py, r->t, st, NULL);
+    return -1;
+}
+
+static int
+fetch(struct oro_rowsobj *r)
+{
+    struct oro_py_rows got;
+    if (ask(r, &r->range, &got) < 0)
+        return -1;
+    pending_end(r);
+    r->rows = got.rows;
+    r->n = (Py_ssize_t)got.n;
+    return 0;
+}
+
+/* Alive, and fetched. */
+static bool
+ready(struct oro_rowsobj *r)
+{
+    return alive(r) && (!r->pending || fetch(r) == 0);
+}
+
+int
+oro_pyrows_settle(struct oro_py *py, struct oro_pytable *t)
+{
+    for (struct oro_rowsobj *r = py->live_rows; r != NULL && py->npending > 0; r = r->next)
+        if (r->pending && r->t == t && fetch(r) < 0)
+            return -1;
+    return 0;
+}
+
 static void
 rows_dealloc(PyObject *o)
 {
@@ -70,14 +161,20 @@ rows_dealloc(PyObject *o)
 static Py_ssize_t
 rows_len(PyObject *o)
 {
-    return alive(RS(o)) ? RS(o)->n : -1;
+    return ready(RS(o)) ? RS(o)->n : -1;
+}
+
+Py_ssize_t
+oro_pyrows_len(PyObject *rows)
+{
+    return rows_len(rows);
 }
 
 static PyObject *
 rows_item(PyObject *o, Py_ssize_t i)
 {
     struct oro_rowsobj *r = RS(o);
-    if (!alive(r))
+    if (!ready(r))
         return NULL;
     if (i < 0 || i >= r->n)
         return PyErr_Format(PyExc_IndexError, "%s: there are %zd rows", r->t->def->name, r->n);
@@ -94,6 +191,23 @@ part(struct oro_rowsobj *r, Py_ssize_t from, Py_ssize_t n, Py_ssize_t step)
     return oro_pyrows_new(r->py, r->t, rows, (size_t)n, true);
 }
 
+/* The first n. */
+static PyObject *
+beginning(struct oro_rowsobj *r, Py_ssize_t n)
+{
+    const struct oro_index_def *ix =
+        r->pending && r->ix == NULL ? oro_pytable_scan_index(r->t->def) : r->ix;
+    if (!r->pending || ix == NULL || n == 0)
+        return ready(r) ? part(r, 0, n < r->n ? n : r->n, 1) : NULL;
+    struct oro_py_range range = r->range;
+    if (range.limit == 0 || range.limit > (size_t)n)
+        range.limit = (size_t)n;
+    PyObject *out = oro_pyrows_pending(r->py, r->t, ix, &range);
+    if (out != NULL)
+        RS(out)->ordered = r->ordered;
+    return out;
+}
+
 static PyObject *
 rows_subscript(PyObject *o, PyObject *key)
 {
@@ -104,13 +218,17 @@ rows_subscript(PyObject *o, PyObject *key)
     if (PySlice_Check(key)) {
         if (PySlice_Unpack(key, &from, &to, &step) < 0)
             return NULL;
+        if (from == 0 && step == 1 && to > 0 && to < PY_SSIZE_T_MAX)
+            return alive(r) ? beginning(r, to) : NULL;
+        if (!ready(r))
+            return NULL;
         Py_ssize_t n = PySlice_AdjustIndices(r->n, &from, &to, step);
-        return alive(r) ? part(r, from, n, step) : NULL;
+        return part(r, from, n, step);
     }
     Py_ssize_t i = PyNumber_AsSsize_t(key, PyExc_IndexError);
     if (i == -1 && PyErr_Occurred())
         return NULL;
-    return rows_item(o, i < 0 && alive(r) ? i + r->n : i);
+    return rows_item(o, i < 0 && ready(r) ? i + r->n : i);
 }
 
 static PyObject *
@@ -129,13 +247,13 @@ iter_new(PyObject *o, Py_ssize_t from, Py_ssize_t step)
 static PyObject *
 rows_iter(PyObject *o)
 {
-    return alive(RS(o)) ? iter_new(o, 0, 1) : NULL;
+    return ready(RS(o)) ? iter_new(o, 0, 1) : NULL;
 }
 
 static PyObject *
 rows_reversed(PyObject *o, PyObject *none)
 {
-    return alive(RS(o)) ? iter_new(o, RS(o)->n - 1, -1) : NULL;
+    return ready(RS(o)) ? iter_new(o, RS(o)->n - 1, -1) : NULL;
 }
 
 static PyObject *
@@ -164,9 +282,22 @@ iter_dealloc(PyObject *o)
 static PyObject *
 rows_first(PyObject *o, PyObject *none)
 {
-    if (!alive(RS(o)))
+    struct oro_rowsobj *r = RS(o);
+    if (!alive(r))
         return NULL;
-    return RS(o)->n > 0 ? rows_item(o, 0) : Py_NewRef(Py_None);
+    if (!r->pending)
+        return r->n > 0 ? rows_item(o, 0) : Py_NewRef(Py_None);
+    PyObject *one = beginning(r, 1), *out = NULL;
+    if (one != NULL && ready(RS(one)))
+        out = RS(one)->n > 0 ? rows_item(one, 0) : Py_NewRef(Py_None);
+    Py_XDECREF(one);
+    return out;
+}
+
+PyObject *
+oro_pyrows_first(PyObject *rows)
+{
+    return rows_first(rows, NULL);
 }
 
 static PyObject *
@@ -177,7 +308,7 @@ rows_limit(PyObject *o, PyObject *v)
         return NULL;
     if (n < 0)
         return PyErr_Format(PyExc_ValueError, "limit() takes a number that is not negative");
-    return alive(RS(o)) ? part(RS(o), 0, n < RS(o)->n ? n : RS(o)->n, 1) : NULL;
+    return alive(RS(o)) ? beginning(RS(o), n) : NULL;
 }
 
 static PyObject *
@@ -185,7 +316,7 @@ rows_delete(PyObject *o, PyObject *none)
 {
     struct oro_rowsobj *r = RS(o);
     Py_ssize_t gone = 0;
-    if (!alive(r))
+    if (!ready(r))
         return NULL;
     for (Py_ssize_t i = 0; i < r->n; i++) {
         int was = oro_pytable_delete_bytes(r->py, r->t, r->rows[i]);
@@ -200,7 +331,7 @@ static PyObject *
 rows_update(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     struct oro_rowsobj *r = RS(o);
-    if (!alive(r))
+    if (!ready(r))
         return NULL;
     if (nargs > 0)
         return PyErr_Format(PyExc_TypeError, "update() takes columns by name");
@@ -261,11 +392,72 @@ done:
     return rc;
 }
 
+/* Python orders these as the index does; enums and literals it does not. */
+static bool
+same_order(const struct oro_pytable *t, unsigned col)
+{
+    const struct oro_codec *c = oro_codec_bare(t->rc->cols[col].codec);
+    return c->op != OP_ENUM && c->op != OP_LITERAL;
+}
+
+/* The columns of order_by's keys if all are columns in one direction: their number, else 0. */
+static unsigned
+order_columns(const struct oro_pytable *t, PyObject *const *args, Py_ssize_t nargs, uint16_t *cols,
+              bool *down)
+{
+    if (nargs < 1 || nargs > 16)
+        return 0;
+    for (Py_ssize_t i = 0; i < nargs; i++) {
+        const char *text = PyUnicode_Check(args[i]) ? PyUnicode_AsUTF8(args[i]) : NULL;
+        PyObject *name = text != NULL ? PyUnicode_FromString(text + (text[0] == '-')) : NULL;
+        int col = name != NULL ? oro_rowclass_find(t->rc, name) : -1;
+        Py_XDECREF(name);
+        PyErr_Clear(); /* sort_by() raises it again */
+        if (col < 0 || (i > 0 && (text[0] == '-') != *down) || !same_order(t, (unsigned)col))
+            return 0;
+        *down = text[0] == '-';
+        cols[i] = (uint16_t)col;
+    }
+    return (unsigned)nargs;
+}
+
+/* The index whose order it is, behind the columns that have one value; or NULL. */
+static const struct oro_index_def *
+order_index(const struct oro_rowsobj *r, const uint16_t *cols, unsigned n)
+{
+    unsigned head = r->ix != NULL ? r->range.nprefix : 0;
+    bool bounded = r->range.has_lo || r->range.has_hi;
+    for (uint32_t i = 0; i < r->t->def->nindexes; i++) {
+        const struct oro_index_def *ix = &r->t->def->indexes[i];
+        if (ix->kind == ORO_INDEX_HASH || ix->ncols < head + n || (bounded && ix != r->ix))
+            continue;
+        if ((head == 0 || memcmp(ix->cols, r->ix->cols, head * sizeof(*cols)) == 0) &&
+            memcmp(ix->cols + head, cols, n * sizeof(*cols)) == 0)
+            return ix;
+    }
+    return NULL;
+}
+
 static PyObject *
 rows_order_by(PyObject *o, PyObject *const *args, Py_ssize_t nargs)
 {
     struct oro_rowsobj *r = RS(o);
+    uint16_t cols[16];
+    bool down = false;
     if (!alive(r))
+        return NULL;
+    if (r->pending && !r->ordered && r->range.limit == 0) {
+        unsigned n = order_columns(r->t, args, nargs, cols, &down);
+        const struct oro_index_def *ix = n > 0 ? order_index(r, cols, n) : NULL;
+        struct oro_py_range range = r->range;
+        range.reverse = down;
+        PyObject *pending = ix != NULL ? oro_pyrows_pending(r->py, r->t, ix, &range) : NULL;
+        if (pending != NULL)
+            RS(pending)->ordered = true;
+        if (ix != NULL)
+            return pending;
+    }
+    if (!ready(r))
         return NULL;
     PyObject *order = PyList_New(r->n), *out = NULL;
     for (Py_ssize_t i = 0; order != NULL && i < r->n; i++) {
@@ -284,6 +476,8 @@ rows_order_by(PyObject *o, PyObject *const *args, Py_ssize_t nargs)
     for (Py_ssize_t i = 0; i < r->n; i++)
         rows[i] = r->rows[PyLong_AsSsize_t(PyList_GET_ITEM(order, i))];
     out = oro_pyrows_new(r->py, r->t, rows, (size_t)r->n, true);
+    if (out != NULL)
+        RS(out)->ordered = true;
 done:
     Py_XDECREF(order);
     return out;
@@ -293,6 +487,8 @@ static PyObject *
 rows_repr(PyObject *o)
 {
     struct oro_rowsobj *r = RS(o);
+    if (r->py != NULL && !ready(r))
+        return NULL;
     return r->py != NULL
                ? PyUnicode_FromFormat("<%zd rows of '%s'>", r->n, r->t->def->name)
                : PyUnicode_FromFormat("<rows of '%s', of a call that is over>", r->t->def->name);

@@ -141,6 +141,13 @@ find(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, P
 
 enum verb { INSERT, UPDATE, UPSERT };
 
+/* What was asked before keeps what it would have found. */
+static inline int
+before_write(struct oro_py *py, struct oro_pytable *t)
+{
+    return ORO_LIKELY(py->npending == 0) ? 0 : oro_pyrows_settle(py, t);
+}
+
 static bool
 is_row(struct oro_py *py, struct oro_pytable *t, PyObject *o)
 {
@@ -180,7 +187,7 @@ write_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *a
         goto done;
     }
     oro_tally_end(py, &t->rc->tally, DIR_ENCODE, bb.len, began);
-    if (!oro_pyhandle_alive(py, t)) /* a checker may do anything */
+    if (!oro_pyhandle_alive(py, t) || before_write(py, t) < 0) /* a checker may do anything */
         goto done;
     if (verb == INSERT)
         st = py->ops->insert(py->call->host, t->def, oro_bb_bytes(&bb), &stored, &err);
@@ -299,7 +306,7 @@ delete_key(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *
 {
     struct oro_bb key = oro_bb_take(py, 0);
     PyObject *out = NULL;
-    if (oro_pykey_encode(py, t, acc, v, &key) == 0) {
+    if (oro_pykey_encode(py, t, acc, v, &key) == 0 && before_write(py, t) == 0) {
         oro_status st = py->ops->delete_key(py->call->host, t->def, acc->ix, oro_bb_bytes(&key));
         if (st == ORO_OK || st == ORO_ENOTFOUND)
             out = PyBool_FromLong(st == ORO_OK);
@@ -314,6 +321,8 @@ int
 oro_pytable_delete_bytes(struct oro_py *py, struct oro_pytable *t, struct oro_bytes row)
 {
     oro_status st;
+    if (before_write(py, t) < 0)
+        return -1;
     if (t->pk == NULL) {
         st = py->ops->delete_row(py->call->host, t->def, row);
     } else {
@@ -469,6 +478,8 @@ static PyObject *
 table_clear(PyObject *self, PyObject *none)
 {
     TABLE_ENTER(self);
+    if (before_write(py, t) < 0)
+        return NULL;
     return PyLong_FromUnsignedLongLong(py->ops->clear(py->call->host, t->def));
 }
 
@@ -517,20 +528,20 @@ no_positional(const char *name)
 
 static PyObject *
 select_rows(struct oro_py *py, struct oro_pytable *t, const char *name, PyObject *const *args,
-            Py_ssize_t nargs, PyObject *kwnames)
+            Py_ssize_t nargs, PyObject *kwnames, size_t limit)
 {
     struct oro_cond conds[ORO_CONDS_MAX];
     if (nargs > 0)
         return no_positional(name);
     int n = oro_pyquery_parse(py, t, args, kwnames, conds);
-    return n < 0 ? NULL : oro_pyquery_run(py, t, NULL, conds, (unsigned)n);
+    return n < 0 ? NULL : oro_pyquery_run(py, t, NULL, conds, (unsigned)n, limit);
 }
 
 static PyObject *
 table_filter(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     TABLE_ENTER(self);
-    return select_rows(py, t, "filter", args, nargs, kwnames);
+    return select_rows(py, t, "filter", args, nargs, kwnames, 0);
 }
 
 static PyObject *
@@ -538,17 +549,26 @@ first_of(PyObject *rows)
 {
     if (rows == NULL)
         return NULL;
-    PyObject *out =
-        ((struct oro_rowsobj *)rows)->n > 0 ? PySequence_GetItem(rows, 0) : Py_NewRef(Py_None);
+    PyObject *out = oro_pyrows_first(rows);
     Py_DECREF(rows);
     return out;
+}
+
+static PyObject *
+len_of(PyObject *rows)
+{
+    if (rows == NULL)
+        return NULL;
+    Py_ssize_t n = oro_pyrows_len(rows);
+    Py_DECREF(rows);
+    return n >= 0 ? PyLong_FromSsize_t(n) : NULL;
 }
 
 static PyObject *
 table_first(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     TABLE_ENTER(self);
-    return first_of(select_rows(py, t, "first", args, nargs, kwnames));
+    return first_of(select_rows(py, t, "first", args, nargs, kwnames, 1));
 }
 
 static PyObject *
@@ -559,7 +579,7 @@ table_one(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     if (nargs > 0)
         return no_positional("one");
     int n = oro_pyquery_parse(py, t, args, kwnames, conds);
-    PyObject *row = n < 0 ? NULL : first_of(oro_pyquery_run(py, t, NULL, conds, (unsigned)n));
+    PyObject *row = n < 0 ? NULL : first_of(oro_pyquery_run(py, t, NULL, conds, (unsigned)n, 1));
     if (row != Py_None)
         return row;
     Py_DECREF(row);
@@ -577,12 +597,10 @@ table_exists(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
     TABLE_ENTER(self);
     if (nargs == 0 && (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0))
         return PyBool_FromLong(py->ops->count(py->call->host, t->def) > 0);
-    PyObject *rows = select_rows(py, t, "exists", args, nargs, kwnames);
-    if (rows == NULL)
-        return NULL;
-    PyObject *out = PyBool_FromLong(((struct oro_rowsobj *)rows)->n > 0);
-    Py_DECREF(rows);
-    return out;
+    PyObject *row = first_of(select_rows(py, t, "exists", args, nargs, kwnames, 1));
+    bool found = row != Py_None;
+    Py_XDECREF(row);
+    return row != NULL ? PyBool_FromLong(found) : NULL;
 }
 
 static PyObject *
@@ -591,12 +609,7 @@ table_count(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
     TABLE_ENTER(self);
     if (nargs == 0 && (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0))
         return PyLong_FromUnsignedLongLong(py->ops->count(py->call->host, t->def));
-    PyObject *rows = select_rows(py, t, "count", args, nargs, kwnames);
-    if (rows == NULL)
-        return NULL;
-    PyObject *out = PyLong_FromSsize_t(((struct oro_rowsobj *)rows)->n);
-    Py_DECREF(rows);
-    return out;
+    return len_of(select_rows(py, t, "count", args, nargs, kwnames, 0));
 }
 
 static PyObject *
@@ -616,14 +629,14 @@ table_delete_where(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyOb
     if (nargs == 0 && (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0))
         return PyErr_Format(PyExc_TypeError,
                             "delete_where() needs a condition; clear() deletes every row");
-    return delete_all(select_rows(py, t, "delete_where", args, nargs, kwnames));
+    return delete_all(select_rows(py, t, "delete_where", args, nargs, kwnames, 0));
 }
 
 static PyObject *
 table_all(PyObject *self, PyObject *none)
 {
     TABLE_ENTER(self);
-    return oro_pyquery_run(py, t, NULL, NULL, 0);
+    return oro_pyquery_run(py, t, NULL, NULL, 0, 0);
 }
 
 static PyObject *
@@ -810,7 +823,7 @@ column_rows(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor 
         PyErr_Format(PyExc_TypeError, "%s.%U: filter() needs a value or a bound", t->def->name,
                      acc->name);
     else if (n > 0)
-        out = oro_pyquery_run(py, t, acc->ix != NULL ? acc : NULL, conds, (unsigned)n);
+        out = oro_pyquery_run(py, t, acc->ix != NULL ? acc : NULL, conds, (unsigned)n, 0);
     Py_XDECREF(hold[0]);
     Py_XDECREF(hold[1]);
     return out;
@@ -827,10 +840,7 @@ static PyObject *
 column_count(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     COLUMN_ENTER(self);
-    PyObject *rows = column_rows(py, t, acc, args, nargs, kwnames);
-    PyObject *out = rows != NULL ? PyLong_FromSsize_t(((struct oro_rowsobj *)rows)->n) : NULL;
-    Py_XDECREF(rows);
-    return out;
+    return len_of(column_rows(py, t, acc, args, nargs, kwnames));
 }
 
 static PyObject *
@@ -842,33 +852,29 @@ column_delete(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject 
     return delete_all(column_rows(py, t, acc, args, nargs, kwnames));
 }
 
+/* All rows in the order of the index. */
 static PyObject *
-in_order(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, const char *what)
+in_order(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, const char *what,
+         bool reverse)
 {
     if (acc->ix == NULL || acc->ix->kind == ORO_INDEX_HASH)
         return PyErr_Format(py->e_wrongindex, "%s.%U: %s needs an index with an order (btree)",
                             t->def->name, acc->name, what);
-    return oro_pyquery_run(py, t, acc, NULL, 0);
+    return oro_pyrows_pending(py, t, acc->ix, &(struct oro_py_range){.reverse = reverse});
 }
 
 static PyObject *
 column_min(PyObject *self, PyObject *none)
 {
     COLUMN_ENTER(self);
-    return first_of(in_order(py, t, acc, "min()"));
+    return first_of(in_order(py, t, acc, "min()", false));
 }
 
 static PyObject *
 column_max(PyObject *self, PyObject *none)
 {
     COLUMN_ENTER(self);
-    PyObject *rows = in_order(py, t, acc, "max()"), *out;
-    if (rows == NULL)
-        return NULL;
-    Py_ssize_t n = ((struct oro_rowsobj *)rows)->n;
-    out = n > 0 ? PySequence_GetItem(rows, n - 1) : Py_NewRef(Py_None);
-    Py_DECREF(rows);
-    return out;
+    return first_of(in_order(py, t, acc, "max()", true));
 }
 
 static PyObject *
@@ -882,11 +888,9 @@ column_iter(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
         return PyErr_Format(PyExc_TypeError, "iter() takes reverse= only");
     if (kwnames != NULL && (reverse = PyObject_IsTrue(args[0])) < 0)
         return NULL;
-    PyObject *rows = in_order(py, t, acc, "iter()"), *it;
-    if (rows == NULL)
-        return NULL;
-    it = reverse ? PyObject_CallMethod(rows, "__reversed__", NULL) : PyObject_GetIter(rows);
-    Py_DECREF(rows);
+    PyObject *rows = in_order(py, t, acc, "iter()", reverse != 0);
+    PyObject *it = rows != NULL ? PyObject_GetIter(rows) : NULL;
+    Py_XDECREF(rows);
     return it;
 }
 
@@ -1058,6 +1062,19 @@ best_index(const struct oro_table_def *def, const uint16_t *cols, unsigned ncols
             best = ix;
     }
     return best;
+}
+
+const struct oro_index_def *
+oro_pytable_scan_index(const struct oro_table_def *t)
+{
+    const struct oro_index_def *found = NULL;
+    for (uint32_t i = 0; i < t->nindexes; i++) {
+        const struct oro_index_def *ix = &t->indexes[i];
+        bool is_pk = ix->unique && ix->ncols == 1 && ix->cols[0] == t->pk;
+        if (ix->kind != ORO_INDEX_HASH && (found == NULL || is_pk))
+            found = ix;
+    }
+    return found;
 }
 
 static bool

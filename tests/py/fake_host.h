@@ -22,7 +22,7 @@ struct fake_host {
     struct fake_table tables[FAKE_TABLES];
     struct oro_bb log; /* "LEVEL text\n" */
     int log_line;
-    uint64_t finds, scans, ranges;
+    uint64_t finds, scans, ranges, given; /* rows that ranges and scans gave */
     bool refuse_inserts;
 };
 
@@ -128,6 +128,7 @@ fake_scan(void *host, const struct oro_table_def *t, struct oro_py_rows *out)
     out->rows = oro_arena_alloc(&h->arena, (f->n + 1) * sizeof(*out->rows));
     if (f->n > 0)
         memcpy(out->rows, f->rows, f->n * sizeof(*out->rows));
+    h->given += f->n;
 }
 
 struct fake_hit {
@@ -138,6 +139,12 @@ static inline int
 fake_cmp_hit(const void *a, const void *b)
 {
     return oro_bytes_cmp(((const struct fake_hit *)a)->key, ((const struct fake_hit *)b)->key);
+}
+
+static inline int
+fake_cmp_hit_down(const void *a, const void *b)
+{
+    return fake_cmp_hit(b, a);
 }
 
 static inline struct oro_bytes
@@ -197,8 +204,11 @@ fake_range(void *host, const struct oro_table_def *t, const struct oro_index_def
         hits[n++] = (struct fake_hit){f->rows[i], fake_keep(h, key.data, key.len)};
         oro_bb_fini(&key);
     }
-    qsort(hits, n, sizeof(*hits), fake_cmp_hit);
+    qsort(hits, n, sizeof(*hits), range->reverse ? fake_cmp_hit_down : fake_cmp_hit);
+    if (range->limit != 0 && n > range->limit)
+        n = range->limit;
     out->n = n;
+    h->given += n;
     out->rows = oro_arena_alloc(&h->arena, (n + 1) * sizeof(*out->rows));
     for (size_t i = 0; i < n; i++)
         out->rows[i] = hits[i].row;

@@ -188,7 +188,8 @@ static const char queries[] = HEAD
     "    assert t.guild.count(1) == 2 and t.guild.count(gt=100) == 0 and "
     "names(t.id.filter(range(0, 1 << 70))) == 'abcde'\n"
     "    assert t.guild.min().name == 'eve' and t.guild.max().name == 'dan'\n"
-    "    assert names(t.guild.iter()) == 'eacbd' and names(t.guild.iter(reverse=True)) == 'dbcae'\n"
+    "    assert names(t.guild.iter()) == 'eacbd' and names(t.guild.iter(reverse=True)) == 'dbace', "
+    "'ann and cid have one key'\n"
     "    assert names(t.cell.filter(8)) == 'cd' and t.cell.count(9) == 1\n"
     "    raises(WrongIndex, 'hash', lambda: t.cell.filter(gt=1))\n"
     "    raises(WrongIndex, 'needs an index with an order', lambda: t.cell.min())\n"
@@ -248,6 +249,162 @@ Test(tables, filters_use_indexes_and_scans)
     fixture_run(&f, "filters");
     fixture_run(&f, "columns");
     fixture_run(&f, "row_sets");
+    fixture_close(&f);
+}
+
+static const char fetching[] = HEAD "def names(rows): return ''.join(r.name[0] for r in rows)\n"
+                                    "def one(row): return row.name[0] if row else ''\n"
+                                    "@reducer\n"
+                                    "def fill(ctx: ReducerContext):\n"
+                                    "    five(ctx)\n"
+                                    "@reducer\n"
+                                    "def ask(ctx: ReducerContext, question: str, answer: str):\n"
+                                    "    found = eval(question, globals(), {'t': ctx.db.player})\n"
+                                    "    assert found == answer, found\n";
+
+/* What each question costs the host: look-ups, ranges, scans, and the rows that the last two gave. */
+Test(tables, no_more_is_fetched_than_is_needed)
+{
+    static const struct {
+        const char *question, *answer;
+        uint64_t finds, ranges, scans, given;
+    } cases[] = {
+        {"one(t.guild.min())", "e", 0, 1, 0, 1},
+        {"one(t.guild.max())", "d", 0, 1, 0, 1},
+        {"one(t.name.max())", "e", 0, 1, 0, 1},
+        {"names(t.guild.iter(reverse=True))", "dbace", 0, 1, 0, 5},
+        {"one(t.first())", "a", 0, 1, 0, 1},
+        {"one(t.first(guild=1))", "a", 0, 1, 0, 1},
+        {"one(t.one(guild__gte=1))", "a", 0, 1, 0, 1},
+        {"str(t.exists(guild__lt=3))", "True", 0, 1, 0, 1},
+        {"one(t.first(guild=1, score=30))", "c", 0, 1, 0, 2},
+        {"names(t.all().limit(2))", "ab", 0, 1, 0, 2},
+        {"names(t.all()[:2])", "ab", 0, 1, 0, 2},
+        {"names(t.all()[:2][:1])", "a", 0, 1, 0, 1},
+        {"names(t.all().limit(0))", "", 0, 0, 1, 5},
+        {"names(t.all()[1:2])", "b", 0, 0, 1, 5},
+        {"names(t.all())", "abcde", 0, 0, 1, 5},
+        {"names(t.filter(guild__gte=1).limit(2))", "ac", 0, 1, 0, 2},
+        {"names(t.filter(guild__gte=1).order_by('-guild').limit(2))", "db", 0, 1, 0, 2},
+        {"names(t.filter(guild__gte=1).order_by('-guild')[:2])", "db", 0, 1, 0, 2},
+        {"one(t.filter(guild__lte=1).order_by('-guild').first())", "a", 0, 1, 0, 1},
+        {"names(t.guild.filter(1).order_by('-name').limit(1))", "c", 0, 1, 0, 1},
+        {"names(t.all().order_by('-name').limit(2))", "ed", 0, 1, 0, 2},
+        {"names(t.all().order_by('guild', 'name').limit(3))", "eac", 0, 1, 0, 3},
+        {"names(t.all().order_by('-guild', '-name').limit(3))", "dbc", 0, 1, 0, 3},
+        {"names(t.all().order_by('-guild', 'name').limit(3))", "dba", 0, 0, 1, 5},
+        {"names(t.all().order_by('cell').limit(3))", "abc", 0, 0, 1, 5},
+        {"names(t.all().order_by('-name').order_by('-guild'))", "dbcae", 0, 1, 0, 5},
+        {"names(t.all().limit(3).order_by('-name'))", "cba", 0, 1, 0, 3},
+        {"str(len(t.filter(guild=1)))", "2", 0, 1, 0, 2},
+        {"str(t.filter(guild__gt=2) and t.guild.filter(7) and 1)", "<0 rows of 'player'>", 0, 2, 0,
+         1},
+        {"(t.filter(guild=1), t.all(), t.guild.filter(gt=2)) and ''", "", 0, 0, 0, 0},
+        {"names(t.filter(name__in=['eve', 'bob', 'x', 'bob']))", "be", 3, 0, 0, 0},
+        {"names(t.filter(name__in={'eve', 'ann'}, guild=1))", "a", 0, 2, 0, 1},
+        {"names(t.filter(guild__in=(2, 1, 2, 1 << 40, -9)))", "acb", 0, 3, 0, 3},
+        {"names(t.filter(cell__in={7: 0, 9: 0}))", "abe", 0, 2, 0, 3},
+        {"names(t.filter(cell__in=[7, 9], score__gt=20))", "ae", 0, 2, 0, 3},
+        {"one(t.first(guild__in=[1, 2, 3]))", "a", 0, 1, 0, 1},
+        {"str(t.exists(guild__in=[9, 3]))", "True", 0, 1, 0, 1},
+        {"str(t.count(guild__in=range(1, 3)))", "3", 0, 2, 0, 3},
+        {"str(t.count(guild__in=range(1, 10 ** 12)))", "4", 0, 0, 1, 5},
+        {"names(t.filter(guild__in=[]))", "", 0, 0, 0, 0},
+        {"names(t.filter(name__in=['ann', 'bob'], guild=1, cell__ne=9))", "a", 0, 2, 0, 1},
+        {"names(t.filter(score__in=[10, 20]))", "bd", 0, 0, 1, 5},
+    };
+    struct fixture f;
+    fixture_open(&f, fetching);
+    fixture_run(&f, "fill");
+    for (size_t i = 0; i < ORO_ARRAY_LEN(cases); i++) {
+        struct fake_host *h = &f.host;
+        struct oro_bb args = {0};
+        h->finds = h->ranges = h->scans = h->given = 0;
+        oro_bb_lenbytes(&args, oro_bytes_str(cases[i].question));
+        oro_bb_lenbytes(&args, oro_bytes_str(cases[i].answer));
+        cr_expect_eq(fixture_call_bytes(&f, "ask", oro_bb_bytes(&args)), ORO_OK, "%s: %s",
+                     cases[i].question, fixture_text(&f));
+        cr_expect(h->finds == cases[i].finds && h->ranges == cases[i].ranges &&
+                      h->scans == cases[i].scans && h->given == cases[i].given,
+                  "%s: %lu finds, %lu ranges, %lu scans, %lu rows", cases[i].question, h->finds,
+                  h->ranges, h->scans, h->given);
+        oro_bb_fini(&args);
+    }
+    fixture_close(&f);
+}
+
+static const char moments[] = HEAD
+    "def names(rows): return ''.join(r.name[0] for r in rows)\n"
+    "def asked(t):\n"
+    "    return [t.all(), t.filter(guild=1), t.guild.filter(gte=2), "
+    "t.all().order_by('-name').limit(2),\n"
+    "            t.filter(guild__gte=1).order_by('guild', 'name')[:2]]\n"
+    "BEFORE = ['abcde', 'ac', 'bd', 'ed', 'ac']\n"
+    "@reducer\n"
+    "def snapshots(ctx: ReducerContext):\n"
+    "    changes = [lambda t, p: t.insert(name='zoe', guild=1), lambda t, p: t.update(p[0], "
+    "guild=3),\n"
+    "               lambda t, p: t.delete(p[2]), lambda t, p: t.clear(), lambda t, p: "
+    "t.delete_where(guild=1),\n"
+    "               lambda t, p: t.name.delete('eve'), lambda t, p: t.upsert(p[4], guild=2),\n"
+    "               lambda t, p: t.insert_many([Player(name='y'), Player(name='z')]),\n"
+    "               lambda t, p: t.filter(guild=1).update(guild=5), lambda t, p: "
+    "t.all().delete()]\n"
+    "    for change in changes:\n"
+    "        t, players = five(ctx)\n"
+    "        rows = asked(t)\n"
+    "        change(t, players)\n"
+    "        assert [names(r) for r in rows] == BEFORE, [names(r) for r in rows]\n"
+    "        assert [names(r) for r in asked(t)] != BEFORE\n"
+    "    t, players = five(ctx)\n"
+    "    rows = asked(t)\n"
+    "    ctx.db.note.insert(text='another table')\n"
+    "    assert [names(r) for r in rows] == BEFORE\n"
+    "    many = t.filter(name__gte='a' * 100)\n"
+    "    t.insert(name='zed')\n"
+    "    assert names(many) == 'abcde'\n"
+    "@reducer\n"
+    "def wrong(ctx: ReducerContext):\n"
+    "    t, players = five(ctx)\n"
+    "    raises(EncodeError, 'player.guild: expected int, got str', lambda: t.filter(guild__in=[1, "
+    "'x']))\n"
+    "    raises(EncodeError, 'player.name: expected str, got None', lambda: "
+    "t.filter(name__in={None}))\n"
+    "    raises(TypeError, \"'name__in' takes a list, tuple or set of values, not str\", lambda: "
+    "t.filter(name__in='ann'))\n"
+    "    raises(TypeError, 'not an iterator', lambda: t.filter(score__not_in=iter([1])))\n"
+    "    raises(TypeError, 'not iterable', lambda: t.filter(guild__in=5))\n"
+    "    class Worse:\n"
+    "        def __iter__(self): raise ValueError('no values')\n"
+    "    raises(ValueError, 'no values', lambda: t.filter(guild__in=Worse()))\n"
+    "    class Index:\n"
+    "        def __index__(self): t.clear(); return 1\n"
+    "    assert names(t.filter(guild__in=[Index(), 2])) == ''\n"
+    "    raises(WrongIndex, 'hash', lambda: t.cell.filter(gt=1))\n"
+    "    rows = t.all()\n"
+    "    raises(ValueError, 'not negative', lambda: rows.limit(-1))\n"
+    "    raises(TypeError, \"no column 'level' to order by\", lambda: t.all().order_by('level'))\n"
+    "    raises(TypeError, 'no column 5 to order by', lambda: t.all().order_by(5))\n"
+    "kept = []\n"
+    "@reducer\n"
+    "def keep(ctx: ReducerContext):\n"
+    "    t, players = five(ctx)\n"
+    "    kept.append(t.filter(name__gt='a' * 60).order_by('-name'))\n"
+    "@reducer\n"
+    "def use(ctx: ReducerContext):\n"
+    "    raises(TransactionError, 'outside the call', lambda: len(kept[0]))\n"
+    "    raises(TransactionError, 'outside the call', lambda: kept[0].limit(1))\n"
+    "    raises(TransactionError, 'outside the call', lambda: kept[0].order_by('name'))\n"
+    "    assert 'over' in repr(kept.pop())\n";
+
+Test(tables, rows_are_of_the_moment_of_the_query)
+{
+    struct fixture f;
+    fixture_open(&f, moments);
+    fixture_run(&f, "snapshots");
+    fixture_run(&f, "wrong");
+    fixture_run(&f, "keep");
+    fixture_run(&f, "use");
     fixture_close(&f);
 }
 
