@@ -106,8 +106,9 @@ host_log(void *host, enum oro_log_level level, const char *target, const char *f
     w->log_lines = oro_grow(w->log_lines, w->nlog, &w->log_cap, sizeof(*w->log_lines));
     struct log_line *l = &w->log_lines[w->nlog++];
     *l = (struct log_line){.level = level, .at = (uint32_t)w->log_text.len};
-    if (w->running != NULL)
-        oro_bb_printf(&w->log_text, "%s: ", w->running);
+    const char *running = atomic_load_explicit(&w->running, memory_order_relaxed);
+    if (running != NULL)
+        oro_bb_printf(&w->log_text, "%s: ", running);
     if (file != NULL && line > 0)
         oro_bb_printf(&w->log_text, "%s:%d: ", file, line);
     (void)target;

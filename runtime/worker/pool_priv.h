@@ -45,7 +45,7 @@ struct worker {
     size_t nlog, log_cap;
     bool scheduled_dirty, published; /* since the layer above was told last */
     int64_t told_us;
-    const char *running; /* reducer name, for log lines */
+    _Atomic(const char *) running; /* reducer name, for log lines; the watchdog reads it, too */
     struct oro_metric *cache_hits, *cache_misses, *cache_evictions, *cache_size, *pool_hits,
         *pool_misses;
     struct oro_metric *decodes, *encodes, *bytes_in, *bytes_out, *conversion_errors, *memory;
@@ -55,6 +55,9 @@ struct worker {
     _Atomic uint64_t generation;
     /* Something to do between two jobs, asked for by another thread (reload.c): enum errand_state. */
     atomic_int errand;
+    /* The watchdog's own: the call that does not react to being interrupted, and when that is said again. */
+    uint64_t stuck_generation;
+    int64_t stuck_us, stuck_tell_us;
     struct oro_spin watch; /* the watchdog is looking / the interpreter goes */
     bool unwatched;        /* guarded by watch */
     _Atomic uint64_t ended,
@@ -117,6 +120,7 @@ struct oro_pool {
     atomic_bool paused; /* nobody takes a mailbox */
     pthread_t watchdog;
     bool watchdog_runs;
+    struct oro_metric *stuck_workers;
     atomic_bool watchdog_ends;
     struct oro_wake watchdog_wake;
     /* When each timer last ran, for ctx.dt: by table and key of the row, guarded by dt_lock. */

@@ -1,8 +1,13 @@
-/* Notices a reducer that has run longer than its limit and interrupts it (spec/python-api.md 14); in a stop, also one that
- * nobody will wait for. Beside that it looks whether all workers should run. */
+/* Notices a reducer that has run longer than its limit and interrupts it (spec/python-api.md 14), again and again, since it may
+ * catch that; in a stop, also one that nobody will wait for. Code in C that does not return cannot be interrupted: that is said
+ * in the log and the metrics, and the other workers go on. Beside that it looks whether all workers should run. */
 #include "runtime/base/clock.h"
 #include "runtime/worker/pool_priv.h"
 
+#include <stdio.h>
+
+#define STUCK_US \
+    2000000 /* a reducer that runs on so long after its limit is in C code; said again at twice the time, and so on */
 #define CHECK_US 10000 /* how often; a limit is exact to about this much */
 
 static bool
@@ -41,6 +46,64 @@ govern(struct oro_pool *p)
     p->governed_in_vain = in_vain;
 }
 
+/* Whether that very call still runs. */
+static bool
+still_runs(struct worker *w, uint64_t generation)
+{
+    return atomic_load(&w->deadline_us) != 0 && atomic_load(&w->generation) == generation;
+}
+
+static void
+stuck_tell(struct worker *w, uint64_t generation, int64_t over_us)
+{
+    char name[128];
+    const char *running = atomic_load(&w->running);
+    snprintf(name, sizeof(name), "%s", running != NULL ? running : "the module's import");
+    if (!still_runs(w, generation))
+        return; /* and the name may be of another one */
+    oro_log(ORO_LOG_ERROR, "watchdog",
+            "%s has run %lld s beyond its limit and cannot be interrupted: it is in C code (a "
+            "large number, a regular "
+            "expression, a lock); worker %u does nothing else until that returns",
+            name, (long long)(over_us / 1000000), w->number);
+}
+
+/* Looks at a call that was interrupted already. */
+static void
+stuck_look(struct worker *w, uint64_t generation, int64_t now)
+{
+    if (w->stuck_generation != generation) {
+        w->stuck_generation = generation;
+        w->stuck_us = now;
+        w->stuck_tell_us = now + STUCK_US;
+    }
+    if (now < w->stuck_tell_us)
+        return;
+    stuck_tell(w, generation, now - w->stuck_us);
+    w->stuck_tell_us = now + (now - w->stuck_us);
+}
+
+/* Counts the workers that were reported and are not back. */
+static unsigned
+stuck_count(struct oro_pool *p, int64_t now)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->started; i++) {
+        struct worker *w = &p->workers[i];
+        if (w->stuck_generation == 0)
+            continue;
+        if (still_runs(w, w->stuck_generation)) {
+            n += now - w->stuck_us >= STUCK_US;
+            continue;
+        }
+        if (now - w->stuck_us >= STUCK_US)
+            oro_log(ORO_LOG_WARN, "watchdog", "worker %u is back after %lld s", w->number,
+                    (long long)((now - w->stuck_us) / 1000000));
+        w->stuck_generation = 0;
+    }
+    return n;
+}
+
 static void *
 watchdog_main(void *arg)
 {
@@ -59,7 +122,9 @@ watchdog_main(void *arg)
             if (!w->unwatched)
                 oro_py_interrupt(w->py, generation);
             oro_spin_unlock(&w->watch);
+            stuck_look(w, generation, oro_mono_us());
         }
+        oro_metric_set(p->stuck_workers, stuck_count(p, oro_mono_us()));
     }
     return NULL;
 }
@@ -67,6 +132,8 @@ watchdog_main(void *arg)
 oro_status
 oro_watchdog_start(struct oro_pool *p, struct oro_err *err)
 {
+    p->stuck_workers = oro_metric(ORO_METRIC_GAUGE, "orochi_stuck_workers", "",
+                                  "Workers whose reducer is beyond its limit and does not react.");
     oro_status st = oro_thread_start(&p->watchdog, ORO_THREAD_OTHER, "watchdog", 256 * 1024,
                                      watchdog_main, p, err);
     p->watchdog_runs = st == ORO_OK;

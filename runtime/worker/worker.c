@@ -144,7 +144,8 @@ attempt_run(struct attempt *a, struct oro_origin *origin)
     struct worker *w = a->w;
     struct outcome out = {ORO_EINTERNAL, oro_bytes_str(FATAL)};
     a->begun_us = oro_mono_us();
-    w->running = a->reducer != NULL ? a->reducer->name : NULL;
+    atomic_store_explicit(&w->running, a->reducer != NULL ? a->reducer->name : NULL,
+                          memory_order_relaxed);
     for (int n = 1; n <= ATTEMPTS; n++) {
         if (attempt_once(a, n == ATTEMPTS, origin, &out) == ORO_OK)
             break;
@@ -162,7 +163,7 @@ attempt_run(struct attempt *a, struct oro_origin *origin)
     }
     if (out.status != ORO_OK)
         publish_failure(w, origin, out);
-    w->running = NULL;
+    atomic_store_explicit(&w->running, NULL, memory_order_relaxed);
     return out;
 }
 
