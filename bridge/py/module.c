@@ -175,6 +175,12 @@ py_config(PyObject *module, PyObject *none)
         (long long)c.cache_ttl_ms, "auto_tune", c.auto_tune ? Py_True : Py_False);
 }
 
+static PyObject *
+py_config_generation(PyObject *module, PyObject *none)
+{
+    return PyLong_FromUnsignedLongLong(oro_py_config_generation());
+}
+
 /* set_batches(bool): whether many values are made in one go. */
 static PyObject *
 py_set_batches(PyObject *module, PyObject *v)
@@ -216,6 +222,13 @@ static PyMethodDef functions[] = {
     {"clear_shapes", py_clear_shapes, METH_NOARGS,
      "clear_shapes(): forgets the shapes of mappings."},
     {"count_cache", py_count_cache, METH_VARARGS, NULL},
+    {"config_generation", py_config_generation, METH_NOARGS,
+     "config_generation(): rises when config() changes."},
+    {"sats", oro_pysats, METH_VARARGS, "sats(types, type): a type, from JSON as clients see it."},
+    {"sats_to_json", oro_pysats_to_json, METH_VARARGS,
+     "sats_to_json(sats, data, positional): SATS-JSON of BSATN."},
+    {"sats_from_json", oro_pysats_from_json, METH_VARARGS,
+     "sats_from_json(sats, text): BSATN of SATS-JSON."},
     {"_log", py_log, METH_VARARGS, NULL},
     {"_forbid", py_forbid, METH_VARARGS, NULL},
     {"_in_reducer", py_in_reducer, METH_NOARGS, NULL},

@@ -173,6 +173,7 @@ struct oro_tally {
 uint64_t oro_tally_turn(struct oro_py *py);
 void oro_tally_time(struct oro_py *py, struct oro_tally *t, enum oro_dir dir, uint64_t began);
 void oro_py_config_look(struct oro_py *py); /* takes new settings over */
+uint64_t oro_py_config_generation(void);    /* rises when they change */
 void oro_py_pool_shrink(struct oro_py *py); /* pools that grew and are hardly used become smaller */
 void oro_py_pool_limit(struct oro_py *py, unsigned n);
 void oro_py_shape_limit(struct oro_py *py, unsigned n, int64_t ttl_ms);
@@ -596,6 +597,10 @@ int oro_pyctx_types(struct oro_py *py, PyObject *module);    /* context.c */
 int oro_codecobj_types(struct oro_py *py, PyObject *module); /* codecobj.c */
 PyObject *oro_codecobj_compile(PyObject *module, PyObject *args);
 int oro_pyid_types(struct oro_py *py, PyObject *module); /* id.c */
+/* _orochi.sats, sats_to_json, sats_from_json (sats.c) */
+PyObject *oro_pysats(PyObject *module, PyObject *args);
+PyObject *oro_pysats_to_json(PyObject *module, PyObject *args);
+PyObject *oro_pysats_from_json(PyObject *module, PyObject *args);
 
 /* Appends the pending exception's text (one line, or with the module's frames) and clears it. */
 void oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out);

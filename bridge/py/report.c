@@ -36,6 +36,12 @@ oro_py_configured(struct oro_py_config *out)
     pthread_mutex_unlock(&settings.lock);
 }
 
+uint64_t
+oro_py_config_generation(void)
+{
+    return atomic_load_explicit(&settings.generation, memory_order_acquire);
+}
+
 void
 oro_py_pool_limit(struct oro_py *py, unsigned n)
 {
@@ -83,7 +89,7 @@ config_take(struct oro_py *py)
 void
 oro_py_config_look(struct oro_py *py)
 {
-    uint64_t g = atomic_load_explicit(&settings.generation, memory_order_acquire);
+    uint64_t g = oro_py_config_generation();
     if (ORO_LIKELY(g == py->config_generation))
         return;
     py->config_generation = g;

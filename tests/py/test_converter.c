@@ -211,3 +211,106 @@ Test(converter, lists_of_reducers_are_batches)
     fixture_close(&f);
     oro_py_configure(&(struct oro_py_config)ORO_PY_CONFIG_DEFAULT);
 }
+
+Test(converter, json_both_ways)
+{
+    struct fixture f;
+    fixture_open(
+        &f,
+        "from __future__ import annotations\n" HEAD "    import datetime, enum, uuid\n"
+        "    from orochi.bridge import json_to_python, python_to_json\n"
+        "    c = TypeConverter()\n"
+        "    def both(value, type, text, **how):\n"
+        "        got = c.python_to_json(value, type, **how)\n"
+        "        assert got == text, got\n"
+        "        assert c.json_to_python(text, type) == value == json_to_python(text.encode(), "
+        "type)\n"
+        "        assert json.loads(got) == json.loads(python_to_json(value, type, **how))\n"
+        "    both(7, u8, '7')\n"
+        "    both(-(1 << 200), i256, json.dumps(hex(-(1 << 200))))\n"
+        "    both('h\\u00e9\"', str, '\"h\\u00e9\\\\\"\"')\n"
+        "    both(b'\\1\\xff', bytes, '\"01ff\"')\n"
+        "    both([1, 2], list[u16], '[1,2]')\n"
+        "    both(None, u8 | None, '{\"none\":[]}')\n"
+        "    both(5, u8 | None, '{\"some\":5}')\n"
+        "    both(Item('a', 2), Item, '{\"name\":\"a\",\"n\":2}')\n"
+        "    both(Item('a', 2), Item, '[\"a\",2]', positional=True)\n"
+        "    both({'k': Item('a')}, dict[str, Item], "
+        "'[{\"key\":\"k\",\"value\":{\"name\":\"a\",\"n\":0}}]')\n"
+        "    both(Team.BLUE, Team, '{\"BLUE\":[]}')\n"
+        "    both(Team.BLUE, Team, '[1,[]]', positional=True)\n"
+        "    both(Node('a', [Node('b', [])]), Node, "
+        "'{\"name\":\"a\",\"down\":[{\"name\":\"b\",\"down\":[]}]}')\n"
+        "    both(Identity(5), Identity, '{\"__identity__\":\"0x5\"}')\n"
+        "    both(Timestamp(9), Timestamp, '{\"__timestamp_micros_since_unix_epoch__\":9}')\n"
+        "    e = Event(id=1, item=Item('a', 2), extra={'b': 1, 'a': [None]})\n"
+        "    both(e, Event, "
+        "'{\"id\":1,\"item\":{\"name\":\"a\",\"n\":2},\"extra\":\"{\\\\\"a\\\\\":[null],"
+        "\\\\\"b\\\\\":1}\"}')\n"
+        "    assert c.python_to_json(e) == c.python_to_json(e, Event)\n"
+        "    assert c.json_to_python('{\"id\": 1, \"extra\": \"3\", \"item\": [\"a\", 2]}', Event) "
+        "== Event(id=1, item=Item('a', 2), extra=3)\n"
+        "    both({'b': 1, 'a': [None, 1.5]}, None, '{\"a\":[null,1.5],\"b\":1}')\n"
+        "    e = raises(DecodeError, 'item.n at byte 37', lambda: c.json_to_python("
+        "'{\"id\": 1, \"item\": {\"name\": \"a\", \"n\": 70000}, \"extra\": \"\"}', Event))\n"
+        "    assert (e.path, e.offset, e.expected) == ('item.n', 37, 'U16') and '70000' in "
+        "e.found, vars(e)\n"
+        "    raises(DecodeError, 'id', lambda: c.json_to_python('{\"item\": [\"a\", 2]}', Event))\n"
+        "    raises(DecodeError, '', lambda: c.json_to_python('[1', list[u8]))\n"
+        "    raises(DecodeError, '', lambda: c.json_to_python('{', None))\n"
+        "    raises(EncodeError, 'n: 70000 is out of range', lambda: c.python_to_json(Item('a', "
+        "70000)))\n"
+        "    raises(ConversionError, 'Decimal', lambda: c.json_to_python('1', "
+        "__import__('decimal').Decimal))\n"
+        "    raises(TypeError, '', lambda: c.json_to_python(5, u8))\n"
+        "    deep = Node('x', [])\n"
+        "    for _ in range(1000): deep = Node('x', [deep])\n"
+        "    raises(EncodeError, '', lambda: c.python_to_json(deep))\n"
+        "    raises(DecodeError, '', lambda: c.json_to_python('{\"name\":\"x\",\"down\":[' * 1000 "
+        "+ ']}' * 1000, Node))\n"
+        "    s = c.get_stats()\n"
+        "    assert s.errors_encountered == 9 and s.conversions_performed == 37, s\n"
+        "    r = c.get_performance_report()['per_type']\n"
+        "    assert r['Item']['calls'] >= 4 and r['dynamic']['calls'] == 2, r\n"
+        "@dataclass\n"
+        "class Node:\n"
+        "    name: str\n"
+        "    down: list[Node]\n"
+        "class Team(__import__('enum').Enum):\n"
+        "    RED = 'r'\n"
+        "    BLUE = 'b'\n");
+    fixture_run(&f, "test");
+    fixture_close(&f);
+}
+
+/* A converter without settings of its own has the server's, also those that come later. */
+Test(converter, settings_follow_the_server)
+{
+    struct fixture f;
+    struct oro_py_config settings = ORO_PY_CONFIG_DEFAULT;
+    fixture_open(
+        &f,
+        HEAD "    def config(c): return c.get_performance_report()['config']\n"
+             "    if not kept:\n"
+             "        kept.extend([TypeConverter(), TypeConverter(ConversionConfig()), "
+             "TypeConverter(), TypeConverter.with_config(ConversionConfig(max_pool_size=3))])\n"
+             "        kept[2].update_config(max_cache_size=5)\n"
+             "        for t in (u8, u16, u32): kept[0].python_to_bsatn(1, t)\n"
+             "        assert [config(c)['max_cache_size'] for c in kept] == [1000, 1000, 5, "
+             "1000]\n"
+             "    else:\n"
+             "        kept[0].python_to_bsatn(1, u64)\n"
+             "        assert kept[0].get_stats().evictions == 2, 'at once'\n"
+             "        assert [config(c)['max_cache_size'] for c in kept] == [2, 1000, 5, 1000]\n"
+             "        assert not config(kept[0])['enable_memory_monitoring']\n"
+             "        assert config(kept[2])['enable_memory_monitoring']\n"
+             "        assert config(kept[3])['max_pool_size'] == 3\n"
+             "kept = []\n");
+    fixture_run(&f, "test");
+    settings.max_cache_size = 2;
+    settings.enable_memory_monitoring = false;
+    oro_py_configure(&settings);
+    fixture_run(&f, "test");
+    fixture_close(&f);
+    oro_py_configure(&(struct oro_py_config)ORO_PY_CONFIG_DEFAULT);
+}

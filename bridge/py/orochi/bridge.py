@@ -2,6 +2,8 @@
 when the module is loaded."""
 
 import dataclasses
+import json
+import re
 import time
 from collections import OrderedDict
 
@@ -10,11 +12,14 @@ try:
 except ImportError:  # an ordinary interpreter
     _orochi = None
 
-from ._errors import OrochiError
+from ._errors import DecodeError, OrochiError
 from ._types import Resolver, TypeProblem, endless_text, type_name
+from ._values import json_dump
 
 _TIMES = 1024   # durations kept for the percentiles
 _GROWTH = 8     # how far auto_tune may go
+# What the JSON code says of a fault: "items[3].name at byte 7: expected U8, found 300"
+_FAULT = re.compile(r'(?P<path>.*?)(?: at byte (?P<offset>\d+))?: expected (?P<expected>.*), (?:found|got) (?P<found>.*)', re.S)
 
 
 class ConversionError(OrochiError):
@@ -133,9 +138,10 @@ class _Plan:
 
 
 class TypeConverter:
-    """Converts between values and BSATN, with caches, batches and statistics. It belongs to one interpreter.
+    """Converts between values and BSATN or SATS-JSON, with caches, batches and statistics. It belongs to one interpreter.
 
-    clock: seconds, for tests of the time-to-live.
+    config: its settings; without, those of the server, also when they are changed later. clock: seconds, for tests of the
+    time-to-live.
     """
 
     def __init__(self, config=None, *, clock=time.monotonic):
@@ -154,8 +160,14 @@ class TypeConverter:
         self._at = {'decode': 0, 'encode': 0}
         self._per_type = {}
         self._base = _orochi.stats()
-        self._config = ConversionConfig(**_orochi.config())
-        self.update_config(config)
+        self._follows = config is None
+        self._generation = _orochi.config_generation()
+        self._apply(config if config is not None else ConversionConfig(**_orochi.config()))
+
+    @classmethod
+    def with_config(cls, config):
+        """The same as TypeConverter(config)."""
+        return cls(config)
 
     # ---- one value ----
 
@@ -184,6 +196,7 @@ class TypeConverter:
         return data
 
     def _encode(self, value, type):
+        self._look()
         started = time.perf_counter_ns()
         codec, label = self._codec_for(value, type)
         try:
@@ -220,6 +233,7 @@ class TypeConverter:
         return value
 
     def _decode(self, data, type):
+        self._look()
         started = time.perf_counter_ns()
         codec, label = self._codec(type)
         try:
@@ -238,6 +252,7 @@ class TypeConverter:
 
     def _timed(self, plan, direction, started):
         took = time.perf_counter_ns() - started
+        self._look()
         plan.timed += 1
         plan.took += took
         self._keep_time(direction, took)
@@ -261,6 +276,52 @@ class TypeConverter:
                 self._add_type(plan.label, n, took, plan.bytes_in + plan.bytes_out)
                 plan.clear()
 
+    # ---- SATS-JSON ----
+
+    def python_to_json(self, value, type=None, *, positional=False):
+        """A value as clients see it in JSON: products are objects, None of T | None is {"none": []}.
+
+        Without a type: the class of a record; for anything else the document that is stored of a dynamic value. positional:
+        products as arrays and sums as [tag, value], as /sql answers.
+        """
+        self._look()
+        started = time.perf_counter_ns()
+        codec, label = self._codec_for(value, type)
+        try:
+            if codec is None:
+                text = json_dump(value)
+            else:
+                sats = self._sats(type if type is not None else value.__class__)
+                text = _orochi.sats_to_json(sats, codec.encode(value), positional)
+        except Exception:
+            self._stats.errors_encountered += 1
+            raise
+        self._stats.bytes_out += len(text)
+        self._done('encode', label, started, len(text))
+        return text
+
+    def json_to_python(self, text, type=None):
+        """The value of SATS-JSON, str or bytes, in any of its forms. Without a type: of the document of a dynamic value."""
+        self._look()
+        started = time.perf_counter_ns()
+        codec, label = self._codec(type) if type is not None else (self._dynamic, 'dynamic')
+        try:
+            if type is not None:
+                data = _orochi.sats_from_json(self._sats(type), text)
+            else:
+                data = text.encode() if isinstance(text, str) else bytes(text)
+                data = len(data).to_bytes(4, 'little') + data
+            value = codec.decode(data)
+        except Exception as error:
+            self._stats.errors_encountered += 1
+            if isinstance(error, DecodeError) and error.expected is None and (fault := _FAULT.fullmatch(str(error))):
+                error.path, error.expected, error.found = fault['path'], fault['expected'], fault['found']
+                error.offset = int(fault['offset']) if fault['offset'] else None
+            raise
+        self._stats.bytes_in += len(text)
+        self._done('decode', label, started, len(text))
+        return value
+
     # ---- many ----
 
     def batch_python_to_bsatn(self, values, type=None, *, on_error='raise', progress=None, progress_every=4096, into=None):
@@ -268,6 +329,7 @@ class TypeConverter:
 
         type: one for all, or a list with one for each value.
         """
+        self._look()
         values = list(values)
         codecs = self._codecs(values, type)
         if into is not None and not isinstance(into, bytearray):
@@ -292,6 +354,7 @@ class TypeConverter:
 
     def batch_bsatn_to_python(self, blobs, type, offsets=None, *, on_error='raise', progress=None, progress_every=4096):
         """A list of values, from a list of bytes, or from one buffer and the offsets that batch_python_to_bsatn gave."""
+        self._look()
         if offsets is not None:
             view = memoryview(blobs)
             blobs = [view[a:b] for a, b in zip(offsets, offsets[1:])]
@@ -398,6 +461,21 @@ class TypeConverter:
                 self._pinned[annotation] = _Plan(*found)
         return found
 
+    def _sats(self, annotation):
+        """What clients call the parts of a type."""
+        try:
+            key = 'json', annotation
+            found = self._plans.get(key, self._ttl)
+        except TypeError:
+            key = 'json', repr(annotation)
+            found = self._plans.get(key, self._ttl)
+        if found is None:
+            resolver = Resolver()
+            _, sats = resolver.resolve(annotation, 'Value')
+            found = _orochi.sats([json.dumps(t) for t in resolver.typespace], json.dumps(sats))
+            self._plans.put(key, found, hasattr(annotation, '__orochi_table__'), self._limit)
+        return found
+
     def _shaped(self, value):
         """A dynamic value's bytes. Shapes of mappings are remembered by the codec, for the whole interpreter."""
         return self._dynamic.encode(value)
@@ -460,6 +538,7 @@ class TypeConverter:
 
     def get_stats(self):
         """A snapshot of the counters."""
+        self._look()
         self._tell()
         now, then, plans = _orochi.stats(), self._base, self._plans
         since = {name: now[name] - then[name] for name in now}
@@ -524,11 +603,23 @@ class TypeConverter:
         self._tell()
 
     def update_config(self, config=None, **fields):
-        """Another configuration, or some of its fields: all or nothing. Shrinking evicts at once."""
+        """Another configuration, or some of its fields: all or nothing. Shrinking evicts at once. From then on it is this
+        converter's own, and no longer changes with the server's."""
         unknown = fields.keys() - {f.name for f in dataclasses.fields(ConversionConfig)}
         if unknown:
             raise TypeError(f'unknown setting {sorted(unknown)[0]!r}')
+        self._look()
         config = dataclasses.replace(config if config is not None else self._config, **fields)
+        self._follows = False
+        self._apply(config)
+
+    def _look(self):
+        """Takes over what was changed in the server's settings, if they are ours."""
+        if self._follows and (generation := _orochi.config_generation()) != self._generation:
+            self._generation = generation
+            self._apply(ConversionConfig(**_orochi.config()))
+
+    def _apply(self, config):
         _orochi.set_pool_size(config.max_pool_size)
         _orochi.set_batches(config.enable_batch_optimization)
         self._config, self._grown = config, 1
@@ -536,3 +627,23 @@ class TypeConverter:
         _orochi.set_shapes(config.max_cache_size, config.cache_ttl_ms)
         self._plans.shrink(config.max_cache_size)
         self._tell()
+
+
+_shared = None
+
+
+def _converter():
+    global _shared
+    if _shared is None:
+        _shared = TypeConverter()
+    return _shared
+
+
+def python_to_json(value, type=None, *, positional=False):
+    """TypeConverter.python_to_json() of one converter for all."""
+    return _converter().python_to_json(value, type, positional=positional)
+
+
+def json_to_python(text, type=None):
+    """TypeConverter.json_to_python() of one converter for all."""
+    return _converter().json_to_python(text, type)
