@@ -302,15 +302,21 @@ static PyObject *
 decode_set(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, Py_ssize_t n,
            unsigned depth)
 {
+    struct oro_collide collide;
+    if (oro_collide_init(&collide, c->elem, n) < 0)
+        return NULL;
     PyObject *out = c->kind == ARRAY_SET ? PySet_New(NULL) : PyFrozenSet_New(NULL);
     for (Py_ssize_t i = 0; out != NULL && i < n; i++) {
         PyObject *v = oro_codec_decode(py, c->elem, r, depth + 1);
         if (v == NULL)
             oro_cerr_index(py, i);
-        if (v == NULL || PySet_Add(out, v) < 0)
+        Py_ssize_t had = PySet_GET_SIZE(out);
+        if (v == NULL || PySet_Add(out, v) < 0 ||
+            (PySet_GET_SIZE(out) > had && oro_collide_add(py, &collide, v) < 0))
             Py_CLEAR(out);
         Py_XDECREF(v);
     }
+    oro_collide_fini(&collide);
     return out;
 }
 
@@ -318,17 +324,23 @@ static PyObject *
 decode_dict(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
 {
     Py_ssize_t n = decode_count(py, r, (size_t)c->elem->min_size + c->elem2->min_size);
-    PyObject *out = n < 0 ? NULL : PyDict_New();
+    struct oro_collide collide;
+    if (n < 0 || oro_collide_init(&collide, c->elem, n) < 0)
+        return NULL;
+    PyObject *out = PyDict_New();
     for (Py_ssize_t i = 0; out != NULL && i < n; i++) {
         PyObject *k = oro_codec_decode(py, c->elem, r, depth + 1);
         PyObject *v = k != NULL ? oro_codec_decode(py, c->elem2, r, depth + 1) : NULL;
         if (v == NULL)
             oro_cerr_index(py, i);
-        if (v == NULL || PyDict_SetItem(out, k, v) < 0)
+        Py_ssize_t had = PyDict_GET_SIZE(out);
+        if (v == NULL || PyDict_SetItem(out, k, v) < 0 ||
+            (PyDict_GET_SIZE(out) > had && oro_collide_add(py, &collide, k) < 0))
             Py_CLEAR(out);
         Py_XDECREF(k);
         Py_XDECREF(v);
     }
+    oro_collide_fini(&collide);
     return out;
 }
 

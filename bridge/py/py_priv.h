@@ -106,6 +106,17 @@ struct oro_cerr {
     PyObject *cause;    /* owned: what the author's code raised, or NULL */
 };
 
+/* Keys of strangers that have one hash (collide.c). */
+struct oro_collide {
+    uint8_t *counts; /* owned; NULL: not looked at */
+    size_t mask;
+};
+/* For up to n keys. -1 with an exception. Ended by fini, on failure too. */
+int oro_collide_init(struct oro_collide *c, const struct oro_codec *key, Py_ssize_t n);
+/* A key that was new. -1 with an exception or the refusal set. */
+int oro_collide_add(struct oro_py *py, struct oro_collide *c, PyObject *key);
+void oro_collide_fini(struct oro_collide *c);
+
 /* spec (contract of orochi._schema) to codec. NULL with an exception set. */
 const struct oro_codec *oro_codec_compile(struct oro_py *py, PyObject *spec);
 /* Compiles what ("named", n) refers to; before anything that refers. */

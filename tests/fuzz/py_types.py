@@ -35,13 +35,14 @@ def exact(spec, types=()):
     return not (SHAPELESS | {'set'}) & set(kinds((spec, types)))
 
 
-targets, seeds, numbers = [], [], {}
+targets, seeds, specs, numbers = [], [], [], {}
 
 
 def add(spec, types=()):
     key = repr((spec, types))
     if key not in numbers:
         numbers[key] = len(targets)
+        specs.append((spec, list(types)))
         targets.append((_orochi.compile(spec, list(types)), exact(spec, types)))
     return numbers[key]
 
@@ -147,3 +148,4 @@ if len(targets) > 250:
 sys.fuzz_targets = targets
 sys.fuzz_seeds = seeds
 sys.fuzz_classes = [Slots, Plain, Derived]
+sys.fuzz_specs = specs  # arguments of compile

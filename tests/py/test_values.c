@@ -391,3 +391,8 @@ Test(values, errors_tell_where_and_what)
 {
     import_file("located.py");
 }
+
+Test(values, keys_with_one_hash_are_refused)
+{
+    import_file("hostile.py");
+}

@@ -7,6 +7,7 @@ import base64
 import json
 import time
 import uuid
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 try:
@@ -353,6 +354,14 @@ def json_dump(value):
     return text
 
 
+def _spread(items, keys):
+    """The items, unless they are many and their keys have few hashes: a client can choose numbers so, and a dict of them
+    would cost the square of their number."""
+    if len(items) > 64 and max(Counter(map(hash, keys)).values()) > 64:
+        raise ValueError('too many keys have the same hash')
+    return items
+
+
 def _revive(found):
     if not found or len(found) > 2:
         return found
@@ -375,8 +384,8 @@ _READERS = {
     '$uuid': lambda v: uuid.UUID(v),
     '$identity': lambda v: Identity.from_hex(v),
     '$float': lambda v: float({'nan': 'nan', 'inf': 'inf', '-inf': '-inf'}[v]),
-    '$set': set,
-    '$map': lambda v: {key: item for key, item in v},
+    '$set': lambda v: set(_spread(v, v)),
+    '$map': lambda v: {key: item for key, item in _spread(v, [key for key, _ in v])},
 }
 
 
