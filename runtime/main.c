@@ -334,8 +334,8 @@ reload(struct oro_server *server)
 {
     char *report = NULL;
     struct oro_err err = {0};
-    if (oro_server_reload(server, &report, &err) != ORO_OK && report != NULL)
-        fprintf(stderr, "%s\n", report); /* all of it */
+    if (oro_server_reload(server, &report, &err) != ORO_OK)
+        oro_log(ORO_LOG_DEBUG, "server", "the reload was asked for by a signal");
     oro_free(report);
 }
 

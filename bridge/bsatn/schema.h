@@ -117,6 +117,12 @@ void oro_index_key(const struct oro_table_def *t, const struct oro_index_def *ix
 /* ---- a new version of a module (schema_change.c) ---- */
 /* The same tables in every respect, whatever their order, and timers of the same kind: only code has changed. */
 bool oro_schema_same_tables(const struct oro_schema *a, const struct oro_schema *b);
+/* Every value of `a` is a value of `b` with the same bytes: equal, but sums may have got variants at the end. */
+bool oro_type_fits(const struct oro_type *a, const struct oro_type *b);
+/* Appends what becomes of the tables, in words, "; " between. True: clients of `a` cannot go on with `b`, since public
+ * tables have other columns, or are gone. */
+bool oro_schema_changes(const struct oro_schema *a, const struct oro_schema *b,
+                        struct oro_bb *words);
 /* Has `s` use the tables of `lender`, which has the same ones and outlives it, so that whoever holds a definition need not
  * let go of it. */
 void oro_schema_borrow_tables(struct oro_schema *s, const struct oro_schema *lender);

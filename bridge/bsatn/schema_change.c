@@ -81,3 +81,106 @@ oro_schema_schedule_of(const struct oro_schema *s, const struct oro_table_def *t
             return &s->schedules[i];
     return NULL;
 }
+
+/* ---- what becomes of the tables ---- */
+
+/* Types are compared through Refs down to here; recursive ones are taken as fitting below. */
+#define MAX_COMPARE 64
+
+static bool
+type_fits(const struct oro_type *a, const struct oro_type *b, unsigned depth)
+{
+    a = oro_type_resolve(a);
+    b = oro_type_resolve(b);
+    if (depth > MAX_COMPARE)
+        return true;
+    if (a->kind != b->kind)
+        return false;
+    if (a->kind == ORO_ARRAY)
+        return type_fits(a->elem, b->elem, depth + 1);
+    if (a->kind != ORO_PRODUCT && a->kind != ORO_SUM)
+        return true;
+    if (a->kind == ORO_PRODUCT ? a->nelems != b->nelems : a->nelems > b->nelems)
+        return false;
+    for (uint32_t i = 0; i < a->nelems; i++)
+        if (!same_text(a->elems[i].name, b->elems[i].name) ||
+            !type_fits(a->elems[i].type, b->elems[i].type, depth + 1))
+            return false;
+    return true;
+}
+
+bool
+oro_type_fits(const struct oro_type *a, const struct oro_type *b)
+{
+    return type_fits(a, b, 0);
+}
+
+#define SAY(out, ...)                                            \
+    do {                                                         \
+        oro_bb_printf((out), "%s", (out)->len > 0 ? "; " : ""); \
+        oro_bb_printf((out), __VA_ARGS__);                       \
+    } while (0)
+
+static void
+say_columns(const struct oro_table_def *a, const struct oro_table_def *b, struct oro_bb *words)
+{
+    for (uint32_t i = 0; i < b->row->nelems; i++)
+        if (oro_table_column(a, oro_bytes_str(b->row->elems[i].name)) < 0)
+            SAY(words, "table `%s`: column `%s` added", b->name, b->row->elems[i].name);
+    for (uint32_t i = 0; i < a->row->nelems; i++)
+        if (oro_table_column(b, oro_bytes_str(a->row->elems[i].name)) < 0)
+            SAY(words, "table `%s`: column `%s` removed", b->name, a->row->elems[i].name);
+}
+
+static bool
+same_indexes(const struct oro_table_def *a, const struct oro_table_def *b)
+{
+    bool same = a->nindexes == b->nindexes;
+    for (uint32_t i = 0; same && i < a->nindexes; i++)
+        same = same_index(&a->indexes[i], &b->indexes[i]);
+    return same;
+}
+
+/* True: its columns are others. */
+static bool
+say_table(const struct oro_table_def *a, const struct oro_table_def *b, struct oro_bb *words)
+{
+    size_t before = words->len;
+    bool fits = oro_type_fits(a->row, b->row) && a->is_event == b->is_event;
+    say_columns(a, b, words);
+    if (words->len == before && !oro_type_eq(a->row, b->row))
+        SAY(words, "table `%s`: types of columns changed", b->name);
+    if (a->is_event != b->is_event)
+        SAY(words, "table `%s` is %s", b->name, b->is_event ? "an event table" : "stored");
+    if (a->is_public != b->is_public)
+        SAY(words, "table `%s` is %s", b->name, b->is_public ? "public" : "private");
+    if (a->pk != b->pk)
+        SAY(words, "table `%s`: primary key changed", b->name);
+    if (!same_indexes(a, b))
+        SAY(words, "table `%s`: indexes changed", b->name);
+    if (words->len == before)
+        SAY(words, "table `%s` changed", b->name);
+    return !fits;
+}
+
+bool
+oro_schema_changes(const struct oro_schema *a, const struct oro_schema *b, struct oro_bb *words)
+{
+    bool breaks = false;
+    for (uint32_t i = 0; i < b->ntables; i++) {
+        const struct oro_table_def *now = &b->tables[i];
+        const struct oro_table_def *old = oro_schema_table(a, oro_bytes_str(now->name));
+        if (old == NULL)
+            SAY(words, "table `%s` added", now->name);
+        else if (!same_table(old, now))
+            breaks |= say_table(old, now, words) && old->is_public;
+    }
+    for (uint32_t i = 0; i < a->ntables; i++) {
+        const struct oro_table_def *old = &a->tables[i];
+        if (oro_schema_table(b, oro_bytes_str(old->name)) != NULL)
+            continue;
+        SAY(words, "table `%s` removed", old->name);
+        breaks |= old->is_public;
+    }
+    return breaks;
+}

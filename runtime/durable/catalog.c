@@ -4,6 +4,7 @@
 
 #include "bridge/bsatn/value.h"
 #include "runtime/base/buf.h"
+#include "runtime/durable/durable.h"
 
 /* ---- reading ---- */
 
@@ -142,69 +143,11 @@ fail:
 
 /* ---- comparing ---- */
 
-static bool
-same_name(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-/* Pairs that Refs led to and that are being compared or were found to fit: meeting one again, as in a recursive type, decides
- * nothing new, since the first misfit anywhere ends the comparison. */
-struct fits_seen {
-    const struct oro_type *(*pairs)[2];
-    size_t n, cap;
-};
-
-static bool
-fits_seen_add(struct fits_seen *seen, const struct oro_type *a, const struct oro_type *b)
-{
-    for (size_t i = 0; i < seen->n; i++)
-        if (seen->pairs[i][0] == a && seen->pairs[i][1] == b)
-            return false;
-    seen->pairs = oro_grow(seen->pairs, seen->n, &seen->cap, sizeof(*seen->pairs));
-    seen->pairs[seen->n][0] = a;
-    seen->pairs[seen->n++][1] = b;
-    return true;
-}
-
-static bool
-fits(struct fits_seen *seen, const struct oro_type *a, const struct oro_type *b)
-{
-    bool through_ref = a->kind == ORO_REF || b->kind == ORO_REF;
-    a = oro_type_resolve(a);
-    b = oro_type_resolve(b);
-    if (a->kind != b->kind)
-        return false;
-    if (through_ref && !fits_seen_add(seen, a, b))
-        return true;
-    if (a->kind == ORO_ARRAY)
-        return fits(seen, a->elem, b->elem);
-    if (a->kind != ORO_PRODUCT && a->kind != ORO_SUM)
-        return true;
-    if (a->kind == ORO_PRODUCT ? a->nelems != b->nelems : a->nelems > b->nelems)
-        return false;
-    for (uint32_t i = 0; i < a->nelems; i++)
-        if (!same_name(a->elems[i].name, b->elems[i].name) ||
-            !fits(seen, a->elems[i].type, b->elems[i].type))
-            return false;
-    return true;
-}
-
-/* Whether every value of `a` is a value of `b` with the same bytes: equal, but sums may have got variants at the end. */
-static bool
-type_fits(const struct oro_type *a, const struct oro_type *b)
-{
-    struct fits_seen seen = {0};
-    bool ok = fits(&seen, a, b);
-    oro_free(seen.pairs);
-    return ok;
-}
-
 /* The stored table's counterpart, NULL when it is gone (event tables are not stored). */
 static const struct oro_table_def *
-counterpart(const struct oro_schema *schema, const struct layout *l)
+counterpart(const struct oro_schema *schema, const struct oro_table_def *stored)
 {
-    const struct oro_table_def *t = oro_schema_table(schema, oro_bytes_str(l->def->name));
+    const struct oro_table_def *t = oro_schema_table(schema, oro_bytes_str(stored->name));
     return t != NULL && !t->is_event ? t : NULL;
 }
 
@@ -221,7 +164,7 @@ bool
 catalog_unchanged(const struct catalog *stored, const struct oro_schema *schema)
 {
     for (uint32_t i = 0; i < stored->n; i++) {
-        const struct oro_table_def *t = counterpart(schema, &stored->items[i]);
+        const struct oro_table_def *t = counterpart(schema, stored->items[i].def);
         if (t == NULL || t->pk != stored->items[i].def->pk ||
             !oro_type_eq(stored->items[i].def->row, t->row))
             return false;
@@ -277,7 +220,7 @@ column_reasons(const struct oro_table_def *old, const struct oro_table_def *now,
         if (at < 0)
             REASON(out, "Removing a column %s from table %s requires a manual migration", a->name,
                    now->name);
-        else if (!type_fits(a->type, now->row->elems[at].type))
+        else if (!oro_type_fits(a->type, now->row->elems[at].type))
             type_reason(now, a, &now->row->elems[at], out);
         moved |= at >= 0 && (uint32_t)at != i;
     }
@@ -317,28 +260,47 @@ holds_only_a_timer(const struct oro_table_def *t)
            strcmp(t->row->elems[1].name, "scheduled_at") == 0;
 }
 
+/* Of one table with so many rows. */
+static void
+table_reasons(const struct oro_table_def *old, int64_t rows, const struct oro_schema *schema,
+              struct oro_bb *reasons)
+{
+    const struct oro_table_def *now = counterpart(schema, old);
+    if (rows == 0)
+        return; /* nothing to lose: made anew */
+    if (now == NULL && holds_only_a_timer(old))
+        return; /* the function is gone, and so is its timer */
+    if (now == NULL)
+        REASON(reasons, "Cannot remove table `%s`: table contains data (%lld rows)", old->name,
+               (long long)rows);
+    else
+        column_reasons(old, now, reasons);
+}
+
 oro_status
 catalog_reasons(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
                 struct oro_bb *reasons, struct oro_err *err)
 {
     for (uint32_t i = 0; i < stored->n; i++) {
         const struct layout *l = &stored->items[i];
-        const struct oro_table_def *now = counterpart(schema, l);
         int64_t n = 0;
         oro_status st = count_rows(db, l->sql_name, &n, err);
         if (st != ORO_OK)
             return st;
-        if (n == 0)
-            continue; /* nothing to lose: made anew */
-        if (now == NULL && holds_only_a_timer(l->def))
-            continue; /* the function is gone, and so is its timer */
-        if (now == NULL)
-            REASON(reasons, "Cannot remove table `%s`: table contains data (%lld rows)",
-                   l->def->name, (long long)n);
-        else
-            column_reasons(l->def, now, reasons);
+        table_reasons(l->def, n, schema, reasons);
     }
     return ORO_OK;
+}
+
+void
+oro_durable_reasons(const struct oro_store *store, const struct oro_schema *schema,
+                    struct oro_bb *reasons)
+{
+    const struct oro_schema *old = oro_store_schema(store);
+    for (uint32_t i = 0; i < old->ntables; i++)
+        if (!old->tables[i].is_event)
+            table_reasons(&old->tables[i], (int64_t)oro_store_row_count(store, &old->tables[i]),
+                          schema, reasons);
 }
 
 /* ---- changing ---- */
@@ -562,7 +524,7 @@ migrate(struct db *db, const struct catalog *stored, const struct oro_schema *sc
     oro_status st = ORO_OK;
     for (uint32_t i = 0; st == ORO_OK && i < stored->n; i++) {
         const struct layout *l = &stored->items[i];
-        const struct oro_table_def *now = counterpart(schema, l);
+        const struct oro_table_def *now = counterpart(schema, l->def);
         if (now == NULL)
             st = remove_table(db, l, err);
         else if (now->pk != l->def->pk || !oro_type_eq(l->def->row, now->row))

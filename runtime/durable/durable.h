@@ -32,6 +32,12 @@ ORO_MUST_CHECK oro_status oro_durable_open(const struct oro_durable_options *opt
 /* Loads tables and replays the tail of the log into an empty store, and sets its offset and sequences. */
 ORO_MUST_CHECK oro_status oro_durable_recover(struct oro_durable *d, struct oro_store *store,
                                               struct oro_err *err);
+/* Every reason why the tables that `store` has cannot become those of `schema`, "; " between; none is appended if they can.
+ * The same rules by which open decides. While nothing is published. */
+void oro_durable_reasons(const struct oro_store *store, const struct oro_schema *schema,
+                         struct oro_bb *reasons);
+/* Instead of recover, for a store that has all of it already. */
+void oro_durable_continue(struct oro_durable *d, const struct oro_store *store);
 /* True: nothing was ever stored. Valid after open. */
 bool oro_durable_is_new(const struct oro_durable *d);
 /* True: init has to run. The first transaction says that it has; where init stores nothing, set_initialized does, once it has

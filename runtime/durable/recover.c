@@ -173,3 +173,12 @@ oro_durable_recover(struct oro_durable *d, struct oro_store *store, struct oro_e
                 (long long)(oro_mono_us() - begin) / 1000);
     return ORO_OK;
 }
+
+void
+oro_durable_continue(struct oro_durable *d, const struct oro_store *store)
+{
+    d->logged = oro_store_offset(store);
+    /* About: the log's rows, which stand in the tables' file only when they are moved there. */
+    if (d->checkpoint.applied < d->logged)
+        atomic_fetch_add(&d->log_bytes, 1);
+}

@@ -5,15 +5,30 @@
  * schema and the timers are exchanged. What fails before that leaves everything as it was.
  *
  * Where only code has changed, the new schema takes over the table definitions of the old one (oro_schema_borrow_tables), so
- * that the store, its log and the subscriptions do not notice. */
+ * that the store, its log and the subscriptions do not notice. Where tables have changed, a new store is filled from the old
+ * one, the data file is opened anew, which changes it in one SQL transaction, and subscriptions are moved; both ask the same
+ * rules whether that can be (runtime/durable/catalog.c). Records and log go on with the next number. */
 #include "runtime/base/clock.h"
 #include "runtime/server/server_priv.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define PATIENCE_US 10000000
 
 /* ---- standing still ---- */
+
+static void
+outdated_close(struct shard *sh)
+{
+    const struct oro_map_slot *slot;
+    for (size_t i = 0; sh->has_outdated && oro_map_next(&sh->clients, &i, &slot);) {
+        struct client *c = slot->value;
+        if (c->outdated)
+            oro_client_close(sh, c, 1012, "the module has changed: connect and subscribe again");
+    }
+    sh->has_outdated = false;
+}
 
 void
 oro_reload_park(struct shard *sh)
@@ -29,6 +44,7 @@ oro_reload_park(struct shard *sh)
     }
     atomic_fetch_sub(&r->parked, 1);
     oro_wake_broadcast(&r->park_wake);
+    outdated_close(sh);
 }
 
 /* Until so many net threads stand still. */
@@ -68,13 +84,52 @@ park(struct oro_server *s, struct oro_err *err)
     return oro_err_set(err, ORO_ETIMEOUT, "a net thread is too busy");
 }
 
+void
+oro_reload_on_durable(struct oro_server *s)
+{
+    if (ORO_UNLIKELY(atomic_load(&s->reload.waits_for_disk)))
+        oro_wake_broadcast(&s->reload.disk_wake);
+}
+
+/* The workers are paused: nothing more is published. */
 static oro_status
-stand_still(struct oro_server *s, struct oro_err *err)
+disk_wait(struct oro_server *s, struct oro_err *err)
+{
+    struct reload *r = &s->reload;
+    int64_t end = oro_mono_us() + PATIENCE_US;
+    oro_status st = ORO_OK;
+    if (s->durable == NULL)
+        return ORO_OK;
+    atomic_store(&r->waits_for_disk, true);
+    oro_durable_wake(s->durable);
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&r->disk_wake);
+        int64_t left = end - oro_mono_us();
+        if (oro_durable_seq(s->durable) >= oro_store_seq(s->store))
+            break;
+        if (left <= 0) {
+            const char *trouble = oro_durable_trouble(s->durable);
+            st = oro_err_set(err, ORO_EIO, "the log cannot be written: %s",
+                             trouble != NULL ? trouble : "the disk is slow");
+            break;
+        }
+        oro_wake_wait(&r->disk_wake, seen, (long)left);
+    }
+    atomic_store(&r->waits_for_disk, false);
+    return st;
+}
+
+/* to_disk: and everything published is on disk. */
+static oro_status
+stand_still(struct oro_server *s, bool to_disk, struct oro_err *err)
 {
     oro_status st = oro_pool_pause(s->pool, err);
     if (st != ORO_OK)
         return st;
-    st = park(s, err);
+    if (to_disk)
+        st = disk_wait(s, err);
+    if (st == ORO_OK)
+        st = park(s, err);
     if (st != ORO_OK)
         oro_pool_resume(s->pool);
     return st;
@@ -101,34 +156,210 @@ timers_restart(struct oro_server *s)
     if (st == ORO_OK)
         st = oro_timers_start(s, &err);
     if (st != ORO_OK) /* of memory, or a table that is full */
-        oro_log(ORO_LOG_ERROR, "server", "timers of the new version: %s", err.text);
+        oro_log(ORO_LOG_ERROR, "server", "timers: %s", err.text);
 }
 
-/* Only code has changed. Takes schema. */
+/* Takes schema. */
+static void
+schema_take(struct oro_server *s, struct oro_schema *schema)
+{
+    struct oro_schema *old = s->schema, *old_tables = s->tables;
+    s->schema = schema;
+    s->tables = schema->lender != NULL ? old_tables : schema;
+    if (old != old_tables)
+        oro_schema_free(old);
+    if (s->tables != old_tables)
+        oro_schema_free(old_tables);
+}
+
+/* Only code has changed; all stand still. Takes schema. */
 static oro_status
 exchange_code(struct oro_server *s, struct oro_schema *schema, struct oro_err *err)
 {
     oro_schema_borrow_tables(schema, s->tables);
-    oro_status st = stand_still(s, err);
+    oro_status st = oro_pool_bind(s->pool, schema, err);
     if (st != ORO_OK) {
-        oro_pool_unstage(s->pool);
         oro_schema_free(schema);
         return st;
     }
-    oro_timers_stop(s);
+    oro_pool_adopt(s->pool, schema, s->store);
+    schema_take(s, schema);
+    oro_free(s->once_new); /* functions that run once were all there before */
+    s->once_new = ORO_NEW_ARRAY(bool, schema->nschedules + 1);
+    return ORO_OK;
+}
+
+/* ---- the exchange of tables: a second store, filled from the first, and the data file changed as a start does it ---- */
+
+static oro_status
+store_make(struct oro_server *s, const struct oro_schema *schema, struct oro_store **out,
+           struct oro_err *err)
+{
+    struct oro_store_options opt = {.first_offset = oro_store_offset(s->store),
+                                    .first_seq = oro_store_seq(s->store)};
+    oro_status st = oro_store_create(schema, &opt, out, err);
+    if (st != ORO_OK)
+        return st;
+    st = oro_store_carry(*out, s->store, err);
+    if (st != ORO_OK)
+        oro_store_destroy(*out);
+    if (st == ORO_EEXISTS)
+        st = err->status = ORO_EINVAL;
+    return st;
+}
+
+/* Everything is on disk. What was checked before fits, so only the disk itself can fail here; then there is no data to go on
+ * with, and a restart finds the old state or the new one. */
+static void
+data_migrate(struct oro_server *s, const struct oro_schema *schema)
+{
+    struct oro_durable_options opt = oro_server_durable_options(s);
+    struct oro_err err = {0};
+    oro_durable_stop(s->durable);
+    s->durable = NULL;
+    oro_status st = oro_durable_open(&opt, schema, &s->durable, &err);
+    if (st == ORO_OK)
+        return;
+    oro_log(ORO_LOG_ERROR, "server",
+            "the data cannot be opened for the new version, so the process ends; what was confirmed "
+            "is on disk: %s",
+            err.text);
+    abort();
+}
+
+static void
+data_start(struct oro_server *s, const struct oro_schema *old)
+{
+    struct oro_err err = {0};
+    oro_status st = oro_timers_look_again(s, old, &err);
+    if (st != ORO_OK)
+        oro_log(ORO_LOG_ERROR, "server", "functions that run once: %s", err.text);
+    if (s->durable == NULL)
+        return;
+    oro_durable_continue(s->durable, s->store);
+    st = oro_durable_start(s->durable, s->store, &err);
+    if (st == ORO_OK)
+        return;
+    oro_log(ORO_LOG_ERROR, "server",
+            "the log does not start, so the process ends; what was confirmed is on disk: %s",
+            err.text);
+    abort();
+}
+
+struct subs_move {
+    struct shard *sh;
+    struct oro_subs *to;
+};
+
+static void
+outdated(struct shard *sh, struct client *c)
+{
+    c->outdated = sh->has_outdated = true;
+}
+
+/* A subscription that the new version does not understand costs its client the connection: it has to ask again. */
+static void
+subscription_move(void *arg, oro_conn_id conn, uint32_t query_set_id, struct oro_bytes texts,
+                  uint32_t n)
+{
+    struct subs_move *m = arg;
+    struct client *c = oro_client_find(m->sh, conn);
+    struct oro_err err = {0};
+    if (c == NULL || c->outdated)
+        return;
+    struct oro_query_env env = {.sender = c->who->identity, .is_owner = c->is_owner};
+    if (oro_subs_subscribe(m->to, m->sh->session, conn, query_set_id, texts, n, &env, NULL, &err) !=
+        ORO_OK)
+        outdated(m->sh, c);
+}
+
+static void
+shard_move(struct shard *sh, struct oro_store *store, bool breaks)
+{
+    struct subs_move m = {sh, oro_subs_create(oro_store_schema(store))};
+    const struct oro_map_slot *slot;
+    ORO_ASSERT(!oro_cursor_has_next(sh->cursor));
+    oro_cursor_close(sh->cursor);
+    oro_session_close(sh->session);
+    sh->session = oro_session_open(store);
+    sh->cursor = oro_cursor_open(store);
+    for (size_t i = 0; breaks && oro_map_next(&sh->clients, &i, &slot);) {
+        struct client *c = slot->value;
+        if (c->kind == CLIENT_DATABASE)
+            outdated(sh, c);
+    }
+    oro_subs_each(sh->subs, subscription_move, &m);
+    oro_subs_destroy(sh->subs);
+    sh->subs = m.to;
+    oro_shard_count_subs(sh);
+}
+
+/* All stand still. Takes schema. */
+static oro_status
+exchange_tables(struct oro_server *s, struct oro_schema *schema, bool breaks, char **report,
+                struct oro_err *err)
+{
+    struct oro_store *store;
+    struct oro_bb reasons = {0};
+    oro_status st = ORO_OK;
+    oro_durable_reasons(s->store, schema, &reasons);
+    if (reasons.len > 0)
+        st = oro_err_set(err, ORO_EINVAL, "the data does not fit the new version");
+    if (reasons.len > 0)
+        *report = oro_strndup((const char *)reasons.data, reasons.len);
+    oro_bb_fini(&reasons);
+    if (st == ORO_OK)
+        st = store_make(s, schema, &store, err);
+    if (st != ORO_OK)
+        goto fail;
+    st = oro_pool_bind(s->pool, schema, err);
+    if (st != ORO_OK)
+        goto fail_store;
+    if (s->durable != NULL)
+        data_migrate(s, schema);
+    oro_pool_adopt(s->pool, schema, store);
+    for (unsigned i = 0; i < s->opt.shards; i++)
+        shard_move(&s->shards[i], store, breaks);
+    oro_store_destroy(s->store);
+    s->store = store;
     struct oro_schema *old = s->schema;
-    st = oro_pool_swap(s->pool, schema, s->store, err);
+    s->schema = schema;
+    data_start(s, old);
+    s->schema = old;
+    schema_take(s, schema);
+    return ORO_OK;
+
+fail_store:
+    oro_store_destroy(store);
+fail:
+    oro_schema_free(schema);
+    return st;
+}
+
+/* The version that is staged: it runs, or is dropped. Takes schema. */
+static oro_status
+exchange(struct oro_server *s, struct oro_schema *schema, char **report, struct oro_err *err)
+{
+    struct oro_bb words = {0};
+    bool same = oro_schema_same_tables(schema, s->tables);
+    bool breaks = !same && oro_schema_changes(s->tables, schema, &words);
+    oro_status st = stand_still(s, !same, err);
     if (st == ORO_OK) {
-        s->schema = schema;
-        oro_free(s->once_new); /* functions that run once were all there before */
-        s->once_new = ORO_NEW_ARRAY(bool, schema->nschedules + 1);
-        if (old != s->tables)
-            oro_schema_free(old);
+        oro_timers_stop(s);
+        st = same ? exchange_code(s, schema, err) : exchange_tables(s, schema, breaks, report, err);
+        timers_restart(s);
+        if (st != ORO_OK)
+            oro_pool_unstage(s->pool); /* while the numbers are not read */
+        go_on(s);
     } else {
         oro_schema_free(schema);
+        oro_pool_unstage(s->pool);
     }
-    timers_restart(s);
-    go_on(s);
+    if (st == ORO_OK)
+        *report = same ? oro_strdup("the code was exchanged")
+                       : oro_asprintf("%.*s%s", (int)words.len, (const char *)words.data,
+                                      breaks ? "; clients were disconnected" : "");
+    oro_bb_fini(&words);
     return st;
 }
 
@@ -144,15 +375,8 @@ reload(struct oro_server *s, char **report, struct oro_err *err)
         return st;
     st = oro_schema_parse(oro_bytes_str(descriptor), &schema, err);
     oro_free(descriptor);
-    if (st == ORO_OK && !oro_schema_same_tables(schema, s->tables)) {
-        st = oro_err_set(err, ORO_EINVAL, "tables have changed: restart to migrate");
-        oro_schema_free(schema);
-    } else if (st == ORO_OK) {
-        st = exchange_code(s, schema, err);
-        if (st == ORO_OK)
-            *report = oro_strdup("the code was exchanged");
-        return st;
-    }
+    if (st == ORO_OK)
+        return exchange(s, schema, report, err);
     oro_pool_unstage(s->pool);
     return st;
 }

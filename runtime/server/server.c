@@ -159,6 +159,7 @@ static void
 on_durable(void *arg)
 {
     shards_wake(arg, true);
+    oro_reload_on_durable(arg);
 }
 
 static void
@@ -299,22 +300,29 @@ owner_keep(struct oro_server *s, struct oro_err *err)
     return st;
 }
 
+struct oro_durable_options
+oro_server_durable_options(struct oro_server *s)
+{
+    const struct oro_server_options *o = &s->opt;
+    return (struct oro_durable_options){
+        .dir = o->data_dir,
+        .name = o->name,
+        .mode = o->durability,
+        .checkpoint_bytes = o->checkpoint_bytes,
+        .checkpoint_interval_s = o->checkpoint_interval_s,
+        .on_durable = on_durable,
+        .arg = s,
+    };
+}
+
 static oro_status
 data_open(struct oro_server *s, struct oro_err *err)
 {
     const struct oro_server_options *o = &s->opt;
     oro_status st;
     if (o->data_dir != NULL) {
-        struct oro_durable_options d = {
-            .dir = o->data_dir,
-            .name = o->name,
-            .mode = o->durability,
-            .delete_data = o->delete_data,
-            .checkpoint_bytes = o->checkpoint_bytes,
-            .checkpoint_interval_s = o->checkpoint_interval_s,
-            .on_durable = on_durable,
-            .arg = s,
-        };
+        struct oro_durable_options d = oro_server_durable_options(s);
+        d.delete_data = o->delete_data;
         st = oro_durable_open(&d, s->schema, &s->durable, err);
         if (st != ORO_OK)
             return st;

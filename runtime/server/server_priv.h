@@ -38,6 +38,7 @@ struct client {
     unsigned shard;
     bool confirmed, single, is_owner, in_held_list;
     bool paused; /* nothing is read from it, since too much waits already */
+    bool outdated; /* what it is subscribed to is no more: closed when its shard goes on */
     struct oro_principal *who;
     char *token;
     struct oro_mailbox *mailbox;
@@ -83,6 +84,7 @@ struct shard {
     struct client
         *caller; /* whose call the record answers, so that its update goes into the result */
     bool caller_told;
+    bool has_outdated;      /* clients */
     unsigned live;          /* live metrics pages */
     atomic_uint query_sets; /* for whoever reads the metrics */
 };
@@ -108,6 +110,8 @@ struct reload {
     atomic_bool parking;
     atomic_uint parked;
     struct oro_wake park_wake;
+    atomic_bool waits_for_disk;
+    struct oro_wake disk_wake;
 };
 
 struct oro_server {
@@ -160,6 +164,9 @@ void oro_shard_catch_up(struct shard *sh, uint64_t seq); /* applies records up t
 void oro_shard_drain(struct shard *sh);
 uint64_t oro_server_durable_seq(const struct oro_server *s);
 
+/* server.c: what the data is opened with */
+struct oro_durable_options oro_server_durable_options(struct oro_server *s);
+
 /* api.c: HTTP */
 bool oro_api_http(void *self, unsigned shard, oro_conn_id req_id,
                   const struct oro_http_request *req, struct oro_http_response *res);
@@ -188,6 +195,8 @@ void oro_reload_ask(struct shard *sh, oro_conn_id req_id, const struct oro_http_
 /* On the shard's thread: stands still, everything published being applied; gives its answers. */
 void oro_reload_park(struct shard *sh);
 void oro_reload_answer(struct shard *sh);
+/* The disk has got further. */
+void oro_reload_on_durable(struct oro_server *s);
 
 /* static.c */
 bool oro_static_file(const char *dir, const char *path, const struct oro_http_request *req,
@@ -196,6 +205,9 @@ bool oro_static_file(const char *dir, const char *path, const struct oro_http_re
 /* timers.c */
 /* Before the log starts: which one-shot functions are new to the data. */
 ORO_MUST_CHECK oro_status oro_timers_look(struct oro_server *s, struct oro_err *err);
+/* The same at a reload, once the data is open for the new schema; `old` is the one before. */
+ORO_MUST_CHECK oro_status oro_timers_look_again(struct oro_server *s, const struct oro_schema *old,
+                                                struct oro_err *err);
 ORO_MUST_CHECK oro_status oro_timers_install(struct oro_server *s, struct oro_err *err);
 ORO_MUST_CHECK oro_status oro_timers_start(struct oro_server *s, struct oro_err *err);
 void oro_timers_stop(struct oro_server *s);

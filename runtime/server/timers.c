@@ -136,6 +136,24 @@ oro_timers_look(struct oro_server *s, struct oro_err *err)
     return st;
 }
 
+oro_status
+oro_timers_look_again(struct oro_server *s, const struct oro_schema *old, struct oro_err *err)
+{
+    oro_status st = ORO_OK;
+    oro_free(s->once_new);
+    if (s->durable != NULL)
+        return oro_timers_look(s, err);
+    s->once_new = ORO_NEW_ARRAY(bool, s->schema->nschedules + 1);
+    for (uint32_t i = 0; i < s->schema->nschedules; i++) {
+        s->once_new[i] = true;
+        for (uint32_t k = 0; k < old->nschedules; k++)
+            if (old->schedules[k].interval_us == 0 &&
+                strcmp(old->schedules[k].reducer, s->schema->schedules[i].reducer) == 0)
+                s->once_new[i] = false;
+    }
+    return st;
+}
+
 /* Each @scheduled function has one row in its private table; a changed interval updates it. */
 oro_status
 oro_timers_install(struct oro_server *s, struct oro_err *err)

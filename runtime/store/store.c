@@ -128,9 +128,11 @@ oro_store_create(const struct oro_schema *schema, const struct oro_store_options
     }
     struct oro_record *zero = oro_record_new(&s->cache, 0);
     zero->pub.offset = opt != NULL ? opt->first_offset : 0;
+    zero->pub.seq = opt != NULL ? opt->first_seq : 0;
     s->first = s->unlinked = &zero->pub;
     atomic_init(&s->head, &zero->pub);
     atomic_init(&s->offset, zero->pub.offset);
+    atomic_init(&s->seq, zero->pub.seq);
     atomic_init(&s->records, 1);
     *out = s;
     return ORO_OK;

@@ -18,6 +18,7 @@ struct oro_store_options {
     uint64_t
         first_offset; /* transactions that happened before this process run (0 for an empty database) */
     uint64_t sequence_block; /* 0: 4096 */
+    uint64_t first_seq;      /* records before the first one, of a store that this one replaces */
 };
 
 /* Borrows schema until destroy. Gives *out. */
@@ -39,6 +40,11 @@ ORO_MUST_CHECK oro_status oro_store_unload(struct oro_store *s, const struct oro
 void oro_store_load_sequence(struct oro_store *s, const struct oro_table_def *t, unsigned sequence,
                              uint64_t allocated);
 void oro_store_load_offset(struct oro_store *s, uint64_t offset);
+
+/* Loads all that `from` has: rows of tables that both have, with the defaults of columns at the end that are new, and the
+ * state of sequences. ORO_EEXISTS: not unique by the new schema. Nothing may be published in `from` meanwhile. */
+ORO_MUST_CHECK oro_status oro_store_carry(struct oro_store *s, struct oro_store *from,
+                                          struct oro_err *err);
 
 /* ---- sessions ---- */
 struct oro_session *oro_session_open(

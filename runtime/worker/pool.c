@@ -3,7 +3,6 @@
 
 #include <sched.h>
 #include <stdio.h>
-#include <unistd.h>
 
 struct oro_principal *
 oro_principal_new(enum oro_caller caller, const struct oro_identity *id,
@@ -63,7 +62,9 @@ oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_
         oro_wake_broadcast(&wait->wake);
         atomic_store_explicit(&wait->state, 2, memory_order_release);
     }
-    atomic_fetch_sub_explicit(&p->jobs, 1, memory_order_release);
+    /* Sequentially consistent: either we see that somebody waits, or he sees that none is left. */
+    if (atomic_fetch_sub(&p->jobs, 1) == 1 && atomic_load(&p->ending))
+        oro_wake_broadcast(&p->phase_wake);
 }
 
 /* ---- mailboxes and the run queue ---- */
@@ -215,7 +216,7 @@ oro_pool_post_wait(struct oro_pool *p, struct oro_job *job, char *text)
 unsigned
 oro_pool_busy(const struct oro_pool *p)
 {
-    return atomic_load_explicit(&p->jobs, memory_order_acquire);
+    return atomic_load(&p->jobs);
 }
 
 unsigned
@@ -420,14 +421,18 @@ queues_empty(struct oro_pool *p)
     return oro_pool_busy(p) == 0;
 }
 
-/* A stop is no hot path: it looks each millisecond. */
+/* For what is told at phase_wake. */
 static bool
 wait_until(struct oro_pool *p, bool (*done)(struct oro_pool *p), int64_t end_us)
 {
-    bool is = done(p);
-    for (; !is && oro_mono_us() < end_us; is = done(p))
-        usleep(1000);
-    return is;
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&p->phase_wake);
+        int64_t left = end_us - oro_mono_us();
+        bool is = done(p);
+        if (is || left <= 0)
+            return is;
+        oro_wake_wait(&p->phase_wake, seen, (long)left);
+    }
 }
 
 bool
@@ -436,6 +441,7 @@ oro_pool_stop(struct oro_pool *p)
     if (p == NULL)
         return true;
     int64_t start = oro_mono_us();
+    atomic_store(&p->ending, true);
     if (!wait_until(p, queues_empty, start + STOP_DRAIN_US)) {
         oro_log(ORO_LOG_WARN, "server", "calls that still wait are dropped");
         atomic_store(&p->hurry, HURRY_CALLS);

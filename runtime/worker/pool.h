@@ -119,11 +119,12 @@ void oro_pool_unstage(struct oro_pool *p);
 /* Returns when no job runs; none will until resume. ORO_ETIMEOUT: one would not end. */
 ORO_MUST_CHECK oro_status oro_pool_pause(struct oro_pool *p, struct oro_err *err);
 void oro_pool_resume(struct oro_pool *p);
-/* Paused, and nobody reads the numbers: the staged module is the one that runs, with this schema and store (borrowed as in
- * oro_pool_run). Calls that wait run on it, if it has their reducer; timers that wait are dropped, since all are armed anew.
- * On failure the staged version is gone and the other one serves on. */
-ORO_MUST_CHECK oro_status oro_pool_swap(struct oro_pool *p, const struct oro_schema *schema,
-                                        struct oro_store *store, struct oro_err *err);
+/* Both while it is paused and nobody reads the numbers. Connects the staged module with its schema: the last that can fail. */
+ORO_MUST_CHECK oro_status oro_pool_bind(struct oro_pool *p, const struct oro_schema *schema,
+                                        struct oro_err *err);
+/* The staged module is the one that runs, with this schema and store (borrowed as in oro_pool_run). Calls that wait run on it,
+ * if it has their reducer; timers that wait are dropped, since all are armed anew. */
+void oro_pool_adopt(struct oro_pool *p, const struct oro_schema *schema, struct oro_store *store);
 /* Has the workers give back what the old version held; does not wait for them. */
 void oro_pool_settle(struct oro_pool *p);
 

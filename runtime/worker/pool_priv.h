@@ -103,6 +103,7 @@ struct oro_pool {
     struct oro_wake phase_wake; /* start-up hand-shake */
     atomic_uint jobs;           /* posted and not finished */
     atomic_bool stopping;
+    atomic_bool ending; /* somebody waits until no job is left, at phase_wake */
     atomic_int hurry;                /* enum hurry */
     struct reducer_metrics *metrics; /* by reducer id */
     struct oro_metric *conflicts, *timer_lateness, *timer_fired, *timer_missed, *queue_length;

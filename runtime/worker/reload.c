@@ -250,8 +250,7 @@ adopt_errand(struct worker *w, void *arg)
 }
 
 oro_status
-oro_pool_swap(struct oro_pool *p, const struct oro_schema *schema, struct oro_store *store,
-              struct oro_err *err)
+oro_pool_bind(struct oro_pool *p, const struct oro_schema *schema, struct oro_err *err)
 {
     ORO_ASSERT(atomic_load(&p->paused));
     oro_status st = errand(p, 0, p->started, bind_errand, (void *)(uintptr_t)schema, err);
@@ -260,10 +259,12 @@ oro_pool_swap(struct oro_pool *p, const struct oro_schema *schema, struct oro_st
         if (st != ORO_OK)
             *err = p->workers[i].err;
     }
-    if (st != ORO_OK) {
-        oro_pool_unstage(p);
-        return st;
-    }
+    return st;
+}
+
+void
+oro_pool_adopt(struct oro_pool *p, const struct oro_schema *schema, struct oro_store *store)
+{
     bool moves = store != p->store;
     bool asked = errands_ask(p, 0, p->started, adopt_errand, moves ? store : NULL);
     ORO_ASSERT(asked && errands_wait(p, -1)); /* nothing of the author's runs there */
@@ -276,5 +277,4 @@ oro_pool_swap(struct oro_pool *p, const struct oro_schema *schema, struct oro_st
     oro_pool_metrics_make(p);
     if (moves)
         last_runs_clear(p); /* tables may have other ids */
-    return ORO_OK;
 }

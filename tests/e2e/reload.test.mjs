@@ -5,7 +5,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { bindings, connect, rows, subscribe } from "./lib/client.mjs";
-import { call, cleanFolders, folder, orochi, serve, sql, until } from "./lib/server.mjs";
+import { Book, Client, random } from "./lib/crash.mjs";
+import { call, cleanFolders, folder, module, orochi, serve, SLOW, sql, until } from "./lib/server.mjs";
 
 after(cleanFolders);
 
@@ -183,6 +184,248 @@ def beat(ctx: ReducerContext):
   await new Promise(done => setTimeout(done, 200));
   assert.equal((await s.select("SELECT * FROM item")).length, n);
   await end(s);
+});
+
+// ---- tables ----
+
+const other = `
+@table(public=True)
+class Other:
+    id: PrimaryKey[u32]
+
+@reducer
+def put_other(ctx: ReducerContext, id: u32):
+    ctx.db.other.insert(Other(id=id))
+`;
+const make = columns => `
+@table(public=True)
+class Item:
+    id: PrimaryKey[AutoInc[u32]]
+    name: str
+${columns}
+@reducer
+def make(ctx: ReducerContext, name: str):
+    ctx.db.item.insert(Item(id=0, name=name))
+`;
+
+for (const memory of [false, true]) {
+  const where = memory ? "in memory" : "on disk";
+
+  test(`a new table keeps clients, and a new column has them come again; rows have its default (${where})`, async () => {
+    const s = await live(make(""), { memory });
+    const reload = memory ? s.hangup : async () => assert.equal((await s.reload()).status, 200, s.output());
+    await s.ok("make", "a");
+    const c = await connect(await bindings(s.file), s, "grow");
+    await subscribe(c, "SELECT * FROM item", "SELECT * FROM item WHERE id = 1", "SELECT * FROM item WHERE name = 'b'");
+    let closed = false;
+    c.closed.then(() => (closed = true));
+
+    await s.write(other + make(""));
+    await reload();
+    await s.ok("put_other", 5);
+    await s.ok("make", "b");
+    await until("the row comes", () => rows(c.conn.db.item).length === 2);
+    assert.deepEqual(rows(c.conn.db.item).map(r => [r.id, r.name]).sort(), [[1, "a"], [2, "b"]]);
+    assert.equal(closed, false);
+
+    await s.write(other + make("    level: u32 = 7\n    tags: list[str] = []\n"));
+    await reload();
+    await c.closed;
+    const again = await connect(await bindings(s.file), s, "grow");
+    await subscribe(again, "SELECT * FROM item");
+    assert.deepEqual(rows(again.conn.db.item).map(r => [r.id, r.level, r.tags.length]).sort(), [[1, 7, 0], [2, 7, 0]]);
+    await s.ok("make", "c");
+    await until("the row comes", () => rows(again.conn.db.item).some(r => r.id === 3));
+    assert.deepEqual(await s.select("SELECT * FROM other"), [{ id: 5 }]);
+    again.conn.disconnect();
+    await again.closed;
+    await until("both clients have left", async () => (await s.select("SELECT * FROM item")).length === 3);
+    await end(s);
+    if (memory) return;
+    const t = await s.start();
+    assert.deepEqual((await t.select("SELECT * FROM item")).map(r => [r.id, r.level]).sort(), [[1, 7], [2, 7], [3, 7]]);
+    await end(t);
+  });
+
+  test(`a refused migration lists every reason and changes nothing (${where})`, async () => {
+    const s = await live(other + make("    level: u32 = 7\n"), { memory });
+    await s.ok("make", "a");
+    await s.ok("make", "b");
+    await s.ok("put_other", 1);
+    const c = await connect(await bindings(s.file), s, "grow");
+    await subscribe(c, "SELECT * FROM item");
+    const refused = async (code, ...patterns) => {
+      await s.write(code);
+      let said;
+      if (memory) {
+        const before = s.output().length;
+        await s.hangup();
+        said = s.output().slice(before);
+        assert.match(said, /the old version serves on/);
+      } else {
+        const { status, text } = await s.reload();
+        assert.equal(status, 400, text);
+        assert.match(text, /^Database update rejected: /);
+        said = text;
+      }
+      for (const pattern of patterns) assert.match(said, pattern);
+    };
+    await refused(make("    fresh: u32\n"), /Removing a column level from table item/, /Adding a column fresh to table item requires a default/,
+      /Cannot remove table `other`: table contains data \(1 rows\)/);
+    await refused(other + make("    level: str = ''\n"), /Changing the type of column level in table item from U32 to String/);
+    await refused(other + make("    level: Unique[u32] = 7\n"), /Unique constraint violation.*item/);
+    await s.ok("make", "c");
+    await until("the client is still there", () => rows(c.conn.db.item).length === 3);
+    assert.equal((await s.select("SELECT * FROM other")).length, 1);
+    c.conn.disconnect();
+    await c.closed;
+    await end(s);
+  });
+}
+
+test("clients that a change of columns disconnects are said good-bye to by the new version, and come again", async () => {
+  const code = (columns, version) => make(columns) + `
+@table
+class Seen:
+    id: PrimaryKey[AutoInc[u32]]
+    what: str
+
+@client_connected
+def connected(ctx: ReducerContext):
+    ctx.db.seen.insert(Seen(id=0, what="hello ${version}"))
+
+@client_disconnected
+def disconnected(ctx: ReducerContext):
+    ctx.db.seen.insert(Seen(id=0, what="good-bye ${version}"))
+`;
+  const s = await live(code("", 1));
+  const made = await bindings(s.file);
+  const clients = await Promise.all([1, 2, 3].map(() => connect(made, s, "grow")));
+  await s.write(code("    level: u32 = 7\n", 2));
+  const done = await s.reload();
+  assert.match(done.text, /table `item`: column `level` added; clients were disconnected/);
+  await Promise.all(clients.map(c => c.closed));
+  await s.write(code("    level: u32 = 7\n", 3).replace("@table\nclass Seen", "@table(public=True)\nclass Seen")); // to look
+  await until("three were said good-bye to", async () =>
+    (await orochi(["reload", "--url", s.url, "--data", s.data])).code === 0 &&
+    (await s.select("SELECT * FROM seen")).filter(r => r.what === "good-bye 2").length === 3);
+  assert.equal((await s.select("SELECT * FROM seen")).filter(r => r.what === "hello 1").length, 3);
+  await end(s);
+});
+
+test("a subscription to a table that turns private costs its client the connection", async () => {
+  const s = await live(other + make(""));
+  const made = await bindings(s.file);
+  const [a, b] = await Promise.all([connect(made, s, "grow"), connect(made, s, "grow")]);
+  await subscribe(a, "SELECT * FROM item");
+  await subscribe(b, "SELECT * FROM other");
+  let closed = false;
+  b.closed.then(() => (closed = true));
+  await s.write(other + make("").replace("(public=True)", ""));
+  assert.equal((await s.reload()).text, "table `item` is private\n");
+  await a.closed;
+  await s.ok("put_other", 1);
+  await until("the row comes", () => rows(b.conn.db.other).length === 1);
+  assert.equal(closed, false);
+  b.conn.disconnect();
+  await b.closed;
+  await end(s);
+});
+
+for (const memory of [false, true]) {
+  test(`a function that runs once does so when it comes, and not at each reload (${memory ? "in memory" : "on disk"})`, async () => {
+    const once = name => `
+@scheduled(delay_ms=10, repeating=False)
+def ${name}(ctx: ReducerContext):
+    ctx.db.item.insert(Item(id=ctx.db.item.count() + 1, name="${name}"))
+`;
+    const s = await live(ITEM + once("first"), { memory });
+    const names = async () => (await s.select("SELECT * FROM item")).map(r => r.name).sort().join();
+    await until("the first has run", async () => (await names()) === "first");
+    await s.write(ITEM + once("first") + once("second"));
+    await s.hangup();
+    await until("the second has run", async () => (await names()) === "first,second");
+    await s.write(ITEM + once("first") + once("second") + other);
+    await s.hangup();
+    await s.write(ITEM + once("second") + put("by hand"));
+    await s.hangup();
+    await s.ok("put", 9);
+    assert.equal(await names(), "by hand,first,second");
+    await end(s);
+  });
+}
+
+// ---- under load ----
+
+test("twenty reloads under load lose no confirmed transfer, and no client", async () => {
+  const dir = await folder(), data = await folder(), file = join(dir, "ledger.py");
+  const original = await readFile(module("ledger"), "utf8");
+  await writeFile(file, original);
+  const server = await serve(file, { flags: ["--data", data, "--workers", "2"] });
+  const token = (await readFile(join(data, "owner.token"), "utf8")).trim();
+  const rng = random(7), book = new Book();
+  const clients = Array.from({ length: 4 }, (_, id) => new Client(server, id, 0, rng, { protocol: id % 2 ? "v3" : "v2", flight: 10 }));
+  const many = () => clients.reduce((n, c) => n + c.confirmed.length, 0);
+  await until("they transfer", () => many() > 100);
+  let tables = "";
+  for (let i = 0; i < 20; i++) {
+    if (i % 4 === 3) tables += `\n@table(public=True)\nclass Extra${i}:\n    id: PrimaryKey[u32]\n`;
+    await writeFile(file, `${original}${tables}\nVERSION = ${i}\n`);
+    const answer = await fetch(`${server.url}/v1/database/ledger/reload`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
+    assert.equal(answer.status, 200, await answer.text());
+    const before = many();
+    await until("they go on", () => many() > before + 20);
+    for (const c of clients) assert.equal(c.socket.readyState, 1, server.output());
+  }
+  for (const c of clients) c.stopped = true;
+  await until("all are answered", () => clients.every(c => c.error || c.confirmed.length === c.sent.length));
+  assert.equal(await server.kill(), null); // what was confirmed is on disk
+  for (const c of clients) await c.closed;
+  const again = await serve(file, { flags: ["--data", data, "--workers", "2"] });
+  await book.check(again, clients, 0);
+  assert.equal(await again.stop(), 0, again.output());
+});
+
+const resident = async server => Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${server.child.pid}/status`, "utf8"))[1]);
+
+test("a reload leaves no memory behind", { skip: !!process.env.OROCHI_SLOW }, async () => {
+  const code = i => `${ITEM}${put(`version ${i}`)}BALLAST = [str(i) * 20 for i in range(20_000)]\n`; // about 4 MB
+  const s = await live(code(0));
+  let before;
+  for (let i = 1; i <= 40; i++) {
+    await s.write(code(i) + (i % 5 === 0 ? `\n@table\nclass Extra:\n    id: PrimaryKey[u32]\n` : ""));
+    assert.equal((await s.reload()).status, 200);
+    await s.ok("put", i);
+    if (i === 10) before = await resident(s);
+  }
+  const each = ((await resident(s)) - before) / 30;
+  assert.ok(each < 1024, `${each} KiB for each reload`);
+  await end(s);
+});
+
+test("killed within a migration, the data is of the old version or of the new one", async () => {
+  const dir = await folder(), data = await folder(), file = join(dir, "grow.py");
+  const code = n => HEAD + make([...Array(n)].map((_, i) => `    c${i}: u32 = ${i}\n`).join(""));
+  await writeFile(file, code(0));
+  const flags = ["--data", data, "--workers", "1"];
+  const rng = random(3);
+  let rows = 0;
+  for (let round = 1; round <= 12; round++) {
+    const s = await serve(file, { flags });
+    const token = (await readFile(join(data, "owner.token"), "utf8")).trim();
+    const found = await sql(s, "grow", "SELECT * FROM item");
+    assert.equal(found.length, rows);
+    for (const row of found) for (let i = 0; i < round - 1; i++) assert.equal(row[`c${i}`], i);
+    for (let i = 0; i < 20; i++) {
+      assert.equal((await call(s, "grow", "make", [`${round} ${i}`])).status, 200);
+      rows++;
+    }
+    await writeFile(file, code(round));
+    const asked = fetch(`${s.url}/v1/database/grow/reload`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
+    await Promise.race([asked.catch(() => {}), new Promise(done => setTimeout(done, rng.below(40 * SLOW)))]);
+    await s.kill();
+    await asked.catch(() => {});
+  }
 });
 
 test("an import that does not end is interrupted, and meanwhile the others serve", { skip: !process.env.OROCHI_LONG }, async () => {

@@ -1,0 +1,69 @@
+/* runtime/store/carry.c - from the store of one version of a module into that of the next one. */
+#include "runtime/store/internal.h"
+
+/* What every row gets at its end. */
+static void
+new_columns(const struct oro_table_def *old, const struct oro_table_def *now, struct oro_bb *out)
+{
+    for (uint32_t i = old->row->nelems; i < now->row->nelems; i++)
+        for (uint32_t k = 0; k < now->ndefaults; k++)
+            if (now->defaults[k].col == i)
+                oro_bb_put_bytes(out, now->defaults[k].value);
+}
+
+static oro_status
+carry_rows(struct oro_store *s, struct oro_session *from, const struct oro_table_def *old,
+           const struct oro_table_def *now, struct oro_err *err)
+{
+    struct oro_rows rows;
+    struct oro_bb suffix = {0}, row = {0};
+    oro_status st = ORO_OK;
+    new_columns(old, now, &suffix);
+    oro_read_begin(from);
+    oro_read_scan(from, old, &rows);
+    for (size_t i = 0; st == ORO_OK && i < rows.n; i++) {
+        struct oro_bytes bytes = rows.rows[i];
+        if (suffix.len > 0) {
+            oro_bb_clear(&row);
+            oro_bb_put_bytes(&row, bytes);
+            oro_bb_put_bytes(&row, oro_bb_bytes(&suffix));
+            bytes = oro_bb_bytes(&row);
+        }
+        st = oro_store_load(s, now, bytes, false, err);
+    }
+    oro_read_end(from);
+    oro_bb_fini(&suffix);
+    oro_bb_fini(&row);
+    return st;
+}
+
+static void
+carry_sequences(struct oro_table *to, const struct oro_table *from)
+{
+    for (uint32_t i = 0; i < to->def->nsequences; i++) {
+        for (uint32_t k = 0; k < from->def->nsequences; k++) {
+            if (to->def->sequences[i].col != from->def->sequences[k].col)
+                continue;
+            atomic_store(&to->seqs[i].next, atomic_load(&from->seqs[k].next));
+            atomic_store(&to->seqs[i].allocated, atomic_load(&from->seqs[k].allocated));
+        }
+    }
+}
+
+oro_status
+oro_store_carry(struct oro_store *s, struct oro_store *from, struct oro_err *err)
+{
+    struct oro_session *se = oro_session_open(from);
+    oro_status st = ORO_OK;
+    for (uint32_t i = 0; st == ORO_OK && i < s->ntables; i++) {
+        const struct oro_table_def *now = s->tables[i].def;
+        const struct oro_table_def *old =
+            oro_schema_table(from->schema, oro_bytes_str(now->name));
+        if (old == NULL || old->is_event || now->is_event)
+            continue;
+        st = carry_rows(s, se, old, now, err);
+        carry_sequences(&s->tables[i], oro_table_of(from, old));
+    }
+    oro_session_close(se);
+    return st;
+}
