@@ -72,6 +72,8 @@ struct oro_host_ops {
     oro_status (*range)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
                         const struct oro_py_range *range, struct oro_py_rows *out);
     uint64_t (*count)(void *host, const struct oro_table_def *t);
+    /* Rows more than the call found: its own changes. Unlike count it reads nothing that others may change. */
+    int64_t (*growth)(void *host, const struct oro_table_def *t);
     oro_status (*insert)(void *host, const struct oro_table_def *t, struct oro_bytes row,
                          struct oro_bytes *stored, struct oro_err *err);
     oro_status (*update)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,

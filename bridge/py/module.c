@@ -273,6 +273,8 @@ import_names(struct oro_py *py)
         {"orochi._errors", "NoSuchRow", &py->e_nosuchrow},
         {"orochi._errors", "AutoIncOverflow", &py->e_autoinc},
         {"orochi._errors", "WrongIndex", &py->e_wrongindex},
+        {"orochi._errors", "WrongIndexAlgo", &py->e_wrongalgo},
+        {"orochi._errors", "IndexNotUnique", &py->e_notunique},
         {"orochi._errors", "EncodeError", &py->e_encode},
         {"orochi._errors", "DecodeError", &py->e_decode},
         {"orochi._errors", "SchemaError", &py->e_schema},

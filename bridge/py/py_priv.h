@@ -283,6 +283,7 @@ struct oro_pytable {
     uint64_t auto_inc;             /* columns */
     PyTypeObject *type;            /* owned: subtype of Table with a member for each accessor */
     PyObject *lookups;             /* owned dict: "score__gte" -> column << 8 | lookup */
+    _Atomic uint64_t scans;        /* conditions that no index answered; written by the worker */
     PyObject *name;                /* owned */
 };
 
@@ -438,7 +439,7 @@ struct oro_pyreducer {
     X(t_db)                                                                                      \
     X(t_log) X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt)     \
         X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) \
-            X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_encode) X(e_decode) X(e_schema)      \
+            X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode) X(e_schema)      \
                 X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive)         \
                     X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)    \
                         X(format_exception) X(describe_error) X(make_auth) X(deepcopy)           \

@@ -499,6 +499,7 @@ oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_acces
         out = oro_pyrows_pending(py, t, NULL, &(struct oro_py_range){0});
     } else if (plan.ix == NULL) {
         struct oro_py_rows rows = {0};
+        ORO_BUMP(t->scans, 1);
         py->ops->scan(py->call->host, t->def, &rows);
         f.rows = rows.rows;
         f.n = rows.n;

@@ -191,6 +191,32 @@ put_type(struct oro_bb *out, const char *sep, const char *kind, const char *name
                   (unsigned long long)bytes, timed > 0 ? (double)ns / (double)timed / 1000 : 0.0);
 }
 
+/* Of one table, by all interpreters. */
+static uint64_t
+table_scans(struct oro_py *const *py, unsigned n, unsigned table)
+{
+    uint64_t scans = 0;
+    for (unsigned i = 0; i < n; i++)
+        scans += relaxed(&py[i]->tables[table].scans);
+    return scans;
+}
+
+static void
+put_scans(struct oro_py *const *py, unsigned n, struct oro_bb *out)
+{
+    const char *sep = "";
+    oro_bb_printf(out, "\"scans_without_index\":{");
+    for (unsigned t = 0; n > 0 && t < py[0]->ntables; t++) {
+        uint64_t scans = table_scans(py, n, t);
+        if (scans > 0) {
+            oro_bb_printf(out, "%s\"%s\":%llu", sep, py[0]->tables[t].def->name,
+                          (unsigned long long)scans);
+            sep = ",";
+        }
+    }
+    oro_bb_printf(out, "},");
+}
+
 static double
 put_types(struct oro_py *const *py, unsigned n, struct oro_bb *out)
 {
@@ -278,6 +304,7 @@ oro_py_report(struct oro_py *const *py, unsigned n, struct oro_bb *out)
         seconds > 0 ? (double)conversions / seconds : 0.0,
         seconds > 0 ? (double)(all.bytes_in + all.bytes_out) / seconds : 0.0,
         percentile_us(slots, 0.5), percentile_us(slots, 0.99));
+    put_scans(py, n, out);
     oro_bb_printf(out, "\"per_type\":{%.*s},\"config\":", (int)types.len,
                   types.len > 0 ? (const char *)types.data : "");
     oro_py_config_json(&c, out);

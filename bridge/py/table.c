@@ -34,9 +34,10 @@ oro_pytable_fail(struct oro_py *py, struct oro_pytable *t, oro_status st, const 
         cls = py->e_autoinc;
         break;
     case ORO_ETYPE:
-        cls = py->e_wrongindex;
+        cls = py->e_wrongalgo;
         if (err == NULL || err->text[0] == 0)
-            text = "the index is a hash: it has no order, so no ranges; use a btree index";
+            text = "The Index does not support range scans: it is a hash and has no order; use a "
+                   "btree index";
         break;
     default:
         break;
@@ -94,7 +95,7 @@ needs_unique(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor
 {
     if (acc->unique)
         return true;
-    PyErr_Format(py->e_wrongindex, "%s.%U: %s needs a unique column; use filter()", t->def->name,
+    PyErr_Format(py->e_notunique, "%s.%U: %s needs a unique column; use filter()", t->def->name,
                  acc->name, what);
     return false;
 }
@@ -208,7 +209,7 @@ done:
     return rc;
 }
 
-/* Sets the columns, keeping what was there in saved (owned). Number set, or -1 with the row as before. */
+/* The columns as they were; takes saved. */
 static void
 restore(struct oro_row *row, const int *cols, PyObject **saved, Py_ssize_t n, uint64_t dirty)
 {
@@ -220,9 +221,10 @@ restore(struct oro_row *row, const int *cols, PyObject **saved, Py_ssize_t n, ui
     row->dirty = dirty;
 }
 
-int
-oro_pytable_update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
-                   struct oro_row *row, PyObject *const *values, PyObject *kwnames)
+/* Sets the columns and writes; the row is as before when it fails. -1 raised. */
+static int
+change(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+       struct oro_row *row, PyObject *const *values, PyObject *kwnames, enum verb verb)
 {
     PyObject *saved[ORO_CONDS_MAX];
     int cols[ORO_CONDS_MAX];
@@ -243,7 +245,7 @@ oro_pytable_update(struct oro_py *py, struct oro_pytable *t, const struct oro_ac
         saved[i] = Py_XNewRef(row->cols[cols[i]]);
         oro_pyrow_set(row, (unsigned)cols[i], values[i]);
     }
-    if (write_row(py, t, acc, row, UPDATE) < 0) {
+    if (write_row(py, t, acc, row, verb) < 0) {
         PyObject *raised = PyErr_GetRaisedException();
         restore(row, cols, saved, n, dirty);
         PyErr_SetRaisedException(raised);
@@ -252,6 +254,13 @@ oro_pytable_update(struct oro_py *py, struct oro_pytable *t, const struct oro_ac
     for (i = 0; i < n; i++)
         Py_XDECREF(saved[i]);
     return 0;
+}
+
+int
+oro_pytable_update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+                   struct oro_row *row, PyObject *const *values, PyObject *kwnames)
+{
+    return change(py, t, acc, row, values, kwnames, UPDATE);
 }
 
 static bool
@@ -274,29 +283,13 @@ update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
     return Py_NewRef(args[0]);
 }
 
-static int
-set_changes(struct oro_pytable *t, struct oro_row *row, PyObject *const *values, PyObject *kwnames)
-{
-    for (Py_ssize_t i = 0; kwnames != NULL && i < PyTuple_GET_SIZE(kwnames); i++) {
-        int col = oro_rowclass_find(t->rc, PyTuple_GET_ITEM(kwnames, i));
-        if (col < 0) {
-            PyErr_Format(PyExc_TypeError, "%s has no column %R", t->def->name,
-                         PyTuple_GET_ITEM(kwnames, i));
-            return -1;
-        }
-        oro_pyrow_set(row, (unsigned)col, values[i]);
-    }
-    return 0;
-}
-
 static PyObject *
 upsert(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
        PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     if (!takes_row(args, nargs, "upsert") || !is_row(py, t, args[0]))
         return NULL;
-    struct oro_row *row = (struct oro_row *)args[0];
-    if (set_changes(t, row, args + 1, kwnames) < 0 || write_row(py, t, acc, row, UPSERT) < 0)
+    if (change(py, t, acc, (struct oro_row *)args[0], args + 1, kwnames, UPSERT) < 0)
         return NULL;
     return Py_NewRef(args[0]);
 }
@@ -420,13 +413,17 @@ table_insert_many(PyObject *self, PyObject *rows)
     bool *fresh = oro_calloc((size_t)n + 1, sizeof(*fresh));
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *row = PyList_GET_ITEM(list, i);
-        uint64_t before = py->call != NULL ? py->ops->count(py->call->host, t->def) : 0;
+        if (!oro_pyhandle_alive(py, t)) {
+            Py_CLEAR(list);
+            break;
+        }
+        int64_t before = py->ops->growth(py->call->host, t->def);
         if (!is_row(py, t, row) || write_row(py, t, NULL, (struct oro_row *)row, INSERT) < 0) {
             undo_inserts(py, t, list, fresh, i);
             Py_CLEAR(list);
             break;
         }
-        fresh[i] = py->ops->count(py->call->host, t->def) > before;
+        fresh[i] = py->ops->growth(py->call->host, t->def) > before;
     }
     oro_free(fresh);
     return list;
@@ -858,8 +855,9 @@ in_order(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *ac
          bool reverse)
 {
     if (acc->ix == NULL || acc->ix->kind == ORO_INDEX_HASH)
-        return PyErr_Format(py->e_wrongindex, "%s.%U: %s needs an index with an order (btree)",
-                            t->def->name, acc->name, what);
+        return PyErr_Format(acc->ix == NULL ? py->e_wrongindex : py->e_wrongalgo,
+                            "%s.%U: %s needs an index with an order (btree)", t->def->name,
+                            acc->name, what);
     return oro_pyrows_pending(py, t, acc->ix, &(struct oro_py_range){.reverse = reverse});
 }
 

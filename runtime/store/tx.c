@@ -627,3 +627,9 @@ oro_tx_count(struct oro_tx *tx, const struct oro_table_def *def)
     note_span(tx, &(struct oro_span){.kind = ORO_SPAN_COUNT, .t = t, .count = n});
     return n + (uint64_t)oro_tx_table(tx, t)->delta;
 }
+
+int64_t
+oro_tx_growth(struct oro_tx *tx, const struct oro_table_def *def)
+{
+    return oro_tx_table(tx, oro_table_of(tx->se->store, def))->delta;
+}

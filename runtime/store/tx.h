@@ -23,6 +23,8 @@ ORO_MUST_CHECK oro_status oro_tx_range(struct oro_tx *tx, const struct oro_table
                                        const struct oro_range *range, struct oro_rows *out);
 uint64_t oro_tx_count(struct oro_tx *tx,
                       const struct oro_table_def *t); /* O(1), own changes included */
+/* Rows more than there were at the beginning: by own changes, so nothing is read. */
+int64_t oro_tx_growth(struct oro_tx *tx, const struct oro_table_def *t);
 
 /* Copies row; *stored (may be NULL) is the row as it is now in the transaction, with auto_inc columns that were 0 filled in.
  * An identical row changes nothing. ORO_EEXISTS: err has the text of spec/semantics.md T-24; nothing changed, tx stays

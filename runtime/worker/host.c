@@ -49,6 +49,12 @@ host_count(void *host, const struct oro_table_def *t)
     return oro_tx_count(tx_of(host), t);
 }
 
+static int64_t
+host_growth(void *host, const struct oro_table_def *t)
+{
+    return oro_tx_growth(tx_of(host), t);
+}
+
 static oro_status
 host_insert(void *host, const struct oro_table_def *t, struct oro_bytes row,
             struct oro_bytes *stored, struct oro_err *err)
@@ -137,6 +143,7 @@ const struct oro_host_ops oro_worker_host_ops = {
     .scan = host_scan,
     .range = host_range,
     .count = host_count,
+    .growth = host_growth,
     .insert = host_insert,
     .update = host_update,
     .upsert = host_upsert,

@@ -221,6 +221,12 @@ fake_count(void *host, const struct oro_table_def *t)
     return fake_table(host, t)->n;
 }
 
+static inline int64_t
+fake_growth(void *host, const struct oro_table_def *t)
+{
+    return (int64_t)fake_table(host, t)->n;
+}
+
 /* Fills auto_inc columns that are 0. ORO_EFULL when the type is too small. */
 static inline oro_status
 fake_sequence(struct fake_host *h, const struct oro_table_def *t, struct oro_bytes *row,
@@ -365,6 +371,7 @@ static const struct oro_host_ops fake_ops = {
     .scan = fake_scan,
     .range = fake_range,
     .count = fake_count,
+    .growth = fake_growth,
     .insert = fake_insert,
     .update = fake_update,
     .upsert = fake_upsert,

@@ -110,6 +110,11 @@ static const char crud[] = HEAD
     "    assert t.insert_or_update(new, score=5).score == 5 and len(t) == 6 and t.find(1000).score "
     "== 5\n"
     "    assert t.name.upsert(Player(id=1000, name='new', score=6)) and t.find(1000).score == 6\n"
+    "    ann.score = 1\n"
+    "    raises(UniqueViolation, 'name', lambda: t.upsert(ann, name='bob', score=2))\n"
+    "    assert (ann.name, ann.score) == ('ann', 1) and t.find(ann.id).score == 50, 'as before'\n"
+    "    raises(TypeError, \"no column 'nom'\", lambda: t.upsert(ann, name='anna', nom=1))\n"
+    "    assert ann.name == 'ann' and t.upsert(ann, score=3).score == 3 == t.find(ann.id).score\n"
     "    auto = t.upsert(Player(name='auto'))\n"
     "    assert auto.id > 0 and t.find(auto.id).name == 'auto'\n"
     "@reducer\n"
@@ -191,8 +196,13 @@ static const char queries[] = HEAD
     "    assert names(t.guild.iter()) == 'eacbd' and names(t.guild.iter(reverse=True)) == 'dbace', "
     "'ann and cid have one key'\n"
     "    assert names(t.cell.filter(8)) == 'cd' and t.cell.count(9) == 1\n"
-    "    raises(WrongIndex, 'hash', lambda: t.cell.filter(gt=1))\n"
-    "    raises(WrongIndex, 'needs an index with an order', lambda: t.cell.min())\n"
+    "    raises(WrongIndexAlgo, 'player: The Index does not support range scans', lambda: "
+    "t.cell.filter(gt=1))\n"
+    "    raises(WrongIndexAlgo, 'needs an index with an order', lambda: t.cell.min())\n"
+    "    raises(IndexNotUnique, 'player.guild: find() needs a unique column', lambda: "
+    "t.guild.find(1))\n"
+    "    raises(IndexNotUnique, 'update() needs', lambda: t.guild.update(rows[0]))\n"
+    "    assert issubclass(WrongIndexAlgo, WrongIndex) and UniqueAlreadyExists is UniqueViolation\n"
     "    raises(WrongIndex, 'needs an index with an order', lambda: t.score.iter())\n"
     "    assert names(t.score.filter(20)) == 'd' and t.score.count(gte=30) == 3, 'not indexed: a "
     "scan'\n"
@@ -330,6 +340,12 @@ Test(tables, no_more_is_fetched_than_is_needed)
                   h->ranges, h->scans, h->given);
         oro_bb_fini(&args);
     }
+    struct oro_bb report = {0};
+    oro_py_report(&f.py, 1, &report);
+    oro_bb_u8(&report, 0);
+    cr_assert_not_null(strstr((char *)report.data, "\"scans_without_index\":{\"player\":2}"), "%s",
+                       (char *)report.data);
+    oro_bb_fini(&report);
     fixture_close(&f);
 }
 

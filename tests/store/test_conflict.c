@@ -451,3 +451,11 @@ Test(conflict, among_wide_keys)
     DO(inserts(b, 20, "89", 0));
     ends(ORO_ECONFLICT);
 }
+Test(conflict, growth_reads_nothing)
+{
+    DO(inserts(a, 20, "x", 0));
+    cr_assert_eq(oro_tx_growth(a, item), 1);
+    DO(inserts(b, 21, "y", 0));
+    DO(deletes(b, 1));
+    ends(ORO_OK);
+}

@@ -18,9 +18,9 @@ from ._context import (Auth, BaseColumn, Database, Err, IndexColumn, Log, Ok, Re
                        asdict)
 from ._declare import (Column, client_connected, client_disconnected, field, init, on_load, procedure, product, reducer, route,
                        row_filter, scheduled, table, updated, view)
-from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, ForbiddenInReducer, NoSuchRow, OrochiError,
-                      ReducerError, ReducerTimeout, RowNotFound, SchemaError, SenderError, TransactionError, UniqueViolation,
-                      WrongIndex)
+from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, ForbiddenInReducer, IndexNotUnique, NoSuchRow,
+                      NotInTransaction, OrochiError, ReducerError, ReducerTimeout, RowNotFound, SchemaError, SenderError,
+                      TransactionError, UniqueAlreadyExists, UniqueViolation, WrongIndex, WrongIndexAlgo)
 from ._types import (AutoInc, AutoKey, DirectIndex, Ge, Gt, HashIndex, Index, Json, Le, Len, Lt, Pattern, PrimaryKey, Unique, f32,
                      f64, i8, i16, i32, i64, i128, i256, u8, u16, u32, u64, u128, u256)
 from ._values import ConnectionId, Identity, ScheduleAt, TimeDuration, Timestamp

@@ -36,6 +36,9 @@ class UniqueViolation(DatabaseError):
     """Another row has the same value in a unique column. The transaction goes on if this is caught."""
 
 
+UniqueAlreadyExists = UniqueViolation  # as SpacetimeDB calls it
+
+
 class NoSuchRow(DatabaseError):
     """update() of a row whose key is not in the table."""
 
@@ -45,7 +48,15 @@ class AutoIncOverflow(DatabaseError):
 
 
 class WrongIndex(DatabaseError):
-    """A range on a hash index, or columns that the index does not have."""
+    """An index that cannot do what was asked of it, or one that is not there."""
+
+
+class WrongIndexAlgo(WrongIndex):
+    """A range, a part of the columns or an order of a hash index."""
+
+
+class IndexNotUnique(WrongIndex):
+    """find(), get(), update() and the like of a column whose values may occur twice."""
 
 
 class _Located:
@@ -70,6 +81,9 @@ class DecodeError(_Located, OrochiError):
 
 class TransactionError(OrochiError):
     """A context, table or row set was used outside the call it belongs to."""
+
+
+NotInTransaction = TransactionError
 
 
 class ForbiddenInReducer(OrochiError):
