@@ -11,7 +11,8 @@
 bool
 oro_pyhandle_alive(struct oro_py *py, struct oro_pytable *t)
 {
-    if (ORO_LIKELY(py != NULL && py->call != NULL))
+    /* Only the thread that runs the call: a module in the main interpreter may have others. */
+    if (ORO_LIKELY(py != NULL && oro_py_running == py))
         return true;
     /* A dead handle no longer knows its interpreter, but its table does. */
     PyErr_Format(t->rc->py->e_transaction, "%s: used outside the call it belongs to", t->def->name);

@@ -140,11 +140,15 @@ test("threads of a module in the main interpreter print and work beside reducers
   const file = join(dir, "game.py");
   await writeFile(file, source("import threading", "count = 0", "def work():", "    global count", "    while True:",
     "        count += 1", "        if count % 200_000 == 0: print('from beside', count)", "threading.Thread(target=work, daemon=True).start()",
-    "@reducer(timeout_ms=300)", "def endless(ctx: ReducerContext):", "    ctx.db.note.insert(text='never')", "    while True: pass"));
+    "given = []", "def meddle():", "    while True:",
+    "        for ctx in given:", "            try: ctx.db.note.insert(text='beside')", "            except TransactionError as error: print('TransactionError:', error)",
+    "            given.clear()", "threading.Thread(target=meddle, daemon=True).start()",
+    "@reducer(timeout_ms=300)", "def endless(ctx: ReducerContext):", "    ctx.db.note.insert(text='never')", "    given.append(ctx)", "    while True: pass"));
   const server = await serve(file, { flags: ["--memory", "--isolation", "main"] });
   await until("the thread prints", () => /from beside/.test(server.output()));
   for (let i = 0; i < 3; i++) assert.equal((await call(server, "game", "endless", [])).status, 530);
   assert.match(server.output(), /ReducerTimeout/);
+  await until("a thread may not touch the tables of a call", () => /TransactionError: note: used outside the call/.test(server.output()));
   for (let i = 0; i < 50; i++) assert.equal((await call(server, "game", "put", ["x"])).status, 200);
   assert.equal((await sql(server, "game", "SELECT * FROM note")).length, 50);
   assert.equal(await server.stop(), 0, server.output());
