@@ -22,6 +22,7 @@ const char oro_config_usage[] =
     "  --data DIR             folder of the data (default ./orochi-data)\n"
     "  --memory               keep nothing\n"
     "  --delete-data          start with an empty database\n"
+    "  --watch                serve the module anew whenever one of its files changes\n"
     "  --workers N            threads that run reducers (default: one a core)\n"
     "  --isolation KIND       own-gil (default), or main: one worker, any C extension works\n"
     "  --venv DIR             virtual environment with the module's packages\n"
@@ -59,6 +60,7 @@ static const struct key keys[] = {
     TEXT_KEY("server.listen", server_listen),
     TEXT_KEY("server.data", server_data),
     BOOL_KEY("server.memory", server_memory),
+    BOOL_KEY("server.watch", server_watch),
     BOOL_KEY("server.delete_data", server_delete_data),
     INT_KEY("server.workers", server_workers, 0, 256),
     TEXT_KEY("server.isolation", server_isolation),
@@ -304,6 +306,7 @@ static const struct option flags[] = {
     {"venv", required_argument, NULL, FLAG_KEY},
     {"log-level", required_argument, NULL, FLAG_KEY},
     {"memory", no_argument, NULL, FLAG_KEY},
+    {"watch", no_argument, NULL, FLAG_KEY},
     {"delete-data", no_argument, NULL, FLAG_KEY},
     {"dev-errors", no_argument, NULL, FLAG_KEY},
     {0},
@@ -321,6 +324,7 @@ flag_key(const char *flag)
         {"venv", "server.venv"},
         {"log-level", "log.level"},
         {"memory", "server.memory"},
+        {"watch", "server.watch"},
         {"delete-data", "server.delete_data"},
         {"dev-errors", "server.dev_errors"},
     };

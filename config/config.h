@@ -12,7 +12,7 @@
 struct oro_config {
     char *module;
     char *server_name, *server_listen, *server_data, *server_static_dir, *server_dashboard_dir;
-    bool server_memory, server_delete_data, server_dev_errors;
+    bool server_memory, server_delete_data, server_dev_errors, server_watch;
     int64_t server_workers;
     char *server_isolation, *server_venv;
     char *log_level;

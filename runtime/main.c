@@ -20,6 +20,7 @@
 #include "runtime/bench/bench.h"
 #include "runtime/durable/backup.h"
 #include "runtime/server/server.h"
+#include "runtime/server/watch.h"
 
 /* What the exit code says. */
 enum {
@@ -333,29 +334,43 @@ static void
 reload(struct oro_server *server)
 {
     char *report = NULL;
-    struct oro_err err = {0};
-    if (oro_server_reload(server, &report, &err) != ORO_OK)
-        oro_log(ORO_LOG_DEBUG, "server", "the reload was asked for by a signal");
+    oro_status st = oro_server_reload(server, &report, NULL);
+    (void)st;
     oro_free(report);
 }
 
-static void
-signals_wait(struct oro_server *server)
+#define WATCH_US 250000
+
+/* True: the module's files have changed, and that was not just now, when somebody may still be writing. */
+static bool
+files_changed(const struct oro_config *c, uint64_t *served, uint64_t *last)
 {
-    for (;;) {
+    uint64_t now = oro_watch_digest(c->module);
+    bool changed = now != *served && now == *last;
+    *last = now;
+    if (changed)
+        *served = now;
+    return changed;
+}
+
+static void
+signals_wait(const struct oro_config *c, struct oro_server *server, uint64_t served)
+{
+    for (uint64_t last = served;;) {
         unsigned seen = oro_wake_prepare(&signals.wake);
         if (atomic_load(&signals.stop))
             return;
-        if (atomic_exchange(&signals.reload, false)) {
+        if (atomic_exchange(&signals.reload, false) ||
+            (c->server_watch && files_changed(c, &served, &last))) {
             reload(server);
             continue;
         }
-        oro_wake_wait(&signals.wake, seen, -1);
+        oro_wake_wait(&signals.wake, seen, c->server_watch ? WATCH_US : -1);
     }
 }
 
 static oro_status
-serve(const struct oro_config *c, struct oro_server *server, struct oro_err *err)
+serve(const struct oro_config *c, struct oro_server *server, uint64_t files, struct oro_err *err)
 {
     struct net_handle handle = {NULL};
     struct oro_server_net sn = {&handle, net_send, net_close, net_pause, net_http_reply, net_wake};
@@ -368,7 +383,7 @@ serve(const struct oro_config *c, struct oro_server *server, struct oro_err *err
     atomic_store_explicit(&handle.net, net, memory_order_release);
     atomic_store(&signals.serving, true);
     greet(c, oro_net_port(net), c->server_workers > 0 ? (unsigned)c->server_workers : cores());
-    signals_wait(server);
+    signals_wait(c, server, files);
     oro_log(ORO_LOG_INFO, "server", "stopping");
     oro_server_quiesce(server);
     oro_net_stop_accepting(net);
@@ -398,6 +413,7 @@ run_module(const struct oro_config *c, struct oro_err *err)
                                                       : own_folder("dashboard", "net/web/dist");
     struct oro_server_options so = server_options(c, keys, dashboard);
     int code = EXIT_FINE;
+    uint64_t files = c->server_watch ? oro_watch_digest(c->module) : 0; /* before they are read */
     oro_status st = oro_server_start(&so, &server, &report, err);
     if (st != ORO_OK) {
         if (report != NULL) { /* every problem; err has only the first */
@@ -406,7 +422,7 @@ run_module(const struct oro_config *c, struct oro_err *err)
         }
         code = exit_code(st);
     } else {
-        if (serve(c, server, err) != ORO_OK)
+        if (serve(c, server, files, err) != ORO_OK)
             code = EXIT_NET;
         if (!oro_server_stop(server))
             _exit(code); /* a thread still uses what would be freed */

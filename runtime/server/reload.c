@@ -384,6 +384,9 @@ reload(struct oro_server *s, char **report, struct oro_err *err)
 oro_status
 oro_server_reload(struct oro_server *s, char **report, struct oro_err *err)
 {
+    struct oro_err mine = {0};
+    if (err == NULL)
+        err = &mine;
     *report = NULL;
     pthread_mutex_lock(&s->reload.one);
     int64_t begin = oro_mono_us();

@@ -68,7 +68,7 @@ void oro_server_attach(struct oro_server *s, const struct oro_server_net *net);
 void oro_server_quiesce(struct oro_server *s);
 /* Serves the module as its files are now (python-api.md 14): the calls that run end on the old version, those that wait run on
  * the new one, data and clients stay. On failure the old version serves on, and nothing has changed. *report (Given, or NULL):
- * what was done, or every reason, a line each. Any thread but net's and the workers'; waits. ORO_EINVAL: the module, or the
+ * what was done, or every reason. err may be NULL. Any thread but net's and the workers'; waits. ORO_EINVAL: the module, or the
  * data does not fit it; ORO_ETIMEOUT, ORO_EIO: not now. */
 ORO_MUST_CHECK oro_status oro_server_reload(struct oro_server *s, char **report,
                                             struct oro_err *err);

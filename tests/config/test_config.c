@@ -40,6 +40,7 @@ Test(config, has_defaults_and_takes_the_name_from_the_module)
     cr_assert_eq(c.port, 3000);
     cr_assert_str_eq(c.durable_mode, "full");
     cr_assert_not(c.server_memory);
+    cr_assert_not(c.server_watch);
     oro_config_fini(&c);
 }
 
@@ -82,11 +83,12 @@ Test(config, set_reaches_every_key)
     struct oro_err err = {0};
     cr_assert_eq(load(&c, &err,
                       WORDS("m.py", "--set", "durable.mode=off", "--set", "reducer.timeout_ms=20",
-                            "--memory")),
+                            "--memory", "--watch")),
                  ORO_OK);
     cr_assert_str_eq(c.durable_mode, "off");
     cr_assert_eq(c.reducer_timeout_ms, 20);
     cr_assert(c.server_memory);
+    cr_assert(c.server_watch);
     oro_config_fini(&c);
 }
 

@@ -27,9 +27,10 @@ def put(ctx: ReducerContext, id: u32):
 `;
 
 /** A server whose module's code can be changed: {write, reload, owner, ...}. */
-async function live(code, { memory = false, workers = 2, flags = [] } = {}) {
+async function live(code, { memory = false, workers = 2, flags = [], files = {} } = {}) {
   const dir = await folder(), data = await folder(), file = join(dir, "grow.py");
   const write = text => writeFile(file, HEAD + text);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
   await write(code);
   const start = async () => {
     const where = memory ? ["--memory"] : ["--data", data];
@@ -183,6 +184,19 @@ def beat(ctx: ReducerContext):
   const n = (await s.select("SELECT * FROM item")).length;
   await new Promise(done => setTimeout(done, 200));
   assert.equal((await s.select("SELECT * FROM item")).length, n);
+  await end(s);
+});
+
+test("with --watch a change of a file is enough", async () => {
+  const s = await live("import helper\n" + ITEM + put("x").replace('"x"', "helper.NAME"), { flags: ["--watch"], files: { "helper.py": 'NAME = "one"\n' } });
+  await s.ok("put", 1);
+  await writeFile(join(s.dir, "helper.py"), 'NAME = "two\n');
+  await until("it was refused", () => /helper\.py:1: syntax error/.test(s.output()));
+  await s.ok("put", 2);
+  await writeFile(join(s.dir, "helper.py"), 'NAME = "three"\n');
+  await until("it was taken", () => /reloaded in/.test(s.output()));
+  await s.ok("put", 3);
+  assert.deepEqual((await s.select("SELECT * FROM item")).sort((a, b) => a.id - b.id).map(r => r.name), ["one", "one", "three"]);
   await end(s);
 });
 
