@@ -72,6 +72,7 @@ static const struct key keys[] = {
     INT_KEY("reducer.timeout_ms", reducer_timeout_ms, 0, 3600000),
     INT_KEY("reducer.memory_limit_mb", reducer_memory_limit_mb, 0, 1 << 20),
     TEXT_KEY("reducer.io_in_reducers", reducer_io_in_reducers),
+    BOOL_KEY("reducer.strict_index", reducer_strict_index),
     INT_KEY("net.threads", net_threads, 0, 256),
     INT_KEY("net.max_message", net_max_message, 1024, 1 << 30),
     INT_KEY("net.max_http_body", net_max_http_body, 1024, 1 << 30),

@@ -159,6 +159,7 @@ environment_set(const struct oro_config *c, struct oro_err *err)
             .io = strcmp(io, "allow") == 0  ? ORO_PY_IO_ALLOW
                   : strcmp(io, "warn") == 0 ? ORO_PY_IO_WARN
                                             : ORO_PY_IO_DENY,
+            .strict_index = c->reducer_strict_index,
         },
         err);
 }

@@ -382,6 +382,7 @@ oro_py_set_environment(const struct oro_py_environment *env, struct oro_err *err
     ORO_ASSERT(rt.main != NULL);
     rt.in_main = env->main_interpreter;
     oro_py_io_mode = env->io;
+    oro_py_strict_index = env->strict_index;
     PyEval_RestoreThread(rt.main);
     sites_free();
     oro_status st = env->venv != NULL ? sites_find(env->venv, err) : ORO_OK;

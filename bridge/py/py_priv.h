@@ -375,9 +375,10 @@ int oro_pykey_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_
                      PyObject *v, struct oro_bb *out);
 /* Deletes by primary key, or by whole row. 1 gone, 0 was not there, -1 raised. */
 int oro_pytable_delete_bytes(struct oro_py *py, struct oro_pytable *t, struct oro_bytes row);
-/* Sets the columns and updates by primary key; the row is as before when it fails. -1 raised. */
-int oro_pytable_update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
-                       struct oro_row *row, PyObject *const *values, PyObject *kwnames);
+/* Sets columns of a row that was just read, and updates it by its primary key, or whole where there is none; the row is as
+ * before when it fails. -1 raised. */
+int oro_pytable_update(struct oro_py *py, struct oro_pytable *t, struct oro_row *row,
+                       PyObject *const *values, PyObject *kwnames);
 int oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
                      const struct oro_schema *schema);
 int oro_pytable_bind_types(struct oro_py *py, PyObject *module);
@@ -581,6 +582,7 @@ int oro_py_audit(const char *event, PyObject *args, void *data);
 /* -1 with ForbiddenInReducer if a reducer runs on this thread and may not do this; always: whatever the settings allow. */
 int oro_py_forbid(const char *what, bool always);
 extern enum oro_py_io oro_py_io_mode;
+extern bool oro_py_strict_index; /* query.c; set before the first interpreter is opened */
 /* The interpreter that this thread opened, or NULL. The main one may run threads of the module's beside it. */
 extern _Thread_local struct oro_py *oro_py_here;
 /* Whether this thread runs a reducer of this interpreter. */

@@ -2,6 +2,8 @@
  * row in Python's own order. */
 #include "bridge/py/py_priv.h"
 
+bool oro_py_strict_index;
+
 static const struct {
     const char *suffix, *sign;
 } lookups[] = {
@@ -467,6 +469,30 @@ plan_answers(const struct plan *p, const struct oro_cond *conds)
     return answered;
 }
 
+/* No index answers: every row has to be looked at. */
+static int
+scan(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *conds, unsigned n,
+     struct found *out)
+{
+    struct oro_py_rows rows = {0};
+    if (oro_py_strict_index) {
+        PyObject *text = oro_pyquery_text(t, conds, n);
+        if (text != NULL)
+            PyErr_Format(
+                py->e_wrongindex,
+                "%s: no index answers %U, and reducer.strict_index refuses to look at every "
+                "row: make one of the columns Index[...]",
+                t->def->name, text);
+        Py_XDECREF(text);
+        return -1;
+    }
+    ORO_BUMP(t->scans, 1);
+    py->ops->scan(py->call->host, t->def, &rows);
+    out->rows = rows.rows;
+    out->n = rows.n;
+    return 0;
+}
+
 static struct plan
 plan_best(struct oro_pytable *t, const struct oro_cond *conds, unsigned n)
 {
@@ -498,11 +524,7 @@ oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_acces
     if (plan.ix == NULL && n == 0) {
         out = oro_pyrows_pending(py, t, NULL, &(struct oro_py_range){0});
     } else if (plan.ix == NULL) {
-        struct oro_py_rows rows = {0};
-        ORO_BUMP(t->scans, 1);
-        py->ops->scan(py->call->host, t->def, &rows);
-        f.rows = rows.rows;
-        f.n = rows.n;
+        rc = scan(py, t, conds, n, &f);
     } else if (plan.in >= 0) {
         rc = run_in(py, t, &plan, conds, answered == all ? limit : 0, &f);
     } else {

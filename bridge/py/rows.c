@@ -335,14 +335,9 @@ rows_update(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
         return NULL;
     if (nargs > 0)
         return PyErr_Format(PyExc_TypeError, "update() takes columns by name");
-    if (r->t->pk == NULL)
-        return PyErr_Format(r->py->e_wrongindex,
-                            "%s: update() needs a primary key, and the table has none",
-                            r->t->def->name);
     for (Py_ssize_t i = 0; i < r->n; i++) {
         PyObject *row = oro_pyrow_from_bytes(r->t->rc, r->rows[i]);
-        int rc = row != NULL ? oro_pytable_update(r->py, r->t, r->t->pk, (struct oro_row *)row,
-                                                  args, kwnames)
+        int rc = row != NULL ? oro_pytable_update(r->py, r->t, (struct oro_row *)row, args, kwnames)
                              : -1;
         Py_XDECREF(row);
         if (rc < 0 || !alive(r))

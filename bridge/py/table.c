@@ -141,7 +141,7 @@ find(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, P
 
 /* ---- writing ---- */
 
-enum verb { INSERT, UPDATE, UPSERT };
+enum verb { INSERT, UPDATE, UPSERT, REPLACE };
 
 /* What was asked before keeps what it would have found. */
 static inline int
@@ -171,6 +171,26 @@ no_such_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor 
     return -1;
 }
 
+/* In a table without a primary key: the row that the object was read from goes, the changed one comes. */
+static oro_status
+replace(struct oro_py *py, struct oro_pytable *t, struct oro_bytes was, struct oro_bytes row,
+        struct oro_bytes *stored, struct oro_err *err)
+{
+    if (oro_bytes_eq(was, row)) {
+        *stored = row;
+        return ORO_OK;
+    }
+    oro_status st = py->ops->delete_row(py->call->host, t->def, was);
+    if (st != ORO_OK)
+        return oro_err_set(err, st, "a row of this selection is not in the table any more");
+    st = py->ops->insert(py->call->host, t->def, row, stored, err);
+    if (st != ORO_OK) { /* as before: nothing has taken its place */
+        oro_status back = py->ops->insert(py->call->host, t->def, was, stored, NULL);
+        ORO_ASSERT(back == ORO_OK);
+    }
+    return st;
+}
+
 static int
 write_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
           struct oro_row *row, enum verb verb)
@@ -195,12 +215,14 @@ write_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *a
         st = py->ops->insert(py->call->host, t->def, oro_bb_bytes(&bb), &stored, &err);
     else if (verb == UPDATE)
         st = py->ops->update(py->call->host, t->def, acc->ix, oro_bb_bytes(&bb), &stored, &err);
-    else
+    else if (verb == UPSERT)
         st = py->ops->upsert(py->call->host, t->def, acc->ix, oro_bb_bytes(&bb), &stored, &err);
+    else
+        st = replace(py, t, oro_bytes(row->data, row->len), oro_bb_bytes(&bb), &stored, &err);
     if (ORO_LIKELY(st == ORO_OK)) {
         bool same = t->auto_inc == 0 || oro_bytes_eq(stored, oro_bb_bytes(&bb));
         rc = oro_pyrow_stored(row, stored, same ? 0 : t->auto_inc);
-    } else if (st == ORO_ENOTFOUND && verb != INSERT) {
+    } else if (st == ORO_ENOTFOUND && acc != NULL) {
         rc = no_such_row(py, t, acc, row);
     } else {
         oro_pytable_fail(py, t, st, &err);
@@ -258,10 +280,10 @@ change(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
 }
 
 int
-oro_pytable_update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
-                   struct oro_row *row, PyObject *const *values, PyObject *kwnames)
+oro_pytable_update(struct oro_py *py, struct oro_pytable *t, struct oro_row *row,
+                   PyObject *const *values, PyObject *kwnames)
 {
-    return change(py, t, acc, row, values, kwnames, UPDATE);
+    return change(py, t, t->pk, row, values, kwnames, t->pk != NULL ? UPDATE : REPLACE);
 }
 
 static bool
@@ -279,7 +301,7 @@ update(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
 {
     if (!takes_row(args, nargs, "update") || !is_row(py, t, args[0]))
         return NULL;
-    if (oro_pytable_update(py, t, acc, (struct oro_row *)args[0], args + 1, kwnames) < 0)
+    if (change(py, t, acc, (struct oro_row *)args[0], args + 1, kwnames, UPDATE) < 0)
         return NULL;
     return Py_NewRef(args[0]);
 }

@@ -32,3 +32,16 @@ test("what no index answers is counted", async () => {
   const report = await (await fetch(`${server.url}/v1/database/${db}/bridge`)).json();
   assert.ok(report.scans_without_index.player > 0);
 });
+
+test("with strict_index they are refused", async () => {
+  const strict = await serve(module("queries"), { flags: ["--memory", "--dev-errors", "--set", "reducer.strict_index=true"] });
+  try {
+    assert.equal((await call(strict, db, "fill", [5])).status, 200);
+    assert.equal((await call(strict, db, "pop", [])).status, 200);
+    const answer = await call(strict, db, "plain", [3]);
+    assert.equal(answer.status, 530);
+    assert.match(await answer.text(), /WrongIndex: player: no index answers plain = 3, .* make one of the columns Index/);
+  } finally {
+    await strict.stop();
+  }
+});

@@ -113,3 +113,8 @@ def pop(ctx: ReducerContext):
 def fill(ctx: ReducerContext, n: u32):
     ctx.db.player.clear()
     ctx.db.player.insert_many(Player(name=f"n{i}", score=i) for i in range(n))
+
+
+@reducer
+def plain(ctx: ReducerContext, value: i32):
+    ctx.db.player.filter(plain=value)
