@@ -84,27 +84,44 @@ oro_schema_schedule_of(const struct oro_schema *s, const struct oro_table_def *t
 
 /* ---- what becomes of the tables ---- */
 
-/* Types are compared through Refs down to here; recursive ones are taken as fitting below. */
-#define MAX_COMPARE 64
+/* Pairs that Refs led to and that are being compared or were found to fit: meeting one again, as in a recursive type, decides
+ * nothing new, since the first misfit anywhere ends the comparison. Without them a tree of types is walked to its every leaf. */
+struct fits_seen {
+    const struct oro_type *(*pairs)[2];
+    size_t n, cap;
+};
 
 static bool
-type_fits(const struct oro_type *a, const struct oro_type *b, unsigned depth)
+fits_seen_add(struct fits_seen *seen, const struct oro_type *a, const struct oro_type *b)
 {
+    for (size_t i = 0; i < seen->n; i++)
+        if (seen->pairs[i][0] == a && seen->pairs[i][1] == b)
+            return false;
+    seen->pairs = oro_grow(seen->pairs, seen->n, &seen->cap, sizeof(*seen->pairs));
+    seen->pairs[seen->n][0] = a;
+    seen->pairs[seen->n++][1] = b;
+    return true;
+}
+
+static bool
+type_fits(struct fits_seen *seen, const struct oro_type *a, const struct oro_type *b)
+{
+    bool through_ref = a->kind == ORO_REF || b->kind == ORO_REF;
     a = oro_type_resolve(a);
     b = oro_type_resolve(b);
-    if (depth > MAX_COMPARE)
-        return true;
     if (a->kind != b->kind)
         return false;
+    if (through_ref && !fits_seen_add(seen, a, b))
+        return true;
     if (a->kind == ORO_ARRAY)
-        return type_fits(a->elem, b->elem, depth + 1);
+        return type_fits(seen, a->elem, b->elem);
     if (a->kind != ORO_PRODUCT && a->kind != ORO_SUM)
         return true;
     if (a->kind == ORO_PRODUCT ? a->nelems != b->nelems : a->nelems > b->nelems)
         return false;
     for (uint32_t i = 0; i < a->nelems; i++)
         if (!same_text(a->elems[i].name, b->elems[i].name) ||
-            !type_fits(a->elems[i].type, b->elems[i].type, depth + 1))
+            !type_fits(seen, a->elems[i].type, b->elems[i].type))
             return false;
     return true;
 }
@@ -112,13 +129,16 @@ type_fits(const struct oro_type *a, const struct oro_type *b, unsigned depth)
 bool
 oro_type_fits(const struct oro_type *a, const struct oro_type *b)
 {
-    return type_fits(a, b, 0);
+    struct fits_seen seen = {0};
+    bool fits = type_fits(&seen, a, b);
+    oro_free(seen.pairs);
+    return fits;
 }
 
-#define SAY(out, ...)                                            \
-    do {                                                         \
+#define SAY(out, ...)                                           \
+    do {                                                        \
         oro_bb_printf((out), "%s", (out)->len > 0 ? "; " : ""); \
-        oro_bb_printf((out), __VA_ARGS__);                       \
+        oro_bb_printf((out), __VA_ARGS__);                      \
     } while (0)
 
 static void
