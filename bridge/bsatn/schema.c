@@ -972,18 +972,10 @@ oro_table_column(const struct oro_table_def *t, struct oro_bytes name)
     return -1;
 }
 
-/* Its fixed offset, or found by walking from the last column that has one. */
 size_t
 oro_table_column_offset(const struct oro_table_def *t, unsigned col, const uint8_t *bytes)
 {
-    const struct oro_type *row = t->row;
-    uint32_t from = col;
-    while (row->offsets[from] == ORO_VARIABLE)
-        from--; /* the first is at 0 */
-    size_t at = row->offsets[from];
-    for (; from < col; from++)
-        at += oro_value_len_trusted(row->elems[from].type, bytes + at);
-    return at;
+    return (size_t)(oro_value_column(t->row, bytes, col) - bytes);
 }
 
 const struct oro_index_def *

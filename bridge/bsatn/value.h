@@ -14,6 +14,19 @@ ORO_MUST_CHECK oro_status oro_value_check(const struct oro_type *t, struct oro_b
                                           struct oro_err *err);
 /* Length of the value at the start of trusted bytes (made by ourselves: only asserts). */
 size_t oro_value_len_trusted(const struct oro_type *t, const uint8_t *p);
+/* Where a column begins in trusted bytes of the product: at once where everything before it has a fixed size, else walking
+ * from the last column for which that is so. */
+static inline const uint8_t *
+oro_value_column(const struct oro_type *product, const uint8_t *row, uint32_t col)
+{
+    uint32_t from = col;
+    while (product->offsets[from] == ORO_VARIABLE)
+        from--; /* the first is at 0 */
+    const uint8_t *p = row + product->offsets[from];
+    for (; from < col; from++)
+        p += oro_value_len_trusted(product->elems[from].type, p);
+    return p;
+}
 
 /* Order-preserving key bytes: memcmp on the results orders as spec/bsatn.md 3 says, equal keys are equal bytes
  * (-0 and +0, all NaN). Appends for one value of trusted bytes; returns its length in the input. Self-delimiting, so

@@ -31,12 +31,7 @@ get_varint(struct record_reader *r, uint64_t *out)
 struct oro_bytes
 record_column(const struct oro_type *product, struct oro_bytes row, uint16_t col)
 {
-    uint32_t from = col;
-    while (product->offsets[from] == ORO_VARIABLE)
-        from--; /* the first is at 0 */
-    const uint8_t *p = row.data + product->offsets[from];
-    for (; from < col; from++)
-        p += oro_value_len_trusted(product->elems[from].type, p);
+    const uint8_t *p = oro_value_column(product, row.data, col);
     return oro_bytes(p, oro_value_len_trusted(product->elems[col].type, p));
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/subs/column.h"
+#include "bridge/bsatn/value.h"
 
 /* Scratch memory above this is given back after the commit that needed it. */
 #define KEEP_ROWS (256u << 10)
@@ -55,7 +55,7 @@ static struct oro_bytes
 column_value(const struct subs_table *t, uint16_t col, struct oro_bytes row)
 {
     const struct oro_type *type = t->def->row;
-    const uint8_t *p = subs_column(type, row.data, col);
+    const uint8_t *p = oro_value_column(type, row.data, col);
     return oro_bytes(p, oro_value_len_trusted(type->elems[col].type, p));
 }
 

@@ -8,9 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "bridge/bsatn/value.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/map.h"
-#include "runtime/subs/column.h"
 #include "runtime/subs/sql_parse.h"
 
 enum pred_kind { P_OR, P_AND, P_COMPARE, P_COMPARE_COLUMNS, P_CONST };
@@ -143,7 +143,7 @@ op_holds(enum sql_op op, int c)
 static const uint8_t *
 column_at(const struct oro_query *q, const uint8_t *row, uint16_t col)
 {
-    return subs_column(q->table->row, row, col);
+    return oro_value_column(q->table->row, row, col);
 }
 
 static bool

@@ -6,7 +6,7 @@
 
 #include "bridge/bsatn/json_priv.h"
 #include "bridge/bsatn/reader.h"
-#include "runtime/subs/column.h"
+#include "bridge/bsatn/value.h"
 #include "runtime/subs/query.h"
 #include "tests/subs/db.h"
 
@@ -79,7 +79,7 @@ check_value(const struct oro_query *q, struct oro_bytes row)
     int col = oro_query_eq_column(q, &value);
     if (col < 0)
         return;
-    const uint8_t *p = subs_column(oro_query_table(q)->row, row.data, (uint16_t)col);
+    const uint8_t *p = oro_value_column(oro_query_table(q)->row, row.data, (uint16_t)col);
     ORO_ASSERT(memcmp(p, value.data, value.len) == 0);
 }
 
