@@ -4,6 +4,7 @@
 #define CAP ORO_BT_CAP
 #define LOW (CAP / 4)
 #define AHEAD 6 /* cells that a walk asks for before it needs them */
+#define GROW 4  /* pages by which one insert moves the limit of the dense part */
 
 static struct oro_entry *
 entry_new(struct oro_pool_cache *pc, struct oro_bytes key)
@@ -66,6 +67,13 @@ oro_btree_init(struct oro_btree *t, struct oro_pool_cache *pc, bool wide)
     t->root = node_new(t, true);
 }
 
+void
+oro_btree_allow_dense(struct oro_btree *t, unsigned size, bool is_signed)
+{
+    ORO_ASSERT(!t->wide && t->n == 0);
+    oro_dense_init(&t->dense, size, is_signed);
+}
+
 static struct oro_entry *
 leaf_entry(const struct oro_bt_leaf *l, unsigned i)
 {
@@ -89,6 +97,7 @@ oro_btree_fini(struct oro_btree *t)
 {
     if (t->root != NULL)
         node_free(t, t->root);
+    oro_dense_fini(&t->dense, t->pc);
     *t = (struct oro_btree){0};
 }
 
@@ -184,6 +193,9 @@ leaf_has(const struct oro_btree *t, const struct oro_bt_node *n, unsigned i,
 oro_head *
 oro_btree_cell(const struct oro_btree *t, const struct oro_key *k)
 {
+    uint64_t number = oro_dense_number(&t->dense, k->word);
+    if (number < t->dense.limit) /* which is 0 in trees of wide keys */
+        return oro_dense_cell(&t->dense, (size_t)number);
     const struct oro_bt_node *n = t->root;
     while (!n->leaf)
         n = node_soon(inner_of(n)->child[pick_child(t, n, k)]);
@@ -218,16 +230,35 @@ oro_btree_seek(const struct oro_btree *t, const struct oro_bound *b)
                 hi = mid;
         }
         if (n->leaf)
-            return (struct oro_bt_at){leaf_of(n), lo};
+            return (struct oro_bt_at){leaf_of(n), lo, oro_dense_seek(&t->dense, b)};
         n = inner_of(n)->child[lo - 1];
     }
+}
+
+/* The dense keys come in one piece: after the negative ones, before what is too large for them. */
+static oro_head *
+next_dense(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *k)
+{
+    if (at->leaf != NULL && at->leaf->node.words[at->i] < t->dense.first)
+        return NULL;
+    oro_head *cell = oro_dense_next(&t->dense, &at->number);
+    if (cell != NULL)
+        k->word = oro_dense_word(&t->dense, at->number++);
+    return cell;
 }
 
 oro_head *
 oro_btree_next(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *k)
 {
-    while (at->leaf != NULL && at->i >= at->leaf->node.n)
-        *at = (struct oro_bt_at){at->leaf->next, 0};
+    while (at->leaf != NULL && at->i >= at->leaf->node.n) {
+        at->leaf = at->leaf->next;
+        at->i = 0;
+    }
+    if (at->number < t->dense.limit) {
+        oro_head *cell = next_dense(t, at, k);
+        if (cell != NULL)
+            return cell;
+    }
     if (at->leaf == NULL)
         return NULL;
     unsigned i = at->i++;
@@ -262,15 +293,31 @@ leaf_before(const struct oro_btree *t, const struct oro_bt_leaf *l)
     return left != NULL ? leaf_of(left) : NULL;
 }
 
+static oro_head *
+prev_dense(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *k)
+{
+    if (at->leaf != NULL && at->leaf->node.words[at->i - 1] >= t->dense.first)
+        return NULL; /* what is too large for the dense part comes before it */
+    oro_head *cell = oro_dense_prev(&t->dense, &at->number);
+    if (cell != NULL)
+        k->word = oro_dense_word(&t->dense, at->number);
+    return cell;
+}
+
 oro_head *
 oro_btree_prev(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *k)
 {
-    if (at->i == 0) {
-        at->leaf = leaf_before(t, at->leaf);
-        if (at->leaf == NULL)
-            return NULL;
-        at->i = at->leaf->node.n;
+    if (at->leaf != NULL && at->i == 0) {
+        at->leaf = leaf_before(t, at->leaf); /* NULL: only dense keys are left */
+        at->i = at->leaf != NULL ? at->leaf->node.n : 0;
     }
+    if (at->number > 0) {
+        oro_head *cell = prev_dense(t, at, k);
+        if (cell != NULL)
+            return cell;
+    }
+    if (at->leaf == NULL)
+        return NULL;
     unsigned i = --at->i;
     k->word = at->leaf->node.words[i];
     if (!t->wide)
@@ -398,12 +445,11 @@ node_insert(struct oro_btree *t, struct oro_bt_node *n, const struct oro_key *k,
         inner_put(t, n, i, &below);
 }
 
-void
-oro_btree_insert(struct oro_btree *t, const struct oro_key *k, struct oro_row *row)
+static void
+tree_insert(struct oro_btree *t, const struct oro_key *k, struct oro_row *row)
 {
     struct grown g = {0};
     node_insert(t, t->root, k, row, &g);
-    t->n++;
     if (g.right == NULL)
         return;
     struct oro_bt_node *top = node_new(t, false);
@@ -492,16 +538,80 @@ node_erase(struct oro_btree *t, struct oro_bt_node *n, const struct oro_key *k)
         rebalance(t, n, i > 0 ? i : 1);
 }
 
-void
-oro_btree_erase(struct oro_btree *t, const struct oro_key *k)
+static void
+tree_erase(struct oro_btree *t, const struct oro_key *k)
 {
     node_erase(t, t->root, k);
-    t->n--;
     if (!t->root->leaf && t->root->n == 1) {
         struct oro_bt_node *old = t->root;
         t->root = inner_of(old)->child[0];
         node_drop(t, old);
     }
+}
+
+/* One page more for the dense part, with what the tree has there. Gives how many keys that were. */
+static size_t
+dense_take_page(struct oro_btree *t)
+{
+    struct oro_dense *d = &t->dense;
+    uint64_t words[ORO_DENSE_PAGE], from = d->limit;
+    struct oro_row *rows[ORO_DENSE_PAGE];
+    size_t n = 0;
+    oro_dense_grow(d);
+    struct oro_bound at_page = {.word = oro_dense_word(d, from)};
+    struct oro_bt_at at = oro_btree_seek(t, &at_page);
+    struct oro_key k = {0};
+    at.number = d->limit; /* only what is in the tree */
+    for (oro_head *cell; (cell = oro_btree_next(t, &at, &k)) != NULL; n++) {
+        if (oro_dense_number(d, k.word) >= d->limit)
+            break;
+        words[n] = k.word;
+        rows[n] = oro_head_row(cell);
+    }
+    for (size_t i = 0; i < n; i++) {
+        k.word = words[i];
+        tree_erase(t, &k);
+        oro_dense_put(d, t->pc, oro_dense_number(d, k.word), rows[i]);
+    }
+    return n;
+}
+
+/* Whether the key's place is in the dense part, whose limit comes nearer to the key if it may. */
+static bool
+dense_reaches(struct oro_btree *t, uint64_t word)
+{
+    struct oro_dense *d = &t->dense;
+    if (!d->on)
+        return false;
+    uint64_t number = oro_dense_number(d, word), last = (UINT64_MAX - d->first) >> d->shift;
+    if (number > last)
+        return false; /* a negative one: the limit never gets beyond the numbers of the column */
+    uint64_t most = 2 * (t->n + 1) + ORO_DENSE_PAGE; /* so that half of it is used */
+    for (int i = 0; i < GROW && d->limit <= number && number < most; i++)
+        if (dense_take_page(t) > 0)
+            break;
+    return number < d->limit;
+}
+
+void
+oro_btree_insert(struct oro_btree *t, const struct oro_key *k, struct oro_row *row)
+{
+    if (dense_reaches(t, k->word))
+        oro_dense_put(&t->dense, t->pc, oro_dense_number(&t->dense, k->word), row);
+    else
+        tree_insert(t, k, row);
+    t->n++;
+}
+
+void
+oro_btree_erase(struct oro_btree *t, const struct oro_key *k)
+{
+    uint64_t number = oro_dense_number(&t->dense, k->word);
+    if (number < t->dense.limit)
+        oro_dense_erase(&t->dense, t->pc, (size_t)number);
+    else
+        tree_erase(t, k);
+    t->n--;
 }
 
 /* ---- checking ---- */
@@ -532,6 +642,9 @@ leaf_check(const struct oro_btree *t, const struct oro_bt_node *n, int depth, st
     w->depth = depth;
     w->last = leaf_of(n);
     w->keys += n->n;
+    for (unsigned i = 0; i < n->n; i++)
+        if (oro_dense_number(&t->dense, n->words[i]) < t->dense.limit)
+            return false;
     for (unsigned i = 1; i < n->n; i++)
         if (entry_order(t, n, i - 1, n, i) >= 0)
             return false;
@@ -560,6 +673,6 @@ bool
 oro_btree_check(const struct oro_btree *t)
 {
     struct walk w = {.depth = -1};
-    return node_check(t, t->root, 0, &w) && w.keys == t->n &&
-           (w.last == NULL || w.last->next == NULL);
+    return node_check(t, t->root, 0, &w) && w.keys + t->dense.n == t->n &&
+           oro_dense_check(&t->dense) && (w.last == NULL || w.last->next == NULL);
 }

@@ -5,11 +5,15 @@
  * that a search reads little memory; a tie between wide keys is settled by their entries. An inner
  * node with n children has separators 1..n-1: what is under child i is >= separator i. Leaves are
  * joined to the right. Nodes but the root are at least a quarter full. Ascending inserts leave full
- * leaves behind. Reading and changing as in hash.h. */
+ * leaves behind. Reading and changing as in hash.h.
+ *
+ * Where the key is one integer column, those from 0 on that lie close enough together stand in an
+ * array beside the tree (dense.h). Its limit grows with the keys that there are, a page at a time,
+ * and takes over what the tree has there; it is never so far that most of it would be empty. */
 #ifndef ORO_STORE_BTREE_H
 #define ORO_STORE_BTREE_H
 
-#include "runtime/store/hash.h"
+#include "runtime/store/dense.h"
 
 #define ORO_BT_CAP 32
 
@@ -42,15 +46,19 @@ struct oro_btree {
     bool wide;
     struct oro_pool_cache *pc;
     struct oro_bt_node *root;
-    size_t n; /* keys */
+    struct oro_dense dense;
+    size_t n; /* keys, those in dense included */
 };
 
 struct oro_bt_at {
     struct oro_bt_leaf *leaf;
     unsigned i;
+    size_t number; /* in dense */
 };
 
 void oro_btree_init(struct oro_btree *t, struct oro_pool_cache *pc, bool wide);
+/* Before there are keys, which are one integer of so many bytes. */
+void oro_btree_allow_dense(struct oro_btree *t, unsigned size, bool is_signed);
 void oro_btree_fini(struct oro_btree *t);
 /* NULL: no such key */
 oro_head *oro_btree_cell(const struct oro_btree *t, const struct oro_key *k);

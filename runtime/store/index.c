@@ -9,6 +9,15 @@ hash_mode(const struct oro_index *ix)
     return ix->plan.narrow ? ORO_KEY_NARROW : ORO_KEY_WIDE;
 }
 
+static void
+btree_init(struct oro_index *ix, struct oro_pool_cache *pc)
+{
+    const struct oro_key_part *only = &ix->plan.parts[0];
+    oro_btree_init(&ix->btree, pc, !ix->plan.narrow);
+    if (ix->plan.nparts == 1 && only->size > 0)
+        oro_btree_allow_dense(&ix->btree, only->size, only->is_signed);
+}
+
 void
 oro_index_init(struct oro_index *ix, struct oro_pool_cache *pc, enum oro_ix_kind kind,
                const struct oro_layout *layout, const uint16_t *cols, uint16_t ncols)
@@ -17,7 +26,7 @@ oro_index_init(struct oro_index *ix, struct oro_pool_cache *pc, enum oro_ix_kind
     if (kind == ORO_IX_HASH || kind == ORO_IX_BTREE)
         oro_key_plan_init(&ix->plan, layout, cols, ncols, kind == ORO_IX_BTREE);
     if (kind == ORO_IX_BTREE)
-        oro_btree_init(&ix->btree, pc, !ix->plan.narrow);
+        btree_init(ix, pc);
     else if (kind != ORO_IX_LIST)
         oro_hash_init(&ix->hash, hash_mode(ix), &ix->plan);
 }

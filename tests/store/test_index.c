@@ -179,6 +179,142 @@ Test(index, btree_of_wide_keys)
     tree_run(true);
 }
 
+/* The same with keys that begin to be dense in the course of it: numbers of a column of so many bytes, below 0 as well if there
+ * is a sign. */
+static size_t
+negative(unsigned size)
+{
+    return size == 1 ? 128 : N / 4;
+}
+
+static struct oro_key
+dense_key(size_t i, unsigned size, bool is_signed)
+{
+    uint64_t number = is_signed ? (uint64_t)i - negative(size) : (uint64_t)i;
+    uint64_t flipped = is_signed ? number ^ UINT64_C(1) << (size * 8 - 1) : number;
+    return (struct oro_key){.word = flipped << (64 - size * 8)};
+}
+
+static void
+dense_step(struct oro_btree *t, size_t i, unsigned size, bool is_signed, bool want)
+{
+    struct oro_key k = dense_key(i, size, is_signed);
+    oro_head *cell = oro_btree_cell(t, &k);
+    cr_assert_eq(cell != NULL, b.in[i]);
+    if (cell != NULL)
+        cr_assert_eq(oro_head_row(cell), b.rows[i]);
+    if (want && cell == NULL)
+        oro_btree_insert(t, &k, row_of(i, false));
+    else if (!want && cell != NULL)
+        oro_btree_erase(t, &k);
+    b.n += (size_t)want - b.in[i];
+    b.in[i] = want;
+}
+
+/* All keys in order, from any place on. */
+static void
+dense_agrees(const struct oro_btree *t, unsigned size, bool is_signed, uint64_t *rng)
+{
+    size_t last = size == 1 ? 256 : N;
+    cr_assert(oro_btree_check(t));
+    cr_assert_eq(t->n, b.n);
+    for (int round = 0; round < 20; round++) {
+        size_t i = round == 0 ? 0 : fx_rand(rng) % last;
+        bool after = round % 2 == 1;
+        struct oro_key k = dense_key(i, size, is_signed);
+        struct oro_bound from = {.word = k.word, .after = after};
+        if (after && size < 8)
+            from.word |= UINT64_MAX >> (size * 8);
+        struct oro_bt_at at = oro_btree_seek(t, &from);
+        for (i += after; i < N; i++) {
+            if (!b.in[i])
+                continue;
+            oro_head *cell = oro_btree_next(t, &at, &k);
+            cr_assert_not_null(cell);
+            cr_assert_eq(oro_head_row(cell), b.rows[i]);
+            cr_assert_eq(k.word, dense_key(i, size, is_signed).word);
+        }
+        cr_assert_null(oro_btree_next(t, &at, &k));
+    }
+    for (int round = 0; round < 20; round++) { /* and backwards */
+        size_t i = round == 0 ? last - 1 : fx_rand(rng) % last;
+        struct oro_key k = dense_key(i, size, is_signed);
+        struct oro_bound from = {.word = k.word, .after = round % 2 == 1};
+        if (from.after && size < 8)
+            from.word |= UINT64_MAX >> (size * 8);
+        struct oro_bt_at at = oro_btree_seek(t, &from);
+        for (i += from.after; i-- > 0;) {
+            if (!b.in[i])
+                continue;
+            oro_head *cell = oro_btree_prev(t, &at, &k);
+            cr_assert_not_null(cell);
+            cr_assert_eq(oro_head_row(cell), b.rows[i]);
+            cr_assert_eq(k.word, dense_key(i, size, is_signed).word);
+        }
+        cr_assert_null(oro_btree_prev(t, &at, &k));
+        cr_assert_null(oro_btree_prev(t, &at, &k));
+    }
+}
+
+static void
+dense_run(unsigned size, bool is_signed)
+{
+    struct oro_btree t;
+    uint64_t rng = 9;
+    pool_open();
+    oro_btree_init(&t, &cache, false);
+    oro_btree_allow_dense(&t, size, is_signed);
+    size_t last = size == 1 ? 256 : N;
+    /* Sparse at first, so in the tree; then everything in any order, so that the array takes over. */
+    for (size_t i = 0; i < last; i += 37)
+        dense_step(&t, i, size, is_signed, true);
+    dense_agrees(&t, size, is_signed, &rng);
+    cr_assert(size == 1 || t.dense.n < t.n / 2);
+    for (size_t i = 0; i < 4 * last; i++)
+        dense_step(&t, fx_rand(&rng) % last, size, is_signed, true);
+    dense_agrees(&t, size, is_signed, &rng);
+    cr_assert(size == 1 || t.dense.n >= t.n / 2);
+    for (size_t i = 0; i < last; i++)
+        if (fx_rand(&rng) % 16 > 0)
+            dense_step(&t, i, size, is_signed, false);
+    dense_agrees(&t, size, is_signed, &rng);
+    for (size_t i = 0; i < 2 * last; i++)
+        dense_step(&t, fx_rand(&rng) % last, size, is_signed, fx_rand(&rng) % 3 > 0);
+    dense_agrees(&t, size, is_signed, &rng);
+    for (size_t i = last; i-- > 0;)
+        dense_step(&t, i, size, is_signed, false);
+    dense_agrees(&t, size, is_signed, &rng);
+    for (size_t i = 0; i < last; i++)
+        dense_step(&t, i, size, is_signed, true);
+    dense_agrees(&t, size, is_signed, &rng);
+    cr_assert_eq(t.dense.n, is_signed ? last - negative(size) : last,
+                 "what ascends is dense at once");
+    oro_btree_fini(&t);
+    pool_close();
+}
+
+Test(index, btree_of_dense_numbers)
+{
+    dense_run(4, false);
+}
+
+Test(index, btree_of_dense_numbers_of_eight_bytes)
+{
+    dense_run(8, false);
+}
+
+Test(index, btree_of_dense_numbers_to_the_end_of_their_type)
+{
+    dense_run(1, true);
+    b = (struct bench){0};
+    dense_run(2, false);
+}
+
+Test(index, btree_of_dense_numbers_with_a_sign)
+{
+    dense_run(4, true);
+}
+
 static void
 hash_step(struct oro_hash *h, size_t i, bool wide, bool want)
 {
