@@ -30,8 +30,8 @@ const char oro_config_usage[] =
     "  --set KEY=VALUE        one setting, e.g. --set durable.mode=normal\n"
     "  --dev-errors           callers see the text of unexpected exceptions\n"
     "  --log-level LEVEL      error, warn, info (default), debug, trace\n"
-    "exit codes: 0 stopped cleanly, 1 module, 2 flags or settings, 3 cannot listen, 4 data, 5 "
-    "Python\n";
+    "exit codes: 0 stopped cleanly, 1 module, 2 flags or settings, 3 cannot listen, 4 data (also "
+    "when the\nlast transactions could not be written), 5 Python\n";
 
 enum key_kind { KEY_TEXT, KEY_BOOL, KEY_INT };
 

@@ -425,7 +425,11 @@ run_module(const struct oro_config *c, struct oro_err *err)
     } else {
         if (serve(c, server, files, err) != ORO_OK)
             code = EXIT_NET;
-        if (!oro_server_stop(server))
+        bool lost;
+        bool freed = oro_server_stop(server, &lost);
+        if (lost)
+            code = complain(EXIT_DATA, "the last transactions could not be written and are lost");
+        if (!freed)
             _exit(code); /* a thread still uses what would be freed */
     }
     oro_free(report);

@@ -65,8 +65,7 @@ sequence_set(struct changes *c, const struct oro_table_def *t, uint32_t column, 
             return;
         }
     }
-    c->sequences =
-        oro_grow(c->sequences, c->nsequences, &c->sequences_cap, sizeof(*c->sequences));
+    c->sequences = oro_grow(c->sequences, c->nsequences, &c->sequences_cap, sizeof(*c->sequences));
     c->sequences[c->nsequences++] = (struct changes_sequence){t, column, allocated};
 }
 

@@ -22,7 +22,7 @@ struct changes {
     size_t nsequences, sequences_cap;
     uint64_t *marks; /* last offsets of group commits, some megabytes of log between them */
     size_t nmarks, marks_cap;
-    size_t since;      /* bytes of log up to the last mark, from the one before */
+    size_t since;       /* bytes of log up to the last mark, from the one before */
     uint64_t log_bytes; /* in all */
 };
 
@@ -42,8 +42,9 @@ struct changes_reader {
     size_t at;
 };
 struct changes_key {
-    uint32_t table;         /* position in the schema */
-    struct oro_bytes bytes; /* BSATN of the primary key, or the whole row of a table without one; borrowed */
+    uint32_t table; /* position in the schema */
+    struct oro_bytes
+        bytes; /* BSATN of the primary key, or the whole row of a table without one; borrowed */
 };
 struct changes_reader changes_read(const struct changes *c);
 /* Keys come as often as they were collected. */

@@ -122,6 +122,13 @@ db_int(struct db *db, const char *sql, int64_t *out, struct oro_err *err)
     return st;
 }
 
+bool
+db_sync_failed(struct db *db)
+{
+    int rc = sqlite3_extended_errcode(handle(db));
+    return rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC;
+}
+
 void
 db_rollback(struct db *db)
 {

@@ -23,6 +23,9 @@ ORO_PRINTF(3, 4)
 ORO_MUST_CHECK oro_status db_execf(struct db *db, struct oro_err *err, const char *fmt, ...);
 /* First column of the first row, 0 when there is none. */
 ORO_MUST_CHECK oro_status db_int(struct db *db, const char *sql, int64_t *out, struct oro_err *err);
+/* The last failure was one of syncing: the system may have dropped what it could not write, and a sync that is tried again
+ * says nothing about it. */
+bool db_sync_failed(struct db *db);
 /* Undoes what a failed statement left open; harmless without a transaction. */
 void db_rollback(struct db *db);
 /* Copies what is committed from the WAL into the file as far as readers allow. *pages: in the WAL, *done: copied. */

@@ -13,6 +13,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
+#include "runtime/base/metric.h"
 #include "runtime/durable/durable_priv.h"
 
 /* A group commit takes what waits, up to about this much: a blob of 256 KiB to 1 MiB writes fastest (field-notes.md), and a
@@ -170,13 +171,15 @@ open_database(const char *path, const char *sync, unsigned page_size, unsigned c
               struct db **out, struct oro_err *err)
 {
     oro_status st = db_open(path, out, err);
-    return st == ORO_OK ? db_execf(*out, err,
-                                   "PRAGMA page_size = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; "
-                                   "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = %u; "
-                                   "PRAGMA secure_delete = OFF; PRAGMA cache_size = -%u; "
-                                   "PRAGMA temp_store = MEMORY",
-                                   page_size, sync, WAL_KEEP, cache_kib)
-                        : st;
+    return st == ORO_OK
+               ? db_execf(
+                     *out, err,
+                     "PRAGMA page_size = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; "
+                     "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = %u; "
+                     "PRAGMA secure_delete = OFF; PRAGMA cache_size = -%u; "
+                     "PRAGMA temp_store = MEMORY",
+                     page_size, sync, WAL_KEEP, cache_kib)
+               : st;
 }
 
 static oro_status
@@ -294,12 +297,22 @@ end_log(struct oro_durable *d)
 
 /* ---- its WAL ---- */
 
+/* After a call on a connection to the log. */
+static void
+note_sync(struct oro_durable *d, struct db *db, oro_status st)
+{
+    if (st != ORO_OK && db_sync_failed(db))
+        atomic_store(&d->broken, true);
+}
+
 /* Copies the log's WAL into its file. SQLite begins the WAL anew when a writer comes and all of it is copied, which under load
  * never happens by itself: a large one is copied once more, for what came meanwhile, and then the log thread waits for the
  * little that is left. */
 static void
 copy_wal(struct oro_durable *d)
 {
+    if (atomic_load(&d->broken))
+        return;
     int pages = 0, done = 0;
     struct oro_err err;
     atomic_store(&d->wal_bytes, 0);
@@ -313,6 +326,7 @@ copy_wal(struct oro_durable *d)
         checkpoint_held(&d->checkpoint, oro_mono_us() - begin);
         turn_give(&d->turn);
     }
+    note_sync(d, d->log_tail, st);
     if (st != ORO_OK)
         oro_log_limited(ORO_LOG_WARN, "durable", "%s: copying the WAL: %s", d->log_path, err.text);
 }
@@ -472,6 +486,7 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
         .on_durable = opt->on_durable,
         .arg = opt->arg,
     };
+    pressure_init(d);
     d->name = oro_strdup(opt->name);
     d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
     d->log_path = log_path_of(d->path);
@@ -577,6 +592,7 @@ take_batch(struct oro_durable *d)
             break;
         d->batch_records++;
         d->batch_seq = c->seq;
+        d->batch_bytes = c->bytes;
         if (c->nops == 0 || !record_put(&d->batch, &ids, c, &d->batch_last))
             continue;
         changes_add(&d->changes, d->schema, d->ids, c, d->cut_seq);
@@ -594,6 +610,7 @@ append_batch(struct oro_durable *d, struct oro_err *err)
     db_bind_int(d->append, 3, log_sum(d->logged + 1, d->batch_last, records));
     db_bind_blob(d->append, 4, records);
     oro_status st = db_run(d->append, err);
+    note_sync(d, d->log, st);
     db_rollback(d->log);
     turn_give(&d->turn);
     return st;
@@ -603,14 +620,22 @@ append_batch(struct oro_durable *d, struct oro_err *err)
 static void
 set_trouble(struct oro_durable *d, oro_status st, const struct oro_err *err)
 {
+    bool broken = atomic_load(&d->broken);
     const char *was = atomic_load(&d->trouble);
     const char *now = st == ORO_OK      ? NULL
+                      : broken          ? "a sync has failed"
                       : st == ORO_EFULL ? "disk full"
                                         : "cannot write to the disk";
     if (was == now)
         return;
     atomic_store(&d->trouble, now);
-    if (now != NULL)
+    if (now != NULL && broken)
+        oro_log(ORO_LOG_ERROR, "durable",
+                "%s: %s (%s): what the disk has of the last transactions is not known, so nothing "
+                "is confirmed any more. Look at the disk, then start the server again: all that "
+                "was confirmed is there",
+                d->log_path, now, err->text);
+    else if (now != NULL)
         oro_log(ORO_LOG_ERROR, "durable",
                 "%s: %s (%s); nothing is lost while the server runs, trying again", d->path, now,
                 err->text);
@@ -629,19 +654,20 @@ pause_us(struct oro_durable *d, int64_t us)
         oro_wake_wait(&d->stop_wake, seen, RETRY_FIRST_US);
 }
 
-/* Tries until it is written. When stopping it tries for a while only. */
+/* Tries until it is written. When stopping it tries for a while only; not at all once a sync has failed: the pages that were
+ * to be synced count as written now, whatever the disk has. */
 static bool
 write_batch(struct oro_durable *d)
 {
-    struct oro_err err;
+    struct oro_err err = {0};
     int64_t wait = RETRY_FIRST_US, stopping_since = 0;
-    oro_status st;
-    while ((st = append_batch(d, &err)) != ORO_OK) {
+    oro_status st = ORO_EIO;
+    while (atomic_load(&d->broken) || (st = append_batch(d, &err)) != ORO_OK) {
         set_trouble(d, st, &err);
         if (atomic_load(&d->stopping)) {
             if (stopping_since == 0)
                 stopping_since = oro_mono_us();
-            if (oro_mono_us() - stopping_since > STOP_PATIENCE_US) {
+            if (atomic_load(&d->broken) || oro_mono_us() - stopping_since > STOP_PATIENCE_US) {
                 oro_log(ORO_LOG_ERROR, "durable",
                         "%s: stopping without having written the last transactions (%s)", d->path,
                         err.text);
@@ -704,6 +730,7 @@ log_main(void *arg)
             d->gave_up = true;
             break;
         }
+        atomic_store_explicit(&d->durable_bytes, d->batch_bytes, memory_order_relaxed);
         /* Pairs with the acquire in oro_durable_seq: who sees the mark may rely on the file. */
         atomic_store_explicit(&d->durable, d->batch_seq, memory_order_release);
         if (d->on_durable != NULL)
@@ -792,6 +819,10 @@ static void
 run_checkpoint(struct oro_durable *d)
 {
     struct oro_err err;
+    if (atomic_load(&d->broken)) { /* the files stay as they are, for the next start */
+        pause_us(d, RETRY_MOST_US);
+        return;
+    }
     oro_status st = tables_catch_up(d, &err);
     if (st == ORO_OK && !atomic_load(&d->stopping) && cut_wait(d))
         st = cut_write(d, &err);
@@ -842,6 +873,7 @@ oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err
     d->reader = oro_session_open(store);
     d->recovered = d->logged;
     atomic_store(&d->durable, d->batch_seq);
+    atomic_store(&d->durable_bytes, oro_store_written(store));
     atomic_store(&d->logged_now, d->logged);
     st = oro_thread_start(&d->log_thread, ORO_THREAD_LOG, "log", 1 << 20, log_main, d, err);
     if (st != ORO_OK)
@@ -856,6 +888,7 @@ oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err
         goto fail;
     }
     d->started = true;
+    oro_metric_on_read(pressure_gauges, d);
     return ORO_OK;
 
 fail:
@@ -930,19 +963,22 @@ last_checkpoint(struct oro_durable *d)
         end_log(d);
 }
 
-void
+bool
 oro_durable_stop(struct oro_durable *d)
 {
+    bool all = true;
     if (d == NULL)
-        return;
+        return all;
     if (d->started) {
+        oro_metric_off_read(pressure_gauges, d);
         atomic_store(&d->stopping, true);
         oro_wake_broadcast(&d->log_wake);
         oro_wake_broadcast(&d->stop_wake);
         oro_wake_broadcast(&d->checkpoint_wake);
         oro_thread_join(d->log_thread);
         oro_thread_join(d->checkpoint_thread);
-        if (!d->gave_up)
+        all = !d->gave_up;
+        if (all && !atomic_load(&d->broken))
             last_checkpoint(d);
         if (atomic_load(&d->cut) == CUT_PINNED || atomic_load(&d->cut) == CUT_MADE)
             oro_read_end(d->reader);
@@ -950,6 +986,7 @@ oro_durable_stop(struct oro_durable *d)
         oro_cursor_close(d->cursor);
     }
     close_all(d);
+    return all;
 }
 
 /* ---- for tests ---- */

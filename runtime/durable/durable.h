@@ -55,9 +55,14 @@ ORO_MUST_CHECK oro_status oro_durable_start(struct oro_durable *d, struct oro_st
 void oro_durable_wake(struct oro_durable *d);
 /* Any thread: every record with seq <= this is durable (as the mode promises). */
 uint64_t oro_durable_seq(const struct oro_durable *d);
-/* Any thread: NULL, or why it cannot write just now ("disk full"): it keeps trying. Static text. */
+/* Any thread: NULL, or why it cannot write just now ("disk full"): it keeps trying, unless a sync of the log has failed: then
+ * nothing is confirmed any more. Static text. */
 const char *oro_durable_trouble(const struct oro_durable *d);
-/* Writes everything published so far, makes a last checkpoint, closes. Takes d. Before the store is destroyed. */
-void oro_durable_stop(struct oro_durable *d);
+/* A worker, once it has published: waits, up to a second, while much more was published than the disk has taken, or while the
+ * log has grown far beyond what starts a checkpoint. So a slow disk slows the callers, and memory and log stay bounded. */
+void oro_durable_throttle(struct oro_durable *d);
+/* Writes everything published so far, makes a last checkpoint, closes. Takes d. Before the store is destroyed. False: the last
+ * transactions could not be written, as the log says. */
+bool oro_durable_stop(struct oro_durable *d);
 
 #endif

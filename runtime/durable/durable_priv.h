@@ -154,6 +154,7 @@ struct oro_durable {
     uint64_t logged;     /* last offset in the file */
     uint64_t batch_last; /* last offset in the batch */
     uint64_t batch_seq;  /* of the last record taken from the ring */
+    uint64_t batch_bytes; /* `bytes` of it */
     size_t batch_records;
     uint64_t cut_seq; /* where the last cut was */
     uint64_t cut_at;  /* where the next will be, once it is pinned */
@@ -173,6 +174,11 @@ struct oro_durable {
 
     _Atomic uint64_t durable; /* seq */
     _Atomic(const char *) trouble;
+    atomic_bool broken;                  /* a sync of the log has failed */
+    _Atomic uint64_t durable_bytes;      /* `bytes` of the record that `durable` is */
+    _Atomic uint64_t throttled_us;
+    uint64_t most_records, most_bytes;   /* published and not on disk, beyond which callers are slowed */
+    uint64_t most_log;                   /* bytes in the log, likewise */
     _Atomic uint64_t log_bytes;  /* in the log, not yet in the tables */
     _Atomic uint64_t wal_bytes;  /* written since the WAL was copied last */
     _Atomic uint64_t logged_now; /* `logged`, for the checkpointer */
@@ -182,6 +188,11 @@ struct oro_durable {
     struct oro_wake log_wake, checkpoint_wake, stop_wake;
     pthread_t log_thread, checkpoint_thread;
 };
+
+void pressure_init(struct oro_durable *d); /* checkpoint_bytes is set */
+void pressure_gauges(void *d);             /* for oro_metric_on_read */
+/* How far beyond what is fine, in thousandths of it: up to 1000 nobody waits. */
+uint64_t oro_durable_pressure(const struct oro_durable *d);
 
 /* Test hooks: the file may not grow beyond so many pages (0: no limit); what the checkpointer has done. */
 void oro_durable_test_limit(struct oro_durable *d, unsigned pages);

@@ -145,8 +145,10 @@ static void
 on_published(void *arg, bool scheduled)
 {
     struct oro_server *s = arg;
-    if (s->durable != NULL)
+    if (s->durable != NULL) {
         oro_durable_wake(s->durable);
+        oro_durable_throttle(s->durable);
+    }
     /* Now and then for the ring's sake: records are kept until the scheduler has passed them. */
     if (s->scheduler != NULL &&
         (scheduled ||
@@ -480,7 +482,8 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
     if (st == ORO_OK)
         st = oro_reload_open(s, err);
     if (st != ORO_OK) {
-        if (!oro_server_stop(s))
+        bool lost;
+        if (!oro_server_stop(s, &lost))
             oro_log(ORO_LOG_ERROR, "server", "what had started could not be ended");
         return st;
     }
@@ -520,8 +523,9 @@ requests_abandon(struct oro_server *s)
 }
 
 bool
-oro_server_stop(struct oro_server *s)
+oro_server_stop(struct oro_server *s, bool *lost)
 {
+    *lost = false;
     if (s == NULL)
         return true;
     atomic_store(&s->quiet, true);
@@ -532,7 +536,7 @@ oro_server_stop(struct oro_server *s)
     requests_abandon(s);
     if (!oro_pool_stop(s->pool)) {
         if (s->durable != NULL)
-            oro_durable_stop(s->durable);
+            *lost = !oro_durable_stop(s->durable);
         return false;
     }
     oro_timers_stop(
@@ -540,7 +544,7 @@ oro_server_stop(struct oro_server *s)
     oro_pool_free(s->pool);
     shards_close(s);
     if (s->durable != NULL)
-        oro_durable_stop(s->durable);
+        *lost = !oro_durable_stop(s->durable);
     if (s->store != NULL)
         oro_store_destroy(s->store);
     oro_reload_free(s);

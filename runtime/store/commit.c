@@ -240,6 +240,7 @@ record_make(const struct oro_tx *tx, const struct oro_origin *origin)
             op.kind = ORO_OP_INSERT;
             op.row = wr->row;
             rec->ops[n++] = op;
+            rec->pub.bytes += wr->row->len;
         }
         if (wr->old != NULL || wr->row != NULL)
             rec->mask |= wr->t->mask;

@@ -52,6 +52,7 @@ struct oro_commit {
     uint64_t seq; /* position in the ring: 1, 2, 3 ... of this process run */
     uint64_t
         offset; /* number of transactions with changes so far, this one included (durable numbering) */
+    uint64_t bytes; /* of the rows inserted so far in this process run, this record's included */
     struct oro_origin origin;
     uint32_t nops;
     /* Net effects only: a row inserted and deleted within the transaction is not here. An update is a delete directly

@@ -166,6 +166,7 @@ struct oro_store {
 
     ORO_CACHE_ALIGNED _Atomic(struct oro_commit *) head;
     _Atomic uint64_t seq, offset;
+    _Atomic uint64_t written; /* bytes of the newest record */
 
     ORO_CACHE_ALIGNED atomic_uint writing;
 

@@ -34,6 +34,7 @@ oro_ring_publish(struct oro_store *s, struct oro_record *rec, uint64_t seq)
     uint64_t offset = head->offset + (c->nops > 0);
     c->seq = seq;
     c->offset = offset;
+    c->bytes += head->bytes;
     /* Written under the commit lock only. */
     uint64_t records = atomic_load_explicit(&s->records, memory_order_relaxed);
     atomic_store_explicit(&s->records, records + 1, memory_order_relaxed);
@@ -42,6 +43,7 @@ oro_ring_publish(struct oro_store *s, struct oro_record *rec, uint64_t seq)
     /* Sequentially consistent for the sake of oro_session_pin(). */
     atomic_store(&s->head, c);
     atomic_store_explicit(&s->offset, offset, memory_order_release);
+    atomic_store_explicit(&s->written, c->bytes, memory_order_relaxed);
     atomic_store_explicit(&s->seq, seq, memory_order_release);
 }
 

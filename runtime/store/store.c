@@ -358,6 +358,12 @@ oro_store_offset(const struct oro_store *s)
 }
 
 uint64_t
+oro_store_written(const struct oro_store *s)
+{
+    return atomic_load_explicit(&((struct oro_store *)(uintptr_t)s)->written, memory_order_relaxed);
+}
+
+uint64_t
 oro_store_row_count(const struct oro_store *s, const struct oro_table_def *t)
 {
     return atomic_load_explicit(&oro_table_of(s, t)->rows, memory_order_relaxed);

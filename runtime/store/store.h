@@ -88,6 +88,7 @@ bool oro_read_row(struct oro_session *se, const struct oro_table_def *t,
 /* ---- numbers ---- */
 uint64_t oro_store_seq(const struct oro_store *s); /* of the newest record; any thread */
 uint64_t oro_store_offset(const struct oro_store *s);
+uint64_t oro_store_written(const struct oro_store *s); /* `bytes` of the newest record; any thread */
 uint64_t oro_store_row_count(const struct oro_store *s,
                              const struct oro_table_def *t); /* committed rows; any thread */
 uint64_t oro_store_row_bytes(const struct oro_store *s,

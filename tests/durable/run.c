@@ -89,13 +89,14 @@ run_must_open(struct run *r, const struct run_options *opt)
     }
 }
 
-void
+bool
 run_close(struct run *r)
 {
     oro_session_close(r->se);
-    oro_durable_stop(r->durable);
+    bool all = oro_durable_stop(r->durable);
     oro_store_destroy(r->store);
     fixture_schema_free(r->schema);
+    return all;
 }
 
 uint64_t

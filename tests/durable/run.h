@@ -31,7 +31,7 @@ struct run_options {
 /* Opens, recovers, starts. On failure everything is closed again. */
 oro_status run_open(struct run *r, const struct run_options *opt, struct oro_err *err);
 void run_must_open(struct run *r, const struct run_options *opt);
-void run_close(struct run *r); /* a clean stop */
+bool run_close(struct run *r); /* a clean stop; false: not all could be written */
 
 uint64_t run_commit(struct run *r, struct oro_tx *tx); /* publishes and wakes the log thread */
 void run_wait_durable(struct run *r, uint64_t seq);

@@ -77,8 +77,9 @@ test("a stop while there is no room ends by itself, and keeps what was confirmed
     execFileSync("prlimit", ["--pid", `${server.child.pid}`, "--fsize=4096:"]);
     await until("the trouble is seen", async () => (await metric(server, "orochi_durable_trouble")) === 1);
     client.stopped = true;
-    await server.stop();
+    assert.equal(await server.stop(), 4, server.output());
     assert.equal(server.child.signalCode, null);
+    assert.match(server.output(), /the last transactions could not be written and are lost/);
     assert.match(server.output(), /stopping without having written the last transactions/);
     await client.closed;
     server = await start();
