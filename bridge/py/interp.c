@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "bridge/py/arena.h"
 #include "bridge/py/py_priv.h"
 #include "runtime/base/clock.h"
 
@@ -285,6 +286,7 @@ oro_status
 oro_py_start(const struct oro_py_options *opt, struct oro_err *err)
 {
     ORO_ASSERT(rt.main == NULL);
+    oro_pyarena_install();
     PyImport_AppendInittab("_orochi", PyInit__orochi);
     if (PySys_AddAuditHook(oro_py_audit, NULL) < 0)
         return oro_err_set(err, ORO_EINTERNAL, "Python refuses an audit hook");
