@@ -452,6 +452,21 @@ decode_dataclass(struct oro_py *py, const struct oro_codec *c, struct oro_reader
         }
         return o;
     }
+    if (c->inlined != NULL && oro_inlined_holds(c)) {
+        PyObject *o = type->tp_alloc(type, 0), **values;
+        for (uint32_t i = 0; o != NULL && i < c->n; i++) {
+            PyObject *v = decode_field(py, c, r, i, &there, depth);
+            if (ORO_UNLIKELY(v == NULL)) {
+                Py_DECREF(o);
+                return NULL;
+            }
+            values = oro_inline_values(o)->values;
+            Py_XSETREF(values[c->fields[i].slot], v);
+        }
+        if (o != NULL)
+            oro_inlined_finish(c, o);
+        return o;
+    }
     if (c->plain_new) {
         PyObject *o = type->tp_new(type, py->empty_tuple, NULL);
         for (uint32_t i = 0; o != NULL && i < c->n; i++) {

@@ -488,16 +488,16 @@ encode_field(struct oro_py *py, const struct oro_codec *c, uint32_t i, PyObject 
     return rc;
 }
 
-/* New reference to a field of an object. */
+/* Borrowed: a field that can be seen in the object itself; NULL: ask for the attribute. direct: its class has them there. */
 static inline PyObject *
-get_field(const struct oro_codec *c, PyObject *v, const struct oro_cfield *f)
+see_field(const struct oro_codec *c, PyObject *v, const struct oro_cfield *f, bool direct)
 {
-    if (c->slotted && Py_TYPE(v) == (PyTypeObject *)c->cls) {
-        PyObject *x = *(PyObject **)((char *)v + f->slot);
-        if (ORO_LIKELY(x != NULL))
-            return Py_NewRef(x);
-    }
-    return PyObject_GetAttr(v, f->name);
+    if (!direct)
+        return NULL;
+    if (c->slotted)
+        return *(PyObject **)((char *)v + f->slot);
+    const struct oro_inline_values *in = oro_inline_values(v);
+    return in->valid ? in->values[f->slot] : NULL;
 }
 
 static int
@@ -552,10 +552,18 @@ encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
         return wrong_type(py, class_name(c->cls), v);
     if (c->rowclass != NULL && c->rowclass->bound)
         return oro_pyrow_encode((struct oro_row *)v, out);
+    bool direct = Py_TYPE(v) == (PyTypeObject *)c->cls &&
+                  (c->slotted || (c->inlined != NULL && oro_inlined_holds(c)));
     for (uint32_t i = 0; i < c->n; i++) {
-        PyObject *x = get_field(c, v, &c->fields[i]);
-        if (x == NULL)
+        const struct oro_cfield *f = &c->fields[i];
+        PyObject *x = see_field(c, v, f, direct);
+        if (ORO_LIKELY(x != NULL)) {
+            if (put_plain(f->codec, x, out))
+                continue;
+            Py_INCREF(x); /* what we call may set the field */
+        } else if ((x = PyObject_GetAttr(v, f->name)) == NULL) {
             return -1;
+        }
         int rc = encode_field(py, c, i, x, out, depth);
         Py_DECREF(x);
         if (rc < 0)

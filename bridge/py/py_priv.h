@@ -66,7 +66,8 @@ struct oro_cfield {
     bool late;                     /* field(init=False): set after the constructor has run */
     PyObject *cls;                 /* unions: class of the variant */
     const struct oro_codec *codec; /* unions: NULL for a variant without payload */
-    Py_ssize_t slot;               /* slotted classes: where the object keeps the field */
+    Py_ssize_t
+        slot; /* slotted classes: where the object keeps the field; inlined ones: number of the value */
     uint32_t
         run; /* bytes of the fields of fixed size that begin here; 0 inside such a run, and elsewhere */
 };
@@ -80,6 +81,7 @@ struct oro_codec {
         immutable; /* values cannot change behind our back: an untouched column need not be encoded again */
     bool plain_new; /* HOW_DATACLASS: may be built without calling __init__ */
     bool slotted;   /* and all its fields are slots, which are read and written directly */
+    struct oro_inlined *inlined; /* or all are inline values; NULL: they are not */
     uint32_t min_size;
     uint32_t fixed_size; /* or ORO_VARIABLE */
     uint32_t n;
@@ -116,6 +118,43 @@ int oro_collide_init(struct oro_collide *c, const struct oro_codec *key, Py_ssiz
 /* A key that was new. -1 with an exception or the refusal set. */
 int oro_collide_add(struct oro_py *py, struct oro_collide *c, PyObject *key);
 void oro_collide_fini(struct oro_collide *c);
+
+/* Instances of a plain class keep their attributes behind the object header, at places that the class's first instances
+ * decided; a dict is made only when somebody asks for it. CPython does not promise this layout, so a codec uses it only after
+ * it was tried on instances of the very class (find_inlined in codec.c), and never with another Python than those it was
+ * looked up in. valid: the object's attributes are here, and not in a dict that has been parted from it. */
+struct oro_inline_values {
+    uint8_t capacity, size, embedded, valid;
+    /* capacity of them, then a byte for each that is set: its number, in order of setting */
+    PyObject *values[];
+};
+static inline struct oro_inline_values *
+oro_inline_values(PyObject *o)
+{
+    return (struct oro_inline_values *)((char *)o + sizeof(PyObject));
+}
+
+struct oro_inlined {
+    unsigned version; /* of the type when no field was hidden by a descriptor of the class */
+};
+#define ORO_INLINE_MAX 30                         /* more attributes than that go to a dict */
+bool oro_inlined_look(const struct oro_codec *c); /* the class has changed since: is it still so? */
+/* All values of a new instance were set: their order. */
+static inline void
+oro_inlined_finish(const struct oro_codec *c, PyObject *o)
+{
+    struct oro_inline_values *in = oro_inline_values(o);
+    uint8_t *order = (uint8_t *)&in->values[in->capacity];
+    for (uint32_t i = 0; i < c->n; i++)
+        order[i] = (uint8_t)c->fields[i].slot;
+    in->size = (uint8_t)c->n;
+}
+static inline bool
+oro_inlined_holds(const struct oro_codec *c)
+{
+    unsigned now = ((PyTypeObject *)c->cls)->tp_version_tag;
+    return ORO_LIKELY(now == c->inlined->version && now != 0) || oro_inlined_look(c);
+}
 
 /* spec (contract of orochi._schema) to codec. NULL with an exception set. */
 const struct oro_codec *oro_codec_compile(struct oro_py *py, PyObject *spec);
