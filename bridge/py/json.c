@@ -3,8 +3,12 @@
  *
  * Shapes: a mapping is written with its keys sorted. Most mappings of a game have the keys that others had before, so the
  * order, and the keys' own text, are remembered by key set. The cache is 4-way associative; the entry of a set that was
- * used least recently makes room, and one that was not used for ttl_us is learnt anew. A key that is read is looked up among
- * those read before, so equal keys are one object, and comparing shapes compares pointers. */
+ * used least recently makes room, and one that was not used for ttl_us is learnt anew.
+ *
+ * Reading: keys that were read before are remembered with their text, so equal keys are one object, and comparing shapes
+ * compares pointers. Each remembers the key that came after it and the first key inside its value, and how many there were:
+ * a document of a known shape is read by comparing bytes with what is expected next; only a key that is not the expected one
+ * is hashed and looked up. */
 #include <math.h>
 
 #include "bridge/py/py_priv.h"
@@ -15,8 +19,10 @@
 #define WAYS 4
 #define SETS 256
 #define SHAPE_KEYS 64 /* larger mappings are sorted each time */
-#define MEMO 512
+#define MEMO_SETS 256 /* of two keys */
 #define MEMO_LEN 40
+#define TEXT_PAD 32 /* bytes after a shape's text that may be copied along */
+#define FEW 16      /* elements of an array that are read before there is a list */
 
 struct shape {
     uint64_t hash; /* 0: free */
@@ -29,10 +35,33 @@ struct shape {
     uint32_t *at;    /* n + 1 offsets into text */
 };
 
+/* A key that was read. Guesses are numbers of keys plus 1, or 0; the place may belong to another key meanwhile. */
+struct key {
+    PyObject *name;                 /* owned; NULL: free */
+    uint16_t next;                  /* guess: the key after it */
+    uint16_t first;                 /* guess: the first key of the mapping that is its value */
+    uint8_t inside;                 /* how many that mapping had */
+    uint8_t n;                      /* bytes of text; 0: it is written with escapes */
+    uint8_t text[MEMO_LEN + 2 + 1]; /* with quotes and colon */
+};
+
+/* A mapping that is being written. Nothing but write_extra runs Python code, so keys and values are held only from then on. */
+struct frame {
+    struct frame *up;
+    PyObject **keys, **values;
+    unsigned n;
+    bool held;
+};
+
 struct oro_json {
+    struct frame *writing; /* the innermost mapping */
+    struct shape *
+        last[MAX_DEPTH +
+             1]; /* the shape that was used last at a depth, or NULL: the next is like it, mostly */
     struct shape shapes[SETS][WAYS];
     uint64_t tick;
-    PyObject *memo[MEMO]; /* owned: keys that were read */
+    struct key keys[MEMO_SETS * 2];
+    struct key root; /* for guesses of the outermost mapping */
 };
 
 static int write_value(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth);
@@ -57,11 +86,13 @@ oro_json_clear(struct oro_py *py)
     struct oro_json *j = py->json;
     if (j == NULL)
         return;
+    memset(j->last, 0, sizeof(j->last));
     for (unsigned i = 0; i < SETS * WAYS; i++)
         shape_drop(&j->shapes[i / WAYS][i % WAYS]);
-    for (unsigned i = 0; i < MEMO; i++)
-        Py_CLEAR(j->memo[i]);
-
+    for (unsigned i = 0; i < ORO_ARRAY_LEN(j->keys); i++) {
+        Py_CLEAR(j->keys[i].name);
+        j->keys[i] = (struct key){0};
+    }
     atomic_store_explicit(&py->n_shapes, 0, memory_order_relaxed);
 }
 
@@ -92,26 +123,58 @@ shape_is(const struct shape *s, uint64_t hash, PyObject *const *keys, unsigned n
     return true;
 }
 
-static int
-put_string(struct oro_py *py, PyObject *s, struct oro_bb *out)
+/* Has one of 8 bytes to be escaped in a JSON string? Signed bytes: what is above 0x7f is not. */
+static inline bool
+any_escaped(uint64_t w)
+{
+    const uint64_t ones = 0x0101010101010101ull, high = 0x8080808080808080ull;
+    uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\';
+    uint64_t hit = ((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
+    return (hit & high) != 0;
+}
+
+/* Copies n bytes in words of 8, the last of which may overlap the one before. false: one of them has to be escaped. */
+static inline bool
+copy_plain(uint8_t *to, const uint8_t *from, size_t n)
+{
+    uint64_t w;
+    uint32_t a, b;
+    if (n >= 8) {
+        for (size_t i = 0;; i = i + 16 <= n ? i + 8 : n - 8) {
+            memcpy(&w, from + i, 8);
+            if (ORO_UNLIKELY(any_escaped(w)))
+                return false;
+            memcpy(to + i, &w, 8);
+            if (i + 8 == n)
+                return true;
+        }
+    }
+    if (n >= 4) {
+        memcpy(&a, from, 4);
+        memcpy(&b, from + n - 4, 4);
+        memcpy(to, &a, 4);
+        memcpy(to + n - 4, &b, 4);
+        return !any_escaped(a | (uint64_t)b << 32);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (from[i] < 0x20 || from[i] == '"' || from[i] == '\\')
+            return false;
+        to[i] = from[i];
+    }
+    return true;
+}
+
+static void
+put_escaped(const char *p, size_t n, struct oro_bb *out)
 {
     static const char hex[] = "0123456789abcdef", escaped[] = "\"\\\n\r\t\b\f",
                       letters[] = "\"\\nrtbf";
-    Py_ssize_t n;
-    const char *p = PyUnicode_AsUTF8AndSize(s, &n);
-    if (p == NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
-            return -1;
-        PyErr_Clear();
-        return oro_cerr_set(py, "the text holds a lone surrogate");
-    }
-    oro_bb_u8(out, '"');
-    Py_ssize_t from = 0;
-    for (Py_ssize_t i = 0; i < n; i++) {
+    size_t from = 0;
+    for (size_t i = 0; i < n; i++) {
         uint8_t c = (uint8_t)p[i];
         if (ORO_LIKELY(c >= 0x20 && c != '"' && c != '\\'))
             continue;
-        oro_bb_put(out, p + from, (size_t)(i - from));
+        oro_bb_put(out, p + from, i - from);
         from = i + 1;
         const char *known = c != 0 ? strchr(escaped, c) : NULL;
         oro_bb_u8(out, '\\');
@@ -123,7 +186,33 @@ put_string(struct oro_py *py, PyObject *s, struct oro_bb *out)
             oro_bb_u8(out, (uint8_t)hex[c & 15]);
         }
     }
-    oro_bb_put(out, p + from, (size_t)(n - from));
+    oro_bb_put(out, p + from, n - from);
+}
+
+static int
+put_string(struct oro_py *py, PyObject *s, struct oro_bb *out)
+{
+    Py_ssize_t n;
+    const char *p;
+    if (PyUnicode_IS_COMPACT_ASCII(s)) {
+        p = (const char *)PyUnicode_1BYTE_DATA(s);
+        n = PyUnicode_GET_LENGTH(s);
+    } else if ((p = PyUnicode_AsUTF8AndSize(s, &n)) == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+            return -1;
+        PyErr_Clear();
+        return oro_cerr_set(py, "the text holds a lone surrogate");
+    }
+    oro_bb_reserve(out, (size_t)n + 2);
+    uint8_t *to = out->data + out->len;
+    *to = '"';
+    if (ORO_LIKELY(copy_plain(to + 1, (const uint8_t *)p, (size_t)n))) {
+        to[n + 1] = '"';
+        out->len += (size_t)n + 2;
+        return 0;
+    }
+    oro_bb_u8(out, '"');
+    put_escaped(p, (size_t)n, out);
     oro_bb_u8(out, '"');
     return 0;
 }
@@ -155,6 +244,8 @@ shape_learn(struct oro_py *py, struct shape *s, uint64_t hash, PyObject *const *
         oro_bb_u8(&text, ':');
         at[i + 1] = (uint32_t)text.len;
     }
+    oro_bb_reserve(&text, TEXT_PAD);
+    memset(text.data + text.len, 0, TEXT_PAD);
     if (s->hash != 0)
         ORO_COUNT(py, shape_evictions, 1);
     else
@@ -171,29 +262,56 @@ shape_learn(struct oro_py *py, struct shape *s, uint64_t hash, PyObject *const *
     return 0;
 }
 
-/* The shape of these keys, learnt if it is new. NULL: cerr or exception. */
-static struct shape *
-shape_of(struct oro_py *py, PyObject *const *keys, unsigned n)
+/* A key of a dict has its hash already. */
+static inline Py_hash_t
+hash_of(PyObject *key)
 {
-    struct oro_json *j = json_of(py);
+    Py_hash_t h = ((PyASCIIObject *)key)->hash;
+    return h != -1 ? h : PyObject_Hash(key);
+}
+
+/* NULL: its time is over. */
+static struct shape *
+shape_use(struct oro_py *py, struct shape *s, int64_t now)
+{
+    if (py->ttl_us != 0 && now - s->used_us > py->ttl_us) {
+        ORO_COUNT(py, shape_expirations, 1);
+        return NULL;
+    }
+    ORO_COUNT(py, shape_hits, 1);
+    s->used_us = now;
+    s->tick = ++py->json->tick;
+    return s;
+}
+
+/* Pointers only: what is equal in another way is found by its hash. */
+static inline bool
+shape_is_same(const struct shape *s, PyObject *const *keys, unsigned n)
+{
+    if (s == NULL || s->n != n || s->hash == 0)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        if (s->keys[i] != keys[i])
+            return false;
+    return true;
+}
+
+static struct shape *
+shape_find(struct oro_py *py, PyObject *const *keys, unsigned n, int64_t now)
+{
+    struct oro_json *j = py->json;
     unsigned ways = py->max_shapes / SETS < WAYS ? py->max_shapes / SETS : WAYS;
     uint64_t hash = n + 1;
     for (unsigned i = 0; i < n; i++)
-        hash = (hash ^ (uint64_t)PyObject_Hash(keys[i])) * 0x9e3779b97f4a7c15ull;
+        hash = (hash ^ (uint64_t)hash_of(keys[i])) * 0x9e3779b97f4a7c15ull;
     hash |= 1; /* never 0 */
     struct shape *set = j->shapes[hash >> 56], *oldest = &set[0];
-    int64_t now = py->call != NULL ? py->call->timestamp_us : 0;
     ways = ways > 0 ? ways : 1;
     for (unsigned i = 0; i < ways; i++) {
         struct shape *s = &set[i];
         if (shape_is(s, hash, keys, n)) {
-            if (py->ttl_us == 0 || now - s->used_us <= py->ttl_us) {
-                ORO_COUNT(py, shape_hits, 1);
-                s->used_us = now;
-                s->tick = ++j->tick;
+            if (shape_use(py, s, now) != NULL)
                 return s;
-            }
-            ORO_COUNT(py, shape_expirations, 1);
             oldest = s;
             break;
         }
@@ -208,13 +326,49 @@ shape_of(struct oro_py *py, PyObject *const *keys, unsigned n)
     return oldest;
 }
 
+/* The shape of these keys, learnt if it is new. NULL: cerr or exception. */
+static inline struct shape *
+shape_of(struct oro_py *py, PyObject *const *keys, unsigned n, unsigned depth)
+{
+    struct shape **last = &py->json->last[depth], *s = NULL;
+    int64_t now = py->call != NULL ? py->call->timestamp_us : 0;
+    if (shape_is_same(*last, keys, n) && (s = shape_use(py, *last, now)) != NULL)
+        return s;
+    *last = shape_find(py, keys, n, now);
+    return *last;
+}
+
 /* ---- writing ---- */
+
+/* Code of the author may change what is being written. */
+static void
+hold_all(struct oro_py *py)
+{
+    for (struct frame *f = py->json->writing; f != NULL && !f->held; f = f->up) {
+        for (unsigned i = 0; i < f->n; i++) {
+            Py_INCREF(f->keys[i]);
+            Py_INCREF(f->values[i]);
+        }
+        f->held = true;
+    }
+}
+
+static void
+let_go(struct oro_py *py, struct frame *f)
+{
+    py->json->writing = f->up;
+    for (unsigned i = 0; f->held && i < f->n; i++) {
+        Py_DECREF(f->keys[i]);
+        Py_DECREF(f->values[i]);
+    }
+}
 
 /* What has no plain form: _values.py writes the text of the whole value. */
 static int
 write_extra(struct oro_py *py, PyObject *v, struct oro_bb *out)
 {
     Py_ssize_t n;
+    hold_all(py);
     PyObject *s = PyObject_CallOneArg(py->json_dump, v);
     const char *p = s != NULL ? PyUnicode_AsUTF8AndSize(s, &n) : NULL;
     if (p == NULL) {
@@ -247,6 +401,21 @@ plain_items(PyObject *v, PyObject **keys, PyObject **values, unsigned n)
     return n != 1 || PyUnicode_GET_LENGTH(keys[0]) == 0 || PyUnicode_READ_CHAR(keys[0], 0) != '$';
 }
 
+/* Key i of a shape. Short ones are copied as two words of fixed size, which needs no call. */
+static inline void
+put_text(const struct shape *s, unsigned i, struct oro_bb *out)
+{
+    const uint8_t *from = s->text + s->at[i];
+    size_t n = s->at[i + 1] - s->at[i];
+    if (ORO_UNLIKELY(n > TEXT_PAD)) {
+        oro_bb_put(out, from, n);
+        return;
+    }
+    oro_bb_reserve(out, TEXT_PAD);
+    memcpy(out->data + out->len, from, TEXT_PAD);
+    out->len += n;
+}
+
 static int
 write_dict(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth)
 {
@@ -257,11 +426,9 @@ write_dict(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth)
     int rc = 0;
     if (size > SHAPE_KEYS || !plain_items(v, keys, values, n))
         return write_extra(py, v, out);
-    for (unsigned i = 0; i < n; i++) {
-        Py_INCREF(keys[i]);
-        Py_INCREF(values[i]); /* writing may run code that changes the dict */
-    }
-    struct shape *s = n > 0 ? shape_of(py, keys, n) : NULL;
+    struct frame frame = {.up = py->json->writing, .keys = keys, .values = values, .n = n};
+    py->json->writing = &frame;
+    struct shape *s = n > 0 ? shape_of(py, keys, n, depth) : NULL;
     if (n > 0 && s == NULL)
         rc = -1;
     else if (n > 0)
@@ -273,7 +440,7 @@ write_dict(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth)
         if (i > 0)
             oro_bb_u8(out, ',');
         if (s->hash == hash && s->n == n) { /* a nested mapping may have taken the place */
-            oro_bb_put(out, s->text + s->at[i], s->at[i + 1] - s->at[i]);
+            put_text(s, i, out);
         } else if ((rc = put_string(py, keys[k], out)) == 0) {
             oro_bb_u8(out, ':');
         }
@@ -283,10 +450,7 @@ write_dict(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth)
             oro_cerr_key(py, keys[k]);
     }
     oro_bb_u8(out, '}');
-    for (unsigned i = 0; i < n; i++) {
-        Py_DECREF(keys[i]);
-        Py_DECREF(values[i]);
-    }
+    let_go(py, &frame);
     return rc;
 }
 
@@ -309,28 +473,73 @@ write_list(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth)
     return 0;
 }
 
+static char *
+put_digits(char *end, uint64_t u)
+{
+    do
+        *--end = (char)('0' + u % 10);
+    while ((u /= 10) != 0);
+    return end;
+}
+
 static int
 write_int(struct oro_py *py, PyObject *v, struct oro_bb *out)
 {
-    int over;
-    long long n = PyLong_AsLongLongAndOverflow(v, &over);
+    int over = 0;
+    long long n = PyUnstable_Long_IsCompact((PyLongObject *)v)
+                      ? PyUnstable_Long_CompactValue((PyLongObject *)v)
+                      : PyLong_AsLongLongAndOverflow(v, &over);
     if (over != 0)
         return write_extra(py, v, out);
     char text[24], *p = text + sizeof(text);
-    unsigned long long u = n < 0 ? 0ull - (unsigned long long)n : (unsigned long long)n;
-    do
-        *--p = (char)('0' + u % 10);
-    while ((u /= 10) != 0);
+    p = put_digits(p, n < 0 ? 0ull - (unsigned long long)n : (unsigned long long)n);
     if (n < 0)
         *--p = '-';
     oro_bb_put(out, p, (size_t)(text + sizeof(text) - p));
     return 0;
 }
 
+/* A number of at most 15 digits, 6 of them after the point: no other number of so few digits reads as the same double, so this
+ * is what repr() gives. u and the power of ten are exact, so their quotient is rounded once, as when it is read. */
+static bool
+write_short_float(double d, struct oro_bb *out)
+{
+    static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+    double a = fabs(d);
+    char text[32], *end = text + sizeof(text), *p;
+    for (unsigned k = 0; k < ORO_ARRAY_LEN(tens); k++) {
+        double scaled = a * tens[k];
+        if (!(scaled < 1e15))
+            return false;
+        uint64_t u = (uint64_t)(scaled + 0.5);
+        if ((double)u / tens[k] != a)
+            continue;
+        if (a != 0 && a < 1e-4) /* has an exponent */
+            return false;
+        uint64_t whole = u, part = 0, unit = 1;
+        for (unsigned i = 0; i < k; i++)
+            unit *= 10;
+        whole = u / unit;
+        part = u % unit;
+        p = put_digits(end, part);
+        while (end - p < (ptrdiff_t)k)
+            *--p = '0';
+        *--p = '.';
+        p = put_digits(p, whole);
+        if (signbit(d))
+            *--p = '-';
+        oro_bb_put(out, p, (size_t)(end - p));
+        return true;
+    }
+    return false;
+}
+
 static int
 write_float(struct oro_py *py, PyObject *v, struct oro_bb *out)
 {
     double d = PyFloat_AS_DOUBLE(v);
+    if (write_short_float(d, out))
+        return 0;
     if (!isfinite(d)) {
         oro_bb_printf(out, "{\"$float\":\"%s\"}", isnan(d) ? "nan" : d > 0 ? "inf" : "-inf");
         return 0;
@@ -373,6 +582,7 @@ int
 oro_json_encode(struct oro_py *py, PyObject *v, struct oro_bb *out)
 {
     size_t at = out->len;
+    (void)json_of(py);
     oro_bb_u32(out, 0);
     if (write_value(py, v, out, 0) < 0)
         return -1;
@@ -386,10 +596,13 @@ oro_json_encode(struct oro_py *py, PyObject *v, struct oro_bb *out)
 
 struct parser {
     struct oro_py *py;
+    struct oro_json *j;
     const uint8_t *at, *end, *start;
+    struct key stranger; /* stands for a key that is not remembered */
 };
 
-static PyObject *read_value(struct parser *p, unsigned depth);
+/* Where the parser stands, a value whose key is `of`. */
+static PyObject *read_value(struct parser *p, struct key *of, unsigned depth);
 
 static PyObject *
 bad(struct parser *p, const char *what)
@@ -484,45 +697,71 @@ text_of(struct parser *p, const uint8_t *s, size_t n)
     return o;
 }
 
-/* The key is one that was read before, mostly. */
-static PyObject *
-key_of(struct parser *p, const uint8_t *s, size_t n)
+static bool
+key_is(struct key *k, const uint8_t *s, size_t n)
 {
-    struct oro_json *j = json_of(p->py);
+    Py_ssize_t len;
+    if (k->name == NULL)
+        return false;
+    if (k->n > 0)
+        return k->n == n + 3 && memcmp(k->text + 1, s, n) == 0;
+    const char *have = PyUnicode_AsUTF8AndSize(k->name, &len);
+    return have != NULL && (size_t)len == n && memcmp(have, s, n) == 0;
+}
+
+static void
+key_learn(struct key *k, PyObject *name, const uint8_t *s, size_t n)
+{
+    Py_XDECREF(k->name);
+    *k = (struct key){.name = Py_NewRef(name)};
+    if (!copy_plain(k->text + 1, s, n))
+        return; /* it has several forms, none of which is likely */
+    k->n = (uint8_t)(n + 3);
+    k->text[0] = k->text[n + 1] = '"';
+    k->text[n + 2] = ':';
+}
+
+/* The key is one that was read before, mostly. New reference; *out: what is remembered of it. */
+static PyObject *
+key_of(struct parser *p, const uint8_t *s, size_t n, struct key **out)
+{
+    *out = &p->stranger;
     if (n > MEMO_LEN)
         return text_of(p, s, n);
     uint32_t h = 2166136261u;
     for (size_t i = 0; i < n; i++)
         h = (h ^ s[i]) * 16777619u;
-    PyObject **slot = &j->memo[(h ^ h >> 15) % MEMO];
-    if (*slot != NULL && PyUnicode_IS_COMPACT_ASCII(*slot)) {
-        if ((size_t)PyUnicode_GET_LENGTH(*slot) == n &&
-            memcmp(PyUnicode_1BYTE_DATA(*slot), s, n) == 0)
-            return Py_NewRef(*slot);
-    } else if (*slot != NULL) {
-        Py_ssize_t len;
-        const char *have = PyUnicode_AsUTF8AndSize(*slot, &len);
-        if (have != NULL && (size_t)len == n && memcmp(have, s, n) == 0)
-            return Py_NewRef(*slot);
-    }
+    struct key *set = &p->j->keys[(h ^ h >> 15) % MEMO_SETS * 2];
+    for (unsigned i = 0; i < 2; i++)
+        if (key_is(&set[i], s, n)) {
+            *out = &set[i];
+            return Py_NewRef(set[i].name);
+        }
     PyObject *o = text_of(p, s, n);
     if (o != NULL) {
         PyUnicode_InternInPlace(&o);
-        Py_XSETREF(*slot, Py_NewRef(o));
+        *out = &set[h >> 31]; /* the one that goes is a matter of chance */
+        key_learn(*out, o, s, n);
     }
     return o;
 }
 
-/* At the opening quote. */
+/* At the opening quote. key: where to put what is remembered of it; NULL: it is no key. */
 static PyObject *
-read_string(struct parser *p, bool key)
+read_string(struct parser *p, struct key **key)
 {
     const uint8_t *from = ++p->at;
+    uint64_t w;
+    for (; p->end - p->at >= 8; p->at += 8) {
+        memcpy(&w, p->at, 8);
+        if (any_escaped(w)) /* or the quote at the end */
+            break;
+    }
     while (p->at < p->end && *p->at != '"' && *p->at != '\\' && *p->at >= 0x20)
         p->at++;
     if (p->at < p->end && *p->at == '"') {
         size_t n = (size_t)(p->at++ - from);
-        return key ? key_of(p, from, n) : text_of(p, from, n);
+        return key != NULL ? key_of(p, from, n, key) : text_of(p, from, n);
     }
     struct oro_bb text = {0};
     PyObject *out = NULL;
@@ -534,7 +773,8 @@ read_string(struct parser *p, bool key)
         }
         uint8_t c = *p->at++;
         if (c == '"') {
-            out = key ? key_of(p, text.data, text.len) : text_of(p, text.data, text.len);
+            out =
+                key != NULL ? key_of(p, text.data, text.len, key) : text_of(p, text.data, text.len);
             break;
         }
         if (c != '\\')
@@ -636,31 +876,75 @@ read_number(struct parser *p)
     return out;
 }
 
-static PyObject *
-read_array(struct parser *p, unsigned depth)
+/* After an element or an item: the comma, or the closing character, which is passed over. 0: neither, as cerr says. */
+static int
+read_separator(struct parser *p, char close)
 {
-    PyObject *list = PyList_New(0);
-    p->at++;
-    if (list != NULL && space(p) == ']') {
-        p->at++;
-        return list;
+    int c = space(p);
+    if (c != ',' && c != close) {
+        bad(p, close == ']' ? "expected , or ]" : "expected , or }");
+        return 0;
     }
+    p->at++;
+    return c;
+}
+
+static PyObject *
+list_of(PyObject **few, Py_ssize_t n)
+{
+    PyObject *list = PyList_New(n);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (list != NULL)
+            PyList_SET_ITEM(list, i, few[i]);
+        else
+            Py_DECREF(few[i]);
+    }
+    return list;
+}
+
+/* An array's first elements wait for the list, which then has the right size. Takes few. */
+static PyObject *
+read_rest(struct parser *p, struct key *of, unsigned depth, PyObject **few)
+{
+    PyObject *list = list_of(few, FEW);
     while (list != NULL) {
-        PyObject *v = read_value(p, depth + 1);
-        int rc = v != NULL ? PyList_Append(list, v) : -1;
+        PyObject *v = read_value(p, of, depth + 1);
+        int rc = v != NULL ? PyList_Append(list, v) : -1, c = 0;
         Py_XDECREF(v);
-        int c = rc == 0 ? space(p) : -1;
-        if (rc == 0 && c != ',' && c != ']')
-            bad(p, "expected , or ]");
-        if (rc < 0 || (c != ',' && c != ']')) {
+        if (rc == 0)
+            c = read_separator(p, ']');
+        if (c == 0)
             Py_CLEAR(list);
-            break;
-        }
-        p->at++;
-        if (c == ']')
+        if (c != ',')
             break;
     }
     return list;
+}
+
+static PyObject *
+read_array(struct parser *p, struct key *of, unsigned depth)
+{
+    PyObject *few[FEW];
+    Py_ssize_t n = 0;
+    int c = ',';
+    p->at++;
+    if (space(p) == ']') {
+        p->at++;
+        return PyList_New(0);
+    }
+    while (c == ',' && n < FEW) {
+        PyObject *v = read_value(p, of, depth + 1);
+        if (v != NULL)
+            few[n++] = v;
+        c = v != NULL ? read_separator(p, ']') : 0;
+    }
+    if (c == ',')
+        return read_rest(p, of, depth, few);
+    if (c == ']')
+        return list_of(few, n);
+    while (n > 0)
+        Py_DECREF(few[--n]);
+    return NULL;
 }
 
 /* {"$x": ...} and {"$type": ..., "value": ...} stand for something else. Takes d. */
@@ -679,80 +963,145 @@ revive(struct parser *p, PyObject *d, bool dollar)
     return out;
 }
 
+/* Exported, though not documented. */
+extern PyObject *_PyDict_NewPresized(Py_ssize_t n) __attribute__((weak));
+
 static PyObject *
-read_object(struct parser *p, unsigned depth)
+new_dict(unsigned n)
 {
-    PyObject *d = PyDict_New();
-    bool dollar = false;
-    p->at++;
-    if (d != NULL && space(p) == '}') {
-        p->at++;
-        return d;
+    /* A dict that is not told has room for five. */
+    return n > 5 && _PyDict_NewPresized != NULL ? _PyDict_NewPresized(n) : PyDict_New();
+}
+
+static inline bool
+same_text(const uint8_t *p, const uint8_t *q, size_t n)
+{
+    uint64_t a, b;
+    uint32_t c, d;
+    if (n >= 8) {
+        for (size_t i = 0;; i = i + 16 <= n ? i + 8 : n - 8) {
+            memcpy(&a, p + i, 8);
+            memcpy(&b, q + i, 8);
+            if (a != b)
+                return false;
+            if (i + 8 == n)
+                return true;
+        }
     }
+    if (n < 4)
+        return memcmp(p, q, n) == 0;
+    memcpy(&c, p, 4);
+    memcpy(&d, q, 4);
+    return c == d && memcmp(p + n - 4, q + n - 4, 4) == 0;
+}
+
+/* A key and its colon. guess: where the number of the expected key is, and of the one found is put. New reference. */
+static inline PyObject *
+read_key(struct parser *p, uint16_t *guess, struct key **out)
+{
+    if (ORO_LIKELY(*guess > 0)) {
+        struct key *k = &p->j->keys[*guess - 1];
+        if (k->n > 0 && p->end - p->at >= k->n && same_text(p->at, k->text, k->n)) {
+            p->at += k->n;
+            *out = k;
+            return Py_NewRef(k->name);
+        }
+    }
+    if (space(p) != '"')
+        return bad(p, "expected a key");
+    PyObject *name = read_string(p, out);
+    if (name == NULL)
+        return NULL;
+    if (space(p) != ':') {
+        Py_DECREF(name);
+        return bad(p, "expected :");
+    }
+    p->at++;
+    *guess = *out != &p->stranger ? (uint16_t)(*out - p->j->keys + 1) : 0;
+    return name;
+}
+
+static PyObject *
+read_object(struct parser *p, struct key *of, unsigned depth)
+{
+    uint16_t *guess = &of->first;
+    bool dollar = false;
+    unsigned n = 0;
+    p->at++;
+    if (space(p) == '}') {
+        p->at++;
+        return PyDict_New();
+    }
+    PyObject *d = new_dict(of->inside);
     while (d != NULL) {
-        PyObject *k = NULL, *v = NULL;
-        int rc = -1, c = space(p);
-        if (c != '"')
-            bad(p, "expected a key");
-        else
-            k = read_string(p, true);
-        if (k != NULL && space(p) != ':')
-            bad(p, "expected :");
-        else if (k != NULL) {
-            p->at++;
+        struct key *key;
+        int rc = -1, c = 0;
+        PyObject *k = read_key(p, guess, &key), *v = NULL;
+        if (k != NULL) {
             dollar = dollar || (PyUnicode_GET_LENGTH(k) > 0 && PyUnicode_READ_CHAR(k, 0) == '$');
-            v = read_value(p, depth + 1);
+            v = read_value(p, key, depth + 1);
+            guess = &key->next;
         }
         if (v != NULL)
             rc = PyDict_SetItem(d, k, v);
         Py_XDECREF(k);
         Py_XDECREF(v);
-        c = rc == 0 ? space(p) : -1;
-        if (rc == 0 && c != ',' && c != '}')
-            bad(p, "expected , or }");
-        if (rc < 0 || (c != ',' && c != '}')) {
+        n++;
+        if (rc == 0)
+            c = read_separator(p, '}');
+        if (c == 0)
             Py_CLEAR(d);
+        if (c != ',')
             break;
-        }
-        p->at++;
-        if (c == '}')
-            return revive(p, d, dollar);
     }
-    return d;
+    of->inside = n < SHAPE_KEYS ? (uint8_t)n : SHAPE_KEYS;
+    return d != NULL ? revive(p, d, dollar) : NULL;
 }
 
 static PyObject *
-read_value(struct parser *p, unsigned depth)
+read_word(struct parser *p, const char *word, size_t n, PyObject *v)
 {
-    static const struct {
-        const char *text;
-        size_t n;
-    } words[] = {{"null", 4}, {"true", 4}, {"false", 5}};
+    if ((size_t)(p->end - p->at) < n || memcmp(p->at, word, n) != 0)
+        return bad(p, "expected a value");
+    p->at += n;
+    return Py_NewRef(v);
+}
+
+static PyObject *
+read_value(struct parser *p, struct key *of, unsigned depth)
+{
     int c = space(p);
     if (depth > MAX_READ_DEPTH)
         return bad(p, "nested too deeply");
-    if (c == '"')
-        return read_string(p, false);
-    if (c == '{')
-        return read_object(p, depth);
-    if (c == '[')
-        return read_array(p, depth);
-    if (c == '-' || (c >= '0' && c <= '9'))
-        return read_number(p);
-    for (size_t i = 0; i < 3; i++)
-        if ((size_t)(p->end - p->at) >= words[i].n &&
-            memcmp(p->at, words[i].text, words[i].n) == 0) {
-            p->at += words[i].n;
-            return Py_NewRef(i == 0 ? Py_None : i == 1 ? Py_True : Py_False);
-        }
-    return bad(p, c < 0 ? "it ends too early" : "expected a value");
+    switch (c) {
+    case '"':
+        return read_string(p, NULL);
+    case '{':
+        return read_object(p, of, depth);
+    case '[':
+        return read_array(p, of, depth);
+    case 'n':
+        return read_word(p, "null", 4, Py_None);
+    case 't':
+        return read_word(p, "true", 4, Py_True);
+    case 'f':
+        return read_word(p, "false", 5, Py_False);
+    default:
+        if (c == '-' || (c >= '0' && c <= '9'))
+            return read_number(p);
+        return bad(p, c < 0 ? "it ends too early" : "expected a value");
+    }
 }
 
 PyObject *
 oro_json_decode(struct oro_py *py, struct oro_bytes text)
 {
-    struct parser p = {py, text.data, text.data + text.len, text.data};
-    PyObject *v = read_value(&p, 0);
+    struct parser p = {.py = py,
+                       .j = json_of(py),
+                       .at = text.data,
+                       .end = text.data + text.len,
+                       .start = text.data};
+    PyObject *v = read_value(&p, &p.j->root, 0);
     if (v != NULL && space(&p) >= 0) {
         Py_DECREF(v);
         return bad(&p, "something after the value");
