@@ -78,3 +78,60 @@ test("a one-shot function runs once in the life of the data, and also when it is
     assert.equal((await n()).first, 1);
   });
 });
+
+// ---- runs that could not start on time: the first of each function takes as long as five beats ----
+
+const BEAT = 100; // ms
+const late = missed => `
+import time
+from orochi import AutoInc, PrimaryKey, ReducerContext, Timestamp, scheduled, table, u32
+
+@table(public=True)
+class Run:
+    n: PrimaryKey[AutoInc[u32]]
+    at: Timestamp
+
+@scheduled(interval_ms=${BEAT}, missed="${missed}")
+def beat(ctx: ReducerContext):
+    if ctx.db.run.count() == 0:
+        end = time.monotonic() + ${5.5 * BEAT / 1000}
+        while time.monotonic() < end:
+            pass
+    ctx.db.run.insert(Run(n=0, at=ctx.timestamp))
+`;
+
+/** Milliseconds after the first run, of those that began up to now. */
+async function runs(s) {
+  const rows = (await sql(s, "late", "SELECT * FROM run")).sort((a, b) => a.n - b.n);
+  const at = rows.map(row => Number(Object.values(Object(row.at))[0] ?? row.at) / 1000);
+  return at.map(t => t - at[0]);
+}
+
+async function beats(missed, look) {
+  const file = join(await folder(), "late.py");
+  await writeFile(file, late(missed));
+  const s = await serve(file, { flags: ["--memory", "--workers", "1"] });
+  await look(s);
+  assert.equal(await s.stop(), 0, s.output());
+}
+
+test('missed="all": each beat runs, if late, until the grid is met again', () =>
+  beats("all", s => until("the n-th run starts within the n-th beat again", async () => {
+    const at = await runs(s);
+    return at.length > 7 && at.some((t, n) => n > 6 && t < (n + 1) * BEAT);
+  })));
+
+test('missed="skip": one run for all beats that were missed, and then on the grid', () =>
+  beats("skip", async s => {
+    await until("it beats", async () => (await runs(s)).length > 8);
+    const at = await runs(s);
+    at.forEach((t, n) => n > 0 && assert.ok(t >= (n + 4) * BEAT, `run ${n} at ${t} ms`)); // four beats at least are gone
+  }));
+
+test('missed="delay": the next run starts one interval after the end of this one', () =>
+  beats("delay", async s => {
+    await until("it beats", async () => (await runs(s)).length > 5);
+    const at = await runs(s);
+    assert.ok(at[1] >= 6.5 * BEAT, `${at[1]} ms after a run of ${5.5 * BEAT}`);
+    at.forEach((t, n) => n > 1 && assert.ok(t - at[n - 1] >= BEAT, `${at}`));
+  }));
