@@ -120,6 +120,7 @@ defaults(struct oro_config *c)
         .log_level = oro_strdup("info"),
         .durable_mode = oro_strdup("full"),
         .reducer_timeout_ms = 1000,
+        .reducer_memory_limit_mb = 1024,
         .reducer_io_in_reducers = oro_strdup("deny"),
         .net_max_message = 32 << 20,
         .net_max_http_body = 2 << 20,

@@ -41,6 +41,7 @@ Test(config, has_defaults_and_takes_the_name_from_the_module)
     cr_assert_str_eq(c.durable_mode, "full");
     cr_assert_not(c.server_memory);
     cr_assert_not(c.server_watch);
+    cr_assert_eq(c.reducer_memory_limit_mb, 1024);
     oro_config_fini(&c);
 }
 
