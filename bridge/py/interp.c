@@ -829,6 +829,8 @@ oro_py_stats(const struct oro_py *py, struct oro_py_stats *out)
 #define COPY(name) out->name = atomic_load_explicit(&py->n_##name, memory_order_relaxed);
     ORO_STAT_FIELDS(COPY)
 #undef COPY
+    int64_t objects = atomic_load_explicit(&py->python_memory, memory_order_relaxed);
+    out->python_memory = objects > 0 ? (uint64_t)objects : 0;
     /* Rows and arguments are counted by their type alone. */
     for (const struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next)
         add_tally(&rc->tally, out);

@@ -170,8 +170,9 @@ oro_py_memory_words(struct oro_bb *out)
 void
 oro_py_memory_relax(struct oro_py *py)
 {
-    if (ORO_LIKELY(!meter.met))
-        return;
-    meter.met = meter.pending = false;
-    PyGC_Collect(); /* frames and exceptions hold what the call made */
+    if (ORO_UNLIKELY(meter.met)) {
+        meter.met = meter.pending = false;
+        PyGC_Collect(); /* frames and exceptions hold what the call made */
+    }
+    atomic_store_explicit(&py->python_memory, meter.used, memory_order_relaxed);
 }

@@ -521,6 +521,7 @@ struct oro_py {
     bool shared;  /* runs in the main interpreter */
     uint64_t io_warned[64]; /* hashes of the kinds of input and output that were warned about */
     unsigned nwarned;
+    _Atomic int64_t python_memory; /* of all its objects, after the last call; 0: nobody counts (memory.c) */
     struct oro_bb bb[3]; /* scratch; see oro_bb_take */
     struct oro_cerr cerr;
     uint32_t units;        /* elements without bytes that the value being decoded may still have */
@@ -638,7 +639,7 @@ void oro_py_memory_install(size_t limit);   /* main thread, before the first ope
 void oro_py_memory_open(struct oro_py *py); /* this thread allocates for py from now on */
 void oro_py_memory_close(struct oro_py *py);
 void oro_py_memory_words(struct oro_bb *out); /* appends that the call met the limit, if it did */
-/* After a call: one that met the limit leaves garbage, which is collected. */
+/* After a call: counts; one that met the limit leaves garbage, which is collected. */
 void oro_py_memory_relax(struct oro_py *py);
 /* What an open in progress on this thread hands to module_exec. */
 extern _Thread_local struct oro_py *oro_py_opening;

@@ -48,7 +48,7 @@ struct worker {
     _Atomic(const char *) running; /* reducer name, for log lines; the watchdog reads it, too */
     struct oro_metric *cache_hits, *cache_misses, *cache_evictions, *cache_size, *pool_hits,
         *pool_misses;
-    struct oro_metric *decodes, *encodes, *bytes_in, *bytes_out, *conversion_errors, *memory;
+    struct oro_metric *decodes, *encodes, *bytes_in, *bytes_out, *conversion_errors, *memory, *python_memory;
     /* Watched by the watchdog: when the running call has to end (monotonic; INT64_MAX: no limit), 0: none is running. Written
      * in the order lifecycle, generation, deadline; read in the order generation, deadline, lifecycle. */
     _Atomic int64_t deadline_us;

@@ -601,6 +601,7 @@ stats_publish(struct worker *w)
     oro_metric_set(w->bytes_out, (int64_t)s.bytes_out);
     oro_metric_set(w->conversion_errors, (int64_t)s.errors);
     oro_metric_set(w->memory, (int64_t)s.memory);
+    oro_metric_set(w->python_memory, (int64_t)s.python_memory);
 }
 
 void
@@ -703,6 +704,8 @@ metrics_make(struct worker *w)
                                       "Values and bytes that were refused.");
     w->memory = oro_metric(ORO_METRIC_GAUGE, "orochi_row_memory_bytes", label,
                            "Row objects, in use and spare, with their buffers.");
+    w->python_memory = oro_metric(ORO_METRIC_GAUGE, "orochi_python_memory_bytes", label,
+                                  "Python objects of all kinds; 0 without reducer.memory_limit_mb.");
     snprintf(label, sizeof(label), "worker=\"%u\",direction=\"in\"", w->number);
     w->decodes = oro_metric(ORO_METRIC_COUNTER, "orochi_conversions_total", label,
                             "Rows and arguments converted.");

@@ -103,6 +103,9 @@ for (const isolation of ["own-gil", "main"]) {
         "large_number", "grows_and_catches"])
         assert.match(await fails(server, name, /met reducer\.memory_limit_mb = 96/), /MemoryError|SystemError/);
     assert.deepEqual(await sql(server, "abuse", "SELECT * FROM mark"), []);
+    const metrics = await (await fetch(`${server.url}/v1/metrics`)).text();
+    const bytes = Number(/^orochi_python_memory_bytes\{worker="0"\} (\d+)$/m.exec(metrics)[1]);
+    assert.ok(bytes > 100_000 && bytes < 96 * 2 ** 20, `${bytes}`);
     assert.equal(await server.stop(), 0, server.output());
   });
 }
