@@ -123,6 +123,7 @@ disk_wait(struct oro_server *s, struct oro_err *err)
 static oro_status
 stand_still(struct oro_server *s, bool to_disk, struct oro_err *err)
 {
+    s->reload.still_since_us = oro_mono_us();
     oro_status st = oro_pool_pause(s->pool, err);
     if (st != ORO_OK)
         return st;
@@ -140,6 +141,7 @@ go_on(struct oro_server *s)
 {
     unpark(s);
     oro_pool_resume(s->pool);
+    s->reload.still_us = oro_mono_us() - s->reload.still_since_us;
     if (s->durable != NULL)
         oro_durable_wake(s->durable);
     for (unsigned i = 0; atomic_load(&s->attached) && i < s->opt.shards; i++)
@@ -391,6 +393,7 @@ oro_server_reload(struct oro_server *s, char **report, struct oro_err *err)
     pthread_mutex_lock(&s->reload.one);
     int64_t begin = oro_mono_us();
     oro_status st = reload(s, report, err);
+    int64_t still = s->reload.still_us;
     pthread_mutex_unlock(&s->reload.one);
     if (st != ORO_OK) {
         oro_log(ORO_LOG_ERROR, "server", "the module was not reloaded; the old version serves on: %s",
@@ -398,8 +401,8 @@ oro_server_reload(struct oro_server *s, char **report, struct oro_err *err)
         return st;
     }
     oro_pool_settle(s->pool);
-    oro_log(ORO_LOG_INFO, "server", "reloaded in %lld ms: %s",
-            (long long)(oro_mono_us() - begin) / 1000, *report);
+    oro_log(ORO_LOG_INFO, "server", "reloaded in %lld ms, of which all stood still for %lld: %s",
+            (long long)(oro_mono_us() - begin) / 1000, (long long)still / 1000, *report);
     return st;
 }
 

@@ -109,6 +109,7 @@ struct reload {
     /* Net threads stand still while the schema is exchanged. */
     atomic_bool parking;
     atomic_uint parked;
+    int64_t still_since_us, still_us; /* guarded by `one`: how long nothing ran */
     struct oro_wake park_wake;
     atomic_bool waits_for_disk;
     struct oro_wake disk_wake;

@@ -327,6 +327,45 @@ def disconnected(ctx: ReducerContext):
   await end(s);
 });
 
+test("subscriptions are moved to the new tables as they are: to everything, to one's own, with another's, and ended later", async () => {
+  const owned = `
+from orochi import Identity
+@table(public=True)
+class Thing:
+    id: PrimaryKey[AutoInc[u32]]
+    owner: Index[Identity]
+    name: str
+
+@reducer
+def mine(ctx: ReducerContext, name: str):
+    ctx.db.thing.insert(Thing(id=0, owner=ctx.sender, name=name))
+`;
+  const s = await live(owned);
+  const made = await bindings(s.file);
+  const [a, b, all] = await Promise.all([1, 2, 3].map(() => connect(made, s, "grow")));
+  const handle = await subscribe(a, "SELECT * FROM thing WHERE owner = :sender");
+  await subscribe(b, "SELECT * FROM thing WHERE owner = :sender");
+  await subscribe(all, "SELECT * FROM *");
+  const both = name => Promise.all([a, b].map(c => c.conn.reducers.mine({ name })));
+  const names = c => rows(c.conn.db.thing).map(r => r.name).sort().join();
+  await both("one");
+  for (const extra of [other, "", other]) {
+    await s.write(owned + extra);
+    const done = await s.reload();
+    assert.equal(done.status, 200, done.text);
+    assert.match(done.text, extra ? /added/ : /removed; clients were disconnected/);
+    if (!extra) break;
+    await both("two");
+    await until("each sees his own, and one everybody's", () =>
+      names(a) === "one,two" && names(b) === "one,two" && names(all) === "one,one,two,two");
+    await new Promise(done => { handle.unsubscribeThen(done); });
+    await both("three");
+    await until("he sees no more, the others do", () => names(a) === "" && names(b) === "one,three,two" && rows(all.conn.db.thing).length === 6);
+  }
+  await Promise.all([a, b, all].map(c => c.closed)); // a public table went
+  await end(s);
+});
+
 test("a subscription to a table that turns private costs its client the connection", async () => {
   const s = await live(other + make(""));
   const made = await bindings(s.file);
