@@ -100,7 +100,10 @@ check_value(const struct oro_type *t, struct oro_bytes b)
     ORO_ASSERT(oro_value_len_trusted(t, p) == b.len);
     ORO_ASSERT(oro_key_append(t, p, &key) == b.len);
     ORO_ASSERT(oro_key_size(t) == ORO_VARIABLE || oro_key_size(t) == key.len);
-    for (int style = ORO_JSON_NAMED; style <= ORO_JSON_POSITIONAL; style++) {
+    /* Four bytes may be a million elements without bytes: as text they would be all that a fuzzer does. */
+    bool wordy = t->kind == ORO_ARRAY && t->elem->fixed_size == 0 && b.len == 4 && p[1] + p[2] > 0;
+    for (int style = wordy ? ORO_JSON_POSITIONAL + 1 : ORO_JSON_NAMED; style <= ORO_JSON_POSITIONAL;
+         style++) {
         json.len = back.len = 0;
         ORO_ASSERT(oro_value_to_json(t, p, (enum oro_json_style)style, &json) == b.len);
         if (has_null(oro_bb_bytes(&json)))
