@@ -261,6 +261,13 @@ decode_count(struct oro_py *py, struct oro_reader *r, size_t elem_min)
         short_input(py, r, "a count that the input cannot hold");
         return -1;
     }
+    /* What the elements of the lists around this one need cannot be had twice: else each level of a nested list could make
+     * room for as many as there are bytes. */
+    if ((uint64_t)n * elem_min + py->promised > oro_rd_left(r)) {
+        r->at = at;
+        short_input(py, r, "a count that the input cannot hold");
+        return -1;
+    }
     if (elem_min == 0) { /* a few bytes would make millions of objects, in each of many arrays */
         if (n > py->units) {
             r->at = at;
@@ -281,7 +288,10 @@ decode_list(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, 
         return NULL;
     bool there = c->elem->fixed_size != ORO_VARIABLE; /* the count was checked against the input */
     bool paused = oro_batch_begin(py, n);
+    uint64_t min = there ? 0 : c->elem->min_size;
+    py->promised += (uint64_t)n * min;
     for (Py_ssize_t i = 0; i < n; i++) {
+        py->promised -= min < py->promised ? min : py->promised; /* a checker may have begun anew */
         PyObject *v = decode_quick(py, c->elem, r, there, depth + 1);
         if (v == NULL) {
             oro_cerr_index(py, i);
@@ -605,8 +615,10 @@ decode_value(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
     }
     if (depth > ORO_MAX_DEPTH)
         return short_input(py, r, "nested too deeply");
-    if (depth == 1)
+    if (depth == 1) {
         py->units = ORO_MAX_UNIT_COUNT;
+        py->promised = 0;
+    }
     switch ((enum oro_op)c->op) {
     case OP_ARRAY:
         n = decode_count(py, r, c->elem->min_size);

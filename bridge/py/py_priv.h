@@ -525,6 +525,7 @@ struct oro_py {
     struct oro_bb bb[3]; /* scratch; see oro_bb_take */
     struct oro_cerr cerr;
     uint32_t units;        /* elements without bytes that the value being decoded may still have */
+    uint64_t promised;     /* bytes that the open lists' further elements take at least */
     uint32_t uuid_counter; /* of version 7 */
     uint64_t ncodecs;      /* compiled for tables and reducers: the pinned part of the type cache */
     struct oro_json *json; /* shapes and keys of dynamic values; NULL until there is one */

@@ -76,6 +76,49 @@ Test(call, arguments_are_read_strictly)
     fixture_close(&f);
 }
 
+static const char nested[] =
+    "from __future__ import annotations\n"
+    "from dataclasses import dataclass\n"
+    "from orochi import *\n"
+    "@dataclass\n"
+    "class Node:\n"
+    "    down: list[Node]\n"
+    "@reducer\n"
+    "def take(ctx: ReducerContext, node: Node, more: list[Node], n: u32):\n"
+    "    depth = 0\n"
+    "    while node.down:\n"
+    "        node = node.down[-1]\n"
+    "        depth += 1\n"
+    "    assert (depth, len(more)) == (n, 3), (depth, len(more))\n";
+
+/* Counts that the bytes could hold each by itself, but not together. */
+Test(call, nested_lists_share_the_bytes)
+{
+    struct fixture f;
+    struct oro_bb args = {0};
+    fixture_open(&f, nested);
+    for (uint32_t i = 0; i < 30; i++) { /* each level: an empty node, then the next one */
+        oro_bb_u32(&args, 2);
+        oro_bb_u32(&args, 0);
+    }
+    oro_bb_u32(&args, 0);
+    oro_bb_u32(&args, 3);
+    for (int i = 0; i < 3; i++)
+        oro_bb_u32(&args, 0);
+    oro_bb_u32(&args, 30);
+    cr_assert_eq(fixture_call_bytes(&f, "take", oro_bb_bytes(&args)), ORO_OK, "%s",
+                 fixture_text(&f));
+    oro_bb_clear(&args);
+    for (uint32_t i = 0; i < 1000; i++)
+        oro_bb_u32(&args, 3000);
+    cr_assert_eq(fixture_call_bytes(&f, "take", oro_bb_bytes(&args)), ORO_EINVAL);
+    cr_assert_str_eq(
+        fixture_text(&f),
+        "take.node.down[0].down: malformed at byte 4: a count that the input cannot hold");
+    oro_bb_fini(&args);
+    fixture_close(&f);
+}
+
 static const char errors[] = "import sys\n"
                              "from typing import Annotated\n"
                              "from orochi import *\n"
