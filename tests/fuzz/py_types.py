@@ -110,6 +110,20 @@ class Row:
     maybe: Typed | None
 
 
+@dataclasses.dataclass
+class Node:
+    name: str
+    down: list['Node']
+    named: dict[str, 'Node']
+
+
+@dataclasses.dataclass
+class Branch:
+    left: 'Tree'
+    right: 'Tree | None'
+
+
+type Tree = Branch | Slots
 Choice = Slots | Plain | Derived
 VALUES = [
     (Slots, Slots(7, 'seven', 1.5, True, 300)),
@@ -132,15 +146,18 @@ VALUES = [
     (uuid.UUID, uuid.UUID(int=2 ** 127 + 5)),
     (list[ScheduleAt], None),
     (tuple[Timestamp, TimeDuration, ConnectionId], (Timestamp(5), TimeDuration(-5), ConnectionId(7))),
+    (Node, Node('a', [Node('b', [], {}), Node('c', [], {'d': Node('e', [], {})})], {})),
+    (list[Tree], [Slots(1, 'x', 0.5, True, 2), Branch(Branch(Slots(3, '', 1.0, False, 4), None), Slots(5, '', 1.0, False, 6))]),
     (float, float('nan')),
     (list[float], [0.0, -0.0, float('inf')]),
 ]
 for annotation, value in VALUES:
     try:
-        spec, _ = Resolver().resolve(annotation, 'Value')
+        resolver = Resolver()
+        spec, _ = resolver.resolve(annotation, 'Value')
     except Exception as error:
         raise Exception(f'{annotation}: {error}') from None
-    n = add(spec)
+    n = add(spec, resolver.specs)
     seeds.append((n, targets[n][0].encode(value) if value is not None else bytes(12)))
 
 if len(targets) > 250:
