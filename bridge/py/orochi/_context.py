@@ -62,7 +62,8 @@ class Log:
 
 
 class Rows(Generic[R]):
-    """Rows found: a snapshot, a sequence (python-api 6)."""
+    """Rows found: a snapshot, a sequence (python-api 6). What an index answers is fetched when it is looked at, and first(),
+    limit(n), [:n] and order_by() along an index read no more than they give."""
 
 
 def asdict(row):
