@@ -9,9 +9,6 @@ after(cleanFolders);
 
 const FATAL = "The instance encountered a fatal error.";
 const FORBIDDEN = /ForbiddenInReducer: .* is not allowed in a reducer/;
-// The sanitizer's allocator complains of a request that no machine can fulfil, unless it is told that this is fine.
-const env = { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:allocator_may_return_null=1` };
-
 const LATE = /ReducerTimeout: the reducer ran longer than its limit/;
 const loops = ["endless", "endless_call", "endless_comprehension", "endless_sort_key", "bare_except", "bare_except_around_calls",
   "catches_by_name", "recursive_except", "finally_loops", "suppresses", "exit_loops", "generator_that_will_not_end"];
@@ -67,7 +64,7 @@ async function fails(server, name, expected) {
 const beats = async server => (await sql(server, "abuse", "SELECT * FROM tick")).find(row => row.name === "beat").n;
 
 for (const isolation of ["own-gil", "main"]) {
-  const start = (...more) => serve(module("abuse"), { env, flags: ["--memory", "--isolation", isolation, ...more,
+  const start = (...more) => serve(module("abuse"), { flags: ["--memory", "--isolation", isolation, ...more,
     ...(isolation === "main" ? [] : ["--workers", "1"])] });
 
   test(`reducers that do not end (${isolation})`, async () => {

@@ -217,9 +217,11 @@ Test(call, a_broken_module_is_reported_with_file_and_line)
 
 Test(call, reducers_do_no_input_or_output)
 {
-    static const char *const refused[] = {"sleep", "write", "read", "connect", "process", "remove"};
+    static const char *const refused[] = {"sleep",  "write", "read",   "connect", "process",
+                                          "remove", "leave", "abort",  "descend", "wait",
+                                          "look",   "map",   "thread", "ask"};
     struct fixture f;
-    fixture_open(&f, "import os, socket, subprocess, time\n"
+    fixture_open(&f, "import mmap, os, socket, subprocess, threading, time\n"
                      "from orochi import *\n"
                      "time.sleep(0)\n" /* while the module loads it is no harm */
                      "@reducer\n"
@@ -234,6 +236,24 @@ Test(call, reducers_do_no_input_or_output)
                      "def process(ctx): os.system('true')\n"
                      "@reducer\n"
                      "def remove(ctx): os.remove('/tmp/never-there')\n"
+                     "@reducer\n"
+                     "def leave(ctx): os._exit(0)\n"
+                     "@reducer\n"
+                     "def abort(ctx):\n"
+                     "    import posix\n"
+                     "    posix.abort()\n"
+                     "@reducer\n"
+                     "def descend(ctx): os.read(0, 1)\n"
+                     "@reducer\n"
+                     "def wait(ctx): threading.Event().wait()\n"
+                     "@reducer\n"
+                     "def look(ctx): os.chdir('/')\n"
+                     "@reducer\n"
+                     "def map(ctx): mmap.mmap(-1, 4096)\n"
+                     "@reducer\n"
+                     "def thread(ctx): threading.Thread(target=abs).start()\n"
+                     "@reducer\n"
+                     "def ask(ctx): input()\n"
                      "@reducer\n"
                      "def imports(ctx):\n"
                      "    import colorsys, zoneinfo\n"

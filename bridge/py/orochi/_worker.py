@@ -71,7 +71,8 @@ def _check_extensions():
 
     def create_module(self, spec):
         with open(self.path, 'rb') as file:
-            if b'PyModuleDef_Init' not in file.read():
+            code = file.read()
+            if b'PyModuleDef_Init' not in code and b'PyModExport_' not in code:  # the latter from 3.15 on
                 raise ImportError(f'module {spec.name} does not support loading in subinterpreters', name=spec.name, path=self.path)
         return create(self, spec)
 
