@@ -1,5 +1,6 @@
 /* bridge/py/codecobj.c - a codec as a Python object, for tools, tests and orochi.bridge. It owns its program, unlike the codecs
  * of tables and reducers, which live as long as the interpreter. */
+#include "bridge/py/arena.h"
 #include "bridge/py/py_priv.h"
 
 #define CO(o) ((struct codecobj *)(o))
@@ -97,6 +98,17 @@ usable(PyObject *o)
 }
 
 static PyObject *
+bytes_of(const struct oro_bb *bb)
+{
+    PyObject *out = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bb->len);
+    if (out != NULL && bb->len > 0) {
+        oro_pyarena_advise(PyBytes_AS_STRING(out), bb->len);
+        memcpy(PyBytes_AS_STRING(out), bb->data, bb->len);
+    }
+    return out;
+}
+
+static PyObject *
 codec_encode(PyObject *o, PyObject *v)
 {
     struct oro_py *py = CO(o)->py;
@@ -110,7 +122,7 @@ codec_encode(PyObject *o, PyObject *v)
     } else {
         ORO_COUNT(py, encodes, 1);
         ORO_COUNT(py, bytes_out, bb.len);
-        out = PyBytes_FromStringAndSize((const char *)bb.data, (Py_ssize_t)bb.len);
+        out = bytes_of(&bb);
     }
     oro_bb_give(py, 2, &bb);
     return out;

@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "bridge/py/arena.h"
 #include "bridge/py/py_priv.h"
 
 static int
@@ -418,6 +419,18 @@ encode_set(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro
     return rc;
 }
 
+#define SAMPLE 64                      /* elements whose size tells how much the others take */
+#define RESERVE_MAX ((size_t)64 << 20) /* the first ones may be unlike the others */
+
+/* Room for `left` more elements like the first ones, so that a long list's bytes are not moved again and again. */
+static void
+reserve_rest(struct oro_bb *out, size_t from, size_t left)
+{
+    size_t each = (out->len - from) / SAMPLE + 1;
+    oro_bb_reserve(out, left < RESERVE_MAX / each ? left * each : RESERVE_MAX);
+    oro_pyarena_advise(out->data, out->cap);
+}
+
 static int
 encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
             unsigned depth)
@@ -434,8 +447,11 @@ encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
     size_t at = out->len;
     Py_ssize_t n = 0;
     oro_bb_u32(out, 0);
-    for (; rc == 0 && n < PySequence_Fast_GET_SIZE(seq); n++)
+    for (; rc == 0 && n < PySequence_Fast_GET_SIZE(seq); n++) {
         rc = encode_elem(py, c->elem, PySequence_Fast_GET_ITEM(seq, n), n, out, depth);
+        if (ORO_UNLIKELY(n == SAMPLE - 1))
+            reserve_rest(out, at, (size_t)(PySequence_Fast_GET_SIZE(seq) - SAMPLE));
+    }
     if (rc == 0 && n > UINT32_MAX)
         rc = oro_cerr_set(py, "too many elements");
     if (rc == 0)

@@ -156,6 +156,18 @@ static const char source[] =
     "    assert {c.encode(o) for o in old} == {c.encode(Fresh(1, 2))}\n"
     "    assert vars(c.decode(c.encode(old[0]))) == {'a': 1, 'b': 2}\n"
     "@reducer\n"
+    "def long_lists(ctx: ReducerContext):\n"
+    "    strings = codec_of(('array', ('string',), 'list'))\n"
+    "    for first, n, rest, m in ((b'', 64, b'long' * 999, 3000), (b'x' * 1000000, 64, b'', "
+    "500000), (b'ab', 63, b'', 0), (b'ab', 64, b'', 0), (b'', 65, b'', 0)):\n"
+    "        v = [first.decode()] * n + [rest.decode()] * m\n"
+    "        want = (n + m).to_bytes(4, 'little') + (len(first).to_bytes(4, 'little') + first) * n "
+    "+ (len(rest).to_bytes(4, 'little') + rest) * m\n"
+    "        assert strings.encode(v) == want and strings.decode(want) == v\n"
+    "    nested = codec_of(('array', ('array', ('u8',), 'list'), 'tuple'))\n"
+    "    v = tuple([i & 255] * (i % 130) for i in range(1000))\n"
+    "    assert nested.decode(nested.encode(v)) == v\n"
+    "@reducer\n"
     "def nothing_is_lost(ctx: ReducerContext):\n"
     "    cls = fresh(); c = codec(cls, *FIELDS); data = c.encode(cls(*VALUES))\n"
     "    gc.collect(); refs = sys.getrefcount(cls)\n"
@@ -173,7 +185,8 @@ static const char source[] =
 Test(plain, instances)
 {
     static const char *const reducers[] = {"like_constructed", "changed_instances",
-                                           "changed_classes", "odd_classes", "nothing_is_lost"};
+                                           "changed_classes",  "odd_classes",
+                                           "long_lists",       "nothing_is_lost"};
     struct fixture f;
     fixture_open(&f, source);
     for (size_t i = 0; i < ORO_ARRAY_LEN(reducers); i++)
