@@ -1,13 +1,15 @@
 """What a conversion costs: our codecs beside msgspec (msgpack to Struct) and beside the pure-Python way (struct and
 dataclasses), in one interpreter and one run; then cost by number of items, and memory over many conversions.
 
-Each figure is the median of several rounds, in nanoseconds of process time for one value.
+Each figure is the median of several rounds, in nanoseconds of process time for one value. What is compared takes turns, round by
+round, so that a machine that is busy with something else slows all of it.
 """
 
 import dataclasses
 import enum
 import gc
 import json
+import marshal
 import os
 import struct
 import sys
@@ -20,7 +22,7 @@ from .. import PrimaryKey, f32, f64, i32, table, u16, u32, u64
 from .._types import Resolver
 from ..bridge import ConversionConfig, TypeConverter
 
-ROUNDS = 9
+ROUNDS = 15
 
 
 class Team(enum.Enum):
@@ -157,25 +159,27 @@ def pure_decode_list(data):
 
 # ---- measuring ----
 
-def cost(fn, arg, budget=0.02):
-    """Nanoseconds of one fn(arg): the median of several rounds."""
-    fn(arg)
-    n = 1
-    while True:
-        start = time.process_time_ns()
-        for _ in range(n):
-            fn(arg)
-        took = time.process_time_ns() - start
-        if took > budget * 1e9 / 4:
-            break
-        n *= 4
-    rounds = []
-    for _ in range(ROUNDS):
-        start = time.process_time_ns()
-        for _ in range(n):
-            fn(arg)
-        rounds.append((time.process_time_ns() - start) / n)
-    return sorted(rounds)[ROUNDS // 2]
+def timed(fn, arg, n):
+    start = time.process_time_ns()
+    for _ in range(n):
+        fn(arg)
+    return time.process_time_ns() - start
+
+
+def median(numbers):
+    return sorted(numbers)[len(numbers) // 2]
+
+
+def costs(*calls):
+    """Nanoseconds of fn(arg) for each pair of them, or None for None."""
+    times = []
+    for call in calls:
+        n = 1
+        while call and timed(*call, n) < 5e6:
+            n *= 4
+        times.append(n)
+    rounds = [[timed(*call, n) / n if call else None for call, n in zip(calls, times)] for _ in range(ROUNDS)]
+    return [median(found) if found[0] is not None else None for found in zip(*rounds)]
 
 
 def codec(annotation):
@@ -224,15 +228,14 @@ def compare(msgspec):
     def put(what, ours, value, type_of_theirs, theirs, pure):
         data = ours.encode(value)
         assert ours.encode(ours.decode(data)) == data
-        row = [what, cost(ours.decode, data), cost(ours.encode, value), None, None, None, None]
+        calls = [(ours.decode, data), (ours.encode, value), None, None, None, None]
         if msgspec:
-            decode = msgspec.msgpack.Decoder(type_of_theirs).decode
             packed = encoder(theirs)
-            row[3:5] = cost(decode, packed), cost(encoder, theirs)
+            calls[2:4] = (msgspec.msgpack.Decoder(type_of_theirs).decode, packed), (encoder, theirs)
         if pure:
             decode, encode = pure
-            blob = encode(value)
-            row[5:7] = cost(decode, blob), cost(encode, value)
+            calls[4:6] = (decode, encode(value)), (encode, value)
+        row = [what] + costs(*calls)
         rows.append(row)
 
     pure_small = pure_decode_small, pure_encode_small
@@ -257,8 +260,8 @@ def compare(msgspec):
         data = codec(Any).encode(DYNAMIC)
         text = bytes(data[4:])
         decoder, writer = msgspec.json.Decoder().decode, msgspec.json.Encoder(order='sorted').encode
-        rows.append(['dynamic dict, against msgspec.json', cost(codec(Any).decode, data), cost(codec(Any).encode, DYNAMIC),
-                     cost(decoder, text), cost(writer, DYNAMIC), None, None])
+        rows.append(['dynamic dict, against msgspec.json'] + costs((codec(Any).decode, data), (codec(Any).encode, DYNAMIC),
+                                                                   (decoder, text), (writer, DYNAMIC), None, None))
     return rows
 
 
@@ -267,40 +270,76 @@ def converter_costs():
     c = TypeConverter(ConversionConfig())
     value = small(SmallRow)
     data = c.python_to_bsatn(value)
-    return [('TypeConverter.bsatn_to_python', cost(lambda d: c.bsatn_to_python(d, SmallRow), data)),
-            ('TypeConverter.python_to_bsatn', cost(lambda v: c.python_to_bsatn(v, SmallRow), value))]
+    return list(zip(('TypeConverter.bsatn_to_python', 'TypeConverter.python_to_bsatn'),
+                    costs((lambda d: c.bsatn_to_python(d, SmallRow), data), (lambda v: c.python_to_bsatn(v, SmallRow), value))))
+
+
+def many(msgspec):
+    """By name: a function that gives what converts n items, once for each call. The last ones are for comparison: CPython's own
+    marshal, which makes tuples of the same values, and msgspec."""
+    c = TypeConverter(ConversionConfig())
+
+    def rows(n, cls=SmallRow):
+        return [small(cls, i) for i in range(n)]
+
+    def batch_decode(n):
+        blobs = c.batch_python_to_bsatn(rows(n), SmallRow)
+        return lambda: c.batch_bsatn_to_python(blobs, SmallRow)
+
+    def batch_encode(n):
+        values = rows(n)
+        return lambda: c.batch_python_to_bsatn(values, SmallRow)
+
+    def list_decode(cls):
+        def make(n):
+            data, decode = codec(list[cls]).encode(rows(n, cls)), codec(list[cls]).decode
+            return lambda: decode(data)
+        return make
+
+    def list_encode(cls):
+        def make(n):
+            values, encode = rows(n, cls), codec(list[cls]).encode
+            return lambda: encode(values)
+        return make
+
+    def marshal_decode(n):
+        data = marshal.dumps([(v.id, v.name, v.x, v.y, v.alive, v.level) for v in rows(n, SmallSlots)])
+        return lambda: marshal.loads(data)
+
+    def msgspec_decode(n):
+        cls = msgspec_types(msgspec)[0]
+        data, decode = msgspec.msgpack.Encoder().encode(rows(n, cls)), msgspec.msgpack.Decoder(list[cls]).decode
+        return lambda: decode(data)
+
+    def msgspec_encode(n):
+        values, encode = rows(n, msgspec_types(msgspec)[0]), msgspec.msgpack.Encoder().encode
+        return lambda: encode(values)
+
+    found = {'batch dec': batch_decode, 'batch enc': batch_encode, 'rows dec': list_decode(SmallRow), 'rows enc': list_encode(SmallRow),
+             'slots dec': list_decode(SmallSlots), 'slots enc': list_encode(SmallSlots), 'marshal dec': marshal_decode}
+    return found | ({'msgspec dec': msgspec_decode, 'msgspec enc': msgspec_encode} if msgspec else {})
 
 
 def scaling(most, msgspec):
-    """(items, ns of decode and encode) for each power of ten, as a batch of the converter, as one list, and msgspec's of one list."""
-    c, rows = TypeConverter(ConversionConfig()), []
-    one = codec(list[SmallRow])
-    n = 10
-    while n <= most:
-        values = [small(SmallRow, i) for i in range(n)]
-        blobs = c.batch_python_to_bsatn(values, SmallRow)
-        data = one.encode(values)
-        rounds = 9 if n <= 1000 else 5 if n < 1000000 else 3
-
-        def best(fn):
-            took = []
+    """By name: (items, ns an item, how often that is what an item of 1,000 costs) for each power of ten. Each round converts 1,000
+    as well. Cyclic collection is off: what decodes a list here turns it off itself, and the others are not to pay for it."""
+    found = {}
+    gc.disable()
+    for name, make in many(msgspec).items():
+        found[name], base, n = [], make(1000), 10
+        while n <= most:
+            fn, rounds = make(n), ROUNDS if n < 1000000 else 7
+            times = [], []
             for _ in range(rounds):
-                start = time.process_time_ns()
-                fn()
-                took.append((time.process_time_ns() - start) / n)
-            return sorted(took)[len(took) // 2]
-
-        rows.append((n, best(lambda: c.batch_bsatn_to_python(blobs, SmallRow)), best(lambda: c.batch_python_to_bsatn(values, SmallRow)),
-                     best(lambda: one.decode(data)), best(lambda: one.encode(values))))
-        if msgspec:
-            cls = msgspec_types(msgspec)[0]
-            decode, encode = msgspec.msgpack.Decoder(list[cls]).decode, msgspec.msgpack.Encoder().encode
-            theirs = [small(cls, i) for i in range(n)]
-            packed = encode(theirs)
-            del values, blobs
-            rows[-1] += best(lambda: decode(packed)), best(lambda: encode(theirs))
-        n *= 10
-    return rows
+                for took, call, items in zip(times, (fn, base), (n, 1000)):
+                    again = max(1, 10000 // items)
+                    took.append(timed(lambda call: call(), call, again) / again / items)
+            found[name].append((n, median(times[0]), median([a / b for a, b in zip(*times)])))
+            del fn
+            n *= 10
+        gc.collect()
+    gc.enable()
+    return found
 
 
 def endurance(total):
@@ -329,7 +368,7 @@ def main(args):
     gc.collect()
     out = {'python': sys.version.split()[0], 'msgspec': getattr(msgspec, '__version__', None)}
     print(f'CPython {out["python"]}, msgspec {out["msgspec"] or "is not there (--venv DIR of an environment that has it)"}; '
-          'ns a value, median of 9 rounds')
+          f'ns a value, median of {ROUNDS} rounds that take turns')
     out['compare'] = compare(msgspec)
     print(f'{"":36}{"decode":>10}{"encode":>10}{"msgspec":>12}{"":>10}{"Python":>12}')
     for what, *numbers in out['compare']:
@@ -338,9 +377,10 @@ def main(args):
     for what, ns in out['converter']:
         print(f'{what:36}{ns:10.0f}')
     out['scaling'] = scaling(args.most, msgspec)
-    print(f'{"items":>10}{"batch dec":>12}{"batch enc":>12}{"list dec":>12}{"list enc":>12}{"msgspec dec":>12}{"enc":>12}   ns an item')
-    for row in out['scaling']:
-        print(f'{row[0]:10}' + ''.join(f'{ns:12.0f}' for ns in row[1:]))
+    print(f'{"items":>10}' + ''.join(f'{name:>12}' for name in out['scaling']) + '   ns an item')
+    for found in zip(*out['scaling'].values()):
+        print(f'{found[0][0]:10}' + ''.join(f'{ns:12.0f}' for _, ns, _ in found))
+    print(f'{"x 1,000s":>10}' + ''.join(f'{found[-1][2]:12.2f}' for found in out['scaling'].values()) + '   the last row, times a row of 1,000')
     if args.conversions:
         out['memory'] = memory = endurance(args.conversions)
         print(f'{args.conversions} conversions: MB after each tenth: ' + ' '.join(f'{m / 1e6:.1f}' for m in memory) +
