@@ -1,0 +1,149 @@
+/* tests/worker/stub_py.c - bridge/py/bridge.h without Python, so that the workers can run under ThreadSanitizer. The reducers are
+ * C functions that a test fills in; what an interpreter must not be asked to do is asserted. */
+#include "tests/worker/stub_py.h"
+
+#include <stdlib.h>
+
+#include "runtime/base/assert.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/thread.h"
+
+stub_reducer *const *stub_reducers;
+
+struct oro_py {
+    pthread_t thread;
+    bool held; /* its GIL: the thread's alone */
+    const struct oro_schema *schema;
+    const struct oro_host_ops *ops;
+    _Atomic uint64_t generation, interrupted;
+    _Atomic uint64_t calls;
+};
+
+static void
+check(const struct oro_py *py, bool held)
+{
+    ORO_ASSERT(pthread_equal(py->thread, pthread_self()) && py->held == held);
+}
+
+oro_status
+oro_py_open(unsigned worker, const struct oro_host_ops *ops, struct oro_py **out,
+            struct oro_err *err)
+{
+    struct oro_py *py = ORO_NEW(struct oro_py);
+    py->thread = pthread_self();
+    py->held = true;
+    py->ops = ops;
+    *out = py;
+    return ORO_OK;
+}
+
+void
+oro_py_close(struct oro_py *py)
+{
+    check(py, true);
+    oro_free(py);
+}
+
+void
+oro_py_release(struct oro_py *py)
+{
+    check(py, true);
+    py->held = false;
+}
+
+void
+oro_py_acquire(struct oro_py *py)
+{
+    check(py, false);
+    py->held = true;
+}
+
+oro_status
+oro_py_load(struct oro_py *py, const char *path, const char *name, char **descriptor, char **report,
+            struct oro_err *err)
+{
+    check(py, true);
+    *descriptor = oro_asprintf("{}");
+    return ORO_OK;
+}
+
+oro_status
+oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *err)
+{
+    check(py, true);
+    py->schema = schema;
+    return ORO_OK;
+}
+
+oro_status
+oro_py_call(struct oro_py *py, struct oro_py_call *call)
+{
+    check(py, true);
+    oro_bb_clear(call->text);
+    atomic_fetch_add(&py->calls, 1);
+    atomic_fetch_add(&py->generation, 1);
+    return stub_reducers[call->reducer->id](py, py->ops, call);
+}
+
+bool
+stub_interrupted(struct oro_py *py)
+{
+    return atomic_load(&py->interrupted) == atomic_load(&py->generation);
+}
+
+void
+oro_py_interrupt(struct oro_py *py, uint64_t generation)
+{
+    atomic_store(&py->interrupted, generation);
+}
+
+uint64_t
+oro_py_generation(const struct oro_py *py)
+{
+    return atomic_load(&((struct oro_py *)(uintptr_t)py)->generation);
+}
+
+void
+oro_py_stats(const struct oro_py *py, struct oro_py_stats *out)
+{
+    *out = (struct oro_py_stats){.decodes = atomic_load(&((struct oro_py *)(uintptr_t)py)->calls)};
+}
+
+void
+oro_py_report(struct oro_py *const *py, unsigned n, struct oro_bb *out)
+{
+    oro_bb_printf(out, "{\"interpreters\":%u}", n);
+}
+
+/* ---- new versions: the same reducers again ---- */
+
+oro_status
+oro_py_stage(struct oro_py *py, const char *path, const char *name, char **descriptor,
+             char **report, struct oro_err *err)
+{
+    return oro_py_load(py, path, name, descriptor, report, err);
+}
+
+oro_status
+oro_py_bind_staged(struct oro_py *py, const struct oro_schema *schema, struct oro_err *err)
+{
+    return oro_py_bind(py, schema, err);
+}
+
+void
+oro_py_adopt(struct oro_py *py)
+{
+    check(py, true);
+}
+
+void
+oro_py_unstage(struct oro_py *py)
+{
+    check(py, true);
+}
+
+void
+oro_py_settle(struct oro_py *py)
+{
+    check(py, true);
+}

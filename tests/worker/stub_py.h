@@ -1,0 +1,13 @@
+/* tests/worker/stub_py.h - reducers in C, for tests of the workers without Python. */
+#ifndef ORO_TESTS_WORKER_STUB_PY_H
+#define ORO_TESTS_WORKER_STUB_PY_H
+
+#include "bridge/py/bridge.h"
+
+typedef oro_status stub_reducer(struct oro_py *py, const struct oro_host_ops *ops,
+                                struct oro_py_call *call);
+
+extern stub_reducer *const *stub_reducers; /* by id; set before the pool is loaded */
+bool stub_interrupted(struct oro_py *py);  /* what runs has been told to end */
+
+#endif

@@ -1,0 +1,293 @@
+/* The pool with real worker threads, a real store and reducers in C (stub_py.c), also under ThreadSanitizer: many clients at
+ * once, answers in order and each once, sums that hold, a reducer that has to be interrupted, a pause in the middle. */
+#include <criterion/criterion.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "runtime/base/metric.h"
+#include "runtime/store/tx.h"
+#include "runtime/worker/pool.h"
+#include "tests/store/fixture.h"
+#include "tests/worker/stub_py.h"
+
+#define WORKERS 4
+#define CLIENTS 12
+#define JOBS 60
+#define CALLS 8 /* of a job */
+#define ACCOUNTS 16
+#define EACH 1000
+
+enum { TRANSFER, REFUSE, SPIN, TOTAL, REDUCERS };
+
+static struct oro_schema *schema;
+static struct oro_table_def *account;
+static const struct oro_index_def *by_id;
+static struct oro_store *store;
+static struct oro_pool *pool;
+static bool stopped;
+static atomic_uint announced;
+
+struct row {
+    uint32_t id;
+    int64_t n;
+} __attribute__((packed));
+
+/* ---- reducers ---- */
+
+static oro_status
+change(const struct oro_host_ops *ops, void *host, uint32_t id, int64_t by)
+{
+    struct oro_bytes found;
+    struct row r;
+    struct oro_err err;
+    oro_status st = ops->find(host, account, by_id, oro_bytes(&id, 4), &found);
+    if (st != ORO_OK)
+        return st;
+    memcpy(&r, found.data, sizeof(r));
+    r.n += by;
+    return ops->update(host, account, by_id, oro_bytes(&r, sizeof(r)), NULL, &err);
+}
+
+/* From the first account to the second. A few fail after they have taken the money. */
+static oro_status
+transfer(struct oro_py *py, const struct oro_host_ops *ops, struct oro_py_call *call)
+{
+    uint32_t ids[2];
+    memcpy(ids, call->args.data, sizeof(ids));
+    oro_status st = change(ops, call->host, ids[0], -1);
+    if (st == ORO_OK && (ids[0] + ids[1]) % 30 == 0) {
+        oro_bb_put_bytes(call->text, oro_bytes_str("on the way"));
+        return ORO_EUSER;
+    }
+    ops->log(call->host, ORO_LOG_DEBUG, "module", "stub", 1, oro_bytes_str("transfer"));
+    return st == ORO_OK ? change(ops, call->host, ids[1], 1) : st;
+}
+
+static oro_status
+refuse(struct oro_py *py, const struct oro_host_ops *ops, struct oro_py_call *call)
+{
+    oro_bb_put_bytes(call->text, oro_bytes_str("no"));
+    return ORO_EUSER;
+}
+
+static oro_status
+spin(struct oro_py *py, const struct oro_host_ops *ops, struct oro_py_call *call)
+{
+    oro_status st = change(ops, call->host, 0, 500);
+    while (st == ORO_OK && !stub_interrupted(py))
+        sched_yield();
+    return st == ORO_OK ? ORO_ETIMEOUT : st;
+}
+
+/* Sees all accounts at one moment. */
+static oro_status
+total(struct oro_py *py, const struct oro_host_ops *ops, struct oro_py_call *call)
+{
+    struct oro_py_rows rows;
+    int64_t sum = 0;
+    ops->scan(call->host, account, &rows);
+    for (size_t i = 0; i < rows.n; i++)
+        sum += fx_int(account, rows.rows[i], 1);
+    return sum == ACCOUNTS * EACH && ops->count(call->host, account) == ACCOUNTS ? ORO_OK
+                                                                                 : ORO_EINTERNAL;
+}
+
+static stub_reducer *const reducers[] = {
+    [TRANSFER] = transfer, [REFUSE] = refuse, [SPIN] = spin, [TOTAL] = total};
+
+/* ---- the pool ---- */
+
+static void
+on_published(void *arg, bool scheduled)
+{
+    atomic_fetch_add(&announced, 1);
+}
+
+static void
+on_timer_done(void *arg, const struct oro_table_def *t, uint64_t key, int64_t due_us)
+{
+}
+
+static void
+reducer_add(uint32_t id, const char *name, int64_t timeout_us)
+{
+    struct oro_elem none = {0};
+    struct oro_err err;
+    struct oro_type *params = oro_type_product(&schema->types, &none, 0);
+    cr_assert_eq(oro_type_seal(&schema->types, params, &err), ORO_OK);
+    schema->reducers[id] = (struct oro_reducer_def){
+        .id = id, .name = name, .params = params, .timeout_us = timeout_us};
+    schema->nreducers = id + 1;
+}
+
+static void
+setup(void)
+{
+    struct oro_err err = {0};
+    schema = fx_schema();
+    account = fx_table(schema, "account", "id:u32 n:i64", 0);
+    by_id = fx_index(account, ORO_INDEX_BTREE, true, "0");
+    schema->reducers = ORO_NEW_ARRAY(struct oro_reducer_def, REDUCERS);
+    reducer_add(TRANSFER, "transfer", 0);
+    reducer_add(REFUSE, "refuse", 0);
+    reducer_add(SPIN, "spin", 30000);
+    reducer_add(TOTAL, "total", 0);
+    stub_reducers = reducers;
+    cr_assert_eq(oro_store_create(schema, NULL, &store, &err), ORO_OK);
+    for (uint32_t i = 0; i < ACCOUNTS; i++) {
+        struct row r = {i, EACH};
+        cr_assert_eq(oro_store_load(store, account, oro_bytes(&r, sizeof(r)), false, &err), ORO_OK);
+    }
+    struct oro_pool_options opt = {
+        .workers = WORKERS,
+        .module_path = "stub.py",
+        .module_name = "stub",
+        .hooks = {.published = on_published, .timer_done = on_timer_done}};
+    char *descriptor = NULL, *report = NULL;
+    oro_log_set_level(ORO_LOG_ERROR);
+    cr_assert_eq(oro_pool_load(&opt, &pool, &descriptor, &report, &err), ORO_OK, "%s", err.text);
+    oro_free(descriptor);
+    struct oro_identity database = {0};
+    cr_assert_eq(oro_pool_run(pool, schema, store, &database, &err), ORO_OK, "%s", err.text);
+}
+
+static void
+teardown(void)
+{
+    cr_assert(stopped || oro_pool_stop(pool));
+    oro_pool_free(pool);
+    cr_assert(oro_store_check(store));
+    oro_store_destroy(store);
+    oro_free(schema->reducers);
+    fx_schema_free(schema);
+}
+
+TestSuite(pool, .init = setup, .fini = teardown, .timeout = 120);
+
+static struct oro_job *
+job_new(unsigned client, uint32_t first, unsigned n, const uint32_t *which, uint64_t *rng)
+{
+    struct oro_identity id = {0};
+    struct oro_connection_id connection = {0};
+    struct oro_job *j =
+        oro_job_new(ORO_JOB_CALLS, oro_principal_new(ORO_CALLER_CLIENT, &id, &connection, NULL), n);
+    uint32_t args[2 * CALLS] = {0};
+    j->conn = client;
+    for (unsigned i = 0; i < 2 * n; i++)
+        args[i] = (uint32_t)(fx_rand(rng) % ACCOUNTS);
+    j->frame = oro_buf_copy(oro_bytes(args, 8 * n));
+    for (unsigned i = 0; i < n; i++)
+        j->calls[i] = (struct oro_job_call){
+            .reducer = &schema->reducers[which[i]],
+            .request_id = first + i,
+            .args = oro_bytes(oro_buf_bytes(j->frame).data + (size_t)8 * i, 8)};
+    return j;
+}
+
+/* ---- many clients ---- */
+
+static void *
+client_main(void *arg)
+{
+    unsigned client = (unsigned)(uintptr_t)arg;
+    uint64_t rng = client;
+    struct oro_mailbox *box = oro_mailbox_new();
+    for (uint32_t job = 0; job < JOBS; job++) {
+        uint32_t which[CALLS];
+        for (int i = 0; i < CALLS; i++)
+            which[i] = fx_rand(&rng) % 64 == 0 ? REFUSE : fx_rand(&rng) % 8 == 0 ? TOTAL : TRANSFER;
+        oro_pool_post(pool, box, job_new(client, job * CALLS, CALLS, which, &rng), job % 7 == 0);
+    }
+    oro_mailbox_unref(box); /* its jobs run all the same */
+    return NULL;
+}
+
+struct seen {
+    struct oro_cursor *cur;
+    uint32_t next[CLIENTS + 1]; /* the request id that comes next, by client */
+    uint64_t records;
+};
+
+/* Follows the ring while the workers publish: the answers of a client come in the order of its calls. */
+static void *
+reader_main(void *arg)
+{
+    struct seen *s = arg;
+    while (s->records < (uint64_t)CLIENTS * JOBS * CALLS) {
+        const struct oro_commit *c = oro_cursor_next(s->cur);
+        if (c == NULL) {
+            sched_yield();
+            continue;
+        }
+        if (c->origin.conn == 0)
+            continue;
+        cr_assert_leq(c->origin.conn, CLIENTS);
+        cr_assert_eq(c->origin.request_id, s->next[c->origin.conn]++);
+        cr_assert_neq(c->origin.outcome, ORO_EINTERNAL, "a sum that was never true");
+        s->records++;
+    }
+    return NULL;
+}
+
+Test(pool, every_call_is_answered_once_and_in_order)
+{
+    pthread_t clients[CLIENTS], reader;
+    struct seen s = {.cur = oro_cursor_open(store)};
+    cr_assert_eq(pthread_create(&reader, NULL, reader_main, &s), 0);
+    for (uintptr_t i = 0; i < CLIENTS; i++)
+        cr_assert_eq(pthread_create(&clients[i], NULL, client_main, (void *)(i + 1)), 0);
+    /* Meanwhile somebody looks at the numbers, and has everybody stop for a moment. */
+    for (int i = 0; i < 10; i++) {
+        struct oro_err err;
+        struct oro_bb bb = {0};
+        oro_pool_bridge_report(pool, &bb);
+        oro_metrics_text(&bb);
+        oro_bb_fini(&bb);
+        cr_assert_eq(oro_pool_pause(pool, &err), ORO_OK);
+        uint64_t seq = oro_store_seq(store);
+        sched_yield();
+        cr_assert_eq(oro_store_seq(store), seq, "a job ran in a pause");
+        oro_pool_resume(pool);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        pthread_join(clients[i], NULL);
+    pthread_join(reader, NULL);
+    cr_assert_geq(atomic_load(&announced), 1);
+    oro_cursor_close(s.cur);
+}
+
+/* ---- waiting, and an end by force ---- */
+
+/* Calls and waits, then reads in the ring how it ended. */
+static oro_status
+call_and_wait(struct oro_cursor *cur, uint32_t which)
+{
+    char text[1000];
+    uint64_t rng = 1;
+    cr_assert_eq(oro_pool_post_wait(pool, job_new(1, 0, 1, &which, &rng), text), ORO_OK);
+    const struct oro_commit *c;
+    while ((c = oro_cursor_next(cur)) != NULL && c->origin.conn == 0)
+        continue;
+    cr_assert_not_null(c, "it was waited for, and its record is not there");
+    return (oro_status)c->origin.outcome;
+}
+
+Test(pool, what_runs_too_long_is_interrupted_and_leaves_no_trace)
+{
+    struct oro_cursor *cur = oro_cursor_open(store);
+    cr_assert_eq(call_and_wait(cur, REFUSE), ORO_EUSER);
+    for (int i = 0; i < 5; i++) {
+        cr_assert_eq(call_and_wait(cur, SPIN), ORO_ETIMEOUT);
+        cr_assert_eq(call_and_wait(cur, TOTAL), ORO_OK, "500 from nowhere");
+    }
+    oro_cursor_close(cur);
+}
+
+/* Stopping while everybody is busy: what was posted is run before the workers end. */
+Test(pool, a_stop_lets_finish_what_is_queued)
+{
+    client_main((void *)(uintptr_t)1);
+    stopped = oro_pool_stop(pool);
+    cr_assert(stopped);
+    cr_assert_geq(oro_store_seq(store), JOBS * CALLS);
+}
