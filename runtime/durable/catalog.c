@@ -393,11 +393,14 @@ copy_rows(struct db *db, const char *from, struct layout *to, struct oro_bytes s
     oro_bb_u8(&sql, 0);
     oro_status st = db_prepare(db, (const char *)sql.data, &s, err);
     while (st == ORO_OK && (st = db_step(s, &row, err)) == ORO_OK && row) {
+        struct oro_bytes was = {0};
         oro_bb_clear(&key);
         oro_bb_clear(&row_now);
-        oro_bb_put_bytes(&row_now, db_column_bytes(s, 0));
+        st = layout_row(db_column_bytes(s, 0), &was, err);
+        oro_bb_put_bytes(&row_now, was);
         oro_bb_put_bytes(&row_now, suffix);
-        st = oro_value_check(to->def->row, oro_bb_bytes(&row_now), err);
+        if (st == ORO_OK)
+            st = oro_value_check(to->def->row, oro_bb_bytes(&row_now), err);
         if (st != ORO_OK) {
             oro_err_wrap(err, "table %s: a stored row", to->def->name);
             break;

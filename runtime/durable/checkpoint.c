@@ -440,6 +440,17 @@ write_sequences(struct checkpoint *k, struct oro_err *err)
 }
 
 static oro_status
+write_rows(struct checkpoint *k, struct oro_err *err)
+{
+    oro_status st = db_exec(k->tables, "DELETE FROM _orochi_rows", err);
+    for (uint32_t i = 0; st == ORO_OK && k->rows != NULL && i < k->catalog->n; i++)
+        if (k->catalog->items[i].id != 0)
+            st = db_execf(k->tables, err, "INSERT INTO _orochi_rows VALUES (%u, %llu)",
+                          k->catalog->items[i].id, (unsigned long long)k->rows[i]);
+    return st;
+}
+
+static oro_status
 write_entry(struct checkpoint *k, const struct checkpoint_entry *e, struct oro_err *err)
 {
     struct oro_bytes key = oro_bytes(e->bytes, e->key_len);
@@ -467,6 +478,8 @@ write_all(struct checkpoint *k, uint64_t upto, bool *written, struct oro_err *er
     }
     if (st == ORO_OK)
         st = write_sequences(k, err);
+    if (st == ORO_OK)
+        st = write_rows(k, err);
     if (st == ORO_OK)
         st = db_execf(k->tables, err,
                       "UPDATE _orochi_meta SET value = %lld WHERE key = '_applied'; COMMIT",
@@ -587,11 +600,13 @@ checkpoint_gather(struct checkpoint *k, const struct changes *changes,
 }
 
 oro_status
-checkpoint_changes(struct checkpoint *k, const struct changes *changes, uint64_t upto,
-                   bool *written, struct oro_err *err)
+checkpoint_changes(struct checkpoint *k, const struct changes *changes, const uint64_t *rows,
+                   uint64_t upto, bool *written, struct oro_err *err)
 {
     sort_places(k, k->n);
+    k->rows = rows;
     oro_status st = write_all(k, upto, written, err);
+    k->rows = NULL;
     clear(k);
     if (!*written)
         return st;

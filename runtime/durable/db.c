@@ -44,7 +44,8 @@ fail(sqlite3 *h, int rc, struct oro_err *err)
     int sys = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? system_error(h) : 0;
     /* SQLite knows ENOSPC only; a quota or a limit on the file's size is as full a disk for us. */
     bool full = primary == SQLITE_FULL || sys == ENOSPC || sys == EDQUOT || sys == EFBIG;
-    oro_status st = full ? ORO_EFULL : ORO_EIO;
+    bool damaged = primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+    oro_status st = full ? ORO_EFULL : damaged ? ORO_EMALFORMED : ORO_EIO;
     if (sys != 0)
         return oro_err_set(err, st, "%s (%s)", sqlite3_errmsg(h), strerror(sys));
     return oro_err_set(err, st, "%s", sqlite3_errmsg(h));

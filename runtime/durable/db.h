@@ -17,7 +17,8 @@ ORO_MUST_CHECK oro_status db_open(const char *path, struct db **out, struct oro_
 /* The same for a file that has to be there and is only read. */
 ORO_MUST_CHECK oro_status db_open_reading(const char *path, struct db **out, struct oro_err *err);
 void db_close(struct db *db); /* Takes db; its statements are finalized already */
-/* One or more statements without results. ORO_EFULL: no room on the disk; ORO_EIO: the rest. */
+/* One or more statements without results. ORO_EFULL: no room on the disk; ORO_EMALFORMED: the
+ * file is damaged; ORO_EIO: the rest. */
 ORO_MUST_CHECK oro_status db_exec(struct db *db, const char *sql, struct oro_err *err);
 ORO_PRINTF(3, 4)
 ORO_MUST_CHECK oro_status db_execf(struct db *db, struct oro_err *err, const char *fmt, ...);

@@ -117,6 +117,7 @@ static const char tables_sql[] =
     "CREATE TABLE IF NOT EXISTS _orochi_sequences (table_id INTEGER NOT NULL, column INTEGER NOT "
     "NULL,"
     " allocated INTEGER NOT NULL, PRIMARY KEY (table_id, column)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS _orochi_rows (table_id INTEGER PRIMARY KEY, rows INTEGER NOT NULL);"
     "INSERT OR IGNORE INTO _orochi_meta VALUES ('_applied', 0);"
     "PRAGMA application_id = %d;"
     "PRAGMA user_version = %d;"
@@ -147,8 +148,23 @@ data_format(struct db *db, bool *empty, struct oro_err *err)
         return oro_err_set(err, ORO_EINVAL,
                            "a newer version of this server wrote it (format %lld, known is %d)",
                            (long long)version, FORMAT_VERSION);
+    if (tables > 0 && version < FORMAT_VERSION)
+        return oro_err_set(err, ORO_EINVAL,
+                           "a version of this server before its first release wrote it (format "
+                           "%lld, this one reads %d). Keep the file and that version, or start "
+                           "with --delete-data to begin empty",
+                           (long long)version, FORMAT_VERSION);
     *empty = tables == 0;
     return ORO_OK;
+}
+
+oro_status
+damaged_advise(const char *path, oro_status st, const struct oro_err *from, struct oro_err *err)
+{
+    bool told = st != ORO_EMALFORMED || strstr(from->text, "Restore a backup") != NULL;
+    if (told)
+        return oro_err_set(err, st, "%s", from->text);
+    return oro_err_set(err, st, "%s. " DAMAGED, from->text, path);
 }
 
 /* An empty file is made ours. */
@@ -422,6 +438,8 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
     bool same = st == ORO_OK && catalog_unchanged(&stored, d->schema);
     if (st == ORO_OK && !same)
         st = fit_changed(d, &stored, &at, err);
+    if (st == ORO_OK && !same) /* ids of tables that go may be used again */
+        st = db_exec(d->tables, "DELETE FROM _orochi_rows", err);
     if (st == ORO_OK && !(same && has_all_tables(&stored, d->schema)))
         st = catalog_migrate(d->tables, &stored, d->schema, err);
     catalog_fini(&stored);
@@ -461,6 +479,8 @@ close_all(struct oro_durable *d)
     changes_fini(&d->cut_changes);
     changes_fini(&d->pending);
     oro_bb_fini(&d->batch);
+    oro_free(d->rows);
+    oro_free(d->cut_rows);
     oro_free(d->ids);
     oro_free(d->name);
     oro_free(d->path);
@@ -502,8 +522,10 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
         st = open_tables(d, &mine);
         if (st == ORO_OK)
             st = fit_schema(d, &mine);
-        if (st != ORO_OK)
-            oro_err_set(err, st, "%s: %s", d->path, mine.text);
+        if (st != ORO_OK) {
+            oro_err_wrap(&mine, "%s", d->path);
+            damaged_advise(d->path, st, &mine, err);
+        }
     }
     if (st != ORO_OK) {
         close_all(d);
@@ -570,10 +592,21 @@ cut_end(struct oro_durable *d)
     d->cut_changes = d->changes;
     d->changes = (struct changes){0};
     d->cut_offset = d->logged;
+    memcpy(d->cut_rows, d->rows, d->schema->ntables * sizeof(*d->rows));
     d->cut_seq = d->cut_at;
     atomic_store(&d->cut, CUT_MADE);
     oro_wake_signal(&d->checkpoint_wake);
     return true;
+}
+
+static void
+count_rows(struct oro_durable *d, const struct oro_commit *c)
+{
+    for (uint32_t i = 0; i < c->nops; i++) {
+        const struct oro_op *op = &c->ops[i];
+        if (op->kind != ORO_OP_SEQUENCE && !op->update)
+            d->rows[op->table - d->schema->tables] += op->kind == ORO_OP_INSERT ? 1 : UINT64_MAX;
+    }
 }
 
 /* Fills the batch from the ring, up to the cut. False: there was nothing. */
@@ -595,6 +628,7 @@ take_batch(struct oro_durable *d)
         d->batch_bytes = c->bytes;
         if (c->nops == 0 || !record_put(&d->batch, &ids, c, &d->batch_last))
             continue;
+        count_rows(d, c);
         changes_add(&d->changes, d->schema, d->ids, c, d->cut_seq);
     }
     return d->batch_records > 0;
@@ -808,7 +842,8 @@ cut_write(struct oro_durable *d, struct oro_err *err)
     checkpoint_gather(&d->checkpoint, &d->pending, d->schema, d->reader);
     oro_read_end(d->reader);
     atomic_store(&d->cut, CUT_NONE);
-    oro_status st = checkpoint_changes(&d->checkpoint, &d->pending, upto, &written, err);
+    oro_status st =
+        checkpoint_changes(&d->checkpoint, &d->pending, d->cut_rows, upto, &written, err);
     if (written)
         changes_fini(&d->pending);
     note_freed(d);
@@ -872,6 +907,10 @@ oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err
     d->batch_seq = d->cut_seq = oro_cursor_seq(d->cursor);
     d->reader = oro_session_open(store);
     d->recovered = d->logged;
+    d->rows = ORO_NEW_ARRAY(uint64_t, d->schema->ntables + 1);
+    d->cut_rows = ORO_NEW_ARRAY(uint64_t, d->schema->ntables + 1);
+    for (uint32_t i = 0; i < d->schema->ntables; i++)
+        d->rows[i] = oro_store_row_count(store, &d->schema->tables[i]);
     atomic_store(&d->durable, d->batch_seq);
     atomic_store(&d->durable_bytes, oro_store_written(store));
     atomic_store(&d->logged_now, d->logged);

@@ -6,6 +6,7 @@
  *     _orochi_log        empty but in a backup, whose one file holds the log too
  *     _orochi_schema, _orochi_columns, _orochi_types     the module's tables as the file has them (catalog.h)
  *     _orochi_sequences  first value not reserved, by table and column
+ *     _orochi_rows       how many rows each table has; none of a table: not known
  *     player, ...        the module's tables (layout.h)
  *
  * The log, <dir>/<name>.db-log, an SQLite file as well, there from a start until the next clean stop:
@@ -32,7 +33,7 @@
 #include "runtime/durable/record.h"
 
 #define APPLICATION_ID 0x4f524f43 /* OROC */
-#define FORMAT_VERSION 2          /* 1: the log was in the file of the tables */
+#define FORMAT_VERSION 3 /* 1: the log was in the file of the tables; 2: rows without sums */
 
 /* One server, or one restore, for each file: locks <dir>/<name>.lock. The lock goes with the process, however it ends. Gives
  * *fd, -1 on failure. */
@@ -40,6 +41,14 @@ ORO_MUST_CHECK oro_status data_lock(const char *dir, const char *name, int *fd,
                                     struct oro_err *err);
 /* Ours, of a version that we know. *empty: it holds nothing at all, which is no error. */
 ORO_MUST_CHECK oro_status data_format(struct db *db, bool *empty, struct oro_err *err);
+
+/* Behind what is wrong; takes the path. */
+#define DAMAGED                                                                                   \
+    "The file is damaged; nothing in it was changed. Restore a backup (orochi restore), or save " \
+    "what can be read with: sqlite3 %s .recover"
+/* Sets err to `from`, with what can be done about a damaged file where that does not say it. Returns st. */
+oro_status damaged_advise(const char *path, oro_status st, const struct oro_err *from,
+                          struct oro_err *err);
 
 /* The log beside a file of tables. Gives. */
 char *log_path_of(const char *path);
@@ -100,6 +109,7 @@ struct checkpoint {
     struct checkpoint_slot *slots; /* a hash table by table and key */
     struct checkpoint_place *places;
     size_t nslots, n, bytes, read;
+    const uint64_t *rows; /* by position in the schema; NULL: not known */
     struct checkpoint_sequence *sequences;
     size_t nseq, seq_cap;
     uint64_t *
@@ -119,7 +129,8 @@ void checkpoint_gather(struct checkpoint *k, const struct changes *changes,
 /* Writes what was gathered; the tables are at `upto` then, and the log is cut at the marks. *written: the tables have changed;
  * it may be that, and the log not: that shrinks the next time. */
 ORO_MUST_CHECK oro_status checkpoint_changes(struct checkpoint *k, const struct changes *changes,
-                                             uint64_t upto, bool *written, struct oro_err *err);
+                                             const uint64_t *rows, uint64_t upto, bool *written,
+                                             struct oro_err *err);
 
 /* How the two threads divide the stream into checkpoints, without either waiting for the other: the log thread pins the newest
  * snapshot when the checkpointer wants a cut, goes on to exactly that record, and leaves the checkpointer the changes up to it
@@ -151,19 +162,21 @@ struct oro_durable {
     struct oro_cursor *cursor;
     struct db_stmt *append;
     struct oro_bb batch;
-    uint64_t logged;     /* last offset in the file */
-    uint64_t batch_last; /* last offset in the batch */
-    uint64_t batch_seq;  /* of the last record taken from the ring */
+    uint64_t logged;      /* last offset in the file */
+    uint64_t batch_last;  /* last offset in the batch */
+    uint64_t batch_seq;   /* of the last record taken from the ring */
     uint64_t batch_bytes; /* `bytes` of it */
     size_t batch_records;
     uint64_t cut_seq; /* where the last cut was */
     uint64_t cut_at;  /* where the next will be, once it is pinned */
     struct changes changes;
+    uint64_t *rows; /* by position in the schema, after the last record taken */
     bool gave_up;
     /* Handed over with `cut`. */
     _Atomic enum cut cut;
     struct oro_session *reader; /* at the snapshot of the cut */
     struct changes cut_changes;
+    uint64_t *cut_rows;
     uint64_t cut_offset;
 
     /* The checkpointer's. */
@@ -174,11 +187,12 @@ struct oro_durable {
 
     _Atomic uint64_t durable; /* seq */
     _Atomic(const char *) trouble;
-    atomic_bool broken;                  /* a sync of the log has failed */
-    _Atomic uint64_t durable_bytes;      /* `bytes` of the record that `durable` is */
+    atomic_bool broken;             /* a sync of the log has failed */
+    _Atomic uint64_t durable_bytes; /* `bytes` of the record that `durable` is */
     _Atomic uint64_t throttled_us;
-    uint64_t most_records, most_bytes;   /* published and not on disk, beyond which callers are slowed */
-    uint64_t most_log;                   /* bytes in the log, likewise */
+    uint64_t most_records,
+        most_bytes;              /* published and not on disk, beyond which callers are slowed */
+    uint64_t most_log;           /* bytes in the log, likewise */
     _Atomic uint64_t log_bytes;  /* in the log, not yet in the tables */
     _Atomic uint64_t wal_bytes;  /* written since the WAL was copied last */
     _Atomic uint64_t logged_now; /* `logged`, for the checkpointer */

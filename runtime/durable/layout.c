@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "bridge/bsatn/value.h"
+#include "runtime/durable/crc.h"
 #include "runtime/durable/record.h"
 
 /* ---- names ---- */
@@ -78,6 +79,7 @@ layout_fini(struct layout *l)
         oro_free(l->columns[i]);
     oro_free(l->columns);
     oro_free(l->sql_name);
+    oro_bb_fini(&l->scratch);
     *l = (struct layout){0};
 }
 
@@ -313,6 +315,29 @@ layout_key_of_delete(const struct layout *l, struct oro_bytes key_or_row, struct
         oro_key_append(l->def->row->elems[l->def->pk].type, key_or_row.data, out);
 }
 
+/* As it is stored; borrowed until the next one. */
+static struct oro_bytes
+with_sum(struct layout *l, struct oro_bytes row)
+{
+    oro_bb_clear(&l->scratch);
+    oro_bb_put_bytes(&l->scratch, row);
+    oro_bb_u32(&l->scratch, crc32c(0, row));
+    return oro_bb_bytes(&l->scratch);
+}
+
+oro_status
+layout_row(struct oro_bytes stored, struct oro_bytes *row, struct oro_err *err)
+{
+    uint32_t sum = 0;
+    if (stored.len >= sizeof(sum)) {
+        *row = oro_bytes(stored.data, stored.len - sizeof(sum));
+        memcpy(&sum, stored.data + row->len, sizeof(sum));
+        if (sum == crc32c(0, *row))
+            return ORO_OK;
+    }
+    return oro_err_set(err, ORO_EMALFORMED, "its checksum is wrong");
+}
+
 oro_status
 layout_put(struct layout *l, struct db *db, struct oro_bytes key, struct oro_bytes row,
            struct oro_err *err)
@@ -325,7 +350,7 @@ layout_put(struct layout *l, struct db *db, struct oro_bytes key, struct oro_byt
     int pos = 1;
     if (l->def->pk >= 0)
         db_bind_blob(l->put, pos++, key);
-    db_bind_blob(l->put, pos++, row);
+    db_bind_blob(l->put, pos++, with_sum(l, row));
     const uint8_t *p = row.data;
     for (uint32_t i = 0; i < l->ncolumns; i++) {
         const struct oro_type *t = l->def->row->elems[i].type;
@@ -349,6 +374,6 @@ layout_delete(struct layout *l, struct db *db, struct oro_bytes key, struct oro_
         if (st != ORO_OK)
             return st;
     }
-    db_bind_blob(l->del, 1, key);
+    db_bind_blob(l->del, 1, l->def->pk >= 0 ? key : with_sum(l, key));
     return db_run(l->del, err);
 }

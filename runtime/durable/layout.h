@@ -6,7 +6,7 @@
  *                 wider integers: TEXT in decimal digits; floats: REAL (NaN: NULL); strings, Uuid, names of enum variants:
  *                 TEXT; Identity, ConnectionId: TEXT in hex; bytes: BLOB; options of these: NULL or the value; the rest:
  *                 TEXT, SATS-JSON
- *     _row BLOB   BSATN, all that recovery reads
+ *     _row BLOB   BSATN, all that recovery reads, and four bytes of its CRC-32C: SQLite has no sums of its own
  *
  * Names that SQLite cannot take as they are (equal but for case, reserved) get _ and a number. */
 #ifndef ORO_DURABLE_LAYOUT_H
@@ -24,6 +24,7 @@ struct layout {
     char *sql_name;
     char **columns; /* SQL names */
     uint32_t ncolumns;
+    struct oro_bb scratch;
     /* Prepared on demand on the connection that writes. */
     struct db_stmt *put, *del;
 };
@@ -44,6 +45,9 @@ ORO_MUST_CHECK oro_status layout_put(struct layout *l, struct db *db, struct oro
                                      struct oro_bytes row, struct oro_err *err);
 ORO_MUST_CHECK oro_status layout_delete(struct layout *l, struct db *db, struct oro_bytes key,
                                         struct oro_err *err);
+/* The row of a `_row`. ORO_EMALFORMED: its sum is wrong. Borrows from stored. */
+ORO_MUST_CHECK oro_status layout_row(struct oro_bytes stored, struct oro_bytes *row,
+                                     struct oro_err *err);
 /* Ends the prepared statements. */
 void layout_unprepare(struct layout *l);
 

@@ -5,29 +5,62 @@
 #include "runtime/durable/durable_priv.h"
 
 static oro_status
+table_damaged(const struct oro_durable *d, const struct layout *l, oro_status st,
+              struct oro_err *err)
+{
+    char *what = oro_strdup(err->text);
+    oro_err_set(err, st == ORO_EIO ? ORO_EIO : ORO_EMALFORMED, "%s, table %s: %s. " DAMAGED,
+                d->path, l->sql_name, what, d->path);
+    oro_free(what);
+    return st == ORO_EIO ? ORO_EIO : ORO_EMALFORMED;
+}
+
+/* As many as the last checkpoint left: a damaged page may also hide rows. */
+static oro_status
+check_count(struct oro_durable *d, const struct layout *l, uint64_t rows, struct oro_err *err)
+{
+    char *sql = oro_asprintf("SELECT coalesce((SELECT rows FROM _orochi_rows WHERE table_id = %u), "
+                             "%llu)",
+                             l->id, (unsigned long long)rows);
+    int64_t want = 0;
+    oro_status st = db_int(d->tables, sql, &want, err);
+    oro_free(sql);
+    if (st == ORO_OK && (uint64_t)want != rows)
+        st = oro_err_set(err, ORO_EMALFORMED, "%llu rows are found where there were %lld",
+                         (unsigned long long)rows, (long long)want);
+    return st;
+}
+
+static oro_status
 load_table(struct oro_durable *d, const struct layout *l, struct oro_store *store, uint64_t *rows,
            struct oro_err *err)
 {
     struct oro_bb sql = {0};
     struct db_stmt *s = NULL;
+    uint64_t before = *rows;
     bool row;
     oro_bb_printf(&sql, "SELECT _row FROM ");
     db_put_name(&sql, l->sql_name);
     oro_bb_u8(&sql, 0);
     oro_status st = db_prepare(d->tables, (const char *)sql.data, &s, err);
     while (st == ORO_OK && (st = db_step(s, &row, err)) == ORO_OK && row) {
-        struct oro_bytes b = db_column_bytes(s, 0);
-        st = oro_value_check(l->def->row, b, err);
+        struct oro_bytes b;
+        ++*rows;
+        st = layout_row(db_column_bytes(s, 0), &b, err);
+        if (st == ORO_OK)
+            st = oro_value_check(l->def->row, b, err);
         if (st == ORO_OK)
             st = oro_store_load(store, l->def, b, false, err);
-        if (st != ORO_OK)
-            oro_err_wrap(err, "%s, table %s, row %llu", d->path, l->sql_name,
-                         (unsigned long long)*rows + 1);
-        ++*rows;
+        if (st != ORO_OK) {
+            oro_err_wrap(err, "row %llu", (unsigned long long)(*rows - before));
+            break;
+        }
     }
     db_finalize(s);
     oro_bb_fini(&sql);
-    return st;
+    if (st == ORO_OK)
+        st = check_count(d, l, *rows - before, err);
+    return st == ORO_OK ? ORO_OK : table_damaged(d, l, st, err);
 }
 
 static bool
@@ -165,7 +198,7 @@ oro_durable_recover(struct oro_durable *d, struct oro_store *store, struct oro_e
     if (st == ORO_OK)
         st = replay_log(d, store, &transactions, &mine);
     if (st != ORO_OK)
-        return oro_err_set(err, st, "%s", mine.text);
+        return damaged_advise(d->path, st, &mine, err);
     oro_store_load_offset(store, d->logged);
     if (rows > 0 || transactions > 0)
         oro_log(ORO_LOG_INFO, "durable", "%s: %llu rows, %llu transactions of the log, in %lld ms",
