@@ -53,6 +53,8 @@ ORO_MUST_CHECK oro_status oro_durable_start(struct oro_durable *d, struct oro_st
                                             struct oro_err *err);
 /* Any thread: there are new records. Cheap when the writer is awake. */
 void oro_durable_wake(struct oro_durable *d);
+/* Any thread but its own: has what is logged by now moved into the tables, and waits for that so long at most. */
+void oro_durable_checkpoint(struct oro_durable *d, int64_t patience_us);
 /* Any thread: every record with seq <= this is durable (as the mode promises). */
 uint64_t oro_durable_seq(const struct oro_durable *d);
 /* Any thread: NULL, or why it cannot write just now ("disk full"): it keeps trying, unless a sync of the log has failed: then

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define PATIENCE_US 10000000
+#define CHECKPOINT_PATIENCE_US 30000000
 
 /* ---- standing still ---- */
 
@@ -345,6 +346,8 @@ exchange(struct oro_server *s, struct oro_schema *schema, char **report, struct 
     struct oro_bb words = {0};
     bool same = oro_schema_same_tables(schema, s->tables);
     bool breaks = !same && oro_schema_changes(s->tables, schema, &words);
+    if (!same && s->durable != NULL) /* so that little is left to do while all stand still */
+        oro_durable_checkpoint(s->durable, CHECKPOINT_PATIENCE_US);
     oro_status st = stand_still(s, !same, err);
     if (st == ORO_OK) {
         oro_timers_stop(s);
