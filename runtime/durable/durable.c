@@ -878,18 +878,38 @@ checkpoint_main(void *arg)
         unsigned seen = oro_wake_prepare(&d->checkpoint_wake);
         int64_t now = oro_mono_us();
         uint64_t bytes = atomic_load(&d->log_bytes);
-        if (bytes >= d->checkpoint_bytes || (bytes > 0 && now >= next)) {
+        bool asked = atomic_load(&d->asked);
+        if (bytes >= d->checkpoint_bytes || (bytes > 0 && (now >= next || asked))) {
             run_checkpoint(d);
             next = oro_mono_us() + interval;
         } else if (atomic_load(&d->wal_bytes) >= WAL_COPY) {
             copy_wal(d);
-        } else if (!atomic_load(&d->stopping)) {
+        } else if (!asked && !atomic_load(&d->stopping)) {
             if (now >= next)
                 next = now + interval;
             oro_wake_wait(&d->checkpoint_wake, seen, (long)(next - now));
         }
+        if (asked) {
+            atomic_store(&d->asked, false);
+            oro_wake_broadcast(&d->asked_wake);
+        }
     }
     return NULL;
+}
+
+void
+oro_durable_checkpoint(struct oro_durable *d, int64_t patience_us)
+{
+    int64_t end = oro_mono_us() + patience_us;
+    atomic_store(&d->asked, true);
+    oro_wake_signal(&d->checkpoint_wake);
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&d->asked_wake);
+        int64_t left = end - oro_mono_us();
+        if (!atomic_load(&d->asked) || left <= 0)
+            return;
+        oro_wake_wait(&d->asked_wake, seen, (long)left);
+    }
 }
 
 /* ---- start, stop, state ---- */

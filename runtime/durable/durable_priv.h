@@ -199,7 +199,8 @@ struct oro_durable {
     _Atomic uint64_t slices, commits;
     atomic_bool stopping;
     bool started;
-    struct oro_wake log_wake, checkpoint_wake, stop_wake;
+    atomic_bool asked; /* for a checkpoint at once */
+    struct oro_wake log_wake, checkpoint_wake, stop_wake, asked_wake;
     pthread_t log_thread, checkpoint_thread;
 };
 
