@@ -12,8 +12,9 @@ struct oro_reader {
 static inline struct oro_reader
 oro_reader(struct oro_bytes b)
 {
-    return (struct oro_reader){b.data, b.len > 0 ? b.data + b.len : b.data,
-                               b.data}; /* data may be NULL */
+    /* No bytes may have no address; to read none of them, there has to be one. */
+    const uint8_t *p = b.len > 0 ? b.data : (const uint8_t *)"";
+    return (struct oro_reader){p, p + b.len, p};
 }
 
 static inline size_t
