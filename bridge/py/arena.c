@@ -8,11 +8,11 @@
  *     chunk  | page 0      | page 1      | ...      | page 15     |   32 MiB, aligned to its size
  *            | arena arena | arena arena |          | arena arena |
  *
- *     page:  cold (no memory) -> warm (an arena was handed out) -> cold (both arenas free, and KEEP others are kept warm)
+ *     arena: cold (no memory) -> in use -> warm (free, its memory kept) -> in use, or cold when KEEP others are warm
  *
- * An arena is taken from the page that is in use already, else from a warm one, else from a cold one, so that at most half a page
- * lies idle beside what an interpreter asked for. A chunk without a warm page is unmapped. There are few chunks, and one arena
- * lasts for ten thousand objects, so they are searched in order. */
+ * A warm arena beside one in use is taken first, and whole pages are made cold first, so that pages are seldom split, and no more
+ * than KEEP arenas lie idle. A chunk without memory is unmapped. There are few chunks, and one arena lasts for ten thousand
+ * objects, so they are searched in order. */
 #include "bridge/py/arena.h"
 
 #include <pthread.h>
@@ -29,8 +29,7 @@
 
 struct chunk {
     char *base;
-    uint32_t used; /* a bit for each arena */
-    uint16_t warm; /* a bit for each page */
+    uint32_t used, warm; /* a bit for each arena; warm ones are free */
 };
 
 /* Interpreters have a lock each, so this one is needed. */
@@ -38,14 +37,8 @@ static struct {
     pthread_mutex_t lock;
     struct chunk *chunks;
     size_t n, cap;
-    unsigned kept; /* warm pages without arenas */
+    unsigned kept; /* warm arenas */
 } heap = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static unsigned
-arenas_of(const struct chunk *c, unsigned page)
-{
-    return c->used >> 2 * page & 3;
-}
 
 /* Reserves twice the size and gives the ends that are not aligned back. */
 static char *
@@ -63,20 +56,13 @@ map_chunk(void)
     return p + before;
 }
 
-/* 2: a page in use has room, 1: a warm page is free, 0: a cold one. -1: all is taken. */
+/* How good it is to take arena i: 4 warm beside one in use, 3 warm, 2 cold beside one in use, 1 cold. 0: it is in use. */
 static int
-best_page(const struct chunk *c, unsigned *page)
+rank_of(const struct chunk *c, unsigned i)
 {
-    int best = -1;
-    for (unsigned i = 0; i < PAGES && best < 2; i++) {
-        unsigned has = arenas_of(c, i);
-        int rank = has == 3 ? -1 : has != 0 ? 2 : c->warm >> i & 1;
-        if (rank > best) {
-            best = rank;
-            *page = i;
-        }
-    }
-    return best;
+    if (c->used >> i & 1)
+        return 0;
+    return 1 + 2 * (int)(c->warm >> i & 1) + (int)(c->used >> (i ^ 1) & 1);
 }
 
 static struct chunk *
@@ -91,13 +77,12 @@ add_chunk(void)
 }
 
 static void *
-take_arena(struct chunk *c, unsigned page)
+take_arena(struct chunk *c, unsigned i)
 {
-    unsigned has = arenas_of(c, page), i = 2 * page + (has & 1);
-    if (has == 0 && (c->warm >> page & 1))
-        heap.kept--;
-    c->used |= (uint32_t)1 << i;
-    c->warm |= (uint16_t)(1u << page);
+    uint32_t bit = (uint32_t)1 << i;
+    heap.kept -= (c->warm & bit) != 0;
+    c->warm &= ~bit;
+    c->used |= bit;
     return c->base + i * ARENA;
 }
 
@@ -112,41 +97,54 @@ void *
 oro_pyarena_alloc(void *ctx, size_t size)
 {
     struct chunk *from = NULL;
-    unsigned page = 0, at = 0;
-    int best = -1;
+    unsigned at = 0;
+    int best = 0;
     if (size != ARENA)
         return map_single(size);
     pthread_mutex_lock(&heap.lock);
-    for (size_t i = 0; i < heap.n && best < 2; i++) {
-        int rank = best_page(&heap.chunks[i], &at);
-        if (rank > best) {
-            best = rank;
-            from = &heap.chunks[i];
-            page = at;
+    for (size_t i = 0; i < heap.n; i++)
+        for (unsigned k = 0; k < 2 * PAGES && best < 4; k++) {
+            int rank = rank_of(&heap.chunks[i], k);
+            if (rank > best) {
+                best = rank;
+                from = &heap.chunks[i];
+                at = k;
+            }
         }
-    }
     if (from == NULL)
         from = add_chunk();
-    void *p = from != NULL ? take_arena(from, page) : NULL;
+    void *p = from != NULL ? take_arena(from, at) : NULL;
     pthread_mutex_unlock(&heap.lock);
     return p != NULL ? p : map_single(size);
 }
 
-/* The page has no arena any more. */
+/* Gives the memory of warm arenas back; the chunk, too, if it was the last. */
 static void
-release_page(struct chunk *c, unsigned page)
+cool(struct chunk *c, uint32_t arenas)
 {
-    if (heap.kept < KEEP) {
-        heap.kept++;
-        return;
-    }
-    c->warm &= (uint16_t) ~(1u << page);
-    if (c->warm == 0) {
+    unsigned first = (unsigned)__builtin_ctz(arenas), n = (unsigned)__builtin_popcount(arenas);
+    heap.kept -= n;
+    c->warm &= ~arenas;
+    if ((c->warm | c->used) == 0) {
         munmap(c->base, CHUNK);
         *c = heap.chunks[--heap.n];
     } else {
-        (void)madvise(c->base + page * PAGE, PAGE, MADV_DONTNEED);
+        (void)madvise(c->base + first * ARENA, n * ARENA, MADV_DONTNEED);
     }
+}
+
+/* Too many are warm: a whole page, or else arena i of c, which was freed last. */
+static void
+cool_one(struct chunk *c, unsigned i)
+{
+    for (size_t k = 0; k < heap.n; k++) {
+        uint32_t whole = heap.chunks[k].warm & heap.chunks[k].warm >> 1 & 0x55555555u;
+        if (whole != 0) {
+            cool(&heap.chunks[k], (uint32_t)3 << __builtin_ctz(whole));
+            return;
+        }
+    }
+    cool(c, (uint32_t)1 << i);
 }
 
 void
@@ -162,8 +160,9 @@ oro_pyarena_free(void *ctx, void *p, size_t size)
         unsigned i = (unsigned)(((char *)p - base) / (ptrdiff_t)ARENA);
         ORO_ASSERT(c->used >> i & 1);
         c->used &= ~((uint32_t)1 << i);
-        if (arenas_of(c, i / 2) == 0)
-            release_page(c, i / 2);
+        c->warm |= (uint32_t)1 << i;
+        if (++heap.kept > KEEP)
+            cool_one(c, i);
     } else {
         munmap(p, size);
     }
@@ -184,7 +183,7 @@ oro_pyarena_stats(struct oro_pyarena_stats *out)
     *out = (struct oro_pyarena_stats){0};
     pthread_mutex_lock(&heap.lock);
     out->mapped = heap.n * CHUNK;
-    out->kept = heap.kept * PAGE;
+    out->kept = heap.kept * ARENA;
     for (size_t i = 0; i < heap.n; i++)
         out->used += (size_t)__builtin_popcount(heap.chunks[i].used) * ARENA;
     pthread_mutex_unlock(&heap.lock);

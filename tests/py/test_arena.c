@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bridge/py/arena.h"
@@ -62,9 +63,46 @@ Test(arena, a_page_in_use_is_filled_first)
     oro_pyarena_stats(&s);
     cr_assert_eq(s.kept, 2 * MIB);
     take(10); /* before a cold one */
+    take(11);
     oro_pyarena_stats(&s);
     cr_assert_eq(s.kept, 0);
-    cr_assert_eq(s.used, 7 * MIB);
+    cr_assert_eq(s.used, 8 * MIB);
+}
+
+/* Bytes of anonymous memory that the process has. */
+static size_t
+resident(void)
+{
+    char line[256];
+    size_t kib = 0, sum = 0;
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
+    while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+        if (sscanf(line, "Anonymous: %zu kB", &kib) == 1)
+            sum += kib * 1024;
+    if (f != NULL)
+        fclose(f);
+    return sum;
+}
+
+Test(arena, every_other_one_is_freed)
+{
+    struct oro_pyarena_stats s;
+    for (int i = 0; i < N; i++)
+        take(i);
+    size_t full = resident();
+    for (int i = 0; i < N; i += 2)
+        give(i);
+    oro_pyarena_stats(&s);
+    cr_assert_leq(s.kept, 8 * MIB, "halves of pages are idle memory, too");
+    cr_assert_lt(resident(), full - (N / 2 - 16) * MIB);
+    for (int i = 1; i < N; i += 2)
+        give(i);
+    for (int i = 0; i < N; i++)
+        take(i);
+    for (int i = 0; i < N; i++)
+        give(i);
+    oro_pyarena_stats(&s);
+    cr_assert_eq(s.used, 0);
 }
 
 Test(arena, any_order)
