@@ -35,7 +35,7 @@
 #define RETRY_MOST_US 2000000
 #define STOP_PATIENCE_US 5000000
 #define PACE_STEP_US 1000
-#define PACE_STEPS 2
+#define PACE_US 2500
 #define PACE_LEAST 128 /* transactions that came during a sync */
 /* What is in the log then stays there: the next start reads it faster. */
 #define STOP_CHECKPOINT_US 2500000
@@ -725,17 +725,18 @@ write_batch(struct oro_durable *d)
 }
 
 /* A sync costs the processor some 100 us on a virtual machine, whatever it writes. So while transactions keep coming although
- * those of the last group commit were not confirmed yet, a group is given time to grow. It ends early when fewer come: then
- * they wait for us. */
+ * those of the last group commit were not confirmed yet, one follows the other no sooner than after PACE_US. It is sooner when
+ * fewer come: then they wait for us; and a disk that takes that long is not waited for in addition. */
 static void
-pace(struct oro_durable *d)
+pace(struct oro_durable *d, int64_t begun)
 {
     uint64_t before = oro_store_seq(d->store), least = before - d->batch_seq;
-    for (unsigned i = 0; i < PACE_STEPS && least >= PACE_LEAST; i++) {
+    int64_t left;
+    while (least >= PACE_LEAST && (left = begun + PACE_US - oro_mono_us()) > PACE_STEP_US / 4) {
         unsigned seen = oro_wake_prepare(&d->stop_wake);
         if (atomic_load(&d->stopping))
             return;
-        oro_wake_wait(&d->stop_wake, seen, PACE_STEP_US);
+        oro_wake_wait(&d->stop_wake, seen, left < PACE_STEP_US ? left : PACE_STEP_US);
         uint64_t now = oro_store_seq(d->store);
         if (now - before < least)
             return;
@@ -751,6 +752,7 @@ log_main(void *arg)
         unsigned seen = oro_wake_prepare(&d->log_wake);
         /* Read before the ring: what was published before stopping is seen below. */
         bool stopping = atomic_load(&d->stopping);
+        int64_t begun = oro_mono_us();
         cut_begin(d);
         if (!take_batch(d)) {
             if (cut_end(d))
@@ -772,7 +774,7 @@ log_main(void *arg)
         cut_end(d);
         if (d->batch.cap > BATCH_KEEP)
             oro_bb_fini(&d->batch);
-        pace(d);
+        pace(d, begun);
     }
     return NULL;
 }
