@@ -516,7 +516,7 @@ static const struct {
     {"run", command_run},           {"check", command_tool},          {"describe", command_tool},
     {"generate", command_tool},     {"extract-schema", command_tool}, {"new", command_tool},
     {"backup", oro_backup_command}, {"restore", oro_restore_command}, {"bench", oro_bench_command},
-    {"bench-bridge", command_tool}, {"config", command_tool},     {"reload", command_tool},
+    {"bench-bridge", command_tool}, {"config", command_tool},         {"reload", command_tool},
 };
 
 int

@@ -158,7 +158,8 @@ struct oro_py_stats {
     uint64_t pool_hits, pool_misses, pool_returns, pool_drops;
     uint64_t decodes, encodes, bytes_in, bytes_out, errors;
     uint64_t memory, memory_peak; /* bytes of rows, in use and spare, with their buffers */
-    uint64_t python_memory; /* bytes of all objects; 0 when there is no limit that they are counted for */
+    uint64_t
+        python_memory; /* bytes of all objects; 0 when there is no limit that they are counted for */
 };
 void oro_py_stats(const struct oro_py *py, struct oro_py_stats *out);
 

@@ -36,11 +36,11 @@ struct version {
     PyObject *watched; /* list of weak references to its types */
 };
 
-#define EXCHANGE(name)                            \
-    do {                                          \
-        __typeof__(py->name) kept_ = py->name;    \
-        py->name = v->name;                       \
-        v->name = kept_;                          \
+#define EXCHANGE(name)                         \
+    do {                                       \
+        __typeof__(py->name) kept_ = py->name; \
+        py->name = v->name;                    \
+        v->name = kept_;                       \
     } while (0);
 
 static void

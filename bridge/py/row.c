@@ -909,8 +909,7 @@ oro_pyrow_class(PyObject *module, PyObject *args)
     rc->name = oro_strdup(dot != NULL ? dot + 1 : ((PyTypeObject *)cls)->tp_name);
     rc->table = rc->name;
     rc->ncols = n;
-    struct oro_rowclass **list =
-        py->staged_classes != NULL ? py->staged_classes : &py->classes;
+    struct oro_rowclass **list = py->staged_classes != NULL ? py->staged_classes : &py->classes;
     rc->next = *list;
     *list = rc;
     for (unsigned i = 0; i < n; i++) {

@@ -43,7 +43,8 @@ answer_bytes(struct oro_http_response *res, int status, struct oro_bytes text)
 }
 
 ORO_PRINTF(3, 4)
-static void answer_text(struct oro_http_response *res, int status, const char *fmt, ...)
+static void
+answer_text(struct oro_http_response *res, int status, const char *fmt, ...)
 {
     char text[1200];
     va_list ap;

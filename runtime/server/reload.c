@@ -223,10 +223,11 @@ data_migrate(struct oro_server *s, const struct oro_schema *schema)
     oro_status st = oro_durable_open(&opt, schema, &s->durable, &err);
     if (st == ORO_OK)
         return;
-    oro_log(ORO_LOG_ERROR, "server",
-            "the data cannot be opened for the new version, so the process ends; what was confirmed "
-            "is on disk: %s",
-            err.text);
+    oro_log(
+        ORO_LOG_ERROR, "server",
+        "the data cannot be opened for the new version, so the process ends; what was confirmed "
+        "is on disk: %s",
+        err.text);
     abort();
 }
 
@@ -399,7 +400,8 @@ oro_server_reload(struct oro_server *s, char **report, struct oro_err *err)
     int64_t still = s->reload.still_us;
     pthread_mutex_unlock(&s->reload.one);
     if (st != ORO_OK) {
-        oro_log(ORO_LOG_ERROR, "server", "the module was not reloaded; the old version serves on: %s",
+        oro_log(ORO_LOG_ERROR, "server",
+                "the module was not reloaded; the old version serves on: %s",
                 *report != NULL ? *report : err->text);
         return st;
     }

@@ -37,7 +37,7 @@ struct client {
     oro_conn_id conn;
     unsigned shard;
     bool confirmed, single, is_owner, in_held_list;
-    bool paused; /* nothing is read from it, since too much waits already */
+    bool paused;   /* nothing is read from it, since too much waits already */
     bool outdated; /* what it is subscribed to is no more: closed when its shard goes on */
     struct oro_principal *who;
     char *token;

@@ -57,8 +57,7 @@ oro_store_carry(struct oro_store *s, struct oro_store *from, struct oro_err *err
     oro_status st = ORO_OK;
     for (uint32_t i = 0; st == ORO_OK && i < s->ntables; i++) {
         const struct oro_table_def *now = s->tables[i].def;
-        const struct oro_table_def *old =
-            oro_schema_table(from->schema, oro_bytes_str(now->name));
+        const struct oro_table_def *old = oro_schema_table(from->schema, oro_bytes_str(now->name));
         if (old == NULL || old->is_event || now->is_event)
             continue;
         st = carry_rows(s, se, old, now, err);

@@ -48,7 +48,8 @@ struct worker {
     _Atomic(const char *) running; /* reducer name, for log lines; the watchdog reads it, too */
     struct oro_metric *cache_hits, *cache_misses, *cache_evictions, *cache_size, *pool_hits,
         *pool_misses;
-    struct oro_metric *decodes, *encodes, *bytes_in, *bytes_out, *conversion_errors, *memory, *python_memory;
+    struct oro_metric *decodes, *encodes, *bytes_in, *bytes_out, *conversion_errors, *memory,
+        *python_memory;
     /* Watched by the watchdog: when the running call has to end (monotonic; INT64_MAX: no limit), 0: none is running. Written
      * in the order lifecycle, generation, deadline; read in the order generation, deadline, lifecycle. */
     _Atomic int64_t deadline_us;
@@ -103,7 +104,7 @@ struct oro_pool {
     struct oro_wake phase_wake; /* start-up hand-shake */
     atomic_uint jobs;           /* posted and not finished */
     atomic_bool stopping;
-    atomic_bool ending; /* somebody waits until no job is left, at phase_wake */
+    atomic_bool ending;              /* somebody waits until no job is left, at phase_wake */
     atomic_int hurry;                /* enum hurry */
     struct reducer_metrics *metrics; /* by reducer id */
     struct oro_metric *conflicts, *timer_lateness, *timer_fired, *timer_missed, *queue_length;
@@ -139,7 +140,7 @@ oro_worker_watch(struct worker *w, int64_t limit_us)
                           memory_order_release);
 }
 
-#define ORO_POOL_UNLIKE                                                                \
+#define ORO_POOL_UNLIKE                                                              \
     "the module declares other things at each import: tables and reducers must not " \
     "depend on time, chance or the environment"
 

@@ -704,8 +704,9 @@ metrics_make(struct worker *w)
                                       "Values and bytes that were refused.");
     w->memory = oro_metric(ORO_METRIC_GAUGE, "orochi_row_memory_bytes", label,
                            "Row objects, in use and spare, with their buffers.");
-    w->python_memory = oro_metric(ORO_METRIC_GAUGE, "orochi_python_memory_bytes", label,
-                                  "Python objects of all kinds; 0 without reducer.memory_limit_mb.");
+    w->python_memory =
+        oro_metric(ORO_METRIC_GAUGE, "orochi_python_memory_bytes", label,
+                   "Python objects of all kinds; 0 without reducer.memory_limit_mb.");
     snprintf(label, sizeof(label), "worker=\"%u\",direction=\"in\"", w->number);
     w->decodes = oro_metric(ORO_METRIC_COUNTER, "orochi_conversions_total", label,
                             "Rows and arguments converted.");

@@ -1,12 +1,12 @@
 /* A second version of a module beside the first, in one interpreter; and what the schemas of both say about each other. */
 #include "tests/py/fixture.h"
 
-#define HEAD                                                                            \
+#define HEAD                                                                             \
     "from orochi import PrimaryKey, ReducerContext, ReducerError, reducer, table, u32\n" \
-    "import keeper\n"                                                                   \
-    "@table(public=True)\n"                                                             \
-    "class Item:\n"                                                                     \
-    "    id: PrimaryKey[u32]\n"                                                         \
+    "import keeper\n"                                                                    \
+    "@table(public=True)\n"                                                              \
+    "class Item:\n"                                                                      \
+    "    id: PrimaryKey[u32]\n"                                                          \
     "    tags: list[str]\n"
 
 #define VERSION(n)                                                              \
@@ -142,9 +142,8 @@ compare(const char *a, const char *b, bool same, bool breaks, const char *words)
     struct oro_err err = {0};
     struct oro_bb said = {0};
     struct oro_schema *now;
-    static const char head[] =
-        "from orochi import *\n"
-        "@reducer\ndef act(ctx): pass\n";
+    static const char head[] = "from orochi import *\n"
+                               "@reducer\ndef act(ctx): pass\n";
     char *first = oro_asprintf("%s%s", head, a), *second = oro_asprintf("%s%s", head, b);
     fixture_open(&f, first);
     snprintf(path, sizeof(path), "%s/module_under_test.py", f.dir);
@@ -157,7 +156,8 @@ compare(const char *a, const char *b, bool same, bool breaks, const char *words)
     cr_expect_str_eq((const char *)said.data, words);
     if (same) { /* what the borrower says is the lender's */
         oro_schema_borrow_tables(now, f.schema);
-        cr_expect_eq(oro_schema_table(now, oro_bytes_str("t")), oro_schema_table(f.schema, oro_bytes_str("t")));
+        cr_expect_eq(oro_schema_table(now, oro_bytes_str("t")),
+                     oro_schema_table(f.schema, oro_bytes_str("t")));
     }
     oro_py_unstage(f.py);
     oro_schema_free(now);
