@@ -360,8 +360,10 @@ out_emptied(struct conn *c)
         conn_doom(c, CAUSE_CLIENT_CLOSE);
     } else if (c->state == CONN_CLOSING || c->state == CONN_DRAIN) {
         int64_t linger = c->state == CONN_CLOSING ? CLOSE_LINGER_US : DRAIN_LINGER_US;
-        if (c->state == CONN_DRAIN)
+        if (c->state == CONN_DRAIN) {
             io_end_writing(c);
+            conn_set_held(c, false);
+        }
         if (c->deadline_us > c->shard->now_us + linger)
             c->deadline_us = c->shard->now_us + linger;
     }
@@ -377,6 +379,8 @@ settle_one(struct conn *c)
     }
     if (c->out_head == NULL && (had || c->state == CONN_FAREWELL))
         out_emptied(c);
+    else if (c->out_head != NULL && (c->state == CONN_HTTP || c->state == CONN_DRAIN))
+        conn_set_held(c, true); /* see http_run */
     if (c->state == CONN_HTTP && !c->busy && (c->in.len > 0 || c->held))
         http_run(c); /* a kept request was answered, or a large answer sent: those behind it */
 }

@@ -2,8 +2,8 @@
  * with a length or chunked, answers at once or later, the upgrade to a websocket.
  *
  * The bytes of a request are collected in conn->in until it is complete, then parsed in place. A
- * request that is with the sink has left conn->in; what the peer sends meanwhile waits there,
- * and above a bound we stop reading. */
+ * request that is with the sink has left conn->in; what the peer sent behind it waits there, and
+ * nothing more is read until the answer is out. */
 #include "net/net_priv.h"
 
 #include <ctype.h>
@@ -452,7 +452,6 @@ http_answer(struct conn *c, struct oro_http_response *res)
         conn_move(c, CONN_DRAIN);
         if (!c->running)
             oro_bb_fini(&c->in); /* else http_run does it: strings of the request lie there */
-        conn_set_held(c, false);
         conn_end_by(c, c->shard->now_us + FLUSH_LIMIT_US);
         conn_touch(c);
     }
@@ -680,12 +679,15 @@ http_run(struct conn *c)
     while (c->state == CONN_HTTP && !c->busy && c->out_bytes < ANSWERS_MAX && run_one(c))
         ;
     c->running = false;
+    /* Nothing is read before the answer is out: libwebsockets closes a socket whose end it reads, and a client may have sent
+     * all he will send. It also bounds what a pipeline can pile up. */
     if (c->state == CONN_HTTP)
-        conn_set_held(c, c->out_bytes >= ANSWERS_MAX || (c->busy && c->in.len > MAX_HEAD));
+        conn_set_held(c, c->busy || c->out_bytes >= ANSWERS_MAX);
     else if (c->state != CONN_WS)
         oro_bb_fini(&c->in);
     if (c->state != CONN_WS)
         return;
+    conn_set_held(c, false);
     struct oro_bb rest = c->in; /* frames that came with the request */
     c->in = (struct oro_bb){0};
     ws_opened(c);

@@ -64,6 +64,8 @@ content_apply(struct content *c, const struct change *ch, size_t len)
         content_resize(c, (size_t)ch->at);
         return;
     }
+    if (len == 0)
+        return; /* nothing of it came to be */
     if ((size_t)ch->at + len > c->len)
         content_resize(c, (size_t)ch->at + len);
     memcpy(c->synced + ch->at, ch->bytes, len);

@@ -234,11 +234,14 @@ describe("HTTP", () => {
   });
 
   test("who has sent his last byte is still answered", async () => {
-    const s = open({ half: true });
-    await s.ready;
-    s.socket.end(`POST /v1/database/game/sql HTTP/1.1\r\nHost: x\r\nContent-Length: 31\r\n\r\nSELECT * FROM item WHERE id = 1`);
-    await until("it is answered", () => /^HTTP\/1\.1 200 OK[^]*"rows":\[\]/.test(s.text()));
-    s.socket.destroy();
+    for (let round = 0; round < 10; round++) {
+      const many = Array.from({ length: 20 }, () => open({ half: true }));
+      await Promise.all(many.map(s => s.ready));
+      for (const s of many)
+        s.socket.end(`POST /v1/database/game/sql HTTP/1.1\r\nHost: x\r\nContent-Length: 31\r\n\r\nSELECT * FROM item WHERE id = 1`);
+      for (const s of many) await until("it is answered", () => /^HTTP\/1\.1 200 OK[^]*"rows":\[\]/.test(s.text()));
+      for (const s of many) s.socket.destroy();
+    }
   });
 
   test("a body of chunks of one byte, byte by byte", async () => {

@@ -147,7 +147,7 @@ test("threads of a module in the main interpreter print and work beside reducers
   const server = await serve(file, { flags: ["--memory", "--isolation", "main"] });
   await until("the thread prints", () => /from beside/.test(server.output()));
   for (let i = 0; i < 3; i++) assert.equal((await call(server, "game", "endless", [])).status, 530);
-  assert.match(server.output(), /ReducerTimeout/);
+  await until("the log tells of the timeout", () => /ReducerTimeout/.test(server.output()));
   await until("a thread may not touch the tables of a call", () => /TransactionError: note: used outside the call/.test(server.output()));
   for (let i = 0; i < 50; i++) assert.equal((await call(server, "game", "put", ["x"])).status, 200);
   assert.equal((await sql(server, "game", "SELECT * FROM note")).length, 50);

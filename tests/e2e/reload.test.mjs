@@ -95,7 +95,7 @@ test("what cannot be imported is refused with file and line, and the old version
   }
   await s.ok("put", 1);
   assert.deepEqual(await s.select("SELECT * FROM item"), [{ id: 1, name: "old" }]);
-  assert.match(s.output(), /the old version serves on: .*grow\.py:\d+: syntax error/);
+  await until("the log says so", () => /the old version serves on: .*grow\.py:\d+: syntax error/.test(s.output()));
   await s.write(ITEM + put("new"));
   assert.equal((await s.reload()).status, 200);
   await s.ok("put", 2);
