@@ -1,4 +1,4 @@
-/* runtime/durable/durable_priv.h - what durable.c (opening, threads), checkpoint.c and recover.c share.
+/* runtime/durable/durable_priv.h - what the files of this folder share: open.c, threads.c, durable.c, checkpoint.c, recover.c.
  *
  * The tables, <dir>/<name>.db:
  *
@@ -203,6 +203,23 @@ struct oro_durable {
     struct oro_wake log_wake, checkpoint_wake, stop_wake, asked_wake;
     pthread_t log_thread, checkpoint_thread;
 };
+
+/* Of a log that is made anew. Rows of tables change far apart, blobs of the log lie side by side: with larger pages a group
+ * commit is a third of the calls and copies. */
+#define LOG_PAGE 16384u
+
+/* open.c. The tables have everything: the log's file goes when the files are closed. */
+void log_end(struct oro_durable *d);
+/* Takes d, whose threads have ended or never ran: closes the files and frees all. */
+void durable_free(struct oro_durable *d);
+
+/* threads.c. What the two threads run; arg is the oro_durable. */
+void *durable_log_main(void *arg);
+void *durable_checkpoint_main(void *arg);
+/* Copies the log's WAL into its file where enough was written; for checkpoint.look. */
+void wal_look(void *arg);
+/* Both have ended and all is in the log: moves what it can into the tables, within a time. */
+void durable_last_checkpoint(struct oro_durable *d);
 
 void pressure_init(struct oro_durable *d); /* checkpoint_bytes is set */
 void pressure_gauges(void *d);             /* for oro_metric_on_read */

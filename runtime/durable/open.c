@@ -1,0 +1,505 @@
+/* Opening and closing the files: the folder and its lock, the tables, the log beside them, and the schema of the file
+ * brought to the module's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/log.h"
+#include "runtime/durable/durable_priv.h"
+
+#define CHECKPOINT_BYTES (64u << 20)
+#define CHECKPOINT_INTERVAL_S 60
+#define TABLES_PAGE 4096u
+#define WAL_KEEP (32u << 20)
+
+/* ---- opening ---- */
+
+static oro_status
+make_dir(const char *dir, struct oro_err *err)
+{
+    char *path = oro_strdup(dir);
+    oro_status st = ORO_OK;
+    for (char *p = path + 1; st == ORO_OK; p++) {
+        char c = *p;
+        if (c != '/' && c != '\0')
+            continue;
+        *p = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST)
+            st = oro_err_set(err, ORO_EIO, "cannot make the folder %s: %s", path, strerror(errno));
+        *p = c;
+        if (c == '\0')
+            break;
+    }
+    oro_free(path);
+    return st;
+}
+
+oro_status
+data_lock(const char *dir, const char *name, int *fd, struct oro_err *err)
+{
+    char *path = oro_asprintf("%s/%s.lock", dir, name), pid[32] = "";
+    oro_status st = ORO_OK;
+    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (lock < 0) {
+        st = oro_err_set(err, ORO_EIO, "cannot open %s: %s", path, strerror(errno));
+    } else if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t n = pread(lock, pid, sizeof(pid) - 1, 0);
+        pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+        st = oro_err_set(err, ORO_EIO,
+                         "the data of database %s (%s/%s.db) is in use by another server%s%s", name,
+                         dir, name, pid[0] != '\0' ? ", process " : "", pid);
+        close(lock);
+        lock = -1;
+    } else if (ftruncate(lock, 0) == 0) {
+        dprintf(lock, "%d\n", (int)getpid());
+    }
+    oro_free(path);
+    *fd = lock;
+    return st;
+}
+
+static oro_status
+delete_database(const char *database, struct oro_err *err)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    oro_status st = ORO_OK;
+    for (size_t i = 0; i < ORO_ARRAY_LEN(ends); i++) {
+        char *path = oro_asprintf("%s%s", database, ends[i]);
+        if (unlink(path) != 0 && errno != ENOENT && st == ORO_OK)
+            st = oro_err_set(err, ORO_EIO, "cannot delete %s: %s", path, strerror(errno));
+        oro_free(path);
+    }
+    return st;
+}
+
+static const char tables_sql[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE IF NOT EXISTS _orochi_meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS _orochi_log (first_offset INTEGER PRIMARY KEY, last_offset INTEGER "
+    "NOT NULL,"
+    " crc INTEGER NOT NULL, records BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS _orochi_schema (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, "
+    "sql_name TEXT NOT NULL,"
+    " pk INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS _orochi_columns (table_id INTEGER NOT NULL, position INTEGER NOT "
+    "NULL, name TEXT NOT NULL,"
+    " type TEXT NOT NULL, PRIMARY KEY (table_id, position)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS _orochi_types (position INTEGER PRIMARY KEY, type TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS _orochi_sequences (table_id INTEGER NOT NULL, column INTEGER NOT "
+    "NULL,"
+    " allocated INTEGER NOT NULL, PRIMARY KEY (table_id, column)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS _orochi_rows (table_id INTEGER PRIMARY KEY, rows INTEGER NOT NULL);"
+    "INSERT OR IGNORE INTO _orochi_meta VALUES ('_applied', 0);"
+    "PRAGMA application_id = %d;"
+    "PRAGMA user_version = %d;"
+    "COMMIT";
+
+static const char log_sql[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE _orochi_meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE _orochi_log (first_offset INTEGER PRIMARY KEY, last_offset INTEGER NOT NULL,"
+    " crc INTEGER NOT NULL, records BLOB NOT NULL);"
+    "INSERT INTO _orochi_meta VALUES ('_log', lower(hex(randomblob(16))));"
+    "COMMIT";
+
+oro_status
+data_format(struct db *db, bool *empty, struct oro_err *err)
+{
+    int64_t app = 0, version = 0, tables = 0;
+    oro_status st = db_int(db, "PRAGMA application_id", &app, err);
+    if (st == ORO_OK)
+        st = db_int(db, "PRAGMA user_version", &version, err);
+    if (st == ORO_OK)
+        st = db_int(db, "SELECT count(*) FROM sqlite_master", &tables, err);
+    if (st != ORO_OK)
+        return st;
+    if (tables > 0 && app != APPLICATION_ID)
+        return oro_err_set(err, ORO_EINVAL, "it is an SQLite file of something else");
+    if (tables > 0 && version > FORMAT_VERSION)
+        return oro_err_set(err, ORO_EINVAL,
+                           "a newer version of this server wrote it (format %lld, known is %d)",
+                           (long long)version, FORMAT_VERSION);
+    if (tables > 0 && version < FORMAT_VERSION)
+        return oro_err_set(err, ORO_EINVAL,
+                           "a version of this server before its first release wrote it (format "
+                           "%lld, this one reads %d). Keep the file and that version, or start "
+                           "with --delete-data to begin empty",
+                           (long long)version, FORMAT_VERSION);
+    *empty = tables == 0;
+    return ORO_OK;
+}
+
+oro_status
+damaged_advise(const char *path, oro_status st, const struct oro_err *from, struct oro_err *err)
+{
+    bool told = st != ORO_EMALFORMED || strstr(from->text, "Restore a backup") != NULL;
+    if (told)
+        return oro_err_set(err, st, "%s", from->text);
+    return oro_err_set(err, st, "%s. " DAMAGED, from->text, path);
+}
+
+/* An empty file is made ours. */
+static oro_status
+check_format(struct oro_durable *d, struct oro_err *err)
+{
+    bool empty;
+    oro_status st = data_format(d->tables, &empty, err);
+    if (st != ORO_OK || !empty)
+        return st;
+    st = db_execf(d->tables, err, tables_sql, APPLICATION_ID, FORMAT_VERSION);
+    db_rollback(d->tables);
+    return st;
+}
+
+/* secure_delete: some builds overwrite what is deleted with zeros, and the log is deleted all the time. journal_size_limit: a
+ * WAL that was large once does not stay so. */
+static oro_status
+open_database(const char *path, const char *sync, unsigned page_size, unsigned cache_kib,
+              struct db **out, struct oro_err *err)
+{
+    oro_status st = db_open(path, out, err);
+    return st == ORO_OK
+               ? db_execf(
+                     *out, err,
+                     "PRAGMA page_size = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; "
+                     "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = %u; "
+                     "PRAGMA secure_delete = OFF; PRAGMA cache_size = -%u; "
+                     "PRAGMA temp_store = MEMORY",
+                     page_size, sync, WAL_KEEP, cache_kib)
+               : st;
+}
+
+static oro_status
+open_tables(struct oro_durable *d, struct oro_err *err)
+{
+    /* Also where group commits need no sync: the log is dropped when the tables have it, so they have to be on disk. */
+    const char *sync = d->mode == ORO_DURABLE_OFF ? "OFF" : "FULL";
+    oro_status st = open_database(d->path, sync, TABLES_PAGE, 32768, &d->tables, err);
+    return st == ORO_OK ? check_format(d, err) : st;
+}
+
+/* ---- the log beside the tables ---- */
+
+char *
+log_path_of(const char *path)
+{
+    return oro_asprintf("%s-log", path);
+}
+
+oro_status
+log_pairing(struct db *db, char **out, struct oro_err *err)
+{
+    struct db_stmt *s;
+    bool row = false;
+    *out = NULL;
+    oro_status st = db_prepare(db, "SELECT value FROM _orochi_meta WHERE key = '_log'", &s, err);
+    if (st != ORO_OK)
+        return st;
+    st = db_step(s, &row, err);
+    if (st == ORO_OK && row)
+        *out = db_column_str(s, 0);
+    db_finalize(s);
+    return st;
+}
+
+static oro_status
+log_not_there(const struct oro_durable *d, const char *what, struct oro_err *err)
+{
+    return oro_err_set(err, ORO_EINVAL,
+                       "the server was not stopped, so its last transactions are in the log %s, "
+                       "which %s. Bring it back; or give up what is in it with: sqlite3 %s "
+                       "\"delete from _orochi_meta where key = '_log'\"",
+                       d->log_path, what, d->path);
+}
+
+static oro_status
+make_log(struct oro_durable *d, struct oro_err *err)
+{
+    int pages, done;
+    char *id = NULL;
+    oro_status st = db_exec(d->log, log_sql, err);
+    db_rollback(d->log);
+    if (st == ORO_OK) /* on disk before the tables say that it is there */
+        st = db_wal_checkpoint(d->log, true, &pages, &done, err);
+    if (st == ORO_OK)
+        st = log_pairing(d->log, &id, err);
+    if (st == ORO_OK)
+        st = db_execf(d->tables, err,
+                      "BEGIN IMMEDIATE; INSERT OR REPLACE INTO _orochi_meta VALUES ('_log', '%s'); "
+                      "PRAGMA user_version = %d; COMMIT",
+                      id, FORMAT_VERSION);
+    db_rollback(d->tables);
+    oro_free(id);
+    return st;
+}
+
+static oro_status
+check_log_file(struct oro_durable *d, const char *want, struct oro_err *err)
+{
+    int64_t tables = 0;
+    char *id = NULL;
+    oro_status st = db_int(d->log, "SELECT count(*) FROM sqlite_master", &tables, err);
+    if (st == ORO_OK && tables > 0)
+        st = log_pairing(d->log, &id, err);
+    if (st == ORO_OK && (id == NULL || strcmp(id, want) != 0))
+        st = log_not_there(d, "is of other data", err);
+    oro_free(id);
+    return st;
+}
+
+static oro_status
+open_log(struct oro_durable *d, struct oro_err *err)
+{
+    char *id;
+    oro_status st = log_pairing(d->tables, &id, err);
+    if (st == ORO_OK && id == NULL)
+        st = delete_database(d->log_path, err);
+    else if (st == ORO_OK && access(d->log_path, F_OK) != 0)
+        st = log_not_there(d, "is missing", err);
+    if (st == ORO_OK)
+        st = open_database(d->log_path, d->sync, LOG_PAGE, 8192, &d->log, err);
+    if (st == ORO_OK)
+        st = id == NULL ? make_log(d, err) : check_log_file(d, id, err);
+    if (st == ORO_OK) /* what it deletes need not be synced, and what it copies is */
+        st = open_database(d->log_path, d->mode == ORO_DURABLE_OFF ? "OFF" : "NORMAL", LOG_PAGE,
+                           8192, &d->log_tail, err);
+    oro_free(id);
+    return st;
+}
+
+/* Everything is in the tables: one file is left. */
+void
+log_end(struct oro_durable *d)
+{
+    int pages, done;
+    struct oro_err err;
+    oro_status st = db_exec(d->tables, "DELETE FROM _orochi_meta WHERE key = '_log'", &err);
+    if (st == ORO_OK)
+        st = db_wal_checkpoint(d->tables, true, &pages, &done, &err);
+    if (st == ORO_OK)
+        d->log_ended = true;
+    else
+        oro_log(ORO_LOG_WARN, "durable", "%s: %s", d->path, err.text);
+}
+
+/* ---- the schema of the file and the module's ---- */
+
+/* Moves all of a log into the tables, with the types it was written with. */
+static oro_status
+apply_all(struct oro_durable *d, struct catalog *stored, struct db *log, const char *path,
+          uint64_t *applied, struct oro_err *err)
+{
+    struct checkpoint k;
+    bool more = true;
+    oro_status st = ORO_OK;
+    checkpoint_init(&k, stored, d->tables, path, *applied);
+    k.log = log;
+    while (st == ORO_OK && more)
+        st = checkpoint_slice(&k, &more, err);
+    *applied = k.applied;
+    checkpoint_fini(&k);
+    for (uint32_t i = 0; i < stored->n; i++)
+        layout_unprepare(&stored->items[i]);
+    return st;
+}
+
+/* Changes the file for today's schema or says why that cannot be. */
+static oro_status
+fit_changed(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct oro_err *err)
+{
+    struct oro_bb reasons = {0};
+    oro_status st = apply_all(d, stored, d->log, d->log_path, applied, err);
+    if (st == ORO_OK)
+        st = catalog_reasons(d->tables, stored, d->schema, &reasons, err);
+    if (st == ORO_OK && reasons.len > 0)
+        st = oro_err_set(
+            err, ORO_EINVAL,
+            "the stored data does not fit the module: %.*s. Nothing was changed. Change the "
+            "module back, or start with --delete-data to begin empty",
+            (int)(reasons.len < 800 ? reasons.len : 800), (const char *)reasons.data);
+    oro_bb_fini(&reasons);
+    return st;
+}
+
+static bool
+has_all_tables(const struct catalog *stored, const struct oro_schema *schema)
+{
+    uint32_t want = 0;
+    for (uint32_t i = 0; i < schema->ntables; i++)
+        want += !schema->tables[i].is_event;
+    return want == stored->n;
+}
+
+/* Opens the log, once what a backup or an earlier version has of it within the tables' file is in the tables. */
+static oro_status
+fit_log(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct oro_err *err)
+{
+    int64_t at = 0, rows = 0;
+    oro_status st =
+        db_int(d->tables, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &at, err);
+    if (st == ORO_OK)
+        st = db_int(d->tables, "SELECT count(*) FROM _orochi_log", &rows, err);
+    *applied = (uint64_t)at;
+    if (st == ORO_OK && rows > 0)
+        st = apply_all(d, stored, d->tables, d->path, applied, err);
+    if (st == ORO_OK)
+        st = open_log(d, err);
+    if (st == ORO_OK) /* a crash came between the tables and this */
+        st = db_execf(d->log, err, "DELETE FROM _orochi_log WHERE last_offset <= %llu",
+                      (unsigned long long)*applied);
+    if (st == ORO_OK)
+        st = db_int(d->log, "SELECT count(*) FROM _orochi_log", &rows, err);
+    d->is_new = *applied == 0 && rows == 0;
+    return st;
+}
+
+static oro_status
+fit_schema(struct oro_durable *d, struct oro_err *err)
+{
+    struct catalog stored;
+    uint64_t at;
+    oro_status st = catalog_read(d->tables, &stored, err);
+    if (st != ORO_OK)
+        return st;
+    st = fit_log(d, &stored, &at, err);
+    bool same = st == ORO_OK && catalog_unchanged(&stored, d->schema);
+    if (st == ORO_OK && !same)
+        st = fit_changed(d, &stored, &at, err);
+    if (st == ORO_OK && !same) /* ids of tables that go may be used again */
+        st = db_exec(d->tables, "DELETE FROM _orochi_rows", err);
+    if (st == ORO_OK && !(same && has_all_tables(&stored, d->schema)))
+        st = catalog_migrate(d->tables, &stored, d->schema, err);
+    catalog_fini(&stored);
+    if (st == ORO_OK)
+        st = catalog_bind(d->tables, d->schema, &d->catalog, err);
+    if (st != ORO_OK)
+        return st;
+    checkpoint_init(&d->checkpoint, &d->catalog, d->tables, d->log_path, at);
+    d->checkpoint.log = d->log_tail;
+    d->checkpoint.turn = &d->turn;
+    d->checkpoint.look = wal_look;
+    d->checkpoint.stop = &d->stopping;
+    d->checkpoint.arg = d;
+    d->ids = ORO_NEW_ARRAY(uint32_t, d->schema->ntables + 1);
+    for (uint32_t i = 0; i < d->schema->ntables; i++)
+        d->ids[i] = d->catalog.items[i].id;
+    return ORO_OK;
+}
+
+void
+durable_free(struct oro_durable *d)
+{
+    db_finalize(d->append);
+    if (d->catalog.items != NULL) {
+        checkpoint_fini(&d->checkpoint);
+        catalog_fini(&d->catalog);
+    }
+    db_close(d->log_tail);
+    db_close(d->log);
+    db_close(d->tables);
+    if (d->log_ended && delete_database(d->log_path, NULL) != ORO_OK)
+        oro_log(ORO_LOG_WARN, "durable", "cannot delete %s", d->log_path);
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
+    turn_fini(&d->turn);
+    changes_fini(&d->changes);
+    changes_fini(&d->cut_changes);
+    changes_fini(&d->pending);
+    oro_bb_fini(&d->batch);
+    oro_free(d->rows);
+    oro_free(d->cut_rows);
+    oro_free(d->ids);
+    oro_free(d->name);
+    oro_free(d->path);
+    oro_free(d->log_path);
+    oro_free(d);
+}
+
+oro_status
+oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema *schema,
+                 struct oro_durable **out, struct oro_err *err)
+{
+    static const char *const sync[] = {"FULL", "NORMAL", "OFF"};
+    struct oro_err mine = {0};
+    struct oro_durable *d = ORO_NEW(struct oro_durable);
+    *d = (struct oro_durable){
+        .lock_fd = -1,
+        .mode = opt->mode,
+        .sync = sync[opt->mode],
+        .schema = schema,
+        .checkpoint_bytes = opt->checkpoint_bytes != 0 ? opt->checkpoint_bytes : CHECKPOINT_BYTES,
+        .checkpoint_interval_s =
+            opt->checkpoint_interval_s != 0 ? opt->checkpoint_interval_s : CHECKPOINT_INTERVAL_S,
+        .on_durable = opt->on_durable,
+        .arg = opt->arg,
+    };
+    pressure_init(d);
+    d->name = oro_strdup(opt->name);
+    d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
+    d->log_path = log_path_of(d->path);
+    turn_init(&d->turn);
+    oro_status st = make_dir(opt->dir, err);
+    if (st == ORO_OK)
+        st = data_lock(opt->dir, opt->name, &d->lock_fd, err);
+    if (st == ORO_OK && opt->delete_data)
+        st = delete_database(d->path, err);
+    if (st == ORO_OK && opt->delete_data)
+        st = delete_database(d->log_path, err);
+    if (st == ORO_OK) {
+        st = open_tables(d, &mine);
+        if (st == ORO_OK)
+            st = fit_schema(d, &mine);
+        if (st != ORO_OK) {
+            oro_err_wrap(&mine, "%s", d->path);
+            damaged_advise(d->path, st, &mine, err);
+        }
+    }
+    if (st != ORO_OK) {
+        durable_free(d);
+        return st;
+    }
+    *out = d;
+    return ORO_OK;
+}
+
+bool
+oro_durable_is_new(const struct oro_durable *d)
+{
+    return d->is_new;
+}
+
+char *
+oro_durable_meta_get(struct oro_durable *d, const char *key)
+{
+    struct db_stmt *s;
+    bool row = false;
+    char *value = NULL;
+    if (db_prepare(d->tables, "SELECT value FROM _orochi_meta WHERE key = ?", &s, NULL) != ORO_OK)
+        return NULL;
+    db_bind_text(s, 1, oro_bytes_str(key));
+    if (db_step(s, &row, NULL) == ORO_OK && row)
+        value = db_column_str(s, 0);
+    db_finalize(s);
+    return value;
+}
+
+oro_status
+oro_durable_meta_set(struct oro_durable *d, const char *key, const char *value, struct oro_err *err)
+{
+    struct db_stmt *s;
+    ORO_ASSERT(!d->started && key[0] != '_');
+    oro_status st =
+        db_prepare(d->tables, "INSERT OR REPLACE INTO _orochi_meta VALUES (?, ?)", &s, err);
+    if (st != ORO_OK)
+        return st;
+    db_bind_text(s, 1, oro_bytes_str(key));
+    db_bind_text(s, 2, oro_bytes_str(value));
+    st = db_run(s, err);
+    db_finalize(s);
+    return st;
+}

@@ -1,0 +1,443 @@
+/* The two threads: the log thread follows the commit ring and appends to the log, the checkpointer empties the log into the
+ * tables and the WALs into their files. */
+#include <string.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/log.h"
+#include "runtime/durable/durable_priv.h"
+
+/* A group commit takes what waits, up to about this much: a blob of 256 KiB to 1 MiB writes fastest (field-notes.md), and a
+ * larger one only makes its first transaction wait. */
+#define BATCH_BYTES (1u << 20)
+#define BATCH_KEEP (4u << 20)
+#define WAL_COPY (16u << 20) /* written since the last time: copy the WAL into the file */
+/* Beyond this the log thread waits until it is copied, so that it starts anew. */
+#define WAL_PAGES_BIG ((int)((64u << 20) / LOG_PAGE))
+#define WAL_GROUP 12288 /* of one group commit beside its records, about */
+#define RETRY_FIRST_US 20000
+#define RETRY_MOST_US 2000000
+#define STOP_PATIENCE_US 5000000
+#define PACE_STEP_US 1000
+#define PACE_US 2500
+#define PACE_LEAST 128 /* transactions that came during a sync */
+/* What is in the log then stays there: the next start reads it faster. */
+#define STOP_CHECKPOINT_US 2500000
+#define STOP_ROWS 200000
+/* ---- its WAL ---- */
+
+/* After a call on a connection to the log. */
+static void
+note_sync(struct oro_durable *d, struct db *db, oro_status st)
+{
+    if (st != ORO_OK && db_sync_failed(db))
+        atomic_store(&d->broken, true);
+}
+
+/* Copies the log's WAL into its file. SQLite begins the WAL anew when a writer comes and all of it is copied, which under load
+ * never happens by itself: a large one is copied once more, for what came meanwhile, and then the log thread waits for the
+ * little that is left. */
+static void
+copy_wal(struct oro_durable *d)
+{
+    if (atomic_load(&d->broken))
+        return;
+    int pages = 0, done = 0;
+    struct oro_err err;
+    atomic_store(&d->wal_bytes, 0);
+    oro_status st = db_wal_checkpoint(d->log_tail, false, &pages, &done, &err);
+    if (st == ORO_OK && pages > WAL_PAGES_BIG) {
+        st = db_wal_checkpoint(d->log_tail, false, &pages, &done, &err);
+        turn_take(&d->turn, false);
+        int64_t begin = oro_mono_us();
+        if (st == ORO_OK)
+            st = db_wal_checkpoint(d->log_tail, false, &pages, &done, &err);
+        checkpoint_held(&d->checkpoint, oro_mono_us() - begin);
+        turn_give(&d->turn);
+    }
+    note_sync(d, d->log_tail, st);
+    if (st != ORO_OK)
+        oro_log_limited(ORO_LOG_WARN, "durable", "%s: copying the WAL: %s", d->log_path, err.text);
+}
+
+void
+wal_look(void *arg)
+{
+    struct oro_durable *d = arg;
+    if (atomic_load(&d->wal_bytes) >= WAL_COPY)
+        copy_wal(d);
+}
+
+/* ---- the log thread ---- */
+
+static void
+cut_begin(struct oro_durable *d)
+{
+    if (atomic_load(&d->cut) != CUT_WANTED)
+        return;
+    d->cut_at = oro_read_begin(d->reader);
+    atomic_store(&d->cut, CUT_PINNED);
+}
+
+/* True: has cut here. */
+static bool
+cut_end(struct oro_durable *d)
+{
+    if (atomic_load(&d->cut) != CUT_PINNED || d->batch_seq != d->cut_at)
+        return false;
+    d->cut_changes = d->changes;
+    d->changes = (struct changes){0};
+    d->cut_offset = d->logged;
+    memcpy(d->cut_rows, d->rows, d->schema->ntables * sizeof(*d->rows));
+    d->cut_seq = d->cut_at;
+    atomic_store(&d->cut, CUT_MADE);
+    oro_wake_signal(&d->checkpoint_wake);
+    return true;
+}
+
+static void
+count_rows(struct oro_durable *d, const struct oro_commit *c)
+{
+    for (uint32_t i = 0; i < c->nops; i++) {
+        const struct oro_op *op = &c->ops[i];
+        if (op->kind != ORO_OP_SEQUENCE && !op->update)
+            d->rows[op->table - d->schema->tables] += op->kind == ORO_OP_INSERT ? 1 : UINT64_MAX;
+    }
+}
+
+/* Fills the batch from the ring, up to the cut. False: there was nothing. */
+static bool
+take_batch(struct oro_durable *d)
+{
+    struct record_ids ids = {d->schema, d->ids};
+    const struct oro_commit *c;
+    uint64_t most = atomic_load(&d->cut) == CUT_PINNED ? d->cut_at : UINT64_MAX;
+    oro_bb_clear(&d->batch);
+    d->batch_last = d->logged;
+    d->batch_records = 0;
+    while (d->batch.len < BATCH_BYTES && d->batch_seq < most) {
+        oro_cursor_warm(d->cursor);
+        if ((c = oro_cursor_next(d->cursor)) == NULL)
+            break;
+        d->batch_records++;
+        d->batch_seq = c->seq;
+        d->batch_bytes = c->bytes;
+        if (c->nops == 0 || !record_put(&d->batch, &ids, c, &d->batch_last))
+            continue;
+        count_rows(d, c);
+        changes_add(&d->changes, d->schema, d->ids, c, d->cut_seq);
+    }
+    return d->batch_records > 0;
+}
+
+static oro_status
+append_batch(struct oro_durable *d, struct oro_err *err)
+{
+    struct oro_bytes records = oro_bb_bytes(&d->batch);
+    turn_take(&d->turn, true);
+    db_bind_int(d->append, 1, (int64_t)d->logged + 1);
+    db_bind_int(d->append, 2, (int64_t)d->batch_last);
+    db_bind_int(d->append, 3, log_sum(d->logged + 1, d->batch_last, records));
+    db_bind_blob(d->append, 4, records);
+    oro_status st = db_run(d->append, err);
+    note_sync(d, d->log, st);
+    db_rollback(d->log);
+    turn_give(&d->turn);
+    return st;
+}
+
+/* Says it once when the state changes. */
+static void
+set_trouble(struct oro_durable *d, oro_status st, const struct oro_err *err)
+{
+    bool broken = atomic_load(&d->broken);
+    const char *was = atomic_load(&d->trouble);
+    const char *now = st == ORO_OK      ? NULL
+                      : broken          ? "a sync has failed"
+                      : st == ORO_EFULL ? "disk full"
+                                        : "cannot write to the disk";
+    if (was == now)
+        return;
+    atomic_store(&d->trouble, now);
+    if (now != NULL && broken)
+        oro_log(ORO_LOG_ERROR, "durable",
+                "%s: %s (%s): what the disk has of the last transactions is not known, so nothing "
+                "is confirmed any more. Look at the disk, then start the server again: all that "
+                "was confirmed is there",
+                d->log_path, now, err->text);
+    else if (now != NULL)
+        oro_log(ORO_LOG_ERROR, "durable",
+                "%s: %s (%s); nothing is lost while the server runs, trying again", d->path, now,
+                err->text);
+    else
+        oro_log(ORO_LOG_INFO, "durable", "%s: writing again", d->path);
+}
+
+/* Sleeps that long unless the server stops. */
+static void
+pause_us(struct oro_durable *d, int64_t us)
+{
+    unsigned seen = oro_wake_prepare(&d->stop_wake);
+    if (!atomic_load(&d->stopping))
+        oro_wake_wait(&d->stop_wake, seen, (long)us);
+    else
+        oro_wake_wait(&d->stop_wake, seen, RETRY_FIRST_US);
+}
+
+/* Tries until it is written. When stopping it tries for a while only; not at all once a sync has failed: the pages that were
+ * to be synced count as written now, whatever the disk has. */
+static bool
+write_batch(struct oro_durable *d)
+{
+    struct oro_err err = {0};
+    int64_t wait = RETRY_FIRST_US, stopping_since = 0;
+    oro_status st = ORO_EIO;
+    while (atomic_load(&d->broken) || (st = append_batch(d, &err)) != ORO_OK) {
+        set_trouble(d, st, &err);
+        if (atomic_load(&d->stopping)) {
+            if (stopping_since == 0)
+                stopping_since = oro_mono_us();
+            if (atomic_load(&d->broken) || oro_mono_us() - stopping_since > STOP_PATIENCE_US) {
+                oro_log(ORO_LOG_ERROR, "durable",
+                        "%s: stopping without having written the last transactions (%s)", d->path,
+                        err.text);
+                return false;
+            }
+        }
+        pause_us(d, wait);
+        wait = wait * 2 < RETRY_MOST_US ? wait * 2 : RETRY_MOST_US;
+    }
+    set_trouble(d, ORO_OK, NULL);
+    d->logged = d->batch_last;
+    changes_logged(&d->changes, d->logged, d->batch.len);
+    atomic_store(&d->logged_now, d->logged);
+    atomic_fetch_add(&d->commits, 1);
+    uint64_t log = atomic_fetch_add(&d->log_bytes, d->batch.len) + d->batch.len;
+    uint64_t wal =
+        atomic_fetch_add(&d->wal_bytes, d->batch.len + WAL_GROUP) + d->batch.len + WAL_GROUP;
+    if (log >= d->checkpoint_bytes || wal >= WAL_COPY)
+        oro_wake_signal(&d->checkpoint_wake);
+    return true;
+}
+
+/* A sync costs the processor some 100 us on a virtual machine, whatever it writes. So while transactions keep coming although
+ * those of the last group commit were not confirmed yet, one follows the other no sooner than after PACE_US. It is sooner when
+ * fewer come: then they wait for us; and a disk that takes that long is not waited for in addition. */
+static void
+pace(struct oro_durable *d, int64_t begun)
+{
+    uint64_t before = oro_store_seq(d->store), least = before - d->batch_seq;
+    int64_t left;
+    while (least >= PACE_LEAST && (left = begun + PACE_US - oro_mono_us()) > PACE_STEP_US / 4) {
+        unsigned seen = oro_wake_prepare(&d->stop_wake);
+        if (atomic_load(&d->stopping))
+            return;
+        oro_wake_wait(&d->stop_wake, seen, left < PACE_STEP_US ? left : PACE_STEP_US);
+        uint64_t now = oro_store_seq(d->store);
+        if (now - before < least)
+            return;
+        before = now;
+    }
+}
+
+void *
+durable_log_main(void *arg)
+{
+    struct oro_durable *d = arg;
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&d->log_wake);
+        /* Read before the ring: what was published before stopping is seen below. */
+        bool stopping = atomic_load(&d->stopping);
+        int64_t begun = oro_mono_us();
+        cut_begin(d);
+        if (!take_batch(d)) {
+            if (cut_end(d))
+                continue;
+            if (stopping)
+                break;
+            oro_wake_wait(&d->log_wake, seen, -1);
+            continue;
+        }
+        if (d->batch.len > 0 && !write_batch(d)) {
+            d->gave_up = true;
+            break;
+        }
+        atomic_store_explicit(&d->durable_bytes, d->batch_bytes, memory_order_relaxed);
+        /* Pairs with the acquire in oro_durable_seq: who sees the mark may rely on the file. */
+        atomic_store_explicit(&d->durable, d->batch_seq, memory_order_release);
+        if (d->on_durable != NULL)
+            d->on_durable(d->arg);
+        cut_end(d);
+        if (d->batch.cap > BATCH_KEEP)
+            oro_bb_fini(&d->batch);
+        pace(d, begun);
+    }
+    return NULL;
+}
+
+/* ---- the checkpointer ---- */
+
+static void
+note_freed(struct oro_durable *d)
+{
+    struct checkpoint *k = &d->checkpoint;
+    if (k->freed == 0)
+        return;
+    atomic_fetch_add(&d->slices, 1);
+    uint64_t bytes = atomic_load(&d->log_bytes);
+    while (!atomic_compare_exchange_weak(&d->log_bytes, &bytes,
+                                         bytes > k->freed ? bytes - k->freed : 0))
+        ;
+    k->freed = 0;
+}
+
+static oro_status
+one_slice(struct oro_durable *d, bool *more, struct oro_err *err)
+{
+    oro_status st = checkpoint_slice(&d->checkpoint, more, err);
+    note_freed(d);
+    return st;
+}
+
+/* What an earlier run has left in the log. */
+static oro_status
+tables_catch_up(struct oro_durable *d, struct oro_err *err)
+{
+    bool more = true;
+    oro_status st = ORO_OK;
+    d->checkpoint.until = d->recovered;
+    while (st == ORO_OK && more && d->checkpoint.applied < d->recovered &&
+           !atomic_load(&d->stopping)) {
+        st = one_slice(d, &more, err);
+        wal_look(d);
+    }
+    return st;
+}
+
+/* False: the server stops. */
+static bool
+cut_wait(struct oro_durable *d)
+{
+    atomic_store(&d->cut, CUT_WANTED);
+    oro_wake_signal(&d->log_wake);
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&d->checkpoint_wake);
+        if (atomic_load(&d->cut) == CUT_MADE)
+            return true;
+        if (atomic_load(&d->stopping))
+            return false;
+        oro_wake_wait(&d->checkpoint_wake, seen, -1);
+    }
+}
+
+/* With a cut made: into the tables. */
+static oro_status
+cut_write(struct oro_durable *d, struct oro_err *err)
+{
+    bool written = false;
+    uint64_t upto = d->cut_offset;
+    changes_join(&d->pending, &d->cut_changes);
+    checkpoint_gather(&d->checkpoint, &d->pending, d->schema, d->reader);
+    oro_read_end(d->reader);
+    atomic_store(&d->cut, CUT_NONE);
+    oro_status st =
+        checkpoint_changes(&d->checkpoint, &d->pending, d->cut_rows, upto, &written, err);
+    if (written)
+        changes_fini(&d->pending);
+    note_freed(d);
+    return st;
+}
+
+static void
+run_checkpoint(struct oro_durable *d)
+{
+    struct oro_err err;
+    if (atomic_load(&d->broken)) { /* the files stay as they are, for the next start */
+        pause_us(d, RETRY_MOST_US);
+        return;
+    }
+    oro_status st = tables_catch_up(d, &err);
+    if (st == ORO_OK && !atomic_load(&d->stopping) && cut_wait(d))
+        st = cut_write(d, &err);
+    if (st != ORO_OK) {
+        oro_log_limited(ORO_LOG_ERROR, "durable", "%s: checkpoint: %s", d->path, err.text);
+        pause_us(d, RETRY_MOST_US / 2);
+        return;
+    }
+    copy_wal(d);
+}
+
+void *
+durable_checkpoint_main(void *arg)
+{
+    struct oro_durable *d = arg;
+    int64_t interval = (int64_t)d->checkpoint_interval_s * 1000000, next = oro_mono_us() + interval;
+    while (!atomic_load(&d->stopping)) {
+        unsigned seen = oro_wake_prepare(&d->checkpoint_wake);
+        int64_t now = oro_mono_us();
+        uint64_t bytes = atomic_load(&d->log_bytes);
+        bool asked = atomic_load(&d->asked);
+        if (bytes >= d->checkpoint_bytes || (bytes > 0 && (now >= next || asked))) {
+            run_checkpoint(d);
+            next = oro_mono_us() + interval;
+        } else if (atomic_load(&d->wal_bytes) >= WAL_COPY) {
+            copy_wal(d);
+        } else if (!asked && !atomic_load(&d->stopping)) {
+            if (now >= next)
+                next = now + interval;
+            oro_wake_wait(&d->checkpoint_wake, seen, (long)(next - now));
+        }
+        if (asked) {
+            atomic_store(&d->asked, false);
+            oro_wake_broadcast(&d->asked_wake);
+        }
+    }
+    return NULL;
+}
+
+/* ---- at the end ---- */
+
+/* The threads have ended: makes the cut at the end of the ring, whatever became of the last one. */
+static void
+last_cut(struct oro_durable *d)
+{
+    enum cut cut = atomic_load(&d->cut);
+    if (cut == CUT_MADE)
+        changes_join(&d->pending, &d->cut_changes);
+    if (cut == CUT_MADE || cut == CUT_PINNED)
+        oro_read_end(d->reader);
+    d->cut_at = oro_read_begin(d->reader);
+    ORO_ASSERT(d->cut_at == d->batch_seq);
+    atomic_store(&d->cut, CUT_PINNED);
+    cut_end(d);
+}
+
+static bool
+is_late(void *arg)
+{
+    return oro_mono_us() > ((struct oro_durable *)arg)->stop_until;
+}
+
+void
+durable_last_checkpoint(struct oro_durable *d)
+{
+    struct checkpoint *k = &d->checkpoint;
+    struct oro_err err;
+    bool more = true;
+    oro_status st = ORO_OK;
+    d->stop_until = oro_mono_us() + STOP_CHECKPOINT_US;
+    k->stop = NULL;
+    k->limit = k->limit < STOP_ROWS ? k->limit : STOP_ROWS;
+    k->until = d->recovered;
+    while (st == ORO_OK && more && k->applied < d->recovered && !is_late(d))
+        st = one_slice(d, &more, &err);
+    if (st == ORO_OK && k->applied >= d->recovered) {
+        k->late = is_late;
+        last_cut(d);
+        st = cut_write(d, &err);
+    }
+    if (st != ORO_OK)
+        oro_log(ORO_LOG_ERROR, "durable",
+                "%s: last checkpoint: %s; the log is read at the next start", d->path, err.text);
+    else if (k->applied >= d->logged)
+        log_end(d);
+}
