@@ -448,9 +448,10 @@ static void
 look_http(struct conn *c, int64_t now)
 {
     int64_t silent = now - c->last_rx_us;
-    bool late;
+    bool late, there;
     if (c->busy)
-        late = false; /* it is us who take our time */
+        /* It is us who take our time; but one who has gone is not kept, nor for long one who may have. */
+        late = !io_peer_sends(c, &there) && (!there || silent >= HTTP_STALL_LIMIT_US);
     else if (c->out_head != NULL)
         late = silent >= HTTP_STALL_LIMIT_US;
     else if (c->in.len == 0)

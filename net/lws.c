@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <libwebsockets.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
@@ -236,6 +238,17 @@ void
 io_set_reading(struct conn *c, bool on)
 {
     lws_rx_flow_control(c->wsi, on ? 1 : 0);
+}
+
+bool
+io_peer_sends(const struct conn *c, bool *there)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+    if (getsockopt(lws_get_socket_fd(c->wsi), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        info.tcpi_state = TCP_CLOSE;
+    *there = info.tcpi_state != TCP_CLOSE;
+    return info.tcpi_state == TCP_ESTABLISHED;
 }
 
 void

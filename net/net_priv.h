@@ -249,6 +249,8 @@ bool io_adopt(struct io_context *io, int fd, struct conn *c);
 ssize_t io_write(struct conn *c, struct iovec *v, int n);
 void io_want_write(struct conn *c);
 void io_set_reading(struct conn *c, bool on);
+/* False: the peer has ended his side. *there: he may still take what we send. It asks the kernel, for use while nothing is read. */
+bool io_peer_sends(const struct conn *c, bool *there);
 void io_end_writing(struct conn *c); /* FIN: the peer sees the end of what was sent */
 void io_close(struct conn *c);       /* now; conn_gone runs inside */
 

@@ -55,6 +55,20 @@ client_open_tls(int port)
 }
 
 void
+client_reset(struct client *c)
+{
+    struct linger now = {.l_onoff = 1};
+    cr_assert_eq(setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+    client_close(c);
+}
+
+void
+client_end(struct client *c)
+{
+    cr_assert_eq(shutdown(c->fd, SHUT_WR), 0);
+}
+
+void
 client_close(struct client *c)
 {
     if (c == NULL)

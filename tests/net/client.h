@@ -32,6 +32,10 @@ struct frame {
 struct client *client_open(int port);
 struct client *client_open_tls(int port);
 void client_close(struct client *c);
+/* Like a process that crashed: what is on its way to it is refused. */
+void client_reset(struct client *c);
+/* Sends no more, and goes on reading. */
+void client_end(struct client *c);
 void client_send(struct client *c, const void *data, size_t len);
 bool client_try_send(struct client *c, const void *data, size_t len);
 void client_send_text(struct client *c, const char *text);

@@ -327,9 +327,29 @@ Test(http, who_leaves_a_kept_request_is_reported)
     struct client *c = client_open(t.port);
     client_send_text(c, "GET /keep HTTP/1.1\r\nhost: t\r\n\r\n");
     test_server_wait_kept(&t);
-    client_close(c);
+    client_reset(c);
     test_server_wait(&t, &t.http_gone, 1);
     test_server_reply(&t, "nobody hears this");
+}
+
+Test(http, who_has_sent_his_last_byte_is_answered)
+{
+    struct client *c = client_open(t.port);
+    struct reply r;
+    client_send_text(c, "GET /keep HTTP/1.1\r\nhost: t\r\n\r\n");
+    test_server_wait_kept(&t);
+    client_end(c);
+    /* Long enough for the end to arrive: another request has come and gone since. */
+    struct client *other = client_open(t.port);
+    cr_assert(client_request(other, "GET", "/echo", "", NULL, &r));
+    reply_free(&r);
+    client_close(other);
+    test_server_reply(&t, "still here");
+    cr_assert(client_reply(c, &r, false));
+    cr_assert_str_eq(r.body, "still here");
+    reply_free(&r);
+    cr_assert(client_sees_end(c, 5000));
+    client_close(c);
 }
 
 Test(http, much_input_behind_a_kept_request_is_held_back)
