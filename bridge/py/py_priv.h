@@ -521,7 +521,8 @@ struct oro_py {
     bool shared;  /* runs in the main interpreter */
     uint64_t io_warned[64]; /* hashes of the kinds of input and output that were warned about */
     unsigned nwarned;
-    _Atomic int64_t python_memory; /* of all its objects, after the last call; 0: nobody counts (memory.c) */
+    /* Of all its objects, after the last call; 0: nobody counts (memory.c). */
+    _Atomic int64_t python_memory;
     struct oro_bb bb[3]; /* scratch; see oro_bb_take */
     struct oro_cerr cerr;
     uint32_t units;        /* elements without bytes that the value being decoded may still have */

@@ -47,9 +47,8 @@ ORO_MUST_CHECK oro_status oro_store_carry(struct oro_store *s, struct oro_store 
                                           struct oro_err *err);
 
 /* ---- sessions ---- */
-struct oro_session *oro_session_open(
-    struct oro_store *s);                       /* Gives; use on one thread at a time */
-void oro_session_close(struct oro_session *se); /* Takes se */
+struct oro_session *oro_session_open(struct oro_store *s); /* Gives; use on one thread at a time */
+void oro_session_close(struct oro_session *se);            /* Takes se */
 
 /* ---- reading outside a transaction: one consistent snapshot ---- */
 /* Pins the newest snapshot and returns its seq. Every record with seq <= it is already readable by cursors. */
@@ -88,7 +87,8 @@ bool oro_read_row(struct oro_session *se, const struct oro_table_def *t,
 /* ---- numbers ---- */
 uint64_t oro_store_seq(const struct oro_store *s); /* of the newest record; any thread */
 uint64_t oro_store_offset(const struct oro_store *s);
-uint64_t oro_store_written(const struct oro_store *s); /* `bytes` of the newest record; any thread */
+uint64_t oro_store_written(
+    const struct oro_store *s); /* `bytes` of the newest record; any thread */
 uint64_t oro_store_row_count(const struct oro_store *s,
                              const struct oro_table_def *t); /* committed rows; any thread */
 uint64_t oro_store_row_bytes(const struct oro_store *s,
