@@ -640,8 +640,8 @@ oro_cerr_take(struct oro_py *py)
     return -1;
 }
 
-static const char *
-class_name(PyObject *cls)
+const char *
+oro_pyclass_name(PyObject *cls)
 {
     if (cls == NULL || !PyType_Check(cls))
         return "tuple";
@@ -656,7 +656,7 @@ union_name(const struct oro_codec *c, char *out, size_t size)
     out[0] = 0;
     for (uint32_t i = 0; i < c->n && n < size; i++)
         n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? " | " : "",
-                              class_name(c->fields[i].cls));
+                              oro_pyclass_name(c->fields[i].cls));
 }
 
 void
@@ -685,7 +685,7 @@ oro_codec_name(const struct oro_codec *c, char *out, size_t size)
         break;
     case OP_PRODUCT:
     case OP_ENUM:
-        name = class_name(c->cls);
+        name = oro_pyclass_name(c->cls);
         break;
     case OP_UNION:
         union_name(c, out, size);

@@ -14,16 +14,6 @@ wrong_type(struct oro_py *py, const char *expected, PyObject *v)
     return -1;
 }
 
-/* The name of a class without its module, for "expected Vec2". */
-static const char *
-class_name(PyObject *cls)
-{
-    if (cls == NULL || !PyType_Check(cls))
-        return "tuple";
-    const char *name = ((PyTypeObject *)cls)->tp_name, *dot = strrchr(name, '.');
-    return dot != NULL ? dot + 1 : name;
-}
-
 /* New reference to an exact-enough int for v: ints, and what has __index__, but no bool. NULL: cerr or exception. */
 static PyObject *
 as_int(struct oro_py *py, PyObject *v)
@@ -522,7 +512,7 @@ encode_tuple(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
 {
     if (c->how == HOW_NAMEDTUPLE ? !PyObject_TypeCheck(v, (PyTypeObject *)c->cls)
                                  : !PyTuple_Check(v))
-        return wrong_type(py, class_name(c->how == HOW_NAMEDTUPLE ? c->cls : NULL), v);
+        return wrong_type(py, oro_pyclass_name(c->how == HOW_NAMEDTUPLE ? c->cls : NULL), v);
     if (PyTuple_GET_SIZE(v) != (Py_ssize_t)c->n)
         return oro_cerr_set(py, "expected a tuple of %u, got one of %zd", c->n,
                             PyTuple_GET_SIZE(v));
@@ -537,7 +527,7 @@ encode_typeddict(struct oro_py *py, const struct oro_codec *c, PyObject *v, stru
                  unsigned depth)
 {
     if (!PyMapping_Check(v) || PySequence_Check(v))
-        return wrong_type(py, class_name(c->cls), v);
+        return wrong_type(py, oro_pyclass_name(c->cls), v);
     for (uint32_t i = 0; i < c->n; i++) {
         PyObject *x;
         int found = PyMapping_GetOptionalItem(v, c->fields[i].name, &x);
@@ -565,7 +555,7 @@ encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
              unsigned depth)
 {
     if (Py_TYPE(v) != (PyTypeObject *)c->cls && !PyObject_TypeCheck(v, (PyTypeObject *)c->cls))
-        return wrong_type(py, class_name(c->cls), v);
+        return wrong_type(py, oro_pyclass_name(c->cls), v);
     if (c->rowclass != NULL && c->rowclass->bound)
         return oro_pyrow_encode((struct oro_row *)v, out);
     bool direct = Py_TYPE(v) == (PyTypeObject *)c->cls &&
@@ -613,7 +603,7 @@ encode_member(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct 
             return 0;
         }
     if (c->op == OP_ENUM)
-        return wrong_type(py, class_name(c->cls), v);
+        return wrong_type(py, oro_pyclass_name(c->cls), v);
     if (!PyUnicode_Check(v))
         return wrong_type(py, "str", v);
     for (uint32_t i = 0; i < c->n; i++)
@@ -648,7 +638,7 @@ encode_union(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
                       i == 0         ? ""
                       : i + 1 < c->n ? ", "
                                      : " or ",
-                      class_name(c->fields[i].cls));
+                      oro_pyclass_name(c->fields[i].cls));
     oro_cerr_set(py, "expected %.*s, got %s", (int)(text.len < 300 ? text.len : 300),
                  (char *)text.data, oro_pytype_name(v));
     oro_bb_fini(&text);

@@ -664,6 +664,8 @@ void oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out);
 void oro_pyerr_put(PyObject *s, struct oro_bb *out);
 /* "int", "Player", "None": for "expected ..., got ..." */
 const char *oro_pytype_name(PyObject *o);
+/* The name of a class without its module, for "expected Vec2"; "tuple" where there is no class. Borrowed from cls. */
+const char *oro_pyclass_name(PyObject *cls);
 /* A record of the module's log, with file and line of the Python code that runs now. */
 void oro_pylog(struct oro_py *py, enum oro_log_level level, const char *target,
                struct oro_bytes text);

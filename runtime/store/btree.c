@@ -247,6 +247,18 @@ next_dense(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *k)
     return cell;
 }
 
+/* The cell of the i-th key of a leaf, and the key. */
+static oro_head *
+leaf_cell(const struct oro_btree *t, struct oro_bt_leaf *leaf, unsigned i, struct oro_key *k)
+{
+    k->word = leaf->node.words[i];
+    if (!t->wide)
+        return &leaf->p[i];
+    struct oro_entry *e = leaf_entry(leaf, i);
+    k->bytes = oro_bytes(e->bytes, e->len);
+    return &e->head;
+}
+
 oro_head *
 oro_btree_next(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *k)
 {
@@ -264,12 +276,7 @@ oro_btree_next(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *
     unsigned i = at->i++;
     if (i + AHEAD < at->leaf->node.n) /* the row, or the wide key's entry */
         __builtin_prefetch(leaf_entry(at->leaf, i + AHEAD));
-    k->word = at->leaf->node.words[i];
-    if (!t->wide)
-        return &at->leaf->p[i];
-    struct oro_entry *e = leaf_entry(at->leaf, i);
-    k->bytes = oro_bytes(e->bytes, e->len);
-    return &e->head;
+    return leaf_cell(t, at->leaf, i, k);
 }
 
 /* The leaf to the left, which nothing points to: the last one under the nearest way to the left. NULL: none. */
@@ -319,12 +326,7 @@ oro_btree_prev(const struct oro_btree *t, struct oro_bt_at *at, struct oro_key *
     if (at->leaf == NULL)
         return NULL;
     unsigned i = --at->i;
-    k->word = at->leaf->node.words[i];
-    if (!t->wide)
-        return &at->leaf->p[i];
-    struct oro_entry *e = leaf_entry(at->leaf, i);
-    k->bytes = oro_bytes(e->bytes, e->len);
-    return &e->head;
+    return leaf_cell(t, at->leaf, i, k);
 }
 
 /* ---- changing ---- */
