@@ -22,6 +22,8 @@
 #include "runtime/server/server.h"
 #include "runtime/server/watch.h"
 
+#define PATIENCE_MS 1000 /* with whoever reads standard output and error, when there is no more to do */
+
 /* What the exit code says. */
 enum {
     EXIT_FINE = 0,
@@ -169,7 +171,9 @@ environment_set(const struct oro_config *c, struct oro_err *err)
 static int
 complain(int code, const char *text)
 {
-    fprintf(stderr, "orochi: %s\n", text);
+    char *line = oro_asprintf("orochi: %s", text);
+    oro_log_plain(line);
+    oro_free(line);
     return code;
 }
 
@@ -249,17 +253,19 @@ greet(const struct oro_config *c, int port, unsigned workers)
     const char *s = c->net_tls_cert != NULL ? "s" : "";
     bool v6 = strchr(c->host, ':') != NULL;
     char *at = oro_asprintf(v6 ? "[%s]:%d" : "%s:%d", c->host, port);
-    printf("orochi %s (CPython %s, %u workers) serves %s\n", OROCHI_VERSION, oro_py_version(),
+    struct oro_bb text = {0};
+    oro_bb_printf(&text, "orochi %s (CPython %s, %u workers) serves %s\n", OROCHI_VERSION, oro_py_version(),
            workers, c->server_name);
-    printf("  page       http%s://%s/\n", s, at);
-    printf("  dashboard  http%s://%s/dashboard/\n", s, at);
-    printf("  clients    ws%s://%s, database %s\n", s, at, c->server_name);
+    oro_bb_printf(&text, "  page       http%s://%s/\n", s, at);
+    oro_bb_printf(&text, "  dashboard  http%s://%s/dashboard/\n", s, at);
+    oro_bb_printf(&text, "  clients    ws%s://%s, database %s\n", s, at, c->server_name);
     oro_free(at);
     if (c->server_memory)
-        printf("  data       none (--memory)\n");
+        oro_bb_printf(&text, "  data       none (--memory)\n");
     else
-        printf("  data       %s/%s.db\n", c->server_data, c->server_name);
-    fflush(stdout);
+        oro_bb_printf(&text, "  data       %s/%s.db\n", c->server_data, c->server_name);
+    (void)oro_write_within(STDOUT_FILENO, (const char *)text.data, text.len, PATIENCE_MS);
+    oro_bb_fini(&text);
 }
 
 /* ---- signals: the first one asks for a stop, a later one does not wait for it ---- */
@@ -418,7 +424,7 @@ run_module(const struct oro_config *c, struct oro_err *err)
     oro_status st = oro_server_start(&so, &server, &report, err);
     if (st != ORO_OK) {
         if (report != NULL) { /* every problem; err has only the first */
-            fprintf(stderr, "%s\n", report);
+            oro_log_plain(report);
             oro_err_set(err, st, "%s was not started", c->module);
         }
         code = exit_code(st);
@@ -429,8 +435,10 @@ run_module(const struct oro_config *c, struct oro_err *err)
         bool freed = oro_server_stop(server, &lost);
         if (lost)
             code = complain(EXIT_DATA, "the last transactions could not be written and are lost");
-        if (!freed)
+        if (!freed) {
+            oro_log_stop(PATIENCE_MS);
             _exit(code); /* a thread still uses what would be freed */
+        }
     }
     oro_free(report);
     oro_free(dashboard);
@@ -439,7 +447,7 @@ run_module(const struct oro_config *c, struct oro_err *err)
 }
 
 static int
-command_run(int argc, char **argv)
+serve_command(int argc, char **argv)
 {
     struct oro_config c;
     struct oro_err err = {0};
@@ -450,10 +458,12 @@ command_run(int argc, char **argv)
         }
     }
     /* Before there are other threads: they inherit what is blocked. */
-    if (signals_take(&err) != ORO_OK || python_start(&err) != ORO_OK)
+    if (signals_take(&err) != ORO_OK || oro_log_start(&err) != ORO_OK ||
+        python_start(&err) != ORO_OK)
         return complain(EXIT_PYTHON, err.text);
     if (oro_config_load(&c, argc, argv, oro_py_toml, &err) != ORO_OK) {
-        fprintf(stderr, "orochi: %s\n(`orochi run --help` lists the flags)\n", err.text);
+        complain(EXIT_USAGE, err.text);
+        oro_log_plain("(`orochi run --help` lists the flags)");
         return EXIT_USAGE;
     }
     if (environment_set(&c, &err) != ORO_OK) {
@@ -474,6 +484,14 @@ command_run(int argc, char **argv)
         complain(code, err.text);
     oro_config_fini(&c);
     oro_py_stop();
+    return code;
+}
+
+static int
+command_run(int argc, char **argv)
+{
+    int code = serve_command(argc, argv);
+    oro_log_stop(PATIENCE_MS);
     return code;
 }
 
@@ -519,11 +537,26 @@ static const struct {
     {"bench-bridge", command_tool}, {"config", command_tool},         {"reload", command_tool},
 };
 
+/* Where one of 0, 1, 2 is closed, the next file opened would take its place: the log would be written into the data. */
+static bool
+standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+    return fd >= 0;
+}
+
 int
 main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "help";
     oro_thread_set_role(ORO_THREAD_MAIN);
+    if (!standard_descriptors())
+        return EXIT_USAGE; /* nobody to tell */
     for (size_t i = 0; i < ORO_ARRAY_LEN(commands); i++)
         if (strcmp(word, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);

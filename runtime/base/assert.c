@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/base/log.h"
+
 void
 oro_assert_fail(const char *expr, const char *file, int line)
 {
@@ -13,8 +15,8 @@ oro_assert_fail(const char *expr, const char *file, int line)
     int n = snprintf(text, sizeof(text), "orochi: %s:%d: assertion failed: %s\n", file, line, expr);
     if (n > 0) {
         size_t len = (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
-        ssize_t ignored = write(STDERR_FILENO, text, len);
-        (void)ignored;
+        (void)oro_log_drain(100); /* what led to it; takes no lock */
+        (void)oro_write_within(STDERR_FILENO, text, len, 1000);
     }
     abort();
 }

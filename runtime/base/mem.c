@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/base/assert.h"
+#include "runtime/base/log.h"
 
 static _Thread_local int fault_left; /* calls until one fails; 0: not armed */
 static _Thread_local bool fault_fired;
@@ -20,8 +21,8 @@ ORO_NORETURN static void
 no_memory(void)
 {
     static const char text[] = "orochi: out of memory\n";
-    ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
-    (void)ignored;
+    (void)oro_log_drain(100);
+    (void)oro_write_within(STDERR_FILENO, text, sizeof(text) - 1, 1000);
     abort();
 }
 

@@ -101,6 +101,9 @@ host_clear(void *host, const struct oro_table_def *t)
     return oro_tx_clear(tx_of(host), t);
 }
 
+#define KEPT_LINES 1000
+#define KEPT_BYTES ((size_t)1 << 20)
+
 /* Lines of an attempt are kept until it is known whether it counts: a retry must not be visible. */
 static void
 host_log(void *host, enum oro_log_level level, const char *target, const char *file, int line,
@@ -109,6 +112,10 @@ host_log(void *host, enum oro_log_level level, const char *target, const char *f
     struct worker *w = host;
     if (level > oro_log_level())
         return;
+    if (w->nlog >= KEPT_LINES || w->log_text.len >= KEPT_BYTES) {
+        w->log_left_out++;
+        return;
+    }
     w->log_lines = oro_grow(w->log_lines, w->nlog, &w->log_cap, sizeof(*w->log_lines));
     struct log_line *l = &w->log_lines[w->nlog++];
     *l = (struct log_line){.level = level, .at = (uint32_t)w->log_text.len};
@@ -118,7 +125,10 @@ host_log(void *host, enum oro_log_level level, const char *target, const char *f
     if (file != NULL && line > 0)
         oro_bb_printf(&w->log_text, "%s:%d: ", file, line);
     (void)target;
-    oro_bb_put_bytes(&w->log_text, text);
+    size_t kept = oro_log_cut((const char *)text.data, text.len);
+    oro_bb_put(&w->log_text, text.data, kept);
+    if (kept < text.len)
+        oro_bb_printf(&w->log_text, " ... (%zu more bytes)", text.len - kept);
     l->len = (uint32_t)(w->log_text.len - l->at);
 }
 
@@ -128,6 +138,8 @@ oro_worker_log_flush(struct worker *w)
     for (size_t i = 0; i < w->nlog; i++)
         oro_log(w->log_lines[i].level, "module", "%.*s", (int)w->log_lines[i].len,
                 (const char *)w->log_text.data + w->log_lines[i].at);
+    if (w->log_left_out > 0)
+        oro_log(ORO_LOG_WARN, "module", "%zu more lines of this call left out", w->log_left_out);
     oro_worker_log_drop(w);
 }
 
@@ -135,6 +147,7 @@ void
 oro_worker_log_drop(struct worker *w)
 {
     w->nlog = 0;
+    w->log_left_out = 0;
     oro_bb_clear(&w->log_text);
 }
 

@@ -315,6 +315,7 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
 {
     struct oro_pool *p = ORO_NEW(struct oro_pool);
     p->opt = *opt;
+    p->failures.burst = FAILURES_AT_ONCE;
     p->workers = oro_aligned_alloc(ORO_CACHE_LINE, opt->workers * sizeof(struct worker));
     pthread_mutex_init(&p->dt_lock, NULL);
     oro_status st = worker_spawn(p, 0, err);
@@ -348,6 +349,7 @@ oro_pool_metrics_make(struct oro_pool *p)
                                  "Reducer calls that failed."),
             .duration = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_reducer_duration_seconds", labels,
                                    "Run time of reducer calls, retries and commit included."),
+            .failures.burst = FAILURES_AT_ONCE,
         };
         oro_free(labels);
     }

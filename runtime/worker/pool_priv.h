@@ -3,6 +3,7 @@
 #define ORO_WORKER_POOL_PRIV_H
 
 #include "runtime/base/clock.h"
+#include "runtime/base/log.h"
 #include "runtime/base/map.h"
 #include "runtime/base/metric.h"
 #include "runtime/store/tx.h"
@@ -22,8 +23,11 @@ struct run_queue {
     struct oro_mailbox *head, *tail;
 };
 
+#define FAILURES_AT_ONCE 20
+
 struct reducer_metrics {
     struct oro_metric *calls, *errors, *duration;
+    struct oro_log_limit failures; /* clients choose how many there are */
 };
 
 /* A log line of a call's attempt, kept until it is known whether the attempt counts. */
@@ -42,7 +46,7 @@ struct worker {
     struct oro_bb text;
     struct oro_bb log_text;
     struct log_line *log_lines;
-    size_t nlog, log_cap;
+    size_t nlog, log_cap, log_left_out;
     bool scheduled_dirty, published; /* since the layer above was told last */
     int64_t told_us;
     _Atomic(const char *) running; /* reducer name, for log lines; the watchdog reads it, too */
@@ -107,6 +111,7 @@ struct oro_pool {
     atomic_bool ending;              /* somebody waits until no job is left, at phase_wake */
     atomic_int hurry;                /* enum hurry */
     struct reducer_metrics *metrics; /* by reducer id */
+    struct oro_log_limit failures;   /* of calls that are of no reducer */
     struct oro_metric *conflicts, *timer_lateness, *timer_fired, *timer_missed, *queue_length;
     /* Workers from this number on wait at govern_wake. Moved by the watchdog. */
     atomic_uint active;

@@ -61,6 +61,16 @@ run_python(struct attempt *a)
     return st;
 }
 
+/* Whoever may call may also fail as often as he likes: a burst of lines, then one a second for each reducer. */
+static void
+tell_failure(const struct attempt *a, const char *name, struct oro_bytes text)
+{
+    struct oro_log_limit *limit =
+        a->reducer != NULL ? &a->w->pool->metrics[a->reducer->id].failures : &a->w->pool->failures;
+    if (oro_log_allow(limit, ORO_LOG_ERROR, "module"))
+        oro_log(ORO_LOG_ERROR, "module", "%s: %.*s", name, (int)text.len, (const char *)text.data);
+}
+
 /* The text of a failure goes to the log; what the caller may know of it goes into the outcome. */
 static struct outcome
 failure(struct attempt *a, oro_status st)
@@ -70,7 +80,7 @@ failure(struct attempt *a, oro_status st)
         oro_bb_bytes(w->text.data != NULL ? &w->text : &(struct oro_bb){(uint8_t *)"", 0, 0});
     const char *name = a->reducer != NULL ? a->reducer->name : "?";
     oro_worker_log_flush(w);
-    oro_log(ORO_LOG_ERROR, "module", "%s: %.*s", name, (int)text.len, (const char *)text.data);
+    tell_failure(a, name, text);
     if (st == ORO_EUSER || st == ORO_EINVAL || st == ORO_EREFUSED || w->pool->opt.dev_errors)
         return (struct outcome){st, text};
     return (struct outcome){st, oro_bytes_str(FATAL)};
