@@ -10,8 +10,6 @@
  * place of an older one. */
 #include "net/token.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <jwt.h>
 #include <openssl/bio.h>
@@ -23,13 +21,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "net/blake3.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/bytes.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/file.h"
 #include "runtime/base/mem.h"
 
 #define LOCAL_ISSUER "localhost"
@@ -37,6 +34,7 @@
 #define NAME_MAX_BYTES 128 /* of iss and of sub */
 #define TOKEN_MAX ((size_t)8192)
 #define CACHE_SLOTS 512
+#define PEM_MAX ((size_t)8192)
 
 struct cached {
     char *token; /* owned; NULL: free */
@@ -51,81 +49,6 @@ struct oro_keys {
     pthread_mutex_t lock; /* guards cache */
     struct cached cache[CACHE_SLOTS];
 };
-
-/* ---- files ---- */
-
-static oro_status
-make_dirs(const char *dir, struct oro_err *err)
-{
-    char *path = oro_strdup(dir);
-    oro_status st = ORO_OK;
-    for (char *p = path + 1; st == ORO_OK; p++) {
-        char was = *p;
-        if (was != '/' && was != '\0')
-            continue;
-        *p = '\0';
-        if (mkdir(path, 0700) != 0 && errno != EEXIST)
-            st = oro_err_set(err, ORO_EIO, "cannot make the folder %s: %s", path, strerror(errno));
-        *p = was;
-        if (was == '\0')
-            break;
-    }
-    oro_free(path);
-    return st;
-}
-
-static oro_status
-write_whole(const char *path, const char *text, struct oro_err *err)
-{
-    char *tmp = oro_asprintf("%s.%d.tmp", path, (int)getpid());
-    size_t len = strlen(text), at = 0;
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), why = 0;
-    if (fd < 0)
-        why = errno;
-    while (why == 0 && at < len) {
-        ssize_t n = write(fd, text + at, len - at);
-        if (n < 0 && errno != EINTR)
-            why = errno;
-        else if (n > 0)
-            at += (size_t)n;
-    }
-    if (why == 0 && fsync(fd) != 0)
-        why = errno;
-    if (fd >= 0)
-        close(fd);
-    if (why == 0 && rename(tmp, path) != 0)
-        why = errno;
-    if (why != 0 && fd >= 0)
-        unlink(tmp);
-    oro_free(tmp);
-    return why == 0
-               ? ORO_OK
-               : oro_err_set(err, ORO_EIO, "cannot write the key file %s: %s", path, strerror(why));
-}
-
-static oro_status
-read_whole(const char *path, char **out, struct oro_err *err)
-{
-    char buf[8192];
-    FILE *f = fopen(path, "re");
-    if (f == NULL)
-        return oro_err_set(err, ORO_EIO, "cannot read the key file %s: %s", path, strerror(errno));
-    size_t n = fread(buf, 1, sizeof(buf) - 1, f);
-    int bad = ferror(f) || n == sizeof(buf) - 1;
-    fclose(f);
-    if (bad)
-        return oro_err_set(err, ORO_EIO, "cannot read the key file %s: not a PEM file", path);
-    buf[n] = '\0';
-    *out = oro_strdup(buf);
-    return ORO_OK;
-}
-
-static bool
-exists(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0;
-}
 
 /* ---- keys ---- */
 
@@ -159,103 +82,177 @@ is_p256(EVP_PKEY *key)
            strcmp(group, "prime256v1") == 0;
 }
 
+/* Reads a PEM file; NULL and ORO_OK: there is none. Gives *out. */
 static oro_status
-read_pair(const char *priv, const char *pub, EVP_PKEY **out, struct oro_err *err)
+pem_read(const char *path, char **out, struct oro_err *err)
 {
-    char *priv_text = NULL, *pub_text = NULL;
-    EVP_PKEY *pair = NULL, *half = NULL;
-    oro_status st = read_whole(priv, &priv_text, err);
-    if (st == ORO_OK)
-        st = read_whole(pub, &pub_text, err);
-    if (st != ORO_OK)
-        goto done;
-    st = ORO_EINVAL;
-    if (strstr(priv_text, "-----BEGIN PRIVATE KEY-----") == NULL) {
-        oro_err_set(err, st,
-                    "%s is not an unencrypted PKCS#8 key (\"BEGIN PRIVATE KEY\"): convert it with "
-                    "`openssl pkcs8 -topk8 -nocrypt`",
-                    priv);
-        goto done;
-    }
-    BIO *a = BIO_new_mem_buf(priv_text, -1), *b = BIO_new_mem_buf(pub_text, -1);
-    pair = PEM_read_bio_PrivateKey(a, NULL, NULL, NULL);
-    half = PEM_read_bio_PUBKEY(b, NULL, NULL, NULL);
-    BIO_free(a);
-    BIO_free(b);
-    if (pair == NULL || !is_p256(pair))
-        oro_err_set(err, st, "%s does not hold an ECDSA P-256 key", priv);
-    else if (half == NULL || EVP_PKEY_eq(pair, half) != 1)
-        oro_err_set(err, st, "%s is not the public key of %s", pub, priv);
-    else
-        st = ORO_OK;
-done:
-    EVP_PKEY_free(half);
-    if (st == ORO_OK)
-        *out = pair;
-    else
+    *out = NULL;
+    oro_status st = oro_file_get(path, PEM_MAX, out, err);
+    if (st == ORO_EFULL)
+        return oro_err_set(err, ORO_EINVAL, "cannot read the key file %s: not a PEM file", path);
+    return st == ORO_ENOTFOUND ? ORO_OK : st;
+}
+
+/* OpenSSL reads a private key without comparing it with the public one beside it. */
+static bool
+is_consistent(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    bool fine = c != NULL && EVP_PKEY_pairwise_check(c) == 1;
+    EVP_PKEY_CTX_free(c);
+    return fine;
+}
+
+/* Tokens that were given out are good as long as the pair is the same, so nothing is made anew behind anybody's back. */
+#define KEY_REMEDY                                                                                \
+    "put the file back from a copy, or remove id_ecdsa and id_ecdsa.pub to have a new pair made " \
+    "(tokens that clients hold are void then)"
+
+static oro_status
+private_parse(const char *path, const char *text, EVP_PKEY **out, struct oro_err *err)
+{
+    if (strstr(text, "-----BEGIN") == NULL || strstr(text, "-----END") == NULL)
+        return oro_err_set(err, ORO_EINVAL, "%s is empty or cut off: " KEY_REMEDY, path);
+    if (strstr(text, "-----BEGIN PRIVATE KEY-----") == NULL)
+        return oro_err_set(err, ORO_EINVAL,
+                           "%s is not an unencrypted PKCS#8 key (\"BEGIN PRIVATE KEY\"): convert "
+                           "it with `openssl pkcs8 -topk8 -nocrypt`",
+                           path);
+    BIO *bio = BIO_new_mem_buf(text, -1);
+    EVP_PKEY *pair = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    if (pair == NULL || !is_p256(pair) || !is_consistent(pair)) {
         EVP_PKEY_free(pair);
-    oro_free(priv_text);
-    oro_free(pub_text);
+        return oro_err_set(err, ORO_EINVAL, "%s does not hold an ECDSA P-256 key: " KEY_REMEDY,
+                           path);
+    }
+    *out = pair;
+    return ORO_OK;
+}
+
+/* The public key is in the private one: a file that is missing, empty or cut off is written again. One that holds another key
+ * is a mistake of somebody's. */
+static oro_status
+public_check(const char *priv, const char *pub, EVP_PKEY *pair, struct oro_err *err)
+{
+    char *text = NULL;
+    oro_status st = pem_read(pub, &text, err);
+    if (st != ORO_OK)
+        return st;
+    bool whole = text != NULL && strstr(text, "-----END") != NULL;
+    BIO *bio = BIO_new_mem_buf(whole ? text : "", -1);
+    EVP_PKEY *half = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    if (whole && (half == NULL || EVP_PKEY_eq(pair, half) != 1))
+        st = oro_err_set(err, ORO_EINVAL,
+                         "%s is not the public key of %s: remove it, and it is made from the "
+                         "private one",
+                         pub, priv);
+    EVP_PKEY_free(half);
+    oro_free(text);
+    if (st != ORO_OK || whole)
+        return st;
+    text = pem_of(pair, false);
+    st = oro_file_put(pub, oro_bytes_str(text), err);
+    oro_free(text);
     return st;
 }
 
 static oro_status
-make_pair(const char *dir, const char *priv, const char *pub, EVP_PKEY **out, struct oro_err *err)
+read_pair(const char *priv, const char *pub, const char *priv_text, EVP_PKEY **out,
+          struct oro_err *err)
+{
+    EVP_PKEY *pair = NULL;
+    oro_status st = private_parse(priv, priv_text, &pair, err);
+    if (st == ORO_OK)
+        st = public_check(priv, pub, pair, err);
+    if (st == ORO_OK)
+        *out = pair;
+    else
+        EVP_PKEY_free(pair);
+    oro_file_hide(priv);
+    oro_file_hide(pub);
+    return st;
+}
+
+/* ORO_EEXISTS: another process has made one in this moment. */
+static oro_status
+write_private(const char *priv, EVP_PKEY *pair, struct oro_err *err)
+{
+    char *text = pem_of(pair, true);
+    oro_status st = oro_file_create(priv, oro_bytes_str(text), err);
+    OPENSSL_cleanse(text, strlen(text));
+    oro_free(text);
+    return st;
+}
+
+static oro_status
+make_pair(const char *dir, const char *priv, EVP_PKEY **out, struct oro_err *err)
 {
     EVP_PKEY *pair = EVP_EC_gen("P-256");
     if (pair == NULL)
         return oro_err_set(err, ORO_EINTERNAL, "OpenSSL cannot make an ECDSA P-256 key");
     oro_status st = ORO_OK;
-    if (dir != NULL) {
-        char *priv_text = pem_of(pair, true), *pub_text = pem_of(pair, false);
-        st = make_dirs(dir, err);
-        if (st == ORO_OK)
-            st = write_whole(priv, priv_text, err);
-        if (st == ORO_OK)
-            st = write_whole(pub, pub_text, err);
-        OPENSSL_cleanse(priv_text, strlen(priv_text));
-        oro_free(priv_text);
-        oro_free(pub_text);
-    }
+    if (dir != NULL)
+        st = oro_dir_make(dir, err);
+    if (st == ORO_OK && dir != NULL)
+        st = write_private(priv, pair, err);
     if (st == ORO_OK)
         *out = pair;
     else
         EVP_PKEY_free(pair);
+    return st;
+}
+
+/* The pair in the folder; made where there is none of it. */
+static oro_status
+pair_of(const char *dir, const char *priv, const char *pub, EVP_PKEY **out, struct oro_err *err)
+{
+    char *text, *pub_text = NULL;
+    EVP_PKEY *pair = NULL;
+    oro_status st = pem_read(priv, &text, err);
+    if (st == ORO_OK && text == NULL)
+        st = pem_read(pub, &pub_text, err);
+    if (st == ORO_OK && pub_text != NULL)
+        st = oro_err_set(err, ORO_EINVAL, "%s is there and %s is not: " KEY_REMEDY, pub, priv);
+    if (st == ORO_OK && text == NULL) {
+        st = make_pair(dir, priv, &pair, err);
+        if (st == ORO_OK || st == ORO_EEXISTS)
+            st = pem_read(priv, &text, err);
+        EVP_PKEY_free(pair);
+    }
+    if (st == ORO_OK && text == NULL)
+        st = oro_err_set(err, ORO_EIO, "%s was removed in this moment", priv);
+    if (st == ORO_OK)
+        st = read_pair(priv, pub, text, out, err);
+    if (text != NULL)
+        OPENSSL_cleanse(text, strlen(text));
+    oro_free(text);
+    oro_free(pub_text);
     return st;
 }
 
 oro_status
 oro_keys_open(const char *dir, struct oro_keys **out, struct oro_err *err)
 {
-    char *priv = NULL, *pub = NULL;
     EVP_PKEY *pair = NULL;
     oro_status st;
-    bool make = dir == NULL;
     if (dir != NULL) {
-        priv = oro_asprintf("%s/id_ecdsa", dir);
-        pub = oro_asprintf("%s/id_ecdsa.pub", dir);
-        bool has_priv = exists(priv), has_pub = exists(pub);
-        make = !has_priv && !has_pub;
-        if (has_priv != has_pub) {
-            st = oro_err_set(err, ORO_EINVAL,
-                             "%s is there and %s is not: put both in place, or remove both to have "
-                             "new ones made",
-                             has_priv ? priv : pub, has_priv ? pub : priv);
-            goto done;
-        }
+        char *priv = oro_asprintf("%s/id_ecdsa", dir), *pub = oro_asprintf("%s.pub", priv);
+        st = pair_of(dir, priv, pub, &pair, err);
+        oro_free(priv);
+        oro_free(pub);
+    } else {
+        st = make_pair(NULL, NULL, &pair, err);
     }
-    st = make ? make_pair(dir, priv, pub, &pair, err) : read_pair(priv, pub, &pair, err);
     if (st != ORO_OK)
-        goto done;
+        return st;
     struct oro_keys *k = ORO_NEW(struct oro_keys);
     k->pair = pair;
     k->public_pem = pem_of(pair, false);
     pthread_mutex_init(&k->lock, NULL);
     *out = k;
-done:
-    oro_free(priv);
-    oro_free(pub);
-    return st;
+    return ORO_OK;
 }
 
 void

@@ -11,8 +11,8 @@
 struct oro_keys;
 
 /* Reads id_ecdsa and id_ecdsa.pub (PEM, PKCS#8 and SPKI) from the folder, or makes both when
- * both are missing (mode 0600, temp file + rename). dir NULL: a pair that lives in memory only.
- * Gives *out. */
+ * both are missing (mode 0600, each whole or not there). A public key that is missing or cut off is
+ * made from the private one. dir NULL: a pair that lives in memory only. Gives *out. */
 ORO_MUST_CHECK oro_status oro_keys_open(const char *dir, struct oro_keys **out,
                                         struct oro_err *err);
 void oro_keys_close(struct oro_keys *k);

@@ -1,13 +1,11 @@
 /* The program: reads the configuration, builds each layer, connects them, stops them in reverse. Owns the process's signals;
  * the library (liborochi.a) owns neither these nor main(). */
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bridge/py/bridge.h"
@@ -15,6 +13,7 @@
 #include "net/net.h"
 #include "net/token.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/base/thread.h"
 #include "runtime/bench/bench.h"
@@ -410,10 +409,8 @@ run_module(const struct oro_config *c, struct oro_err *err)
     struct oro_keys *keys;
     struct oro_server *server;
     char *report = NULL;
-    if (!c->server_memory && mkdir(c->server_data, 0777) != 0 && errno != EEXIST) {
-        oro_err_set(err, ORO_EIO, "the data folder %s cannot be made: %m", c->server_data);
+    if (!c->server_memory && oro_dir_make(c->server_data, err) != ORO_OK)
         return EXIT_DATA;
-    }
     if (oro_keys_open(c->server_memory ? NULL : c->server_data, &keys, err) != ORO_OK)
         return EXIT_DATA;
     char *dashboard = c->server_dashboard_dir != NULL ? oro_strdup(c->server_dashboard_dir)

@@ -74,7 +74,7 @@ struct oro_type {
     bool any_bits;  /* every fixed_size bytes are a value: numbers and products of them */
 };
 #define ORO_VARIABLE UINT32_MAX
-#define ORO_MAX_DEPTH 128             /* nesting of values and of types */
+#define ORO_MAX_DEPTH 128 /* nesting of values and of types */
 #ifndef ORO_MAX_UNIT_COUNT /* a fuzzer has a smaller one: its inputs would be millions of empty elements */
 #define ORO_MAX_UNIT_COUNT (1u << 20) /* elements without bytes in one array */
 #endif

@@ -63,7 +63,7 @@ oro_step_print_type(const struct oro_type *t, struct oro_bb *out)
 
 ORO_PRINTF(4, 5)
 static oro_status
-    bad(struct walk *w, const struct oro_type *t, const struct oro_step *at, const char *fmt, ...)
+bad(struct walk *w, const struct oro_type *t, const struct oro_step *at, const char *fmt, ...)
 {
     char found[100];
     va_list ap;

@@ -24,7 +24,7 @@ struct from {
 /* "path at byte n: " and the text. */
 ORO_PRINTF(4, 5)
 static oro_status
-    bad(struct from *f, uint32_t node, const struct oro_step *at, const char *fmt, ...)
+bad(struct from *f, uint32_t node, const struct oro_step *at, const char *fmt, ...)
 {
     char what[600];
     va_list ap;

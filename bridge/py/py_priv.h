@@ -466,25 +466,26 @@ struct oro_pyreducer {
     X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                        \
-    X(keep)                                                                                      \
-    X(t_row)                                                                                     \
-    X(t_coldescr)                                                                                \
-    X(t_table)                                                                                   \
-    X(t_column)                                                                                  \
-    X(t_rows)                                                                                    \
-    X(t_rowsiter)                                                                                \
-    X(t_ctx)                                                                                     \
-    X(t_dbbase)                                                                                  \
-    X(t_db)                                                                                      \
-    X(t_log) X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt)     \
-        X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) \
-            X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode) X(e_schema)      \
-                X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive)         \
-                    X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)    \
-                        X(format_exception) X(describe_error) X(make_auth) X(deepcopy)           \
-                            X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int) X(s_value) \
-                                X(s_is_interval) X(s_post_init) X(empty_tuple) X(zero)
+#define ORO_PY_OBJECTS(X)                                                                         \
+    X(keep)                                                                                       \
+    X(t_row)                                                                                      \
+    X(t_coldescr)                                                                                 \
+    X(t_table)                                                                                    \
+    X(t_column)                                                                                   \
+    X(t_rows)                                                                                     \
+    X(t_rowsiter)                                                                                 \
+    X(t_ctx)                                                                                      \
+    X(t_dbbase)                                                                                   \
+    X(t_db)                                                                                       \
+    X(t_log)                                                                                      \
+    X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) \
+        X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) \
+            X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode)    \
+                X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump)             \
+                    X(json_revive) X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us)         \
+                        X(us_to_timedelta) X(format_exception) X(describe_error) X(make_auth)     \
+                            X(deepcopy) X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int) \
+                                X(s_value) X(s_is_interval) X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
     unsigned worker;

@@ -4,13 +4,13 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/file.h"
 #include "runtime/durable/durable_priv.h"
 
 #define DATA_DIR "orochi-data" /* where `orochi run` keeps it */
@@ -28,30 +28,6 @@ is_there(const char *path)
 {
     struct stat s;
     return stat(path, &s) == 0;
-}
-
-static oro_status
-sync_path(const char *path, struct oro_err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    oro_status st = ORO_OK;
-    if (fd < 0 || fsync(fd) != 0)
-        st = oro_err_set(err, ORO_EIO, "cannot sync %s: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return st;
-}
-
-static oro_status
-sync_folder_of(const char *path, struct oro_err *err)
-{
-    const char *slash = strrchr(path, '/');
-    char *dir = slash == NULL   ? oro_strdup(".")
-                : slash == path ? oro_strdup("/")
-                                : oro_strndup(path, (size_t)(slash - path));
-    oro_status st = sync_path(dir, err);
-    oro_free(dir);
-    return st;
 }
 
 static void
@@ -317,7 +293,7 @@ copy_data(const struct source *from, const char *path, const char *name, struct 
         st = write_name(to, name, err);
     db_close(to);
     if (st == ORO_OK)
-        st = sync_path(path, err);
+        st = oro_file_sync(path, err);
     if (st != ORO_OK)
         remove_db(path);
     return st;
@@ -331,7 +307,7 @@ move_into_place(const char *from, const char *to, struct oro_err *err)
         st = oro_err_set(err, ORO_EIO, "cannot rename %s to %s: %s", from, to, strerror(errno));
         remove_db(from);
     }
-    return st == ORO_OK ? sync_folder_of(to, err) : st;
+    return st == ORO_OK ? oro_file_sync_folder_of(to, err) : st;
 }
 
 oro_status
@@ -442,7 +418,7 @@ oro_restore(const char *file, const char *dir, const char *name, bool force, str
 {
     char *found = NULL, *path = NULL;
     struct db *from = NULL;
-    int lock = -1;
+    struct data_locks locks = DATA_LOCKS_NONE;
     if (!is_there(file))
         return oro_err_set(err, ORO_ENOTFOUND, "there is no file %s", file);
     oro_status st = db_open_reading(file, &from, err);
@@ -452,12 +428,11 @@ oro_restore(const char *file, const char *dir, const char *name, bool force, str
         oro_err_wrap(err, "%s", file);
         goto out;
     }
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
-        st = oro_err_set(err, ORO_EIO, "cannot make the folder %s: %s", dir, strerror(errno));
+    st = oro_dir_make(dir, err);
     if (st == ORO_OK)
         st = restored_name(from, dir, name, &found, err);
     if (st == ORO_OK)
-        st = data_lock(dir, found, &lock, err);
+        st = data_lock(&locks, dir, found, err);
     if (st == ORO_OK) {
         path = oro_asprintf("%s/%s.db", dir, found);
         st = replace_data(from, path, found, force, err);
@@ -465,8 +440,7 @@ oro_restore(const char *file, const char *dir, const char *name, bool force, str
 out:
     if (from != NULL)
         db_close(from);
-    if (lock >= 0)
-        close(lock);
+    data_unlock(&locks);
     oro_free(found);
     oro_free(path);
     return st;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "runtime/base/buf.h"
+#include "runtime/base/file.h"
 
 /* Another program (the sqlite3 shell, a backup) may hold the write lock for a moment. */
 #define BUSY_MS 2000
@@ -71,7 +72,8 @@ open_as(const char *path, int flags, struct db **out, struct oro_err *err)
 oro_status
 db_open(const char *path, struct db **out, struct oro_err *err)
 {
-    return open_as(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, out, err);
+    oro_status st = oro_file_prepare(path, err); /* SQLite gives a WAL the mode of its file */
+    return st == ORO_OK ? open_as(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, out, err) : st;
 }
 
 oro_status

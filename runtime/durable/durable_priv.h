@@ -1,4 +1,4 @@
-/* runtime/durable/durable_priv.h - what the files of this folder share: open.c, threads.c, durable.c, checkpoint.c, recover.c.
+/* runtime/durable/durable_priv.h - what the files of this folder share.
  *
  * The tables, <dir>/<name>.db:
  *
@@ -35,10 +35,24 @@
 #define APPLICATION_ID 0x4f524f43 /* OROC */
 #define FORMAT_VERSION 3 /* 1: the log was in the file of the tables; 2: rows without sums */
 
-/* One server, or one restore, for each file: locks <dir>/<name>.lock. The lock goes with the process, however it ends. Gives
- * *fd, -1 on failure. */
-ORO_MUST_CHECK oro_status data_lock(const char *dir, const char *name, int *fd,
+/* One server, or one restore, for each database: locks <dir>/<name>.lock, and the database itself, because the lock file looks
+ * like something to delete. The locks go with the process, however it ends. */
+struct data_locks {
+    int file, database; /* descriptors, -1: none */
+};
+#define DATA_LOCKS_NONE ((struct data_locks){-1, -1})
+/* Takes both, the database's if it is there. ORO_EIO: another one runs, or the folder cannot be written. */
+ORO_MUST_CHECK oro_status data_lock(struct data_locks *l, const char *dir, const char *name,
                                     struct oro_err *err);
+/* Once more for a database that may have been made anew in the meantime; makes an empty one where there is none. */
+ORO_MUST_CHECK oro_status data_lock_database(struct data_locks *l, const char *path,
+                                             struct oro_err *err);
+/* After the last connection to the database was closed: closing a descriptor drops the locks that SQLite has. */
+void data_unlock(struct data_locks *l);
+/* Takes from others what they may do with the files of the database, and with the folder where nothing else is in it; says so
+ * otherwise. */
+void data_hide(const char *dir, const char *name);
+
 /* Ours, of a version that we know. *empty: it holds nothing at all, which is no error. */
 ORO_MUST_CHECK oro_status data_format(struct db *db, bool *empty, struct oro_err *err);
 
@@ -139,7 +153,7 @@ enum cut { CUT_NONE, CUT_WANTED, CUT_PINNED, CUT_MADE };
 
 struct oro_durable {
     char *name, *path, *log_path;
-    int lock_fd;
+    struct data_locks locks;
     enum oro_durability mode;
     const char *sync; /* PRAGMA synchronous of the mode */
     const struct oro_schema *schema;

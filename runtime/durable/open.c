@@ -1,14 +1,12 @@
 /* Opening and closing the files: the folder and its lock, the tables, the log beside them, and the schema of the file
  * brought to the module's. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/durable/durable_priv.h"
 
@@ -18,50 +16,6 @@
 #define WAL_KEEP (32u << 20)
 
 /* ---- opening ---- */
-
-static oro_status
-make_dir(const char *dir, struct oro_err *err)
-{
-    char *path = oro_strdup(dir);
-    oro_status st = ORO_OK;
-    for (char *p = path + 1; st == ORO_OK; p++) {
-        char c = *p;
-        if (c != '/' && c != '\0')
-            continue;
-        *p = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST)
-            st = oro_err_set(err, ORO_EIO, "cannot make the folder %s: %s", path, strerror(errno));
-        *p = c;
-        if (c == '\0')
-            break;
-    }
-    oro_free(path);
-    return st;
-}
-
-oro_status
-data_lock(const char *dir, const char *name, int *fd, struct oro_err *err)
-{
-    char *path = oro_asprintf("%s/%s.lock", dir, name), pid[32] = "";
-    oro_status st = ORO_OK;
-    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (lock < 0) {
-        st = oro_err_set(err, ORO_EIO, "cannot open %s: %s", path, strerror(errno));
-    } else if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-        ssize_t n = pread(lock, pid, sizeof(pid) - 1, 0);
-        pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
-        st = oro_err_set(err, ORO_EIO,
-                         "the data of database %s (%s/%s.db) is in use by another server%s%s", name,
-                         dir, name, pid[0] != '\0' ? ", process " : "", pid);
-        close(lock);
-        lock = -1;
-    } else if (ftruncate(lock, 0) == 0) {
-        dprintf(lock, "%d\n", (int)getpid());
-    }
-    oro_free(path);
-    *fd = lock;
-    return st;
-}
 
 static oro_status
 delete_database(const char *database, struct oro_err *err)
@@ -404,8 +358,7 @@ durable_free(struct oro_durable *d)
     db_close(d->tables);
     if (d->log_ended && delete_database(d->log_path, NULL) != ORO_OK)
         oro_log(ORO_LOG_WARN, "durable", "cannot delete %s", d->log_path);
-    if (d->lock_fd >= 0)
-        close(d->lock_fd);
+    data_unlock(&d->locks);
     turn_fini(&d->turn);
     changes_fini(&d->changes);
     changes_fini(&d->cut_changes);
@@ -428,7 +381,7 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     struct oro_err mine = {0};
     struct oro_durable *d = ORO_NEW(struct oro_durable);
     *d = (struct oro_durable){
-        .lock_fd = -1,
+        .locks = DATA_LOCKS_NONE,
         .mode = opt->mode,
         .sync = sync[opt->mode],
         .schema = schema,
@@ -443,13 +396,17 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
     d->log_path = log_path_of(d->path);
     turn_init(&d->turn);
-    oro_status st = make_dir(opt->dir, err);
+    oro_status st = oro_dir_make(opt->dir, err);
     if (st == ORO_OK)
-        st = data_lock(opt->dir, opt->name, &d->lock_fd, err);
+        st = data_lock(&d->locks, opt->dir, opt->name, err);
+    if (st == ORO_OK)
+        data_hide(opt->dir, opt->name);
     if (st == ORO_OK && opt->delete_data)
         st = delete_database(d->path, err);
     if (st == ORO_OK && opt->delete_data)
         st = delete_database(d->log_path, err);
+    if (st == ORO_OK)
+        st = data_lock_database(&d->locks, d->path, err);
     if (st == ORO_OK) {
         st = open_tables(d, &mine);
         if (st == ORO_OK)

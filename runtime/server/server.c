@@ -1,9 +1,8 @@
 #include "runtime/server/server_priv.h"
 
 #include "runtime/base/clock.h"
+#include "runtime/base/file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -232,6 +231,8 @@ gauges_read(void *arg)
 
 /* ---- start ---- */
 
+#define OWNER_TOKEN_MAX ((size_t)8192)
+
 static oro_status
 identity_keep(struct oro_server *s, const char *key, struct oro_identity *id, struct oro_err *err)
 {
@@ -257,16 +258,11 @@ owner_make(struct oro_server *s, const char *path, struct oro_err *err)
     const struct oro_server_auth *auth = &s->opt.auth;
     char *claims = NULL, *token = NULL;
     oro_status st = auth->mint(auth->keys, &token, &s->owner, &claims, err);
-    if (st != ORO_OK || path == NULL)
-        goto done;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    size_t len = strlen(token);
-    token[len] = '\n'; /* written without the end of the text */
-    if (fd < 0 || write(fd, token, len + 1) != (ssize_t)len + 1)
-        st = oro_err_set(err, ORO_EIO, "%s cannot be written: %m", path);
-    if (fd >= 0)
-        close(fd);
-done:
+    if (st == ORO_OK && path != NULL) {
+        char *line = oro_asprintf("%s\n", token);
+        st = oro_file_put(path, oro_bytes_str(line), err);
+        oro_free(line);
+    }
     oro_free(token);
     oro_free(claims);
     return st;
@@ -274,30 +270,44 @@ done:
 
 /* The owner is whoever holds the token in <data>/owner.token: made with the data, and read again at each start. */
 static oro_status
-owner_keep(struct oro_server *s, struct oro_err *err)
+owner_read(struct oro_server *s, const char *path, char *line, struct oro_err *err)
 {
     const struct oro_server_auth *auth = &s->opt.auth;
+    char *claims = NULL;
+    oro_status st = ORO_EMALFORMED;
+    line[strcspn(line, "\r\n")] = '\0';
+    if (line[0] == '\0')
+        oro_err_set(err, st, "it is empty");
+    else if (auth->check(auth->keys, line, &s->owner, &claims, err) == ORO_OK)
+        st = ORO_OK;
+    if (st != ORO_OK)
+        oro_err_set(err, ORO_EMALFORMED,
+                    "%s does not hold a token of this server (%s): put it back from a copy, or "
+                    "delete the file to have a new owner made",
+                    path, err->text);
+    oro_file_hide(path);
+    oro_free(claims);
+    return st;
+}
+
+static oro_status
+owner_keep(struct oro_server *s, struct oro_err *err)
+{
     if (s->durable == NULL)
         return owner_make(s, NULL, err);
-    char line[8192] = "", *claims = NULL, *path = oro_asprintf("%s/owner.token", s->opt.data_dir);
-    FILE *f = fopen(path, "re");
-    oro_status st;
-    if (f != NULL) {
-        if (fgets(line, sizeof(line), f) == NULL)
-            line[0] = '\0';
-        fclose(f);
-        line[strcspn(line, "\r\n")] = '\0';
-        st = auth->check(auth->keys, line, &s->owner, &claims, err);
-        if (st != ORO_OK) {
-            oro_err_wrap(err, "%s (delete the file to make a new owner)", path);
-            st = ORO_EMALFORMED;
-        }
-    } else if (errno == ENOENT) {
+    char *line = NULL, *path = oro_asprintf("%s/owner.token", s->opt.data_dir);
+    struct oro_err mine = {0};
+    oro_status st = oro_file_get(path, OWNER_TOKEN_MAX, &line, &mine);
+    if (st == ORO_ENOTFOUND) {
+        if (!oro_durable_is_new(s->durable))
+            oro_log(ORO_LOG_WARN, "server", "%s was not there: a new owner is made", path);
         st = owner_make(s, path, err);
+    } else if (st == ORO_OK || st == ORO_EFULL) {
+        st = owner_read(s, path, line != NULL ? line : (char[]){""}, err);
     } else {
-        st = oro_err_set(err, ORO_EIO, "%s cannot be read: %m", path);
+        st = oro_err_set(err, st, "%s", mine.text);
     }
-    oro_free(claims);
+    oro_free(line);
     oro_free(path);
     return st;
 }

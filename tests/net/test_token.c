@@ -436,22 +436,75 @@ Test(token, missing_keys_are_made_once)
     oro_keys_close(b);
 }
 
+static void
+expect_no_keys(const char *word)
+{
+    struct oro_keys *k = NULL;
+    struct oro_err err = {0};
+    cr_assert_eq(oro_keys_open(dir, &k, &err), ORO_EINVAL);
+    cr_assert_not_null(strstr(err.text, word), "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "remove"), "%s", err.text);
+    cr_assert_null(k);
+}
+
+static void
+remove_file(const char *name)
+{
+    char path[200];
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    cr_assert_eq(unlink(path), 0);
+}
+
 Test(token, odd_key_files_stop_the_start)
 {
     struct oro_keys *k = NULL;
     struct oro_err err = {0};
-    char path[200];
-    snprintf(path, sizeof(path), "%s/id_ecdsa.pub", dir);
-    cr_assert_eq(unlink(path), 0);
-    cr_assert_eq(oro_keys_open(dir, &k, &err), ORO_EINVAL);
-    cr_assert_not_null(strstr(err.text, "id_ecdsa.pub is not"), "%s", err.text);
     put_file("id_ecdsa.pub", "-----BEGIN PUBLIC KEY-----\nMFkwEwYH\n-----END PUBLIC KEY-----\n");
-    cr_assert_eq(oro_keys_open(dir, &k, &err), ORO_EINVAL);
-    cr_assert_not_null(strstr(err.text, "not the public key of"), "%s", err.text);
+    expect_no_keys("not the public key of");
     put_file("id_ecdsa", "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n");
     cr_assert_eq(oro_keys_open(dir, &k, &err), ORO_EINVAL);
     cr_assert_not_null(strstr(err.text, "PKCS#8"), "%s", err.text);
-    cr_assert_null(k);
+    remove_file("id_ecdsa");
+    expect_no_keys("id_ecdsa is not");
+}
+
+/* A public key that is missing, empty or cut off follows from the private one. */
+Test(token, a_public_key_is_derived)
+{
+    const char *const halves[] = {NULL, "", "-----BEGIN PUBLIC KEY-----\nMFkw"};
+    for (size_t i = 0; i < sizeof(halves) / sizeof(*halves); i++) {
+        struct oro_keys *k = NULL;
+        struct oro_err err = {0};
+        remove_file("id_ecdsa.pub");
+        if (halves[i] != NULL)
+            put_file("id_ecdsa.pub", halves[i]);
+        cr_assert_eq(oro_keys_open(dir, &k, &err), ORO_OK, "%zu: %s", i, err.text);
+        cr_assert_str_eq(oro_keys_public_pem(k), test_public);
+        oro_keys_close(k);
+    }
+}
+
+/* Wherever the private key is cut or one of its bits is wrong: the same key, or a refusal. */
+Test(token, a_damaged_private_key_is_noticed)
+{
+    char text[sizeof(test_private)];
+    for (size_t i = 0; i < 2 * (sizeof(text) - 1); i++) {
+        struct oro_keys *k = NULL;
+        struct oro_err err = {0};
+        size_t at = i / 2;
+        memcpy(text, test_private, sizeof(text));
+        if (i % 2 == 0)
+            text[at] = '\0';
+        else
+            text[at] ^= 1;
+        put_file("id_ecdsa", text);
+        put_file("id_ecdsa.pub", "");
+        if (oro_keys_open(dir, &k, &err) != ORO_OK)
+            cr_assert_not_null(strstr(err.text, "id_ecdsa"), "%s", err.text);
+        else
+            cr_assert_str_eq(oro_keys_public_pem(k), test_public, "byte %zu", at);
+        oro_keys_close(k);
+    }
 }
 
 /* ---- threads ---- */

@@ -1,0 +1,178 @@
+#include "runtime/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/mem.h"
+
+#define FOR_OTHERS 077
+
+oro_status
+oro_dir_make(const char *dir, struct oro_err *err)
+{
+    char *path = oro_strdup(dir);
+    oro_status st = ORO_OK;
+    for (char *p = path + (path[0] != '\0'); st == ORO_OK; p++) {
+        char was = *p;
+        if (was != '/' && was != '\0')
+            continue;
+        *p = '\0';
+        bool made = mkdir(path, 0700) == 0;
+        if ((!made && errno != EEXIST) || (made && chmod(path, 0700) != 0))
+            st = oro_err_set(err, ORO_EIO, "cannot make the folder %s: %s", path, strerror(errno));
+        *p = was;
+        if (was == '\0')
+            break;
+    }
+    oro_free(path);
+    return st;
+}
+
+oro_status
+oro_file_sync(const char *path, struct oro_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    oro_status st = ORO_OK;
+    if (fd < 0 || fsync(fd) != 0)
+        st = oro_err_set(err, ORO_EIO, "cannot sync %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return st;
+}
+
+oro_status
+oro_file_sync_folder_of(const char *path, struct oro_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash == NULL   ? oro_strdup(".")
+                : slash == path ? oro_strdup("/")
+                                : oro_strndup(path, (size_t)(slash - path));
+    oro_status st = oro_file_sync(dir, err);
+    oro_free(dir);
+    return st;
+}
+
+/* 0 or an errno. */
+static int
+write_all(int fd, struct oro_bytes bytes)
+{
+    for (size_t at = 0; at < bytes.len;) {
+        ssize_t n = write(fd, bytes.data + at, bytes.len - at);
+        if (n < 0 && errno != EINTR)
+            return errno;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return fchmod(fd, 0600) != 0 || fsync(fd) != 0 ? errno : 0;
+}
+
+/* 0 or an errno. */
+static int
+write_beside(const char *temporary, struct oro_bytes bytes)
+{
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    int why = write_all(fd, bytes);
+    if (close(fd) != 0 && why == 0)
+        why = errno;
+    return why;
+}
+
+/* A name is taken by a link: a rename would replace what another process has just made. Not every file system has links. */
+static int
+take_name(const char *from, const char *to)
+{
+    struct stat s;
+    if (link(from, to) == 0)
+        return 0;
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
+        return errno;
+    if (lstat(to, &s) == 0)
+        return EEXIST;
+    return rename(from, to) == 0 ? 0 : errno;
+}
+
+static oro_status
+place(const char *path, struct oro_bytes bytes, bool replace, struct oro_err *err)
+{
+    uint32_t number = (uint32_t)getpid();
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+        number ^= (uint32_t)getppid();
+    char *temporary = oro_asprintf("%s.%u.tmp", path, number);
+    int why = write_beside(temporary, bytes);
+    if (why == 0 && !replace)
+        why = take_name(temporary, path);
+    else if (why == 0 && rename(temporary, path) != 0)
+        why = errno;
+    if (why != 0 || !replace)
+        unlink(temporary);
+    oro_free(temporary);
+    if (why == EEXIST && !replace)
+        return oro_err_set(err, ORO_EEXISTS, "%s is there already", path);
+    if (why != 0)
+        return oro_err_set(err, ORO_EIO, "cannot write %s: %s", path, strerror(why));
+    return oro_file_sync_folder_of(path, err);
+}
+
+oro_status
+oro_file_put(const char *path, struct oro_bytes bytes, struct oro_err *err)
+{
+    return place(path, bytes, true, err);
+}
+
+oro_status
+oro_file_create(const char *path, struct oro_bytes bytes, struct oro_err *err)
+{
+    return place(path, bytes, false, err);
+}
+
+oro_status
+oro_file_get(const char *path, size_t most, char **out, struct oro_err *err)
+{
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return oro_err_set(err, errno == ENOENT ? ORO_ENOTFOUND : ORO_EIO, "cannot read %s: %s",
+                           path, strerror(errno));
+    char *text = oro_alloc(most + 1);
+    size_t n = fread(text, 1, most, f);
+    bool bad = ferror(f) != 0;
+    int why = errno;
+    fclose(f);
+    text[n] = '\0';
+    if (!bad && n < most) {
+        *out = text;
+        return ORO_OK;
+    }
+    oro_free(text);
+    return bad ? oro_err_set(err, ORO_EIO, "cannot read %s: %s", path, strerror(why))
+               : oro_err_set(err, ORO_EFULL, "%s is longer than %zu bytes", path, most);
+}
+
+void
+oro_file_hide(const char *path)
+{
+    struct stat s;
+    if (stat(path, &s) == 0 && (s.st_mode & FOR_OTHERS) != 0 && s.st_uid == geteuid())
+        (void)!chmod(path, s.st_mode & 07700);
+}
+
+oro_status
+oro_file_prepare(const char *path, struct oro_err *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST) {
+        oro_file_hide(path);
+        return ORO_OK;
+    }
+    oro_status st = ORO_OK;
+    if (fd < 0 || fchmod(fd, 0600) != 0)
+        st = oro_err_set(err, ORO_EIO, "cannot make %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return st;
+}

@@ -1,0 +1,32 @@
+/* runtime/base/file.h - small files that are ours: under its name there is the whole file or none, and nobody but its owner
+ * reads it, whatever the umask. Any thread. */
+#ifndef ORO_BASE_FILE_H
+#define ORO_BASE_FILE_H
+
+#include "runtime/base/bytes.h"
+#include "runtime/base/status.h"
+
+/* Makes the folder and those above it that are missing, mode 0700. One that is there stays as it is. ORO_EIO. */
+ORO_MUST_CHECK oro_status oro_dir_make(const char *dir, struct oro_err *err);
+
+/* The file becomes these bytes, mode 0600, or stays as it was; on disk, with its name, when this returns. A crash leaves a
+ * file <path>.<digits>.tmp at most. ORO_EIO. */
+ORO_MUST_CHECK oro_status oro_file_put(const char *path, struct oro_bytes bytes,
+                                       struct oro_err *err);
+/* The same for a file that nobody else has made: ORO_EEXISTS, and that one is as it was. */
+ORO_MUST_CHECK oro_status oro_file_create(const char *path, struct oro_bytes bytes,
+                                          struct oro_err *err);
+/* All of a file of less than `most` bytes, with a NUL behind. Gives *out. ORO_ENOTFOUND; ORO_EIO; ORO_EFULL: it is longer. */
+ORO_MUST_CHECK oro_status oro_file_get(const char *path, size_t most, char **out,
+                                       struct oro_err *err);
+
+ORO_MUST_CHECK oro_status oro_file_sync(const char *path, struct oro_err *err); /* or a folder */
+ORO_MUST_CHECK oro_status oro_file_sync_folder_of(const char *path, struct oro_err *err);
+
+/* Takes the rights of group and others from what is there; silently where it is another user's or not there. The file is not
+ * opened: closing it would drop the locks that this process has on it. */
+void oro_file_hide(const char *path);
+/* Makes an empty file of mode 0600 where there is none; hides one that is there. ORO_EIO. */
+ORO_MUST_CHECK oro_status oro_file_prepare(const char *path, struct oro_err *err);
+
+#endif

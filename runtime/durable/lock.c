@@ -1,0 +1,155 @@
+/* Who may use the data: one server for each database, and nobody else on the machine. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/file.h"
+#include "runtime/base/log.h"
+#include "runtime/durable/durable_priv.h"
+
+/* ---- locks ---- */
+
+static oro_status
+in_use(const char *path, int lock_file, struct oro_err *err)
+{
+    char pid[32] = "";
+    ssize_t n = lock_file >= 0 ? pread(lock_file, pid, sizeof(pid) - 1, 0) : 0;
+    pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+    return oro_err_set(err, ORO_EIO, "the database %s is in use by another server%s%s", path,
+                       pid[0] != '\0' ? ", process " : "", pid);
+}
+
+/* *fd: -1 where there is no file and none is made. */
+static oro_status
+lock_path(const char *path, bool make, int *fd, bool *taken, struct oro_err *err)
+{
+    oro_status st = make ? oro_file_prepare(path, err) : ORO_OK;
+    *taken = false;
+    *fd = -1;
+    if (st != ORO_OK)
+        return st;
+    int lock = open(path, O_RDWR | O_CLOEXEC);
+    if (lock < 0)
+        return !make && errno == ENOENT
+                   ? ORO_OK
+                   : oro_err_set(err, ORO_EIO, "cannot open %s: %s", path, strerror(errno));
+    *fd = lock;
+    *taken = flock(lock, LOCK_EX | LOCK_NB) != 0;
+    return ORO_OK;
+}
+
+static oro_status
+lock_file(struct data_locks *l, const char *path, const char *database, struct oro_err *err)
+{
+    bool taken;
+    oro_status st = lock_path(path, true, &l->file, &taken, err);
+    if (st == ORO_OK && taken)
+        st = in_use(database, l->file, err);
+    return st;
+}
+
+static oro_status
+lock_database(struct data_locks *l, const char *path, bool make, struct oro_err *err)
+{
+    bool taken;
+    ORO_ASSERT(l->database < 0);
+    oro_status st = lock_path(path, make, &l->database, &taken, err);
+    if (st == ORO_OK && taken) /* its lock file was deleted: ours says nothing of that process */
+        st = in_use(path, -1, err);
+    return st;
+}
+
+oro_status
+data_lock(struct data_locks *l, const char *dir, const char *name, struct oro_err *err)
+{
+    char *path = oro_asprintf("%s/%s.lock", dir, name);
+    char *database = oro_asprintf("%s/%s.db", dir, name);
+    *l = DATA_LOCKS_NONE;
+    oro_status st = lock_file(l, path, database, err);
+    if (st == ORO_OK)
+        st = lock_database(l, database, false, err);
+    if (st == ORO_OK && ftruncate(l->file, 0) == 0)
+        dprintf(l->file, "%d\n", (int)getpid());
+    if (st != ORO_OK)
+        data_unlock(l);
+    oro_free(path);
+    oro_free(database);
+    return st;
+}
+
+oro_status
+data_lock_database(struct data_locks *l, const char *path, struct oro_err *err)
+{
+    if (l->database >= 0)
+        close(l->database);
+    l->database = -1;
+    return lock_database(l, path, true, err);
+}
+
+void
+data_unlock(struct data_locks *l)
+{
+    if (l->database >= 0)
+        close(l->database);
+    if (l->file >= 0)
+        close(l->file);
+    *l = DATA_LOCKS_NONE;
+}
+
+/* ---- for the eyes of its owner ---- */
+
+static bool
+is_ours(const char *file)
+{
+    static const char *const names[] = {".", "..", "id_ecdsa", "id_ecdsa.pub", "owner.token"};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(names); i++)
+        if (strcmp(file, names[i]) == 0)
+            return true;
+    size_t len = strlen(file);
+    return strstr(file, ".db") != NULL || (len > 5 && strcmp(file + len - 5, ".lock") == 0) ||
+           (len > 4 && strcmp(file + len - 4, ".tmp") == 0);
+}
+
+static bool
+holds_only_ours(const char *dir)
+{
+    DIR *d = opendir(dir);
+    bool ours = d != NULL;
+    for (struct dirent *e; ours && (e = readdir(d)) != NULL;)
+        ours = is_ours(e->d_name);
+    if (d != NULL)
+        closedir(d);
+    return ours;
+}
+
+static void
+hide_folder(const char *dir)
+{
+    struct stat s;
+    if (stat(dir, &s) != 0 || (s.st_mode & 077) == 0)
+        return;
+    if (s.st_uid == geteuid() && holds_only_ours(dir) && chmod(dir, 0700) == 0)
+        return;
+    oro_log(ORO_LOG_WARN, "durable",
+            "the data folder %s may be looked into by other users (mode %o), and other files are "
+            "in it: `chmod 700 %s` if it is for this data alone",
+            dir, (unsigned)s.st_mode & 0777, dir);
+}
+
+void
+data_hide(const char *dir, const char *name)
+{
+    static const char *const ends[] = {".db",     ".db-wal",     ".db-shm",     ".db-journal",
+                                       ".db-log", ".db-log-wal", ".db-log-shm", ".lock"};
+    hide_folder(dir);
+    for (size_t i = 0; i < ORO_ARRAY_LEN(ends); i++) {
+        char *path = oro_asprintf("%s/%s%s", dir, name, ends[i]);
+        oro_file_hide(path);
+        oro_free(path);
+    }
+}

@@ -1,0 +1,111 @@
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/file.h"
+#include "runtime/base/mem.h"
+
+static char dir[64];
+
+static void
+setup(void)
+{
+    strcpy(dir, "/tmp/orochi-file-XXXXXX");
+    cr_assert_not_null(mkdtemp(dir));
+    cr_assert_eq(chdir(dir), 0);
+}
+
+static void
+teardown(void)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(file, .init = setup, .fini = teardown, .timeout = 60);
+
+static unsigned
+mode_of(const char *path)
+{
+    struct stat s;
+    cr_assert_eq(stat(path, &s), 0, "%s", path);
+    return s.st_mode & 0777;
+}
+
+static unsigned
+entries(void)
+{
+    DIR *d = opendir(dir);
+    unsigned n = 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+static void
+expect_text(const char *path, const char *want)
+{
+    struct oro_err err = {0};
+    char *text = NULL;
+    cr_assert_eq(oro_file_get(path, 100, &text, &err), ORO_OK, "%s", err.text);
+    cr_assert_str_eq(text, want);
+    oro_free(text);
+}
+
+Test(file, put_replaces_and_create_does_not)
+{
+    struct oro_err err = {0};
+    cr_assert_eq(oro_file_create("a", oro_bytes_str("one"), &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(oro_file_create("a", oro_bytes_str("two"), &err), ORO_EEXISTS);
+    expect_text("a", "one");
+    cr_assert_eq(oro_file_put("a", oro_bytes_str("three"), &err), ORO_OK, "%s", err.text);
+    expect_text("a", "three");
+    cr_assert_eq(entries(), 1, "nothing is left beside it");
+}
+
+Test(file, no_umask_changes_who_may_read)
+{
+    static const unsigned masks[] = {0, 022, 077, 0777};
+    struct oro_err err = {0};
+    for (size_t i = 0; i < sizeof(masks) / sizeof(*masks); i++) {
+        umask(masks[i]);
+        cr_assert_eq(oro_dir_make("x/y/z", &err), ORO_OK, "%s", err.text);
+        cr_assert_eq(mode_of("x") | mode_of("x/y") | mode_of("x/y/z"), 0700);
+        cr_assert_eq(oro_file_put("x/put", oro_bytes_str("1"), &err), ORO_OK, "%s", err.text);
+        cr_assert_eq(oro_file_prepare("x/prepared", &err), ORO_OK, "%s", err.text);
+        cr_assert_eq(mode_of("x/put"), 0600);
+        cr_assert_eq(mode_of("x/prepared"), 0600);
+        cr_assert_eq(system("rm -r x"), 0);
+    }
+}
+
+Test(file, what_others_could_read_is_hidden)
+{
+    struct oro_err err = {0};
+    cr_assert_eq(oro_file_put("a", oro_bytes_str("kept"), &err), ORO_OK);
+    cr_assert_eq(chmod("a", 0664), 0);
+    cr_assert_eq(oro_file_prepare("a", &err), ORO_OK);
+    cr_assert_eq(mode_of("a"), 0600);
+    expect_text("a", "kept");
+    oro_file_hide("nothing");
+}
+
+Test(file, get_says_what_is_wrong)
+{
+    struct oro_err err = {0};
+    char *text;
+    cr_assert_eq(oro_file_get("none", 100, &text, &err), ORO_ENOTFOUND);
+    cr_assert_eq(oro_file_put("long", oro_bytes_str("0123456789"), &err), ORO_OK);
+    cr_assert_eq(oro_file_get("long", 10, &text, &err), ORO_EFULL);
+    cr_assert_eq(oro_file_get("long", 11, &text, &err), ORO_OK);
+    oro_free(text);
+    cr_assert_eq(oro_file_get(".", 10, &text, &err), ORO_EIO);
+    cr_assert_eq(oro_file_put("no/folder", oro_bytes_str("x"), &err), ORO_EIO);
+    cr_assert_not_null(strstr(err.text, "no/folder"), "%s", err.text);
+}
