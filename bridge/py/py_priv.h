@@ -283,6 +283,11 @@ oro_pyrow_bit(unsigned i)
 }
 
 PyObject *oro_pyrow_class(PyObject *module, PyObject *args); /* _orochi.row_class */
+/* An instance layout for the author's class, and the descriptor of one column in it (row.c). */
+PyObject *oro_pyrow_make_type(PyObject *module, PyObject *cls, PyObject *bases, unsigned ncols,
+                              const char *name);
+int oro_pyrow_add_column(struct oro_py *py, PyObject *made, const struct oro_rowcol *col,
+                         unsigned i);
 /* Once for each class; codecs: one for each column. */
 void oro_rowclass_bind(struct oro_rowclass *rc, const char *table,
                        const struct oro_codec *const *codecs, uint64_t auto_inc);

@@ -1,0 +1,347 @@
+/* bridge/py/write.c - rows and keys on their way to the host: how keys are encoded, and what insert, update, upsert and delete do
+ * with the row objects they are given. */
+#include "bridge/py/table_priv.h"
+
+bool
+oro_pyhandle_alive(struct oro_py *py, struct oro_pytable *t)
+{
+    /* Only the thread that runs the call: a module in the main interpreter may have others. */
+    if (ORO_LIKELY(py != NULL && oro_py_running == py))
+        return true;
+    /* A dead handle no longer knows its interpreter, but its table does. */
+    PyErr_Format(t->rc->py->e_transaction, "%s: used outside the call it belongs to", t->def->name);
+    return false;
+}
+
+PyObject *
+oro_pytable_fail(struct oro_py *py, struct oro_pytable *t, oro_status st, const struct oro_err *err)
+{
+    PyObject *cls = py->e_database;
+    const char *text = err != NULL && err->text[0] != 0 ? err->text : oro_status_name(st);
+    switch (st) {
+    case ORO_EEXISTS:
+        cls = py->e_unique;
+        break;
+    case ORO_ENOTFOUND:
+        cls = py->e_nosuchrow;
+        break;
+    case ORO_EFULL:
+        cls = py->e_autoinc;
+        break;
+    case ORO_ETYPE:
+        cls = py->e_wrongalgo;
+        if (err == NULL || err->text[0] == 0)
+            text = "The Index does not support range scans: it is a hash and has no order; use a "
+                   "btree index";
+        break;
+    default:
+        break;
+    }
+    size_t n = strlen(t->def->name);
+    if (strncmp(text, t->def->name, n) == 0 && (text[n] == ':' || text[n] == '.'))
+        PyErr_SetString(cls, text);
+    else
+        PyErr_Format(cls, "%s: %s", t->def->name, text);
+    return NULL;
+}
+
+/* ---- keys ---- */
+
+static int
+encode_keycol(struct oro_py *py, struct oro_pytable *t, unsigned col, PyObject *v,
+              struct oro_bb *out)
+{
+    const struct oro_rowcol *c = &t->rc->cols[col];
+    if (oro_codec_encode(py, oro_codec_bare(c->codec), v, out, 1) == 0)
+        return 0;
+    oro_cerr_name(py, c->name);
+    return oro_cerr_raise(py, py->e_encode, t->def->name);
+}
+
+int
+oro_pykey_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+                 PyObject *v, struct oro_bb *out)
+{
+    if (acc->ncols == 1)
+        return encode_keycol(py, t, acc->cols[0], v, out);
+    if (!PyTuple_Check(v) || PyTuple_GET_SIZE(v) != acc->ncols) {
+        PyErr_Format(py->e_wrongindex, "%s.%U: expected a tuple of %u values, got %s", t->def->name,
+                     acc->name, acc->ncols, oro_pytype_name(v));
+        return -1;
+    }
+    for (unsigned i = 0; i < acc->ncols; i++)
+        if (encode_keycol(py, t, acc->cols[i], PyTuple_GET_ITEM(v, i), out) < 0)
+            return -1;
+    return 0;
+}
+
+/* 1 and *row, 0 none, -1 raised. */
+int
+oro_pytable_find_bytes(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v,
+           struct oro_bytes *row)
+{
+    struct oro_bb key = oro_bb_take(py, 0);
+    int rc = oro_pykey_encode(py, t, acc, v, &key);
+    if (rc == 0) {
+        oro_status st = py->ops->find(py->call->host, t->def, acc->ix, oro_bb_bytes(&key), row);
+        rc = st == ORO_OK ? 1 : 0;
+        if (st != ORO_OK && st != ORO_ENOTFOUND) {
+            oro_pytable_fail(py, t, st, NULL);
+            rc = -1;
+        }
+    }
+    oro_bb_give(py, 0, &key);
+    return rc;
+}
+
+static PyObject *
+not_found(struct oro_py *py, struct oro_pytable *t, PyObject *name, PyObject *v)
+{
+    return PyErr_Format(py->e_rownotfound, "%s: no row with %U = %R", t->def->name, name, v);
+}
+
+PyObject *
+oro_pytable_find(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v,
+     bool must)
+{
+    struct oro_bytes row;
+    int rc = oro_pytable_find_bytes(py, t, acc, v, &row);
+    if (ORO_LIKELY(rc > 0))
+        return oro_pyrow_from_bytes(t->rc, row);
+    if (rc < 0)
+        return NULL;
+    return must ? not_found(py, t, acc->name, v) : Py_NewRef(Py_None);
+}
+
+/* ---- writing ---- */
+
+bool
+oro_pytable_takes(struct oro_py *py, struct oro_pytable *t, PyObject *o)
+{
+    if (oro_pyrow_is(t->rc, o))
+        return true;
+    PyErr_Format(py->e_encode, "%s: expected %s, got %s", t->def->name, t->rc->name,
+                 oro_pytype_name(o));
+    return false;
+}
+
+static int
+no_such_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+            struct oro_row *row)
+{
+    PyObject *v = oro_pyrow_col(row, acc->cols[0]);
+    if (v != NULL)
+        PyErr_Format(py->e_nosuchrow, "%s: no row with %U = %R", t->def->name,
+                     t->rc->cols[acc->cols[0]].name, v);
+    return -1;
+}
+
+/* In a table without a primary key: the row that the object was read from goes, the changed one comes. */
+static oro_status
+replace(struct oro_py *py, struct oro_pytable *t, struct oro_bytes was, struct oro_bytes row,
+        struct oro_bytes *stored, struct oro_err *err)
+{
+    if (oro_bytes_eq(was, row)) {
+        *stored = row;
+        return ORO_OK;
+    }
+    oro_status st = py->ops->delete_row(py->call->host, t->def, was);
+    if (st != ORO_OK)
+        return oro_err_set(err, st, "a row of this selection is not in the table any more");
+    st = py->ops->insert(py->call->host, t->def, row, stored, err);
+    if (st != ORO_OK) { /* as before: nothing has taken its place */
+        oro_status back = py->ops->insert(py->call->host, t->def, was, stored, NULL);
+        ORO_ASSERT(back == ORO_OK);
+    }
+    return st;
+}
+
+int
+oro_pytable_write(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+          struct oro_row *row, enum oro_verb verb)
+{
+    struct oro_bb bb = oro_bb_take(py, 1);
+    struct oro_bytes stored = {0};
+    struct oro_err err;
+    oro_status st;
+    int rc = -1;
+    err.text[0] = 0;
+    uint64_t began = oro_tally_begin(py);
+    if (oro_pyrow_encode(row, &bb) < 0) {
+        ORO_COUNT(py, errors, 1);
+        ORO_BUMP(t->rc->tally.errors[DIR_ENCODE], 1);
+        oro_cerr_raise(py, py->e_encode, t->def->name);
+        goto done;
+    }
+    oro_tally_end(py, &t->rc->tally, DIR_ENCODE, bb.len, began);
+    if (!oro_pyhandle_alive(py, t) || oro_pytable_before_write(py, t) < 0) /* a checker may do anything */
+        goto done;
+    if (verb == ORO_VERB_INSERT)
+        st = py->ops->insert(py->call->host, t->def, oro_bb_bytes(&bb), &stored, &err);
+    else if (verb == ORO_VERB_UPDATE)
+        st = py->ops->update(py->call->host, t->def, acc->ix, oro_bb_bytes(&bb), &stored, &err);
+    else if (verb == ORO_VERB_UPSERT)
+        st = py->ops->upsert(py->call->host, t->def, acc->ix, oro_bb_bytes(&bb), &stored, &err);
+    else
+        st = replace(py, t, oro_bytes(row->data, row->len), oro_bb_bytes(&bb), &stored, &err);
+    if (ORO_LIKELY(st == ORO_OK)) {
+        bool same = t->auto_inc == 0 || oro_bytes_eq(stored, oro_bb_bytes(&bb));
+        rc = oro_pyrow_stored(row, stored, same ? 0 : t->auto_inc);
+    } else if (st == ORO_ENOTFOUND && acc != NULL) {
+        rc = no_such_row(py, t, acc, row);
+    } else {
+        oro_pytable_fail(py, t, st, &err);
+    }
+done:
+    oro_bb_give(py, 1, &bb);
+    return rc;
+}
+
+/* The columns as they were; takes saved. */
+static void
+restore(struct oro_row *row, const int *cols, PyObject **saved, Py_ssize_t n, uint64_t dirty)
+{
+    while (n-- > 0) {
+        PyObject *now = row->cols[cols[n]];
+        row->cols[cols[n]] = saved[n];
+        Py_XDECREF(now);
+    }
+    row->dirty = dirty;
+}
+
+/* Sets the columns and writes; the row is as before when it fails. -1 raised. */
+static int
+change(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+       struct oro_row *row, PyObject *const *values, PyObject *kwnames, enum oro_verb verb)
+{
+    PyObject *saved[ORO_CONDS_MAX];
+    int cols[ORO_CONDS_MAX];
+    uint64_t dirty = row->dirty;
+    Py_ssize_t n = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0, i;
+    if (n > ORO_CONDS_MAX) {
+        PyErr_Format(PyExc_TypeError, "too many columns at once: set them on the row first");
+        return -1;
+    }
+    for (i = 0; i < n; i++) {
+        cols[i] = oro_rowclass_find(t->rc, PyTuple_GET_ITEM(kwnames, i));
+        if (cols[i] < 0) {
+            PyErr_Format(PyExc_TypeError, "%s has no column %R", t->def->name,
+                         PyTuple_GET_ITEM(kwnames, i));
+            restore(row, cols, saved, i, dirty);
+            return -1;
+        }
+        saved[i] = Py_XNewRef(row->cols[cols[i]]);
+        oro_pyrow_set(row, (unsigned)cols[i], values[i]);
+    }
+    if (oro_pytable_write(py, t, acc, row, verb) < 0) {
+        PyObject *raised = PyErr_GetRaisedException();
+        restore(row, cols, saved, n, dirty);
+        PyErr_SetRaisedException(raised);
+        return -1;
+    }
+    for (i = 0; i < n; i++)
+        Py_XDECREF(saved[i]);
+    return 0;
+}
+
+int
+oro_pytable_update(struct oro_py *py, struct oro_pytable *t, struct oro_row *row,
+                   PyObject *const *values, PyObject *kwnames)
+{
+    return change(py, t, t->pk, row, values, kwnames, t->pk != NULL ? ORO_VERB_UPDATE : ORO_VERB_REPLACE);
+}
+
+static bool
+takes_row(PyObject *const *args, Py_ssize_t nargs, const char *name)
+{
+    if (nargs == 1)
+        return true;
+    PyErr_Format(PyExc_TypeError, "%s() takes one row, then columns by name", name);
+    return false;
+}
+
+PyObject *
+oro_pytable_update_with(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+       PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    if (!takes_row(args, nargs, "update") || !oro_pytable_takes(py, t, args[0]))
+        return NULL;
+    if (change(py, t, acc, (struct oro_row *)args[0], args + 1, kwnames, ORO_VERB_UPDATE) < 0)
+        return NULL;
+    return Py_NewRef(args[0]);
+}
+
+PyObject *
+oro_pytable_upsert_with(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+       PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    if (!takes_row(args, nargs, "upsert") || !oro_pytable_takes(py, t, args[0]))
+        return NULL;
+    if (change(py, t, acc, (struct oro_row *)args[0], args + 1, kwnames, ORO_VERB_UPSERT) < 0)
+        return NULL;
+    return Py_NewRef(args[0]);
+}
+
+PyObject *
+oro_pytable_delete_key(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v)
+{
+    struct oro_bb key = oro_bb_take(py, 0);
+    PyObject *out = NULL;
+    if (oro_pykey_encode(py, t, acc, v, &key) == 0 && oro_pytable_before_write(py, t) == 0) {
+        oro_status st = py->ops->delete_key(py->call->host, t->def, acc->ix, oro_bb_bytes(&key));
+        if (st == ORO_OK || st == ORO_ENOTFOUND)
+            out = PyBool_FromLong(st == ORO_OK);
+        else
+            oro_pytable_fail(py, t, st, NULL);
+    }
+    oro_bb_give(py, 0, &key);
+    return out;
+}
+
+int
+oro_pytable_delete_bytes(struct oro_py *py, struct oro_pytable *t, struct oro_bytes row)
+{
+    oro_status st;
+    if (oro_pytable_before_write(py, t) < 0)
+        return -1;
+    if (t->pk == NULL) {
+        st = py->ops->delete_row(py->call->host, t->def, row);
+    } else {
+        struct oro_reader r = oro_reader(row);
+        const uint8_t *from;
+        int bad = 0;
+        for (unsigned i = 0; bad == 0 && i < t->pk->cols[0]; i++)
+            bad = oro_codec_skip(t->rc->cols[i].codec, &r);
+        from = r.at;
+        if (bad < 0 || oro_codec_skip(t->rc->cols[t->pk->cols[0]].codec, &r) < 0) {
+            PyErr_Format(py->e_decode, "%s: the row's bytes are cut short", t->def->name);
+            return -1;
+        }
+        st = py->ops->delete_key(py->call->host, t->def, t->pk->ix,
+                                 oro_bytes(from, (size_t)(r.at - from)));
+    }
+    if (st == ORO_OK || st == ORO_ENOTFOUND)
+        return st == ORO_OK;
+    oro_pytable_fail(py, t, st, NULL);
+    return -1;
+}
+
+/* Rows given to delete(): by the key they hold now, or whole. */
+PyObject *
+oro_pytable_delete_rowobj(struct oro_py *py, struct oro_pytable *t, struct oro_row *row)
+{
+    if (t->pk != NULL) {
+        PyObject *v = oro_pyrow_col(row, t->pk->cols[0]);
+        return v != NULL ? oro_pytable_delete_key(py, t, t->pk, v) : NULL;
+    }
+    struct oro_bb bb = oro_bb_take(py, 1);
+    PyObject *out = NULL;
+    if (oro_pyrow_encode(row, &bb) < 0) {
+        oro_cerr_raise(py, py->e_encode, t->def->name);
+    } else if (oro_pyhandle_alive(py, t)) {
+        int gone = oro_pytable_delete_bytes(py, t, oro_bb_bytes(&bb));
+        out = gone >= 0 ? PyBool_FromLong(gone) : NULL;
+    }
+    oro_bb_give(py, 1, &bb);
+    return out;
+}
