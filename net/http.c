@@ -20,7 +20,8 @@ struct span {
 
 struct head {
     struct span method, target;
-    struct span authorization, content_type, origin, if_none_match, accept_encoding, key, version;
+    struct span authorization, content_type, origin, if_none_match, accept, accept_encoding, key,
+        version;
     struct span protocols; /* the first header; further ones are joined to it in shard->scratch */
     uint64_t content_length;
     bool has_length, chunked, keep_alive, upgrade_word, websocket_word, expect_continue;
@@ -120,6 +121,7 @@ take_header(struct head *h, struct span name, struct span value, struct oro_bb *
         {"content-type", &h->content_type},
         {"origin", &h->origin},
         {"if-none-match", &h->if_none_match},
+        {"accept", &h->accept},
         {"accept-encoding", &h->accept_encoding},
         {"sec-websocket-key", &h->key},
         {"sec-websocket-version", &h->version},
@@ -509,6 +511,7 @@ fill_request(struct head *h, struct oro_http_request *req)
     req->content_type = text_of(h->content_type);
     req->origin = text_of(h->origin);
     req->if_none_match = text_of(h->if_none_match);
+    req->accept = text_of(h->accept);
     req->accept_encoding = text_of(h->accept_encoding);
     return true;
 }

@@ -14,6 +14,9 @@
 
 struct oro_py;
 
+/* The texts of exceptions are the author's, and may repeat what a stranger sent: what is longer is cut, with a word on it. */
+#define ORO_PY_TEXT_MOST 16384
+
 struct oro_py_options {
     const char *home; /* prefix of the embedded Python; NULL: the one it was built with */
     const char *
@@ -140,6 +143,9 @@ struct oro_py_call {
     /* Results. text: for the caller when ORO_EUSER ("no row with id = 7") or ORO_EINVAL (bad arguments: "send.text: expected
      * str ..."), for the log when ORO_EINTERNAL (traceback with the module's own lines). Appended to; cleared by call first. */
     struct oro_bb *text;
+    /* With ORO_EUSER, and cleared as text is. detail: {"code": ..., "data": ...} for callers that can be told more than a text.
+     * logged: what the log says instead of text, where the caller may not know all of it. Either may be NULL. */
+    struct oro_bb *detail, *logged;
 };
 
 /* Runs the reducer once. ORO_OK, ORO_EUSER (raised ReducerError: roll back, text is for the caller), ORO_EINVAL (arguments;

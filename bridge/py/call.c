@@ -135,11 +135,7 @@ map_exception(struct oro_py *py)
         return ORO_EINTERNAL;
     }
     if (PyErr_ExceptionMatches(py->e_reducer)) {
-        PyObject *error = PyErr_GetRaisedException(), *s = PyObject_Str(error);
-        oro_pyerr_put(s, text);
-        PyErr_Clear();
-        Py_XDECREF(s);
-        Py_DECREF(error);
+        oro_pyrefusal_tell(py, PyErr_GetRaisedException());
         return ORO_EUSER;
     }
     oro_status st = PyErr_ExceptionMatches(py->e_timeout) ? ORO_ETIMEOUT : ORO_EINTERNAL;
@@ -148,14 +144,34 @@ map_exception(struct oro_py *py)
     return st;
 }
 
+/* A constructor or a check of the author's refused the call, was interrupted, ran out of memory or has a fault: only what a
+ * value is refused with says something of the caller's argument. */
+static bool
+is_not_the_callers(struct oro_py *py)
+{
+    const PyObject *error = py->cerr.cause;
+    if (!py->cerr.set)
+        return !PyErr_Occurred() || !PyErr_ExceptionMatches(PyExc_Exception) ||
+               PyErr_ExceptionMatches(PyExc_MemoryError) || PyErr_ExceptionMatches(py->e_reducer);
+    PyObject *const says_why[] = {PyExc_ValueError, PyExc_TypeError, PyExc_AssertionError,
+                                  PyExc_OverflowError};
+    for (size_t i = 0; error != NULL && i < ORO_ARRAY_LEN(says_why); i++)
+        if (PyErr_GivenExceptionMatches((PyObject *)error, says_why[i]))
+            error = NULL;
+    return error != NULL;
+}
+
 static oro_status
 bad_argument(struct oro_py *py, struct oro_pyreducer *r, unsigned i)
 {
     ORO_BUMP(r->tally.errors[DIR_DECODE], 1);
-    /* A constructor or a check of the author's was interrupted, or ran out of memory: not the caller's doing. */
-    if (!py->cerr.set && (!PyErr_Occurred() || !PyErr_ExceptionMatches(PyExc_Exception) ||
-                          PyErr_ExceptionMatches(PyExc_MemoryError)))
+    if (is_not_the_callers(py)) {
+        if (py->cerr.set) {
+            PyErr_SetRaisedException(Py_NewRef(py->cerr.cause));
+            oro_cerr_clear(py);
+        }
         return map_exception(py);
+    }
     if (i < r->nparams)
         oro_cerr_name(py, r->params[i].name);
     oro_cerr_text(py, r->name, py->call->text);
@@ -248,6 +264,10 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     struct oro_pyreducer *r =
         call->reducer->id < py->nreducers ? &py->reducers[call->reducer->id] : NULL;
     oro_bb_clear(call->text);
+    if (call->detail != NULL)
+        oro_bb_clear(call->detail);
+    if (call->logged != NULL)
+        oro_bb_clear(call->logged);
     if (py->ctx == NULL) {
         Py_CLEAR(py->db);
         if (r != NULL && make_handles(py) < 0)

@@ -12,18 +12,17 @@ oro_pytype_name(PyObject *o)
 void
 oro_pyerr_put(PyObject *s, struct oro_bb *out)
 {
-    Py_ssize_t n;
     if (s == NULL || !PyUnicode_Check(s))
         return;
-    const char *p = PyUnicode_AsUTF8AndSize(s, &n);
-    if (p != NULL) {
-        oro_bb_put(out, p, (size_t)n);
-        return;
-    }
-    PyErr_Clear();
-    PyObject *b = PyUnicode_AsEncodedString(s, "utf-8", "backslashreplace");
+    Py_ssize_t n = PyUnicode_GET_LENGTH(s);
+    PyObject *head = PyUnicode_Substring(s, 0, n < ORO_PY_TEXT_MOST ? n : ORO_PY_TEXT_MOST);
+    PyObject *b =
+        head != NULL ? PyUnicode_AsEncodedString(head, "utf-8", "backslashreplace") : NULL;
     if (b != NULL)
         oro_bb_put(out, PyBytes_AS_STRING(b), (size_t)PyBytes_GET_SIZE(b));
+    if (b != NULL && n > ORO_PY_TEXT_MOST)
+        oro_bb_printf(out, " ... (%zd characters in all)", n);
+    Py_XDECREF(head);
     Py_XDECREF(b);
 }
 

@@ -262,6 +262,7 @@ import_names(struct oro_py *py)
         {"orochi._values", "us_to_timedelta", &py->us_to_timedelta},
         {"orochi._values", "format_exception", &py->format_exception},
         {"orochi._values", "describe_error", &py->describe_error},
+        {"orochi._errors", "refusal", &py->refusal},
         {"orochi._auth", "Auth", &py->make_auth},
         {"orochi._context", "Ok", &py->Ok},
         {"orochi._context", "Err", &py->Err},
@@ -315,11 +316,12 @@ make_strings(struct oro_py *py)
     py->s_int = PyUnicode_InternFromString("int");
     py->s_value = PyUnicode_InternFromString("value");
     py->s_is_interval = PyUnicode_InternFromString("is_interval");
+    py->s_told = PyUnicode_InternFromString("told");
     py->s_post_init = PyUnicode_InternFromString("__post_init__");
     py->empty_tuple = PyTuple_New(0);
     py->zero = PyLong_FromLong(0);
-    return py->keep && py->s_int && py->s_value && py->s_is_interval && py->s_post_init &&
-                   py->empty_tuple && py->zero
+    return py->keep && py->s_int && py->s_value && py->s_is_interval && py->s_told &&
+                   py->s_post_init && py->empty_tuple && py->zero
                ? 0
                : -1;
 }

@@ -471,26 +471,28 @@ struct oro_pyreducer {
     X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                         \
-    X(keep)                                                                                       \
-    X(t_row)                                                                                      \
-    X(t_coldescr)                                                                                 \
-    X(t_table)                                                                                    \
-    X(t_column)                                                                                   \
-    X(t_rows)                                                                                     \
-    X(t_rowsiter)                                                                                 \
-    X(t_ctx)                                                                                      \
-    X(t_dbbase)                                                                                   \
-    X(t_db)                                                                                       \
-    X(t_log)                                                                                      \
-    X(t_codec) X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) \
-        X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) \
-            X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode)    \
-                X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump)             \
-                    X(json_revive) X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us)         \
-                        X(us_to_timedelta) X(format_exception) X(describe_error) X(make_auth)     \
-                            X(deepcopy) X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int) \
-                                X(s_value) X(s_is_interval) X(s_post_init) X(empty_tuple) X(zero)
+#define ORO_PY_OBJECTS(X)                                                                      \
+    X(keep)                                                                                    \
+    X(t_row)                                                                                   \
+    X(t_coldescr)                                                                              \
+    X(t_table)                                                                                 \
+    X(t_column)                                                                                \
+    X(t_rows)                                                                                  \
+    X(t_rowsiter)                                                                              \
+    X(t_ctx)                                                                                   \
+    X(t_dbbase)                                                                                \
+    X(t_db)                                                                                    \
+    X(t_log)                                                                                   \
+    X(t_codec)                                                                                 \
+    X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err)  \
+        X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow)     \
+            X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode) \
+                X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump)          \
+                    X(json_revive) X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us)      \
+                        X(us_to_timedelta) X(format_exception) X(describe_error) X(refusal)    \
+                            X(make_auth) X(deepcopy) X(random_cls) X(db) X(log) X(ctx)         \
+                                X(module_spec) X(s_int) X(s_value) X(s_is_interval) X(s_told)  \
+                                    X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
     unsigned worker;
@@ -666,8 +668,19 @@ PyObject *oro_pysats_from_json(PyObject *module, PyObject *args);
 
 /* Appends the pending exception's text (one line, or with the module's frames) and clears it. */
 void oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out);
-/* Appends a str as UTF-8; nothing if it is NULL or none. May leave an exception. */
+/* Appends a str as UTF-8, of a long one no more than ORO_PY_TEXT_MOST characters; nothing if it is NULL or none. May leave an
+ * exception. */
 void oro_pyerr_put(PyObject *s, struct oro_bb *out);
+
+/* ---- refusals (refusal.c) ---- */
+/* Takes error, a ReducerError that ended the call: its text, detail and what the log says go into py->call. */
+void oro_pyrefusal_tell(struct oro_py *py, PyObject *error);
+/* Raises RowNotFound: `text` for the author and the log; for the caller the same when `harmless`, else only that the table has
+ * no row with this `what`. Always NULL. Borrows all. */
+PyObject *oro_pyrefusal_missing(struct oro_py *py, const struct oro_pytable *t, PyObject *text,
+                                PyObject *what, bool harmless);
+/* May anybody see the value who may call a reducer? */
+bool oro_pyrefusal_harmless(const struct oro_pytable *t, PyObject *v);
 /* "int", "Player", "None": for "expected ..., got ..." */
 const char *oro_pytype_name(PyObject *o);
 /* The name of a class without its module, for "expected Vec2"; "tuple" where there is no class. Borrowed from cls. */

@@ -220,6 +220,27 @@ table_first(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
     return oro_pyrows_first_of(select_rows(py, t, "first", args, nargs, kwnames, 1));
 }
 
+/* one() found nothing. */
+static PyObject *
+none_meets(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *conds, unsigned n)
+{
+    bool harmless = true;
+    PyObject *text = oro_pyquery_text(t, conds, n), *what = PyUnicode_FromString("");
+    for (unsigned i = 0; what != NULL && i < n; i++) {
+        harmless = harmless && oro_pyrefusal_harmless(t, conds[i].v);
+        Py_SETREF(what, PyUnicode_FromFormat("%U%s%U", what, i > 0 ? ", " : "",
+                                             t->rc->cols[conds[i].col].name));
+    }
+    if (text != NULL)
+        Py_SETREF(text, PyUnicode_FromFormat(n > 0 ? "%s: no row with %U" : "%s: no row%U",
+                                             t->def->name, text));
+    if (text != NULL && what != NULL)
+        oro_pyrefusal_missing(py, t, text, what, harmless);
+    Py_XDECREF(text);
+    Py_XDECREF(what);
+    return NULL;
+}
+
 static PyObject *
 table_one(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
@@ -233,12 +254,7 @@ table_one(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     if (row != Py_None)
         return row;
     Py_DECREF(row);
-    PyObject *text = oro_pyquery_text(t, conds, (unsigned)n);
-    if (text != NULL)
-        PyErr_Format(py->e_rownotfound, n > 0 ? "%s: no row with %U" : "%s: no row%U", t->def->name,
-                     text);
-    Py_XDECREF(text);
-    return NULL;
+    return none_meets(py, t, conds, (unsigned)n);
 }
 
 static PyObject *

@@ -77,8 +77,8 @@ oro_pykey_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_acce
 
 /* 1 and *row, 0 none, -1 raised. */
 int
-oro_pytable_find_bytes(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v,
-           struct oro_bytes *row)
+oro_pytable_find_bytes(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+                       PyObject *v, struct oro_bytes *row)
 {
     struct oro_bb key = oro_bb_take(py, 0);
     int rc = oro_pykey_encode(py, t, acc, v, &key);
@@ -97,12 +97,16 @@ oro_pytable_find_bytes(struct oro_py *py, struct oro_pytable *t, const struct or
 static PyObject *
 not_found(struct oro_py *py, struct oro_pytable *t, PyObject *name, PyObject *v)
 {
-    return PyErr_Format(py->e_rownotfound, "%s: no row with %U = %R", t->def->name, name, v);
+    PyObject *text = PyUnicode_FromFormat("%s: no row with %U = %R", t->def->name, name, v);
+    if (text != NULL)
+        oro_pyrefusal_missing(py, t, text, name, oro_pyrefusal_harmless(t, v));
+    Py_XDECREF(text);
+    return NULL;
 }
 
 PyObject *
-oro_pytable_find(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v,
-     bool must)
+oro_pytable_find(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+                 PyObject *v, bool must)
 {
     struct oro_bytes row;
     int rc = oro_pytable_find_bytes(py, t, acc, v, &row);
@@ -158,7 +162,7 @@ replace(struct oro_py *py, struct oro_pytable *t, struct oro_bytes was, struct o
 
 int
 oro_pytable_write(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
-          struct oro_row *row, enum oro_verb verb)
+                  struct oro_row *row, enum oro_verb verb)
 {
     struct oro_bb bb = oro_bb_take(py, 1);
     struct oro_bytes stored = {0};
@@ -174,7 +178,8 @@ oro_pytable_write(struct oro_py *py, struct oro_pytable *t, const struct oro_acc
         goto done;
     }
     oro_tally_end(py, &t->rc->tally, DIR_ENCODE, bb.len, began);
-    if (!oro_pyhandle_alive(py, t) || oro_pytable_before_write(py, t) < 0) /* a checker may do anything */
+    if (!oro_pyhandle_alive(py, t) ||
+        oro_pytable_before_write(py, t) < 0) /* a checker may do anything */
         goto done;
     if (verb == ORO_VERB_INSERT)
         st = py->ops->insert(py->call->host, t->def, oro_bb_bytes(&bb), &stored, &err);
@@ -248,7 +253,8 @@ int
 oro_pytable_update(struct oro_py *py, struct oro_pytable *t, struct oro_row *row,
                    PyObject *const *values, PyObject *kwnames)
 {
-    return change(py, t, t->pk, row, values, kwnames, t->pk != NULL ? ORO_VERB_UPDATE : ORO_VERB_REPLACE);
+    return change(py, t, t->pk, row, values, kwnames,
+                  t->pk != NULL ? ORO_VERB_UPDATE : ORO_VERB_REPLACE);
 }
 
 static bool
@@ -262,7 +268,7 @@ takes_row(PyObject *const *args, Py_ssize_t nargs, const char *name)
 
 PyObject *
 oro_pytable_update_with(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
-       PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+                        PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     if (!takes_row(args, nargs, "update") || !oro_pytable_takes(py, t, args[0]))
         return NULL;
@@ -273,7 +279,7 @@ oro_pytable_update_with(struct oro_py *py, struct oro_pytable *t, const struct o
 
 PyObject *
 oro_pytable_upsert_with(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
-       PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+                        PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     if (!takes_row(args, nargs, "upsert") || !oro_pytable_takes(py, t, args[0]))
         return NULL;
@@ -283,7 +289,8 @@ oro_pytable_upsert_with(struct oro_py *py, struct oro_pytable *t, const struct o
 }
 
 PyObject *
-oro_pytable_delete_key(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *v)
+oro_pytable_delete_key(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+                       PyObject *v)
 {
     struct oro_bb key = oro_bb_take(py, 0);
     PyObject *out = NULL;

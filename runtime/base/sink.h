@@ -27,6 +27,7 @@ struct oro_http_request {
     const char *origin;          /* header value or NULL */
     const char *protocols;       /* Sec-WebSocket-Protocol of an upgrade request, else NULL */
     const char *if_none_match;   /* header value or NULL */
+    const char *accept;          /* header value or NULL */
     const char *accept_encoding; /* header value or NULL */
     bool websocket;              /* it asks for an upgrade */
     struct oro_bytes body;

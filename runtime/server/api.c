@@ -54,13 +54,6 @@ answer_text(struct oro_http_response *res, int status, const char *fmt, ...)
     answer_bytes(res, status, oro_bytes_str(text));
 }
 
-/* The module's own words, whole; text may be NULL. */
-static void
-answer_module(struct oro_http_response *res, int status, const struct oro_buf *text)
-{
-    answer_bytes(res, status, text != NULL ? oro_buf_bytes(text) : (struct oro_bytes){0});
-}
-
 static void
 answer_json(struct oro_http_response *res, const char *json)
 {
@@ -457,6 +450,7 @@ http_client(struct request *q, enum client_kind kind)
     c->conn = (1ull << 63) | ++sh->next_request;
     c->req_id = q->id;
     c->confirmed = true;
+    c->wants_json = oro_api_wants_json(q->http->accept);
     c->headers =
         oro_strdup(q->res->extra_headers); /* CORS and identity, as route_run has put them there */
     oro_map_put_u64(&sh->clients, c->conn, c);
@@ -609,7 +603,7 @@ call_answer(struct shard *sh, struct client *c, const struct oro_commit *rec)
     if (o->outcome == ORO_OK)
         res.status = 200;
     else
-        answer_module(&res, o->outcome == ORO_EINVAL ? 400 : 530, o->text);
+        oro_api_refusal(&res, o->outcome == ORO_EINVAL ? 400 : 530, o, c->wants_json);
     header_add(res.extra_headers, sizeof(res.extra_headers), "spacetime-energy-used", "0");
     duration_header(&res, o->elapsed_us);
     reply_later(sh, c, &res, rec->seq);
@@ -624,7 +618,7 @@ oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
             run_sql(sh, c);
     } else if (o->kind == ORO_ORIGIN_CONNECT) {
         struct oro_http_response res = {0};
-        answer_module(&res, 403, o->text);
+        oro_api_refusal(&res, 403, o, c->wants_json);
         if (c->kind == CLIENT_HTTP_SQL)
             c->leaves = false; /* of a call the disconnect job is posted already */
         reply_later(sh, c, &res, rec->seq);

@@ -56,6 +56,7 @@ struct client {
     oro_conn_id req_id; /* 0: the requester is gone or answered */
     char *headers;      /* of the answer */
     struct oro_bb sql;
+    bool wants_json; /* a refusal as an object (refusal.c) */
     bool asked;    /* SQL: evaluated, and a disconnect job is posted if there has to be one */
     bool leaves;   /* a disconnect record follows */
     bool answered; /* there was a reply, though it may still wait */
@@ -181,6 +182,10 @@ bool oro_api_release(struct shard *sh, struct client *c);
 /* At the end, on the main thread: what has to be said about requests that nobody will come back to. */
 void oro_api_abandon(struct shard *sh, struct client *c);
 
+/* refusal.c: gives the answer of a call that failed; json: as an object. Borrows origin. */
+void oro_api_refusal(struct oro_http_response *res, int status, const struct oro_origin *o,
+                     bool json);
+bool oro_api_wants_json(const char *accept); /* the header's value, or NULL */
 /* bridge_api.c: GET and PATCH /v1/database/:name/bridge */
 void oro_api_bridge_report(const struct oro_server *s, struct oro_http_response *res);
 /* The body is a JSON object of settings: all of them are changed, or none. Answers the settings as they are now. */

@@ -328,7 +328,7 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
     }
     commit_leave(s, turn);
     if (!ok) {
-        rec->pub.origin.text = NULL; /* still the caller's */
+        rec->pub.origin.text = rec->pub.origin.detail = NULL; /* still the caller's */
         oro_record_free(&se->cache, rec);
         atomic_fetch_add_explicit(&s->conflicts, 1, memory_order_relaxed);
     }

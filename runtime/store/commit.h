@@ -41,11 +41,12 @@ struct oro_origin {
     uint8_t outcome; /* oro_status of the call */
     uint16_t shard;  /* net thread that waits for the answer */
     uint32_t request_id;
-    oro_conn_id conn;     /* or HTTP request id; 0: nobody waits */
-    uint32_t reducer;     /* reducer id, UINT32_MAX: none */
-    int64_t timestamp_us; /* what ctx.timestamp was */
-    int64_t elapsed_us;   /* run time of the call */
-    struct oro_buf *text; /* error text for the caller or NULL; the record owns the reference */
+    oro_conn_id conn;       /* or HTTP request id; 0: nobody waits */
+    uint32_t reducer;       /* reducer id, UINT32_MAX: none */
+    int64_t timestamp_us;   /* what ctx.timestamp was */
+    int64_t elapsed_us;     /* run time of the call */
+    struct oro_buf *text;   /* error text for the caller or NULL; the record owns the reference */
+    struct oro_buf *detail; /* a refusal's code and data as JSON, or NULL; owned likewise */
 };
 
 struct oro_commit {

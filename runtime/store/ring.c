@@ -23,6 +23,7 @@ void
 oro_record_free(struct oro_pool_cache *pc, struct oro_record *r)
 {
     oro_buf_unref(r->pub.origin.text);
+    oro_buf_unref(r->pub.origin.detail);
     oro_pool_put(pc, r, sizeof(*r) + r->pub.nops * sizeof(struct oro_op));
 }
 

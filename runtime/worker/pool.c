@@ -284,6 +284,8 @@ oro_pool_free(struct oro_pool *p)
     for (unsigned i = 0; i < p->started; i++) {
         struct worker *w = &p->workers[i];
         oro_bb_fini(&w->text);
+        oro_bb_fini(&w->detail);
+        oro_bb_fini(&w->logged);
         oro_bb_fini(&w->log_text);
         oro_free(w->log_lines);
         oro_free(w->descriptor);
@@ -346,10 +348,14 @@ oro_pool_metrics_make(struct oro_pool *p)
             .calls = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_calls_total", labels,
                                 "Reducer calls that ran."),
             .errors = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_errors_total", labels,
-                                 "Reducer calls that failed."),
+                                 "Reducer calls that failed by a fault of the module."),
+            .refusals = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_refusals_total", labels,
+                                   "Reducer calls that were refused: a ReducerError, or "
+                                   "arguments that do not fit."),
             .duration = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_reducer_duration_seconds", labels,
                                    "Run time of reducer calls, retries and commit included."),
             .failures.burst = FAILURES_AT_ONCE,
+            .refused.burst = FAILURES_AT_ONCE,
         };
         oro_free(labels);
     }

@@ -26,8 +26,8 @@ struct run_queue {
 #define FAILURES_AT_ONCE 20
 
 struct reducer_metrics {
-    struct oro_metric *calls, *errors, *duration;
-    struct oro_log_limit failures; /* clients choose how many there are */
+    struct oro_metric *calls, *errors, *refusals, *duration;
+    struct oro_log_limit failures, refused; /* clients choose how many there are */
 };
 
 /* A log line of a call's attempt, kept until it is known whether the attempt counts. */
@@ -42,8 +42,8 @@ struct worker {
     pthread_t thread;
     struct oro_py *py;
     struct oro_session *session;
-    struct oro_tx *tx; /* of the running attempt */
-    struct oro_bb text;
+    struct oro_tx *tx;                  /* of the running attempt */
+    struct oro_bb text, detail, logged; /* of the call (bridge.h) */
     struct oro_bb log_text;
     struct log_line *log_lines;
     size_t nlog, log_cap, log_left_out;

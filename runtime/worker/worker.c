@@ -17,7 +17,8 @@ static const char FATAL[] = "The instance encountered a fatal error.";
 
 struct outcome {
     oro_status status;
-    struct oro_bytes text; /* for the caller */
+    struct oro_bytes text;   /* for the caller */
+    struct oro_bytes detail; /* the same, as JSON */
 };
 
 /* ---- one attempt, and its repetition ---- */
@@ -61,6 +62,13 @@ run_python(struct attempt *a)
     return st;
 }
 
+/* The reducer, or the check of its arguments, said no: that is the caller's affair, and no fault. */
+static bool
+is_refusal(oro_status st)
+{
+    return st == ORO_EUSER || st == ORO_EINVAL || st == ORO_EREFUSED;
+}
+
 /* Whoever may call may also fail as often as he likes: a burst of lines, then one a second for each reducer. */
 static void
 tell_failure(const struct attempt *a, const char *name, struct oro_bytes text)
@@ -69,6 +77,20 @@ tell_failure(const struct attempt *a, const char *name, struct oro_bytes text)
         a->reducer != NULL ? &a->w->pool->metrics[a->reducer->id].failures : &a->w->pool->failures;
     if (oro_log_allow(limit, ORO_LOG_ERROR, "module"))
         oro_log(ORO_LOG_ERROR, "module", "%s: %.*s", name, (int)text.len, (const char *)text.data);
+}
+
+/* The same. Of the refusals of timers, and of clients that have left, nobody hears but who reads the log. */
+static void
+tell_refusal(const struct attempt *a, struct oro_bytes text)
+{
+    struct worker *w = a->w;
+    bool heard = a->job->kind == ORO_JOB_CALLS || a->job->kind == ORO_JOB_CONNECT;
+    enum oro_log_level level = heard ? ORO_LOG_INFO : ORO_LOG_WARN;
+    if (w->logged.len > 0)
+        text = oro_bb_bytes(&w->logged);
+    if (oro_log_allow(&w->pool->metrics[a->reducer->id].refused, level, "refused"))
+        oro_log(level, "refused", "%s: %.*s", a->reducer->name, (int)text.len,
+                (const char *)text.data);
 }
 
 /* The text of a failure goes to the log; what the caller may know of it goes into the outcome. */
@@ -80,10 +102,14 @@ failure(struct attempt *a, oro_status st)
         oro_bb_bytes(w->text.data != NULL ? &w->text : &(struct oro_bb){(uint8_t *)"", 0, 0});
     const char *name = a->reducer != NULL ? a->reducer->name : "?";
     oro_worker_log_flush(w);
+    if (a->reducer != NULL && is_refusal(st)) {
+        tell_refusal(a, text);
+        return (struct outcome){st, text, oro_bb_bytes(&w->detail)};
+    }
     tell_failure(a, name, text);
-    if (st == ORO_EUSER || st == ORO_EINVAL || st == ORO_EREFUSED || w->pool->opt.dev_errors)
-        return (struct outcome){st, text};
-    return (struct outcome){st, oro_bytes_str(FATAL)};
+    if (is_refusal(st) || w->pool->opt.dev_errors)
+        return (struct outcome){st, text, {0}};
+    return (struct outcome){st, oro_bytes_str(FATAL), {0}};
 }
 
 static oro_status
@@ -93,6 +119,8 @@ attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struc
     struct oro_err err = {0};
     w->tx = oro_tx_begin(w->session, exclusive);
     oro_bb_clear(&w->text);
+    oro_bb_clear(&w->detail);
+    oro_bb_clear(&w->logged);
     oro_status st = a->before != NULL ? a->before(a, &err) : ORO_OK;
     bool cancelled = st == ORO_ENOTFOUND;
     if (st == ORO_OK)
@@ -107,7 +135,7 @@ attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struc
         if (st == ORO_OK) {
             published(w);
             oro_worker_log_flush(w);
-            *out = (struct outcome){ORO_OK, {0}};
+            *out = (struct outcome){ORO_OK, {0}, {0}};
             return ORO_OK;
         }
         oro_worker_log_drop(w);
@@ -123,7 +151,8 @@ attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struc
         return ORO_ECONFLICT;
     }
     if (cancelled) {
-        *out = (struct outcome){ORO_ENOTFOUND, {0}}; /* the row is gone: silently (S-10, L-24) */
+        *out =
+            (struct outcome){ORO_ENOTFOUND, {0}, {0}}; /* the row is gone: silently (S-10, L-24) */
         return ORO_OK;
     }
     *out = failure(a, st);
@@ -135,6 +164,7 @@ publish_failure(struct worker *w, struct oro_origin *origin, struct outcome out)
 {
     origin->outcome = (uint8_t)out.status;
     origin->text = out.text.len > 0 ? oro_buf_copy(out.text) : NULL;
+    origin->detail = out.detail.len > 0 ? oro_buf_copy(out.detail) : NULL;
     oro_store_publish(w->session, origin);
     published(w);
 }
@@ -152,7 +182,7 @@ static struct outcome
 attempt_run(struct attempt *a, struct oro_origin *origin)
 {
     struct worker *w = a->w;
-    struct outcome out = {ORO_EINTERNAL, oro_bytes_str(FATAL)};
+    struct outcome out = {ORO_EINTERNAL, oro_bytes_str(FATAL), {0}};
     a->begun_us = oro_mono_us();
     atomic_store_explicit(&w->running, a->reducer != NULL ? a->reducer->name : NULL,
                           memory_order_relaxed);
@@ -168,7 +198,7 @@ attempt_run(struct attempt *a, struct oro_origin *origin)
         struct reducer_metrics *m = &w->pool->metrics[a->reducer->id];
         oro_metric_add(m->calls, 1);
         if (out.status != ORO_OK)
-            oro_metric_add(m->errors, 1);
+            oro_metric_add(is_refusal(out.status) ? m->refusals : m->errors, 1);
         oro_metric_observe_us(m->duration, origin->elapsed_us);
     }
     if (out.status != ORO_OK)
@@ -193,6 +223,8 @@ attempt_new(struct worker *w, const struct oro_job *job, const struct oro_reduce
         .jwt_payload = job->who != NULL ? job->who->jwt : NULL,
         .host = w,
         .text = &w->text,
+        .detail = &w->detail,
+        .logged = &w->logged,
     };
     if (job->who != NULL)
         a.call.connection = job->who->connection;
@@ -221,7 +253,7 @@ run_call(struct worker *w, const struct oro_job *job, const struct oro_job_call 
     struct attempt a = attempt_new(w, job, c->reducer, c->args);
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_CALL, c->request_id);
     if (c->reducer == NULL) {
-        publish_failure(w, &origin, (struct outcome){ORO_EREFUSED, oro_bytes_str(c->refusal)});
+        publish_failure(w, &origin, (struct outcome){ORO_EREFUSED, oro_bytes_str(c->refusal), {0}});
         return;
     }
     attempt_run(&a, &origin);
@@ -304,7 +336,7 @@ run_init(struct worker *w, const struct oro_job *job)
                                    (struct oro_bytes){0});
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_INTERNAL, 0);
     if (a.reducer == NULL)
-        return (struct outcome){ORO_OK, {0}};
+        return (struct outcome){ORO_OK, {0}, {0}};
     return attempt_run(&a, &origin);
 }
 
@@ -542,13 +574,13 @@ publish_farewell(struct worker *w, const struct oro_job *job)
                                 .shard = job->shard,
                                 .conn = job->conn,
                                 .reducer = UINT32_MAX};
-    publish_failure(w, &origin, (struct outcome){ORO_OK, {0}});
+    publish_failure(w, &origin, (struct outcome){ORO_OK, {0}, {0}});
 }
 
 static void
 job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct turn *turn)
 {
-    struct outcome out = {ORO_OK, {0}};
+    struct outcome out = {ORO_OK, {0}, {0}};
     int hurry = atomic_load_explicit(&w->pool->hurry, memory_order_relaxed);
     switch (job->kind) {
     case ORO_JOB_CALLS:

@@ -47,7 +47,7 @@ async function provoke(server, name, args = []) {
   const before = server.output().length;
   const answer = await call(server, "abuse", name, args);
   const text = await answer.text();
-  await until(`the log shows ${name}`, () => new RegExp(`ERROR module: ${name}: `).test(server.output().slice(before)));
+  await until(`the log shows ${name}`, () => new RegExp(`(ERROR module|INFO  refused): ${name}: `).test(server.output().slice(before)));
   const fine = await call(server, "abuse", "fine", []);
   assert.equal(fine.status, 200, `after ${name}: ${await fine.text()}`);
   return { status: answer.status, text, log: server.output().slice(before) };

@@ -179,7 +179,7 @@ Test(call, exceptions_become_statuses)
     struct fixture f;
     fixture_open(&f, errors);
     ends(&f, "with_code", "[]", ORO_EUSER, "bad_name: too long");
-    ends(&f, "missing", "[]", ORO_EUSER, "player: no row with id = 7");
+    ends(&f, "missing", "[]", ORO_EUSER, "player: no row with this id"); /* private */
     ends(&f, "unique", "[]", ORO_EINTERNAL, "UniqueViolation: player.id: there is a row");
     ends(&f, "internal", "[]", ORO_EINTERNAL,
          "line 19, in helper\n    return {}['gone']\nKeyError: 'gone'");

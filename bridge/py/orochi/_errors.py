@@ -8,8 +8,11 @@ class OrochiError(Exception):
 class ReducerError(OrochiError):
     """Raised by a reducer to refuse a call: rolls back, and its text is what the caller sees.
 
-    With a code the caller sees "code: message"; over HTTP code and data are sent too.
+    With a code the caller sees "code: message"; over HTTP code and data (anything that JSON holds, up to 16 KB) are sent too.
     """
+
+    message, code, data = '', None, None  # for subclasses that do not call __init__
+    told = None  # what the caller sees instead of str(), if that is less
 
     def __init__(self, message="", *, code=None, data=None):
         super().__init__(message)
@@ -18,14 +21,16 @@ class ReducerError(OrochiError):
         self.data = data
 
     def __str__(self):
-        return f'{self.code}: {self.message}' if self.code else self.message
+        message = self.message or Exception.__str__(self)
+        return f'{self.code}: {message}' if self.code else message
 
 
 SenderError = ReducerError
 
 
 class RowNotFound(ReducerError):
-    """get() or one() found no row; a ReducerError, so the caller sees which row was missing."""
+    """get() or one() found no row; a ReducerError, so the caller sees what was missing: "player: no row with id = 7", and only
+    "player: no row with this name" where the value may be somebody's secret. str() and the log have the value."""
 
 
 class DatabaseError(OrochiError):
@@ -57,6 +62,26 @@ class WrongIndexAlgo(WrongIndex):
 
 class IndexNotUnique(WrongIndex):
     """find(), get(), update() and the like of a column whose values may occur twice."""
+
+
+_TEXT_MOST = 16_000  # characters of what is sent as JSON, or written into the log
+
+
+def refusal(error):
+    """(text for the caller, text for the log or None, JSON of code and data or None) of a ReducerError that ended a call."""
+    text, detail, more = str(error), None, ''
+    if error.code is not None or error.data is not None:
+        from ._values import json_dump
+        code = None if error.code is None else str(error.code)[:200]
+        try:
+            detail = json_dump({'code': code, 'data': error.data})
+            if len(detail) > _TEXT_MOST:
+                raise ValueError(f'its JSON has {len(detail)} characters, and may have {_TEXT_MOST}')
+            more = f' (data: {json_dump(error.data)[:1000]})' if error.data is not None else ''
+        except Exception as why:
+            detail = json_dump({'code': code, 'data': None})
+            more = f' (its data cannot be sent: {str(why)[:200]})'
+    return error.told or text, text[:_TEXT_MOST] + more if more or error.told else None, detail
 
 
 class _Located:

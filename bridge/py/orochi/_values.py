@@ -405,6 +405,9 @@ def json_load(text):
 
 # ---- error texts -----------------------------------------------------------------------------------------------------
 
+_ERROR_MOST = 4000  # characters of one exception: a chain of them fits into what the log takes
+
+
 def describe_error(error):
     """One line: "ValueError: text"."""
     try:
@@ -412,6 +415,8 @@ def describe_error(error):
     except BaseException:  # also one that was interrupted, since it did not end
         text = ''
     name = type(error).__name__
+    if len(text) > _ERROR_MOST:
+        text = f'{text[:_ERROR_MOST]} ... ({len(text)} characters in all)'
     return f'{name}: {text}' if text else name
 
 
