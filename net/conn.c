@@ -182,7 +182,7 @@ int
 conn_on_rx(struct conn *c, uint8_t *data, size_t len)
 {
     struct shard *s = c->shard;
-    s->n.bytes_in += (int64_t)len;
+    conn_counters(c)->bytes_in += (int64_t)len;
     c->last_rx_us = s->now_us;
     switch (c->state) {
     case CONN_HTTP:
@@ -304,7 +304,7 @@ static void
 out_sent(struct conn *c, size_t n)
 {
     c->out_bytes -= n;
-    c->shard->n.bytes_out += (int64_t)n;
+    conn_counters(c)->bytes_out += (int64_t)n;
     while (c->out_head != NULL) {
         struct piece *p = c->out_head;
         size_t left = p->len - p->off;

@@ -553,6 +553,7 @@ upgrade(struct conn *c, struct head *h, struct oro_http_request *req)
     send_bb(c, &out);
     c->busy = false;
     c->framing = acc.framing;
+    c->observer = acc.observer;
     c->user = acc.user;
     conn_move(c, CONN_WS);
 }

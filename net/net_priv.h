@@ -170,6 +170,7 @@ struct conn {
 
     /* WS */
     enum oro_framing framing;
+    bool observer; /* not counted */
     void *user;
     bool ws;          /* was opened: ws_close is owed */
     struct ws_rx *rx; /* NULL between frames */
@@ -208,7 +209,7 @@ struct shard {
     unsigned conn_count;
 
     struct link dirty, doomed, timers, endings;
-    struct counters n;
+    struct counters n, n_observers; /* the latter is told nobody */
     struct oro_bb scratch; /* http.c: decoded path, joined headers */
 
     struct oro_spin fd_lock; /* guards fds */
@@ -253,6 +254,12 @@ void io_set_reading(struct conn *c, bool on);
 bool io_peer_sends(const struct conn *c, bool *there);
 void io_end_writing(struct conn *c); /* FIN: the peer sees the end of what was sent */
 void io_close(struct conn *c);       /* now; conn_gone runs inside */
+
+static inline struct counters *
+conn_counters(struct conn *c)
+{
+    return c->observer ? &c->shard->n_observers : &c->shard->n;
+}
 
 /* ---- conn.c ---- */
 struct conn *conn_new(struct shard *s);

@@ -99,7 +99,7 @@ ws_send(struct conn *c, struct oro_bytes msg)
     else
         send_frame(c, c->framing == ORO_FRAMING_TEXT ? OP_TEXT : OP_BINARY,
                    c->framing == ORO_FRAMING_SINGLE, msg);
-    c->shard->n.messages_out++;
+    conn_counters(c)->messages_out++;
     conn_touch(c);
     return true;
 }
@@ -228,7 +228,7 @@ deliver(struct conn *c, struct oro_buf *buf, bool binary)
         conn_doom(c, CAUSE_PROTOCOL);
         return false;
     }
-    s->n.messages_in++;
+    conn_counters(c)->messages_in++;
     s->net->sink->ws_message(s->net->sink->self, s->index, c->id, c->user, buf, binary);
     oro_buf_unref(buf);
     return c->state != CONN_DOOMED;

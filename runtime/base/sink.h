@@ -45,6 +45,7 @@ struct oro_http_response {
 struct oro_ws_accept {
     const char *protocol; /* static: the chosen item of the list, echoed in the 101 */
     enum oro_framing framing;
+    bool observer; /* it watches the server: its traffic is not counted as a game's */
     void *user;               /* the server's object for the connection, handed to ws_open */
     char extra_headers[8192]; /* for the 101 */
 };

@@ -34,6 +34,7 @@ export class History {
   }
 }
 
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300]; // what a time of day can tell apart
 const POWERS = Array.from({ length: 45 }, (_, i) => 2 ** i);
 const AXIS: uPlot.Axis = {
   stroke: "#8496b5",
@@ -98,16 +99,16 @@ export class Chart {
         ...this.size(),
         legend: { show: false },
         cursor: { points: { size: 6 }, y: false, sync: { key: "time" } },
-        padding: [8, 4, 0, 0],
+        padding: [8, 28, 0, 0], // half of the last time of day stands beyond the plot
         scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.12 : 1] } },
         axes: [
-          { ...AXIS, size: 26, space: 74, values: (_, ticks) => ticks.map(clock) },
+          { ...AXIS, size: 26, space: 74, incrs: SECONDS, values: (_, ticks) => ticks.map(clock) },
           {
             ...AXIS,
             size: 62,
             space: 34,
             ...(this.binary ? { incrs: POWERS } : {}),
-            values: (_, ticks) => ticks.map(v => this.format(v).replace("/s", "")),
+            values: (_, ticks) => once(ticks.map(v => this.format(v).replace("/s", ""))),
           },
         ],
         series: [
@@ -118,7 +119,8 @@ export class Chart {
             fill: this.lines.length < 3 ? `${colour}1f` : undefined,
             width: 1.75,
             spanGaps: true,
-            points: { show: false },
+            // A line has two ends: one value alone is a point.
+            points: { show: true, size: 6, fill: colour, width: 0, filter: (plot: uPlot, at: number) => alone(plot.data[at]!) },
           })),
         ],
         hooks: {
@@ -152,6 +154,17 @@ export class Chart {
         value == null ? "–" : this.format(value);
     });
   }
+}
+
+/** Labels, without those that say again what the one before said: coarse formats of fine ticks. */
+function once(labels: string[]): string[] {
+  return labels.map((label, i) => (label === labels[i - 1] ? "" : label));
+}
+
+/** The place of the only value there is; none where there are several. */
+function alone(column: ArrayLike<number | null | undefined>): number[] {
+  const places = Array.from(column, (value, i) => (value == null ? -1 : i)).filter(i => i >= 0);
+  return places.length === 1 ? places : [];
 }
 
 function clock(seconds: number): string {

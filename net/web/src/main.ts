@@ -12,7 +12,7 @@ const GREEN = COLOURS[0]!;
 const BLUE = COLOURS[1]!;
 const AMBER = COLOURS[2]!;
 const RED = "#f87171";
-const CPU = "orochi_process_cpu_milliseconds_total";
+const CPU = "orochi_process_cpu_seconds_total";
 const MEMORY = "orochi_process_resident_bytes";
 
 const element = (id: string) => document.getElementById(id)!;
@@ -81,7 +81,7 @@ const TILES: Tile[] = [
     label: "Processor",
     needs: CPU,
     show: s => ({
-      value: percent(s.rate(CPU) / 1000),
+      value: percent(s.rate(CPU)),
       more: "of one core",
     }),
   },
@@ -192,7 +192,7 @@ function point(span: Span): Record<string, number | null> {
     late50: span.quantile("orochi_timer_lateness_seconds", 0.5),
     late99: span.quantile("orochi_timer_lateness_seconds", 0.99),
     connections: span.value("orochi_connections"),
-    cpu: span.has(CPU) ? span.rate(CPU) / 1000 : null,
+    cpu: span.has(CPU) ? span.rate(CPU) : null,
     memory: span.has(MEMORY) ? span.value(MEMORY) : null,
   };
   const busiest = span
