@@ -272,23 +272,58 @@ file_read(struct oro_config *c, const char *path, oro_toml_fn toml, struct oro_e
     return st;
 }
 
-/* ---- environment: OROCHI_NET_THREADS for net.threads ---- */
+/* ---- environment: OROCHI_NET_THREADS for net.threads, OROCHI_WORKERS for --workers ---- */
+
+/* name: of a setting or a flag; `out` gets OROCHI_ and it in capitals. */
+static void
+variable_name(const char *name, char *out, size_t room)
+{
+    size_t n = (size_t)snprintf(out, room, "OROCHI_");
+    for (const char *p = name; *p != '\0' && n + 1 < room; p++)
+        out[n++] = *p == '.' || *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+    out[n] = '\0';
+}
 
 static oro_status
-environment_read(struct oro_config *c, struct oro_err *err)
+variable_read(struct oro_config *c, const char *name, const struct key *k, struct oro_err *err)
 {
+    char variable[128];
+    variable_name(name, variable, sizeof(variable));
+    const char *value = getenv(variable);
+    return value != NULL ? value_set(c, k, value, variable, err) : ORO_OK;
+}
+
+static bool
+variable_is_known(const char *variable, size_t n)
+{
+    char known[128];
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        char name[128] = "OROCHI_";
-        size_t n = strlen(name);
-        for (const char *p = keys[i].name; *p != '\0' && n + 1 < sizeof(name); p++)
-            name[n++] = *p == '.' ? '_' : (char)toupper((unsigned char)*p);
-        name[n] = '\0';
-        const char *value = getenv(name);
-        if (value == NULL)
+        variable_name(keys[i].name, known, sizeof(known));
+        if (strlen(known) == n && memcmp(known, variable, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Other programs may have an OROCHI_ of their own, but what begins like one of our sections was meant for us. */
+static oro_status
+variables_check(struct oro_err *err)
+{
+    char section[64], word[64];
+    for (char **e = environ; *e != NULL; e++) {
+        size_t n = strcspn(*e, "=");
+        if (strncmp(*e, "OROCHI_", 7) != 0 || variable_is_known(*e, n))
             continue;
-        oro_status st = value_set(c, &keys[i], value, name, err);
-        if (st != ORO_OK)
-            return st;
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+            snprintf(word, sizeof(word), "%.*s_", (int)strcspn(keys[i].name, "."), keys[i].name);
+            variable_name(word, section, sizeof(section));
+            if (strncmp(*e, section, strlen(section)) == 0)
+                return oro_err_set(
+                    err, ORO_EINVAL,
+                    "%.*s (environment): there is no such setting; config/orochi.toml "
+                    "lists them",
+                    (int)n, *e);
+        }
     }
     return ORO_OK;
 }
@@ -334,6 +369,19 @@ flag_key(const char *flag)
         if (strcmp(names[i][0], flag) == 0)
             return names[i][1];
     return NULL;
+}
+
+/* A setting's own name counts more than the short one of its flag. */
+static oro_status
+environment_read(struct oro_config *c, struct oro_err *err)
+{
+    oro_status st = variables_check(err);
+    for (const struct option *f = flags; st == ORO_OK && f->name != NULL; f++)
+        if (f->val == FLAG_KEY)
+            st = variable_read(c, f->name, key_find(flag_key(f->name)), err);
+    for (size_t i = 0; st == ORO_OK && i < sizeof(keys) / sizeof(keys[0]); i++)
+        st = variable_read(c, keys[i].name, &keys[i], err);
+    return st;
 }
 
 static oro_status

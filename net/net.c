@@ -58,7 +58,10 @@ listen_on(struct oro_net *net, struct oro_err *err)
         if (fd >= 0)
             close(fd);
         if (why == EADDRINUSE)
-            return oro_err_set(err, ORO_EIO, "port %d of %s is in use", want_port, host);
+            return oro_err_set(err, ORO_EIO,
+                               "port %d of %s is in use: `--listen %s:0` takes any free one, or "
+                               "end what listens there",
+                               want_port, host, host);
         return oro_err_set(err, ORO_EIO, "cannot listen on port %d of %s: %s", want_port, host,
                            strerror(why));
     }

@@ -15,6 +15,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
+#include "runtime/base/metric.h"
 #include "runtime/base/thread.h"
 #include "runtime/bench/bench.h"
 #include "runtime/durable/backup.h"
@@ -250,8 +251,10 @@ static void
 greet(const struct oro_config *c, int port, unsigned workers)
 {
     const char *s = c->net_tls_cert != NULL ? "s" : "";
-    bool v6 = strchr(c->host, ':') != NULL;
-    char *at = oro_asprintf(v6 ? "[%s]:%d" : "%s:%d", c->host, port);
+    /* No browser can go to the address that means all of them. */
+    bool all = strcmp(c->host, "0.0.0.0") == 0 || strcmp(c->host, "::") == 0;
+    const char *host = !all ? c->host : c->host[0] == ':' ? "::1" : "127.0.0.1";
+    char *at = oro_asprintf(strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
     struct oro_bb text = {0};
     oro_bb_printf(&text, "orochi %s (CPython %s, %u workers) serves %s\n", OROCHI_VERSION, oro_py_version(),
            workers, c->server_name);
@@ -259,6 +262,8 @@ greet(const struct oro_config *c, int port, unsigned workers)
     oro_bb_printf(&text, "  dashboard  http%s://%s/dashboard/\n", s, at);
     oro_bb_printf(&text, "  clients    ws%s://%s, database %s\n", s, at, c->server_name);
     oro_free(at);
+    if (all)
+        oro_bb_printf(&text, "  listens    on every address of this machine, port %d\n", port);
     if (c->server_memory)
         oro_bb_printf(&text, "  data       none (--memory)\n");
     else
@@ -443,6 +448,16 @@ run_module(const struct oro_config *c, struct oro_err *err)
     return code;
 }
 
+static void
+build_info(void)
+{
+    char *labels = oro_asprintf("version=\"%s\",python=\"%s\"", OROCHI_VERSION, oro_py_version());
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_build_info", labels,
+                              "1; the labels tell what runs."),
+                   1);
+    oro_free(labels);
+}
+
 static int
 serve_command(int argc, char **argv)
 {
@@ -476,6 +491,7 @@ serve_command(int argc, char **argv)
         .auto_tune = c.bridge_auto_tune,
         .cache_ttl_ms = c.bridge_cache_ttl_ms,
     });
+    build_info();
     int code = run_module(&c, &err);
     if (code != EXIT_FINE)
         complain(code, err.text);
@@ -534,6 +550,18 @@ static const struct {
     {"bench-bridge", command_tool}, {"config", command_tool},         {"reload", command_tool},
 };
 
+/* `orochi help run` is `orochi run --help`. */
+static int
+help_of(const char *word)
+{
+    char help[] = "--help", *argv[] = {(char *)word, help, NULL};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(commands); i++)
+        if (strcmp(word, commands[i].name) == 0)
+            return commands[i].run(2, argv);
+    fprintf(stderr, "orochi: there is no command %s; `orochi help` lists them\n", word);
+    return EXIT_USAGE;
+}
+
 /* Where one of 0, 1, 2 is closed, the next file opened would take its place: the log would be written into the data. */
 static bool
 standard_descriptors(void)
@@ -562,6 +590,8 @@ main(int argc, char **argv)
         return EXIT_FINE;
     }
     bool help = strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+    if (help && argc > 2)
+        return help_of(argv[2]);
     fputs(usage, help ? stdout : stderr);
     if (!help)
         fprintf(stderr, "orochi: there is no command %s\n", word);

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,7 +70,8 @@ want_colour(void)
 {
     int t = atomic_load_explicit(&stderr_is_terminal, memory_order_relaxed);
     if (t < 0) {
-        t = isatty(STDERR_FILENO) ? 1 : 0;
+        const char *no = getenv("NO_COLOR"); /* https://no-color.org */
+        t = isatty(STDERR_FILENO) && (no == NULL || no[0] == '\0') ? 1 : 0;
         atomic_store_explicit(&stderr_is_terminal, t, memory_order_relaxed);
     }
     return t == 1;

@@ -88,7 +88,7 @@ sorted_insert(struct oro_metric *m)
 static size_t
 cell_count(enum oro_metric_kind kind)
 {
-    return kind == ORO_METRIC_COUNTER ? ORO_METRIC_SHARDS : 1;
+    return kind == ORO_METRIC_GAUGE ? 1 : ORO_METRIC_SHARDS;
 }
 
 static struct oro_metric *
@@ -342,6 +342,7 @@ text_family(struct oro_bb *out, const struct oro_metric *m)
         [ORO_METRIC_COUNTER] = "counter",
         [ORO_METRIC_GAUGE] = "gauge",
         [ORO_METRIC_HISTOGRAM] = "histogram",
+        [ORO_METRIC_SECONDS] = "counter",
     };
     oro_bb_printf(out, "# HELP %s ", m->name);
     put_help(out, m->help);
@@ -359,6 +360,15 @@ text_series(struct oro_bb *out, const struct oro_metric *m, const char *suffix, 
         oro_bb_printf(out, "{%s} ", m->labels);
     else
         oro_bb_u8(out, ' ');
+}
+
+static void
+put_value(struct oro_bb *out, const struct oro_metric *m)
+{
+    if (m->kind == ORO_METRIC_SECONDS)
+        put_seconds(out, oro_metric_value(m));
+    else
+        oro_bb_printf(out, "%lld", (long long)oro_metric_value(m));
 }
 
 struct hist_lines {
@@ -411,7 +421,8 @@ oro_metrics_text(struct oro_bb *out)
             text_hist(out, m, h);
         } else {
             text_series(out, m, "", NULL);
-            oro_bb_printf(out, "%lld\n", (long long)oro_metric_value(m));
+            put_value(out, m);
+            oro_bb_u8(out, '\n');
         }
     }
     pthread_mutex_unlock(&registry_lock);
@@ -501,13 +512,12 @@ json_family(struct oro_bb *out, size_t from, size_t to, const char *suffix, stru
         }
         json_open_series(out, m, NULL);
         if (m->kind != ORO_METRIC_HISTOGRAM)
-            oro_bb_printf(out, "%lld]", (long long)oro_metric_value(m));
+            put_value(out, m);
         else if (suffix[1] == 'c')
-            oro_bb_printf(out, "%llu]", (unsigned long long)h->sum.total);
-        else {
+            oro_bb_printf(out, "%llu", (unsigned long long)h->sum.total);
+        else
             put_seconds(out, h->sum.sum_us);
-            oro_bb_u8(out, ']');
-        }
+        oro_bb_u8(out, ']');
     }
     oro_bb_u8(out, ']');
 }

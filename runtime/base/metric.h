@@ -14,6 +14,7 @@ enum oro_metric_kind {
     ORO_METRIC_COUNTER,
     ORO_METRIC_GAUGE,
     ORO_METRIC_HISTOGRAM, /* of microseconds (scale 1e-6 in the text) */
+    ORO_METRIC_SECONDS,   /* a counter of microseconds, told in seconds */
 };
 
 #define ORO_METRIC_SHARDS \

@@ -75,7 +75,7 @@ pressure_gauges(void *arg)
     oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_durable_pressure", "",
                               "How far the disk is behind; from 1000 on calls are slowed."),
                    (int64_t)oro_durable_pressure(d));
-    oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_durable_throttled_us_total", "",
+    oro_metric_set(oro_metric(ORO_METRIC_SECONDS, "orochi_durable_throttled_seconds_total", "",
                               "Time that workers have waited for the disk."),
                    (int64_t)atomic_load(&d->throttled_us));
 }

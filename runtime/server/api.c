@@ -810,7 +810,7 @@ api_route(struct request *q)
     }
     bool socket = names_subscribe(q);
     if (allow[0] == '\0' && !socket) {
-        q->res->status = 404;
+        answer_text(q->res, 404, "There is no %.200s; README.md lists the endpoints", q->http->path);
         return;
     }
     cors(q);
@@ -998,6 +998,7 @@ oro_api_ws_request(void *self, unsigned shard, const struct oro_http_request *re
                 ? "orochi.metrics.json"
                 : NULL;
         acc->framing = ORO_FRAMING_TEXT;
+        acc->observer = true;
         acc->user = oro_client_new(q.shard, CLIENT_LIVE_METRICS, NULL, NULL);
         accepted = true;
     } else if (names_subscribe(&q)) {

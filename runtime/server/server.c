@@ -176,15 +176,11 @@ process_read(void)
 {
     struct rusage use;
     if (getrusage(RUSAGE_SELF, &use) == 0) {
-        int64_t ms = (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000 +
-                     (use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1000;
-        /* Metrics are whole numbers: a plot needs the fine one, habit asks for the coarse one. */
-        oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_process_cpu_milliseconds_total", "",
+        int64_t us = (int64_t)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000000 +
+                     use.ru_utime.tv_usec + use.ru_stime.tv_usec;
+        oro_metric_set(oro_metric(ORO_METRIC_SECONDS, "orochi_process_cpu_seconds_total", "",
                                   "CPU time used."),
-                       ms);
-        oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_process_cpu_seconds_total", "",
-                                  "CPU time used."),
-                       ms / 1000);
+                       us);
     }
     long long pages = 0;
     FILE *f = fopen("/proc/self/statm", "re");

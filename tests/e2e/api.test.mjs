@@ -89,8 +89,8 @@ test("one that leaves before its answer costs nothing", async () => {
 test("metrics of the process, of calls that never were, of subscriptions", async () => {
   const text = await (await get("/v1/metrics")).text();
   assert.match(text, /^orochi_process_resident_bytes [1-9]\d{6,}$/m);
-  assert.match(text, /^orochi_process_cpu_seconds_total \d+$/m);
-  assert.match(text, /^orochi_process_cpu_milliseconds_total [1-9]\d*$/m);
+  assert.match(text, /^orochi_process_cpu_seconds_total \d+\.\d+$/m);
+  assert.match(text, /^orochi_build_info\{version="[\d.]+",python="3\.\d+\.\d+[^"]*"\} 1$/m);
   assert.match(text, /^orochi_subscriptions 0$/m);
   assert.match(text, /^orochi_call_queue_length \d+$/m);
   assert.match(text, /^orochi_reducer_calls_total\{reducer="stubborn"\} 0$/m);

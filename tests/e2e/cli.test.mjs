@@ -110,3 +110,84 @@ test("generated bindings compile with tsc --strict", async () => {
   assert.equal(tsc.error, null, tsc.stdout);
   assert.match(await readFile(join(out, "index.ts"), "utf8"), /class DbConnection/);
 });
+
+// ---- first steps -------------------------------------------------------------------------------
+
+test("a setting in the environment has the name of its flag, or its own, and is checked", async () => {
+  const run = env => orochi(["run", module("game"), "--memory", "--listen", "127.0.0.1:0"], { env });
+  for (const [env, pattern] of [
+    [{ OROCHI_WORKERS: "many" }, /OROCHI_WORKERS: server\.workers is a whole number/],
+    [{ OROCHI_ISOLATION: "none" }, /server\.isolation/],
+    [{ OROCHI_LOG_LEVEL: "loud" }, /log\.level/],
+    [{ OROCHI_SERVER_WORKERS: "-1" }, /OROCHI_SERVER_WORKERS/],
+    [{ OROCHI_NET_THREAD: "1" }, /OROCHI_NET_THREAD \(environment\): there is no such setting/],
+  ]) {
+    const { code, text } = await run(env);
+    assert.equal(code, 2, text);
+    assert.match(text, pattern);
+  }
+  const server = await serve(module("game"), { env: { OROCHI_WORKERS: "3", OROCHI_OF_THE_AUTHOR: "x" } });
+  assert.match(server.output(), /3 workers/);
+  await server.stop();
+});
+
+test("a port that is taken is told with what to do", async () => {
+  const server = await serve(module("game"));
+  const { code, text } = await orochi(["run", module("game"), "--memory", "--listen", `127.0.0.1:${server.port}`]);
+  assert.equal(code, 3, text);
+  assert.match(text, new RegExp(`port ${server.port} of 127\\.0\\.0\\.1 is in use: .*--listen`));
+  await server.stop();
+});
+
+test("help of a command by either name", async () => {
+  for (const command of ["run", "check", "generate", "backup", "bench"]) {
+    const help = await orochi(["help", command]);
+    const flag = await orochi([command, "--help"]);
+    assert.deepEqual([help.code, help.text], [flag.code, flag.text], command);
+    assert.match(help.text, new RegExp(`usage: orochi ${command}`));
+  }
+  const unknown = await orochi(["help", "rum"]);
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.text, /there is no command rum/);
+});
+
+test("an address that means all of them is not told as a page's", async () => {
+  const server = await serve(module("game"), { flags: ["--memory", "--listen", "0.0.0.0:0"] });
+  assert.match(server.output(), /page +http:\/\/127\.0\.0\.1:\d+\//);
+  assert.match(server.output(), /listens +on every address/);
+  assert.ok((await fetch(server.url)).ok);
+  await server.stop();
+});
+
+test("colours on a terminal, unless NO_COLOR says otherwise", async () => {
+  const onTerminal = env => new Promise(done =>
+    execFile("script", ["-qec", `${process.env.OROCHI_BIN ?? join(ROOT, "build/orochi")} run ${module("game")} --memory --listen 127.0.0.1:0 --log-level debug & sleep 2; kill $!; wait $!`, "/dev/null"],
+      { env: { ...process.env, ...env } }, (_, out) => done(out)));
+  const [plain, coloured] = await Promise.all([onTerminal({ NO_COLOR: "1" }), onTerminal({ NO_COLOR: "" })]);
+  assert.match(plain, /INFO  server: stopping/);
+  assert.doesNotMatch(plain, /\x1b\[/);
+  assert.match(coloured, /\x1b\[32mINFO /);
+});
+
+test("an address under /v1 that is not there says so", async () => {
+  const server = await serve(module("game"));
+  for (const path of ["/v1/nothing", "/v1", "/v1/database/game/nothing"]) {
+    const answer = await fetch(server.url + path);
+    assert.equal(answer.status, 404);
+    assert.match(await answer.text(), new RegExp(`There is no ${path}`));
+  }
+  await server.stop();
+});
+
+test("metrics are named as Prometheus wants them", async () => {
+  const server = await serve(module("game"), { flags: ["--data", await folder()] });
+  const text = await (await fetch(`${server.url}/v1/metrics`)).text();
+  for (const [, name, kind] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+    assert.match(name, /^orochi_[a-z]+(_[a-z]+)*$/);
+    assert.equal(/_total$/.test(name), kind === "counter", name);
+    assert.doesNotMatch(name, /(milli|micro|nano)seconds|_(ms|us|ns|kb|mb|kib|mib)(_|$)/, "base units");
+  }
+  assert.match(text, /^orochi_build_info\{version="[^"]+",python="3\.[^"]+"\} 1$/m);
+  assert.equal(text.match(/^# TYPE /gm).length, text.match(/^# HELP /gm).length);
+  await server.stop();
+});
