@@ -4,357 +4,34 @@
  * The bytes of a request are collected in conn->in until it is complete, then parsed in place. A
  * request that is with the sink has left conn->in; what the peer sent behind it waits there, and
  * nothing more is read until the answer is out. */
-#include "net/net_priv.h"
-
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-/* What the head of a request says. Spans lie in conn->in. */
-struct span {
-    char *p;
-    size_t len;
-};
+#include "net/http_priv.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/header.h"
+#include "runtime/base/log.h"
 
-struct head {
-    struct span method, target;
-    struct span authorization, content_type, origin, if_none_match, accept, accept_encoding, key,
-        version;
-    struct span protocols; /* the first header; further ones are joined to it in shard->scratch */
-    uint64_t content_length;
-    bool has_length, chunked, keep_alive, upgrade_word, websocket_word, expect_continue;
-    size_t len; /* of the head, with its empty line */
-};
-
-enum {
-    BAD_REQUEST = 400,
-    TOO_LARGE = 413,
-    HEAD_TOO_LARGE = 431,
-    NOT_IMPLEMENTED = 501,
-    BAD_VERSION = 505
-};
-
-/* ---- parsing ---- */
-
-static bool
-is_token_char(unsigned char ch)
-{
-    return isalnum(ch) || (ch != 0 && strchr("!#$%&'*+-.^_`|~", ch) != NULL);
-}
-
-static bool
-span_is(struct span s, const char *text)
-{
-    return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;
-}
-
-/* Is `word` an item of the comma-separated list? */
-static bool
-list_has(struct span list, const char *word)
-{
-    size_t n = strlen(word);
-    for (size_t i = 0; i < list.len;) {
-        while (i < list.len && (list.p[i] == ' ' || list.p[i] == '\t' || list.p[i] == ','))
-            i++;
-        size_t from = i;
-        while (i < list.len && list.p[i] != ',')
-            i++;
-        size_t to = i;
-        while (to > from && (list.p[to - 1] == ' ' || list.p[to - 1] == '\t'))
-            to--;
-        if (to - from == n && strncasecmp(list.p + from, word, n) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool
-parse_length(struct span v, uint64_t *out)
-{
-    uint64_t n = 0;
-    if (v.len == 0 || v.len > 18)
-        return false;
-    for (size_t i = 0; i < v.len; i++) {
-        if (v.p[i] < '0' || v.p[i] > '9')
-            return false;
-        n = n * 10 + (uint64_t)(v.p[i] - '0');
-    }
-    *out = n;
-    return true;
-}
-
-/* 0, or the status to refuse with. */
-static int
-take_length(struct head *h, struct span value)
-{
-    uint64_t n;
-    if (!parse_length(value, &n) || (h->has_length && n != h->content_length))
-        return BAD_REQUEST;
-    h->has_length = true;
-    h->content_length = n;
-    return 0;
-}
-
-static void
-join_protocols(struct head *h, struct span value, struct oro_bb *scratch)
-{
-    if (h->protocols.p == NULL) {
-        h->protocols = value;
-        return;
-    }
-    if (scratch->len == 0)
-        oro_bb_put(scratch, h->protocols.p, h->protocols.len);
-    oro_bb_put(scratch, ", ", 2);
-    oro_bb_put(scratch, value.p, value.len);
-}
-
-static int
-take_header(struct head *h, struct span name, struct span value, struct oro_bb *scratch)
-{
-    const struct {
-        const char *name;
-        struct span *to;
-    } simple[] = {
-        {"authorization", &h->authorization},
-        {"content-type", &h->content_type},
-        {"origin", &h->origin},
-        {"if-none-match", &h->if_none_match},
-        {"accept", &h->accept},
-        {"accept-encoding", &h->accept_encoding},
-        {"sec-websocket-key", &h->key},
-        {"sec-websocket-version", &h->version},
-    };
-    for (size_t i = 0; i < ORO_ARRAY_LEN(simple); i++)
-        if (span_is(name, simple[i].name)) {
-            *simple[i].to = value;
-            return 0;
-        }
-    if (span_is(name, "content-length"))
-        return take_length(h, value);
-    if (span_is(name, "transfer-encoding")) {
-        if (h->chunked || !span_is(value, "chunked"))
-            return NOT_IMPLEMENTED;
-        h->chunked = true;
-    } else if (span_is(name, "connection")) {
-        if (list_has(value, "close"))
-            h->keep_alive = false;
-        else if (list_has(value, "keep-alive"))
-            h->keep_alive = true;
-        h->upgrade_word |= list_has(value, "upgrade");
-    } else if (span_is(name, "upgrade")) {
-        h->websocket_word |= list_has(value, "websocket");
-    } else if (span_is(name, "expect")) {
-        h->expect_continue = span_is(value, "100-continue");
-    } else if (span_is(name, "sec-websocket-protocol")) {
-        join_protocols(h, value, scratch);
-    }
-    return 0;
-}
-
-static int
-parse_request_line(struct head *h, char *p, size_t len)
-{
-    char *end = p + len, *sp = memchr(p, ' ', len);
-    if (sp == NULL || sp == p)
-        return BAD_REQUEST;
-    h->method = (struct span){p, (size_t)(sp - p)};
-    for (size_t i = 0; i < h->method.len; i++)
-        if (!is_token_char((unsigned char)p[i]))
-            return BAD_REQUEST;
-    char *target = sp + 1, *sp2 = memchr(target, ' ', (size_t)(end - target));
-    if (sp2 == NULL || sp2 == target)
-        return BAD_REQUEST;
-    h->target = (struct span){target, (size_t)(sp2 - target)};
-    if (end - sp2 != 9 || memcmp(sp2, " HTTP/", 6) != 0)
-        return BAD_REQUEST;
-    if (memcmp(sp2 + 6, "1.1", 3) == 0)
-        h->keep_alive = true;
-    else if (memcmp(sp2 + 6, "1.0", 3) != 0)
-        return BAD_VERSION;
-    return 0;
-}
-
-static int
-parse_header_line(struct head *h, char *p, size_t len, struct oro_bb *scratch)
-{
-    char *colon = memchr(p, ':', len);
-    if (colon == NULL || colon == p)
-        return BAD_REQUEST;
-    struct span name = {p, (size_t)(colon - p)}, value = {colon + 1, len - (size_t)(colon + 1 - p)};
-    for (size_t i = 0; i < name.len; i++)
-        if (!is_token_char((unsigned char)name.p[i]))
-            return BAD_REQUEST; /* spaces before the colon and folded lines fall here too */
-    while (value.len > 0 && (value.p[0] == ' ' || value.p[0] == '\t')) {
-        value.p++;
-        value.len--;
-    }
-    while (value.len > 0 && (value.p[value.len - 1] == ' ' || value.p[value.len - 1] == '\t'))
-        value.len--;
-    return take_header(h, name, value, scratch);
-}
-
-/* The head is complete: text[0..len) ends with an empty line. 0, or the status to refuse with. */
-static int
-parse_head(struct head *h, char *text, size_t len, struct oro_bb *scratch)
-{
-    *h = (struct head){.len = len};
-    oro_bb_clear(scratch);
-    if (memchr(text, '\0', len) != NULL)
-        return BAD_REQUEST;
-    bool first = true;
-    for (char *p = text, *end = text + len; p < end;) {
-        char *nl = memchr(p, '\n', (size_t)(end - p));
-        ORO_ASSERT(nl != NULL);
-        size_t n = (size_t)(nl - p);
-        if (n > 0 && p[n - 1] == '\r')
-            n--;
-        if (memchr(p, '\r', n) != NULL)
-            return BAD_REQUEST;
-        int bad = 0;
-        if (first)
-            bad = parse_request_line(h, p, n);
-        else if (n > 0)
-            bad = parse_header_line(h, p, n, scratch);
-        if (bad != 0)
-            return bad;
-        first = false;
-        p = nl + 1;
-    }
-    if (h->chunked && h->has_length)
-        return BAD_REQUEST; /* two lengths: somebody smuggles */
-    if (scratch->len > 0) {
-        oro_bb_reserve(scratch, 1); /* for the zero of text_of() */
-        h->protocols = (struct span){(char *)scratch->data, scratch->len};
-    }
-    return 0;
-}
-
-/* Length of the head, 0 if its end has not come. */
-static size_t
-find_head_end(struct conn *c)
-{
-    const uint8_t *d = c->in.data;
-    for (size_t i = c->scanned; i < c->in.len; i++) {
-        const uint8_t *nl = memchr(d + i, '\n', c->in.len - i);
-        if (nl == NULL)
-            break;
-        i = (size_t)(nl - d);
-        if ((i >= 1 && d[i - 1] == '\n') || (i >= 2 && d[i - 1] == '\r' && d[i - 2] == '\n'))
-            return i + 1;
-    }
-    c->scanned = c->in.len;
-    return 0;
-}
-
-#define CHUNK_LINE_MAX 1024
-
-static int
-hex_digit(char ch)
-{
-    if (ch >= '0' && ch <= '9')
-        return ch - '0';
-    ch = (char)(ch | 32);
-    return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
-}
-
-/* The line before a chunk: its length in *n, where its bytes begin in *at. 1, 0: not yet, else the
- * status to refuse with. */
-static int
-chunk_line(const struct conn *c, size_t *at, size_t *n)
-{
-    const uint8_t *line = c->in.data + *at, *nl = memchr(line, '\n', c->in.len - *at);
-    size_t digits = 0;
-    if ((nl != NULL ? (size_t)(nl - line) : c->in.len - *at) > CHUNK_LINE_MAX)
-        return BAD_REQUEST;
-    if (nl == NULL)
-        return 0;
-    *n = 0;
-    for (; digits < 9 && hex_digit((char)line[digits]) >= 0; digits++)
-        *n = *n * 16 + (size_t)hex_digit((char)line[digits]);
-    if (digits == 0 || digits == 9 || memchr("\r\n; ", line[digits], 4) == NULL)
-        return BAD_REQUEST;
-    *at += (size_t)(nl - line) + 1;
-    return 1;
-}
-
-/* Reads over the trailers and the empty line after them. As above. */
-static int
-skip_trailers(struct conn *c)
-{
-    for (;;) {
-        size_t at = c->head_len + c->walked, from = c->head_len + c->trailers;
-        const uint8_t *line = c->in.data + at, *nl = memchr(line, '\n', c->in.len - at);
-        if ((nl != NULL ? (size_t)(nl - c->in.data) : c->in.len) - from > MAX_HEAD)
-            return HEAD_TOO_LARGE;
-        if (nl == NULL)
-            return 0;
-        size_t n = (size_t)(nl - line);
-        c->walked += n + 1;
-        if (n == 0 || (n == 1 && line[0] == '\r'))
-            return 1;
-    }
-}
-
-/* Has a chunked body come to its end? Goes on where it stopped: what comes in small pieces, or as small chunks, is not walked
- * over again with each of them. As above. */
-static int
-walk_chunks(struct conn *c, size_t max)
-{
-    while (c->trailers == 0) {
-        size_t at = c->head_len + c->walked, n;
-        int got = chunk_line(c, &at, &n);
-        if (got != 1)
-            return got;
-        if (n == 0) {
-            c->walked = c->trailers = at - c->head_len;
-            break;
-        }
-        if (c->content + n > max)
-            return TOO_LARGE;
-        c->need = at + n + 2;
-        if (c->in.len < c->need)
-            return 0;
-        if (c->in.data[at + n] != '\r' || c->in.data[at + n + 1] != '\n')
-            return BAD_REQUEST;
-        c->content += n;
-        c->walked = c->need - c->head_len;
-    }
-    return skip_trailers(c);
-}
-
-/* Moves the content of the chunks, which are all there, together behind the head. */
-static void
-join_chunks(struct conn *c)
-{
-    size_t at = c->head_len, n;
-    uint8_t *to = c->in.data + at;
-    while (chunk_line(c, &at, &n) == 1 && n > 0) {
-        memmove(to, c->in.data + at, n);
-        to += n;
-        at += n + 2;
-    }
-}
-
-/* Decodes %xx in place; false for a broken one and for a zero byte. */
+/* Decodes %xx in place; false for a broken one, for control characters, and for what is not UTF-8 then. */
 static bool
 percent_decode(char *p)
 {
-    char *to = p;
+    char *to = p, *from = p;
     for (; *p != '\0'; p++) {
         if (*p != '%') {
             *to++ = *p;
             continue;
         }
-        int a = hex_digit(p[1]), b = a < 0 ? -1 : hex_digit(p[2]);
-        if (b < 0 || a * 16 + b == 0)
+        int a = http_hex_digit(p[1]), b = a < 0 ? -1 : http_hex_digit(p[2]), ch = a * 16 + b;
+        if (b < 0 || ch < 0x20 || ch == 0x7f)
             return false;
-        *to++ = (char)(a * 16 + b);
+        *to++ = (char)ch;
         p += 2;
     }
     *to = '\0';
-    return true;
+    return ws_utf8_valid((uint8_t *)from, (size_t)(to - from));
 }
 
 /* ---- answering ---- */
@@ -389,6 +66,8 @@ reason_of(int status)
         {413, "Payload Too Large"},
         {414, "URI Too Long"},
         {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {421, "Misdirected Request"},
         {422, "Unprocessable Entity"},
         {426, "Upgrade Required"},
         {429, "Too Many Requests"},
@@ -425,21 +104,34 @@ send_bb(struct conn *c, struct oro_bb *bb)
      1024) /* while more waits to be sent, further requests of a pipeline are not served */
 #define BODY_COPY_MAX 8192 /* a body up to here goes into the same piece as its head */
 
+/* The lines that the sink handed up, or none if they are not lines: an answer must not end where a value says so. */
+static const char *
+lines_of(char *extra, size_t size)
+{
+    extra[size - 1] = '\0';
+    if (oro_headers_valid(extra))
+        return extra;
+    oro_log_limited(ORO_LOG_ERROR, "http", "an answer had headers that are no lines; left out");
+    return NULL;
+}
+
 void
 http_answer(struct conn *c, struct oro_http_response *res)
 {
     struct oro_bb out = {0};
-    int status = res->status >= 100 && res->status <= 999 ? res->status : 500;
+    char own[256] = "", number[24];
+    const char *extra = lines_of(res->extra_headers, sizeof(res->extra_headers));
+    int status = res->status >= 100 && res->status <= 999 && extra != NULL ? res->status : 500;
     bool may_have_body = status >= 200 && status != 204 && status != 304;
-    oro_bb_printf(&out, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
+    snprintf(number, sizeof(number), "%zu", res->body.len);
     if (res->content_type != NULL)
-        oro_bb_printf(&out, "content-type: %s\r\n", res->content_type);
+        oro_header_add(own, sizeof(own), "content-type", res->content_type);
     if (may_have_body)
-        oro_bb_printf(&out, "content-length: %zu\r\n", res->body.len);
+        oro_header_add(own, sizeof(own), "content-length", number);
     if (c->answer_close)
-        oro_bb_printf(&out, "connection: close\r\n");
-    res->extra_headers[sizeof(res->extra_headers) - 1] = '\0';
-    oro_bb_printf(&out, "%s\r\n", res->extra_headers);
+        oro_header_add(own, sizeof(own), "connection", "close");
+    oro_bb_printf(&out, "HTTP/1.1 %d %s\r\n%s%s\r\n", status, reason_of(status), own,
+                  extra != NULL ? extra : "");
     bool with_body = may_have_body && !c->answer_head && res->body.len > 0;
     if (with_body && res->body.len <= BODY_COPY_MAX) {
         oro_bb_put(&out, res->body.data, res->body.len);
@@ -461,14 +153,20 @@ http_answer(struct conn *c, struct oro_http_response *res)
 
 /* An answer of our own, after which the connection closes. */
 static void
-refuse(struct conn *c, int status, const char *extra)
+refuse_with(struct conn *c, int status, const char *why, const char *name, const char *value)
 {
     struct oro_http_response res = {.status = status, .content_type = "text/plain; charset=utf-8"};
-    oro_bb_printf(&res.body, "%s", reason_of(status));
-    if (extra != NULL)
-        snprintf(res.extra_headers, sizeof(res.extra_headers), "%s", extra);
+    oro_bb_printf(&res.body, "%s%s%s", reason_of(status), why[0] != '\0' ? ": " : "", why);
+    if (name != NULL)
+        oro_header_add(res.extra_headers, sizeof(res.extra_headers), name, value);
     c->answer_close = true;
     http_answer(c, &res);
+}
+
+static void
+refuse(struct conn *c, int status, const char *why)
+{
+    refuse_with(c, status, why, NULL, NULL);
 }
 
 /* ---- requests ---- */
@@ -482,31 +180,33 @@ text_of(struct span s)
     return s.p;
 }
 
+/* A host that stands in the target has no room for its end before the path: it moves over the second slash. */
+static char *
+host_text(struct head *h)
+{
+    if (h->absolute) {
+        memmove(h->host.p - 1, h->host.p, h->host.len);
+        h->host.p--;
+    }
+    return text_of(h->host);
+}
+
 /* The head is parsed and the body complete; turns the spans into strings in place. False: the
- * target is no good. */
+ * path is no good. */
 static bool
 fill_request(struct head *h, struct oro_http_request *req)
 {
-    *req = (struct oro_http_request){.query = ""};
+    *req = (struct oro_http_request){.query = "", .path = "/"};
     req->method = text_of(h->method);
-    char *path = text_of(h->target), *q;
-    if (path[0] != '/') { /* the absolute form, which proxies use */
-        char *rest = strstr(path, "://");
-        path = rest != NULL ? strchr(rest + 3, '/') : NULL;
-        if (path == NULL && !(h->target.len == 1 && h->target.p[0] == '*'))
+    req->host = host_text(h);
+    if (h->query.p != NULL)
+        req->query = text_of(h->query);
+    if (h->path.len > 0) {
+        char *path = text_of(h->path);
+        if (!percent_decode(path))
             return false;
-        if (path == NULL)
-            path = h->target.p;
+        req->path = path;
     }
-    if ((q = strchr(path, '#')) != NULL)
-        *q = '\0';
-    if ((q = strchr(path, '?')) != NULL) {
-        *q = '\0';
-        req->query = q + 1;
-    }
-    if (!percent_decode(path))
-        return false;
-    req->path = path;
     req->authorization = text_of(h->authorization);
     req->content_type = text_of(h->content_type);
     req->origin = text_of(h->origin);
@@ -516,17 +216,29 @@ fill_request(struct head *h, struct oro_http_request *req)
     return true;
 }
 
+/* Base64 of 16 bytes. */
+static bool
+key_legal(struct span k)
+{
+    for (size_t i = 0; i < 22 && k.len == 24; i++)
+        if (k.p[i] == '=' || (!isalnum((unsigned char)k.p[i]) && k.p[i] != '+' && k.p[i] != '/'))
+            return false;
+    return k.len == 24 && memcmp(k.p + 22, "==", 2) == 0;
+}
+
 static void
 upgrade(struct conn *c, struct head *h, struct oro_http_request *req)
 {
     struct shard *s = c->shard;
     const struct oro_sink *sink = s->net->sink;
     if (!span_is(h->version, "13")) {
-        refuse(c, BAD_REQUEST, "sec-websocket-version: 13\r\n");
+        refuse_with(c, BAD_REQUEST, "a websocket has version 13", "sec-websocket-version", "13");
         return;
     }
-    if (h->key.len != 24) {
-        refuse(c, BAD_REQUEST, NULL);
+    if (!key_legal(h->key) || req->body.len > 0) {
+        refuse(c, BAD_REQUEST,
+               req->body.len > 0 ? "an upgrade has no body"
+                                 : "Sec-WebSocket-Key is base64 of 16 bytes");
         return;
     }
     req->protocols = text_of(h->protocols);
@@ -541,15 +253,15 @@ upgrade(struct conn *c, struct head *h, struct oro_http_request *req)
     char accept[29];
     ws_accept_key(text_of(h->key), accept);
     struct oro_bb out = {0};
-    oro_bb_printf(
-        &out,
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
-        "sec-websocket-accept: %s\r\n",
-        accept);
+    char own[256] = "";
+    const char *extra = lines_of(acc.extra_headers, sizeof(acc.extra_headers));
+    oro_header_add(own, sizeof(own), "upgrade", "websocket");
+    oro_header_add(own, sizeof(own), "connection", "Upgrade");
+    oro_header_add(own, sizeof(own), "sec-websocket-accept", accept);
     if (acc.protocol != NULL)
-        oro_bb_printf(&out, "sec-websocket-protocol: %s\r\n", acc.protocol);
-    acc.extra_headers[sizeof(acc.extra_headers) - 1] = '\0';
-    oro_bb_printf(&out, "%s\r\n", acc.extra_headers);
+        oro_header_add(own, sizeof(own), "sec-websocket-protocol", acc.protocol);
+    oro_bb_printf(&out, "HTTP/1.1 101 Switching Protocols\r\n%s%s\r\n", own,
+                  extra != NULL ? extra : "");
     send_bb(c, &out);
     c->busy = false;
     c->framing = acc.framing;
@@ -566,14 +278,15 @@ serve(struct conn *c, struct head *h, size_t body_len)
     const struct oro_sink *sink = s->net->sink;
     struct oro_http_request req;
     s->n.http_requests++;
-    c->answer_head = span_is(h->method, "HEAD");
     c->answer_close = !h->keep_alive || s->stop_us != 0;
-    bool wants_ws = h->upgrade_word && h->websocket_word && span_is(h->method, "GET") &&
-                    sink->ws_request != NULL;
     if (!fill_request(h, &req)) {
-        refuse(c, BAD_REQUEST, NULL);
+        refuse(c, BAD_REQUEST, "the path is not percent-encoded UTF-8 without control characters");
         return;
     }
+    /* Methods have their case: "head" is not HEAD, whose answers alone have no body. */
+    c->answer_head = strcmp(req.method, "HEAD") == 0;
+    bool wants_ws = h->upgrade_word && h->websocket_word && !h->http_1_0 &&
+                    strcmp(req.method, "GET") == 0 && sink->ws_request != NULL;
     req.body = oro_bytes(c->in.data + h->len, body_len);
     c->busy = true;
     if (wants_ws) {
@@ -588,7 +301,7 @@ serve(struct conn *c, struct head *h, size_t body_len)
 }
 
 static void
-consume(struct conn *c, size_t n)
+drop_front(struct conn *c, size_t n)
 {
     if (n < c->in.len) {
         memmove(c->in.data, c->in.data + n, c->in.len - n);
@@ -597,14 +310,21 @@ consume(struct conn *c, size_t n)
         oro_bb_fini(&c->in);
     }
     c->scanned = 0;
+}
+
+static void
+consume(struct conn *c, size_t n)
+{
+    drop_front(c, n);
     c->head_len = c->need = 0;
-    c->walked = c->content = c->trailers = 0;
-    c->chunked = false;
+    c->chunk = (struct chunk_rx){0};
+    c->chunked = c->answer_head = false;
+    c->blank_lines = 0;
     c->deadline_us = c->shard->now_us + HTTP_HEAD_LIMIT_US;
 }
 
-/* The head of the first request is at hand, its body perhaps not: 1, 0 or a status as above. What came of the head is looked
- * at once, and again when all is there. */
+/* The head of the first request is at hand, its body perhaps not. What came of the head is looked at once, and again when all is
+ * there: its bytes may have moved. */
 static int
 body_arrived(struct conn *c, struct head *h)
 {
@@ -613,21 +333,51 @@ body_arrived(struct conn *c, struct head *h)
     bool first = c->need == 0;
     if (c->in.len < c->need)
         return 0;
-    int got = c->chunked ? walk_chunks(c, max) : 1;
-    if (got != 1)
+    int got = c->chunked ? http_read_chunks(c, max, &h->why) : DONE;
+    if (got != DONE)
         return got;
-    int bad = parse_head(h, (char *)c->in.data, c->head_len, &s->scratch);
+    int bad = http_parse_head(h, (char *)c->in.data, c->head_len, &s->scratch);
     if (bad != 0 || !first)
-        return bad != 0 ? bad : 1;
+        return bad != 0 ? bad : DONE;
     c->chunked = h->chunked;
     c->need = c->head_len;
-    if (h->chunked)
-        got = walk_chunks(c, max);
-    else if (h->content_length > max)
-        got = TOO_LARGE;
-    else
+    if (!h->chunked && h->content_length > max)
+        return TOO_LARGE;
+    if (!h->chunked) {
         c->need += (size_t)h->content_length;
-    return got == 1 && c->in.len < c->need ? 0 : got;
+        return c->in.len < c->need ? 0 : DONE;
+    }
+    c->chunk.raw = c->head_len;
+    return http_read_chunks(c, max, &h->why);
+}
+
+#define BLANK_LINES_MAX 4
+
+/* Some clients end a body with a CRLF that belongs to nothing; a few are read over. */
+static void
+skip_blank_lines(struct conn *c)
+{
+    size_t n = 0;
+    while (c->in.len - n >= 2 && memcmp(c->in.data + n, "\r\n", 2) == 0 &&
+           c->blank_lines < BLANK_LINES_MAX) {
+        c->blank_lines++;
+        n += 2;
+    }
+    if (n > 0)
+        drop_front(c, n);
+}
+
+/* DONE: conn->in begins with a whole head. 0: it is not there yet. Else the status to refuse with. */
+static int
+head_arrived(struct conn *c, const char **why)
+{
+    if (c->head_len > 0)
+        return DONE;
+    skip_blank_lines(c);
+    if (c->in.len == 0 ||
+        (c->in.len == 1 && c->in.data[0] == '\r' && c->blank_lines < BLANK_LINES_MAX))
+        return 0;
+    return http_find_head(c, &c->head_len, why);
 }
 
 /* Answers the first request of conn->in. False: it is not complete, or the connection takes no
@@ -635,38 +385,22 @@ body_arrived(struct conn *c, struct head *h)
 static bool
 run_one(struct conn *c)
 {
-    struct head h = {0};
-    if (c->head_len == 0) {
-        size_t skip = 0; /* empty lines before a request are allowed */
-        while (skip < c->in.len && (c->in.data[skip] == '\r' || c->in.data[skip] == '\n'))
-            skip++;
-        if (skip > 0)
-            consume(c, skip);
-        if (c->in.len == 0)
-            return false;
-        c->head_len = find_head_end(c);
-        if (c->head_len == 0 && c->in.len <= MAX_HEAD)
-            return false;
-        if (c->head_len == 0 || c->head_len > MAX_HEAD) {
-            refuse(c, HEAD_TOO_LARGE, NULL);
-            return false;
-        }
-    }
+    struct head h = {.why = ""};
+    int got = head_arrived(c, &h.why);
     bool first = c->need == 0;
-    int got = body_arrived(c, &h);
-    if (got > 1)
-        refuse(c, got, NULL);
+    if (got == DONE)
+        got = body_arrived(c, &h);
+    if (got > DONE)
+        refuse(c, got, h.why);
     if (got == 0 && first && h.expect_continue) {
         struct oro_bb go = {0};
         oro_bb_printf(&go, "HTTP/1.1 100 Continue\r\n\r\n");
         send_bb(c, &go);
     }
-    if (got != 1)
+    if (got != DONE)
         return false;
-    size_t body_len = c->chunked ? c->content : c->need - c->head_len;
-    size_t whole = c->chunked ? c->head_len + c->walked : c->need;
-    if (c->chunked)
-        join_chunks(c);
+    size_t body_len = c->chunked ? c->chunk.content : c->need - c->head_len;
+    size_t whole = c->chunked ? c->chunk.raw : c->need;
     serve(c, &h, body_len);
     if (c->state == CONN_HTTP || c->state == CONN_WS)
         consume(c, whole);

@@ -5,7 +5,7 @@
  *   lws.c   libwebsockets: the context of a shard, adopting a socket, TLS, reading, readiness
  *   net.c   start, stop, the listening socket, the loop of a shard, the public calls
  *   conn.c  the table of connections, the outbox, closing, time limits
- *   http.c  HTTP/1.1 requests and answers, the upgrade
+ *   http.c  HTTP/1.1 requests and answers, the upgrade; http_head.c, http_chunk.c: their reading
  *   ws.c    RFC 6455 frames, both ways
  *
  * A connection goes HTTP -> WS -> (CLOSING | FAREWELL) -> gone, or HTTP -> DRAIN -> gone; from
@@ -123,6 +123,15 @@ struct ws_rx {
     uint8_t control[125];
 };
 
+/* A chunked body under way (http_chunk.c). */
+struct chunk_rx {
+    enum { CHUNK_SIZE, CHUNK_DATA, CHUNK_END, CHUNK_TRAILER, CHUNK_ENDED } state;
+    size_t raw;      /* where in conn->in the bytes begin that are not read yet */
+    size_t content;  /* bytes of content behind the head */
+    size_t left;     /* of this chunk */
+    size_t overhead; /* bytes of extensions and trailers so far */
+};
+
 struct conn {
     struct shard *shard;
     struct lws *wsi;
@@ -158,15 +167,14 @@ struct conn {
     size_t head_len; /* 0: the head is not complete */
     size_t
         need; /* bytes of `in` before which the request is not complete; 0: the head was not looked at */
-    bool chunked;      /* then, behind the head: */
-    size_t walked;     /* bytes of whole chunks and trailers */
-    size_t content;    /* bytes that are content in them */
-    size_t trailers;   /* where these begin, 0: not yet there */
-    bool busy;         /* a request is with the sink */
-    bool running;      /* http_run is on the stack */
-    bool answer_head;  /* it is a HEAD request */
-    bool answer_close; /* close after the answer */
-    uint64_t drained;  /* bytes thrown away after the last answer */
+    bool chunked;
+    struct chunk_rx chunk;
+    uint8_t blank_lines; /* before the request */
+    bool busy;           /* a request is with the sink */
+    bool running;        /* http_run is on the stack */
+    bool answer_head;    /* it is a HEAD request */
+    bool answer_close;   /* close after the answer */
+    uint64_t drained;    /* bytes thrown away after the last answer */
 
     /* WS */
     enum oro_framing framing;

@@ -19,9 +19,10 @@ enum oro_framing {
 
 /* An HTTP request, complete with its body. Strings are borrowed for the call. */
 struct oro_http_request {
-    const char *method;          /* "GET", "POST", ... */
-    const char *path;            /* percent-decoded, without the query */
-    const char *query;           /* raw text after '?', or "" */
+    const char *method; /* "GET", "POST", ... */
+    const char *path;   /* percent-decoded, without the query */
+    const char *host;   /* of the target, else the Host field; NULL in HTTP/1.0 without one */
+    const char *query;  /* raw text after '?', or "" */
     const char *authorization;   /* header value or NULL */
     const char *content_type;    /* header value or NULL */
     const char *origin;          /* header value or NULL */
@@ -33,7 +34,8 @@ struct oro_http_request {
     struct oro_bytes body;
 };
 
-/* The answer. Set status and, if there is one, the body. extra_headers is "Name: value\r\n" lines. */
+/* The answer. Set status and, if there is one, the body. extra_headers is "name: value\r\n" lines, written
+ * by oro_header_add. */
 struct oro_http_response {
     int status;
     const char *content_type; /* static string; NULL: none */

@@ -4,6 +4,7 @@
 
 #include "bridge/bsatn/value.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/header.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,22 +63,17 @@ answer_json(struct oro_http_response *res, const char *json)
     oro_bb_put_bytes(&res->body, oro_bytes_str(json));
 }
 
-/* A line that does not fit is left out: half a line would spoil the answer. */
 static void
-header_add(char *headers, size_t size, const char *name, const char *value)
+add(struct oro_http_response *res, const char *name, const char *value)
 {
-    size_t n = strlen(headers);
-    if (n + strlen(name) + strlen(value) + sizeof(": \r\n") <= size)
-        snprintf(headers + n, size - n, "%s: %s\r\n", name, value);
+    (void)oro_header_add(res->extra_headers, sizeof(res->extra_headers), name, value);
 }
 
 static void
 cors(struct request *q)
 {
-    header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "access-control-allow-origin",
-               "*");
-    header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "vary",
-               "origin, access-control-request-method, access-control-request-headers");
+    add(q->res, "access-control-allow-origin", "*");
+    add(q->res, "vary", "origin, access-control-request-method, access-control-request-headers");
 }
 
 /* ---- query parameters and credentials ---- */
@@ -186,8 +182,8 @@ identity_headers(const struct request *q, char *headers, size_t size)
 {
     char text[65];
     oro_identity_text(&q->identity, text);
-    header_add(headers, size, "spacetime-identity", text);
-    header_add(headers, size, "spacetime-identity-token", q->token);
+    oro_header_add(headers, size, "spacetime-identity", text);
+    oro_header_add(headers, size, "spacetime-identity-token", q->token);
 }
 
 static bool
@@ -516,8 +512,7 @@ duration_header(struct oro_http_response *res, int64_t us)
 {
     char number[32];
     snprintf(number, sizeof(number), "%lld", (long long)us);
-    header_add(res->extra_headers, sizeof(res->extra_headers),
-               "spacetime-execution-duration-micros", number);
+    add(res, "spacetime-execution-duration-micros", number);
 }
 
 /* The same number as in the body, which begins to be written with the reading. */
@@ -604,7 +599,7 @@ call_answer(struct shard *sh, struct client *c, const struct oro_commit *rec)
         res.status = 200;
     else
         oro_api_refusal(&res, o->outcome == ORO_EINVAL ? 400 : 530, o, c->wants_json);
-    header_add(res.extra_headers, sizeof(res.extra_headers), "spacetime-energy-used", "0");
+    add(&res, "spacetime-energy-used", "0");
     duration_header(&res, o->elapsed_us);
     reply_later(sh, c, &res, rec->seq);
 }
@@ -816,18 +811,15 @@ api_route(struct request *q)
     cors(q);
     if (strcmp(method, "OPTIONS") == 0) {
         q->res->status = 200;
-        header_add(q->res->extra_headers, sizeof(q->res->extra_headers),
-                   "access-control-allow-methods", "*");
-        header_add(q->res->extra_headers, sizeof(q->res->extra_headers),
-                   "access-control-allow-headers", "authorization,accept,content-type");
+        add(q->res, "access-control-allow-methods", "*");
+        add(q->res, "access-control-allow-headers", "authorization,accept,content-type");
     } else if (socket && strcmp(method, "GET") == 0) {
         answer_text(q->res, 426, "This is a websocket: upgrade the connection");
-        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "connection", "upgrade");
-        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "upgrade", "websocket");
+        add(q->res, "connection", "upgrade");
+        add(q->res, "upgrade", "websocket");
     } else {
         answer_text(q->res, 405, "%s is not possible here", method);
-        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "allow",
-                   socket ? "GET" : allow);
+        add(q->res, "allow", socket ? "GET" : allow);
     }
 }
 
@@ -838,12 +830,12 @@ page(struct request *q)
     const char *path = q->http->path;
     if (strcmp(q->http->method, "GET") != 0 && strcmp(q->http->method, "HEAD") != 0) {
         answer_text(q->res, 405, "%s is not possible here", q->http->method);
-        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "allow", "GET");
+        add(q->res, "allow", "GET");
         return;
     }
     if (strcmp(path, "/dashboard") == 0) {
         answer_text(q->res, 301, "/dashboard/");
-        header_add(q->res->extra_headers, sizeof(q->res->extra_headers), "location", "/dashboard/");
+        add(q->res, "location", "/dashboard/");
         return;
     }
     bool dashboard = strncmp(path, "/dashboard/", 11) == 0;

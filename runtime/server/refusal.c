@@ -3,8 +3,8 @@
 #include "runtime/server/server_priv.h"
 
 #include "bridge/bsatn/value.h"
+#include "runtime/base/header.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define HEADER_MOST 2048 /* beside a token, in a head that clients and proxies take */
@@ -43,11 +43,11 @@ detail_header(struct oro_http_response *res, const struct oro_buf *detail)
 {
     struct oro_bb ascii = {0};
     put_ascii(&ascii, oro_buf_bytes(detail));
-    size_t n = strlen(res->extra_headers);
-    if (ascii.len <= HEADER_MOST)
-        snprintf(res->extra_headers + n, sizeof(res->extra_headers) - n,
-                 "orochi-error: %s\r\naccess-control-expose-headers: orochi-error\r\n",
-                 (const char *)ascii.data);
+    if (ascii.len <= HEADER_MOST &&
+        oro_header_add(res->extra_headers, sizeof(res->extra_headers), "orochi-error",
+                       (const char *)ascii.data))
+        (void)oro_header_add(res->extra_headers, sizeof(res->extra_headers),
+                             "access-control-expose-headers", "orochi-error");
     oro_bb_fini(&ascii);
 }
 

@@ -1,6 +1,8 @@
 /* Files of the module's web page and of the dashboard. */
 #include "runtime/server/server_priv.h"
 
+#include "runtime/base/header.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,6 +71,12 @@ file_read(int fd, size_t size, struct oro_bb *out)
     return true;
 }
 
+static void
+header(struct oro_http_response *res, const char *name, const char *value)
+{
+    (void)oro_header_add(res->extra_headers, sizeof(res->extra_headers), name, value);
+}
+
 /* path: "/" or "/assets/x.js" below dir. False: there is no such file. */
 bool
 oro_static_file(const char *dir, const char *path, const struct oro_http_request *req,
@@ -88,9 +96,9 @@ oro_static_file(const char *dir, const char *path, const struct oro_http_request
                  (unsigned long long)st.st_mtim.tv_sec * 1000000000ull +
                      (unsigned long long)st.st_mtim.tv_nsec,
                  (unsigned long long)st.st_size);
-        snprintf(res->extra_headers, sizeof(res->extra_headers),
-                 "etag: %s\r\ncache-control: no-cache\r\nx-content-type-options: nosniff\r\n",
-                 etag);
+        header(res, "etag", etag);
+        header(res, "cache-control", "no-cache");
+        header(res, "x-content-type-options", "nosniff");
         res->content_type = content_type(full);
         if (req->if_none_match != NULL && strcmp(req->if_none_match, etag) == 0)
             res->status = 304;

@@ -106,6 +106,7 @@ note_request(const struct oro_http_request *req)
 {
     note_text("method", req->method);
     note_text("path", req->path);
+    note_text("host", req->host);
     note_text("query", req->query);
     note_text("authorization", req->authorization);
     note_text("type", req->content_type);
@@ -217,7 +218,7 @@ prepare(void)
 static void
 run(const uint8_t *data, size_t size, bool upgrade, unsigned most, struct oro_bb *out)
 {
-    static const char hello[] = "GET /x HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: "
+    static const char hello[] = "GET /x HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: "
                                 "websocket\r\nSec-WebSocket-Version: 13\r\n"
                                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     struct shard *s = net->shards;

@@ -55,7 +55,9 @@ on_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_re
                  req->content_type != NULL ? req->content_type : "-",
                  req->if_none_match != NULL ? req->if_none_match : "-",
                  req->accept_encoding != NULL ? req->accept_encoding : "-");
-    } else
+    } else if (strcmp(req->path, "/inject") == 0)
+        strcpy(res->extra_headers, "x-one: 1\r\n\r\nHTTP/1.1 200 OK\r\nevil: 1\r\n");
+    else
         res->status = 404;
     return true;
 }

@@ -7,6 +7,7 @@
  *   GET /big/N          N bytes of 'x'
  *   any /keep           kept until test_server_reply()
  *   GET /headers        no content type, what the request's headers said in extra headers
+ *   GET /inject         extra headers that are no lines
  *   upgrade of /refuse  403 "no entry"
  *   upgrade of others   v3, v2, orochi.metrics.json, else 400
  *

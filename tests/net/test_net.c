@@ -210,7 +210,7 @@ Test(net, tls)
     client_close(c);
     /* somebody who speaks plain HTTP to a TLS port is shown out */
     c = client_open(t.port);
-    client_send_text(c, "GET /hello HTTP/1.1\r\n\r\n");
+    client_send_text(c, "GET /hello HTTP/1.1\r\nhost: t\r\n\r\n");
     cr_assert(client_sees_end(c, 5000));
     client_close(c);
     test_server_stop(&t);

@@ -133,18 +133,22 @@ Test(ws, bad_upgrades)
         const char *text;
         int status;
     } cases[] = {
-        {"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+        {"GET /ws HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: "
+         "websocket\r\nSec-WebSocket-Version: "
          "13\r\n\r\n",
          400},
-        {"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+        {"GET /ws HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: "
+         "websocket\r\nSec-WebSocket-Version: "
          "8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
          400},
-        {"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+        {"GET /ws HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: "
+         "websocket\r\nSec-WebSocket-Version: "
          "13\r\nSec-WebSocket-Key: short\r\n\r\n",
          400},
-        {"GET /echo HTTP/1.1\r\nConnection: close\r\nUpgrade: websocket\r\n\r\n", 200},
-        {"GET /echo HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 200},
-        {"POST /echo HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\ncontent-length: "
+        {"GET /echo HTTP/1.1\r\nHost: t\r\nConnection: close\r\nUpgrade: websocket\r\n\r\n", 200},
+        {"GET /echo HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 200},
+        {"POST /echo HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: "
+         "websocket\r\ncontent-length: "
          "0\r\n\r\n",
          200},
     };
@@ -166,7 +170,7 @@ Test(ws, frames_that_come_with_the_upgrade_request_are_read)
     struct reply r;
     uint8_t buf[600];
     int n = snprintf((char *)buf, sizeof(buf),
-                     "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                     "GET /ws HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
                      "dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: " V2 "\r\n\r\n");
     size_t len = (size_t)n;
@@ -544,7 +548,7 @@ Test(ws, stop_says_goodbye_to_all)
     struct reply r;
     cr_assert(client_request(http, "GET", "/hello", "", NULL, &r));
     reply_free(&r);
-    client_send_text(keep, "GET /keep HTTP/1.1\r\n\r\n");
+    client_send_text(keep, "GET /keep HTTP/1.1\r\nHost: t\r\n\r\n");
     test_server_wait_kept(&t);
     struct timespec a, b;
     clock_gettime(CLOCK_MONOTONIC, &a);
