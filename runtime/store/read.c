@@ -97,12 +97,32 @@ struct gather {
     unsigned steps;
     /* visible to us, so it stays where it is: where we paused; NULL: did not */
     const struct oro_row *pin;
+    /* Rows are handed to somebody at each pause, instead of being kept. */
+    oro_row_visit visit;
+    void *arg;
+    struct oro_bytes *batch;
+    size_t nbatch;
+    bool stopped;
 };
+
+/* The committer is not shut out meanwhile: what is done with rows may take its time. */
+static void
+gather_hand_over(struct gather *g)
+{
+    if (g->nbatch > 0 && !g->stopped)
+        g->stopped = !g->visit(g->arg, g->batch, g->nbatch);
+    g->nbatch = 0;
+}
 
 static void
 gather_add(struct gather *g, const struct oro_row *r)
 {
     struct oro_rows *out = g->out;
+    if (g->visit != NULL) {
+        ORO_ASSERT(g->nbatch < CHUNK); /* each was a step, and after so many there is a pause */
+        g->batch[g->nbatch++] = oro_row_bytes(r);
+        return;
+    }
     if (out->n == g->cap) {
         g->cap = g->cap == 0 ? 16 : g->cap * 2;
         struct oro_bytes *more = oro_arena_alloc(&g->se->arena, g->cap * sizeof(*more));
@@ -116,7 +136,7 @@ gather_add(struct gather *g, const struct oro_row *r)
 static inline bool
 gather_full(const struct gather *g)
 {
-    return g->limit != 0 && g->out->n >= g->limit;
+    return g->stopped || (g->limit != 0 && g->out->n >= g->limit);
 }
 
 /* Lets the committer in. Our position survives: r is visible to us, so it stays linked. */
@@ -124,6 +144,8 @@ static void
 gather_pause(struct gather *g, const struct oro_row *r)
 {
     oro_reading_leave(g->se);
+    if (g->visit != NULL)
+        gather_hand_over(g);
     oro_reading_enter(g->se);
     g->steps = 0;
     g->pin = r;
@@ -214,6 +236,25 @@ reverse(struct oro_rows *out)
     }
 }
 
+static void
+gather_run(struct gather *g, const struct oro_interval *iv)
+{
+    const struct oro_index *ix = g->ix;
+    oro_reading_enter(g->se);
+    if (iv != NULL && iv->point) {
+        oro_head *cell = oro_index_cell(ix, &iv->key);
+        if (cell != NULL)
+            gather_chain(g, cell);
+    } else if (iv != NULL && iv->reverse && ix->kind == ORO_IX_BTREE) {
+        gather_tree_down(g, &iv->lo, iv->hi);
+    } else if (ix->kind == ORO_IX_BTREE) {
+        gather_tree(g, iv != NULL ? iv->lo : (struct oro_bound){0}, iv != NULL ? &iv->hi : NULL);
+    } else {
+        gather_chain(g, oro_index_cell(ix, NULL));
+    }
+    oro_reading_leave(g->se);
+}
+
 void
 oro_gather(struct oro_session *se, struct oro_tx *tx, const struct oro_table *t,
            const struct oro_index *ix, const struct oro_interval *iv, struct oro_rows *out)
@@ -221,20 +262,29 @@ oro_gather(struct oro_session *se, struct oro_tx *tx, const struct oro_table *t,
     *out = (struct oro_rows){0};
     struct gather g = {.se = se, .t = t, .ix = ix, .out = out, .limit = iv != NULL ? iv->limit : 0};
     g.tx = tx != NULL && oro_tx_table(tx, t)->nold > 0 ? tx : NULL;
-    oro_reading_enter(se);
-    if (iv != NULL && iv->point) {
-        oro_head *cell = oro_index_cell(ix, &iv->key);
-        if (cell != NULL)
-            gather_chain(&g, cell);
-    } else if (iv != NULL && iv->reverse && ix->kind == ORO_IX_BTREE) {
-        gather_tree_down(&g, &iv->lo, iv->hi);
-    } else if (ix->kind == ORO_IX_BTREE) {
-        gather_tree(&g, iv != NULL ? iv->lo : (struct oro_bound){0}, iv != NULL ? &iv->hi : NULL);
-    } else {
-        gather_chain(&g, oro_index_cell(ix, NULL));
+    gather_run(&g, iv);
+    if (ix->kind == ORO_IX_LIST)
         reverse(out); /* the list has the newest first */
+}
+
+oro_status
+oro_read_each(struct oro_session *se, const struct oro_table_def *def,
+              const struct oro_index_def *ixd, const struct oro_range *range, oro_row_visit visit,
+              void *arg)
+{
+    struct oro_table *t = oro_table_of(se->store, def);
+    const struct oro_index *ix = ixd != NULL ? oro_index_of(t, ixd) : t->scan;
+    struct oro_bytes batch[CHUNK];
+    struct gather g = {.se = se, .t = t, .ix = ix, .visit = visit, .arg = arg, .batch = batch};
+    struct oro_interval iv;
+    if (ixd != NULL) {
+        oro_status st = oro_interval_make(se, ix, range, &iv);
+        if (st != ORO_OK)
+            return st;
     }
-    oro_reading_leave(se);
+    gather_run(&g, ixd != NULL ? &iv : NULL);
+    gather_hand_over(&g);
+    return ORO_OK;
 }
 
 void

@@ -80,6 +80,16 @@ ORO_MUST_CHECK oro_status oro_read_range(struct oro_session *se, const struct or
                                          const struct oro_index_def *ix,
                                          const struct oro_range *range, struct oro_rows *out);
 
+/* A few hundred rows found; their bytes live until the reading ends, the array until the return. False: that is enough. */
+typedef bool (*oro_row_visit)(void *arg, const struct oro_bytes *rows, size_t n);
+/* All rows (ix NULL), or those of a range (its limit does not count), without keeping them: handed over in pieces, and
+ * committers are not shut out while `visit` runs, which may take its time and may not read in this session. Order is
+ * unspecified. ORO_ETYPE as oro_read_range. */
+ORO_MUST_CHECK oro_status oro_read_each(struct oro_session *se, const struct oro_table_def *t,
+                                        const struct oro_index_def *ix,
+                                        const struct oro_range *range, oro_row_visit visit,
+                                        void *arg);
+
 /* The row there is for a primary key value (BSATN of the column), or for a whole row where the table has none. False: none. */
 bool oro_read_row(struct oro_session *se, const struct oro_table_def *t,
                   struct oro_bytes key_or_row, struct oro_bytes *row);
