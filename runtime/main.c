@@ -221,6 +221,8 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .dashboard_dir = dashboard,
         .incoming_limit = (unsigned)c->net_incoming_limit,
         .outgoing_limit = (size_t)c->net_outgoing_limit,
+        .query = {.terms = (uint32_t)c->query_max_terms, .steps = (uint64_t)c->query_max_steps},
+        .client_terms = (uint64_t)c->query_client_terms,
         .auth = {.keys = keys,
                  .mint = auth_mint,
                  .resign = auth_resign,

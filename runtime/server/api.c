@@ -529,22 +529,23 @@ static void
 run_sql(struct shard *sh, struct client *c)
 {
     struct oro_http_response res = {0};
-    struct oro_query_env env = {.sender = c->who->identity, .is_owner = c->is_owner};
+    struct oro_query_env env = oro_client_env(sh, c);
+    struct oro_budget budget = {.left = sh->server->opt.query.steps, .stop = &sh->server->quiet};
     struct oro_query *query = NULL;
     struct oro_err err = {0};
     oro_status st = oro_query_parse(sh->server->schema, oro_bb_bytes(&c->sql), ORO_QUERY_SQL, &env,
                                     &query, &err);
     uint64_t seq = 0;
-    if (st != ORO_OK) {
-        answer_text(&res, 400, "%s", err.text);
-    } else {
+    if (st == ORO_OK) {
         res.status = 200;
         res.content_type = JSON;
         seq = oro_read_begin(sh->session);
-        oro_query_sql_json(query, sh->session, &res.body);
+        st = oro_query_sql_json(query, sh->session, &budget, &res.body, &err);
         oro_read_end(sh->session);
         duration_header(&res, sql_duration(oro_bb_bytes(&res.body)));
     }
+    if (st != ORO_OK)
+        answer_text(&res, st == ORO_ETIMEOUT ? 503 : 400, "%s", err.text);
     oro_query_free(query);
     reply_later(sh, c, &res, seq);
     c->asked = true;

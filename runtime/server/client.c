@@ -237,81 +237,6 @@ oro_client_close(struct shard *sh, struct client *c, int code, const char *why)
     net->close(net->net, sh->number, c->conn, code, why);
 }
 
-static struct oro_query_env
-env_of(const struct client *c)
-{
-    return (struct oro_query_env){.sender = c->who->identity, .is_owner = c->is_owner};
-}
-
-/* Initial rows and registration are one step with respect to the ring: the state after record S, and from S + 1 on
- * updates (spec/wire.md 8.2). Messages are put into out; what it reflects is durable at the seq returned. */
-static uint64_t
-snapshot_begin(struct shard *sh)
-{
-    uint64_t seq = oro_read_begin(sh->session);
-    oro_shard_catch_up(sh, seq);
-    oro_bb_clear(&sh->out);
-    return seq;
-}
-
-static void
-subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m)
-{
-    struct oro_err err = {0};
-    struct oro_query_env env = env_of(c);
-    uint64_t seq = snapshot_begin(sh);
-    oro_msg_subscribe_applied_head(&sh->out, m->request_id, m->query_set_id);
-    oro_status st = oro_subs_subscribe(sh->subs, sh->session, c->conn, m->query_set_id, m->queries,
-                                       m->nqueries, &env, &sh->out, &err);
-    oro_read_end(sh->session);
-    if (st != ORO_OK) {
-        oro_bb_clear(&sh->out);
-        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
-                                   oro_bytes_str(err.text));
-    }
-    oro_shard_count_subs(sh);
-    oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
-}
-
-static void
-unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message *m)
-{
-    struct oro_err err = {0};
-    uint64_t seq = snapshot_begin(sh);
-    oro_msg_unsubscribe_applied_head(&sh->out, m->request_id, m->query_set_id,
-                                     m->send_dropped_rows);
-    oro_status st = oro_subs_unsubscribe(sh->subs, sh->session, c->conn, m->query_set_id,
-                                         m->send_dropped_rows, &sh->out, &err);
-    oro_read_end(sh->session);
-    if (st != ORO_OK) {
-        oro_bb_clear(&sh->out);
-        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
-                                   oro_bytes_str(err.text));
-    }
-    oro_shard_count_subs(sh);
-    oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
-}
-
-static void
-one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
-{
-    struct oro_err err = {0};
-    struct oro_query_env env = env_of(c);
-    struct oro_query *q = NULL;
-    oro_status st =
-        oro_query_parse(sh->server->schema, m->query, ORO_QUERY_ONE_OFF, &env, &q, &err);
-    uint64_t seq = snapshot_begin(sh);
-    if (st == ORO_OK) {
-        oro_msg_one_off_ok_head(&sh->out, m->request_id);
-        oro_subs_one_off(q, sh->session, &sh->out);
-    } else {
-        oro_msg_one_off_error(&sh->out, m->request_id, oro_bytes_str(err.text));
-    }
-    oro_read_end(sh->session);
-    oro_query_free(q);
-    oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
-}
-
 static void
 procedure(struct shard *sh, struct client *c, const struct oro_client_message *m)
 {
@@ -364,13 +289,13 @@ answer_here(struct shard *sh, struct client *c, const struct oro_client_message 
 {
     switch (m->tag) {
     case ORO_MSG_SUBSCRIBE:
-        subscribe(sh, c, m);
+        oro_client_subscribe(sh, c, m);
         break;
     case ORO_MSG_UNSUBSCRIBE:
-        unsubscribe(sh, c, m);
+        oro_client_unsubscribe(sh, c, m);
         break;
     case ORO_MSG_ONE_OFF:
-        one_off(sh, c, m);
+        oro_client_one_off(sh, c, m);
         break;
     default:
         procedure(sh, c, m);

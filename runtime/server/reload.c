@@ -271,9 +271,9 @@ subscription_move(void *arg, oro_conn_id conn, uint32_t query_set_id, struct oro
     struct oro_err err = {0};
     if (c == NULL || c->outdated)
         return;
-    struct oro_query_env env = {.sender = c->who->identity, .is_owner = c->is_owner};
-    if (oro_subs_subscribe(m->to, m->sh->session, conn, query_set_id, texts, n, &env, NULL, &err) !=
-        ORO_OK)
+    struct oro_query_env env = oro_client_env(m->sh, c);
+    if (oro_subs_subscribe(m->to, m->sh->session, conn, query_set_id, texts, n, &env, NULL, NULL,
+                           &err) != ORO_OK)
         outdated(m->sh, c);
 }
 
@@ -282,6 +282,7 @@ shard_move(struct shard *sh, struct oro_store *store, bool breaks)
 {
     struct subs_move m = {sh, oro_subs_create(oro_store_schema(store))};
     const struct oro_map_slot *slot;
+    oro_subs_limit(m.to, sh->server->opt.client_terms);
     ORO_ASSERT(!oro_cursor_has_next(sh->cursor));
     oro_cursor_close(sh->cursor);
     oro_session_close(sh->session);

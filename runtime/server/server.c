@@ -400,6 +400,7 @@ shards_open(struct oro_server *s)
         sh->session = oro_session_open(s->store);
         sh->cursor = oro_cursor_open(s->store);
         sh->subs = oro_subs_create(s->schema);
+        oro_subs_limit(sh->subs, s->opt.client_terms);
     }
 }
 
@@ -417,6 +418,7 @@ shards_close(struct oro_server *s)
         oro_cursor_close(sh->cursor);
         oro_session_close(sh->session);
         oro_bb_fini(&sh->out);
+        oro_map_fini(&sh->refused);
     }
     oro_free(s->shards);
     s->shards = NULL;

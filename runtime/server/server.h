@@ -8,6 +8,7 @@
 
 #include "runtime/base/sink.h"
 #include "runtime/durable/durable.h"
+#include "runtime/subs/query.h"
 #include "runtime/worker/pool.h"
 
 struct oro_server;
@@ -52,6 +53,8 @@ struct oro_server_options {
     const char *dashboard_dir; /* served at /dashboard; NULL: none */
     unsigned incoming_limit;   /* calls of one client that wait; above it reading pauses */
     size_t outgoing_limit; /* bytes for one client that wait for the disk; above it it is cut off */
+    struct oro_query_limits query;
+    uint64_t client_terms; /* of all subscriptions of one client */
     struct oro_server_auth auth;
 };
 

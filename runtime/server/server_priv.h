@@ -88,6 +88,9 @@ struct shard {
     bool has_outdated;      /* clients */
     unsigned live;          /* live metrics pages */
     atomic_uint query_sets; /* for whoever reads the metrics */
+    struct oro_map refused; /* hashes of subscriptions that were refused and are in the log */
+    int64_t refused_second;
+    unsigned refused_lines; /* in it */
 };
 
 /* reload.c: an answer that the shard's thread has to give. */
@@ -121,7 +124,7 @@ struct oro_server {
     struct oro_sink sink;
     struct oro_server_net net;
     _Atomic bool attached;
-    _Atomic bool quiet; /* stopping: nothing fires any more */
+    atomic_bool quiet; /* stopping: nothing fires any more */
     struct oro_pool *pool;
     struct oro_schema *schema; /* of the module that runs */
     struct oro_schema *tables; /* whose tables the store has: the same one, or its lender */
@@ -160,6 +163,12 @@ void oro_client_resume(struct shard *sh, struct client *c);
 bool oro_client_can_resume(const struct shard *sh, const struct client *c);
 /* The number of query sets has changed. */
 void oro_shard_count_subs(struct shard *sh);
+
+/* subscribe.c */
+struct oro_query_env oro_client_env(const struct shard *sh, const struct client *c);
+void oro_client_subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m);
+void oro_client_unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message *m);
+void oro_client_one_off(struct shard *sh, struct client *c, const struct oro_client_message *m);
 
 /* ring.c: what records mean for a shard's clients */
 void oro_shard_catch_up(struct shard *sh, uint64_t seq); /* applies records up to seq */

@@ -3,6 +3,8 @@
 #ifndef ORO_SUBS_QUERY_H
 #define ORO_SUBS_QUERY_H
 
+#include <stdatomic.h>
+
 #include "runtime/store/store.h"
 
 enum oro_query_use {
@@ -11,10 +13,24 @@ enum oro_query_use {
     ORO_QUERY_SQL,       /* also columns, COUNT(*) AS n, LIMIT */
 };
 
+/* What one query may cost. */
+struct oro_query_limits {
+    uint32_t terms; /* that a row is compared with, once the condition is simplified */
+    uint64_t steps; /* rows looked at, times terms */
+};
+
 /* Who asks: what :sender is, and whether private tables exist for him. */
 struct oro_query_env {
     struct oro_identity sender;
     bool is_owner;
+    const struct oro_query_limits *limits; /* NULL: none */
+};
+
+/* What is left to spend; several queries may share one. */
+struct oro_budget {
+    uint64_t left; /* steps */
+    const atomic_bool *
+        stop; /* NULL, or set by whoever wants the reading to end; seen within some thousand steps */
 };
 
 struct oro_query; /* immutable after parsing */
@@ -28,10 +44,29 @@ const struct oro_table_def *oro_query_table(const struct oro_query *q);
 bool oro_query_matches(const struct oro_query *q, struct oro_bytes row);
 bool oro_query_uses_sender(const struct oro_query *q);
 bool oro_query_has_condition(const struct oro_query *q); /* false: every row of the table matches */
-/* Runs at the session's open snapshot, by an index where a conjunct `indexed column = literal` (or range) allows. */
-void oro_query_run(const struct oro_query *q, struct oro_session *se, struct oro_rows *out);
-/* The JSON of POST /sql (spec/http.md 9), one statement. Appends to out. */
-void oro_query_sql_json(const struct oro_query *q, struct oro_session *se, struct oro_bb *out);
+/* Terms that a row is compared with at worst, at least 1. `a = 1 OR a = 2 ...` is one search: 1 + log2 of how many. */
+uint32_t oro_query_weight(const struct oro_query *q);
+
+/* ---- at the session's open snapshot, by an index where a conjunct `indexed column = literal` (or range, or set) allows.
+ * budget NULL: no limit. ORO_EFULL: it does not suffice, or there is too much; ORO_ETIMEOUT: it was stopped. ---- */
+typedef bool (*oro_query_visit)(void *arg, struct oro_bytes row); /* false: that is enough */
+ORO_MUST_CHECK oro_status oro_query_each(const struct oro_query *q, struct oro_session *se,
+                                         struct oro_budget *budget, oro_query_visit visit,
+                                         void *arg, struct oro_err *err);
+/* The rows, as long as the reading is open. Gives *out, to be ended with oro_found_fini. */
+struct oro_found {
+    struct oro_bytes *rows;
+    size_t n, cap;
+    uint64_t bytes; /* of all rows */
+};
+ORO_MUST_CHECK oro_status oro_query_run(const struct oro_query *q, struct oro_session *se,
+                                        struct oro_budget *budget, struct oro_found *out,
+                                        struct oro_err *err);
+void oro_found_fini(struct oro_found *f);
+/* The JSON of POST /sql (spec/http.md 9), one statement. Appends to out, on failure a part of it. */
+ORO_MUST_CHECK oro_status oro_query_sql_json(const struct oro_query *q, struct oro_session *se,
+                                             struct oro_budget *budget, struct oro_bb *out,
+                                             struct oro_err *err);
 /* Index of a conjunct `column = literal` and its BSATN value; -1: none. Live queries are found by it. */
 int oro_query_eq_column(const struct oro_query *q, struct oro_bytes *value);
 

@@ -1,4 +1,5 @@
 /* The registry: connections, their query sets, and the live queries they share. */
+#include "runtime/subs/sql_lex.h"
 #include "runtime/subs/subs_priv.h"
 
 #include <stdlib.h>
@@ -38,9 +39,16 @@ oro_subs_create(const struct oro_schema *schema)
 {
     struct oro_subs *s = ORO_NEW(struct oro_subs);
     s->schema = schema;
+    s->most = UINT64_MAX;
     s->tables = ORO_NEW_ARRAY(struct subs_table, schema->ntables + 1);
     rank_tables(s);
     return s;
+}
+
+void
+oro_subs_limit(struct oro_subs *s, uint64_t terms)
+{
+    s->most = terms;
 }
 
 static struct subs_table *
@@ -205,16 +213,52 @@ find_set(const struct subs_conn *c, uint32_t id, bool *found)
     return lo;
 }
 
+/* Counts a query of this client, and gives what it weighs. */
+static uint32_t
+weigh(struct subs_conn *c, const struct live_query *q)
+{
+    uint32_t weight = oro_query_weight(q->query);
+    if (q->bucket != NULL) {
+        uintptr_t before = (uintptr_t)oro_map_get_u64(&c->points, (uintptr_t)q->bucket);
+        oro_map_put_u64(&c->points, (uintptr_t)q->bucket, (void *)(before + 1));
+        weight -= before == 0;
+    }
+    c->weight += weight;
+    return weight;
+}
+
 static void
-set_add(struct query_set *set, struct live_query *q, size_t *cap)
+unweigh(struct subs_conn *c, const struct member *m)
+{
+    c->weight -= m->weight;
+    if (m->live->bucket == NULL)
+        return;
+    uintptr_t left = (uintptr_t)oro_map_del_u64(&c->points, (uintptr_t)m->live->bucket) - 1;
+    if (left > 0)
+        oro_map_put_u64(&c->points, (uintptr_t)m->live->bucket, (void *)left);
+}
+
+static oro_status
+set_add(struct oro_subs *s, struct query_set *set, struct live_query *q, size_t *cap,
+        struct oro_err *err)
 {
     /* equal texts count once. Nobody else subscribes while a set is filled, so this one would be the query's last. */
     if (q->nsubs > 0 && q->subs[q->nsubs - 1].set == set)
-        return;
+        return ORO_OK;
+    uint32_t weight = weigh(set->conn, q);
     q->subs = oro_grow(q->subs, q->nsubs, &q->cap, sizeof(*q->subs));
     set->members = oro_grow(set->members, set->nmembers, cap, sizeof(*set->members));
     q->subs[q->nsubs] = (struct subscriber){set, set->nmembers};
-    set->members[set->nmembers++] = (struct member){q, (uint32_t)q->nsubs++};
+    set->members[set->nmembers++] = (struct member){q, (uint32_t)q->nsubs++, weight};
+    if (set->conn->weight <= s->most)
+        return ORO_OK;
+    return oro_err_set(
+        err, ORO_EFULL,
+        "this client's subscriptions are too expensive: each row that changes would "
+        "be compared %llu times for them, and %llu are allowed (query.client_terms). "
+        "`column = value` costs nothing; unsubscribe from what is not needed, or "
+        "compare less beside it",
+        (unsigned long long)set->conn->weight, (unsigned long long)s->most);
 }
 
 static void
@@ -222,6 +266,7 @@ set_free(struct oro_subs *s, struct query_set *set)
 {
     for (uint32_t i = 0; i < set->nmembers; i++) {
         struct live_query *q = set->members[i].live;
+        unweigh(set->conn, &set->members[i]);
         struct subscriber moved = q->subs[--q->nsubs];
         q->subs[set->members[i].sub] = moved;
         moved.set->members[moved.member].sub = set->members[i].sub;
@@ -283,7 +328,7 @@ add_everything(struct oro_subs *s, struct query_set *set, size_t *cap,
         struct live_query *q;
         st = open_live(s, oro_bb_bytes(&text), env, &q, err);
         if (st == ORO_OK)
-            set_add(set, q, cap);
+            st = set_add(s, set, q, cap, err);
     }
     oro_bb_fini(&text);
     return st;
@@ -309,9 +354,10 @@ fill_set(struct oro_subs *s, struct query_set *set, struct oro_bytes texts, uint
         }
         struct live_query *q;
         st = open_live(s, text, env, &q, err);
+        if (st == ORO_OK)
+            st = set_add(s, set, q, &cap, err);
         if (st != ORO_OK)
             return st;
-        set_add(set, q, &cap);
     }
     return ORO_OK;
 }
@@ -319,17 +365,22 @@ fill_set(struct oro_subs *s, struct query_set *set, struct oro_bytes texts, uint
 /* ---- rows ---- */
 
 /* SingleTableRows of what the query finds now. */
-static void
-put_table_rows(const struct oro_query *q, struct oro_session *se, struct oro_bb *out)
+static oro_status
+put_table_rows(const struct oro_query *q, struct oro_session *se, struct oro_budget *budget,
+               struct oro_bb *out, struct oro_err *err)
 {
-    struct oro_rows found;
+    struct oro_found found;
     struct oro_row_list list = {0};
-    oro_query_run(q, se, &found);
+    oro_status st = oro_query_run(q, se, budget, &found, err);
+    if (st != ORO_OK)
+        return st;
     for (size_t i = 0; i < found.n; i++)
         oro_row_list_add(&list, found.rows[i]);
     oro_bb_lenbytes(out, oro_bytes_str(oro_query_table(q)->name));
     oro_row_list_write(&list, out);
     oro_row_list_fini(&list);
+    oro_found_fini(&found);
+    return ORO_OK;
 }
 
 void
@@ -339,27 +390,43 @@ subs_forget_initial(struct oro_subs *s, struct live_query *q)
     oro_bb_fini(&q->initial);
 }
 
+/* The text within a live query's key (put_key). */
+static struct oro_bytes
+text_of(const struct live_query *q)
+{
+    size_t at = q->key.data[0] == 'S' ? 1 + sizeof(struct oro_identity) : 1;
+    return oro_bytes(q->key.data + at, q->key.len - at);
+}
+
 /* The same, from what an earlier subscriber got if nothing has changed since: after a restart all clients come at once. */
-static void
-put_live_rows(struct oro_subs *s, struct live_query *q, struct oro_session *se, struct oro_bb *out)
+static oro_status
+put_live_rows(struct oro_subs *s, struct live_query *q, struct oro_session *se,
+              struct oro_budget *budget, struct oro_bb *out, struct oro_err *err)
 {
     if (q->initial.len > 0) {
         oro_bb_put_bytes(out, oro_bb_bytes(&q->initial));
-        return;
+        return ORO_OK;
     }
     size_t at = out->len;
-    put_table_rows(q->query, se, out);
+    struct oro_err why = {0};
+    oro_status st = put_table_rows(q->query, se, budget, out, &why);
     size_t n = out->len - at;
+    if (st != ORO_OK) {
+        struct oro_bytes text = text_of(q);
+        return oro_err_set(err, st, "%s, executing: `%.*s`", why.text, sql_cut(text, 200),
+                           (const char *)text.data);
+    }
     if (q->nsubs < 2 || n > INITIAL_MOST || s->initial_bytes + n > INITIAL_ALL)
-        return;
+        return ORO_OK;
     oro_bb_put(&q->initial, out->data + at, n);
     s->initial_bytes += n;
+    return ORO_OK;
 }
 
 /* Event tables have no entry: there is never a row. */
-static void
+static oro_status
 put_set_rows(struct oro_subs *s, const struct query_set *set, struct oro_session *se,
-             struct oro_bb *out)
+             struct oro_budget *budget, struct oro_bb *out, struct oro_err *err)
 {
     size_t at = out->len;
     uint32_t n = 0;
@@ -368,17 +435,21 @@ put_set_rows(struct oro_subs *s, const struct query_set *set, struct oro_session
         struct live_query *q = set->members[i].live;
         if (q->table->def->is_event)
             continue;
-        put_live_rows(s, q, se, out);
+        oro_status st = put_live_rows(s, q, se, budget, out, err);
+        if (st != ORO_OK)
+            return st;
         n++;
     }
     oro_bb_patch_u32(out, at, n);
+    return ORO_OK;
 }
 
-void
-oro_subs_one_off(const struct oro_query *q, struct oro_session *se, struct oro_bb *rows)
+oro_status
+oro_subs_one_off(const struct oro_query *q, struct oro_session *se, struct oro_budget *budget,
+                 struct oro_bb *rows, struct oro_err *err)
 {
     oro_bb_u32(rows, 1);
-    put_table_rows(q, se, rows);
+    return put_table_rows(q, se, budget, rows, err);
 }
 
 /* ---- what callers do ---- */
@@ -398,7 +469,8 @@ open_conn(struct oro_subs *s, oro_conn_id id)
 oro_status
 oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
                    uint32_t query_set_id, struct oro_bytes texts, uint32_t n,
-                   const struct oro_query_env *env, struct oro_bb *rows, struct oro_err *err)
+                   const struct oro_query_env *env, struct oro_budget *budget, struct oro_bb *rows,
+                   struct oro_err *err)
 {
     ORO_ASSERT(!s->applying);
     struct subs_conn *c = open_conn(s, conn);
@@ -412,6 +484,8 @@ oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
     set->conn = c;
     set->id = query_set_id;
     oro_status st = fill_set(s, set, texts, n, env, err);
+    if (st == ORO_OK && rows != NULL)
+        st = put_set_rows(s, set, se, budget, rows, err);
     if (st != ORO_OK) {
         set_free(s, set);
         return st;
@@ -421,15 +495,13 @@ oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
     c->sets[pos] = set;
     c->nsets++;
     s->nsets++;
-    if (rows != NULL)
-        put_set_rows(s, set, se, rows);
     return ORO_OK;
 }
 
 oro_status
 oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
-                     uint32_t query_set_id, bool with_rows, struct oro_bb *rows,
-                     struct oro_err *err)
+                     uint32_t query_set_id, bool with_rows, struct oro_budget *budget,
+                     struct oro_bb *rows, struct oro_err *err)
 {
     ORO_ASSERT(!s->applying);
     struct subs_conn *c = oro_map_get_u64(&s->conns, conn);
@@ -438,8 +510,11 @@ oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id con
     if (!found)
         return oro_err_set(err, ORO_ENOTFOUND, "Subscription not found: %u", query_set_id);
     struct query_set *set = c->sets[pos];
-    if (with_rows)
-        put_set_rows(s, set, se, rows);
+    if (with_rows) {
+        oro_status st = put_set_rows(s, set, se, budget, rows, err);
+        if (st != ORO_OK)
+            return st;
+    }
     c->nsets--;
     memmove(&c->sets[pos], &c->sets[pos + 1], (c->nsets - pos) * sizeof(struct query_set *));
     s->nsets--;
@@ -453,6 +528,7 @@ subs_conn_free(struct oro_subs *s, struct subs_conn *c)
     for (size_t i = 0; i < c->nsets; i++)
         set_free(s, c->sets[i]);
     s->nsets -= c->nsets;
+    oro_map_fini(&c->points);
     oro_free(c->sets);
     oro_free(c);
 }
@@ -471,14 +547,6 @@ oro_subs_drop(struct oro_subs *s, oro_conn_id conn)
     c->dropped = true;
     s->dropped = oro_grow(s->dropped, s->ndropped, &s->dropped_cap, sizeof(struct subs_conn *));
     s->dropped[s->ndropped++] = c;
-}
-
-/* The text within a live query's key (put_key). */
-static struct oro_bytes
-text_of(const struct live_query *q)
-{
-    size_t at = q->key.data[0] == 'S' ? 1 + sizeof(struct oro_identity) : 1;
-    return oro_bytes(q->key.data + at, q->key.len - at);
 }
 
 void

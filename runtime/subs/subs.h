@@ -10,20 +10,26 @@ struct oro_subs;
 
 struct oro_subs *oro_subs_create(const struct oro_schema *schema); /* Borrows schema. Gives */
 void oro_subs_destroy(struct oro_subs *s);
+/* So many terms at most may each changed row be compared with for the sake of one client (none at first). */
+void oro_subs_limit(struct oro_subs *s, uint64_t terms);
+
+/* Budgets, which may be NULL, and what they end with, are those of oro_query_run. */
 
 /* All or nothing. The session has a reading open at snapshot `seq`, and the caller has applied every record up to it, none
  * after. Appends QueryRows (u32 count of tables, SingleTableRows ...) to rows. texts: n BSATN strings. Equal texts count once.
- * ORO_EEXISTS: the id is in use. rows NULL: the rows are known already. */
+ * ORO_EEXISTS: the id is in use. ORO_EFULL: too expensive. rows NULL: the rows are known already. On failure a part of them
+ * may have been appended. */
 ORO_MUST_CHECK oro_status oro_subs_subscribe(struct oro_subs *s, struct oro_session *se,
                                              oro_conn_id conn, uint32_t query_set_id,
                                              struct oro_bytes texts, uint32_t n,
-                                             const struct oro_query_env *env, struct oro_bb *rows,
+                                             const struct oro_query_env *env,
+                                             struct oro_budget *budget, struct oro_bb *rows,
                                              struct oro_err *err);
-/* Appends QueryRows when with_rows. ORO_ENOTFOUND: no such set. */
+/* Appends QueryRows when with_rows. ORO_ENOTFOUND: no such set. On failure it stays subscribed. */
 ORO_MUST_CHECK oro_status oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se,
                                                oro_conn_id conn, uint32_t query_set_id,
-                                               bool with_rows, struct oro_bb *rows,
-                                               struct oro_err *err);
+                                               bool with_rows, struct oro_budget *budget,
+                                               struct oro_bb *rows, struct oro_err *err);
 void oro_subs_drop(struct oro_subs *s, oro_conn_id conn);
 
 /* What connections are subscribed to, so that another registry can take it over: texts as in subscribe. */
@@ -42,6 +48,8 @@ struct oro_subs_stats {
 void oro_subs_stats(const struct oro_subs *s, struct oro_subs_stats *out);
 
 /* QueryRows with exactly one table, for OneOffQueryResult. */
-void oro_subs_one_off(const struct oro_query *q, struct oro_session *se, struct oro_bb *rows);
+ORO_MUST_CHECK oro_status oro_subs_one_off(const struct oro_query *q, struct oro_session *se,
+                                           struct oro_budget *budget, struct oro_bb *rows,
+                                           struct oro_err *err);
 
 #endif

@@ -62,7 +62,8 @@ struct live_query {
 
 struct member {
     struct live_query *live;
-    uint32_t sub; /* index in live->subs */
+    uint32_t sub;    /* index in live->subs */
+    uint32_t weight; /* of the client's budget */
 };
 
 struct subs_conn;
@@ -77,7 +78,11 @@ struct subs_conn {
     oro_conn_id id;
     struct query_set **sets; /* ascending ids */
     size_t nsets, cap;
-    bool dropped; /* during apply: freed when it ends */
+    /* Terms that a changed row is compared with for this client's sake alone, at worst. A query that is found by the hash of
+     * its `column = value` costs only what it compares beside that, and a client's second one for the same value. */
+    uint64_t weight;
+    struct oro_map points; /* eq_bucket -> how many of this client's queries are in it */
+    bool dropped;          /* during apply: freed when it ends */
     uint64_t epoch;
     uint32_t first, last; /* then: its notices */
 };
@@ -103,6 +108,7 @@ struct notice { /* one change for one connection */
 
 struct oro_subs {
     const struct oro_schema *schema;
+    uint64_t most;             /* weight of one client */
     struct subs_table *tables; /* as schema->tables */
     struct oro_map by_text;    /* key -> live_query */
     struct oro_map conns;      /* id -> subs_conn */

@@ -89,7 +89,7 @@ check_json(const struct oro_query *q)
     struct oro_bb out = {0};
     struct oro_json json;
     struct oro_err err;
-    oro_query_sql_json(q, db.se, &out);
+    ORO_ASSERT(oro_query_sql_json(q, db.se, NULL, &out, &err) == ORO_OK);
     ORO_ASSERT(oro_json_parse(&json, oro_bb_bytes(&out), ORO_JSON_MAX_DEPTH, &err) == ORO_OK);
     oro_json_fini(&json);
     oro_bb_fini(&out);
@@ -98,10 +98,11 @@ check_json(const struct oro_query *q)
 static void
 accepted(const struct oro_query *q, enum oro_query_use use, bool utf8)
 {
-    struct oro_rows found;
+    struct oro_found found;
+    struct oro_err err;
     size_t n = 0;
     oro_read_begin(db.se);
-    oro_query_run(q, db.se, &found);
+    ORO_ASSERT(oro_query_run(q, db.se, NULL, &found, &err) == ORO_OK);
     for (size_t i = 0; i < found.n; i++) {
         ORO_ASSERT(oro_query_matches(q, found.rows[i]));
         check_value(q, found.rows[i]);
@@ -112,6 +113,7 @@ accepted(const struct oro_query *q, enum oro_query_use use, bool utf8)
         ORO_ASSERT(use == ORO_QUERY_SQL ? found.n <= n : found.n == n);
         ORO_ASSERT(oro_query_has_condition(q) || n == ROWS);
     }
+    oro_found_fini(&found);
     if (use == ORO_QUERY_SQL && utf8)
         check_json(q);
     oro_read_end(db.se);

@@ -364,12 +364,12 @@ subscribe(size_t n, size_t sets, bool equal, bool leave)
     oro_read_begin(db.se);
     for (size_t i = 0; i < sets; i++) {
         cr_assert_eq(oro_subs_subscribe(subs, db.se, 7, (uint32_t)i, oro_bb_bytes(&texts),
-                                        (uint32_t)(n / sets), &env, &rows, NULL),
+                                        (uint32_t)(n / sets), &env, NULL, &rows, NULL),
                      ORO_OK);
         oro_bb_clear(&rows);
     }
     for (size_t i = sets; i > 0 && !leave; i--)
-        cr_assert_eq(oro_subs_unsubscribe(subs, db.se, 7, (uint32_t)i - 1, false, &rows, NULL),
+        cr_assert_eq(oro_subs_unsubscribe(subs, db.se, 7, (uint32_t)i - 1, false, NULL, &rows, NULL),
                      ORO_OK);
     oro_subs_drop(subs, 7);
     oro_read_end(db.se);

@@ -201,7 +201,7 @@ Test(query, refused_everywhere)
          "no such table: `nosuch`. If the table exists, it may be marked private."},
         {"SELECT * FROM secret",
          "no such table: `secret`. If the table exists, it may be marked private."},
-        {"SELECT * FROM Player", "no such table: `Player`."},
+        {"SELECT * FROM PLAYER", "no such table: `PLAYER`."},
         {"SELECT 1", "A FROM clause is required"},
         {"SELECT *", "A FROM clause is required"},
         {"SELECT 1 FROM player", "Unsupported projection expression: 1"},

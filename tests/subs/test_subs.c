@@ -62,7 +62,7 @@ subscribe(oro_conn_id conn, uint32_t id, const char *const *texts, uint32_t n, c
         put_string(&bb, texts[i]);
     oro_read_begin(db.se);
     oro_status st =
-        oro_subs_subscribe(subs, db.se, conn, id, oro_bb_bytes(&bb), n, &env, &rows, err);
+        oro_subs_subscribe(subs, db.se, conn, id, oro_bb_bytes(&bb), n, &env, NULL, &rows, err);
     oro_read_end(db.se);
     if (hex != NULL)
         oro_hex(oro_bb_bytes(&rows), hex);
@@ -83,7 +83,7 @@ unsubscribe(oro_conn_id conn, uint32_t id, char *hex, struct oro_err *err)
 {
     struct oro_bb rows = {0};
     oro_read_begin(db.se);
-    oro_status st = oro_subs_unsubscribe(subs, db.se, conn, id, hex != NULL, &rows, err);
+    oro_status st = oro_subs_unsubscribe(subs, db.se, conn, id, hex != NULL, NULL, &rows, err);
     oro_read_end(db.se);
     if (hex != NULL)
         oro_hex(oro_bb_bytes(&rows), hex);
@@ -393,7 +393,7 @@ Test(subs, a_known_private_query_stays_hidden)
     put_string(&texts, "SELECT * FROM secret");
     oro_read_begin(db.se);
     cr_assert_eq(
-        oro_subs_subscribe(subs, db.se, 1, 0, oro_bb_bytes(&texts), 1, &owner, &rows, &err),
+        oro_subs_subscribe(subs, db.se, 1, 0, oro_bb_bytes(&texts), 1, &owner, NULL, &rows, &err),
         ORO_OK);
     oro_read_end(db.se);
     const char *text = "SELECT * FROM secret";
@@ -436,7 +436,7 @@ Test(subs, one_off_has_exactly_one_table)
                                  ORO_QUERY_ONE_OFF, &env, &q, &err),
                  ORO_OK);
     oro_read_begin(db.se);
-    oro_subs_one_off(q, db.se, &rows);
+    cr_assert_eq(oro_subs_one_off(q, db.se, NULL, &rows, NULL), ORO_OK);
     oro_read_end(db.se);
     oro_hex(oro_bb_bytes(&rows), hex);
     cr_assert_str_eq(hex, "01000000"
@@ -458,7 +458,7 @@ expect_sql(const char *text, const char *schema_json, const char *rows_json)
     cr_assert_eq(oro_query_parse(db.schema, oro_bytes_str(text), ORO_QUERY_SQL, &env, &q, &err),
                  ORO_OK, "%s", err.text);
     oro_read_begin(db.se);
-    oro_query_sql_json(q, db.se, &out);
+    cr_assert_eq(oro_query_sql_json(q, db.se, NULL, &out, NULL), ORO_OK);
     oro_read_end(db.se);
     oro_bb_printf(&want, "[{\"schema\":{\"elements\":[%s]},\"rows\":%s,\"total_duration_micros\":",
                   schema_json, rows_json);

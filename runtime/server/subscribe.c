@@ -1,0 +1,120 @@
+/* What a client asks to read: subscriptions, their end, and one-off queries. */
+#include "runtime/server/server_priv.h"
+
+#include "runtime/base/clock.h"
+
+struct oro_query_env
+oro_client_env(const struct shard *sh, const struct client *c)
+{
+    return (struct oro_query_env){
+        .sender = c->who->identity, .is_owner = c->is_owner, .limits = &sh->server->opt.query};
+}
+
+static struct oro_budget
+budget_of(const struct shard *sh)
+{
+    return (struct oro_budget){.left = sh->server->opt.query.steps, .stop = &sh->server->quiet};
+}
+
+/* ---- refusals ---- */
+
+#define REFUSED_KEPT 1024 /* texts that are not said again */
+#define REFUSED_LINES 10  /* in a second */
+
+/* A client gets its error and often does not show it: the module's author has to find it in the log, once for each text. */
+static void
+refused(struct shard *sh, struct oro_bytes text, const struct oro_err *err)
+{
+    oro_metric_add(oro_metric(ORO_METRIC_COUNTER, "orochi_subscriptions_refused_total", "",
+                              "Subscriptions that clients asked for in vain."),
+                   1);
+    if (oro_map_put_u64(&sh->refused, oro_bytes_hash(text) | 1, sh) != NULL)
+        return;
+    if (oro_map_len(&sh->refused) > REFUSED_KEPT)
+        oro_map_fini(&sh->refused);
+    int64_t second = oro_mono_us() / 1000000;
+    if (second != sh->refused_second)
+        sh->refused_lines = 0;
+    sh->refused_second = second;
+    if (sh->refused_lines++ < REFUSED_LINES)
+        oro_log(ORO_LOG_WARN, "server", "a subscription was refused: %.500s", err->text);
+    else
+        oro_map_del_u64(&sh->refused, oro_bytes_hash(text) | 1); /* said another time */
+}
+
+/* ---- messages ---- */
+
+/* Initial rows and registration are one step with respect to the ring: the state after record S, and from S + 1 on
+ * updates (spec/wire.md 8.2). Messages are put into out; what it reflects is durable at the seq returned. */
+static uint64_t
+snapshot_begin(struct shard *sh)
+{
+    uint64_t seq = oro_read_begin(sh->session);
+    oro_shard_catch_up(sh, seq);
+    oro_bb_clear(&sh->out);
+    return seq;
+}
+
+void
+oro_client_subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m)
+{
+    struct oro_err err = {0};
+    struct oro_query_env env = oro_client_env(sh, c);
+    struct oro_budget budget = budget_of(sh);
+    uint64_t seq = snapshot_begin(sh);
+    oro_msg_subscribe_applied_head(&sh->out, m->request_id, m->query_set_id);
+    oro_status st = oro_subs_subscribe(sh->subs, sh->session, c->conn, m->query_set_id, m->queries,
+                                       m->nqueries, &env, &budget, &sh->out, &err);
+    oro_read_end(sh->session);
+    if (st != ORO_OK) {
+        refused(sh, m->queries, &err);
+        oro_bb_clear(&sh->out);
+        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
+                                   oro_bytes_str(err.text));
+    }
+    oro_shard_count_subs(sh);
+    oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
+}
+
+void
+oro_client_unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message *m)
+{
+    struct oro_err err = {0};
+    struct oro_budget budget = budget_of(sh);
+    uint64_t seq = snapshot_begin(sh);
+    oro_msg_unsubscribe_applied_head(&sh->out, m->request_id, m->query_set_id,
+                                     m->send_dropped_rows);
+    oro_status st = oro_subs_unsubscribe(sh->subs, sh->session, c->conn, m->query_set_id,
+                                         m->send_dropped_rows, &budget, &sh->out, &err);
+    oro_read_end(sh->session);
+    if (st != ORO_OK) {
+        oro_bb_clear(&sh->out);
+        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
+                                   oro_bytes_str(err.text));
+    }
+    oro_shard_count_subs(sh);
+    oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
+}
+
+void
+oro_client_one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
+{
+    struct oro_err err = {0};
+    struct oro_query_env env = oro_client_env(sh, c);
+    struct oro_query *q = NULL;
+    oro_status st =
+        oro_query_parse(sh->server->schema, m->query, ORO_QUERY_ONE_OFF, &env, &q, &err);
+    struct oro_budget budget = budget_of(sh);
+    uint64_t seq = snapshot_begin(sh);
+    if (st == ORO_OK) {
+        oro_msg_one_off_ok_head(&sh->out, m->request_id);
+        st = oro_subs_one_off(q, sh->session, &budget, &sh->out, &err);
+    }
+    if (st != ORO_OK) {
+        oro_bb_clear(&sh->out);
+        oro_msg_one_off_error(&sh->out, m->request_id, oro_bytes_str(err.text));
+    }
+    oro_read_end(sh->session);
+    oro_query_free(q);
+    oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
+}

@@ -1,0 +1,74 @@
+/* runtime/subs/query_priv.h - a typed query, as the files that type it (query.c), simplify and evaluate its condition
+ * (predicate.c), find its rows (query_plan.c) and write them (query_json.c) share it. */
+#ifndef ORO_SUBS_QUERY_PRIV_H
+#define ORO_SUBS_QUERY_PRIV_H
+
+#include "bridge/bsatn/value.h"
+#include "runtime/subs/query.h"
+#include "runtime/subs/sql_parse.h"
+
+enum pred_kind { P_OR, P_AND, P_COMPARE, P_COMPARE_COLUMNS, P_IN, P_CONST };
+
+struct pred {
+    enum pred_kind kind;
+    enum sql_op op;
+    bool yes;                    /* P_CONST: its value; P_IN: in the set, else not in it */
+    uint16_t col, other;         /* other: P_COMPARE_COLUMNS */
+    uint16_t slot, other_slot;   /* of the columns in the query's `used` */
+    const struct oro_type *leaf; /* what is compared */
+    struct oro_bytes value;      /* P_COMPARE: BSATN */
+    struct oro_bytes *set;       /* P_IN: values in order, each once */
+    uint32_t nset;
+    struct pred *list, *next;
+};
+
+struct query_column {
+    uint16_t col;
+    struct oro_bytes name;
+};
+
+struct oro_query {
+    struct oro_arena arena;
+    const struct oro_table_def *table;
+    struct pred *where; /* NULL: every row */
+    bool never;         /* where is FALSE */
+    bool uses_sender;
+    bool count, has_limit;
+    uint64_t limit;
+    struct oro_bytes count_name;
+    struct query_column *columns; /* NULL: all */
+    uint16_t ncolumns;
+    /* Columns that the condition looks at, ascending; `view`: found once for each row, before its terms are evaluated. */
+    uint16_t *used;
+    uint16_t nused;
+    bool view;
+    uint32_t weight;      /* terms that a row is compared with, at worst; at least 1 */
+    uint32_t byte_weight; /* how often the bytes of a row are walked through, at worst */
+    /* How to find the rows: index NULL means scan; `points`: the index is asked for each value of that P_IN. */
+    const struct oro_index_def *index;
+    const struct pred *points;
+    struct oro_range range;
+    int eq_column; /* -1: none */
+    struct oro_bytes eq_value;
+};
+
+/* query.c */
+struct oro_bytes query_keep(struct oro_query *q, struct oro_bytes b); /* a copy in its arena */
+
+/* predicate.c */
+/* The number, string or byte array that a value of t is for comparisons; NULL: SQL cannot compare it. */
+const struct oro_type *query_leaf_type(const struct oro_type *t);
+bool query_op_holds(enum sql_op op, int c); /* c: as strcmp gives it */
+/* Puts a cheaper condition with the same meaning in q->where, and sets never, used, view and both weights. */
+void query_simplify(struct oro_query *q);
+
+static inline const uint8_t *
+query_column_at(const struct oro_query *q, const uint8_t *row, uint16_t col)
+{
+    return oro_value_column(q->table->row, row, col);
+}
+
+/* query_plan.c: sets index, points, range, eq_column, eq_value. */
+void query_plan(struct oro_query *q);
+
+#endif
