@@ -1,5 +1,5 @@
-/* net/token.h - identity tokens: JWT signed with ES256 (spec/http.md 3 and 4), through libjwt
- * and OpenSSL. Any thread: the keys do not change after open. */
+/* net/token.h - identity tokens: JWT signed with ES256 (spec/http.md 3 and 4) and
+ * verified by OpenSSL. Any thread: the keys do not change after open. */
 #ifndef ORO_NET_TOKEN_H
 #define ORO_NET_TOKEN_H
 

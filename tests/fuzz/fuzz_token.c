@@ -5,6 +5,7 @@
  *         claims are, and can be signed again. Otherwise the token has a wrong signature, or the header that stands before the
  *         first line break */
 #include "net/token.c"
+#include "net/token_check.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,11 +39,11 @@ with_signature(const char *payload)
     struct oro_claims c = {0};
     struct oro_err err = {0};
     char *token, *again;
-    int64_t exp_s;
+    struct oro_token_times times;
     const char *iss = NULL;
     struct oro_identity id;
     json_t *claims = json_loads(payload, JSON_REJECT_DUPLICATES, NULL);
-    bool good = json_is_object(claims) && check_claims(claims, &iss, &id, &exp_s, NULL) == ORO_OK;
+    bool good = json_is_object(claims) && check_claims(claims, &iss, &id, &times, NULL) == ORO_OK;
     ORO_ASSERT(sign_payload(keys, payload, &token, &err) == ORO_OK);
     oro_status st = oro_token_check(keys, token, &c, &err);
     ORO_ASSERT(st == (good && strlen(token) <= TOKEN_MAX ? ORO_OK : ORO_EREFUSED));
