@@ -309,7 +309,7 @@ int oro_pyrow_encode(struct oro_row *r, struct oro_bb *out);
 /* The row is now what the store holds: keeps the bytes, forgets what was dirty, reads the columns in `refresh` anew. */
 int oro_pyrow_stored(struct oro_row *r, struct oro_bytes b, uint64_t refresh);
 
-/* ---- tables (table.c, rows.c) ---- */
+/* ---- tables (table.c, tree.c, rows.c) ---- */
 struct oro_accessor {
     PyObject *name; /* owned by keep */
     uint16_t ncols;
@@ -339,6 +339,7 @@ struct oro_handle {
 struct oro_thandle {
     PyObject_HEAD struct oro_py *py;
     struct oro_pytable *t;
+    bool touched;     /* stands in oro_py.touched */
     PyObject *cols[]; /* owned column handles, one for each accessor */
 };
 struct oro_chandle {
@@ -348,7 +349,7 @@ struct oro_chandle {
 };
 struct oro_dbhandle {
     PyObject_HEAD struct oro_py *py;
-    PyObject *tables[]; /* owned table handles */
+    PyObject *tables[]; /* owned table handles; NULL: not asked for yet */
 };
 
 /* Rows of an index or a table are not fetched before somebody looks, or something in the table is about to change: first()
@@ -426,8 +427,9 @@ int oro_pytable_update(struct oro_py *py, struct oro_pytable *t, struct oro_row 
 int oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
                      const struct oro_schema *schema);
 int oro_pytable_bind_types(struct oro_py *py, PyObject *module);
-PyObject *oro_pytree_new(struct oro_py *py); /* a fresh database handle with all below it */
-bool oro_pytree_kept(struct oro_py *py);     /* somebody else holds a handle */
+PyObject *oro_pytree_new(struct oro_py *py); /* a fresh database handle */
+/* Somebody else holds a handle. At the end of each call: the next one begins to note anew. */
+bool oro_pytree_kept(struct oro_py *py);
 void oro_pytree_kill(struct oro_py *py);
 
 /* ---- context (context.c) ---- */
@@ -513,8 +515,8 @@ struct oro_py {
     unsigned ntables;
     struct oro_pyreducer *reducers; /* by reducer id; fn NULL: not ours */
     unsigned nreducers;
-    PyObject **handles; /* every table and column handle of the tree, borrowed */
-    unsigned nhandles;
+    struct oro_thandle **touched; /* tables that the call has asked for, borrowed from the tree */
+    unsigned ntouched;
     struct oro_rowsobj *live_rows;
     unsigned npending; /* of those */
 

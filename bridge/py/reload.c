@@ -18,8 +18,8 @@
     X(ntables)          \
     X(reducers)         \
     X(nreducers)        \
-    X(handles)          \
-    X(nhandles)         \
+    X(touched)          \
+    X(ntouched)         \
     X(ncodecs)          \
     X(root)
 #define OBJECT_FIELDS(X) X(keep) X(module_spec) X(db) X(ctx) X(t_db)

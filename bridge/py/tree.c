@@ -1,22 +1,143 @@
 /* bridge/py/tree.c - ctx.db and what hangs on it.
  *
- * One tree of handles serves all calls: Database -> Table for each table -> Column for each column and named index, reached
- * as C members, which the interpreter turns into a single load. See struct oro_handle for what ends a tree. */
+ * One tree of handles serves all calls: Database -> Table for each table -> Column for each column and named index. A table's
+ * handles are made when it is first asked for, and Database notes which tables a call has asked for: only their handles can have
+ * been kept, so the end of a call costs nothing for tables it did not use. Columns are C members, which the interpreter turns
+ * into a single load. See struct oro_handle for what ends a tree. */
 #include "bridge/py/table_priv.h"
+
+/* ---- the tree ---- */
+
+static PyObject *
+new_column(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc)
+{
+    struct oro_chandle *c = PyObject_New(struct oro_chandle, (PyTypeObject *)py->t_column);
+    if (c != NULL) {
+        c->py = py;
+        c->t = t;
+        c->acc = acc;
+    }
+    return (PyObject *)c;
+}
+
+static PyObject *
+new_table(struct oro_py *py, struct oro_pytable *t)
+{
+    struct oro_thandle *h = PyObject_New(struct oro_thandle, t->type);
+    if (h == NULL)
+        return NULL;
+    h->py = py;
+    h->t = t;
+    h->touched = false;
+    memset(h->cols, 0, t->nacc * sizeof(h->cols[0]));
+    for (unsigned i = 0; i < t->nacc; i++)
+        if ((h->cols[i] = new_column(py, t, &t->acc[i])) == NULL) {
+            Py_DECREF(h);
+            return NULL;
+        }
+    return (PyObject *)h;
+}
+
+PyObject *
+oro_pytree_new(struct oro_py *py)
+{
+    struct oro_dbhandle *db = PyObject_New(struct oro_dbhandle, (PyTypeObject *)py->t_db);
+    if (db == NULL)
+        return NULL;
+    db->py = py;
+    memset(db->tables, 0, py->ntables * sizeof(db->tables[0]));
+    py->ntouched = 0;
+    return (PyObject *)db;
+}
+
+static bool
+table_kept(const struct oro_thandle *h)
+{
+    if (Py_REFCNT(h) != 1)
+        return true;
+    for (unsigned i = 0; i < h->t->nacc; i++)
+        if (Py_REFCNT(h->cols[i]) != 1)
+            return true;
+    return false;
+}
+
+bool
+oro_pytree_kept(struct oro_py *py)
+{
+    bool kept = Py_REFCNT(py->db) != 2; /* ours and the context's */
+    for (unsigned i = 0; i < py->ntouched; i++) {
+        kept = kept || table_kept(py->touched[i]);
+        py->touched[i]->touched = false;
+    }
+    py->ntouched = 0;
+    return kept;
+}
+
+static void
+table_kill(struct oro_thandle *h)
+{
+    h->py = NULL;
+    for (unsigned i = 0; i < h->t->nacc; i++)
+        CH(h->cols[i])->py = NULL;
+}
+
+void
+oro_pytree_kill(struct oro_py *py)
+{
+    struct oro_dbhandle *db = (struct oro_dbhandle *)py->db;
+    db->py = NULL;
+    for (unsigned i = 0; i < py->ntables; i++)
+        if (db->tables[i] != NULL)
+            table_kill(TH(db->tables[i]));
+    py->ntouched = 0;
+}
 
 /* ---- Database ---- */
 
 static PyObject *
-db_item(PyObject *self, PyObject *cls)
+db_over(PyObject *self, const char *name)
+{
+    return PyErr_Format(oro_py_of_module(PyType_GetModule(Py_TYPE(self)))->e_transaction,
+                        "%s: used outside the call it belongs to", name);
+}
+
+/* New reference. Notes that this call has seen the table, since its handles may be kept from here on. */
+static PyObject *
+db_table(PyObject *self, unsigned i)
 {
     struct oro_dbhandle *db = (struct oro_dbhandle *)self;
     struct oro_py *py = db->py;
+    if (ORO_UNLIKELY(db->tables[i] == NULL)) {
+        db->tables[i] = new_table(py, &py->tables[i]);
+        if (db->tables[i] == NULL)
+            return NULL;
+    }
+    struct oro_thandle *h = TH(db->tables[i]);
+    if (!h->touched) {
+        h->touched = true;
+        py->touched[py->ntouched++] = h;
+    }
+    return Py_NewRef((PyObject *)h);
+}
+
+static PyObject *
+db_get(PyObject *self, void *closure)
+{
+    unsigned i = (unsigned)(uintptr_t)closure;
+    if (ORO_UNLIKELY(((struct oro_dbhandle *)self)->py == NULL))
+        return db_over(self, "ctx.db");
+    return db_table(self, i);
+}
+
+static PyObject *
+db_item(PyObject *self, PyObject *cls)
+{
+    struct oro_py *py = ((struct oro_dbhandle *)self)->py;
     if (py == NULL)
-        return PyErr_Format(oro_py_of_module(PyType_GetModule(Py_TYPE(self)))->e_transaction,
-                            "the database was used outside the call it belongs to");
+        return db_over(self, "ctx.db");
     for (unsigned i = 0; i < py->ntables; i++)
         if ((PyObject *)py->tables[i].rc->type == cls)
-            return Py_NewRef(db->tables[i]);
+            return db_table(self, i);
     return PyErr_Format(PyExc_KeyError, "%R is not a table of this module", cls);
 }
 
@@ -50,78 +171,6 @@ static PyMethodDef db_methods[] = {
      "The older handle of a table: insert replaces, scan and filter give lists."},
     {0},
 };
-
-/* ---- the tree ---- */
-
-static PyObject *
-new_column(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc)
-{
-    struct oro_chandle *c = PyObject_New(struct oro_chandle, (PyTypeObject *)py->t_column);
-    if (c != NULL) {
-        c->py = py;
-        c->t = t;
-        c->acc = acc;
-    }
-    return (PyObject *)c;
-}
-
-static PyObject *
-new_table(struct oro_py *py, struct oro_pytable *t)
-{
-    struct oro_thandle *h = PyObject_New(struct oro_thandle, t->type);
-    if (h == NULL)
-        return NULL;
-    h->py = py;
-    h->t = t;
-    memset(h->cols, 0, t->nacc * sizeof(h->cols[0]));
-    for (unsigned i = 0; i < t->nacc; i++)
-        if ((h->cols[i] = new_column(py, t, &t->acc[i])) == NULL) {
-            Py_DECREF(h);
-            return NULL;
-        }
-    return (PyObject *)h;
-}
-
-PyObject *
-oro_pytree_new(struct oro_py *py)
-{
-    struct oro_dbhandle *db = PyObject_New(struct oro_dbhandle, (PyTypeObject *)py->t_db);
-    unsigned at = 0;
-    if (db == NULL)
-        return NULL;
-    db->py = py;
-    memset(db->tables, 0, py->ntables * sizeof(db->tables[0]));
-    for (unsigned i = 0; i < py->ntables; i++) {
-        if ((db->tables[i] = new_table(py, &py->tables[i])) == NULL) {
-            Py_DECREF(db);
-            return NULL;
-        }
-        py->handles[at++] = db->tables[i];
-        for (unsigned k = 0; k < py->tables[i].nacc; k++)
-            py->handles[at++] = TH(db->tables[i])->cols[k];
-    }
-    ORO_ASSERT(at == py->nhandles);
-    return (PyObject *)db;
-}
-
-bool
-oro_pytree_kept(struct oro_py *py)
-{
-    if (Py_REFCNT(py->db) != 2) /* ours and the context's */
-        return true;
-    for (unsigned i = 0; i < py->nhandles; i++)
-        if (Py_REFCNT(py->handles[i]) != 1)
-            return true;
-    return false;
-}
-
-void
-oro_pytree_kill(struct oro_py *py)
-{
-    ((struct oro_handle *)py->db)->py = NULL;
-    for (unsigned i = 0; i < py->nhandles; i++)
-        ((struct oro_handle *)py->handles[i])->py = NULL;
-}
 
 /* ---- binding ---- */
 
@@ -219,16 +268,6 @@ make_accessors(struct oro_py *py, struct oro_pytable *t)
     return 0;
 }
 
-static PyTypeObject *
-member_type(PyObject *module, const char *name, PyObject *base, size_t head, PyMemberDef *members,
-            unsigned n)
-{
-    PyType_Slot slots[] = {{Py_tp_members, members}, {0, NULL}};
-    PyType_Spec spec = {name, (int)(head + n * sizeof(PyObject *)), 0,
-                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
-    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, base);
-}
-
 static int
 make_table_type(struct oro_py *py, struct oro_pytable *t, PyObject *module)
 {
@@ -244,8 +283,11 @@ make_table_type(struct oro_py *py, struct oro_pytable *t, PyObject *module)
             .flags = Py_READONLY};
     }
     members[n] = (PyMemberDef){0};
-    t->type = member_type(module, "orochi.Table", py->t_table, sizeof(struct oro_thandle), members,
-                          t->nacc);
+    PyType_Slot slots[] = {{Py_tp_members, members}, {0, NULL}};
+    PyType_Spec spec = {"orochi.Table",
+                        (int)(sizeof(struct oro_thandle) + t->nacc * sizeof(PyObject *)), 0,
+                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+    t->type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, py->t_table);
     return t->type != NULL ? 0 : -1;
 }
 
@@ -292,27 +334,33 @@ oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
     return t->lookups == NULL ? -1 : make_accessors(py, t);
 }
 
+/* Tables are got by a function, which notes them; their columns are members. */
+static PyObject *
+make_db_type(struct oro_py *py, PyObject *module)
+{
+    PyGetSetDef *tables = oro_arena_alloc(&py->arena, (py->ntables + 1) * sizeof(*tables));
+    for (unsigned i = 0; i < py->ntables; i++)
+        tables[i] = (PyGetSetDef){.name = PyUnicode_AsUTF8(py->tables[i].name),
+                                  .get = db_get,
+                                  .closure = (void *)(uintptr_t)i};
+    tables[py->ntables] = (PyGetSetDef){0};
+    PyType_Slot slots[] = {{Py_tp_getset, tables}, {0, NULL}};
+    PyType_Spec spec = {"orochi.Database",
+                        (int)(sizeof(struct oro_dbhandle) + py->ntables * sizeof(PyObject *)), 0,
+                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+    return PyType_FromModuleAndSpec(module, &spec, py->t_dbbase);
+}
+
 /* The types of this database's handles, once every table is bound. */
 int
 oro_pytable_bind_types(struct oro_py *py, PyObject *module)
 {
-    PyMemberDef *members = oro_arena_alloc(&py->arena, (py->ntables + 1) * sizeof(*members));
-    py->nhandles = 0;
-    for (unsigned i = 0; i < py->ntables; i++) {
+    for (unsigned i = 0; i < py->ntables; i++)
         if (make_table_type(py, &py->tables[i], module) < 0)
             return -1;
-        members[i] = (PyMemberDef){
-            .name = PyUnicode_AsUTF8(py->tables[i].name),
-            .type = Py_T_OBJECT_EX,
-            .offset = (Py_ssize_t)(sizeof(struct oro_dbhandle) + i * sizeof(PyObject *)),
-            .flags = Py_READONLY};
-        py->nhandles += 1 + py->tables[i].nacc;
-    }
-    members[py->ntables] = (PyMemberDef){0};
-    Py_XSETREF(py->t_db,
-               (PyObject *)member_type(module, "orochi.Database", py->t_dbbase,
-                                       sizeof(struct oro_dbhandle), members, py->ntables));
-    py->handles = oro_arena_alloc(&py->arena, (py->nhandles + 1) * sizeof(*py->handles));
+    py->touched = oro_arena_alloc(&py->arena, (py->ntables + 1) * sizeof(struct oro_thandle *));
+    py->ntouched = 0;
+    Py_XSETREF(py->t_db, make_db_type(py, module));
     return py->t_db != NULL ? 0 : -1;
 }
 
