@@ -68,11 +68,12 @@ struct oro_py_range {
 };
 
 /* `host` is the pointer of struct oro_py_call. Bytes handed out live until the call ends. Errors: ORO_ENOTFOUND,
- * ORO_EEXISTS (text for the author in err), ORO_EFULL (sequence exhausted), ORO_ETYPE (range on a hash index). */
+ * ORO_EEXISTS (text for the author in err), ORO_EFULL (sequence exhausted), ORO_ETYPE (range on a hash index), ORO_ENOMEM
+ * (oro_py_memory_room said no; nothing has changed). */
 struct oro_host_ops {
     oro_status (*find)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
                        struct oro_bytes key, struct oro_bytes *row);
-    void (*scan)(void *host, const struct oro_table_def *t, struct oro_py_rows *out);
+    oro_status (*scan)(void *host, const struct oro_table_def *t, struct oro_py_rows *out);
     oro_status (*range)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
                         const struct oro_py_range *range, struct oro_py_rows *out);
     uint64_t (*count)(void *host, const struct oro_table_def *t);
@@ -87,7 +88,7 @@ struct oro_host_ops {
     oro_status (*delete_key)(void *host, const struct oro_table_def *t,
                              const struct oro_index_def *ix, struct oro_bytes key);
     oro_status (*delete_row)(void *host, const struct oro_table_def *t, struct oro_bytes row);
-    uint64_t (*clear)(void *host, const struct oro_table_def *t);
+    oro_status (*clear)(void *host, const struct oro_table_def *t, uint64_t *n);
     /* A log record of the module: kept with the call and dropped when its attempt is. function: the reducer. line 0: unknown. */
     void (*log)(void *host, enum oro_log_level level, const char *target, const char *file,
                 int line, struct oro_bytes text);
@@ -157,6 +158,10 @@ ORO_MUST_CHECK oro_status oro_py_call(struct oro_py *py, struct oro_py_call *cal
  * the third on it is raised at every step, which no handler survives. */
 void oro_py_interrupt(struct oro_py *py, uint64_t generation);
 uint64_t oro_py_generation(const struct oro_py *py); /* of the running call; any thread */
+
+/* What a call holds outside of Python counts as its objects do (reducer.memory_limit_mb): the caller has `held` bytes for it and
+ * asks for `more`. False: that is beyond the limit. The worker's thread, within a call. */
+bool oro_py_memory_room(uint64_t held, uint64_t more);
 
 /* Live numbers of the interpreter's cache and pool; any thread (relaxed reads). */
 struct oro_py_stats {

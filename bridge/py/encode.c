@@ -126,6 +126,18 @@ encode_float(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
     return 0;
 }
 
+#define UNASKED ((size_t)64 << 10)
+
+/* The bytes of a value are no Python object, and one object may stand in it a million times. False: MemoryError. */
+static bool
+room(const struct oro_bb *out, size_t more)
+{
+    if (out->len + more <= UNASKED || oro_py_memory_fits(out->cap + more))
+        return true;
+    PyErr_SetString(PyExc_MemoryError, "the bytes of this value take too much memory");
+    return false;
+}
+
 static int
 encode_str(struct oro_py *py, PyObject *v, struct oro_bb *out)
 {
@@ -141,6 +153,8 @@ encode_str(struct oro_py *py, PyObject *v, struct oro_bb *out)
     }
     if (n > UINT32_MAX)
         return oro_cerr_set(py, "the text is longer than 4 GiB");
+    if (!room(out, (size_t)n))
+        return -1;
     oro_bb_lenbytes(out, oro_bytes(s, (size_t)n));
     return 0;
 }
@@ -156,6 +170,8 @@ encode_bytes(struct oro_py *py, PyObject *v, struct oro_bb *out)
     int rc = 0;
     if (view.len > UINT32_MAX)
         rc = oro_cerr_set(py, "the bytes are longer than 4 GiB");
+    else if (!room(out, (size_t)view.len))
+        rc = -1;
     else
         oro_bb_lenbytes(out, oro_bytes(view.buf, (size_t)view.len));
     PyBuffer_Release(&view);
@@ -317,7 +333,7 @@ put_plain(const struct oro_codec *c, PyObject *v, struct oro_bb *out)
         if (!PyUnicode_CheckExact(v) || !PyUnicode_IS_COMPACT_ASCII(v))
             return false;
         size_t n = (size_t)PyUnicode_GET_LENGTH(v);
-        if (n > UINT32_MAX)
+        if (n > UNASKED) /* the long way asks whether there is room */
             return false;
         oro_bb_reserve(out, n + 4);
         memcpy(out->data + out->len, &n, 4);
@@ -439,6 +455,8 @@ encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
     oro_bb_u32(out, 0);
     for (; rc == 0 && n < PySequence_Fast_GET_SIZE(seq); n++) {
         rc = encode_elem(py, c->elem, PySequence_Fast_GET_ITEM(seq, n), n, out, depth);
+        if (ORO_UNLIKELY(out->len > UNASKED) && n % 64 == 0 && rc == 0 && !room(out, 0))
+            rc = -1;
         if (ORO_UNLIKELY(n == SAMPLE - 1))
             reserve_rest(out, at, (size_t)(PySequence_Fast_GET_SIZE(seq) - SAMPLE));
     }

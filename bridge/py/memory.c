@@ -1,4 +1,4 @@
-/* bridge/py/memory.c - a limit for what the Python code of one worker may allocate.
+/* bridge/py/memory.c - a limit for what the Python code of one worker may allocate, and what its calls make the store hold.
  *
  * Two allocators see all of it: RAW, which also gets every request above 512 bytes, and the one of arenas, which small objects lie
  * in. They are wrapped, and only where there is a limit. Each thread has a meter of its own: an interpreter allocates on its
@@ -18,8 +18,10 @@
 struct oro_py_meter {
     struct oro_py *py;
     int64_t used;
+    int64_t held; /* for this call, outside of Python: oro_py_memory_room */
     bool pending; /* a MemoryError is on its way */
     bool met;     /* the limit, in this call */
+    bool undoing; /* what was done is taken back, which must not fail */
 };
 
 static _Thread_local struct oro_py_meter meter;
@@ -38,11 +40,13 @@ raise_memory(void *arg)
     if (oro_py_running != py)
         return 0;
     meter.pending = false;
-    if (!oro_py_hits(py) || py->grace_us != 0 || meter.used <= below.limit)
+    if (!oro_py_hits(py) || py->grace_us != 0 || meter.used + meter.held <= below.limit)
         return 0;
-    if (meter.used > below.limit * HARD)
+    if (meter.used + meter.held > below.limit * HARD)
         meter.pending = oro_py_pend(py, raise_memory, py);
-    PyErr_SetString(PyExc_MemoryError, "the worker's Python objects take too much memory");
+    PyErr_SetString(
+        PyExc_MemoryError,
+        "the worker's Python objects, with the rows of this call, take too much memory");
     return -1;
 }
 
@@ -50,14 +54,14 @@ raise_memory(void *arg)
 static bool
 may_have(size_t n, bool arena)
 {
-    if (meter.used + (int64_t)n <= below.limit || !oro_py_hits(meter.py))
+    if (meter.used + meter.held + (int64_t)n <= below.limit || !oro_py_hits(meter.py))
         return true;
     meter.met = true;
     if (n >= LARGE && !arena)
         return false;
     if (meter.py->grace_us != 0)
         return true; /* the error is put into words */
-    if (meter.used + (int64_t)n > below.limit * HARD)
+    if (meter.used + meter.held + (int64_t)n > below.limit * HARD)
         return false;
     if (!meter.pending)
         meter.pending = oro_py_pend(meter.py, raise_memory, meter.py);
@@ -159,6 +163,30 @@ oro_py_memory_close(struct oro_py *py)
     meter = (struct oro_py_meter){0};
 }
 
+bool
+oro_py_memory_room(uint64_t held, uint64_t more)
+{
+    if (meter.py == NULL || meter.undoing)
+        return true;
+    meter.held = held < INT64_MAX / 4 ? (int64_t)held : INT64_MAX / 4;
+    if (more < INT64_MAX / 4 && meter.used + meter.held + (int64_t)more <= below.limit)
+        return true;
+    meter.met = true;
+    return false;
+}
+
+void
+oro_py_memory_undo(bool on)
+{
+    meter.undoing = on;
+}
+
+bool
+oro_py_memory_fits(size_t more)
+{
+    return oro_py_memory_room((uint64_t)meter.held, more);
+}
+
 void
 oro_py_memory_words(struct oro_bb *out)
 {
@@ -174,5 +202,6 @@ oro_py_memory_relax(struct oro_py *py)
         meter.met = meter.pending = false;
         PyGC_Collect(); /* frames and exceptions hold what the call made */
     }
+    meter.held = 0;
     atomic_store_explicit(&py->python_memory, meter.used, memory_order_relaxed);
 }

@@ -487,7 +487,11 @@ scan(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *conds, uns
         return -1;
     }
     ORO_BUMP(t->scans, 1);
-    py->ops->scan(py->call->host, t->def, &rows);
+    oro_status st = py->ops->scan(py->call->host, t->def, &rows);
+    if (st != ORO_OK) {
+        oro_pytable_fail(py, t, st, NULL);
+        return -1;
+    }
     out->rows = rows.rows;
     out->n = rows.n;
     return 0;

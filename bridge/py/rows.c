@@ -110,11 +110,10 @@ static int
 ask(struct oro_rowsobj *r, const struct oro_py_range *range, struct oro_py_rows *out)
 {
     *out = (struct oro_py_rows){0};
-    if (r->ix == NULL) {
-        r->py->ops->scan(r->py->call->host, r->t->def, out);
-        return 0;
-    }
-    oro_status st = r->py->ops->range(r->py->call->host, r->t->def, r->ix, range, out);
+    const struct oro_host_ops *ops = r->py->ops;
+    void *host = r->py->call->host;
+    oro_status st = r->ix == NULL ? ops->scan(host, r->t->def, out)
+                                  : ops->range(host, r->t->def, r->ix, range, out);
     if (st == ORO_OK)
         return 0;
     oro_pytable_fail(r->py, r->t, st, NULL);

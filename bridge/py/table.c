@@ -42,12 +42,14 @@ undo_inserts(struct oro_py *py, struct oro_pytable *t, PyObject *list, const boo
              Py_ssize_t n)
 {
     PyObject *raised = PyErr_GetRaisedException();
+    oro_py_memory_undo(true);
     for (Py_ssize_t i = 0; i < n; i++) {
         struct oro_row *row = (struct oro_row *)PyList_GET_ITEM(list, i);
         if (fresh[i] && py->call != NULL && row->has_bytes)
             (void)py->ops->delete_row(py->call->host, t->def,
                                       (struct oro_bytes){row->data, row->len});
     }
+    oro_py_memory_undo(false);
     PyErr_SetRaisedException(raised);
 }
 
@@ -129,7 +131,9 @@ table_clear(PyObject *self, PyObject *none)
     TABLE_ENTER(self);
     if (oro_pytable_before_write(py, t) < 0)
         return NULL;
-    return PyLong_FromUnsignedLongLong(py->ops->clear(py->call->host, t->def));
+    uint64_t n = 0;
+    oro_status st = py->ops->clear(py->call->host, t->def, &n);
+    return st == ORO_OK ? PyLong_FromUnsignedLongLong(n) : oro_pytable_fail(py, t, st, NULL);
 }
 
 static PyObject *

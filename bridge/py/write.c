@@ -28,6 +28,11 @@ oro_pytable_fail(struct oro_py *py, struct oro_pytable *t, oro_status st, const 
     case ORO_EFULL:
         cls = py->e_autoinc;
         break;
+    case ORO_ENOMEM:
+        cls = PyExc_MemoryError;
+        text = "the rows of this call and the worker's Python objects take more memory than "
+               "reducer.memory_limit_mb allows: do less in one call, or raise it";
+        break;
     case ORO_ETYPE:
         cls = py->e_wrongalgo;
         if (err == NULL || err->text[0] == 0)
@@ -154,7 +159,9 @@ replace(struct oro_py *py, struct oro_pytable *t, struct oro_bytes was, struct o
         return oro_err_set(err, st, "a row of this selection is not in the table any more");
     st = py->ops->insert(py->call->host, t->def, row, stored, err);
     if (st != ORO_OK) { /* as before: nothing has taken its place */
+        oro_py_memory_undo(true);
         oro_status back = py->ops->insert(py->call->host, t->def, was, stored, NULL);
+        oro_py_memory_undo(false);
         ORO_ASSERT(back == ORO_OK);
     }
     return st;

@@ -187,6 +187,7 @@ arena_alloc_slow(struct oro_arena *a, size_t size)
 {
     if (size > ARENA_LARGEST / 4) {
         struct oro_arena_block *own = block_new(size);
+        a->size += size;
         if (a->head == NULL) {
             a->head = own;
             a->at = a->end = own->data + own->cap;
@@ -202,6 +203,7 @@ arena_alloc_slow(struct oro_arena *a, size_t size)
     while (cap < size)
         cap *= 2;
     struct oro_arena_block *b = block_new(cap);
+    a->size += cap;
     b->next = a->head;
     a->head = b;
     a->at = b->data + size;
@@ -246,6 +248,7 @@ oro_arena_reset(struct oro_arena *a)
     }
     blocks_free(keep->next);
     keep->next = NULL;
+    a->size = keep->cap;
     a->at = keep->data;
     a->end = keep->data + keep->cap;
 }

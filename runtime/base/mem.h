@@ -36,6 +36,7 @@ struct oro_arena_block;
 struct oro_arena {
     struct oro_arena_block *head;
     char *at, *end;
+    size_t size; /* of all its blocks */
 };
 
 void oro_arena_init(struct oro_arena *a);

@@ -138,6 +138,7 @@ struct oro_tx {
     /* own versions replaced again; their bytes may have been handed out */
     struct oro_row **dropped;
     size_t ndropped, dropped_cap;
+    size_t row_bytes; /* memory of the versions it made, dropped ones too */
 };
 
 struct oro_session {

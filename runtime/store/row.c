@@ -5,8 +5,7 @@ struct oro_row *
 oro_row_new(struct oro_pool_cache *pc, struct oro_bytes bytes, uint32_t nlinks)
 {
     ORO_ASSERT(bytes.len <= UINT32_MAX);
-    size_t head = sizeof(struct oro_row) + nlinks * sizeof(uintptr_t);
-    struct oro_row *r = oro_pool_get(pc, head + bytes.len);
+    struct oro_row *r = oro_pool_get(pc, oro_row_size(nlinks, bytes.len));
     atomic_init(&r->begin, ORO_SEQ_MAX);
     atomic_init(&r->end, ORO_SEQ_MAX);
     r->len = (uint32_t)bytes.len;
@@ -21,7 +20,7 @@ void
 oro_row_free(struct oro_pool_cache *pc, struct oro_row *r)
 {
     if (r != NULL)
-        oro_pool_put(pc, r, sizeof(*r) + r->nlinks * sizeof(uintptr_t) + r->len);
+        oro_pool_put(pc, r, oro_row_size(r->nlinks, r->len));
 }
 
 struct oro_bytes

@@ -89,6 +89,12 @@ oro_row_same(const struct oro_row *r, struct oro_bytes b)
     return r->len == b.len && memcmp(oro_row_data(r), b.data, b.len) == 0;
 }
 
+static inline size_t
+oro_row_size(uint32_t nlinks, size_t len)
+{
+    return sizeof(struct oro_row) + nlinks * sizeof(uintptr_t) + len;
+}
+
 /* Gives; begin and end are ORO_SEQ_MAX. */
 struct oro_row *oro_row_new(struct oro_pool_cache *pc, struct oro_bytes bytes, uint32_t nlinks);
 void oro_row_free(struct oro_pool_cache *pc, struct oro_row *r); /* Takes r */

@@ -142,6 +142,23 @@ oro_tx_find(struct oro_tx *tx, const struct oro_table_def *def, const struct oro
 
 /* ---- taking away and putting ---- */
 
+static struct oro_row *
+row_make(struct oro_tx *tx, const struct oro_table *t, struct oro_bytes bytes)
+{
+    tx->row_bytes += oro_row_size(t->nlinks, bytes.len);
+    return oro_row_new(&tx->se->cache, bytes, t->nlinks);
+}
+
+/* Of one that nobody has seen. */
+static void
+row_unmake(struct oro_tx *tx, struct oro_row *row)
+{
+    if (row == NULL)
+        return;
+    tx->row_bytes -= oro_row_size(row->nlinks, row->len);
+    oro_row_free(&tx->se->cache, row);
+}
+
 /* An own version that goes again. That its unique keys were free has been seen: remember it. */
 static void
 drop_own(struct oro_tx *tx, const struct oro_write *wr, const struct oro_key *next_keys)
@@ -187,7 +204,7 @@ put(struct oro_tx *tx, struct oro_table *t, struct oro_row *row, struct oro_key 
     if (at->committed != NULL && at->w != ORO_NONE) {
         ORO_ASSERT(tx->writes[at->w].row == NULL);
         if (oro_row_same(at->committed, oro_row_bytes(row))) {
-            oro_row_free(&tx->se->cache, row);
+            row_unmake(tx, row);
             return restore(tx, at->w);
         }
         if (t->pk != NULL) {
@@ -220,14 +237,14 @@ fresh_make(struct oro_tx *tx, struct oro_table *t, struct oro_bytes bytes, struc
 {
     if (keys_from_bytes(t)) { /* which are at hand; the new row's memory is cold */
         out->keys = oro_keys_make(tx->se, t, bytes);
-        out->row = oro_row_new(&tx->se->cache, bytes, t->nlinks);
+        out->row = row_make(tx, t, bytes);
         return ORO_OK;
     }
-    out->row = oro_row_new(&tx->se->cache, bytes, t->nlinks);
+    out->row = row_make(tx, t, bytes);
     if (t->def->nsequences > 0) {
         oro_status st = oro_sequence_fill(tx->se, t, oro_row_data(out->row), err);
         if (st != ORO_OK) {
-            oro_row_free(&tx->se->cache, out->row);
+            row_unmake(tx, out->row);
             return st;
         }
     }
@@ -248,7 +265,7 @@ violation(struct oro_tx *tx, struct oro_table *t, const struct oro_index *ix, st
 {
     note_place(tx, ix, &f->keys[ix->link], p);
     oro_status st = oro_unique_error(t, ix, f->row, err);
-    oro_row_free(&tx->se->cache, f->row);
+    row_unmake(tx, f->row);
     return st;
 }
 
@@ -261,7 +278,7 @@ insert_fresh(struct oro_tx *tx, struct oro_table *t, struct fresh *f, struct oro
     struct place at = look_up(tx, t, id, &f->keys[id->link]);
     if (at.row != NULL && oro_row_same(at.row, oro_row_bytes(f->row))) {
         note_place(tx, id, &f->keys[id->link], &at);
-        oro_row_free(&tx->se->cache, f->row);
+        row_unmake(tx, f->row);
         give(stored, at.row);
         return ORO_OK;
     }
@@ -294,7 +311,7 @@ replace_own(struct oro_tx *tx, uint32_t w, struct fresh *f)
     struct oro_write *wr = &tx->writes[w];
     drop_own(tx, wr, f->keys);
     if (wr->old != NULL && oro_row_same(wr->old, oro_row_bytes(f->row))) {
-        oro_row_free(&tx->se->cache, f->row);
+        row_unmake(tx, f->row);
         oro_ws_set_row(tx, w, NULL, NULL);
         return restore(tx, w);
     }
@@ -366,18 +383,18 @@ update_or_insert(struct oro_tx *tx, const struct oro_table_def *def,
     struct place was = look_up(tx, t, ix, &f.keys[ix->link]);
     if (was.row != NULL && oro_row_same(was.row, row)) {
         note_place(tx, ix, &f.keys[ix->link], &was);
-        oro_row_free(&tx->se->cache, f.row);
+        row_unmake(tx, f.row);
         give(stored, was.row);
         return ORO_OK;
     }
     if (early && (was.row != NULL || may_insert))
-        f.row = oro_row_new(&tx->se->cache, row, t->nlinks);
+        f.row = row_make(tx, t, row);
     if (was.row != NULL)
         return update_fresh(tx, t, ix, &f, was, stored, err);
     if (may_insert)
         return insert_fresh(tx, t, &f, stored, err);
     note_place(tx, ix, &f.keys[ix->link], &was);
-    oro_row_free(&tx->se->cache, f.row);
+    row_unmake(tx, f.row);
     return oro_err_set(err, ORO_ENOTFOUND, "no such row in table '%s'", def->name);
 }
 
@@ -632,4 +649,13 @@ int64_t
 oro_tx_growth(struct oro_tx *tx, const struct oro_table_def *def)
 {
     return oro_tx_table(tx, oro_table_of(tx->se->store, def))->delta;
+}
+
+uint64_t
+oro_tx_memory(const struct oro_tx *tx)
+{
+    return tx->row_bytes + tx->se->arena.size + tx->nwrites * sizeof(*tx->writes) +
+           tx->map_cap * sizeof(*tx->map) + tx->nhits * sizeof(*tx->hits) +
+           tx->nmisses * sizeof(*tx->misses) + tx->nspans * sizeof(*tx->spans) +
+           tx->ndropped * sizeof(*tx->dropped);
 }

@@ -49,6 +49,13 @@ ORO_MUST_CHECK oro_status oro_tx_delete_row(struct oro_tx *tx, const struct oro_
 uint64_t oro_tx_clear(struct oro_tx *tx, const struct oro_table_def *t);
 
 bool oro_tx_has_writes(const struct oro_tx *tx);
+/* Bytes that it holds until it ends: versions of rows that it made, notes of what it read and wrote, rows handed out as arrays.
+ * A few additions. */
+uint64_t oro_tx_memory(const struct oro_tx *tx);
+/* What one more write takes at most, beside the row's own bytes. */
+#define ORO_TX_WRITE_BYTES 320
+/* What each row that oro_tx_clear takes away does. */
+#define ORO_TX_DELETE_BYTES 128
 
 /* Takes tx, and origin->text unless it fails. Publishes exactly one record (without ops if nothing changed); its
  * seq in *seq. ORO_ECONFLICT: something it read has changed; ORO_EEXISTS cannot happen here that was not a conflict.

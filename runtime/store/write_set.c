@@ -185,4 +185,5 @@ oro_ws_reset(struct oro_tx *tx)
         tx->writes_cap = tx->hits_cap = tx->dropped_cap = 0;
     }
     tx->nwrites = tx->ntouched = tx->nhits = tx->nmisses = tx->nspans = tx->ndropped = 0;
+    tx->row_bytes = 0;
 }

@@ -14,19 +14,43 @@ touch(void *host, const struct oro_table_def *t)
         ((struct worker *)host)->scheduled_dirty = true;
 }
 
+/* What the call holds here counts as Python objects do. */
+static bool
+room(void *host, uint64_t more)
+{
+    struct worker *w = host;
+    return oro_py_memory_room(oro_tx_memory(w->tx) + w->log_text.cap, more);
+}
+
+/* For one row more or less in the write set. */
+static bool
+room_for(void *host, size_t len)
+{
+    return room(host, len + ORO_TX_WRITE_BYTES);
+}
+
+/* Each leaves a note of some bytes in the transaction: looked at now and then. */
+#define FINDS 1024
+
 static oro_status
 host_find(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
           struct oro_bytes key, struct oro_bytes *row)
 {
+    if (ORO_UNLIKELY(((struct worker *)host)->finds++ % FINDS == 0) && !room(host, 0))
+        return ORO_ENOMEM;
     return oro_tx_find(tx_of(host), t, ix, key, row);
 }
 
-static void
+static oro_status
 host_scan(void *host, const struct oro_table_def *t, struct oro_py_rows *out)
 {
     struct oro_rows rows;
+    if (!room(host, oro_store_row_count(((struct worker *)host)->pool->store, t) *
+                        sizeof(struct oro_bytes)))
+        return ORO_ENOMEM;
     oro_tx_scan(tx_of(host), t, &rows);
     *out = (struct oro_py_rows){rows.rows, rows.n};
+    return ORO_OK;
 }
 
 static oro_status
@@ -38,6 +62,8 @@ host_range(void *host, const struct oro_table_def *t, const struct oro_index_def
                           range->reverse, range->limit};
     struct oro_rows rows;
     oro_status st = oro_tx_range(tx_of(host), t, ix, &r, &rows);
+    if (st == ORO_OK && !room(host, 0)) /* how many there are is known only now */
+        st = ORO_ENOMEM;
     if (st == ORO_OK)
         *out = (struct oro_py_rows){rows.rows, rows.n};
     return st;
@@ -59,6 +85,8 @@ static oro_status
 host_insert(void *host, const struct oro_table_def *t, struct oro_bytes row,
             struct oro_bytes *stored, struct oro_err *err)
 {
+    if (!room_for(host, row.len))
+        return ORO_ENOMEM;
     touch(host, t);
     return oro_tx_insert(tx_of(host), t, row, stored, err);
 }
@@ -67,6 +95,8 @@ static oro_status
 host_update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
             struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
+    if (!room_for(host, row.len))
+        return ORO_ENOMEM;
     touch(host, t);
     return oro_tx_update(tx_of(host), t, ix, row, stored, err);
 }
@@ -75,6 +105,8 @@ static oro_status
 host_upsert(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
             struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
+    if (!room_for(host, row.len))
+        return ORO_ENOMEM;
     touch(host, t);
     return oro_tx_upsert(tx_of(host), t, ix, row, stored, err);
 }
@@ -83,6 +115,8 @@ static oro_status
 host_delete_key(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
                 struct oro_bytes key)
 {
+    if (!room_for(host, 0))
+        return ORO_ENOMEM;
     touch(host, t);
     return oro_tx_delete(tx_of(host), t, ix, key);
 }
@@ -90,15 +124,21 @@ host_delete_key(void *host, const struct oro_table_def *t, const struct oro_inde
 static oro_status
 host_delete_row(void *host, const struct oro_table_def *t, struct oro_bytes row)
 {
+    if (!room_for(host, 0))
+        return ORO_ENOMEM;
     touch(host, t);
     return oro_tx_delete_row(tx_of(host), t, row);
 }
 
-static uint64_t
-host_clear(void *host, const struct oro_table_def *t)
+static oro_status
+host_clear(void *host, const struct oro_table_def *t, uint64_t *n)
 {
+    uint64_t rows = oro_store_row_count(((struct worker *)host)->pool->store, t);
+    if (!room(host, rows * ORO_TX_DELETE_BYTES))
+        return ORO_ENOMEM;
     touch(host, t);
-    return oro_tx_clear(tx_of(host), t);
+    *n = oro_tx_clear(tx_of(host), t);
+    return ORO_OK;
 }
 
 #define KEPT_LINES 1000

@@ -113,11 +113,12 @@ insert(void *host, const struct oro_table_def *t, struct oro_bytes row, struct o
     return ORO_OK;
 }
 
-static void
+static oro_status
 scan(void *host, const struct oro_table_def *t, struct oro_py_rows *out)
 {
     out->rows = ((struct host *)host)->wide;
     out->n = WIDE;
+    return ORO_OK;
 }
 
 static uint64_t

@@ -118,7 +118,7 @@ fake_find(void *host, const struct oro_table_def *t, const struct oro_index_def 
     return ORO_OK;
 }
 
-static inline void
+static inline oro_status
 fake_scan(void *host, const struct oro_table_def *t, struct oro_py_rows *out)
 {
     struct fake_host *h = host;
@@ -129,6 +129,7 @@ fake_scan(void *host, const struct oro_table_def *t, struct oro_py_rows *out)
     if (f->n > 0)
         memcpy(out->rows, f->rows, f->n * sizeof(*out->rows));
     h->given += f->n;
+    return ORO_OK;
 }
 
 struct fake_hit {
@@ -347,13 +348,13 @@ fake_delete_row(void *host, const struct oro_table_def *t, struct oro_bytes row)
     return ORO_ENOTFOUND;
 }
 
-static inline uint64_t
-fake_clear(void *host, const struct oro_table_def *t)
+static inline oro_status
+fake_clear(void *host, const struct oro_table_def *t, uint64_t *n)
 {
     struct fake_table *f = fake_table(host, t);
-    uint64_t n = f->n;
+    *n = f->n;
     f->n = 0;
-    return n;
+    return ORO_OK;
 }
 
 static inline void

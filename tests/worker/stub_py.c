@@ -9,6 +9,7 @@
 #include "runtime/base/thread.h"
 
 stub_reducer *const *stub_reducers;
+uint64_t stub_memory_limit = UINT64_MAX;
 
 struct oro_py {
     pthread_t thread;
@@ -101,6 +102,12 @@ uint64_t
 oro_py_generation(const struct oro_py *py)
 {
     return atomic_load(&((struct oro_py *)(uintptr_t)py)->generation);
+}
+
+bool
+oro_py_memory_room(uint64_t held, uint64_t more)
+{
+    return held + more <= stub_memory_limit;
 }
 
 void

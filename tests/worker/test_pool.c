@@ -85,7 +85,8 @@ total(struct oro_py *py, const struct oro_host_ops *ops, struct oro_py_call *cal
 {
     struct oro_py_rows rows;
     int64_t sum = 0;
-    ops->scan(call->host, account, &rows);
+    if (ops->scan(call->host, account, &rows) != ORO_OK)
+        return ORO_ENOMEM;
     for (size_t i = 0; i < rows.n; i++)
         sum += fx_int(account, rows.rows[i], 1);
     return sum == ACCOUNTS * EACH && ops->count(call->host, account) == ACCOUNTS ? ORO_OK
