@@ -1,7 +1,7 @@
 // The protocol by hand (spec/wire.md 4), for what the SDK would not do: mixed frames, bursts, leaving in the middle.
 
 import { WebSocket } from "undici";
-import { SLOW } from "./server.mjs";
+import { SLOW } from "./slow.mjs";
 
 const u32 = n => { const b = Buffer.alloc(4); b.writeUInt32LE(n); return b; };
 export const u64 = n => { const b = Buffer.alloc(8); b.writeBigUInt64LE(BigInt(n)); return b; };

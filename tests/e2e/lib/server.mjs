@@ -6,10 +6,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
+import { SLOW } from "./slow.mjs";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 export const BINARY = process.env.OROCHI_BIN ?? join(ROOT, "build/orochi");
-export const SLOW = process.env.OROCHI_SLOW ? 4 : 1;
+export { SLOW };
 
 export const example = name => join(ROOT, "examples", name, "module.py");
 export const module = name => join(ROOT, "tests/e2e/modules", `${name}.py`);
