@@ -16,6 +16,17 @@ oro_buf_new(uint32_t len)
 }
 
 struct oro_buf *
+oro_buf_try_new(uint32_t len)
+{
+    struct oro_buf *b = oro_try_alloc(sizeof(*b) + len);
+    if (b == NULL)
+        return NULL;
+    atomic_init(&b->refs, 1);
+    b->len = len;
+    return b;
+}
+
+struct oro_buf *
 oro_buf_copy(struct oro_bytes from)
 {
     ORO_ASSERT(from.len <= UINT32_MAX);
@@ -56,6 +67,36 @@ oro_bb_reserve_slow(struct oro_bb *bb, size_t more)
         cap = need;
     bb->data = oro_realloc(bb->data, cap);
     bb->cap = cap;
+}
+
+bool
+oro_bb_try_reserve(struct oro_bb *bb, size_t more, size_t most)
+{
+    if (bb->cap - bb->len >= more)
+        return true;
+    ORO_ASSERT(more <= SIZE_MAX / 2 - bb->len);
+    size_t need = bb->len + more, cap = bb->cap < 64 ? 64 : bb->cap * 2;
+    if (cap > most)
+        cap = most;
+    if (cap < need)
+        cap = need;
+    uint8_t *data = oro_try_realloc(bb->data, cap);
+    if (data == NULL)
+        return false;
+    bb->data = data;
+    bb->cap = cap;
+    return true;
+}
+
+bool
+oro_bb_try_put(struct oro_bb *bb, const void *p, size_t n)
+{
+    if (!oro_bb_try_reserve(bb, n, SIZE_MAX))
+        return false;
+    if (n > 0)
+        memcpy(bb->data + bb->len, p, n);
+    bb->len += n;
+    return true;
 }
 
 void

@@ -20,6 +20,7 @@ struct oro_buf {
 
 struct oro_buf *oro_buf_new(
     uint32_t len); /* Gives one reference, bytes not cleared; aborts without memory */
+struct oro_buf *oro_buf_try_new(uint32_t len); /* the same, or NULL */
 struct oro_buf *oro_buf_copy(struct oro_bytes b);
 struct oro_buf *oro_buf_ref(struct oro_buf *b);
 void oro_buf_unref(struct oro_buf *b); /* NULL is fine */
@@ -38,6 +39,10 @@ struct oro_bb {
 
 void oro_bb_reserve_slow(struct oro_bb *bb, size_t more);
 void oro_bb_fini(struct oro_bb *bb); /* frees and zeroes */
+/* For sizes that a stranger chooses: false without memory, and nothing has changed. `most` is how large it will become as
+ * far as is known, so that it does not grow beyond that. */
+ORO_MUST_CHECK bool oro_bb_try_reserve(struct oro_bb *bb, size_t more, size_t most);
+ORO_MUST_CHECK bool oro_bb_try_put(struct oro_bb *bb, const void *p, size_t n);
 
 /* Room for `more` bytes at data + len. */
 static inline void

@@ -155,6 +155,51 @@ oro_grow(void *array, size_t n, size_t *cap, size_t elem_size)
     return array;
 }
 
+bool
+oro_try_grow(void **array, size_t n, size_t *cap, size_t elem_size)
+{
+    size_t want = *cap < 8 ? 8 : *cap * 2;
+    if (n < *cap)
+        return true;
+    if (want <= n)
+        want = n + 1;
+    if (want > SIZE_MAX / elem_size)
+        return false;
+    void *grown = oro_try_realloc(*array, want * elem_size);
+    if (grown == NULL)
+        return false;
+    *array = grown;
+    *cap = want;
+    return true;
+}
+
+/* A control group's limit, or UINT64_MAX: there is none ("max"), or no such file. */
+static uint64_t
+group_limit(const char *path)
+{
+    unsigned long long n = 0;
+    FILE *f = fopen(path, "re");
+    bool found = f != NULL && fscanf(f, "%llu", &n) == 1 && n > 0;
+    if (f != NULL)
+        fclose(f);
+    return found ? n : UINT64_MAX;
+}
+
+uint64_t
+oro_machine_memory(void)
+{
+    static const char *const files[] = {"/sys/fs/cgroup/memory.max",
+                                        "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    uint64_t least = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : (uint64_t)1 << 30;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        uint64_t limit = group_limit(files[i]);
+        if (limit < least)
+            least = limit;
+    }
+    return least;
+}
+
 /* ---- arena ---- */
 
 #define ARENA_FIRST ((size_t)4096)

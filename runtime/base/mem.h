@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/base/annot.h"
 
@@ -30,6 +31,12 @@ bool oro_fault_disarm(void);
 
 /* Makes room for one more element: doubles *cap when n == *cap. Returns the array (Takes the old one). */
 void *oro_grow(void *array, size_t n, size_t *cap, size_t elem_size);
+
+/* The same for what strangers make grow: false without memory, and the array is as it was. */
+ORO_MUST_CHECK bool oro_try_grow(void **array, size_t n, size_t *cap, size_t elem_size);
+
+/* Bytes this process may have: of the machine, or of its control group if that gives less. */
+uint64_t oro_machine_memory(void);
 
 /* ---- arena: many small allocations with one end ---- */
 struct oro_arena_block;
