@@ -22,6 +22,7 @@ struct oro_config {
     int64_t net_threads, net_max_message, net_max_http_body, net_outgoing_limit, net_incoming_limit,
         net_max_connections;
     int64_t net_ping_interval_s, net_idle_timeout_s;
+    int64_t net_buffer_memory_mb, net_stall_timeout_s, net_min_rate;
     char *net_tls_cert, *net_tls_key;
     int64_t query_max_terms, query_max_steps, query_client_terms;
     char *durable_mode;

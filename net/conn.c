@@ -1,24 +1,27 @@
-/* net/conn.c - the connections of a shard: table, outbox, time limits and the way out.
- *
- * Sending. oro_net_send puts bytes into the last piece of the outbox and marks the connection
- * dirty. Once a turn of the loop, after everything was handled, shard_settle writes each dirty
- * connection with one system call. Only a socket that is full costs a wait for writability.
- * Pieces are freed as they are sent, so an idle connection holds none.
+/* net/conn.c - the connections of a shard: table, time limits and the way out.
  *
  * Time. Every connection stands in `timers`, ordered by look_us because each look puts it at the
  * end with the same step; a look costs nothing to those whose time has not come. Those that are
- * ending stand in `endings` as well, which a timer walks every 50 ms while there are any. */
+ * ending stand in `endings` as well, which a timer walks every 50 ms while there are any.
+ *
+ * What somebody sends or takes slowly is judged by its progress (struct progress), never by its size alone: what the other
+ * side's system has acknowledged, and what of a message or request has come. */
 #include "net/net_priv.h"
+
+#include <string.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 
 #define US_PER_S ((int64_t)1000000)
 #define SLOT_BITS 24
-#define PIECE_MIN_LOG2 8
-#define PIECE_MAX_LOG2 16
-#define HTTP_IDLE_LIMIT_US (75 * US_PER_S)  /* between two requests */
-#define HTTP_STALL_LIMIT_US (30 * US_PER_S) /* without progress of a body or an answer */
+#define HTTP_IDLE_LIMIT_US (75 * US_PER_S) /* between two requests */
+#define HTTP_GONE_LIMIT_US \
+    (30 * US_PER_S) /* for one who may have gone, behind a request that is served */
+#define FULL_LIMIT_US \
+    (5 * US_PER_S) /* to take something, for whom more than the outgoing limit waits */
+/* While more than so many bytes of Pongs wait, nothing is read. */
+#define PONGS_MAX ((size_t)64 * 1024)
 
 #define CLOSE_LINGER_US (US_PER_S / 4) /* from our Close to the peer's */
 #define DRAIN_LINGER_US US_PER_S       /* from the last answer or byte read to the end of TCP */
@@ -28,7 +31,7 @@
 static const unsigned conn_next[CONN_STATE_COUNT] = {
     [CONN_HTTP] = BIT(CONN_WS) | BIT(CONN_DRAIN) | BIT(CONN_DOOMED),
     [CONN_DRAIN] = BIT(CONN_DOOMED),
-    [CONN_WS] = BIT(CONN_CLOSING) | BIT(CONN_FAREWELL) | BIT(CONN_DOOMED),
+    [CONN_WS] = BIT(CONN_CLOSING) | BIT(CONN_FAREWELL) | BIT(CONN_DRAIN) | BIT(CONN_DOOMED),
     [CONN_CLOSING] = BIT(CONN_DOOMED),
     [CONN_FAREWELL] = BIT(CONN_DOOMED),
 }; /* no row: no way out but conn_gone */
@@ -51,6 +54,8 @@ conn_cause_name(enum conn_cause cause)
         [CAUSE_TOO_LARGE] = "message_too_large",
         [CAUSE_PROTOCOL] = "protocol_error",
         [CAUSE_SERVER_CLOSE] = "server_close",
+        [CAUSE_BUFFERS] = "buffers_full",
+        [CAUSE_UNFINISHED] = "unfinished",
     };
     return names[cause];
 }
@@ -88,7 +93,7 @@ conn_new(struct shard *s)
     *c = (struct conn){
         .shard = s,
         .id = (uint64_t)s->generations[slot] << 32 | (uint64_t)s->index << SLOT_BITS | (slot + 1),
-        .out_hint = PIECE_MIN_LOG2,
+        .out_hint = 8,
         .last_rx_us = s->now_us,
     };
     s->slots[slot] = c;
@@ -107,19 +112,6 @@ conn_find(struct shard *s, oro_conn_id id)
     return c != NULL && c->id == id && c->state != CONN_DOOMED ? c : NULL;
 }
 
-static void
-out_clear(struct conn *c)
-{
-    while (c->out_head != NULL) {
-        struct piece *p = c->out_head;
-        c->out_head = p->next;
-        oro_free(p->data);
-        oro_free(p);
-    }
-    c->out_tail = c->control = NULL;
-    c->out_bytes = 0;
-}
-
 void
 conn_gone(struct conn *c)
 {
@@ -129,6 +121,7 @@ conn_gone(struct conn *c)
     link_remove(&c->doomed);
     link_remove(&c->timer);
     link_remove(&c->ending);
+    budget_condemn(c);
     uint32_t slot = slot_of(c->id);
     s->slots[slot] = NULL;
     s->generations[slot]++;
@@ -169,6 +162,56 @@ conn_doom(struct conn *c, enum conn_cause cause)
     list_append(&c->shard->doomed, &c->doomed);
 }
 
+/* What one is told who is cut off: a Close, or an HTTP status while the request is not complete. */
+static const struct farewell {
+    int code, status;
+    const char *why;
+} farewells[CAUSE_COUNT] = {
+    [CAUSE_BUFFERS] = {1013, 503, "the server's buffers are full: try again later"},
+    [CAUSE_OUTGOING_FULL] = {1008, 0, "what was sent to you was not read"},
+    [CAUSE_UNFINISHED] = {1008, 408, "what was begun was not finished in time"},
+    [CAUSE_TOO_LARGE] = {1009, 413, "the message is larger than this server takes"},
+};
+
+static void
+cut_ws(struct conn *c, const struct farewell *f)
+{
+    const struct oro_sink *sink = c->shard->net->sink;
+    oro_bb_fini(&c->in);
+    if (!out_trim(c) || f->code == 0 || !ws_put_close(c, f->code, f->why, strlen(f->why))) {
+        conn_doom(c, c->cause);
+    } else {
+        conn_move(c, CONN_DRAIN);
+        conn_end_by(c, c->shard->now_us + FLUSH_LIMIT_US);
+        if (c->paused && !c->held)
+            io_set_reading(c, true);
+        c->paused = false;
+    }
+    if (sink->ws_cut != NULL)
+        sink->ws_cut(sink->self, c->shard->index, c->id, c->user);
+}
+
+void
+conn_cut(struct conn *c, enum conn_cause cause)
+{
+    const struct farewell *f = &farewells[cause];
+    if (c->state == CONN_DOOMED)
+        return;
+    oro_metric_add(c->shard->net->m_cut[cause], 1);
+    if (c->cause == CAUSE_IO)
+        c->cause = cause;
+    budget_condemn(c);
+    if (c->state == CONN_WS && c->ws) {
+        cut_ws(c, f);
+    } else if (c->state == CONN_HTTP && !c->busy && !c->running && c->out_head == NULL &&
+               f->status != 0) {
+        oro_bb_fini(&c->in);
+        http_refuse(c, f->status, f->why);
+    } else {
+        conn_doom(c, cause);
+    }
+}
+
 void
 conn_set_held(struct conn *c, bool held)
 {
@@ -178,12 +221,19 @@ conn_set_held(struct conn *c, bool held)
     io_set_reading(c, !(c->paused || c->held));
 }
 
-int
-conn_on_rx(struct conn *c, uint8_t *data, size_t len)
+void
+conn_count_in(struct conn *c)
+{
+    if (c->in.cap == c->in_counted)
+        return;
+    budget_charge(c, (int64_t)c->in.cap - (int64_t)c->in_counted);
+    c->in_counted = c->in.cap;
+}
+
+static int
+take_in(struct conn *c, uint8_t *data, size_t len)
 {
     struct shard *s = c->shard;
-    conn_counters(c)->bytes_in += (int64_t)len;
-    c->last_rx_us = s->now_us;
     switch (c->state) {
     case CONN_HTTP:
         return http_rx(c, data, len);
@@ -203,6 +253,19 @@ conn_on_rx(struct conn *c, uint8_t *data, size_t len)
 }
 
 int
+conn_on_rx(struct conn *c, uint8_t *data, size_t len)
+{
+    struct shard *s = c->shard;
+    conn_counters(c)->bytes_in += (int64_t)len;
+    c->last_rx_us = s->now_us;
+    if (budget_over(s))
+        budget_enforce(s);
+    int rc = take_in(c, data, len);
+    conn_count_in(c);
+    return rc;
+}
+
+int
 conn_on_writable(struct conn *c)
 {
     c->blocked = false;
@@ -215,142 +278,7 @@ conn_on_writable(struct conn *c)
     return 0;
 }
 
-/* ---- outbox ---- */
-
-struct piece *
-out_new(struct conn *c, size_t cap)
-{
-    (void)c;
-    struct piece *p = oro_alloc(sizeof(*p));
-    *p = (struct piece){.data = oro_alloc(cap), .cap = cap};
-    return p;
-}
-
-void
-out_append(struct conn *c, struct piece *p)
-{
-    if (c->out_tail != NULL)
-        c->out_tail->next = p;
-    else
-        c->out_head = p;
-    c->out_tail = p;
-    c->out_bytes += p->len - p->off;
-    conn_touch(c);
-}
-
-static void
-piece_reserve(struct piece *p, size_t need)
-{
-    if (p->cap - p->len >= need)
-        return;
-    size_t cap = p->cap * 2;
-    if (cap < p->len + need)
-        cap = p->len + need;
-    p->data = oro_realloc(p->data, cap);
-    p->cap = cap;
-}
-
-/* Control frames that wait are one piece: a flood of pings to one who does not read costs its bytes and no more. */
-struct piece *
-out_control(struct conn *c, size_t need)
-{
-    if (c->control != NULL) {
-        piece_reserve(c->control, need);
-        return c->control;
-    }
-    struct piece **at = &c->out_head, *p = out_new(c, need);
-    p->pinned = true;
-    while (*at != NULL && ((*at)->started || (*at)->pinned))
-        at = &(*at)->next;
-    p->next = *at;
-    *at = p;
-    if (p->next == NULL)
-        c->out_tail = p;
-    c->control = p;
-    conn_touch(c);
-    return p;
-}
-
-/* The piece that takes `need` more bytes of whole frames: the last one if it is of that kind and
- * not too big yet. */
-struct piece *
-out_room(struct conn *c, size_t need)
-{
-    struct piece *p = c->out_tail;
-    if (p != NULL && (p->open || (p->joinable && p->len < ((size_t)1 << PIECE_MAX_LOG2)))) {
-        piece_reserve(p, need);
-        return p;
-    }
-    size_t cap = (size_t)1 << c->out_hint;
-    p = out_new(c, cap < need ? need : cap);
-    out_append(c, p);
-    return p;
-}
-
-/* The next piece of this connection starts about as large as this one became, within bounds. */
-static void
-learn_size(struct conn *c, size_t len)
-{
-    uint8_t want = PIECE_MIN_LOG2;
-    while (want < PIECE_MAX_LOG2 && ((size_t)1 << want) < len)
-        want++;
-    if (want > c->out_hint)
-        c->out_hint = want;
-    else if (want < c->out_hint)
-        c->out_hint--;
-}
-
-static void
-out_sent(struct conn *c, size_t n)
-{
-    c->out_bytes -= n;
-    conn_counters(c)->bytes_out += (int64_t)n;
-    while (c->out_head != NULL) {
-        struct piece *p = c->out_head;
-        size_t left = p->len - p->off;
-        if (n < left) {
-            p->off += n;
-            return;
-        }
-        n -= left;
-        c->out_head = p->next;
-        learn_size(c, p->len);
-        oro_free(p->data);
-        oro_free(p);
-    }
-    c->out_tail = NULL;
-}
-
-/* False if the socket is broken. */
-static bool
-out_flush(struct conn *c)
-{
-    while (c->out_head != NULL && !c->blocked) {
-        struct iovec v[8];
-        int n = 0;
-        size_t sum = 0;
-        if (c->out_head->open)
-            ws_seal(c, c->out_head);
-        /* An open frame behind others stays open, so that it takes what comes while the socket
-         * is full. */
-        for (struct piece *p = c->out_head; p != NULL && !p->open && n < 8; p = p->next) {
-            v[n++] = (struct iovec){p->data + p->off, p->len - p->off};
-            sum += p->len - p->off;
-            p->started = true;
-            if (p == c->control)
-                c->control = NULL;
-        }
-        ssize_t done = io_write(c, v, n);
-        if (done < 0)
-            return false;
-        out_sent(c, (size_t)done);
-        if ((size_t)done < sum) {
-            c->blocked = true;
-            io_want_write(c);
-        }
-    }
-    return true;
-}
+/* ---- writing and closing ---- */
 
 /* What follows from an empty outbox. */
 static void
@@ -369,6 +297,18 @@ out_emptied(struct conn *c)
     }
 }
 
+/* Who does not take what he has asked for is not asked for more, and one who pings without reading makes no more Pongs. */
+static void
+hold_ws(struct conn *c)
+{
+    size_t limit = c->shard->net->opt.outgoing_limit,
+           pongs = c->control != NULL ? c->control->len : 0;
+    if (c->out_bytes > limit || pongs > PONGS_MAX)
+        conn_set_held(c, true);
+    else if (c->held && c->out_bytes <= limit / 2)
+        conn_set_held(c, false);
+}
+
 static void
 settle_one(struct conn *c)
 {
@@ -381,8 +321,11 @@ settle_one(struct conn *c)
         out_emptied(c);
     else if (c->out_head != NULL && (c->state == CONN_HTTP || c->state == CONN_DRAIN))
         conn_set_held(c, true); /* see http_run */
+    if (c->state == CONN_WS)
+        hold_ws(c);
     if (c->state == CONN_HTTP && !c->busy && (c->in.len > 0 || c->held))
         http_run(c); /* a kept request was answered, or a large answer sent: those behind it */
+    conn_count_in(c);
 }
 
 static void
@@ -406,6 +349,8 @@ count_up(struct shard *s)
 void
 shard_settle(struct shard *s)
 {
+    if (budget_over(s))
+        budget_enforce(s);
     /* Closing tells the sink, which may send to others: hence until both lists are empty. */
     while (!list_empty(&s->dirty) || !list_empty(&s->doomed)) {
         while (!list_empty(&s->dirty)) {
@@ -421,6 +366,7 @@ shard_settle(struct shard *s)
         }
     }
     count_up(s);
+    budget_tell(s);
 }
 
 /* ---- time ---- */
@@ -444,22 +390,77 @@ conn_end_by(struct conn *c, int64_t deadline_us)
         ev_timer_again(s->loop, &s->ending_timer);
 }
 
+/* Is it late? `at` is how far it has got, limit_us how long it may stand still. Over each stall_timeout_s it must have got as
+ * far as min_rate says. */
+static bool
+progress_late(struct progress *p, uint64_t at, int64_t now, int64_t limit_us,
+              const struct oro_net_options *opt)
+{
+    int64_t window = (int64_t)opt->stall_timeout_s * US_PER_S;
+    if (p->begun_us == 0)
+        *p = (struct progress){.begun_us = now, .moved_us = now, .begun = at, .at = at};
+    if (at != p->at) {
+        p->at = at;
+        p->moved_us = now;
+    }
+    if (now - p->moved_us >= limit_us)
+        return true;
+    if (now - p->begun_us < window)
+        return false;
+    bool slow = at - p->begun < (uint64_t)opt->min_rate * opt->stall_timeout_s;
+    p->begun_us = now;
+    p->begun = at;
+    return slow;
+}
+
+static bool
+takes_too_long(struct conn *c, int64_t now)
+{
+    const struct oro_net_options *opt = &c->shard->net->opt;
+    if (c->out_head == NULL || !c->blocked || opt->stall_timeout_s == 0) {
+        c->taking.begun_us = 0;
+        return false;
+    }
+    int64_t limit = (int64_t)opt->stall_timeout_s * US_PER_S;
+    if (c->out_bytes > opt->outgoing_limit && limit > FULL_LIMIT_US)
+        limit = FULL_LIMIT_US;
+    uint64_t before = c->taking.at;
+    bool late = progress_late(&c->taking, c->sent - io_untaken(c), now, limit, opt);
+    if (c->taking.at != before)
+        c->last_rx_us = now; /* as good a sign of life as a frame */
+    return late;
+}
+
+static bool
+sends_too_slowly(struct conn *c, int64_t now)
+{
+    const struct oro_net_options *opt = &c->shard->net->opt;
+    bool begun =
+        c->state == CONN_WS ? c->rx != NULL : !c->busy && c->out_head == NULL && c->head_len > 0;
+    if (!begun || c->paused || c->held || opt->stall_timeout_s == 0) {
+        c->giving.begun_us = 0;
+        return false;
+    }
+    return progress_late(&c->giving, c->stored, now, (int64_t)opt->stall_timeout_s * US_PER_S, opt);
+}
+
 static void
 look_http(struct conn *c, int64_t now)
 {
     int64_t silent = now - c->last_rx_us;
-    bool late, there;
+    bool late = false, there;
     if (c->busy)
         /* It is us who take our time; but one who has gone is not kept, nor for long one who may have. */
-        late = !io_peer_sends(c, &there) && (!there || silent >= HTTP_STALL_LIMIT_US);
-    else if (c->out_head != NULL)
-        late = silent >= HTTP_STALL_LIMIT_US;
-    else if (c->in.len == 0)
+        late = !io_peer_sends(c, &there) && (!there || silent >= HTTP_GONE_LIMIT_US);
+    else if (c->out_head == NULL && c->in.len == 0)
         late = silent >= (c->spoke ? HTTP_IDLE_LIMIT_US : HTTP_HEAD_LIMIT_US);
-    else
-        late = c->head_len > 0 ? silent >= HTTP_STALL_LIMIT_US : now >= c->deadline_us;
     if (late)
         conn_doom(c, CAUSE_IO);
+    else if (takes_too_long(c, now))
+        conn_cut(c, CAUSE_OUTGOING_FULL);
+    else if (sends_too_slowly(c, now) || (!c->busy && c->out_head == NULL && c->in.len > 0 &&
+                                          c->head_len == 0 && now >= c->deadline_us))
+        conn_cut(c, CAUSE_UNFINISHED);
 }
 
 static void
@@ -470,6 +471,11 @@ look_ws(struct conn *c, int64_t now)
             every = (int64_t)opt->ping_interval_s * US_PER_S;
     if (c->paused || c->held)
         c->last_rx_us = now; /* it is us who do not read */
+    bool stuck = takes_too_long(c, now);
+    if (stuck || sends_too_slowly(c, now)) {
+        conn_cut(c, stuck ? CAUSE_OUTGOING_FULL : CAUSE_UNFINISHED);
+        return;
+    }
     if (idle > 0 && now - c->last_rx_us >= idle) {
         conn_doom(c, CAUSE_IDLE_TIMEOUT);
         return;

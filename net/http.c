@@ -85,18 +85,18 @@ reason_of(int status)
     return "Status";
 }
 
-/* A piece of HTTP owns the builder's memory. */
+/* Takes bb. */
 static void
 send_bb(struct conn *c, struct oro_bb *bb)
 {
-    if (bb->len == 0) {
-        oro_bb_fini(bb);
-        return;
+    struct piece *p = bb->len > 0 ? out_take(c, bb) : NULL;
+    if (p != NULL) {
+        p->pinned = true;
+        out_append(c, p);
+    } else if (bb->len > 0) {
+        conn_cut(c, CAUSE_BUFFERS);
     }
-    struct piece *p = oro_alloc(sizeof(*p));
-    *p = (struct piece){.data = bb->data, .len = bb->len, .cap = bb->cap, .pinned = true};
-    *bb = (struct oro_bb){0};
-    out_append(c, p);
+    oro_bb_fini(bb);
 }
 
 #define ANSWERS_MAX \
@@ -138,11 +138,11 @@ http_answer(struct conn *c, struct oro_http_response *res)
         with_body = false;
     }
     send_bb(c, &out);
-    if (with_body)
+    if (with_body && c->state == CONN_HTTP)
         send_bb(c, &res->body);
     oro_bb_fini(&res->body);
     c->busy = false;
-    if (c->answer_close) {
+    if (c->answer_close && c->state == CONN_HTTP) {
         conn_move(c, CONN_DRAIN);
         if (!c->running)
             oro_bb_fini(&c->in); /* else http_run does it: strings of the request lie there */
@@ -163,8 +163,8 @@ refuse_with(struct conn *c, int status, const char *why, const char *name, const
     http_answer(c, &res);
 }
 
-static void
-refuse(struct conn *c, int status, const char *why)
+void
+http_refuse(struct conn *c, int status, const char *why)
 {
     refuse_with(c, status, why, NULL, NULL);
 }
@@ -236,9 +236,9 @@ upgrade(struct conn *c, struct head *h, struct oro_http_request *req)
         return;
     }
     if (!key_legal(h->key) || req->body.len > 0) {
-        refuse(c, BAD_REQUEST,
-               req->body.len > 0 ? "an upgrade has no body"
-                                 : "Sec-WebSocket-Key is base64 of 16 bytes");
+        http_refuse(c, BAD_REQUEST,
+                    req->body.len > 0 ? "an upgrade has no body"
+                                      : "Sec-WebSocket-Key is base64 of 16 bytes");
         return;
     }
     req->protocols = text_of(h->protocols);
@@ -263,6 +263,11 @@ upgrade(struct conn *c, struct head *h, struct oro_http_request *req)
     oro_bb_printf(&out, "HTTP/1.1 101 Switching Protocols\r\n%s%s\r\n", own,
                   extra != NULL ? extra : "");
     send_bb(c, &out);
+    if (c->state != CONN_HTTP) {
+        if (sink->ws_abandon != NULL)
+            sink->ws_abandon(sink->self, s->index, acc.user);
+        return;
+    }
     c->busy = false;
     c->framing = acc.framing;
     c->observer = acc.observer;
@@ -280,7 +285,8 @@ serve(struct conn *c, struct head *h, size_t body_len)
     s->n.http_requests++;
     c->answer_close = !h->keep_alive || s->stop_us != 0;
     if (!fill_request(h, &req)) {
-        refuse(c, BAD_REQUEST, "the path is not percent-encoded UTF-8 without control characters");
+        http_refuse(c, BAD_REQUEST,
+                    "the path is not percent-encoded UTF-8 without control characters");
         return;
     }
     /* Methods have their case: "head" is not HEAD, whose answers alone have no body. */
@@ -391,7 +397,7 @@ run_one(struct conn *c)
     if (got == DONE)
         got = body_arrived(c, &h);
     if (got > DONE)
-        refuse(c, got, h.why);
+        http_refuse(c, got, h.why);
     if (got == 0 && first && h.expect_continue) {
         struct oro_bb go = {0};
         oro_bb_printf(&go, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -439,7 +445,12 @@ http_rx(struct conn *c, const uint8_t *data, size_t len)
 {
     if (c->in.len == 0)
         c->deadline_us = c->shard->now_us + HTTP_HEAD_LIMIT_US;
-    oro_bb_put(&c->in, data, len);
+    if (!oro_bb_try_reserve(&c->in, len, c->need > c->in.len + len ? c->need : SIZE_MAX) ||
+        !oro_bb_try_put(&c->in, data, len)) {
+        conn_cut(c, CAUSE_BUFFERS);
+        return c->state == CONN_DOOMED ? -1 : 0;
+    }
+    c->stored += len;
     http_run(c);
     return c->state == CONN_DOOMED ? -1 : 0;
 }

@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <libwebsockets.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -249,6 +251,16 @@ io_peer_sends(const struct conn *c, bool *there)
         info.tcpi_state = TCP_CLOSE;
     *there = info.tcpi_state != TCP_CLOSE;
     return info.tcpi_state == TCP_ESTABLISHED;
+}
+
+size_t
+io_untaken(const struct conn *c)
+{
+    int n = 0;
+    /* Not acknowledged by the peer's system. Of TLS they are somewhat more, which does not matter: they are compared. */
+    if (ioctl(lws_get_socket_fd(c->wsi), SIOCOUTQ, &n) != 0 || n < 0)
+        return 0;
+    return (uint64_t)n < c->sent ? (size_t)n : (size_t)c->sent;
 }
 
 void

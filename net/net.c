@@ -182,10 +182,22 @@ on_async(struct ev_loop *loop, ev_async *w, int revents)
         stop_listening(s);
     take_fds(s);
     if (command == CMD_STOP && s->stop_us == 0) {
-        s->stop_us = s->now_us + STOP_LIMIT_US;
+        s->stop_us = s->real_us + STOP_LIMIT_US;
         shard_goodbye(s);
         ev_timer_again(s->loop, &s->ending_timer);
     }
+}
+
+/* The tick comes every second. A turn that took longer, because one of us held it up or the whole process was stopped, is
+ * time in which nobody could show that he is there: it does not count. */
+#define TURN_MOST_US ((int64_t)1500 * 1000)
+
+static void
+look_at_clock(struct shard *s)
+{
+    int64_t now = oro_mono_us(), turn = now - s->real_us;
+    s->real_us = now;
+    s->now_us += turn <= TURN_MOST_US ? turn : 0;
 }
 
 static void
@@ -193,7 +205,7 @@ on_check(struct ev_loop *loop, ev_check *w, int revents)
 {
     (void)loop, (void)revents;
     struct shard *s = w->data;
-    s->now_us = oro_mono_us();
+    look_at_clock(s);
     if (s->slept) {
         s->slept = false;
         if (s->net->sink->awake != NULL)
@@ -219,7 +231,7 @@ on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
     if (sink->drain != NULL)
         sink->drain(sink->self, s->index);
     shard_settle(s);
-    if (s->stop_us != 0 && (s->conn_count == 0 || s->now_us >= s->stop_us)) {
+    if (s->stop_us != 0 && (s->conn_count == 0 || s->real_us >= s->stop_us)) {
         doom_all(s);
         ev_break(loop, EVBREAK_ALL);
         return;
@@ -267,7 +279,7 @@ static void *
 shard_main(void *arg)
 {
     struct shard *s = arg;
-    s->now_us = oro_mono_us();
+    s->now_us = s->real_us = oro_mono_us();
     ev_run(s->loop, 0);
     doom_all(s); /* in case the loop ended by itself */
     io_context_destroy(s->io);
@@ -357,7 +369,24 @@ metrics_open(struct oro_net *net)
         snprintf(label, sizeof(label), "cause=\"%s\"", conn_cause_name((enum conn_cause)i));
         net->m_ended[i] = oro_metric(ORO_METRIC_COUNTER, "orochi_ws_disconnections_total", label,
                                      "Websocket connections that ended, by cause");
+        net->m_cut[i] = oro_metric(
+            ORO_METRIC_COUNTER, "orochi_net_cut_off_total", label,
+            "Connections, HTTP's too, that were ended for what they took in memory or time");
     }
+}
+
+static void
+gauges_read(void *arg)
+{
+    const struct oro_net *net = arg;
+    int64_t used = atomic_load_explicit(&net->used, memory_order_relaxed);
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_net_buffer_bytes", "",
+                              "Memory of what connections have sent, wait for, and are sent"),
+                   used > 0 ? used : 0);
+    oro_metric_set(
+        oro_metric(ORO_METRIC_GAUGE, "orochi_net_buffer_limit_bytes", "",
+                   "net.buffer_memory_mb: beyond it the largest is cut off; 0: no limit"),
+        (int64_t)net->opt.buffer_memory);
 }
 
 /* Raises the descriptor limit and derives how many connections fit. */
@@ -387,6 +416,7 @@ limits_open(struct oro_net *net)
 static void
 net_free(struct oro_net *net)
 {
+    oro_metric_off_read(gauges_read, net); /* does nothing if it was not there yet */
     for (unsigned i = 0; i < net->shard_count; i++)
         shard_close(&net->shards[i]);
     if (net->listen_fd >= 0)
@@ -410,6 +440,7 @@ oro_net_start(const struct oro_net_options *opt, const struct oro_sink *sink, st
         goto fail;
     limits_open(net);
     metrics_open(net);
+    oro_metric_on_read(gauges_read, net);
     net->shards = oro_aligned_alloc(ORO_CACHE_LINE, opt->threads * sizeof(*net->shards));
     for (unsigned i = 0; i < opt->threads; i++) {
         st = shard_open(&net->shards[i], net, i, err);
@@ -518,6 +549,19 @@ oro_net_pause(struct oro_net *net, unsigned shard, oro_conn_id conn, bool paused
         return;
     c->paused = paused;
     io_set_reading(c, !(c->paused || c->held));
+}
+
+bool
+oro_net_charge(struct oro_net *net, unsigned shard, oro_conn_id conn, int64_t bytes)
+{
+    struct shard *s = shard_here(net, shard);
+    struct conn *c = conn_find(s, conn);
+    if (c == NULL)
+        return false;
+    budget_charge_kept(c, bytes);
+    if (bytes > 0 && budget_over(s))
+        budget_enforce(s);
+    return !c->condemned;
 }
 
 bool

@@ -14,15 +14,20 @@
 struct oro_net;
 
 struct oro_net_options {
-    const char *host;         /* address to listen on */
-    int port;                 /* 0: any free one */
-    unsigned threads;         /* >= 1 */
-    size_t max_message;       /* bytes of one client message, 32 MiB */
-    size_t max_http_body;     /* 2 MiB */
-    size_t outgoing_limit;    /* bytes waiting for one connection; above it it is cut (64 MiB) */
-    unsigned ping_interval_s; /* 15 */
-    unsigned idle_timeout_s;  /* 30: no frame from the client for this long */
-    unsigned max_connections; /* 0: what the process limit allows */
+    const char *host;     /* address to listen on */
+    int port;             /* 0: any free one */
+    unsigned threads;     /* >= 1 */
+    size_t max_message;   /* bytes of one client message, 32 MiB */
+    size_t max_http_body; /* 2 MiB */
+    size_t
+        outgoing_limit; /* bytes waiting for one connection; above it it has to take some soon (64 MiB) */
+    size_t buffer_memory; /* for what strangers fill, of all connections; 0: no limit */
+    unsigned
+        stall_timeout_s; /* an unfinished message, or one that is not taken, gets no further (30) */
+    unsigned min_rate;   /* bytes a second that it has to get further, over that time */
+    unsigned ping_interval_s;       /* 15 */
+    unsigned idle_timeout_s;        /* 30: no frame from the client for this long */
+    unsigned max_connections;       /* 0: what the process limit allows */
     const char *tls_cert, *tls_key; /* PEM files; NULL: plain */
 };
 
@@ -54,6 +59,10 @@ void oro_net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int co
 /* Stop or resume reading from the connection (back-pressure). What was already read (up to 64
  * KiB) is still delivered. */
 void oro_net_pause(struct oro_net *net, unsigned shard, oro_conn_id conn, bool paused);
+/* The server keeps `bytes` more (or less, negative) for a connection or a kept HTTP request: they count in the budget as its
+ * own. Before it keeps them, since the largest may be cut off inside, with ws_cut: false if that is this one, or if it is
+ * gone; then nothing of it counts any more, and nothing need be given back. */
+bool oro_net_charge(struct oro_net *net, unsigned shard, oro_conn_id conn, int64_t bytes);
 /* Answers a kept HTTP request. Takes res->body. False if the requester is gone. */
 bool oro_net_http_reply(struct oro_net *net, unsigned shard, oro_conn_id req_id,
                         struct oro_http_response *res);

@@ -4,7 +4,9 @@
  * Who does what:
  *   lws.c   libwebsockets: the context of a shard, adopting a socket, TLS, reading, readiness
  *   net.c   start, stop, the listening socket, the loop of a shard, the public calls
- *   conn.c  the table of connections, the outbox, closing, time limits
+ *   conn.c  the table of connections, closing, time limits
+ *   outbox.c  what waits to be sent
+ *   budget.c  how much memory all of it may take, and who goes when that is exceeded
  *   http.c  HTTP/1.1 requests and answers, the upgrade; http_head.c, http_chunk.c: their reading
  *   ws.c    RFC 6455 frames, both ways
  *
@@ -83,7 +85,7 @@ struct piece {
     uint8_t *data;        /* owned */
     size_t off, len, cap; /* data[off..len) is still to be sent */
     bool open; /* a v3 frame that still takes messages: its header is written when it is sealed */
-    bool started;  /* some of it was handed to the socket: nothing may come before the rest */
+    bool started;  /* some of it may have gone to the socket: nothing may come before the rest */
     bool pinned;   /* HTTP or a control frame: control frames do not overtake it */
     bool joinable; /* whole frames, to which more may be appended */
 };
@@ -106,6 +108,8 @@ enum conn_cause {
     CAUSE_TOO_LARGE,
     CAUSE_PROTOCOL,
     CAUSE_SERVER_CLOSE,
+    CAUSE_BUFFERS,    /* had the largest share when there was too much of it */
+    CAUSE_UNFINISHED, /* began a message or a request and did not end it in time */
     CAUSE_COUNT
 };
 
@@ -132,6 +136,13 @@ struct chunk_rx {
     size_t overhead; /* bytes of extensions and trailers so far */
 };
 
+/* Something that goes on for some time and has to get further: a message that comes, one that is taken. */
+struct progress {
+    int64_t begun_us; /* of the window in which it is measured; 0: nothing is under way */
+    int64_t moved_us; /* when it got further last */
+    uint64_t begun, at;
+};
+
 struct conn {
     struct shard *shard;
     struct lws *wsi;
@@ -143,6 +154,9 @@ struct conn {
     struct link doomed; /* in shard->doomed */
     struct link timer;  /* in shard->timers, by time of the next look */
     struct link ending; /* in shard->endings: looked at every 50 ms until deadline_us */
+
+    size_t mem, kept; /* bytes it has in the budget: of net, of the server */
+    bool condemned;   /* cut off, or about to go: nothing of it counts any more */
 
     struct piece *out_head, *out_tail;
     struct piece
@@ -159,6 +173,11 @@ struct conn {
     int64_t deadline_us; /* of HTTP head, body, keep-alive; of an ending */
     bool ping_unanswered;
     bool spoke; /* something was read */
+    struct progress taking, giving;
+
+    size_t in_counted; /* of `in`, in the budget */
+    uint64_t stored;   /* bytes that were put into `in`, and messages that became complete */
+    uint64_t sent;     /* bytes given to the socket */
 
     struct oro_bb in; /* HTTP: unparsed bytes. WS: the message being put together */
 
@@ -206,8 +225,11 @@ struct shard {
     atomic_int command; /* enum shard_command */
     bool slept;         /* prepare_sleep said yes */
     bool active;        /* sockets were served since the last look */
-    int64_t now_us;     /* monotonic, of this turn of the loop */
-    int64_t stop_us;    /* when a stop stops being polite; 0: not stopping */
+    /* The time of this turn of the loop by which connections are judged: monotonic, but without the time in which nobody
+     * looked: a turn that took long, a process that was stopped. */
+    int64_t now_us;
+    int64_t real_us; /* monotonic, of this turn */
+    int64_t stop_us; /* by real_us: when a stop stops being polite; 0: not stopping */
 
     struct conn **slots;
     uint32_t *generations;
@@ -218,6 +240,9 @@ struct shard {
 
     struct link dirty, doomed, timers, endings;
     struct counters n, n_observers; /* the latter is told nobody */
+    int64_t untold;                 /* bytes of the budget that net->used does not have yet */
+    atomic_size_t largest; /* share of a connection, or somewhat more: raised when one grows */
+    bool enforcing;        /* budget_enforce is on the stack */
     struct oro_bb scratch; /* http.c: decoded path, joined headers */
 
     struct oro_spin fd_lock; /* guards fds */
@@ -238,10 +263,11 @@ struct oro_net {
     unsigned next_shard;
     atomic_uint open_sockets;
     unsigned max_sockets;
+    _Atomic int64_t used; /* of opt.buffer_memory */
 
     struct oro_metric *m_connections, *m_messages_in, *m_messages_out, *m_bytes_in, *m_bytes_out,
         *m_http;
-    struct oro_metric *m_ended[CAUSE_COUNT];
+    struct oro_metric *m_ended[CAUSE_COUNT], *m_cut[CAUSE_COUNT];
 };
 
 /* ---- lws.c ---- */
@@ -262,6 +288,8 @@ void io_set_reading(struct conn *c, bool on);
 bool io_peer_sends(const struct conn *c, bool *there);
 void io_end_writing(struct conn *c); /* FIN: the peer sees the end of what was sent */
 void io_close(struct conn *c);       /* now; conn_gone runs inside */
+/* Bytes given to the socket that the peer's system has not taken. */
+size_t io_untaken(const struct conn *c);
 
 static inline struct counters *
 conn_counters(struct conn *c)
@@ -280,6 +308,9 @@ void conn_gone(struct conn *c); /* frees it; tells the sink */
 
 void conn_touch(struct conn *c); /* have the loop flush it and look at its state */
 void conn_doom(struct conn *c, enum conn_cause cause);
+/* Ends one that takes too much, or too long: what it has is freed, and it is told why, where that can be sent. */
+void conn_cut(struct conn *c, enum conn_cause cause);
+void conn_count_in(struct conn *c); /* `in` may have another size */
 void conn_look_at(struct conn *c, int64_t when_us);
 void conn_end_by(struct conn *c, int64_t deadline_us);
 void conn_set_held(struct conn *c, bool held);
@@ -289,17 +320,36 @@ void shard_look_endings(struct shard *s);
 void shard_goodbye(struct shard *s); /* close everything politely */
 const char *conn_cause_name(enum conn_cause cause);
 
-/* Room for `need` bytes in a piece at the end of the outbox, which the caller fills: data + len. */
+/* ---- outbox.c ---- */
+/* Room for `need` bytes in a piece at the end of the outbox, which the caller fills: data + len. Here as below NULL: there is
+ * no memory. */
 struct piece *out_room(struct conn *c, size_t need);
 struct piece *out_new(struct conn *c, size_t cap);
+/* A piece that owns the builder's memory. */
+struct piece *out_take(struct conn *c, struct oro_bb *bb);
 void out_append(struct conn *c, struct piece *p);
 /* Room for a control frame, ahead of what may be overtaken; the caller fills it and counts its bytes in out_bytes. */
 struct piece *out_control(struct conn *c, size_t need);
+void out_clear(struct conn *c);
+/* Leaves only what the socket has some of. False: that is too much to be kept. */
+bool out_trim(struct conn *c);
+bool out_flush(struct conn *c); /* False if the socket is broken. */
+
+/* ---- budget.c ---- */
+void budget_charge(struct conn *c, int64_t bytes);      /* memory of net */
+void budget_charge_kept(struct conn *c, int64_t bytes); /* of the server */
+void budget_condemn(struct conn *c); /* its share is given back, and it has none from now on */
+void budget_tell(struct shard *s);
+bool budget_over(const struct shard *s);
+/* Cuts off the largest if there is too much. Any connection may be cut off inside. */
+void budget_enforce(struct shard *s);
 
 /* ---- http.c ---- */
 int http_rx(struct conn *c, const uint8_t *data, size_t len);
 /* Takes res->body. */
 void http_answer(struct conn *c, struct oro_http_response *res);
+/* An answer of our own, after which the connection closes; why: a text or "". */
+void http_refuse(struct conn *c, int status, const char *why);
 void http_run(struct conn *c);
 
 /* ---- ws.c ---- */
@@ -310,6 +360,8 @@ bool ws_send(struct conn *c, struct oro_bytes msg);
 void ws_seal(struct conn *c, struct piece *p);
 void ws_ping(struct conn *c);
 void ws_close(struct conn *c, int code, const char *reason, size_t reason_len);
+/* Queues a Close frame, nothing more. */
+bool ws_put_close(struct conn *c, int code, const char *reason, size_t len);
 /* base64 of SHA-1 of key and the GUID of RFC 6455; out has room for 29. */
 void ws_accept_key(const char *key, char out[29]);
 bool ws_utf8_valid(const uint8_t *p, size_t n);
@@ -319,5 +371,7 @@ bool ws_utf8_valid(const uint8_t *p, size_t n);
 #define MAX_HEAD ((size_t)16 * 1024)
 #define FLUSH_LIMIT_US ((int64_t)5 * 1000000) /* for a peer that does not read our last bytes */
 #define STREAM_BODY_MAX ((size_t)512 * 1024)
+/* Larger messages go out in fragments of this size, between which there is room for a Ping or a Close. */
+#define FRAGMENT ((size_t)256 * 1024)
 
 #endif

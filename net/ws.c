@@ -20,11 +20,11 @@ header_len(size_t payload)
     return payload < 126 ? 2 : payload <= 0xffff ? 4 : 10;
 }
 
-/* Writes the header of an unmasked frame; at has header_len(payload) bytes. */
+/* Writes the header of an unmasked frame, whose first byte is given; at has header_len(payload) bytes. */
 static void
-put_header(uint8_t *at, unsigned opcode, size_t payload)
+put_header(uint8_t *at, unsigned first, size_t payload)
 {
-    at[0] = (uint8_t)(FIN | opcode);
+    at[0] = (uint8_t)first;
     if (payload < 126) {
         at[1] = (uint8_t)payload;
     } else if (payload <= 0xffff) {
@@ -46,11 +46,13 @@ ws_seal(struct conn *c, struct piece *p)
     size_t payload = p->len - HEADER_MAX, h = header_len(payload);
     p->off = HEADER_MAX - h;
     c->out_bytes -= p->off;
-    put_header(p->data + p->off, OP_BINARY, payload);
+    put_header(p->data + p->off, FIN | OP_BINARY, payload);
     p->open = false;
 }
 
-static void
+/* The following give false when there is no memory; then nothing of it was queued. */
+
+static bool
 send_stream(struct conn *c, struct oro_bytes msg)
 {
     struct piece *p = c->out_tail;
@@ -60,24 +62,31 @@ send_stream(struct conn *c, struct oro_bytes msg)
     if (fresh) {
         size_t need = HEADER_MAX + 1 + msg.len, cap = (size_t)1 << c->out_hint;
         p = out_new(c, need > cap ? need : cap);
+        if (p == NULL)
+            return false;
         p->open = true;
         p->data[HEADER_MAX] = 0;
         p->len = HEADER_MAX + 1;
         out_append(c, p);
     }
-    out_room(c, msg.len);
+    p = out_room(c, msg.len);
+    if (p == NULL)
+        return false;
     memcpy(p->data + p->len, msg.data, msg.len);
     p->len += msg.len;
     c->out_bytes += msg.len;
+    return true;
 }
 
-static void
+static bool
 send_frame(struct conn *c, unsigned opcode, bool lead, struct oro_bytes msg)
 {
     size_t payload = msg.len + lead, h = header_len(payload);
     struct piece *p = out_room(c, h + payload);
+    if (p == NULL)
+        return false;
     p->joinable = true;
-    put_header(p->data + p->len, opcode, payload);
+    put_header(p->data + p->len, FIN | opcode, payload);
     p->len += h;
     if (lead)
         p->data[p->len++] = 0;
@@ -85,53 +94,84 @@ send_frame(struct conn *c, unsigned opcode, bool lead, struct oro_bytes msg)
         memcpy(p->data + p->len, msg.data, msg.len);
     p->len += msg.len;
     c->out_bytes += h + payload;
+    return true;
+}
+
+/* One message as a first frame and continuations, each a piece of its own. */
+static bool
+send_fragments(struct conn *c, unsigned opcode, bool lead, struct oro_bytes msg)
+{
+    if (c->out_tail != NULL && c->out_tail->open)
+        ws_seal(c, c->out_tail);
+    for (size_t at = 0; at < msg.len;) {
+        size_t n = msg.len - at < FRAGMENT ? msg.len - at : FRAGMENT;
+        bool first = at == 0, last = at + n == msg.len, zero = first && lead;
+        struct piece *p = out_new(c, HEADER_MAX + 1 + n);
+        if (p == NULL)
+            return false; /* what was queued of it goes with the connection */
+        put_header(p->data, (last ? FIN : 0u) | (first ? opcode : (unsigned)OP_CONT), n + zero);
+        p->len = header_len(n + zero);
+        if (zero)
+            p->data[p->len++] = 0;
+        memcpy(p->data + p->len, msg.data + at, n);
+        p->len += n;
+        out_append(c, p);
+        at += n;
+    }
+    return true;
 }
 
 bool
 ws_send(struct conn *c, struct oro_bytes msg)
 {
-    if (c->out_bytes + msg.len > c->shard->net->opt.outgoing_limit) {
-        conn_doom(c, CAUSE_OUTGOING_FULL);
+    if (budget_over(c->shard))
+        budget_enforce(c->shard);
+    if (c->state != CONN_WS)
+        return false;
+    unsigned opcode = c->framing == ORO_FRAMING_TEXT ? OP_TEXT : OP_BINARY;
+    bool lead = c->framing != ORO_FRAMING_TEXT;
+    bool queued = msg.len > STREAM_BODY_MAX          ? send_fragments(c, opcode, lead, msg)
+                  : c->framing == ORO_FRAMING_STREAM ? send_stream(c, msg)
+                                                     : send_frame(c, opcode, lead, msg);
+    if (!queued) {
+        conn_cut(c, CAUSE_BUFFERS);
         return false;
     }
-    if (c->framing == ORO_FRAMING_STREAM)
-        send_stream(c, msg);
-    else
-        send_frame(c, c->framing == ORO_FRAMING_TEXT ? OP_TEXT : OP_BINARY,
-                   c->framing == ORO_FRAMING_SINGLE, msg);
     conn_counters(c)->messages_out++;
     conn_touch(c);
     return true;
 }
 
-static void
+static bool
 send_control(struct conn *c, unsigned opcode, const void *payload, size_t len, bool overtake)
 {
     struct piece *p = overtake ? out_control(c, 2 + len) : out_new(c, 2 + len);
-    put_header(p->data + p->len, opcode, len);
+    if (p == NULL)
+        return false;
+    put_header(p->data + p->len, FIN | opcode, len);
     if (len > 0)
         memcpy(p->data + p->len + 2, payload, len);
     p->len += 2 + len;
     if (overtake) {
         c->out_bytes += 2 + len;
-        return;
+        return true;
     }
     p->pinned = true;
     if (c->out_tail != NULL && c->out_tail->open)
         ws_seal(c, c->out_tail);
     out_append(c, p);
+    return true;
 }
 
 void
 ws_ping(struct conn *c)
 {
-    c->ping_unanswered = true;
     c->last_ping_us = c->shard->now_us;
-    send_control(c, OP_PING, NULL, 0, true);
+    c->ping_unanswered = send_control(c, OP_PING, NULL, 0, true);
 }
 
-static void
-put_close(struct conn *c, int code, const char *reason, size_t len)
+bool
+ws_put_close(struct conn *c, int code, const char *reason, size_t len)
 {
     char payload[125];
     if (len > sizeof(payload) - 2) {
@@ -143,15 +183,18 @@ put_close(struct conn *c, int code, const char *reason, size_t len)
     payload[1] = (char)code;
     if (len > 0)
         memcpy(payload + 2, reason, len);
-    send_control(c, OP_CLOSE, payload, code != 0 ? len + 2 : 0, false);
+    return send_control(c, OP_CLOSE, payload, code != 0 ? len + 2 : 0, false);
 }
 
 void
 ws_close(struct conn *c, int code, const char *reason, size_t reason_len)
 {
-    put_close(c, code, reason, reason_len);
     if (c->cause == CAUSE_IO)
         c->cause = CAUSE_SERVER_CLOSE;
+    if (!ws_put_close(c, code, reason, reason_len)) {
+        conn_doom(c, CAUSE_SERVER_CLOSE);
+        return;
+    }
     conn_move(c, CONN_CLOSING);
     c->paused = false;
     c->held = true;
@@ -214,6 +257,13 @@ ws_utf8_valid(const uint8_t *p, size_t n)
     return true;
 }
 
+/* What comes is still looked at, if only for the peer's Close. */
+static bool
+takes_input(const struct conn *c)
+{
+    return c->state == CONN_WS || c->state == CONN_CLOSING;
+}
+
 /* Takes buf. False: the connection takes no more input. */
 static bool
 deliver(struct conn *c, struct oro_buf *buf, bool binary)
@@ -229,9 +279,10 @@ deliver(struct conn *c, struct oro_buf *buf, bool binary)
         return false;
     }
     conn_counters(c)->messages_in++;
+    c->stored++;
     s->net->sink->ws_message(s->net->sink->self, s->index, c->id, c->user, buf, binary);
     oro_buf_unref(buf);
-    return c->state != CONN_DOOMED;
+    return takes_input(c);
 }
 
 static bool
@@ -252,12 +303,15 @@ on_close_frame(struct conn *c, const uint8_t *payload, size_t len)
     unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
     bool legal =
         len == 0 || (len >= 2 && close_code_legal(code) && ws_utf8_valid(payload + 2, len - 2));
-    if (legal)
-        put_close(c, (int)code, (const char *)payload + 2, len >= 2 ? len - 2 : 0);
-    else
-        put_close(c, 1002, "", 0);
     if (c->cause == CAUSE_IO)
         c->cause = legal ? CAUSE_CLIENT_CLOSE : CAUSE_PROTOCOL;
+    bool queued =
+        legal ? ws_put_close(c, (int)code, (const char *)payload + 2, len >= 2 ? len - 2 : 0)
+              : ws_put_close(c, 1002, "", 0);
+    if (!queued) {
+        conn_doom(c, CAUSE_CLIENT_CLOSE);
+        return false;
+    }
     conn_move(c, CONN_FAREWELL);
     conn_end_by(c, c->shard->now_us + FLUSH_LIMIT_US);
     return false;
@@ -270,12 +324,9 @@ on_control(struct conn *c, unsigned opcode, const uint8_t *payload, size_t len)
         return on_close_frame(c, payload, len);
     if (opcode == OP_PONG) {
         c->ping_unanswered = false;
-    } else if (c->state == CONN_WS) {
-        if (c->out_bytes + len + 2 > c->shard->net->opt.outgoing_limit) {
-            conn_doom(c, CAUSE_OUTGOING_FULL); /* it pings and does not read */
-            return false;
-        }
-        send_control(c, OP_PONG, payload, len, true);
+    } else if (c->state == CONN_WS && !send_control(c, OP_PONG, payload, len, true)) {
+        conn_cut(c, CAUSE_BUFFERS);
+        return false;
     }
     return true;
 }
@@ -334,7 +385,7 @@ begin_frame(struct conn *c, const struct frame *f, unsigned msg_opcode)
         return false;
     }
     if (f->len > c->shard->net->opt.max_message - (msg_opcode != 0 ? c->in.len : 0)) {
-        conn_doom(c, CAUSE_TOO_LARGE);
+        conn_cut(c, CAUSE_TOO_LARGE);
         return false;
     }
     return true;
@@ -349,7 +400,11 @@ whole_frame(struct conn *c, const struct frame *f, const uint8_t *payload)
         unmask(control, payload, (size_t)f->len, f->mask, 0);
         return on_control(c, f->opcode, control, (size_t)f->len);
     }
-    struct oro_buf *buf = oro_buf_new((uint32_t)f->len);
+    struct oro_buf *buf = oro_buf_try_new((uint32_t)f->len);
+    if (buf == NULL) {
+        conn_cut(c, CAUSE_BUFFERS);
+        return false;
+    }
     unmask(buf->data, payload, (size_t)f->len, f->mask, 0);
     return deliver(c, buf, f->opcode == OP_BINARY);
 }
@@ -367,8 +422,15 @@ end_frame(struct conn *c)
         return true;
     bool binary = rx->msg_opcode == OP_BINARY;
     rx->msg_opcode = 0;
-    struct oro_buf *buf = oro_buf_copy(oro_bb_bytes(&c->in));
+    struct oro_buf *buf = oro_buf_try_new((uint32_t)c->in.len);
+    if (buf == NULL) {
+        conn_cut(c, CAUSE_BUFFERS);
+        return false;
+    }
+    if (c->in.len > 0)
+        memcpy(buf->data, c->in.data, c->in.len);
     oro_bb_fini(&c->in);
+    conn_count_in(c);
     return deliver(c, buf, binary);
 }
 
@@ -397,10 +459,16 @@ take_payload(struct conn *c, const uint8_t *data, size_t n)
     if (rx->opcode >= OP_CLOSE) {
         unmask(rx->control + rx->control_len, data, n, rx->mask, rx->at);
         rx->control_len = (uint8_t)(rx->control_len + n);
-    } else {
-        oro_bb_reserve(&c->in, n);
+    } else if (c->state == CONN_WS) {
+        /* Of the last frame it is known where it ends. */
+        size_t most = rx->fin ? c->in.len + (size_t)rx->left : SIZE_MAX;
+        if (!oro_bb_try_reserve(&c->in, n, most)) {
+            conn_cut(c, CAUSE_BUFFERS);
+            return false;
+        }
         unmask(c->in.data + c->in.len, data, n, rx->mask, rx->at);
         c->in.len += n;
+        c->stored += n;
     }
     rx->at += n;
     rx->left -= n;
@@ -429,6 +497,19 @@ slow_step(struct conn *c, const uint8_t *data, size_t len, size_t *used)
     return rc == 0 || start_slow(c, &f);
 }
 
+static struct ws_rx *
+rx_new(struct conn *c)
+{
+    struct ws_rx *rx = oro_try_alloc(sizeof(*rx));
+    if (rx == NULL) {
+        conn_cut(c, CAUSE_BUFFERS);
+        return NULL;
+    }
+    *rx = (struct ws_rx){0};
+    budget_charge(c, (int64_t)sizeof(*rx));
+    return rx;
+}
+
 int
 ws_rx(struct conn *c, uint8_t *data, size_t len)
 {
@@ -448,7 +529,9 @@ ws_rx(struct conn *c, uint8_t *data, size_t len)
                 len -= f.header + (size_t)f.len;
                 continue;
             }
-            c->rx = ORO_NEW(struct ws_rx);
+            c->rx = rx_new(c);
+            if (c->rx == NULL)
+                break;
         }
         size_t used = 0;
         on = slow_step(c, data, len, &used);
@@ -456,6 +539,7 @@ ws_rx(struct conn *c, uint8_t *data, size_t len)
         len -= used;
         struct ws_rx *rx = c->rx;
         if (!rx->in_payload && rx->hdr_len == 0 && rx->msg_opcode == 0) {
+            budget_charge(c, -(int64_t)sizeof(*rx));
             oro_free(rx);
             c->rx = NULL;
         }

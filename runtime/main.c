@@ -22,7 +22,8 @@
 #include "runtime/server/server.h"
 #include "runtime/server/watch.h"
 
-#define PATIENCE_MS 1000 /* with whoever reads standard output and error, when there is no more to do */
+#define PATIENCE_MS \
+    1000 /* with whoever reads standard output and error, when there is no more to do */
 
 /* What the exit code says. */
 enum {
@@ -67,6 +68,12 @@ static void
 net_pause(void *h, unsigned shard, oro_conn_id conn, bool paused)
 {
     oro_net_pause(net_of(h), shard, conn, paused);
+}
+
+static bool
+net_charge(void *h, unsigned shard, oro_conn_id conn, int64_t bytes)
+{
+    return oro_net_charge(net_of(h), shard, conn, bytes);
 }
 
 static bool
@@ -220,7 +227,6 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .static_dir = c->server_static_dir,
         .dashboard_dir = dashboard,
         .incoming_limit = (unsigned)c->net_incoming_limit,
-        .outgoing_limit = (size_t)c->net_outgoing_limit,
         .query = {.terms = (uint32_t)c->query_max_terms, .steps = (uint64_t)c->query_max_steps},
         .client_terms = (uint64_t)c->query_client_terms,
         .auth = {.keys = keys,
@@ -229,6 +235,17 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
                  .check = auth_check,
                  .public_pem = oro_keys_public_pem(keys)},
     };
+}
+
+/* An eighth of the machine's, so that the state and Python have the rest; enough for a few large messages on a small one. */
+static size_t
+buffer_memory(const struct oro_config *c)
+{
+    if (c->net_buffer_memory_mb > 0)
+        return (size_t)c->net_buffer_memory_mb << 20;
+    uint64_t eighth = oro_machine_memory() / 8, least = (uint64_t)128 << 20,
+             most = (uint64_t)4096 << 20;
+    return (size_t)(eighth < least ? least : eighth > most ? most : eighth);
 }
 
 static struct oro_net_options
@@ -241,6 +258,9 @@ net_options(const struct oro_config *c)
         .max_message = (size_t)c->net_max_message,
         .max_http_body = (size_t)c->net_max_http_body,
         .outgoing_limit = (size_t)c->net_outgoing_limit,
+        .buffer_memory = buffer_memory(c),
+        .stall_timeout_s = (unsigned)c->net_stall_timeout_s,
+        .min_rate = (unsigned)c->net_min_rate,
         .ping_interval_s = (unsigned)c->net_ping_interval_s,
         .idle_timeout_s = (unsigned)c->net_idle_timeout_s,
         .max_connections = (unsigned)c->net_max_connections,
@@ -258,8 +278,8 @@ greet(const struct oro_config *c, int port, unsigned workers)
     const char *host = !all ? c->host : c->host[0] == ':' ? "::1" : "127.0.0.1";
     char *at = oro_asprintf(strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
     struct oro_bb text = {0};
-    oro_bb_printf(&text, "orochi %s (CPython %s, %u workers) serves %s\n", OROCHI_VERSION, oro_py_version(),
-           workers, c->server_name);
+    oro_bb_printf(&text, "orochi %s (CPython %s, %u workers) serves %s\n", OROCHI_VERSION,
+                  oro_py_version(), workers, c->server_name);
     oro_bb_printf(&text, "  page       http%s://%s/\n", s, at);
     oro_bb_printf(&text, "  dashboard  http%s://%s/dashboard/\n", s, at);
     oro_bb_printf(&text, "  clients    ws%s://%s, database %s\n", s, at, c->server_name);
@@ -386,7 +406,8 @@ static oro_status
 serve(const struct oro_config *c, struct oro_server *server, uint64_t files, struct oro_err *err)
 {
     struct net_handle handle = {NULL};
-    struct oro_server_net sn = {&handle, net_send, net_close, net_pause, net_http_reply, net_wake};
+    struct oro_server_net sn = {&handle,    net_send,       net_close, net_pause,
+                                net_charge, net_http_reply, net_wake};
     struct oro_net_options no = net_options(c);
     struct oro_net *net;
     oro_server_attach(server, &sn);
@@ -454,9 +475,9 @@ static void
 build_info(void)
 {
     char *labels = oro_asprintf("version=\"%s\",python=\"%s\"", OROCHI_VERSION, oro_py_version());
-    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_build_info", labels,
-                              "1; the labels tell what runs."),
-                   1);
+    oro_metric_set(
+        oro_metric(ORO_METRIC_GAUGE, "orochi_build_info", labels, "1; the labels tell what runs."),
+        1);
     oro_free(labels);
 }
 

@@ -47,7 +47,7 @@ struct oro_http_response {
 struct oro_ws_accept {
     const char *protocol; /* static: the chosen item of the list, echoed in the 101 */
     enum oro_framing framing;
-    bool observer; /* it watches the server: its traffic is not counted as a game's */
+    bool observer;            /* it watches the server: its traffic is not counted as a game's */
     void *user;               /* the server's object for the connection, handed to ws_open */
     char extra_headers[8192]; /* for the 101 */
 };
@@ -70,8 +70,12 @@ struct oro_sink {
     /* One whole websocket message. Borrows frame: take a reference to keep it. */
     void (*ws_message)(void *self, unsigned shard, oro_conn_id conn, void *user,
                        struct oro_buf *frame, bool binary);
+    /* It is being closed for what it took, in memory or time: what is kept for it may go. May come from within any call of
+     * net's, for any connection; ws_close follows. NULL: nobody wants to know. */
+    void (*ws_cut)(void *self, unsigned shard, oro_conn_id conn, void *user);
     /* The connection ended, whoever ended it. Last call for it. cause: static text ("client_close", "idle_timeout",
-     * "outgoing_queue_full", "message_too_large", "protocol_error", "server_close", "io"). */
+     * "outgoing_queue_full", "message_too_large", "protocol_error", "server_close", "buffers_full",
+     * "unfinished", "io"). */
     void (*ws_close)(void *self, unsigned shard, oro_conn_id conn, void *user, const char *cause);
     /* Before the loop sleeps, and after oro_net_wake: hand out what there is to send. */
     void (*drain)(void *self, unsigned shard);

@@ -461,6 +461,14 @@ has_lifecycle(const struct oro_server *s)
            oro_schema_lifecycle(s->schema, ORO_LIFE_DISCONNECT) != NULL;
 }
 
+/* What a request takes while it is kept counts as its connection's. If that one goes for it, http_gone comes. */
+static void
+http_charge(struct shard *sh, struct client *c, size_t bytes)
+{
+    c->http_counted += bytes;
+    (void)oro_client_charge(sh, c, (int64_t)bytes);
+}
+
 /* Keeps the answer until what it reflects is durable, then gives it. Takes the body of res. */
 static void
 reply_later(struct shard *sh, struct client *c, struct oro_http_response *res, uint64_t seq)
@@ -470,6 +478,7 @@ reply_later(struct shard *sh, struct client *c, struct oro_http_response *res, u
     c->reply = oro_alloc(sizeof(*c->reply));
     *c->reply = *res;
     c->reply_seq = c->confirmed ? seq : 0;
+    http_charge(sh, c, sizeof(*c->reply) + c->reply->body.cap);
     snprintf(c->reply->extra_headers, sizeof(c->reply->extra_headers), "%s", c->headers);
     size_t n = strlen(c->reply->extra_headers);
     if (n + strlen(own) < sizeof(c->reply->extra_headers))
@@ -497,6 +506,8 @@ oro_api_release(struct shard *sh, struct client *c)
     struct oro_server_net *net = &sh->server->net;
     if (c->req_id != 0) {
         oro_map_del_u64(&sh->requests, c->req_id);
+        (void)oro_client_charge(sh, c, -(int64_t)c->http_counted);
+        c->http_counted = 0;
         net->http_reply(net->net, sh->number, c->req_id, c->reply);
         c->req_id = 0;
     } else {
@@ -575,6 +586,7 @@ start_call(struct shard *sh, struct client *c, const struct oro_reducer_def *red
     job->conn = c->conn;
     job->frame = oro_buf_copy(oro_bb_bytes(args));
     job->calls[0] = (struct oro_job_call){.reducer = reducer, .args = oro_buf_bytes(job->frame)};
+    http_charge(sh, c, sizeof(*job) + args->len);
     oro_bb_fini(args);
     c->leaves = has_lifecycle(sh->server);
     if (c->leaves)
@@ -676,6 +688,7 @@ post_sql(struct request *q)
     struct client *c = http_client(q, CLIENT_HTTP_SQL);
     c->confirmed = confirmed;
     oro_bb_put_bytes(&c->sql, q->http->body);
+    http_charge(q->shard, c, c->sql.cap);
     start_sql(q->shard, c);
 }
 
@@ -806,7 +819,8 @@ api_route(struct request *q)
     }
     bool socket = names_subscribe(q);
     if (allow[0] == '\0' && !socket) {
-        answer_text(q->res, 404, "There is no %.200s; README.md lists the endpoints", q->http->path);
+        answer_text(q->res, 404, "There is no %.200s; README.md lists the endpoints",
+                    q->http->path);
         return;
     }
     cors(q);

@@ -13,12 +13,38 @@ oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *wh
     return c;
 }
 
+/* ---- what is kept for a client counts in net's budget, with its overhead ---- */
+
+#define BLOCK 16 /* the allocator's, for each piece of memory */
+
+bool
+oro_client_charge(struct shard *sh, struct client *c, int64_t bytes)
+{
+    struct oro_server_net *net = &sh->server->net;
+    oro_conn_id id = c->kind == CLIENT_DATABASE ? c->conn : c->req_id;
+    if (id == 0 || c->state == CLIENT_GONE || bytes == 0)
+        return true; /* what is left of it ends by itself */
+    return net->charge(net->net, sh->number, id, bytes) || bytes < 0;
+}
+
+static size_t
+frame_cost(const struct oro_buf *frame)
+{
+    return sizeof(*frame) + frame->len + BLOCK;
+}
+
+static size_t
+deferred_cost(const struct deferred *d)
+{
+    return sizeof(*d) + BLOCK + frame_cost(d->frame);
+}
+
 static struct deferred *
 deferred_pop(struct client *c)
 {
     struct deferred *d = c->deferred;
     c->deferred = d->next;
-    c->deferred_bytes -= d->frame->len;
+    c->deferred_bytes -= deferred_cost(d);
     return d;
 }
 
@@ -36,6 +62,25 @@ deferred_clear(struct client *c)
         deferred_free(deferred_pop(c));
 }
 
+static void
+held_clear(struct client *c)
+{
+    oro_bb_fini(&c->held);
+    oro_free(c->marks);
+    c->marks = NULL;
+    c->nmarks = c->mark_cap = 0;
+}
+
+void
+oro_client_cut(struct client *c)
+{
+    if (c->state == CLIENT_GONE)
+        return;
+    c->state = CLIENT_CLOSING;
+    deferred_clear(c);
+    held_clear(c);
+}
+
 void
 oro_client_free(struct client *c)
 {
@@ -45,10 +90,10 @@ oro_client_free(struct client *c)
     oro_mailbox_unref(c->mailbox);
     oro_principal_unref(c->who);
     oro_free(c->token);
-    oro_bb_fini(&c->held);
+    held_clear(c);
     oro_bb_fini(&c->sql);
     oro_free(c->headers);
-    oro_free(c->marks);
+    oro_free(c->posted);
     if (c->reply != NULL)
         oro_bb_fini(&c->reply->body);
     oro_free(c->reply);
@@ -114,24 +159,39 @@ oro_client_hold(struct shard *sh, struct client *c)
     sh->held = c;
 }
 
-/* A disk that cannot be written must not fill the memory: who waits for too much is cut off, like one who does not read. */
+static void
+no_memory(struct shard *sh, struct client *c)
+{
+    oro_client_close(sh, c, 1013, "the server has no memory left for this: try again later");
+}
+
+static void
+held_count(struct shard *sh, struct client *c)
+{
+    size_t now = c->held.cap + c->mark_cap * sizeof(*c->marks), was = c->held_counted;
+    c->held_counted = now;
+    (void)oro_client_charge(sh, c, (int64_t)now - (int64_t)was);
+}
+
+/* A disk that cannot be written must not fill the memory: what waits counts in the budget. */
 static void
 held_add(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq)
 {
-    if (c->held.len + msg.len > sh->server->opt.outgoing_limit) {
-        oro_client_close(sh, c, 0, "too much waits for the disk");
+    void *marks = c->marks;
+    bool room = oro_try_grow(&marks, c->nmarks, &c->mark_cap, sizeof(*c->marks));
+    c->marks = marks;
+    if (!room || !oro_bb_try_put(&c->held, msg.data, msg.len)) {
+        no_memory(sh, c);
         return;
     }
-    oro_bb_put_bytes(&c->held, msg);
     struct held_mark *last = c->nmarks > 0 ? &c->marks[c->nmarks - 1] : NULL;
     /* Messages of one record go together, unless each has to be a frame of its own. */
-    if (last != NULL && last->seq == seq && !c->single) {
+    if (last != NULL && last->seq == seq && !c->single)
         last->end = c->held.len;
-    } else {
-        c->marks = oro_grow(c->marks, c->nmarks, &c->mark_cap, sizeof(*c->marks));
+    else
         c->marks[c->nmarks++] = (struct held_mark){c->held.len, seq};
-    }
     oro_client_hold(sh, c);
+    held_count(sh, c); /* the last thing: it may be cut off inside */
 }
 
 static bool
@@ -154,7 +214,8 @@ oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64
 }
 
 #define PIECE (256u << 10)
-#define HELD_KEPT (64u << 10) /* memory of a client for whom nothing waits */
+#define HELD_KEPT 4096 /* memory of a client for whom nothing waits */
+#define MARKS_KEPT 64
 
 static void
 held_send(struct shard *sh, struct client *c, uint64_t durable)
@@ -175,9 +236,10 @@ held_send(struct shard *sh, struct client *c, uint64_t durable)
         return;
     c->nmarks -= done;
     if (c->nmarks == 0) {
-        if (c->held.cap > HELD_KEPT)
-            oro_bb_fini(&c->held);
         oro_bb_clear(&c->held);
+        if (c->held.cap > HELD_KEPT || c->mark_cap > MARKS_KEPT)
+            held_clear(c);
+        held_count(sh, c);
         return;
     }
     memmove(c->held.data, c->held.data + start, c->held.len - start);
@@ -215,11 +277,20 @@ oro_client_flush_held(struct shard *sh)
 /* ---- in: the messages of a frame, in order ---- */
 
 static void
-defer(struct client *c, struct oro_buf *frame, size_t at, bool alone)
+defer(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at, bool alone)
 {
-    struct deferred *d = ORO_NEW(struct deferred);
-    *d = (struct deferred){.frame = oro_buf_ref(frame), .at = at, .alone = alone};
-    c->deferred_bytes += frame->len;
+    struct deferred kept = {.frame = frame, .at = at, .alone = alone}, *d;
+    size_t cost = deferred_cost(&kept);
+    if (!oro_client_charge(sh, c, (int64_t)cost))
+        return;
+    d = oro_try_alloc(sizeof(*d));
+    if (d == NULL) {
+        no_memory(sh, c);
+        return;
+    }
+    *d = kept;
+    oro_buf_ref(frame);
+    c->deferred_bytes += cost;
     if (c->deferred != NULL)
         c->deferred_tail->next = d;
     else
@@ -268,20 +339,79 @@ callable(struct shard *sh, const struct client *c, struct oro_bytes name, const 
 
 #define CALLS_AT_ONCE 256
 
-static void
+/* Remembers what a job takes, up to the answer of its last call. A frame of many calls is several jobs: it counts with the
+ * last of them. False: no memory. */
+static bool
+posted_add(struct client *c, uint32_t calls, size_t bytes, bool again, size_t frame)
+{
+    if (c->nposted == c->posted_cap) { /* a ring: opened out, its beginning to the front */
+        size_t cap = c->posted_cap > 0 ? c->posted_cap * 2 : 8;
+        struct posted *p = oro_try_alloc(cap * sizeof(*p));
+        if (p == NULL)
+            return false;
+        for (size_t i = 0; i < c->nposted; i++)
+            p[i] = c->posted[(c->posted_at + i) & (c->posted_cap - 1)];
+        oro_free(c->posted);
+        c->posted = p;
+        c->posted_at = 0;
+        c->posted_cap = cap;
+    }
+    size_t mask = c->posted_cap - 1, end = c->posted_at + c->nposted;
+    if (again && c->nposted > 0)
+        c->posted[(end - 1) & mask].bytes -= (uint32_t)frame;
+    c->posted[end & mask] = (struct posted){calls, (uint32_t)(bytes + frame)};
+    c->nposted++;
+    return true;
+}
+
+#define POSTED_KEPT 64
+
+void
+oro_client_call_done(struct shard *sh, struct client *c)
+{
+    ORO_ASSERT(c->inflight > 0 && c->nposted > 0);
+    c->inflight--;
+    struct posted *p = &c->posted[c->posted_at];
+    if (--p->calls > 0)
+        return;
+    int64_t bytes = p->bytes;
+    c->inflight_bytes -= p->bytes;
+    c->posted_at = (c->posted_at + 1) & (c->posted_cap - 1);
+    c->nposted--;
+    if (c->nposted == 0 && c->posted_cap > POSTED_KEPT) {
+        oro_free(c->posted);
+        c->posted = NULL;
+        c->posted_at = c->posted_cap = 0;
+    }
+    (void)oro_client_charge(sh, c, -bytes);
+}
+
+/* again: calls of this frame have been posted just before. False: nothing was, and the client is being closed. */
+static bool
 calls_post(struct shard *sh, struct client *c, struct oro_buf *frame,
-           const struct oro_job_call *calls, uint32_t n)
+           const struct oro_job_call *calls, uint32_t n, bool again)
 {
     if (n == 0)
-        return;
-    struct oro_job *job = oro_job_new(ORO_JOB_CALLS, oro_principal_ref(c->who), n);
+        return true;
+    size_t its = frame_cost(frame),
+           cost = sizeof(struct oro_job) + n * sizeof(*calls) + sizeof(struct posted) + BLOCK;
+    again = again && c->nposted > 0;
+    if (!oro_client_charge(sh, c, (int64_t)(again ? cost : cost + its)))
+        return false;
+    struct oro_job *job = oro_job_try_new(ORO_JOB_CALLS, c->who, n);
+    if (job == NULL || !posted_add(c, n, cost, again, its)) {
+        oro_job_drop(job);
+        no_memory(sh, c);
+        return false;
+    }
     job->shard = (uint16_t)c->shard;
     job->conn = c->conn;
     job->frame = oro_buf_ref(frame);
     memcpy(job->calls, calls, n * sizeof(*calls));
     c->inflight += n;
-    c->inflight_bytes += frame->len;
+    c->inflight_bytes += again ? cost : cost + its;
     oro_pool_post(sh->server->pool, c->mailbox, job, false);
+    return true;
 }
 
 static void
@@ -319,7 +449,7 @@ static void
 frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
 {
     struct oro_job_call calls[CALLS_AT_ONCE];
-    bool gone = c->state == CLIENT_GONE;
+    bool gone = c->state == CLIENT_GONE, again = false;
     uint32_t n = 0;
     struct oro_reader r = oro_reader(oro_buf_bytes(frame));
     r.at += at;
@@ -332,15 +462,16 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
         struct oro_client_message m;
         struct oro_err err = {0};
         if (oro_client_message_read(&r, &m, &err) != ORO_OK) {
-            calls_post(sh, c, frame, calls, n); /* what came before has been asked for properly */
+            /* What came before has been asked for properly. */
+            (void)calls_post(sh, c, frame, calls, n, again);
             oro_client_close(sh, c, 1011, err.text);
             return;
         }
         bool call = m.tag == ORO_MSG_CALL_REDUCER;
         bool alone = !call && (n > 0 || c->inflight > 0);
         if (!gone && (alone || (call && is_full(sh, c, n)))) {
-            calls_post(sh, c, frame, calls, n);
-            defer(c, frame, here, alone || c->inflight_bytes >= INFLIGHT_BYTES);
+            if (calls_post(sh, c, frame, calls, n, again))
+                defer(sh, c, frame, here, alone || c->inflight_bytes >= INFLIGHT_BYTES);
             return;
         }
         if (call) {
@@ -349,15 +480,19 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
             n++;
         } else if (!gone) {
             answer_here(sh, c, &m);
+            if (c->state == CLIENT_CLOSING)
+                return; /* cut off */
         }
         if (n == CALLS_AT_ONCE) {
-            calls_post(sh, c, frame, calls, n);
+            if (!calls_post(sh, c, frame, calls, n, again))
+                return;
+            again = true;
             n = 0;
         }
         if (c->single)
             break; /* v2: one message in a frame; what follows is ignored (wire.md 2.3) */
     }
-    calls_post(sh, c, frame, calls, n);
+    (void)calls_post(sh, c, frame, calls, n, again);
 }
 
 /* One who sends faster than it is served is not read from for a while: TCP makes it wait. */
@@ -378,7 +513,7 @@ oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame)
     if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
         return;
     if (c->state == CLIENT_CONNECTING || c->deferred != NULL)
-        defer(c, frame, 0, false);
+        defer(sh, c, frame, 0, false);
     else
         frame_run(sh, c, frame, 0);
     pause_look(sh, c);
@@ -399,6 +534,7 @@ oro_client_resume(struct shard *sh, struct client *c)
 {
     while (oro_client_can_resume(sh, c)) {
         struct deferred *d = deferred_pop(c);
+        (void)oro_client_charge(sh, c, -(int64_t)deferred_cost(d));
         /* frame_run may defer the rest of this frame: that must come before the frames that wait behind it. */
         struct deferred *behind = c->deferred, *last = c->deferred_tail;
         c->deferred = NULL;
@@ -410,6 +546,8 @@ oro_client_resume(struct shard *sh, struct client *c)
         if (behind != NULL)
             c->deferred_tail = last;
         deferred_free(d);
+        if (c->state == CLIENT_CLOSING)
+            deferred_clear(c);
     }
     pause_look(sh, c);
 }

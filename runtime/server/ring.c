@@ -90,9 +90,7 @@ answered(struct shard *sh, struct client *c, const struct oro_commit *rec)
         result_begin(sh, rec, false);
         oro_client_send(sh, c, oro_bb_bytes(&sh->out), rec->seq);
     }
-    ORO_ASSERT(c->inflight > 0);
-    if (--c->inflight == 0)
-        c->inflight_bytes = 0;
+    oro_client_call_done(sh, c);
     resume_later(sh, c);
 }
 

@@ -59,6 +59,13 @@ ws_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_
 }
 
 static void
+ws_cut(void *self, unsigned shard, oro_conn_id conn, void *user)
+{
+    (void)self, (void)shard, (void)conn;
+    oro_client_cut(user);
+}
+
+static void
 ws_close(void *self, unsigned shard, oro_conn_id conn, void *user, const char *cause)
 {
     struct shard *sh = shard_of(self, shard);
@@ -461,6 +468,7 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
         .ws_open = ws_open,
         .ws_abandon = ws_abandon,
         .ws_message = ws_message,
+        .ws_cut = ws_cut,
         .ws_close = ws_close,
         .drain = drain,
         .prepare_sleep = prepare_sleep,

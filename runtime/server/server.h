@@ -20,6 +20,7 @@ struct oro_server_net {
     bool (*send)(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg);
     void (*close)(void *net, unsigned shard, oro_conn_id conn, int code, const char *reason);
     void (*pause)(void *net, unsigned shard, oro_conn_id conn, bool paused);
+    bool (*charge)(void *net, unsigned shard, oro_conn_id conn, int64_t bytes);
     bool (*http_reply)(void *net, unsigned shard, oro_conn_id req_id,
                        struct oro_http_response *res);
     void (*wake)(void *net, unsigned shard);
@@ -52,7 +53,6 @@ struct oro_server_options {
     const char *static_dir;    /* web page of the module, served at /; NULL: none */
     const char *dashboard_dir; /* served at /dashboard; NULL: none */
     unsigned incoming_limit;   /* calls of one client that wait; above it reading pauses */
-    size_t outgoing_limit; /* bytes for one client that wait for the disk; above it it is cut off */
     struct oro_query_limits query;
     uint64_t client_terms; /* of all subscriptions of one client */
     struct oro_server_auth auth;

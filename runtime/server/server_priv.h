@@ -31,6 +31,11 @@ struct held_mark {
     uint64_t seq;
 };
 
+/* A job that was posted: how many of its calls are not answered yet, and what it takes in memory, with its frame. */
+struct posted {
+    uint32_t calls, bytes;
+};
+
 struct client {
     enum client_state state;
     enum client_kind kind;
@@ -42,13 +47,17 @@ struct client {
     struct oro_principal *who;
     char *token;
     struct oro_mailbox *mailbox;
-    unsigned inflight;     /* calls handed to workers and not answered */
-    size_t inflight_bytes; /* of their frames, since there was none */
+    unsigned inflight; /* calls handed to workers and not answered */
+    size_t inflight_bytes;
+    struct posted *posted; /* their jobs in order, from posted_at on: answers come in that order */
+    size_t nposted, posted_at, posted_cap;
     struct deferred *deferred, *deferred_tail;
     size_t deferred_bytes;
     struct oro_bb held;
     struct held_mark *marks;
-    size_t nmarks, mark_cap, held_sent;
+    size_t nmarks, mark_cap;
+    size_t held_counted; /* of held and marks, in the budget */
+    size_t http_counted; /* HTTP: what was charged for the request */
     struct client *held_next;
     bool in_resume_list;
     struct client *resume_next;
@@ -57,9 +66,9 @@ struct client {
     char *headers;      /* of the answer */
     struct oro_bb sql;
     bool wants_json; /* a refusal as an object (refusal.c) */
-    bool asked;    /* SQL: evaluated, and a disconnect job is posted if there has to be one */
-    bool leaves;   /* a disconnect record follows */
-    bool answered; /* there was a reply, though it may still wait */
+    bool asked;      /* SQL: evaluated, and a disconnect job is posted if there has to be one */
+    bool leaves;     /* a disconnect record follows */
+    bool answered;   /* there was a reply, though it may still wait */
     /* HTTP: the answer that waits until `reply_seq` is durable. */
     struct oro_http_response *reply;
     uint64_t reply_seq;
@@ -161,6 +170,12 @@ void oro_client_gone(struct shard *sh, struct client *c);
 void oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame);
 void oro_client_resume(struct shard *sh, struct client *c);
 bool oro_client_can_resume(const struct shard *sh, const struct client *c);
+/* Net cuts it off: gives back what is kept for it. */
+void oro_client_cut(struct client *c);
+/* The first call that is not answered has been. */
+void oro_client_call_done(struct shard *sh, struct client *c);
+/* Counts memory that is kept for it, before it is; see oro_net_charge. False: it has been cut off. */
+bool oro_client_charge(struct shard *sh, struct client *c, int64_t bytes);
 /* The number of query sets has changed. */
 void oro_shard_count_subs(struct shard *sh);
 

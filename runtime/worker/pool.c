@@ -45,6 +45,30 @@ oro_job_new(enum oro_job_kind kind, struct oro_principal *who, uint32_t ncalls)
     return job;
 }
 
+struct oro_job *
+oro_job_try_new(enum oro_job_kind kind, struct oro_principal *who, uint32_t ncalls)
+{
+    size_t size = sizeof(struct oro_job) + ncalls * sizeof(struct oro_job_call);
+    struct oro_job *job = oro_try_alloc(size);
+    if (job == NULL)
+        return NULL;
+    memset(job, 0, size);
+    job->kind = kind;
+    job->who = oro_principal_ref(who);
+    job->ncalls = ncalls;
+    return job;
+}
+
+void
+oro_job_drop(struct oro_job *job)
+{
+    if (job == NULL)
+        return;
+    oro_principal_unref(job->who);
+    oro_buf_unref(job->frame);
+    oro_free(job);
+}
+
 /* Takes job. The waiter, if any, learns how it ended. */
 void
 oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_bytes text)

@@ -77,6 +77,10 @@ struct oro_job {
 };
 /* Gives. Takes the reference who (and frame, set afterwards by the caller). */
 struct oro_job *oro_job_new(enum oro_job_kind kind, struct oro_principal *who, uint32_t ncalls);
+/* The same for what a client asks for; takes a reference of who itself. NULL: no memory. */
+struct oro_job *oro_job_try_new(enum oro_job_kind kind, struct oro_principal *who, uint32_t ncalls);
+/* Takes a job that was not posted, or NULL. */
+void oro_job_drop(struct oro_job *job);
 
 struct oro_mailbox;
 struct oro_mailbox *oro_mailbox_new(void);     /* Gives one reference */

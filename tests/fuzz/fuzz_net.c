@@ -52,6 +52,13 @@ io_peer_sends(const struct conn *c, bool *there)
     return true;
 }
 
+size_t
+io_untaken(const struct conn *c)
+{
+    (void)c;
+    return 0;
+}
+
 void
 io_end_writing(struct conn *c)
 {
@@ -211,7 +218,7 @@ prepare(void)
     net->m_messages_in = net->m_messages_out = net->m_bytes_in = net->m_bytes_out = net->m_http =
         oro_metric(ORO_METRIC_COUNTER, "n", "", "");
     for (int i = 0; i < CAUSE_COUNT; i++)
-        net->m_ended[i] = net->m_http;
+        net->m_ended[i] = net->m_cut[i] = net->m_http;
 }
 
 /* Feeds the bytes in pieces of at most `most`; 0: whole. */

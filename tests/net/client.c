@@ -313,16 +313,39 @@ ws_client_recv(struct client *c)
     return f;
 }
 
+static void
+join(struct frame *all, const struct frame *f)
+{
+    cr_assert_eq(f->opcode, OP_CONT, "opcode %d within a message", f->opcode);
+    all->data = need(realloc(all->data, all->len + f->len + 1));
+    memcpy(all->data + all->len, f->data, f->len + 1);
+    all->len += f->len;
+    all->fin = f->fin;
+}
+
 struct frame
 ws_client_data(struct client *c)
 {
+    struct frame all = {.fin = true};
     for (;;) {
         struct frame f = ws_client_recv(c);
-        if (f.opcode == OP_PING)
+        bool begun = !all.fin,
+             data = f.opcode == OP_CONT || f.opcode == OP_TEXT || f.opcode == OP_BINARY;
+        if (f.opcode == OP_PING) {
             ws_client_send(c, OP_PONG, true, f.data, f.len);
-        else if (f.opcode != OP_PONG)
+        } else if (f.opcode == OP_PONG) {
+        } else if (!data) { /* a Close, or the end: what was begun does not come any more */
+            frame_free(&all);
             return f;
+        } else if (begun) {
+            join(&all, &f);
+        } else {
+            all = f;
+            f.data = NULL;
+        }
         frame_free(&f);
+        if (data && all.fin)
+            return all;
     }
 }
 

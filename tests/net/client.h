@@ -64,7 +64,7 @@ void ws_client_send(struct client *c, int opcode, bool fin, const void *data, si
 size_t ws_client_frame(uint8_t *to, int opcode, bool fin, const void *data, size_t len);
 /* The next frame, of whatever kind. */
 struct frame ws_client_recv(struct client *c);
-/* The next data frame; answers pings on the way. */
+/* The next message, its fragments joined, or Close; answers pings on the way. */
 struct frame ws_client_data(struct client *c);
 void frame_free(struct frame *f);
 

@@ -229,6 +229,8 @@ test_server_defaults(struct test_server *t)
                 .max_message = 1024 * 1024,
                 .max_http_body = 64 * 1024,
                 .outgoing_limit = 4 * 1024 * 1024,
+                .stall_timeout_s = 30,
+                .min_rate = 256,
                 .ping_interval_s = 15,
                 .idle_timeout_s = 30},
     };

@@ -1,0 +1,207 @@
+/* net/outbox.c - what waits to be sent to a connection: pieces of bytes, in order.
+ *
+ * oro_net_send puts bytes into the last piece and marks the connection dirty. Once a turn of the loop, after everything was
+ * handled, each dirty connection is written with one system call. Pieces are freed as they are sent, so an idle connection
+ * holds none, and a large message, which is in fragments, becomes smaller while it is taken. */
+#include "net/net_priv.h"
+
+#define PIECE_MIN_LOG2 8
+#define PIECE_MAX_LOG2 16
+#define OVERHEAD ((int64_t)sizeof(struct piece) + 32) /* with the allocator's */
+
+static int64_t
+cost(const struct piece *p)
+{
+    return (int64_t)p->cap + OVERHEAD;
+}
+
+static void
+piece_free(struct conn *c, struct piece *p)
+{
+    budget_charge(c, -cost(p));
+    oro_free(p->data);
+    oro_free(p);
+}
+
+void
+out_clear(struct conn *c)
+{
+    while (c->out_head != NULL) {
+        struct piece *p = c->out_head;
+        c->out_head = p->next;
+        piece_free(c, p);
+    }
+    c->out_tail = c->control = NULL;
+    c->out_bytes = 0;
+}
+
+bool
+out_trim(struct conn *c)
+{
+    struct piece *keep = c->out_head;
+    if (keep == NULL || !keep->started) {
+        out_clear(c);
+        return true;
+    }
+    c->out_head = keep->next;
+    out_clear(c);
+    keep->next = NULL;
+    c->out_head = c->out_tail = keep;
+    c->out_bytes = keep->len - keep->off;
+    return keep->cap <= 2 * STREAM_BODY_MAX;
+}
+
+struct piece *
+out_new(struct conn *c, size_t cap)
+{
+    struct piece *p = oro_try_alloc(sizeof(*p));
+    uint8_t *data = p != NULL ? oro_try_alloc(cap) : NULL;
+    if (data == NULL) {
+        oro_free(p);
+        return NULL;
+    }
+    *p = (struct piece){.data = data, .cap = cap};
+    budget_charge(c, cost(p));
+    return p;
+}
+
+struct piece *
+out_take(struct conn *c, struct oro_bb *bb)
+{
+    struct piece *p = oro_try_alloc(sizeof(*p));
+    if (p == NULL)
+        return NULL;
+    *p = (struct piece){.data = bb->data, .len = bb->len, .cap = bb->cap};
+    *bb = (struct oro_bb){0};
+    budget_charge(c, cost(p));
+    return p;
+}
+
+void
+out_append(struct conn *c, struct piece *p)
+{
+    if (c->out_tail != NULL)
+        c->out_tail->next = p;
+    else
+        c->out_head = p;
+    c->out_tail = p;
+    c->out_bytes += p->len - p->off;
+    conn_touch(c);
+}
+
+static bool
+piece_reserve(struct conn *c, struct piece *p, size_t need)
+{
+    if (p->cap - p->len >= need)
+        return true;
+    size_t cap = p->cap * 2;
+    if (cap < p->len + need)
+        cap = p->len + need;
+    uint8_t *data = oro_try_realloc(p->data, cap);
+    if (data == NULL)
+        return false;
+    budget_charge(c, (int64_t)(cap - p->cap));
+    p->data = data;
+    p->cap = cap;
+    return true;
+}
+
+/* Control frames that wait are one piece: a flood of pings to one who does not read costs its bytes and no more. */
+struct piece *
+out_control(struct conn *c, size_t need)
+{
+    conn_touch(c);
+    if (c->control != NULL)
+        return piece_reserve(c, c->control, need) ? c->control : NULL;
+    struct piece **at = &c->out_head, *p = out_new(c, need);
+    if (p == NULL)
+        return NULL;
+    p->pinned = true;
+    while (*at != NULL && ((*at)->started || (*at)->pinned))
+        at = &(*at)->next;
+    p->next = *at;
+    *at = p;
+    if (p->next == NULL)
+        c->out_tail = p;
+    c->control = p;
+    return p;
+}
+
+/* The piece that takes `need` more bytes of whole frames: the last one if it is of that kind and
+ * not too big yet. */
+struct piece *
+out_room(struct conn *c, size_t need)
+{
+    struct piece *p = c->out_tail;
+    if (p != NULL && (p->open || (p->joinable && p->len < ((size_t)1 << PIECE_MAX_LOG2))))
+        return piece_reserve(c, p, need) ? p : NULL;
+    size_t cap = (size_t)1 << c->out_hint;
+    p = out_new(c, cap < need ? need : cap);
+    if (p != NULL)
+        out_append(c, p);
+    return p;
+}
+
+/* The next piece of this connection starts about as large as this one became, within bounds. */
+static void
+learn_size(struct conn *c, size_t len)
+{
+    uint8_t want = PIECE_MIN_LOG2;
+    while (want < PIECE_MAX_LOG2 && ((size_t)1 << want) < len)
+        want++;
+    if (want > c->out_hint)
+        c->out_hint = want;
+    else if (want < c->out_hint)
+        c->out_hint--;
+}
+
+static void
+out_sent(struct conn *c, size_t n)
+{
+    c->out_bytes -= n;
+    c->sent += n;
+    conn_counters(c)->bytes_out += (int64_t)n;
+    while (c->out_head != NULL) {
+        struct piece *p = c->out_head;
+        size_t left = p->len - p->off;
+        if (n < left) {
+            p->off += n;
+            return;
+        }
+        n -= left;
+        c->out_head = p->next;
+        learn_size(c, p->len);
+        piece_free(c, p);
+    }
+    c->out_tail = NULL;
+}
+
+bool
+out_flush(struct conn *c)
+{
+    while (c->out_head != NULL && !c->blocked) {
+        struct iovec v[8];
+        int n = 0;
+        size_t sum = 0;
+        if (c->out_head->open)
+            ws_seal(c, c->out_head);
+        /* An open frame behind others stays open, so that it takes what comes while the socket
+         * is full. */
+        for (struct piece *p = c->out_head; p != NULL && !p->open && n < 8; p = p->next) {
+            v[n++] = (struct iovec){p->data + p->off, p->len - p->off};
+            sum += p->len - p->off;
+            p->started = true;
+            if (p == c->control)
+                c->control = NULL;
+        }
+        ssize_t done = io_write(c, v, n);
+        if (done < 0)
+            return false;
+        out_sent(c, (size_t)done);
+        if ((size_t)done < sum) {
+            c->blocked = true;
+            io_want_write(c);
+        }
+    }
+    return true;
+}
