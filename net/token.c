@@ -59,11 +59,14 @@ is_p256(EVP_PKEY *key)
 static oro_status
 pem_read(const char *path, char **out, struct oro_err *err)
 {
+    struct oro_err mine = {0};
     *out = NULL;
-    oro_status st = oro_file_get(path, PEM_MAX, out, err);
+    oro_status st = oro_file_get(path, PEM_MAX, out, &mine);
+    if (st == ORO_OK || st == ORO_ENOTFOUND)
+        return ORO_OK;
     if (st == ORO_EFULL)
         return oro_err_set(err, ORO_EINVAL, "cannot read the key file %s: not a PEM file", path);
-    return st == ORO_ENOTFOUND ? ORO_OK : st;
+    return oro_err_set(err, st, "%s", mine.text);
 }
 
 /* OpenSSL reads a private key without comparing it with the public one beside it. */

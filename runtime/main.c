@@ -459,7 +459,9 @@ run_module(const struct oro_config *c, struct oro_err *err)
         bool lost;
         bool freed = oro_server_stop(server, &lost);
         if (lost)
-            code = complain(EXIT_DATA, "the last transactions could not be written and are lost");
+            code = complain(
+                EXIT_DATA,
+                "not all that was done is in the data folder; the log above says what and why");
         if (!freed) {
             oro_log_stop(PATIENCE_MS);
             _exit(code); /* a thread still uses what would be freed */
@@ -516,7 +518,7 @@ serve_command(int argc, char **argv)
     });
     build_info();
     int code = run_module(&c, &err);
-    if (code != EXIT_FINE)
+    if (code != EXIT_FINE && err.text[0] != '\0')
         complain(code, err.text);
     oro_config_fini(&c);
     oro_py_stop();
@@ -553,6 +555,7 @@ static const char usage[] =
     "  new NAME                                        a first module\n"
     "  backup FILE [--data DIR] [--name NAME]          copy the data, also while it is served\n"
     "  restore FILE [--data DIR] [--name NAME]         and bring it back\n"
+    "  repair FILE [--data DIR] [--name NAME]          copy what can be read of damaged data\n"
     "  bench transfer [flags]                          load generator (`orochi bench transfer "
     "--help`)\n"
     "  bench-bridge [--venv DIR]                       what a conversion between bytes and Python "
@@ -567,10 +570,19 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", command_run},           {"check", command_tool},          {"describe", command_tool},
-    {"generate", command_tool},     {"extract-schema", command_tool}, {"new", command_tool},
-    {"backup", oro_backup_command}, {"restore", oro_restore_command}, {"bench", oro_bench_command},
-    {"bench-bridge", command_tool}, {"config", command_tool},         {"reload", command_tool},
+    {"run", command_run},
+    {"check", command_tool},
+    {"describe", command_tool},
+    {"generate", command_tool},
+    {"extract-schema", command_tool},
+    {"new", command_tool},
+    {"backup", oro_backup_command},
+    {"restore", oro_restore_command},
+    {"repair", oro_repair_command},
+    {"bench", oro_bench_command},
+    {"bench-bridge", command_tool},
+    {"config", command_tool},
+    {"reload", command_tool},
 };
 
 /* `orochi help run` is `orochi run --help`. */

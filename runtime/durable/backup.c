@@ -83,6 +83,21 @@ name_check(const char *name, struct oro_err *err)
                : oro_err_set(err, ORO_EINVAL, "'%s' is no name of a database", name);
 }
 
+oro_status
+data_name(const char *dir, const char *name, char **out, struct oro_err *err)
+{
+    oro_status st = name_check(name, err);
+    if (st != ORO_OK || name != NULL) {
+        if (st == ORO_OK)
+            *out = oro_strdup(name);
+        return st;
+    }
+    st = only_database(dir, out, err);
+    if (st == ORO_OK && *out == NULL)
+        st = oro_err_set(err, ORO_ENOTFOUND, "there is no database in the folder %s", dir);
+    return st;
+}
+
 /* ---- what is in a file ---- */
 
 static oro_status
@@ -311,17 +326,50 @@ move_into_place(const char *from, const char *to, struct oro_err *err)
 }
 
 oro_status
+backup_of_open(struct db *tables, struct db *log, const char *file, const char *name,
+               struct oro_err *err)
+{
+    char *part = oro_asprintf("%s.part", file);
+    struct source from = {tables, log};
+    oro_status st = copy_data(&from, part, name, err);
+    if (st == ORO_OK)
+        st = move_into_place(part, file, err);
+    oro_free(part);
+    return st;
+}
+
+/* Before the log is read: what is there has to go so far. */
+static oro_status
+check_confirmed(const struct source *s, const char *path, const struct confirmed *c,
+                struct oro_err *err)
+{
+    int64_t applied = 0, last = 0;
+    char *id = NULL;
+    oro_status st =
+        db_int(s->tables, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &applied, err);
+    if (st == ORO_OK && s->log != NULL)
+        st = db_int(s->log, "SELECT coalesce(max(last_offset), 0) FROM _orochi_log", &last, err);
+    if (st == ORO_OK && s->log != NULL)
+        st = log_pairing(s->log, &id, err);
+    uint64_t end = (uint64_t)(last > applied ? last : applied);
+    if (st == ORO_OK && id != NULL && strcmp(id, c->log_id) == 0 && end < c->offset)
+        st = oro_err_set(err, ORO_EMALFORMED,
+                         "its log ends with transaction %llu, but all up to %llu were confirmed. "
+                         "Bring back what was removed from the folder, or copy what is there with "
+                         "`orochi repair`",
+                         (unsigned long long)end, (unsigned long long)c->offset);
+    oro_free(id);
+    return st;
+}
+
+oro_status
 oro_backup(const char *dir, const char *name, const char *file, bool force, struct oro_err *err)
 {
-    char *found = NULL, *path = NULL, *part = oro_asprintf("%s.part", file);
+    char *found = NULL, *path = NULL, *confirmed = NULL, *part = oro_asprintf("%s.part", file);
     struct source from = {0};
-    oro_status st = name_check(name, err);
-    if (st == ORO_OK && name == NULL) {
-        st = only_database(dir, &found, err);
-        if (st == ORO_OK && found == NULL)
-            st = oro_err_set(err, ORO_ENOTFOUND, "there is no database in the folder %s", dir);
-        name = found;
-    }
+    struct confirmed c;
+    oro_status st = data_name(dir, name, &found, err);
+    name = found;
     if (st == ORO_OK && !force && is_there(file))
         st = oro_err_set(err, ORO_EEXISTS, "%s is there already (--force replaces it)", file);
     if (st != ORO_OK)
@@ -331,7 +379,11 @@ oro_backup(const char *dir, const char *name, const char *file, bool force, stru
         st = oro_err_set(err, ORO_ENOTFOUND, "there is no database %s in the folder %s", name, dir);
         goto out;
     }
+    confirmed = confirmed_path_of(path);
+    bool knows = confirmed_read(confirmed, &c) && confirmed_holds(&c);
     st = source_open(path, &from, err);
+    if (st == ORO_OK && knows)
+        st = check_confirmed(&from, path, &c, err);
     if (st == ORO_OK)
         st = copy_data(&from, part, name, err);
     source_close(&from);
@@ -342,6 +394,7 @@ oro_backup(const char *dir, const char *name, const char *file, bool force, stru
 out:
     oro_free(found);
     oro_free(path);
+    oro_free(confirmed);
     oro_free(part);
     return st;
 }
@@ -391,6 +444,25 @@ restored_name(struct db *from, const char *dir, const char *name, char **out, st
     return ORO_OK;
 }
 
+/* The restored tables say that the log of the data that they replace may go, should this end half way. */
+static oro_status
+part_from_old_log(const char *log_path, const char *part, struct oro_err *err)
+{
+    struct db *log, *to;
+    char *id;
+    log_try_open(log_path, &log, &id);
+    db_close(log);
+    if (id == NULL)
+        return ORO_OK;
+    oro_status st = db_open(part, &to, err);
+    if (st == ORO_OK) {
+        st = log_part_from(to, id, err);
+        db_close(to);
+    }
+    oro_free(id);
+    return st == ORO_OK ? oro_file_sync(part, err) : st;
+}
+
 /* Under the lock. */
 static oro_status
 replace_data(struct db *from, const char *path, const char *name, bool force, struct oro_err *err)
@@ -400,14 +472,20 @@ replace_data(struct db *from, const char *path, const char *name, bool force, st
         return oro_err_set(err, ORO_EEXISTS, "%s is there already (--force replaces it)", path);
     char *part = oro_asprintf("%s.part", path), *log_path = log_path_of(path);
     struct source source = {.tables = from};
+    char *confirmed = confirmed_path_of(path);
     oro_status st = copy_data(&source, part, name, err);
+    if (st == ORO_OK)
+        st = part_from_old_log(log_path, part, err);
     if (st == ORO_OK) {
         if (old)
             fold_wal(path);
         st = move_into_place(part, path, err);
     }
-    if (st == ORO_OK) /* of the old data, and ignored from now on */
+    if (st == ORO_OK) { /* of the old data, and ignored from now on */
+        unlink(confirmed);
         remove_db(log_path);
+    }
+    oro_free(confirmed);
     oro_free(log_path);
     oro_free(part);
     return st;
@@ -437,6 +515,8 @@ oro_restore(const char *file, const char *dir, const char *name, bool force, str
         path = oro_asprintf("%s/%s.db", dir, found);
         st = replace_data(from, path, found, force, err);
     }
+    if (st == ORO_OK)
+        data_lock_note(&locks);
 out:
     if (from != NULL)
         db_close(from);
@@ -506,12 +586,46 @@ words_read(struct words *w, int argc, char **argv, struct oro_err *err)
                                       : oro_err_set(err, ORO_EINVAL, "which FILE is missing");
 }
 
+static const char repair_usage[] =
+    "usage: orochi repair FILE [--data DIR] [--name NAME] [--force]\n"
+    "  Copies what can be read of damaged data into FILE, a backup, and says what is missing in "
+    "it. "
+    "The data\n"
+    "  stays as it is; `orochi restore FILE --force` puts the copy in its place. No server may run "
+    "on it.\n"
+    "  --data DIR    data folder (" DATA_DIR ")\n"
+    "  --name NAME   of the database; not needed where the folder holds one\n"
+    "  --force       replace FILE\n";
+
+static oro_status
+backup_words(const struct words *w, struct oro_err *err)
+{
+    return oro_backup(w->dir, w->name, w->file, w->force, err);
+}
+
+static oro_status
+restore_words(const struct words *w, struct oro_err *err)
+{
+    return oro_restore(w->file, w->dir, w->name, w->force, err);
+}
+
+static oro_status
+repair_words(const struct words *w, struct oro_err *err)
+{
+    char *report = NULL;
+    oro_status st = oro_repair(w->dir, w->name, w->file, w->force, &report, err);
+    if (report != NULL)
+        fputs(report, stdout);
+    oro_free(report);
+    return st;
+}
+
 static int
-command(int argc, char **argv, bool restore)
+command(int argc, char **argv, const char *usage,
+        oro_status (*run)(const struct words *w, struct oro_err *err))
 {
     struct words w;
     struct oro_err err = {0};
-    const char *usage = restore ? restore_usage : backup_usage;
     if (words_read(&w, argc, argv, &err) != ORO_OK) {
         fprintf(stderr, "orochi: %s\n%s", err.text, usage);
         return EXIT_USAGE;
@@ -520,10 +634,8 @@ command(int argc, char **argv, bool restore)
         fputs(usage, stdout);
         return EXIT_FINE;
     }
-    oro_status st = restore ? oro_restore(w.file, w.dir, w.name, w.force, &err)
-                            : oro_backup(w.dir, w.name, w.file, w.force, &err);
-    if (st != ORO_OK) {
-        fprintf(stderr, "orochi: %s: %s\n", restore ? "restore" : "backup", err.text);
+    if (run(&w, &err) != ORO_OK) {
+        fprintf(stderr, "orochi: %s: %s\n", argv[0], err.text);
         return EXIT_DATA;
     }
     return EXIT_FINE;
@@ -532,11 +644,17 @@ command(int argc, char **argv, bool restore)
 int
 oro_backup_command(int argc, char **argv)
 {
-    return command(argc, argv, false);
+    return command(argc, argv, backup_usage, backup_words);
 }
 
 int
 oro_restore_command(int argc, char **argv)
 {
-    return command(argc, argv, true);
+    return command(argc, argv, restore_usage, restore_words);
+}
+
+int
+oro_repair_command(int argc, char **argv)
+{
+    return command(argc, argv, repair_usage, repair_words);
 }

@@ -119,17 +119,18 @@ log_close(struct log_reader *r)
     r->stmt = NULL;
 }
 
+#define LOG_REMEDY                                                                              \
+    "Restore a backup (orochi restore); or keep what comes before: `orochi repair FILE` (with " \
+    "the "                                                                                      \
+    "--data and --name of the server) copies it into FILE"
+
 oro_status
 log_damaged(const char *path, const struct log_row *row, const char *what, struct oro_err *err)
 {
-    return oro_err_set(
-        err, ORO_EMALFORMED,
-        "the log in %s is damaged: %s in the group commit of transactions %llu to %llu. Restore a "
-        "backup "
-        "of the file; or give up these and all later transactions with: sqlite3 %s 'delete from "
-        "_orochi_log where first_offset >= %llu'",
-        path, what, (unsigned long long)row->first, (unsigned long long)row->last, path,
-        (unsigned long long)row->first);
+    return oro_err_set(err, ORO_EMALFORMED,
+                       "the log in %s is damaged: %s in the group commit of transactions %llu to "
+                       "%llu. " LOG_REMEDY,
+                       path, what, (unsigned long long)row->first, (unsigned long long)row->last);
 }
 
 oro_status
@@ -147,12 +148,9 @@ log_next(struct log_reader *r, struct log_row *row, bool *more, struct oro_err *
     if (!fits || row->last < row->first)
         return oro_err_set(err, ORO_EMALFORMED,
                            "the log in %s is damaged: transaction %llu should come next, but the "
-                           "next group commit has %llu "
-                           "to %llu. Restore a backup of the file; or give up these and all later "
-                           "transactions with: "
-                           "sqlite3 %s 'delete from _orochi_log where first_offset >= %llu'",
+                           "next group commit has %llu to %llu. " LOG_REMEDY,
                            r->path, (unsigned long long)r->expect, (unsigned long long)row->first,
-                           (unsigned long long)row->last, r->path, (unsigned long long)row->first);
+                           (unsigned long long)row->last);
     if ((uint32_t)db_column_int(r->stmt, 2) != log_sum(row->first, row->last, row->records))
         return log_damaged(r->path, row, "a wrong checksum", err);
     r->begun = true;
@@ -516,9 +514,13 @@ drop_log(struct checkpoint *k, struct oro_err *err)
         if (k->turn != NULL)
             turn_take(k->turn, false);
         int64_t begin = oro_mono_us();
-        st = db_execf(k->log, err,
-                      "DELETE FROM _orochi_log WHERE first_offset <= %lld AND last_offset <= %lld",
-                      (long long)k->marks[i], (long long)k->marks[i]);
+        st =
+            db_execf(k->log, err,
+                     "BEGIN IMMEDIATE; DELETE FROM _orochi_log WHERE first_offset <= %lld AND "
+                     "last_offset <= %lld; INSERT OR REPLACE INTO _orochi_meta VALUES ('_dropped', "
+                     "%lld); COMMIT",
+                     (long long)k->marks[i], (long long)k->marks[i], (long long)k->marks[i]);
+        db_rollback(k->log);
         checkpoint_held(k, oro_mono_us() - begin);
         if (k->turn != NULL)
             turn_give(k->turn);

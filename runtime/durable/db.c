@@ -89,6 +89,13 @@ db_close(struct db *db)
     ORO_ASSERT(rc == SQLITE_OK); /* a statement was not finalized */
 }
 
+void
+db_close_as_is(struct db *db)
+{
+    sqlite3_db_config(handle(db), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    db_close(db);
+}
+
 oro_status
 db_exec(struct db *db, const char *sql, struct oro_err *err)
 {

@@ -17,6 +17,8 @@ ORO_MUST_CHECK oro_status db_open(const char *path, struct db **out, struct oro_
 /* The same for a file that has to be there and is only read. */
 ORO_MUST_CHECK oro_status db_open_reading(const char *path, struct db **out, struct oro_err *err);
 void db_close(struct db *db); /* Takes db; its statements are finalized already */
+/* The same, and the last connection leaves the WAL beside the file. */
+void db_close_as_is(struct db *db);
 /* One or more statements without results. ORO_EFULL: no room on the disk; ORO_EMALFORMED: the
  * file is damaged; ORO_EIO: the rest. */
 ORO_MUST_CHECK oro_status db_exec(struct db *db, const char *sql, struct oro_err *err);

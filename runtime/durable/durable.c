@@ -5,12 +5,26 @@
 #include "runtime/base/metric.h"
 #include "runtime/durable/durable_priv.h"
 
+static oro_status
+confirmed_begin(struct oro_durable *d, struct oro_err *err)
+{
+    d->confirmed = confirmed_now(d->log_id, d->mode == ORO_DURABLE_FULL, d->end);
+    return confirmed_make(d->confirmed_path, &d->confirmed, &d->confirmed_fd, err);
+}
+
 oro_status
 oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err *err)
 {
     ORO_ASSERT(!d->started);
+    int pages, done;
     oro_status st =
         db_prepare(d->log, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &d->append, err);
+    if (st == ORO_OK) /* the schema, by which the log is read, is in the file itself then */
+        st = db_wal_checkpoint(d->tables, true, &pages, &done, err);
+    if (st == ORO_OK)
+        st = confirmed_begin(d, err);
+    if (st == ORO_OK)
+        st = presence_begin(&d->presence, d->dir, d->name, WAL_KEEP, err);
     if (st != ORO_OK)
         return st;
     d->store = store;
@@ -37,7 +51,7 @@ oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err
         atomic_store(&d->stopping, false);
         goto fail;
     }
-    d->started = true;
+    d->started = d->was_started = true;
     oro_metric_on_read(pressure_gauges, d);
     return ORO_OK;
 
@@ -81,8 +95,10 @@ oro_durable_stop(struct oro_durable *d)
         oro_wake_broadcast(&d->checkpoint_wake);
         oro_thread_join(d->log_thread);
         oro_thread_join(d->checkpoint_thread);
-        all = !d->gave_up;
-        if (all && !atomic_load(&d->broken))
+        all = !d->gave_up && !atomic_load(&d->gone);
+        if (atomic_load(&d->gone))
+            durable_rescue(d);
+        else if (all && !atomic_load(&d->broken))
             durable_last_checkpoint(d);
         if (atomic_load(&d->cut) == CUT_PINNED || atomic_load(&d->cut) == CUT_MADE)
             oro_read_end(d->reader);

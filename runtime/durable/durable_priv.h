@@ -13,12 +13,17 @@
  *
  *     _orochi_log        one row for each group commit (record.h), with a CRC-32C; every transaction after `_applied`, and
  *                        perhaps some before it
- *     _orochi_meta       `_log`, the same random text as in the tables' file: the two belong together
+ *     _orochi_meta       `_log`, the same random text as in the tables' file: the two belong together; `_dropped`, the last
+ *                        offset that was deleted here because the tables had it on disk
  *
  * So the first file is always one consistent state, that of `_applied`, and both together are all that is durable. They are
  * two because SQLite has one writer for each file: a checkpoint of many rows takes a second, in which group commits have to go
  * on. A checkpoint commits and syncs the tables, and only then drops from the log. A file of tables without `_log` needs no
- * log: one that lies beside it is of other data, which a restore has replaced. */
+ * log; one that lies beside it goes only if its text is the tables' `_log_gone`: a stop or a restore was interrupted there.
+ *
+ * What was confirmed and is missing is found in three ways, before anything is changed: the file <name>.db-confirmed says how
+ * far the log has to go (confirmed.h); `_dropped` how far the tables have to be; and a WAL that goes on behind a frame that
+ * does not fit was changed in the middle (wal.h). While it runs, the files have to keep their names (presence.h). */
 #ifndef ORO_DURABLE_DURABLE_PRIV_H
 #define ORO_DURABLE_DURABLE_PRIV_H
 
@@ -29,7 +34,9 @@
 #include "runtime/base/thread.h"
 #include "runtime/durable/catalog.h"
 #include "runtime/durable/changes.h"
+#include "runtime/durable/confirmed.h"
 #include "runtime/durable/durable.h"
+#include "runtime/durable/presence.h"
 #include "runtime/durable/record.h"
 
 #define APPLICATION_ID 0x4f524f43 /* OROC */
@@ -39,14 +46,17 @@
  * like something to delete. The locks go with the process, however it ends. */
 struct data_locks {
     int file, database; /* descriptors, -1: none */
+    bool held_data;     /* the lock file says that there was a database once */
 };
-#define DATA_LOCKS_NONE ((struct data_locks){-1, -1})
+#define DATA_LOCKS_NONE ((struct data_locks){-1, -1, false})
 /* Takes both, the database's if it is there. ORO_EIO: another one runs, or the folder cannot be written. */
 ORO_MUST_CHECK oro_status data_lock(struct data_locks *l, const char *dir, const char *name,
                                     struct oro_err *err);
 /* Once more for a database that may have been made anew in the meantime; makes an empty one where there is none. */
 ORO_MUST_CHECK oro_status data_lock_database(struct data_locks *l, const char *path,
                                              struct oro_err *err);
+/* There is a database: the lock file tells the next start, which then does not take a missing one for the very first. */
+void data_lock_note(struct data_locks *l);
 /* After the last connection to the database was closed: closing a descriptor drops the locks that SQLite has. */
 void data_unlock(struct data_locks *l);
 /* Takes from others what they may do with the files of the database, and with the folder where nothing else is in it; says so
@@ -59,15 +69,34 @@ ORO_MUST_CHECK oro_status data_format(struct db *db, bool *empty, struct oro_err
 /* Behind what is wrong; takes the path. */
 #define DAMAGED                                                                                   \
     "The file is damaged; nothing in it was changed. Restore a backup (orochi restore), or save " \
-    "what can be read with: sqlite3 %s .recover"
+    "what can be read with `orochi repair FILE`, or with: sqlite3 %s .recover"
 /* Sets err to `from`, with what can be done about a damaged file where that does not say it. Returns st. */
 oro_status damaged_advise(const char *path, oro_status st, const struct oro_err *from,
                           struct oro_err *err);
 
-/* The log beside a file of tables. Gives. */
+/* Opens a database with the settings that both files have. Gives *out. */
+ORO_MUST_CHECK oro_status data_open(const char *path, const char *sync, unsigned page_size,
+                                    unsigned cache_kib, struct db **out, struct oro_err *err);
+/* With its WAL. */
+ORO_MUST_CHECK oro_status data_delete(const char *database, struct oro_err *err);
+
+/* log_file.c. The log beside a file of tables. Gives. */
 char *log_path_of(const char *path);
 /* The text that pairs the two files. Gives, or NULL: there is none. */
 ORO_MUST_CHECK oro_status log_pairing(struct db *db, char **out, struct oro_err *err);
+/* The tables need no log from now on; one of this id that is left beside them may go. */
+ORO_MUST_CHECK oro_status log_part_from(struct db *tables, const char *id, struct oro_err *err);
+/* Opens the log, or makes it where the tables have none. ORO_EMALFORMED: it lacks what was confirmed; nothing has changed. */
+ORO_MUST_CHECK oro_status log_file_open(struct oro_durable *d, uint64_t applied,
+                                        struct oro_err *err);
+/* When all files are closed and the tables have everything. */
+void log_file_remove(struct oro_durable *d);
+/* The database is missing or empty: was there ever one? ORO_EMALFORMED. */
+ORO_MUST_CHECK oro_status loss_of_database(const struct oro_durable *d, struct oro_err *err);
+/* The same if it is, before it is made. */
+ORO_MUST_CHECK oro_status loss_at_first_sight(const struct oro_durable *d, struct oro_err *err);
+/* Before SQLite reads them: does either end in the middle? ORO_EMALFORMED. */
+ORO_MUST_CHECK oro_status loss_in_wals(struct oro_durable *d, struct oro_err *err);
 
 /* Who may write into the log. The log thread goes first: the checkpointer waits while it does. */
 struct turn {
@@ -152,7 +181,7 @@ ORO_MUST_CHECK oro_status checkpoint_changes(struct checkpoint *k, const struct 
 enum cut { CUT_NONE, CUT_WANTED, CUT_PINNED, CUT_MADE };
 
 struct oro_durable {
-    char *name, *path, *log_path;
+    char *dir, *name, *path, *log_path, *log_id, *confirmed_path;
     struct data_locks locks;
     enum oro_durability mode;
     const char *sync; /* PRAGMA synchronous of the mode */
@@ -161,7 +190,10 @@ struct oro_durable {
     unsigned checkpoint_interval_s;
     void (*on_durable)(void *arg);
     void *arg;
-    bool is_new;
+    bool is_new, was_started;
+    bool has_found; /* what was confirmed as of the last run, and that is to be believed */
+    struct confirmed found;
+    uint64_t end;   /* last offset in the files, at the start */
     bool log_ended; /* the tables have everything: the log's file goes */
 
     struct db *tables; /* the checkpointer's once it runs */
@@ -175,6 +207,9 @@ struct oro_durable {
     /* The log thread's. */
     struct oro_cursor *cursor;
     struct db_stmt *append;
+    struct presence presence;
+    struct confirmed confirmed;
+    int confirmed_fd;
     struct oro_bb batch;
     uint64_t logged;      /* last offset in the file */
     uint64_t batch_last;  /* last offset in the batch */
@@ -202,6 +237,7 @@ struct oro_durable {
     _Atomic uint64_t durable; /* seq */
     _Atomic(const char *) trouble;
     atomic_bool broken;             /* a sync of the log has failed */
+    atomic_bool gone;               /* a file was removed, replaced or cut */
     _Atomic uint64_t durable_bytes; /* `bytes` of the record that `durable` is */
     _Atomic uint64_t throttled_us;
     uint64_t most_records,
@@ -221,8 +257,10 @@ struct oro_durable {
 /* Of a log that is made anew. Rows of tables change far apart, blobs of the log lie side by side: with larger pages a group
  * commit is a third of the calls and copies. */
 #define LOG_PAGE 16384u
+#define TABLES_PAGE 4096u
+#define WAL_KEEP (32u << 20) /* what a WAL that was larger is cut to */
 
-/* open.c. The tables have everything: the log's file goes when the files are closed. */
+/* The tables have everything: the log's file goes when the files are closed. */
 void log_end(struct oro_durable *d);
 /* Takes d, whose threads have ended or never ran: closes the files and frees all. */
 void durable_free(struct oro_durable *d);
@@ -232,6 +270,14 @@ void *durable_log_main(void *arg);
 void *durable_checkpoint_main(void *arg);
 /* Copies the log's WAL into its file where enough was written; for checkpoint.look. */
 void wal_look(void *arg);
+/* Both have ended, and a file was removed: copies what is in the open ones into <name>.db.rescued. */
+void durable_rescue(struct oro_durable *d);
+/* backup.c. The database that is meant: name, or the only one of the folder. Gives *out. ORO_ENOTFOUND: there is none. */
+ORO_MUST_CHECK oro_status data_name(const char *dir, const char *name, char **out,
+                                    struct oro_err *err);
+/* What is in the files that are open becomes a backup, `file`, which is replaced. */
+ORO_MUST_CHECK oro_status backup_of_open(struct db *tables, struct db *log, const char *file,
+                                         const char *name, struct oro_err *err);
 /* Both have ended and all is in the log: moves what it can into the tables, within a time. */
 void durable_last_checkpoint(struct oro_durable *d);
 

@@ -64,6 +64,35 @@ lock_database(struct data_locks *l, const char *path, bool make, struct oro_err 
     return st;
 }
 
+#define HELD_DATA "data"
+
+static void
+lock_write(const struct data_locks *l)
+{
+    char text[64];
+    int n =
+        snprintf(text, sizeof(text), "%d\n%s", (int)getpid(), l->held_data ? HELD_DATA "\n" : "");
+    /* For people, and for the next start: nothing depends on it being there. */
+    if (pwrite(l->file, text, (size_t)n, 0) == n)
+        (void)!ftruncate(l->file, n);
+}
+
+static bool
+lock_says_data(int file)
+{
+    char text[64] = "";
+    ssize_t n = pread(file, text, sizeof(text) - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    return strstr(text, HELD_DATA) != NULL;
+}
+
+void
+data_lock_note(struct data_locks *l)
+{
+    l->held_data = true;
+    lock_write(l);
+}
+
 oro_status
 data_lock(struct data_locks *l, const char *dir, const char *name, struct oro_err *err)
 {
@@ -73,10 +102,12 @@ data_lock(struct data_locks *l, const char *dir, const char *name, struct oro_er
     oro_status st = lock_file(l, path, database, err);
     if (st == ORO_OK)
         st = lock_database(l, database, false, err);
-    if (st == ORO_OK && ftruncate(l->file, 0) == 0)
-        dprintf(l->file, "%d\n", (int)getpid());
-    if (st != ORO_OK)
+    if (st == ORO_OK) {
+        l->held_data = lock_says_data(l->file);
+        lock_write(l);
+    } else {
         data_unlock(l);
+    }
     oro_free(path);
     oro_free(database);
     return st;
@@ -144,8 +175,9 @@ hide_folder(const char *dir)
 void
 data_hide(const char *dir, const char *name)
 {
-    static const char *const ends[] = {".db",     ".db-wal",     ".db-shm",     ".db-journal",
-                                       ".db-log", ".db-log-wal", ".db-log-shm", ".lock"};
+    static const char *const ends[] = {".db",         ".db-wal",       ".db-shm",
+                                       ".db-journal", ".db-log",       ".db-log-wal",
+                                       ".db-log-shm", ".db-confirmed", ".lock"};
     hide_folder(dir);
     for (size_t i = 0; i < ORO_ARRAY_LEN(ends); i++) {
         char *path = oro_asprintf("%s/%s%s", dir, name, ends[i]);

@@ -12,13 +12,11 @@
 
 #define CHECKPOINT_BYTES (64u << 20)
 #define CHECKPOINT_INTERVAL_S 60
-#define TABLES_PAGE 4096u
-#define WAL_KEEP (32u << 20)
 
 /* ---- opening ---- */
 
-static oro_status
-delete_database(const char *database, struct oro_err *err)
+oro_status
+data_delete(const char *database, struct oro_err *err)
 {
     static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
     oro_status st = ORO_OK;
@@ -51,14 +49,6 @@ static const char tables_sql[] =
     "INSERT OR IGNORE INTO _orochi_meta VALUES ('_applied', 0);"
     "PRAGMA application_id = %d;"
     "PRAGMA user_version = %d;"
-    "COMMIT";
-
-static const char log_sql[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE _orochi_meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE _orochi_log (first_offset INTEGER PRIMARY KEY, last_offset INTEGER NOT NULL,"
-    " crc INTEGER NOT NULL, records BLOB NOT NULL);"
-    "INSERT INTO _orochi_meta VALUES ('_log', lower(hex(randomblob(16))));"
     "COMMIT";
 
 oro_status
@@ -105,16 +95,18 @@ check_format(struct oro_durable *d, struct oro_err *err)
     oro_status st = data_format(d->tables, &empty, err);
     if (st != ORO_OK || !empty)
         return st;
-    st = db_execf(d->tables, err, tables_sql, APPLICATION_ID, FORMAT_VERSION);
+    st = loss_of_database(d, err);
+    if (st == ORO_OK)
+        st = db_execf(d->tables, err, tables_sql, APPLICATION_ID, FORMAT_VERSION);
     db_rollback(d->tables);
     return st;
 }
 
 /* secure_delete: some builds overwrite what is deleted with zeros, and the log is deleted all the time. journal_size_limit: a
  * WAL that was large once does not stay so. */
-static oro_status
-open_database(const char *path, const char *sync, unsigned page_size, unsigned cache_kib,
-              struct db **out, struct oro_err *err)
+oro_status
+data_open(const char *path, const char *sync, unsigned page_size, unsigned cache_kib,
+          struct db **out, struct oro_err *err)
 {
     oro_status st = db_open(path, out, err);
     return st == ORO_OK
@@ -133,112 +125,10 @@ open_tables(struct oro_durable *d, struct oro_err *err)
 {
     /* Also where group commits need no sync: the log is dropped when the tables have it, so they have to be on disk. */
     const char *sync = d->mode == ORO_DURABLE_OFF ? "OFF" : "FULL";
-    oro_status st = open_database(d->path, sync, TABLES_PAGE, 32768, &d->tables, err);
+    oro_status st = loss_in_wals(d, err);
+    if (st == ORO_OK)
+        st = data_open(d->path, sync, TABLES_PAGE, 32768, &d->tables, err);
     return st == ORO_OK ? check_format(d, err) : st;
-}
-
-/* ---- the log beside the tables ---- */
-
-char *
-log_path_of(const char *path)
-{
-    return oro_asprintf("%s-log", path);
-}
-
-oro_status
-log_pairing(struct db *db, char **out, struct oro_err *err)
-{
-    struct db_stmt *s;
-    bool row = false;
-    *out = NULL;
-    oro_status st = db_prepare(db, "SELECT value FROM _orochi_meta WHERE key = '_log'", &s, err);
-    if (st != ORO_OK)
-        return st;
-    st = db_step(s, &row, err);
-    if (st == ORO_OK && row)
-        *out = db_column_str(s, 0);
-    db_finalize(s);
-    return st;
-}
-
-static oro_status
-log_not_there(const struct oro_durable *d, const char *what, struct oro_err *err)
-{
-    return oro_err_set(err, ORO_EINVAL,
-                       "the server was not stopped, so its last transactions are in the log %s, "
-                       "which %s. Bring it back; or give up what is in it with: sqlite3 %s "
-                       "\"delete from _orochi_meta where key = '_log'\"",
-                       d->log_path, what, d->path);
-}
-
-static oro_status
-make_log(struct oro_durable *d, struct oro_err *err)
-{
-    int pages, done;
-    char *id = NULL;
-    oro_status st = db_exec(d->log, log_sql, err);
-    db_rollback(d->log);
-    if (st == ORO_OK) /* on disk before the tables say that it is there */
-        st = db_wal_checkpoint(d->log, true, &pages, &done, err);
-    if (st == ORO_OK)
-        st = log_pairing(d->log, &id, err);
-    if (st == ORO_OK)
-        st = db_execf(d->tables, err,
-                      "BEGIN IMMEDIATE; INSERT OR REPLACE INTO _orochi_meta VALUES ('_log', '%s'); "
-                      "PRAGMA user_version = %d; COMMIT",
-                      id, FORMAT_VERSION);
-    db_rollback(d->tables);
-    oro_free(id);
-    return st;
-}
-
-static oro_status
-check_log_file(struct oro_durable *d, const char *want, struct oro_err *err)
-{
-    int64_t tables = 0;
-    char *id = NULL;
-    oro_status st = db_int(d->log, "SELECT count(*) FROM sqlite_master", &tables, err);
-    if (st == ORO_OK && tables > 0)
-        st = log_pairing(d->log, &id, err);
-    if (st == ORO_OK && (id == NULL || strcmp(id, want) != 0))
-        st = log_not_there(d, "is of other data", err);
-    oro_free(id);
-    return st;
-}
-
-static oro_status
-open_log(struct oro_durable *d, struct oro_err *err)
-{
-    char *id;
-    oro_status st = log_pairing(d->tables, &id, err);
-    if (st == ORO_OK && id == NULL)
-        st = delete_database(d->log_path, err);
-    else if (st == ORO_OK && access(d->log_path, F_OK) != 0)
-        st = log_not_there(d, "is missing", err);
-    if (st == ORO_OK)
-        st = open_database(d->log_path, d->sync, LOG_PAGE, 8192, &d->log, err);
-    if (st == ORO_OK)
-        st = id == NULL ? make_log(d, err) : check_log_file(d, id, err);
-    if (st == ORO_OK) /* what it deletes need not be synced, and what it copies is */
-        st = open_database(d->log_path, d->mode == ORO_DURABLE_OFF ? "OFF" : "NORMAL", LOG_PAGE,
-                           8192, &d->log_tail, err);
-    oro_free(id);
-    return st;
-}
-
-/* Everything is in the tables: one file is left. */
-void
-log_end(struct oro_durable *d)
-{
-    int pages, done;
-    struct oro_err err;
-    oro_status st = db_exec(d->tables, "DELETE FROM _orochi_meta WHERE key = '_log'", &err);
-    if (st == ORO_OK)
-        st = db_wal_checkpoint(d->tables, true, &pages, &done, &err);
-    if (st == ORO_OK)
-        d->log_ended = true;
-    else
-        oro_log(ORO_LOG_WARN, "durable", "%s: %s", d->path, err.text);
 }
 
 /* ---- the schema of the file and the module's ---- */
@@ -302,7 +192,7 @@ fit_log(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct
     if (st == ORO_OK && rows > 0)
         st = apply_all(d, stored, d->tables, d->path, applied, err);
     if (st == ORO_OK)
-        st = open_log(d, err);
+        st = log_file_open(d, *applied, err);
     if (st == ORO_OK) /* a crash came between the tables and this */
         st = db_execf(d->log, err, "DELETE FROM _orochi_log WHERE last_offset <= %llu",
                       (unsigned long long)*applied);
@@ -345,6 +235,23 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
     return ORO_OK;
 }
 
+/* Files that were not opened as they should be, or that were removed, are left as they are: closing the last connection would
+ * copy the WAL into the file and delete what has its name now. */
+static void
+files_close(struct oro_durable *d)
+{
+    struct db *all[] = {d->log_tail, d->log, d->tables};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(all); i++) {
+        if (all[i] != NULL && (!d->was_started || atomic_load(&d->gone)))
+            db_close_as_is(all[i]);
+        else
+            db_close(all[i]);
+    }
+    if (d->confirmed_fd >= 0)
+        close(d->confirmed_fd);
+    presence_end(&d->presence);
+}
+
 void
 durable_free(struct oro_durable *d)
 {
@@ -353,11 +260,9 @@ durable_free(struct oro_durable *d)
         checkpoint_fini(&d->checkpoint);
         catalog_fini(&d->catalog);
     }
-    db_close(d->log_tail);
-    db_close(d->log);
-    db_close(d->tables);
-    if (d->log_ended && delete_database(d->log_path, NULL) != ORO_OK)
-        oro_log(ORO_LOG_WARN, "durable", "cannot delete %s", d->log_path);
+    files_close(d);
+    if (d->log_ended)
+        log_file_remove(d);
     data_unlock(&d->locks);
     turn_fini(&d->turn);
     changes_fini(&d->changes);
@@ -370,7 +275,19 @@ durable_free(struct oro_durable *d)
     oro_free(d->name);
     oro_free(d->path);
     oro_free(d->log_path);
+    oro_free(d->log_id);
+    oro_free(d->confirmed_path);
+    oro_free(d->dir);
     oro_free(d);
+}
+
+static oro_status
+delete_confirmed(struct oro_durable *d, struct oro_err *err)
+{
+    d->locks.held_data = false;
+    return unlink(d->confirmed_path) == 0 || errno == ENOENT
+               ? ORO_OK
+               : oro_err_set(err, ORO_EIO, "cannot delete %s: %m", d->confirmed_path);
 }
 
 oro_status
@@ -382,6 +299,7 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     struct oro_durable *d = ORO_NEW(struct oro_durable);
     *d = (struct oro_durable){
         .locks = DATA_LOCKS_NONE,
+        .confirmed_fd = -1,
         .mode = opt->mode,
         .sync = sync[opt->mode],
         .schema = schema,
@@ -395,6 +313,8 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     d->name = oro_strdup(opt->name);
     d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
     d->log_path = log_path_of(d->path);
+    d->confirmed_path = confirmed_path_of(d->path);
+    d->dir = oro_strdup(opt->dir);
     turn_init(&d->turn);
     oro_status st = oro_dir_make(opt->dir, err);
     if (st == ORO_OK)
@@ -402,9 +322,13 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     if (st == ORO_OK)
         data_hide(opt->dir, opt->name);
     if (st == ORO_OK && opt->delete_data)
-        st = delete_database(d->path, err);
+        st = data_delete(d->path, err);
     if (st == ORO_OK && opt->delete_data)
-        st = delete_database(d->log_path, err);
+        st = data_delete(d->log_path, err);
+    if (st == ORO_OK && opt->delete_data)
+        st = delete_confirmed(d, err);
+    if (st == ORO_OK)
+        st = loss_at_first_sight(d, err);
     if (st == ORO_OK)
         st = data_lock_database(&d->locks, d->path, err);
     if (st == ORO_OK) {
@@ -420,6 +344,7 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
         durable_free(d);
         return st;
     }
+    data_lock_note(&d->locks);
     *out = d;
     return ORO_OK;
 }

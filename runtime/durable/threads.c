@@ -1,8 +1,10 @@
 /* The two threads: the log thread follows the commit ring and appends to the log, the checkpointer empties the log into the
  * tables and the WALs into their files. */
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/durable/durable_priv.h"
 
@@ -39,11 +41,12 @@ note_sync(struct oro_durable *d, struct db *db, oro_status st)
 static void
 copy_wal(struct oro_durable *d)
 {
-    if (atomic_load(&d->broken))
+    if (atomic_load(&d->broken) || atomic_load(&d->gone))
         return;
     int pages = 0, done = 0;
     struct oro_err err;
     atomic_store(&d->wal_bytes, 0);
+    (void)!fdatasync(d->confirmed_fd); /* so that it is not much older after a power cut */
     oro_status st = db_wal_checkpoint(d->log_tail, false, &pages, &done, &err);
     if (st == ORO_OK && pages > WAL_PAGES_BIG) {
         st = db_wal_checkpoint(d->log_tail, false, &pages, &done, &err);
@@ -145,11 +148,54 @@ append_batch(struct oro_durable *d, struct oro_err *err)
     return st;
 }
 
+/* Sleeps that long unless the server stops. */
+static void
+pause_us(struct oro_durable *d, int64_t us)
+{
+    unsigned seen = oro_wake_prepare(&d->stop_wake);
+    if (!atomic_load(&d->stopping))
+        oro_wake_wait(&d->stop_wake, seen, (long)us);
+    else
+        oro_wake_wait(&d->stop_wake, seen, RETRY_FIRST_US);
+}
+
+/* ---- files that are gone ---- */
+
+#define LOOK_US 1000000 /* when there is nothing to write */
+
+/* The files have their names. What is written into a file without one is gone when the process ends, whatever its sync said.
+ * When stopping, the files that are open get the rest all the same: durable_rescue reads them. */
+static bool
+is_present(struct oro_durable *d)
+{
+    struct oro_err err;
+    if (!atomic_load(&d->gone) && presence_check(&d->presence, oro_mono_us(), &err) != ORO_OK) {
+        atomic_store(&d->gone, true);
+        atomic_store(&d->trouble, "a data file was removed");
+        oro_log(ORO_LOG_ERROR, "durable",
+                "%s: nothing is confirmed any more. The data is still in memory and in the files "
+                "that are open: stop the server, which then writes all of it into %s.rescued, and "
+                "put that back with `orochi restore %s.rescued --data %s --name %s --force`",
+                err.text, d->path, d->path, d->dir, d->name);
+    }
+    return !atomic_load(&d->gone) || atomic_load(&d->stopping);
+}
+
+/* Written, and not confirmed. */
+static void
+wait_for_stop(struct oro_durable *d)
+{
+    while (!atomic_load(&d->stopping))
+        pause_us(d, RETRY_MOST_US);
+}
+
 /* Says it once when the state changes. */
 static void
 set_trouble(struct oro_durable *d, oro_status st, const struct oro_err *err)
 {
     bool broken = atomic_load(&d->broken);
+    if (atomic_load(&d->gone))
+        return; /* was said */
     const char *was = atomic_load(&d->trouble);
     const char *now = st == ORO_OK      ? NULL
                       : broken          ? "a sync has failed"
@@ -172,17 +218,6 @@ set_trouble(struct oro_durable *d, oro_status st, const struct oro_err *err)
         oro_log(ORO_LOG_INFO, "durable", "%s: writing again", d->path);
 }
 
-/* Sleeps that long unless the server stops. */
-static void
-pause_us(struct oro_durable *d, int64_t us)
-{
-    unsigned seen = oro_wake_prepare(&d->stop_wake);
-    if (!atomic_load(&d->stopping))
-        oro_wake_wait(&d->stop_wake, seen, (long)us);
-    else
-        oro_wake_wait(&d->stop_wake, seen, RETRY_FIRST_US);
-}
-
 /* Tries until it is written. When stopping it tries for a while only; not at all once a sync has failed: the pages that were
  * to be synced count as written now, whatever the disk has. */
 static bool
@@ -191,7 +226,8 @@ write_batch(struct oro_durable *d)
     struct oro_err err = {0};
     int64_t wait = RETRY_FIRST_US, stopping_since = 0;
     oro_status st = ORO_EIO;
-    while (atomic_load(&d->broken) || (st = append_batch(d, &err)) != ORO_OK) {
+    while (atomic_load(&d->broken) || (atomic_load(&d->gone) && !is_present(d)) ||
+           (st = append_batch(d, &err)) != ORO_OK) {
         set_trouble(d, st, &err);
         if (atomic_load(&d->stopping)) {
             if (stopping_since == 0)
@@ -206,8 +242,12 @@ write_batch(struct oro_durable *d)
         pause_us(d, wait);
         wait = wait * 2 < RETRY_MOST_US ? wait * 2 : RETRY_MOST_US;
     }
+    if (!is_present(d)) /* removed since: what was synced is in no file that has a name */
+        wait_for_stop(d);
     set_trouble(d, ORO_OK, NULL);
     d->logged = d->batch_last;
+    if (!atomic_load(&d->gone))
+        confirmed_write(d->confirmed_fd, &d->confirmed, d->logged);
     changes_logged(&d->changes, d->logged, d->batch.len);
     atomic_store(&d->logged_now, d->logged);
     atomic_fetch_add(&d->commits, 1);
@@ -254,7 +294,8 @@ durable_log_main(void *arg)
                 continue;
             if (stopping)
                 break;
-            oro_wake_wait(&d->log_wake, seen, -1);
+            (void)is_present(d);
+            oro_wake_wait(&d->log_wake, seen, LOOK_US);
             continue;
         }
         if (d->batch.len > 0 && !write_batch(d)) {
@@ -351,7 +392,8 @@ static void
 run_checkpoint(struct oro_durable *d)
 {
     struct oro_err err;
-    if (atomic_load(&d->broken)) { /* the files stay as they are, for the next start */
+    /* The files stay as they are, for the next start or the rescue. */
+    if (atomic_load(&d->broken) || atomic_load(&d->gone)) {
         pause_us(d, RETRY_MOST_US);
         return;
     }
@@ -395,6 +437,27 @@ durable_checkpoint_main(void *arg)
 }
 
 /* ---- at the end ---- */
+
+void
+durable_rescue(struct oro_durable *d)
+{
+    struct oro_err err;
+    char *file = oro_asprintf("%s.rescued", d->path);
+    oro_status st = oro_dir_make(d->dir, &err);
+    if (st == ORO_OK)
+        st = backup_of_open(d->tables, d->log, file, d->name, &err);
+    if (st == ORO_OK)
+        oro_log(ORO_LOG_ERROR, "durable",
+                "%s: a data file was removed while the server ran. All data is in %s: put it back "
+                "with `orochi restore %s --data %s --name %s --force`",
+                d->path, file, file, d->dir, d->name);
+    else
+        oro_log(ORO_LOG_ERROR, "durable",
+                "%s: a data file was removed while the server ran, and what is left of it cannot "
+                "be copied: %s. Restore a backup (orochi restore)",
+                d->path, err.text);
+    oro_free(file);
+}
 
 /* The threads have ended: makes the cut at the end of the ring, whatever became of the last one. */
 static void

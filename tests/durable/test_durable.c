@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/durable/backup.h"
 #include "runtime/durable/durable_priv.h"
 #include "tests/durable/run.h"
 
@@ -640,6 +641,27 @@ expect_refused(const char *const *schema, oro_status want, const char *text)
     cr_assert_not_null(strstr(err.text, text), "%s", err.text);
 }
 
+/* What the message offers. */
+static void
+expect_repaired(const char *words, size_t players)
+{
+    struct run r;
+    struct run_options opt = options(lines);
+    struct oro_err err = {0};
+    char *file = oro_asprintf("%s/copy", dir), *report;
+    cr_assert_eq(oro_repair(dir, NULL, file, false, &report, &err), ORO_OK, "%s", err.text);
+    cr_assert_not_null(strstr(report, words), "%s", report);
+    cr_assert_eq(oro_restore(file, dir, NULL, true, &err), ORO_OK, "%s", err.text);
+    run_must_open(&r, &opt);
+    cr_assert_eq(run_count(&r, "player"), players);
+    run_wait_durable(&r, add_player(&r, 100, "new"));
+    run_close(&r);
+    expect_one_file();
+    expect_sql("select name from player where id = 100", "new");
+    oro_free(report);
+    oro_free(file);
+}
+
 Test(durable, damaged_log_is_reported)
 {
     crash_after(five_group_commits);
@@ -663,13 +685,7 @@ Test(durable, missing_part_of_the_log_is_reported)
     sql_exec("delete from _orochi_log where first_offset = 2");
     expect_refused(lines, ORO_EMALFORMED,
                    "transaction 2 should come next, but the next group commit has 3 to 3");
-    /* What the message offers. */
-    sql_exec("delete from _orochi_log where first_offset >= 3");
-    struct run r;
-    struct run_options opt = options(lines);
-    run_must_open(&r, &opt);
-    cr_assert_eq(run_count(&r, "player"), 1);
-    run_close(&r);
+    expect_repaired("lost: transactions 2 to 5, which were confirmed", 1);
 }
 
 /* The log belongs to one file of tables, and a file of tables that was not closed needs its log. */
@@ -679,20 +695,11 @@ Test(durable, a_log_of_other_data_or_none_is_reported)
     char *away = oro_asprintf("%s/away", dir);
     crash_after(five_group_commits);
     cr_assert_eq(rename(log_path, away), 0);
-    expect_refused(lines, ORO_EINVAL, "game.db-log, which is missing");
+    expect_refused(lines, ORO_EMALFORMED, "game.db-log, which is missing");
     cr_assert_eq(rename(away, log_path), 0);
     sql_exec("update _orochi_meta set value = 'x' where key = '_log'");
-    expect_refused(lines, ORO_EINVAL, "game.db-log, which is of other data");
-    /* What the message offers. */
-    sql_exec("delete from _orochi_meta where key = '_log'");
-    struct run r;
-    struct run_options opt = options(lines);
-    run_must_open(&r, &opt);
-    cr_assert_eq(run_count(&r, "player"), 0);
-    run_wait_durable(&r, add_player(&r, 1, "new"));
-    run_close(&r);
-    expect_one_file();
-    expect_sql("select name from player", "new");
+    expect_refused(lines, ORO_EMALFORMED, "game.db-log, which is of other data");
+    expect_repaired("its log is missing, unreadable or of other data", 0);
     oro_free(away);
     oro_free(path);
     oro_free(log_path);

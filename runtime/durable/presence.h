@@ -1,0 +1,36 @@
+/* runtime/durable/presence.h - whether the files that a server writes into still have their names: SQLite goes on writing into
+ * files that were removed, and syncs them, and nobody ever finds them again. One thread. */
+#ifndef ORO_DURABLE_PRESENCE_H
+#define ORO_DURABLE_PRESENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "runtime/base/status.h"
+
+enum { PRESENCE_TABLES, PRESENCE_TABLES_WAL, PRESENCE_LOG, PRESENCE_LOG_WAL, PRESENCE_FILES };
+
+struct presence {
+    char *dir; /* as the kernel knows it: a module may change the working directory */
+    struct {
+        char *path;
+        bool known; /* seen once, from then on it has to be there */
+        dev_t device;
+        ino_t inode;
+        off_t size;
+    } files[PRESENCE_FILES];
+    int64_t looked_us; /* at all of them */
+    off_t wal_keep;    /* what SQLite may cut a WAL to */
+};
+
+/* The database and its log are there. ORO_EIO. */
+ORO_MUST_CHECK oro_status presence_begin(struct presence *p, const char *dir, const char *name,
+                                         off_t wal_keep, struct oro_err *err);
+/* ORO_EIO: a file was removed, replaced or cut; err says which. Looks at the log's two files, and at all of them where it has
+ * not for PRESENCE_US. */
+#define PRESENCE_US 100000
+ORO_MUST_CHECK oro_status presence_check(struct presence *p, int64_t now_us, struct oro_err *err);
+void presence_end(struct presence *p);
+
+#endif
