@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "net/http_priv.h"
 #include "runtime/base/clock.h"
@@ -104,6 +105,21 @@ send_bb(struct conn *c, struct oro_bb *bb)
      1024) /* while more waits to be sent, further requests of a pipeline are not served */
 #define BODY_COPY_MAX 8192 /* a body up to here goes into the same piece as its head */
 
+static bool
+answers_wait(const struct conn *c)
+{
+    return c->out_bytes >= ANSWERS_MAX || c->files > 0;
+}
+
+void
+http_response_fini(struct oro_http_response *res)
+{
+    oro_bb_fini(&res->body);
+    if (res->file_len > 0)
+        close(res->file);
+    res->file_len = 0;
+}
+
 /* The lines that the sink handed up, or none if they are not lines: an answer must not end where a value says so. */
 static const char *
 lines_of(char *extra, size_t size)
@@ -115,6 +131,19 @@ lines_of(char *extra, size_t size)
     return NULL;
 }
 
+static void
+send_body(struct conn *c, struct oro_http_response *res)
+{
+    if (res->file_len == 0) {
+        send_bb(c, &res->body);
+        return;
+    }
+    bool sent = out_file(c, res->file, res->file_len);
+    res->file_len = 0;
+    if (!sent)
+        conn_cut(c, CAUSE_BUFFERS);
+}
+
 void
 http_answer(struct conn *c, struct oro_http_response *res)
 {
@@ -123,7 +152,8 @@ http_answer(struct conn *c, struct oro_http_response *res)
     const char *extra = lines_of(res->extra_headers, sizeof(res->extra_headers));
     int status = res->status >= 100 && res->status <= 999 && extra != NULL ? res->status : 500;
     bool may_have_body = status >= 200 && status != 204 && status != 304;
-    snprintf(number, sizeof(number), "%zu", res->body.len);
+    uint64_t len = res->file_len > 0 ? res->file_len : res->body.len;
+    snprintf(number, sizeof(number), "%llu", (unsigned long long)len);
     if (res->content_type != NULL)
         oro_header_add(own, sizeof(own), "content-type", res->content_type);
     if (may_have_body)
@@ -132,15 +162,15 @@ http_answer(struct conn *c, struct oro_http_response *res)
         oro_header_add(own, sizeof(own), "connection", "close");
     oro_bb_printf(&out, "HTTP/1.1 %d %s\r\n%s%s\r\n", status, reason_of(status), own,
                   extra != NULL ? extra : "");
-    bool with_body = may_have_body && !c->answer_head && res->body.len > 0;
-    if (with_body && res->body.len <= BODY_COPY_MAX) {
+    bool with_body = may_have_body && !c->answer_head && len > 0;
+    if (with_body && res->file_len == 0 && len <= BODY_COPY_MAX) {
         oro_bb_put(&out, res->body.data, res->body.len);
         with_body = false;
     }
     send_bb(c, &out);
     if (with_body && c->state == CONN_HTTP)
-        send_bb(c, &res->body);
-    oro_bb_fini(&res->body);
+        send_body(c, res);
+    http_response_fini(res);
     c->busy = false;
     if (c->answer_close && c->state == CONN_HTTP) {
         conn_move(c, CONN_DRAIN);
@@ -303,7 +333,7 @@ serve(struct conn *c, struct head *h, size_t body_len)
     if (sink->http(sink->self, s->index, c->id, &req, &res) && c->busy && c->state == CONN_HTTP)
         http_answer(c, &res);
     else
-        oro_bb_fini(&res.body);
+        http_response_fini(&res);
 }
 
 static void
@@ -420,13 +450,13 @@ http_run(struct conn *c)
     if (c->running)
         return;
     c->running = true;
-    while (c->state == CONN_HTTP && !c->busy && c->out_bytes < ANSWERS_MAX && run_one(c))
+    while (c->state == CONN_HTTP && !c->busy && !answers_wait(c) && run_one(c))
         ;
     c->running = false;
     /* Nothing is read before the answer is out: libwebsockets closes a socket whose end it reads, and a client may have sent
      * all he will send. It also bounds what a pipeline can pile up. */
     if (c->state == CONN_HTTP)
-        conn_set_held(c, c->busy || c->out_bytes >= ANSWERS_MAX);
+        conn_set_held(c, c->busy || answers_wait(c));
     else if (c->state != CONN_WS)
         oro_bb_fini(&c->in);
     if (c->state != CONN_WS)

@@ -570,7 +570,7 @@ oro_net_http_reply(struct oro_net *net, unsigned shard, oro_conn_id req_id,
 {
     struct conn *c = conn_find(shard_here(net, shard), req_id);
     if (c == NULL || c->state != CONN_HTTP || !c->busy) {
-        oro_bb_fini(&res->body);
+        http_response_fini(res);
         return false;
     }
     http_answer(c, res);

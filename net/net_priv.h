@@ -88,6 +88,9 @@ struct piece {
     bool started;  /* some of it may have gone to the socket: nothing may come before the rest */
     bool pinned;   /* HTTP or a control frame: control frames do not overtake it */
     bool joinable; /* whole frames, to which more may be appended */
+    bool is_file;  /* data is the part of a file that is on its way */
+    int file;      /* owned */
+    uint64_t left; /* bytes of it that are not read yet */
 };
 
 enum conn_state {
@@ -160,8 +163,9 @@ struct conn {
 
     struct piece *out_head, *out_tail;
     struct piece
-        *control; /* control frames that came first and of which nothing was sent, or NULL */
-    size_t out_bytes;
+        *control;     /* control frames that came first and of which nothing was sent, or NULL */
+    size_t out_bytes; /* in memory */
+    unsigned files;   /* pieces that are files */
     uint8_t out_hint; /* log2 of the size to start a piece with */
     bool blocked;     /* the socket took no more: waiting for writable */
     bool paused;      /* oro_net_pause */
@@ -327,6 +331,9 @@ struct piece *out_room(struct conn *c, size_t need);
 struct piece *out_new(struct conn *c, size_t cap);
 /* A piece that owns the builder's memory. */
 struct piece *out_take(struct conn *c, struct oro_bb *bb);
+/* Appends `len` bytes of a file, of which a small part is in memory at a time. Takes file, on failure too. False: there are too
+ * many descriptors or no memory. */
+bool out_file(struct conn *c, int file, uint64_t len);
 void out_append(struct conn *c, struct piece *p);
 /* Room for a control frame, ahead of what may be overtaken; the caller fills it and counts its bytes in out_bytes. */
 struct piece *out_control(struct conn *c, size_t need);
@@ -346,6 +353,7 @@ void budget_enforce(struct shard *s);
 
 /* ---- http.c ---- */
 int http_rx(struct conn *c, const uint8_t *data, size_t len);
+void http_response_fini(struct oro_http_response *res); /* what was not sent of it */
 /* Takes res->body. */
 void http_answer(struct conn *c, struct oro_http_response *res);
 /* An answer of our own, after which the connection closes; why: a text or "". */

@@ -5,6 +5,11 @@
  * holds none, and a large message, which is in fragments, becomes smaller while it is taken. */
 #include "net/net_priv.h"
 
+#include <errno.h>
+#include <unistd.h>
+
+#define FILE_PART ((size_t)64 * 1024) /* of a file, in memory for each download */
+#define FILE_TURN 16                  /* parts, before it is the others' turn */
 #define PIECE_MIN_LOG2 8
 #define PIECE_MAX_LOG2 16
 #define OVERHEAD ((int64_t)sizeof(struct piece) + 32) /* with the allocator's */
@@ -19,6 +24,11 @@ static void
 piece_free(struct conn *c, struct piece *p)
 {
     budget_charge(c, -cost(p));
+    if (p->is_file) {
+        close(p->file);
+        c->files--;
+        atomic_fetch_sub_explicit(&c->shard->net->open_sockets, 1, memory_order_relaxed);
+    }
     oro_free(p->data);
     oro_free(p);
 }
@@ -75,6 +85,44 @@ out_take(struct conn *c, struct oro_bb *bb)
     *bb = (struct oro_bb){0};
     budget_charge(c, cost(p));
     return p;
+}
+
+bool
+out_file(struct conn *c, int file, uint64_t len)
+{
+    struct oro_net *net = c->shard->net;
+    /* They are descriptors like the sockets, and leave free what those do. */
+    unsigned open = atomic_fetch_add_explicit(&net->open_sockets, 1, memory_order_relaxed);
+    struct piece *p =
+        open < net->max_sockets ? out_new(c, len < FILE_PART ? (size_t)len : FILE_PART) : NULL;
+    if (p == NULL) {
+        atomic_fetch_sub_explicit(&net->open_sockets, 1, memory_order_relaxed);
+        close(file);
+        return false;
+    }
+    p->is_file = p->pinned = true;
+    p->file = file;
+    p->left = len;
+    c->files++;
+    out_append(c, p);
+    return true;
+}
+
+/* Reads the next part. False: it is not what it was, so the answer cannot be finished. */
+static bool
+file_part(struct piece *p)
+{
+    size_t want = p->left < p->cap ? (size_t)p->left : p->cap;
+    ssize_t n;
+    do
+        n = read(p->file, p->data, want);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return false;
+    p->off = 0;
+    p->len = (size_t)n;
+    p->left -= (uint64_t)n;
+    return true;
 }
 
 void
@@ -169,6 +217,10 @@ out_sent(struct conn *c, size_t n)
             return;
         }
         n -= left;
+        if (p->is_file && p->left > 0) {
+            p->off = p->len = 0;
+            return; /* nothing behind it was handed over */
+        }
         c->out_head = p->next;
         learn_size(c, p->len);
         piece_free(c, p);
@@ -176,29 +228,44 @@ out_sent(struct conn *c, size_t n)
     c->out_tail = NULL;
 }
 
+/* What goes into the next write: gives the number of entries, 0 if a file cannot be read. */
+static int
+gather(struct conn *c, struct iovec v[8], size_t *sum)
+{
+    int n = 0;
+    if (c->out_head->open)
+        ws_seal(c, c->out_head);
+    /* An open frame behind others stays open, so that it takes what comes while the socket
+     * is full. */
+    for (struct piece *p = c->out_head; p != NULL && !p->open && n < 8; p = p->next) {
+        if (p->is_file && p->off == p->len) {
+            if (!file_part(p))
+                return 0;
+            c->out_bytes += p->len;
+        }
+        v[n++] = (struct iovec){p->data + p->off, p->len - p->off};
+        *sum += p->len - p->off;
+        p->started = true;
+        if (p == c->control)
+            c->control = NULL;
+        if (p->is_file && p->left > 0)
+            break;
+    }
+    return n;
+}
+
 bool
 out_flush(struct conn *c)
 {
-    while (c->out_head != NULL && !c->blocked) {
+    for (int turn = 0; c->out_head != NULL && !c->blocked; turn++) {
         struct iovec v[8];
-        int n = 0;
         size_t sum = 0;
-        if (c->out_head->open)
-            ws_seal(c, c->out_head);
-        /* An open frame behind others stays open, so that it takes what comes while the socket
-         * is full. */
-        for (struct piece *p = c->out_head; p != NULL && !p->open && n < 8; p = p->next) {
-            v[n++] = (struct iovec){p->data + p->off, p->len - p->off};
-            sum += p->len - p->off;
-            p->started = true;
-            if (p == c->control)
-                c->control = NULL;
-        }
-        ssize_t done = io_write(c, v, n);
+        int n = gather(c, v, &sum);
+        ssize_t done = n > 0 ? io_write(c, v, n) : -1;
         if (done < 0)
             return false;
         out_sent(c, (size_t)done);
-        if ((size_t)done < sum) {
+        if ((size_t)done < sum || (c->files > 0 && turn == FILE_TURN)) {
             c->blocked = true;
             io_want_write(c);
         }

@@ -40,6 +40,10 @@ struct oro_http_response {
     int status;
     const char *content_type; /* static string; NULL: none */
     struct oro_bb body;       /* taken by net */
+    /* In its place, if file_len > 0: so many bytes of an open file, from where it stands, read as they are sent. Taken by net,
+     * which closes it. */
+    int file;
+    uint64_t file_len;
     char extra_headers[8192]; /* a token of whoever's is echoed in them */
 };
 

@@ -71,6 +71,23 @@ file_read(int fd, size_t size, struct oro_bb *out)
     return true;
 }
 
+#define READ_WHOLE \
+    (64u << 10) /* a larger file is read while it is sent, so that a download takes little memory */
+
+/* The body of the answer. Gives the descriptor back, or -1: the answer has it. */
+static int
+file_give(int fd, size_t size, struct oro_http_response *res)
+{
+    res->status = 200;
+    if (size <= READ_WHOLE) {
+        res->status = file_read(fd, size, &res->body) ? 200 : 500;
+        return fd;
+    }
+    res->file = fd;
+    res->file_len = size;
+    return -1;
+}
+
 static void
 header(struct oro_http_response *res, const char *name, const char *value)
 {
@@ -103,7 +120,10 @@ oro_static_file(const char *dir, const char *path, const struct oro_http_request
         if (req->if_none_match != NULL && strcmp(req->if_none_match, etag) == 0)
             res->status = 304;
         else
-            res->status = file_read(fd, (size_t)st.st_size, &res->body) ? 200 : 500;
+            fd = file_give(fd, (size_t)st.st_size, res);
+    } else if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        res->status = 503;
+        found = true;
     }
     if (fd >= 0)
         close(fd);

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "runtime/base/mem.h"
 
@@ -47,7 +49,15 @@ on_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_re
     else if (strncmp(req->path, "/big/", 5) == 0)
         for (long n = atol(req->path + 5); n > 0; n--)
             oro_bb_u8(&res->body, 'x');
-    else if (strcmp(req->path, "/headers") == 0) {
+    else if (strncmp(req->path, "/file/", 6) == 0) {
+        res->file_len = (uint64_t)atol(req->path + 6);
+        res->file = memfd_create("file", MFD_CLOEXEC);
+        cr_assert_eq(ftruncate(res->file, (off_t)res->file_len), 0);
+    } else if (strcmp(req->path, "/short-file") == 0) {
+        res->file_len = 1000000; /* it has shrunk */
+        res->file = memfd_create("file", MFD_CLOEXEC);
+        cr_assert_eq(ftruncate(res->file, 500000), 0);
+    } else if (strcmp(req->path, "/headers") == 0) {
         res->content_type = NULL;
         snprintf(res->extra_headers, sizeof(res->extra_headers),
                  "x-one: 1\r\nx-origin: %s\r\nx-type: %s\r\nx-etag: %s\r\nx-enc: %s\r\n",

@@ -5,6 +5,7 @@
  *   any /echo           "METHOD path|query|body|authorization"
  *   any /status/N       status N
  *   GET /big/N          N bytes of 'x'
+ *   GET /file/N         N zero bytes of a file; /short-file: of one that is shorter than it was
  *   any /keep           kept until test_server_reply()
  *   GET /headers        no content type, what the request's headers said in extra headers
  *   GET /inject         extra headers that are no lines

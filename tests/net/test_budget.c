@@ -227,6 +227,50 @@ Test(budget, answers_that_nobody_reads)
     flood(1, 20, false, big_answers);
 }
 
+/* Files are read as they are taken: a download costs a part of one. */
+Test(budget, downloads_that_nobody_reads_take_little)
+{
+    enum { N = 40 };
+    start(64 * MB, 1);
+    struct client *innocent = client_ws(t.port, V3), *c[N];
+    for (int i = 0; i < N; i++) {
+        c[i] = client_open(t.port);
+        for (int k = 0; k < 3; k++) /* a pipeline opens one file at a time */
+            client_send_text(c[i], "GET /file/40000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+        echo(innocent, "here");
+        cr_assert_lt(used(), (int64_t)((size_t)(i + 1) * 128 * 1024 + MB));
+    }
+    for (int i = 0; i < 2; i++) {
+        struct reply r;
+        for (int k = 0; k < 3; k++) {
+            cr_assert(client_reply(c[i], &r, false));
+            cr_assert_eq(r.status, 200);
+            cr_assert_eq(r.body_len, 40000000);
+            reply_free(&r);
+        }
+    }
+    for (int i = 0; i < N; i++)
+        client_close(c[i]);
+    client_close(innocent);
+    expect_nothing_left();
+    test_server_stop(&t);
+}
+
+Test(budget, a_file_that_has_shrunk_ends_its_connection)
+{
+    start(64 * MB, 1);
+    struct client *c = client_open(t.port);
+    struct reply r;
+    client_send_text(c, "HEAD /short-file HTTP/1.1\r\nHost: x\r\n\r\n");
+    cr_assert(client_reply(c, &r, true));
+    reply_free(&r);
+    client_send_text(c, "GET /short-file HTTP/1.1\r\nHost: x\r\n\r\n");
+    cr_assert(!client_reply(c, &r, false));
+    client_close(c);
+    expect_nothing_left();
+    test_server_stop(&t);
+}
+
 /* The largest goes, with its code, and nobody else. */
 Test(budget, the_largest_goes_first)
 {
