@@ -16,7 +16,7 @@ struct oro_config {
     int64_t server_workers;
     char *server_isolation, *server_venv;
     char *log_level;
-    int64_t reducer_timeout_ms, reducer_memory_limit_mb;
+    int64_t reducer_timeout_ms, reducer_init_timeout_ms, reducer_memory_limit_mb;
     char *reducer_io_in_reducers;
     bool reducer_strict_index;
     int64_t net_threads, net_max_message, net_max_http_body, net_outgoing_limit, net_incoming_limit,

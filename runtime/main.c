@@ -223,6 +223,7 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .workers = c->server_workers > 0 ? (unsigned)c->server_workers : cores(),
         .shards = net_threads(c),
         .timeout_us = c->reducer_timeout_ms * 1000,
+        .init_timeout_us = c->reducer_init_timeout_ms * 1000,
         .dev_errors = c->server_dev_errors,
         .static_dir = c->server_static_dir,
         .dashboard_dir = dashboard,

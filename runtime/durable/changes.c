@@ -81,6 +81,7 @@ void
 changes_add(struct changes *c, const struct oro_schema *schema, const uint32_t *ids,
             const struct oro_commit *commit, uint64_t since)
 {
+    c->initializes |= commit->origin.initializes && commit->nops > 0;
     for (uint32_t i = 0; i < commit->nops; i++) {
         const struct oro_op *op = &commit->ops[i];
         const struct oro_table_def *t = op->table;
@@ -124,6 +125,7 @@ changes_join(struct changes *c, struct changes *from)
     c->n += from->n;
     c->bytes += from->bytes;
     c->log_bytes += from->log_bytes;
+    c->initializes |= from->initializes;
     for (size_t i = 0; i < from->nsequences; i++)
         sequence_set(c, from->sequences[i].table, from->sequences[i].column,
                      from->sequences[i].allocated);

@@ -24,6 +24,7 @@ struct changes {
     size_t nmarks, marks_cap;
     size_t since;       /* bytes of log up to the last mark, from the one before */
     uint64_t log_bytes; /* in all */
+    bool initializes;   /* init's transaction is among them */
 };
 
 /* Zeros are an empty one. */

@@ -183,6 +183,7 @@ clear(struct checkpoint *k)
     k->slots = NULL;
     k->places = NULL;
     k->nslots = k->n = k->nseq = k->bytes = k->read = 0;
+    k->initializes = false;
 }
 
 void
@@ -277,6 +278,10 @@ static oro_status
 add_op(struct checkpoint *k, const struct record_op *op, const struct log_row *row,
        struct oro_bb *key, struct oro_err *err)
 {
+    if (op->kind == RECORD_INIT) {
+        k->initializes = true;
+        return ORO_OK;
+    }
     struct layout *l = catalog_find(k->catalog, op->table);
     if (l == NULL)
         return log_damaged(k->path, row, "a table that is not in the file", err);
@@ -478,6 +483,8 @@ write_all(struct checkpoint *k, uint64_t upto, bool *written, struct oro_err *er
         st = write_sequences(k, err);
     if (st == ORO_OK)
         st = write_rows(k, err);
+    if (st == ORO_OK && k->initializes)
+        st = db_exec(k->tables, INITIALIZED_SQL, err);
     if (st == ORO_OK)
         st = db_execf(k->tables, err,
                       "UPDATE _orochi_meta SET value = %lld WHERE key = '_applied'; COMMIT",
@@ -607,6 +614,7 @@ checkpoint_changes(struct checkpoint *k, const struct changes *changes, const ui
 {
     sort_places(k, k->n);
     k->rows = rows;
+    k->initializes = changes->initializes;
     oro_status st = write_all(k, upto, written, err);
     k->rows = NULL;
     clear(k);

@@ -40,8 +40,9 @@ void oro_durable_reasons(const struct oro_store *store, const struct oro_schema 
 void oro_durable_continue(struct oro_durable *d, const struct oro_store *store);
 /* True: nothing was ever stored. Valid after open. */
 bool oro_durable_is_new(const struct oro_durable *d);
-/* True: init has to run. The first transaction says that it has; where init stores nothing, set_initialized does, once it has
- * run. Any thread, also after start. */
+/* True: init has to run. Its transaction says that it has (oro_origin.initializes), whatever else is there: an init that fails
+ * leaves sequences behind. Where init stores nothing, set_initialized does, once all that it did is durable. Any thread, also
+ * after start. */
 bool oro_durable_needs_init(const struct oro_durable *d);
 ORO_MUST_CHECK oro_status oro_durable_set_initialized(struct oro_durable *d, struct oro_err *err);
 /* Small texts kept with the data (owner, database identity). get Gives or NULL. Before start. */

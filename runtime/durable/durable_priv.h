@@ -2,7 +2,8 @@
  *
  * The tables, <dir>/<name>.db:
  *
- *     _orochi_meta       key, value: small texts; `_applied` is the offset up to which the tables hold everything
+ *     _orochi_meta       key, value: small texts; `_applied` is the offset up to which the tables hold everything;
+ *                        `_initialized`, set with init's transaction: init has run
  *     _orochi_log        empty but in a backup, whose one file holds the log too
  *     _orochi_schema, _orochi_columns, _orochi_types     the module's tables as the file has them (catalog.h)
  *     _orochi_sequences  first value not reserved, by table and column
@@ -40,7 +41,12 @@
 #include "runtime/durable/record.h"
 
 #define APPLICATION_ID 0x4f524f43 /* OROC */
-#define FORMAT_VERSION 3 /* 1: the log was in the file of the tables; 2: rows without sums */
+/* 1: the log was in the file of the tables; 2: rows without sums; 3: whether init has run was told by what is there; 4: by
+ * `_initialized`. */
+#define FORMAT_VERSION 4
+#define FORMAT_OLDEST 3 /* brought to the newest when it is opened */
+
+#define INITIALIZED_SQL "INSERT OR REPLACE INTO _orochi_meta VALUES ('_initialized', 1)"
 
 /* One server, or one restore, for each database: locks <dir>/<name>.lock, and the database itself, because the lock file looks
  * like something to delete. The locks go with the process, however it ends. */
@@ -155,6 +161,7 @@ struct checkpoint {
     const uint64_t *rows; /* by position in the schema; NULL: not known */
     struct checkpoint_sequence *sequences;
     size_t nseq, seq_cap;
+    bool initializes; /* init's transaction is among them */
     uint64_t *
         marks; /* offsets to drop the log up to, one after the other; none left over: all is dropped */
     size_t nmarks, marks_cap;
@@ -191,6 +198,8 @@ struct oro_durable {
     void (*on_durable)(void *arg);
     void *arg;
     bool is_new, was_started;
+    atomic_bool initialized;
+    struct oro_map sequences; /* that recovery has found */
     bool has_found; /* what was confirmed as of the last run, and that is to be believed */
     struct confirmed found;
     uint64_t end;   /* last offset in the files, at the start */

@@ -182,11 +182,8 @@ make_log(struct oro_durable *d, struct oro_err *err)
     if (st == ORO_OK)
         st = log_pairing(d->log, &d->log_id, err);
     if (st == ORO_OK)
-        st = db_execf(d->tables, err,
-                      "BEGIN IMMEDIATE; INSERT OR REPLACE INTO _orochi_meta VALUES ('_log', '%s'); "
-                      "PRAGMA user_version = %d; COMMIT",
-                      d->log_id, FORMAT_VERSION);
-    db_rollback(d->tables);
+        st = db_execf(d->tables, err, "INSERT OR REPLACE INTO _orochi_meta VALUES ('_log', '%s')",
+                      d->log_id);
     return st;
 }
 

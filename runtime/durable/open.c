@@ -68,12 +68,13 @@ data_format(struct db *db, bool *empty, struct oro_err *err)
         return oro_err_set(err, ORO_EINVAL,
                            "a newer version of this server wrote it (format %lld, known is %d)",
                            (long long)version, FORMAT_VERSION);
-    if (tables > 0 && version < FORMAT_VERSION)
-        return oro_err_set(err, ORO_EINVAL,
-                           "a version of this server before its first release wrote it (format "
-                           "%lld, this one reads %d). Keep the file and that version, or start "
-                           "with --delete-data to begin empty",
-                           (long long)version, FORMAT_VERSION);
+    if (tables > 0 && version < FORMAT_OLDEST)
+        return oro_err_set(
+            err, ORO_EINVAL,
+            "a version of this server before its first release wrote it (format "
+            "%lld, this one reads %d and newer ones). Keep the file and that version, or start "
+            "with --delete-data to begin empty",
+            (long long)version, FORMAT_OLDEST);
     *empty = tables == 0;
     return ORO_OK;
 }
@@ -202,6 +203,26 @@ fit_log(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct
     return st;
 }
 
+/* Files of an earlier format, once all that the log has is read with what they say. */
+static oro_status
+upgrade(struct oro_durable *d, struct oro_err *err)
+{
+    int64_t format = 0, marked = 0;
+    oro_status st = db_int(d->tables, "PRAGMA user_version", &format, err);
+    if (st == ORO_OK && format < FORMAT_VERSION)
+        st = db_execf(d->tables, err, "BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT",
+                      d->is_new ? "" : INITIALIZED_SQL, FORMAT_VERSION);
+    db_rollback(d->tables);
+    if (st == ORO_OK && format < FORMAT_VERSION)
+        oro_log(ORO_LOG_INFO, "durable", "%s: brought from format %lld to %d", d->path,
+                (long long)format, FORMAT_VERSION);
+    if (st == ORO_OK)
+        st = db_int(d->tables, "SELECT count(*) FROM _orochi_meta WHERE key = '_initialized'",
+                    &marked, err);
+    atomic_store(&d->initialized, marked > 0);
+    return st;
+}
+
 static oro_status
 fit_schema(struct oro_durable *d, struct oro_err *err)
 {
@@ -216,6 +237,8 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
         st = fit_changed(d, &stored, &at, err);
     if (st == ORO_OK && !same) /* ids of tables that go may be used again */
         st = db_exec(d->tables, "DELETE FROM _orochi_rows", err);
+    if (st == ORO_OK)
+        st = upgrade(d, err);
     if (st == ORO_OK && !(same && has_all_tables(&stored, d->schema)))
         st = catalog_migrate(d->tables, &stored, d->schema, err);
     catalog_fini(&stored);

@@ -73,7 +73,7 @@ bool
 record_put(struct oro_bb *out, const struct record_ids *ids, const struct oro_commit *c,
            uint64_t *last)
 {
-    uint32_t n = 0;
+    uint32_t n = c->origin.initializes ? 1 : 0;
     for (uint32_t i = 0; i < c->nops; i++) {
         const struct oro_op *op = &c->ops[i];
         n += is_kept(op, stored_id(ids, op->table));
@@ -82,6 +82,11 @@ record_put(struct oro_bb *out, const struct record_ids *ids, const struct oro_co
         return false;
     put_varint(out, c->offset - *last);
     put_varint(out, n);
+    if (c->origin.initializes) {
+        oro_bb_u8(out, RECORD_INIT);
+        put_varint(out, 1);
+        put_varint(out, 0);
+    }
     for (uint32_t i = 0; i < c->nops; i++) {
         const struct oro_op *op = &c->ops[i];
         uint32_t id = stored_id(ids, op->table);
@@ -147,7 +152,7 @@ record_next_op(struct record_reader *r, struct record_op *op, bool *more)
     } else if ((op->kind == RECORD_PUT || op->kind == RECORD_DELETE) && n <= left) {
         op->bytes = oro_bytes(r->at, n);
         r->at += n;
-    } else {
+    } else if (op->kind != RECORD_INIT || n != 0) {
         return ORO_EMALFORMED;
     }
     r->ops--;

@@ -7,6 +7,7 @@
  *       PUT            varint length, row            the row there is now: inserted, or in place of the one with its key
  *       DELETE         varint length, key or row     BSATN of the primary key, or the whole row of a table without one
  *       SEQUENCE       varint column, u64            first value that is not reserved
+ *       INIT           varint 0                      (table 1, which says nothing) init's transaction: it has run
  *
  * Offsets of transactions that touched event tables only are left out: nothing of them is kept. */
 #ifndef ORO_DURABLE_RECORD_H
@@ -14,7 +15,7 @@
 
 #include "runtime/store/commit.h"
 
-enum record_kind { RECORD_PUT = 1, RECORD_DELETE = 2, RECORD_SEQUENCE = 3 };
+enum record_kind { RECORD_PUT = 1, RECORD_DELETE = 2, RECORD_SEQUENCE = 3, RECORD_INIT = 4 };
 
 struct record_op {
     enum record_kind kind;

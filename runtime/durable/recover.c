@@ -75,6 +75,49 @@ sequence_of(const struct oro_table_def *t, uint32_t column, unsigned *out)
     return false; /* the module has none there any more */
 }
 
+/* By table and sequence, 256 to a table as oro_op counts them. */
+static uint64_t
+sequence_number(const struct oro_durable *d, const struct oro_table_def *t, unsigned seq)
+{
+    return (uint64_t)(t - d->schema->tables) << 8 | seq;
+}
+
+static void
+sequence_load(struct oro_durable *d, struct oro_store *store, const struct oro_table_def *t,
+              unsigned seq, uint64_t allocated)
+{
+    oro_store_load_sequence(store, t, seq, allocated);
+    oro_map_put_u64(&d->sequences, sequence_number(d, t, seq), d);
+}
+
+/* A column may have become auto_inc since: its values go on above those that are there. That is kept, so that what somebody
+ * inserts later does not move it once more. */
+static oro_status
+begin_sequence(struct oro_durable *d, struct oro_store *store, const struct oro_table_def *t,
+               unsigned seq, struct oro_err *err)
+{
+    uint32_t col = t->sequences[seq].col;
+    uint64_t first = oro_store_sequence_above_rows(store, t, seq);
+    if (first > 1)
+        oro_log(ORO_LOG_INFO, "durable", "table %s: values of column %s go on from %llu", t->name,
+                t->row->elems[col].name, (unsigned long long)first);
+    return db_execf(d->tables, err, "INSERT OR IGNORE INTO _orochi_sequences VALUES (%u, %u, %lld)",
+                    d->ids[t - d->schema->tables], col, (long long)first);
+}
+
+static oro_status
+begin_sequences(struct oro_durable *d, struct oro_store *store, struct oro_err *err)
+{
+    oro_status st = ORO_OK;
+    for (uint32_t i = 0; st == ORO_OK && i < d->schema->ntables; i++) {
+        const struct oro_table_def *t = &d->schema->tables[i];
+        for (unsigned k = 0; st == ORO_OK && k < t->nsequences && d->ids[i] != 0; k++)
+            if (oro_map_get_u64(&d->sequences, sequence_number(d, t, k)) == NULL)
+                st = begin_sequence(d, store, t, k, err);
+    }
+    return st;
+}
+
 static oro_status
 load_sequences(struct oro_durable *d, struct oro_store *store, struct oro_err *err)
 {
@@ -88,7 +131,7 @@ load_sequences(struct oro_durable *d, struct oro_store *store, struct oro_err *e
         const struct layout *l = catalog_find(&d->catalog, (uint32_t)db_column_int(s, 0));
         unsigned seq;
         if (l != NULL && sequence_of(l->def, (uint32_t)db_column_int(s, 1), &seq))
-            oro_store_load_sequence(store, l->def, seq, (uint64_t)db_column_int(s, 2));
+            sequence_load(d, store, l->def, seq, (uint64_t)db_column_int(s, 2));
     }
     db_finalize(s);
     return st;
@@ -106,11 +149,15 @@ replay_op(const struct replay *p, const struct record_op *op, bool remove)
 {
     const struct layout *l = catalog_find(&p->d->catalog, op->table);
     unsigned seq;
+    if (op->kind == RECORD_INIT) {
+        atomic_store(&p->d->initialized, true);
+        return ORO_OK;
+    }
     if (l == NULL)
         return log_damaged(p->d->log_path, p->row, "a table that is not in the file", p->err);
     if (op->kind == RECORD_SEQUENCE) {
         if (remove && sequence_of(l->def, op->column, &seq))
-            oro_store_load_sequence(p->store, l->def, seq, op->allocated);
+            sequence_load(p->d, p->store, l->def, seq, op->allocated);
         return ORO_OK;
     }
     bool put = op->kind == RECORD_PUT, keyed = l->def->pk >= 0;
@@ -197,6 +244,9 @@ oro_durable_recover(struct oro_durable *d, struct oro_store *store, struct oro_e
         st = load_sequences(d, store, &mine);
     if (st == ORO_OK)
         st = replay_log(d, store, &transactions, &mine);
+    if (st == ORO_OK)
+        st = begin_sequences(d, store, &mine);
+    oro_map_fini(&d->sequences);
     if (st != ORO_OK)
         return damaged_advise(d->path, st, &mine, err);
     oro_store_load_offset(store, d->logged);

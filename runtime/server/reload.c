@@ -93,8 +93,8 @@ oro_reload_on_durable(struct oro_server *s)
 }
 
 /* The workers are paused: nothing more is published. */
-static oro_status
-disk_wait(struct oro_server *s, struct oro_err *err)
+oro_status
+oro_reload_disk_wait(struct oro_server *s, struct oro_err *err)
 {
     struct reload *r = &s->reload;
     int64_t end = oro_mono_us() + PATIENCE_US;
@@ -129,7 +129,7 @@ stand_still(struct oro_server *s, bool to_disk, struct oro_err *err)
     if (st != ORO_OK)
         return st;
     if (to_disk)
-        st = disk_wait(s, err);
+        st = oro_reload_disk_wait(s, err);
     if (st == ORO_OK)
         st = park(s, err);
     if (st != ORO_OK)

@@ -365,7 +365,16 @@ run_init(struct oro_server *s, struct oro_err *err)
     struct oro_job *job =
         oro_job_new(ORO_JOB_INIT, oro_principal_new(ORO_CALLER_INTERNAL, &s->owner, NULL, NULL), 0);
     oro_status st = oro_pool_post_wait(s->pool, job, text);
-    return st == ORO_OK ? ORO_OK : oro_err_set(err, ORO_EINVAL, "init failed: %s", text);
+    if (st != ORO_OK)
+        return oro_err_set(err, ORO_EINVAL,
+                           "init failed: %s. It runs again at the next start: nothing that it "
+                           "stored was kept",
+                           text);
+    if (s->durable == NULL)
+        return ORO_OK;
+    /* Not before it is on disk, by itself. With rows of its own its transaction says so, too: then there is no hurry. */
+    return oro_reload_disk_wait(s, NULL) == ORO_OK ? oro_durable_set_initialized(s->durable, err)
+                                                   : ORO_OK;
 }
 
 /* Clients of an earlier run that ended without saying so: client_disconnected runs for each, before timers and before new
@@ -441,6 +450,7 @@ module_load(struct oro_server *s, char **report, struct oro_err *err)
         .module_path = o->module_path,
         .module_name = o->name,
         .timeout_us = o->timeout_us,
+        .init_timeout_us = o->init_timeout_us,
         .dev_errors = o->dev_errors,
         .hooks = {.arg = s, .published = on_published, .timer_done = on_timer_done},
     };
@@ -481,15 +491,13 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
         st = data_open(s, err);
     if (st == ORO_OK)
         st = oro_pool_run(s->pool, s->schema, s->store, &s->database, err);
-    bool fresh = s->durable == NULL || oro_durable_needs_init(s->durable);
-    if (st == ORO_OK && fresh)
-        st = run_init(s, err);
-    if (st == ORO_OK && fresh && s->durable != NULL && oro_store_offset(s->store) == 0)
-        st = oro_durable_set_initialized(s->durable, err);
     if (st == ORO_OK)
         st = forget_clients(s, err);
+    /* Before init: once that is on disk the data is no longer new, and functions that run once would not be installed. */
     if (st == ORO_OK)
         st = oro_timers_install(s, err);
+    if (st == ORO_OK && (s->durable == NULL || oro_durable_needs_init(s->durable)))
+        st = run_init(s, err);
     if (st == ORO_OK) {
         shards_open(s);
         oro_metric_on_read(gauges_read, s);

@@ -48,7 +48,7 @@ struct oro_server_options {
     unsigned checkpoint_interval_s;
     unsigned workers;
     unsigned shards; /* net threads */
-    int64_t timeout_us;
+    int64_t timeout_us, init_timeout_us;
     bool dev_errors;
     const char *static_dir;    /* web page of the module, served at /; NULL: none */
     const char *dashboard_dir; /* served at /dashboard; NULL: none */

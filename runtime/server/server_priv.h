@@ -227,6 +227,8 @@ void oro_reload_park(struct shard *sh);
 void oro_reload_answer(struct shard *sh);
 /* The disk has got further. */
 void oro_reload_on_durable(struct oro_server *s);
+/* Nothing is published meanwhile: until all that was is on disk, for ten seconds at most. ORO_EIO. */
+ORO_MUST_CHECK oro_status oro_reload_disk_wait(struct oro_server *s, struct oro_err *err);
 
 /* static.c */
 bool oro_static_file(const char *dir, const char *path, const struct oro_http_request *req,

@@ -114,7 +114,7 @@ schedule_install(struct oro_tx *tx, const struct oro_schedule_def *d, const stru
 oro_status
 oro_timers_look(struct oro_server *s, struct oro_err *err)
 {
-    bool fresh = s->durable == NULL || oro_durable_is_new(s->durable);
+    bool fresh = s->durable == NULL || oro_durable_needs_init(s->durable);
     oro_status st = ORO_OK;
     s->once_new = ORO_NEW_ARRAY(bool, s->schema->nschedules + 1);
     for (uint32_t i = 0; i < s->schema->nschedules && st == ORO_OK; i++) {

@@ -38,15 +38,19 @@ carry_rows(struct oro_store *s, struct oro_session *from, const struct oro_table
 }
 
 static void
-carry_sequences(struct oro_table *to, const struct oro_table *from)
+carry_sequences(struct oro_store *s, struct oro_table *to, const struct oro_table *from)
 {
     for (uint32_t i = 0; i < to->def->nsequences; i++) {
+        bool found = false;
         for (uint32_t k = 0; k < from->def->nsequences; k++) {
             if (to->def->sequences[i].col != from->def->sequences[k].col)
                 continue;
             atomic_store(&to->seqs[i].next, atomic_load(&from->seqs[k].next));
             atomic_store(&to->seqs[i].allocated, atomic_load(&from->seqs[k].allocated));
+            found = true;
         }
+        if (!found)
+            oro_store_sequence_above_rows(s, to->def, i);
     }
 }
 
@@ -61,7 +65,7 @@ oro_store_carry(struct oro_store *s, struct oro_store *from, struct oro_err *err
         if (old == NULL || old->is_event || now->is_event)
             continue;
         st = carry_rows(s, se, old, now, err);
-        carry_sequences(&s->tables[i], oro_table_of(from, old));
+        carry_sequences(s, &s->tables[i], oro_table_of(from, old));
     }
     oro_session_close(se);
     return st;

@@ -40,6 +40,8 @@ struct oro_origin {
     uint8_t kind; /* the server's enum: client call, connect, disconnect, timer, http, internal */
     uint8_t outcome; /* oro_status of the call */
     uint16_t shard;  /* net thread that waits for the answer */
+    bool
+        initializes; /* of init: with this record on disk the data is made, and init never runs again */
     uint32_t request_id;
     oro_conn_id conn;       /* or HTTP request id; 0: nobody waits */
     uint32_t reducer;       /* reducer id, UINT32_MAX: none */

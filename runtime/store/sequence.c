@@ -133,3 +133,42 @@ oro_sequence_fill(struct oro_session *se, struct oro_table *t, uint8_t *row, str
     }
     return ORO_OK;
 }
+
+/* What the column holds, as far as a sequence could have given it: 0 below zero, the largest beyond. */
+static uint64_t
+value_in(const uint8_t *at, uint32_t size, enum oro_kind kind, uint64_t max)
+{
+    uint64_t v = 0;
+    bool is_signed = kind == ORO_I8 || kind == ORO_I16 || kind == ORO_I32 || kind == ORO_I64 ||
+                     kind == ORO_I128 || kind == ORO_I256;
+    if (is_signed && (at[size - 1] & 0x80) != 0)
+        return 0;
+    memcpy(&v, at, size < 8 ? size : 8);
+    return v > max || (size > 8 && !all_zero(at + 8, size - 8)) ? max : v;
+}
+
+uint64_t
+oro_store_sequence_above_rows(struct oro_store *s, const struct oro_table_def *def,
+                              unsigned sequence)
+{
+    struct oro_table *t = oro_table_of(s, def);
+    struct oro_sequence *q = &t->seqs[sequence];
+    enum oro_kind kind = int_kind(def->row->elems[q->def->col].type);
+    struct oro_session *se = oro_session_open(s);
+    struct oro_rows rows;
+    uint64_t most = 0;
+    uint32_t size;
+    int_max(kind, &size);
+    oro_read_begin(se);
+    oro_read_scan(se, def, &rows);
+    for (size_t i = 0; i < rows.n; i++) {
+        const uint8_t *row = rows.rows[i].data;
+        uint64_t v =
+            value_in(row + oro_layout_at(&t->layout, row, q->def->col), size, kind, q->max);
+        most = v > most ? v : most;
+    }
+    oro_read_end(se);
+    oro_session_close(se);
+    oro_store_load_sequence(s, def, sequence, most + 1);
+    return most + 1;
+}

@@ -39,10 +39,13 @@ ORO_MUST_CHECK oro_status oro_store_unload(struct oro_store *s, const struct oro
                                            struct oro_bytes key_or_row);
 void oro_store_load_sequence(struct oro_store *s, const struct oro_table_def *t, unsigned sequence,
                              uint64_t allocated);
+/* Of a column that has become auto_inc: its values begin above the largest that is there. Gives the first. */
+uint64_t oro_store_sequence_above_rows(struct oro_store *s, const struct oro_table_def *t,
+                                       unsigned sequence);
 void oro_store_load_offset(struct oro_store *s, uint64_t offset);
 
 /* Loads all that `from` has: rows of tables that both have, with the defaults of columns at the end that are new, and the
- * state of sequences. ORO_EEXISTS: not unique by the new schema. Nothing may be published in `from` meanwhile. */
+ * state of sequences (one that `from` has not begins above the values that are there). ORO_EEXISTS: not unique by the new schema. Nothing may be published in `from` meanwhile. */
 ORO_MUST_CHECK oro_status oro_store_carry(struct oro_store *s, struct oro_store *from,
                                           struct oro_err *err);
 

@@ -100,8 +100,9 @@ struct oro_pool_hooks {
 struct oro_pool_options {
     unsigned workers;
     const char *module_path, *module_name;
-    int64_t timeout_us; /* run time limit of a reducer without its own; 0: none */
-    bool dev_errors;    /* callers see the text of unexpected exceptions */
+    int64_t timeout_us;      /* run time limit of a reducer without its own; 0: none */
+    int64_t init_timeout_us; /* the same of init */
+    bool dev_errors;         /* callers see the text of unexpected exceptions */
     struct oro_pool_hooks hooks;
 };
 

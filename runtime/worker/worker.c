@@ -43,10 +43,12 @@ published(struct worker *w)
     w->published = true;
 }
 
+/* Init makes a world, which takes longer than a call may. */
 static int64_t
-time_limit(const struct oro_pool *p, const struct oro_reducer_def *r)
+time_limit(const struct oro_pool *p, const struct oro_reducer_def *r, const struct oro_job *job)
 {
-    return r->timeout_us > 0 ? r->timeout_us : p->opt.timeout_us;
+    int64_t usual = job->kind == ORO_JOB_INIT ? p->opt.init_timeout_us : p->opt.timeout_us;
+    return r->timeout_us > 0 ? r->timeout_us : usual;
 }
 
 static oro_status
@@ -56,7 +58,7 @@ run_python(struct attempt *a)
     if (a->reducer == NULL)
         return ORO_OK;
     atomic_store_explicit(&w->lifecycle, a->job->kind == ORO_JOB_DISCONNECT, memory_order_release);
-    oro_worker_watch(w, time_limit(w->pool, a->reducer));
+    oro_worker_watch(w, time_limit(w->pool, a->reducer, a->job));
     oro_status st = oro_py_call(w->py, &a->call);
     atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
     return st;
@@ -335,6 +337,7 @@ run_init(struct worker *w, const struct oro_job *job)
     struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_INIT),
                                    (struct oro_bytes){0});
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_INTERNAL, 0);
+    origin.initializes = true;
     if (a.reducer == NULL)
         return (struct outcome){ORO_OK, {0}, {0}};
     return attempt_run(&a, &origin);

@@ -84,10 +84,53 @@ marked(struct run *r)
     ORO_ASSERT(!oro_durable_needs_init(r->durable));
 }
 
+static uint64_t
+add_in_init(struct run *r, uint64_t id)
+{
+    struct oro_bb row = {0};
+    struct oro_tx *tx = oro_tx_begin(r->se, false);
+    struct oro_origin origin = {.reducer = UINT32_MAX, .initializes = true};
+    uint64_t seq;
+    oro_bb_u64(&row, id);
+    oro_bb_u32(&row, 7);
+    run_insert(r, tx, "entry", &row);
+    oro_bb_fini(&row);
+    ORO_ASSERT(oro_tx_commit(tx, &origin, &seq) == ORO_OK);
+    oro_durable_wake(r->durable);
+    return seq;
+}
+
 static void
 stored(struct run *r)
 {
+    run_wait_durable(r, add_in_init(r, 1));
+}
+
+static void
+stored_and_moved(struct run *r)
+{
+    stored(r);
+    oro_durable_checkpoint(r->durable, 10000000);
+}
+
+/* Sequences that a failed init has used, timers, clients: none of them is init. */
+static void
+others(struct run *r)
+{
     run_wait_durable(r, add(r, 1));
+}
+
+static void
+others_and_a_stop(struct run *r)
+{
+    others(r);
+    run_close(r);
+}
+
+static void
+others_of_it(struct run *r)
+{
+    run_wait_durable(r, add(r, 2));
 }
 
 Test(mark, a_crash_before_init_has_stored_anything_leaves_it_to_do)
@@ -97,9 +140,33 @@ Test(mark, a_crash_before_init_has_stored_anything_leaves_it_to_do)
     cr_assert(needs_init(), "a clean stop as well");
 }
 
+Test(mark, what_others_stored_does_not_say_that_it_ran)
+{
+    in_crash(others);
+    cr_assert(needs_init());
+    cr_assert(needs_init());
+    in_crash(nothing);
+    cr_assert(needs_init());
+}
+
+Test(mark, nor_after_a_stop)
+{
+    in_crash(others_and_a_stop);
+    cr_assert(needs_init());
+}
+
 Test(mark, what_init_stored_says_that_it_ran)
 {
     in_crash(stored);
+    in_crash(others_of_it);
+    cr_assert_not(needs_init());
+    cr_assert_not(needs_init(), "out of the tables as well");
+}
+
+Test(mark, it_goes_into_the_tables_with_its_rows)
+{
+    in_crash(stored_and_moved);
+    cr_assert_not(needs_init());
     cr_assert_not(needs_init());
 }
 

@@ -27,6 +27,7 @@ prepare(void)
         layouts[i] = (struct layout){.def = &schema->tables[i], .id = i + 1};
     durable.catalog.by_id = by_id;
     durable.catalog.nids = ORO_ARRAY_LEN(by_id);
+    durable.schema = schema;
     durable.log_path = (char *)(uintptr_t) "log";
 }
 
