@@ -2,6 +2,7 @@
 #include "runtime/server/server_priv.h"
 
 #include "runtime/base/header.h"
+#include "runtime/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,6 +57,45 @@ path_is_plain(const char *path)
     return true;
 }
 
+/* One name in a folder: no link, and a folder or a regular file as was asked for. -1: there is none. Nothing that is opened can
+ * make us wait: what is no regular file is not opened at all, or, if it was put there in this moment, without blocking. */
+static int
+open_below(int folder, const char *name, bool is_folder)
+{
+    struct stat st;
+    int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return -1;
+    if (S_ISLNK(st.st_mode))
+        oro_log_limited(ORO_LOG_WARN, "http",
+                        "a page's file was not served: %.200s is a link, and links are not "
+                        "followed; put the file itself there",
+                        name);
+    if (is_folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)) {
+        errno = ENOENT;
+        return -1;
+    }
+    return openat(folder, name, flags | (is_folder ? O_DIRECTORY : 0));
+}
+
+/* Opens a file below the folder, whose path may hold links, name by name. */
+static int
+open_file(const char *dir, char *path)
+{
+    int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (char *name = path, *slash; at >= 0; name = slash + 1) {
+        slash = strchr(name, '/');
+        if (slash != NULL)
+            *slash = '\0';
+        int next = open_below(at, name, slash != NULL);
+        close(at);
+        at = next;
+        if (slash == NULL)
+            break;
+    }
+    return at;
+}
+
 static bool
 file_read(int fd, size_t size, struct oro_bb *out)
 {
@@ -80,7 +120,10 @@ file_give(int fd, size_t size, struct oro_http_response *res)
 {
     res->status = 200;
     if (size <= READ_WHOLE) {
-        res->status = file_read(fd, size, &res->body) ? 200 : 500;
+        if (!file_read(fd, size, &res->body)) {
+            oro_bb_fini(&res->body); /* it was cut in this moment */
+            res->status = 500;
+        }
         return fd;
     }
     res->file = fd;
@@ -103,8 +146,9 @@ oro_static_file(const char *dir, const char *path, const struct oro_http_request
         return false;
     size_t n = strlen(path);
     const char *index = n == 0 || path[n - 1] == '/' ? "index.html" : "";
-    char *full = oro_asprintf("%s/%s%s", dir, path[0] == '/' ? path + 1 : path, index);
-    int fd = open(full, O_RDONLY | O_CLOEXEC);
+    char *full = oro_asprintf("%s%s", path[0] == '/' ? path + 1 : path, index);
+    res->content_type = content_type(full);
+    int fd = open_file(dir, full);
     struct stat st;
     bool found = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= FILE_LIMIT;
     if (found) {
@@ -115,8 +159,6 @@ oro_static_file(const char *dir, const char *path, const struct oro_http_request
                  (unsigned long long)st.st_size);
         header(res, "etag", etag);
         header(res, "cache-control", "no-cache");
-        header(res, "x-content-type-options", "nosniff");
-        res->content_type = content_type(full);
         if (req->if_none_match != NULL && strcmp(req->if_none_match, etag) == 0)
             res->status = 304;
         else
