@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "runtime/base/mem.h"
+#include "runtime/base/origin.h"
 
 const char oro_config_usage[] =
     "usage: orochi run MODULE [flags]\n"
@@ -85,6 +86,7 @@ static const struct key keys[] = {
     INT_KEY("net.max_connections", net_max_connections, 0, 10000000),
     INT_KEY("net.ping_interval_s", net_ping_interval_s, 1, 3600),
     INT_KEY("net.idle_timeout_s", net_idle_timeout_s, 1, 86400),
+    TEXT_KEY("net.allow_origins", net_allow_origins),
     TEXT_KEY("net.tls_cert", net_tls_cert),
     TEXT_KEY("net.tls_key", net_tls_key),
     INT_KEY("bridge.max_cache_size", bridge_max_cache_size, 0, 1000000),
@@ -224,6 +226,30 @@ line_of(const char *path, const char *section, const char *key)
     return found;
 }
 
+/* A list of texts is one text with commas. */
+static oro_status
+list_set(struct oro_config *c, const struct key *k, json_t *list, const char *where,
+         struct oro_err *err)
+{
+    char *text = oro_strdup("");
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        if (!json_is_string(item)) {
+            oro_free(text);
+            return oro_err_set(err, ORO_EINVAL, "%s: %s is a list of texts in quotes", where,
+                               k->name);
+        }
+        char *more = oro_asprintf("%s%s%s", text, i > 0 ? "," : "", json_string_value(item));
+        oro_free(text);
+        text = more;
+    }
+    oro_status st = value_set(c, k, text, where, err);
+    oro_free(text);
+    return st;
+}
+
 static oro_status
 entry_set(struct oro_config *c, const char *path, const char *section, const char *name,
           json_t *value, struct oro_err *err)
@@ -238,6 +264,8 @@ entry_set(struct oro_config *c, const char *path, const char *section, const cha
                            full);
     if (k->kind == KEY_TEXT && json_is_string(value))
         return value_set(c, k, json_string_value(value), where, err);
+    if (k->offset == offsetof(struct oro_config, net_allow_origins) && json_is_array(value))
+        return list_set(c, k, value, where, err);
     if (k->kind == KEY_BOOL && json_is_boolean(value))
         return value_set(c, k, json_is_true(value) ? "true" : "false", where, err);
     if (k->kind == KEY_INT && json_is_integer(value)) {
@@ -617,6 +645,8 @@ finish(struct oro_config *c, struct oro_err *err)
         st = memory_check(c, err);
     if (st == ORO_OK && (c->net_tls_cert == NULL) != (c->net_tls_key == NULL))
         st = oro_err_set(err, ORO_EINVAL, "net.tls_cert and net.tls_key belong together");
+    if (st == ORO_OK)
+        st = oro_origins_check(c->net_allow_origins, err);
     return st == ORO_OK ? listen_split(c, err) : st;
 }
 

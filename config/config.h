@@ -23,7 +23,7 @@ struct oro_config {
         net_max_connections;
     int64_t net_ping_interval_s, net_idle_timeout_s;
     int64_t net_buffer_memory_mb, net_stall_timeout_s, net_min_rate;
-    char *net_tls_cert, *net_tls_key;
+    char *net_tls_cert, *net_tls_key, *net_allow_origins;
     int64_t query_max_terms, query_max_steps, query_client_terms;
     char *durable_mode;
     int64_t bridge_max_cache_size, bridge_max_pool_size, bridge_cache_ttl_ms;

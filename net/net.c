@@ -18,6 +18,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
+#include "runtime/base/origin.h"
 
 #define STOP_LIMIT_US ((int64_t)500 * 1000)
 /* libwebsockets allocates 16 bytes for each descriptor the process may have, for each context: a
@@ -29,26 +30,60 @@ enum shard_command { CMD_NONE, CMD_STOP_ACCEPTING, CMD_STOP };
 
 /* ---- listening ---- */
 
+static const char *
+host_of(const char *host)
+{
+    return host != NULL && host[0] != '\0' ? host : "127.0.0.1";
+}
+
+/* Gives *found (freeaddrinfo) and the one of them to listen on: a name like localhost has several, then IPv4 if there is one.
+ * Otherwise what getaddrinfo says. */
+static int
+resolve(const char *host, const char *port, struct addrinfo **found, const struct addrinfo **ai)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    int rc = getaddrinfo(host, port, &hints, found);
+    if (rc != 0)
+        return rc;
+    *ai = *found;
+    for (const struct addrinfo *a = *found; a != NULL && (*ai)->ai_family != AF_INET;
+         a = a->ai_next)
+        if (a->ai_family == AF_INET)
+            *ai = a;
+    return 0;
+}
+
+bool
+oro_net_is_loopback(const char *host)
+{
+    struct addrinfo *found;
+    const struct addrinfo *ai;
+    if (resolve(host_of(host), "0", &found, &ai) != 0)
+        return false; /* the start will say so */
+    char text[INET6_ADDRSTRLEN] = "";
+    const void *addr = ai->ai_family == AF_INET
+                           ? (const void *)&((const struct sockaddr_in *)ai->ai_addr)->sin_addr
+                           : &((const struct sockaddr_in6 *)ai->ai_addr)->sin6_addr;
+    inet_ntop(ai->ai_family, addr, text, sizeof(text));
+    freeaddrinfo(found);
+    return oro_host_is_loopback(text, strlen(text));
+}
+
 static oro_status
 listen_on(struct oro_net *net, struct oro_err *err)
 {
-    const char *host =
-        net->opt.host != NULL && net->opt.host[0] != '\0' ? net->opt.host : "127.0.0.1";
+    const char *host = host_of(net->opt.host);
     int want_port = net->opt.port;
     char port[12];
     if (want_port < 0 || want_port > 65535)
         return oro_err_set(err, ORO_EINVAL, "port %d does not exist: give one from 0 to 65535",
                            want_port);
     snprintf(port, sizeof(port), "%d", want_port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
-                    *found = NULL;
-    int rc = getaddrinfo(host, port, &hints, &found);
+    struct addrinfo *found = NULL;
+    const struct addrinfo *ai = NULL;
+    int rc = resolve(host, port, &found, &ai);
     if (rc != 0)
         return oro_err_set(err, ORO_EINVAL, "cannot listen on \"%s\": %s", host, gai_strerror(rc));
-    const struct addrinfo *ai = found; /* a name like localhost has several: IPv4 if there is one */
-    for (const struct addrinfo *a = found; a != NULL && ai->ai_family != AF_INET; a = a->ai_next)
-        if (a->ai_family == AF_INET)
-            ai = a;
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1, why = 0;
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
         bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 || listen(fd, 4096) != 0)

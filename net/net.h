@@ -36,6 +36,8 @@ struct oro_net_options {
 ORO_MUST_CHECK oro_status oro_net_start(const struct oro_net_options *opt,
                                         const struct oro_sink *sink, struct oro_net **out,
                                         struct oro_err *err);
+/* Would listening on this host be heard by this machine alone? */
+bool oro_net_is_loopback(const char *host);
 int oro_net_port(const struct oro_net *net);
 unsigned oro_net_shards(const struct oro_net *net);
 /* Stops accepting; existing connections go on. Main thread. */

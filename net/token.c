@@ -374,7 +374,7 @@ oro_token_mint(const struct oro_keys *k, char **token, struct oro_claims *claims
     char *payload = oro_asprintf("{\"hex_identity\":\"%s\",\"sub\":\"%s\",\"iss\":\"" LOCAL_ISSUER
                                  "\",\"aud\":[\"spacetimedb\"],\"iat\":%lld,\"exp\":null}",
                                  hex, sub, (long long)now_s());
-    oro_status st = sign_payload(k, payload, token, err);
+    oro_status st = token != NULL ? sign_payload(k, payload, token, err) : ORO_OK;
     if (st != ORO_OK) {
         oro_free(payload);
         return st;

@@ -29,7 +29,7 @@ void oro_claims_fini(struct oro_claims *c);
 void oro_identity_of(const char *iss, const char *sub, struct oro_identity *out);
 
 /* Mints a new anonymous identity (issuer localhost, random UUID subject, exp null). Gives *token
- * (malloc'd, oro_free). */
+ * (malloc'd, oro_free); NULL: the claims are not signed, which is most of the work. */
 ORO_MUST_CHECK oro_status oro_token_mint(const struct oro_keys *k, char **token,
                                          struct oro_claims *claims, struct oro_err *err);
 /* Signs the claims again with exp = now + 60 s (POST /v1/identity/websocket-token). */

@@ -225,6 +225,8 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .timeout_us = c->reducer_timeout_ms * 1000,
         .init_timeout_us = c->reducer_init_timeout_ms * 1000,
         .dev_errors = c->server_dev_errors,
+        .loopback = oro_net_is_loopback(c->host),
+        .allow_origins = c->net_allow_origins,
         .static_dir = c->server_static_dir,
         .dashboard_dir = dashboard,
         .incoming_limit = (unsigned)c->net_incoming_limit,

@@ -1,59 +1,16 @@
-/* The HTTP interface (spec/http.md): identities, database information, calls, SQL, metrics, pages, and the decision about a
- * websocket upgrade. Answers that need a reducer or the disk are kept and given later. */
-#include "runtime/server/server_priv.h"
+/* The HTTP interface (spec/http.md): identities, database information, calls, SQL, metrics. Answers that need a reducer or the disk are kept and given later. */
+#include "runtime/server/api_priv.h"
 
 #include "bridge/bsatn/value.h"
 #include "runtime/base/clock.h"
-#include "runtime/base/header.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
-#include <sys/random.h>
 
 #define JSON "application/json"
 #define TEXT "text/plain; charset=utf-8"
-#define MAX_PARTS 8
-
-/* One request on its way through the routes. */
-struct request {
-    struct oro_server *server;
-    struct shard *shard;
-    oro_conn_id id;
-    const struct oro_http_request *http;
-    struct oro_http_response *res;
-    char *path_copy;
-    const char *parts[MAX_PARTS]; /* of the path, between slashes */
-    unsigned nparts;
-    /* Credentials, where the route looked at them. */
-    char *token, *claims;
-    struct oro_identity identity;
-    bool kept; /* the answer comes later */
-};
 
 /* ---- answers ---- */
-
-static void
-answer_bytes(struct oro_http_response *res, int status, struct oro_bytes text)
-{
-    res->status = status;
-    res->content_type = TEXT;
-    oro_bb_clear(&res->body);
-    oro_bb_put_bytes(&res->body, text);
-}
-
-ORO_PRINTF(3, 4)
-static void
-answer_text(struct oro_http_response *res, int status, const char *fmt, ...)
-{
-    char text[1200];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    answer_bytes(res, status, oro_bytes_str(text));
-}
 
 static void
 answer_json(struct oro_http_response *res, const char *json)
@@ -61,129 +18,6 @@ answer_json(struct oro_http_response *res, const char *json)
     res->status = 200;
     res->content_type = JSON;
     oro_bb_put_bytes(&res->body, oro_bytes_str(json));
-}
-
-static void
-add(struct oro_http_response *res, const char *name, const char *value)
-{
-    (void)oro_header_add(res->extra_headers, sizeof(res->extra_headers), name, value);
-}
-
-static void
-cors(struct request *q)
-{
-    add(q->res, "access-control-allow-origin", "*");
-    add(q->res, "vary", "origin, access-control-request-method, access-control-request-headers");
-}
-
-/* ---- query parameters and credentials ---- */
-
-static int
-hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* Gives the decoded value of a parameter of "a=b&c=d", or NULL. */
-static char *
-query_param(const char *query, const char *name)
-{
-    size_t n = strlen(name);
-    for (const char *p = query; p != NULL && *p != '\0';
-         p = strchr(p, '&') != NULL ? strchr(p, '&') + 1 : NULL) {
-        if (strncmp(p, name, n) != 0 || p[n] != '=')
-            continue;
-        p += n + 1;
-        size_t len = strcspn(p, "&");
-        char *value = oro_alloc(len + 1), *out = value;
-        for (size_t i = 0; i < len; i++) {
-            if (p[i] == '%' && i + 2 < len && hex_digit(p[i + 1]) >= 0 &&
-                hex_digit(p[i + 2]) >= 0) {
-                *out++ = (char)(hex_digit(p[i + 1]) * 16 + hex_digit(p[i + 2]));
-                i += 2;
-            } else {
-                *out++ = p[i] == '+' ? ' ' : p[i];
-            }
-        }
-        *out = '\0';
-        return value;
-    }
-    return NULL;
-}
-
-/* False and 400: not one of the two words. */
-static bool
-param_bool(struct request *q, const char *name, bool *value)
-{
-    char *text = query_param(q->http->query, name);
-    bool fine = text == NULL || strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
-    if (text != NULL && fine)
-        *value = text[0] == 't';
-    if (!fine)
-        answer_text(q->res, 400, "Failed to deserialize query string: `%s` is true or false", name);
-    oro_free(text);
-    return fine;
-}
-
-/* Takes the token from the header, else from the query. False and 400: the header is no Bearer credential. */
-static bool
-token_take(struct request *q)
-{
-    const char *h = q->http->authorization;
-    if (h == NULL) {
-        q->token = query_param(q->http->query, "token");
-        return true;
-    }
-    if (strncasecmp(h, "Bearer ", 7) == 0) {
-        h += 7;
-        h += strspn(h, " ");
-        if (*h != '\0' && strchr(h, ' ') == NULL) {
-            q->token = oro_strdup(h);
-            return true;
-        }
-    }
-    answer_text(q->res, 400, "Malformed Authorization header: expected `Bearer <token>`");
-    return false;
-}
-
-enum auth_mode { AUTH_PROBE, AUTH_REQUIRED, AUTH_OPTIONAL };
-
-/* False: answered already. */
-static bool
-authenticate(struct request *q, enum auth_mode mode)
-{
-    const struct oro_server_auth *auth = &q->server->opt.auth;
-    struct oro_err err;
-    if (!token_take(q))
-        return false;
-    if (q->token != NULL) {
-        if (auth->check(auth->keys, q->token, &q->identity, &q->claims, &err) == ORO_OK)
-            return true;
-        answer_text(q->res, 401, "%s", err.text);
-        return false;
-    }
-    if (mode == AUTH_PROBE)
-        return true;
-    if (mode == AUTH_REQUIRED) {
-        answer_text(q->res, 401, "Authorization required");
-        return false;
-    }
-    if (auth->mint(auth->keys, &q->token, &q->identity, &q->claims, &err) == ORO_OK)
-        return true;
-    answer_text(q->res, 500, "%s", err.text);
-    return false;
-}
-
-static void
-identity_headers(const struct request *q, char *headers, size_t size)
-{
-    char text[65];
-    oro_identity_text(&q->identity, text);
-    oro_header_add(headers, size, "spacetime-identity", text);
-    oro_header_add(headers, size, "spacetime-identity-token", q->token);
 }
 
 static bool
@@ -201,7 +35,7 @@ post_identity(struct request *q)
     struct oro_err err;
     char text[65];
     if (auth->mint(auth->keys, &q->token, &q->identity, &q->claims, &err) != ORO_OK) {
-        answer_text(q->res, 500, "%s", err.text);
+        oro_api_answer(q->res, 500, "%s", err.text);
         return;
     }
     oro_identity_text(&q->identity, text);
@@ -216,10 +50,10 @@ post_websocket_token(struct request *q)
     const struct oro_server_auth *auth = &q->server->opt.auth;
     struct oro_err err;
     char *fresh;
-    if (!authenticate(q, AUTH_REQUIRED))
+    if (!oro_api_authenticate(q, AUTH_REQUIRED))
         return;
     if (auth->resign(auth->keys, &q->identity, q->claims, &fresh, &err) != ORO_OK) {
-        answer_text(q->res, 500, "%s", err.text);
+        oro_api_answer(q->res, 500, "%s", err.text);
         return;
     }
     q->res->status = 200;
@@ -241,10 +75,10 @@ get_identity_verify(struct request *q)
 {
     struct oro_identity want;
     if (!oro_identity_parse(q->parts[2], &want)) {
-        answer_text(q->res, 400, "Invalid URL: `%.80s` is not an identity", q->parts[2]);
+        oro_api_answer(q->res, 400, "Invalid URL: `%.80s` is not an identity", q->parts[2]);
         return;
     }
-    if (!authenticate(q, AUTH_REQUIRED))
+    if (!oro_api_authenticate(q, AUTH_REQUIRED))
         return;
     q->res->status = oro_identity_eq(&want, &q->identity) ? 204 : 400;
 }
@@ -254,7 +88,7 @@ get_identity_databases(struct request *q)
 {
     struct oro_identity who;
     if (!oro_identity_parse(q->parts[2], &who)) {
-        answer_text(q->res, 400, "Invalid URL: `%.80s` is not an identity", q->parts[2]);
+        oro_api_answer(q->res, 400, "Invalid URL: `%.80s` is not an identity", q->parts[2]);
         return;
     }
     q->res->status = 200;
@@ -270,7 +104,7 @@ get_identity_databases(struct request *q)
 static void
 get_ping(struct request *q)
 {
-    if (authenticate(q, AUTH_PROBE))
+    if (oro_api_authenticate(q, AUTH_PROBE))
         q->res->status = 200;
 }
 
@@ -298,32 +132,6 @@ get_sd_config(struct request *q)
 
 /* ---- the database ---- */
 
-/* True: :n is ours. False: answered. */
-static bool
-database_known(struct request *q)
-{
-    const char *n = q->parts[2];
-    struct oro_identity id;
-    if (oro_identity_parse(n, &id)) {
-        if (oro_identity_eq(&id, &q->server->database))
-            return true;
-        answer_text(q->res, 404, "No such database.");
-        return false;
-    }
-    for (const char *c = n; *c != '\0'; c++) {
-        /* The reference allows no underscore; names of Python modules have them, so they are fine here. */
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' ||
-              (*c >= 'A' && *c <= 'Z'))) {
-            answer_text(q->res, 400, "Invalid URL: `%.80s` is not a database name", n);
-            return false;
-        }
-    }
-    if (strcmp(n, q->server->opt.name) == 0)
-        return true;
-    answer_text(q->res, 404, "`%.80s` not found (this server has `%s`)", n, q->server->opt.name);
-    return false;
-}
-
 static void
 get_database(struct request *q)
 {
@@ -346,12 +154,12 @@ get_database_identity(struct request *q)
     char text[65];
     if (oro_identity_parse(q->parts[2], &id)) {
         oro_identity_text(&id, text);
-        answer_text(q->res, 200, "%s", text);
+        oro_api_answer(q->res, 200, "%s", text);
         return;
     }
-    if (!database_known(q))
+    if (!oro_api_database_known(q))
         return;
-    answer_text(q->res, 200, "%s", q->server->database_text);
+    oro_api_answer(q->res, 200, "%s", q->server->database_text);
 }
 
 static void
@@ -374,15 +182,15 @@ get_timestamp(struct request *q)
 static void
 get_schema(struct request *q)
 {
-    char *version = query_param(q->http->query, "version");
+    char *version = oro_api_param(q->http->query, "version");
     if (version == NULL)
-        answer_text(q->res, 400, "Failed to deserialize query string: missing field `version`");
+        oro_api_answer(q->res, 400, "Failed to deserialize query string: missing field `version`");
     else if (strcmp(version, "10") == 0)
         answer_json(q->res, q->server->schema->v10_json);
     else if (strcmp(version, "9") == 0)
         answer_json(q->res, q->server->schema->v9_json);
     else
-        answer_text(q->res, 400, "Failed to deserialize query string: version is 9 or 10");
+        oro_api_answer(q->res, 400, "Failed to deserialize query string: version is 9 or 10");
     oro_free(version);
 }
 
@@ -398,7 +206,7 @@ patch_bridge(struct request *q)
     if (is_owner(q))
         oro_api_bridge_change(q->http->body, q->res);
     else
-        answer_text(q->res, 403, "Only the owner of the database may change its settings");
+        oro_api_answer(q->res, 403, "Only the owner of the database may change its settings");
 }
 
 static void
@@ -407,7 +215,7 @@ post_reload(struct request *q)
     if (!is_owner(q)) {
         char who[65];
         oro_identity_text(&q->identity, who);
-        answer_text(q->res, 403, "%s is not authorized to perform action: update database", who);
+        oro_api_answer(q->res, 403, "%s is not authorized to perform action: update database", who);
         return;
     }
     q->kept = true;
@@ -417,7 +225,7 @@ post_reload(struct request *q)
 static void
 refuse_publish(struct request *q)
 {
-    answer_text(
+    oro_api_answer(
         q->res, 501,
         "This server runs the module it was started with. Change that one's files and ask for "
         "POST /v1/database/:name/reload, as `orochi reload` does.");
@@ -425,21 +233,12 @@ refuse_publish(struct request *q)
 
 /* ---- calls and SQL: a short-lived connection around each request ---- */
 
-static void
-random_connection_id(struct oro_connection_id *id)
-{
-    do {
-        if (getrandom(id->le, sizeof(id->le), 0) != (ssize_t)sizeof(id->le))
-            continue;
-    } while (oro_connection_id_is_none(id));
-}
-
 static struct client *
 http_client(struct request *q, enum client_kind kind)
 {
     struct shard *sh = q->shard;
     struct oro_connection_id connection;
-    random_connection_id(&connection);
+    oro_api_random_connection_id(&connection);
     struct oro_principal *who =
         oro_principal_new(ORO_CALLER_HTTP, &q->identity, &connection, q->claims);
     struct client *c = oro_client_new(sh, kind, who, oro_strdup(q->token));
@@ -523,7 +322,7 @@ duration_header(struct oro_http_response *res, int64_t us)
 {
     char number[32];
     snprintf(number, sizeof(number), "%lld", (long long)us);
-    add(res, "spacetime-execution-duration-micros", number);
+    oro_api_header(res, "spacetime-execution-duration-micros", number);
 }
 
 /* The same number as in the body, which begins to be written with the reading. */
@@ -556,7 +355,7 @@ run_sql(struct shard *sh, struct client *c)
         duration_header(&res, sql_duration(oro_bb_bytes(&res.body)));
     }
     if (st != ORO_OK)
-        answer_text(&res, st == ORO_ETIMEOUT ? 503 : 400, "%s", err.text);
+        oro_api_answer(&res, st == ORO_ETIMEOUT ? 503 : 400, "%s", err.text);
     oro_query_free(query);
     reply_later(sh, c, &res, seq);
     c->asked = true;
@@ -612,7 +411,7 @@ call_answer(struct shard *sh, struct client *c, const struct oro_commit *rec)
         res.status = 200;
     else
         oro_api_refusal(&res, o->outcome == ORO_EINVAL ? 400 : 530, o, c->wants_json);
-    add(&res, "spacetime-energy-used", "0");
+    oro_api_header(&res, "spacetime-energy-used", "0");
     duration_header(&res, o->elapsed_us);
     reply_later(sh, c, &res, rec->seq);
 }
@@ -646,27 +445,27 @@ post_call(struct request *q)
     const char *name = q->parts[4];
     const struct oro_reducer_def *r = oro_schema_reducer(s->schema, oro_bytes_str(name));
     if (q->http->content_type == NULL) {
-        answer_text(q->res, 400, "Header of type `content-type` was missing");
+        oro_api_answer(q->res, 400, "Header of type `content-type` was missing");
         return;
     }
     if (strcmp(q->http->content_type, JSON) != 0) {
-        answer_text(q->res, 415, "Expected request with `Content-Type: application/json`");
+        oro_api_answer(q->res, 415, "Expected request with `Content-Type: application/json`");
         return;
     }
     if (r == NULL || (r->is_private && r->lifecycle == ORO_LIFE_NONE && !is_owner(q))) {
         oro_log_limited(
             ORO_LOG_ERROR, "module",
             "a request called the reducer \"%.80s\", which does not exist or is private", name);
-        answer_text(q->res, 404, "no such reducer: %.100s", name);
+        oro_api_answer(q->res, 404, "no such reducer: %.100s", name);
         return;
     }
     if (r->lifecycle != ORO_LIFE_NONE) {
-        answer_text(q->res, 400, "can't directly call special lifecycle reducer: %.100s", name);
+        oro_api_answer(q->res, 400, "can't directly call special lifecycle reducer: %.100s", name);
         return;
     }
     struct oro_bb args = {0};
     if (oro_args_from_json(r->params, q->http->body, &args, &err) != ORO_OK) {
-        answer_text(q->res, 400, "invalid arguments for reducer %s: %s", name, err.text);
+        oro_api_answer(q->res, 400, "invalid arguments for reducer %s: %s", name, err.text);
         oro_bb_fini(&args);
         return;
     }
@@ -678,10 +477,10 @@ static void
 post_sql(struct request *q)
 {
     bool confirmed = true;
-    if (!param_bool(q, "confirmed", &confirmed))
+    if (!oro_api_param_bool(q, "confirmed", &confirmed))
         return;
     if (!oro_utf8_valid(q->http->body)) {
-        answer_text(q->res, 400, "The body is not UTF-8");
+        oro_api_answer(q->res, 400, "The body is not UTF-8");
         return;
     }
     q->kept = true;
@@ -759,45 +558,18 @@ route_matches(const struct route *r, const struct request *q)
     return *p == '\0';
 }
 
-/* "/v1/ping" -> "v1", "ping". A trailing slash makes an empty last part, which matches nothing. */
-static void
-path_split(struct request *q)
-{
-    q->path_copy = oro_strdup(q->http->path);
-    char *p = q->path_copy;
-    if (*p == '/')
-        p++;
-    for (q->nparts = 0; q->nparts < MAX_PARTS; q->nparts++) {
-        char *slash = strchr(p, '/');
-        q->parts[q->nparts] = p;
-        if (slash == NULL) {
-            q->nparts++;
-            break;
-        }
-        *slash = '\0';
-        p = slash + 1;
-    }
-}
-
 static void
 route_run(struct request *q, const struct route *r)
 {
     if (r->needs != OPEN) {
-        if (!authenticate(q, AUTH_OPTIONAL))
+        bool reads = strcmp(r->method, "GET") == 0;
+        if (!oro_api_authenticate(q, reads ? AUTH_OPTIONAL : AUTH_SIGNED))
             return;
-        identity_headers(q, q->res->extra_headers, sizeof(q->res->extra_headers));
-        if (r->needs == DATABASE && !database_known(q))
+        oro_api_identity_headers(q, q->res->extra_headers, sizeof(q->res->extra_headers));
+        if (r->needs == DATABASE && !oro_api_database_known(q))
             return;
     }
     r->handle(q);
-}
-
-static bool
-names_subscribe(const struct request *q)
-{
-    return q->nparts == 4 && strcmp(q->parts[0], "v1") == 0 &&
-           strcmp(q->parts[1], "database") == 0 && q->parts[2][0] != '\0' &&
-           strcmp(q->parts[3], "subscribe") == 0;
 }
 
 static void
@@ -805,89 +577,37 @@ api_route(struct request *q)
 {
     char allow[64] = "";
     const char *method = strcmp(q->http->method, "HEAD") == 0 ? "GET" : q->http->method;
-    path_split(q);
+    oro_api_path_split(q);
     for (size_t i = 0; i < ORO_ARRAY_LEN(routes); i++) {
         if (!route_matches(&routes[i], q))
             continue;
         if (strcmp(method, routes[i].method) == 0) {
-            cors(q);
+            oro_api_usual_headers(q);
             route_run(q, &routes[i]);
             return;
         }
         size_t n = strlen(allow);
         snprintf(allow + n, sizeof(allow) - n, "%s%s", n > 0 ? "," : "", routes[i].method);
     }
-    bool socket = names_subscribe(q);
+    bool socket = oro_api_names_subscribe(q);
     if (allow[0] == '\0' && !socket) {
-        answer_text(q->res, 404, "There is no %.200s; README.md lists the endpoints",
+        oro_api_answer(q->res, 404, "There is no %.200s; README.md lists the endpoints",
                     q->http->path);
         return;
     }
-    cors(q);
+    oro_api_usual_headers(q);
     if (strcmp(method, "OPTIONS") == 0) {
         q->res->status = 200;
-        add(q->res, "access-control-allow-methods", "*");
-        add(q->res, "access-control-allow-headers", "authorization,accept,content-type");
+        oro_api_header(q->res, "access-control-allow-methods", "*");
+        oro_api_header(q->res, "access-control-allow-headers", "authorization,accept,content-type");
     } else if (socket && strcmp(method, "GET") == 0) {
-        answer_text(q->res, 426, "This is a websocket: upgrade the connection");
-        add(q->res, "connection", "upgrade");
-        add(q->res, "upgrade", "websocket");
+        oro_api_answer(q->res, 426, "This is a websocket: upgrade the connection");
+        oro_api_header(q->res, "connection", "upgrade");
+        oro_api_header(q->res, "upgrade", "websocket");
     } else {
-        answer_text(q->res, 405, "%s is not possible here", method);
-        add(q->res, "allow", socket ? "GET" : allow);
+        oro_api_answer(q->res, 405, "%s is not possible here", method);
+        oro_api_header(q->res, "allow", socket ? "GET" : allow);
     }
-}
-
-static void
-page(struct request *q)
-{
-    const struct oro_server_options *opt = &q->server->opt;
-    const char *path = q->http->path;
-    if (strcmp(q->http->method, "GET") != 0 && strcmp(q->http->method, "HEAD") != 0) {
-        answer_text(q->res, 405, "%s is not possible here", q->http->method);
-        add(q->res, "allow", "GET");
-        return;
-    }
-    if (strcmp(path, "/dashboard") == 0) {
-        answer_text(q->res, 301, "/dashboard/");
-        add(q->res, "location", "/dashboard/");
-        return;
-    }
-    bool dashboard = strncmp(path, "/dashboard/", 11) == 0;
-    const char *dir = dashboard ? opt->dashboard_dir : opt->static_dir;
-    if (dir != NULL && oro_static_file(dir, dashboard ? path + 10 : path, q->http, q->res))
-        return;
-    if (dashboard && strcmp(path, "/dashboard/") == 0) {
-        answer_text(q->res, 404,
-                    "The dashboard's page is not built: `sh config/build.sh` or `sh config/run.sh` "
-                    "does that (it needs "
-                    "node), or `npm install && npm run build` in net/web. It is looked for in %s.",
-                    dir != NULL ? dir : "no folder");
-        return;
-    }
-    if (strcmp(path, "/") == 0) {
-        q->res->status = 200;
-        q->res->content_type = "text/html; charset=utf-8";
-        oro_bb_printf(
-            &q->res->body,
-            "<!doctype html><title>%s</title><h1>%s</h1><p>Orochi serves this database. The module "
-            "has no web "
-            "page (a folder <code>dist</code> or <code>web</code> beside it would be served here). "
-            "<a href=\"/dashboard/\">Dashboard</a>, <a "
-            "href=\"/v1/database/%s/schema?version=10\">schema</a>, "
-            "<a href=\"/v1/metrics\">metrics</a></p>",
-            opt->name, opt->name, opt->name);
-        return;
-    }
-    answer_text(q->res, 404, "There is no such page.");
-}
-
-static void
-request_end(struct request *q)
-{
-    oro_free(q->path_copy);
-    oro_free(q->token);
-    oro_free(q->claims);
 }
 
 bool
@@ -897,123 +617,13 @@ oro_api_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_ht
     struct oro_server *s = self;
     struct request q = {
         .server = s, .shard = &s->shards[shard], .id = req_id, .http = req, .res = res};
-    if (strncmp(req->path, "/v1/", 4) == 0 || strcmp(req->path, "/v1") == 0)
+    if (!oro_api_origin_allowed(&q))
+        ;
+    else if (strncmp(req->path, "/v1/", 4) == 0 || strcmp(req->path, "/v1") == 0)
         api_route(&q);
     else
-        page(&q);
-    request_end(&q);
+        oro_api_page(&q);
+    oro_api_request_end(&q);
     return !q.kept;
 }
 
-/* ---- websockets ---- */
-
-/* The first of our own list that the client offers (spec/wire.md 1.4). */
-static const char *
-choose_protocol(const char *offered, enum oro_framing *framing)
-{
-    static const struct {
-        const char *name;
-        enum oro_framing framing;
-    } ours[] = {
-        {"v3.bsatn.spacetimedb", ORO_FRAMING_STREAM},
-        {"v2.bsatn.spacetimedb", ORO_FRAMING_SINGLE},
-    };
-    for (size_t i = 0; i < ORO_ARRAY_LEN(ours); i++) {
-        size_t n = strlen(ours[i].name);
-        for (const char *p = offered; p != NULL;
-             p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL) {
-            p += strspn(p, " \t");
-            if (strncmp(p, ours[i].name, n) == 0 &&
-                (p[n] == '\0' || p[n] == ',' || p[n] == ' ' || p[n] == '\t')) {
-                *framing = ours[i].framing;
-                return ours[i].name;
-            }
-        }
-    }
-    return NULL;
-}
-
-struct socket_params {
-    bool confirmed, light;
-    struct oro_connection_id connection;
-};
-
-static bool
-socket_params(struct request *q, struct socket_params *out)
-{
-    char *compression = query_param(q->http->query, "compression");
-    bool fine = compression == NULL || strcmp(compression, "None") == 0 ||
-                strcmp(compression, "Brotli") == 0 || strcmp(compression, "Gzip") == 0;
-    if (!fine)
-        answer_text(q->res, 400,
-                    "Failed to deserialize query string: `compression` is None, Brotli or Gzip");
-    oro_free(compression);
-    out->confirmed = true;
-    if (!fine || !param_bool(q, "confirmed", &out->confirmed) ||
-        !param_bool(q, "light", &out->light))
-        return false;
-    char *connection = query_param(q->http->query, "connection_id");
-    if (connection == NULL) {
-        random_connection_id(&out->connection);
-        return true;
-    }
-    fine = strlen(connection) == 32 && oro_connection_id_parse(connection, &out->connection);
-    oro_free(connection);
-    if (!fine)
-        answer_text(q->res, 400,
-                    "Failed to deserialize query string: `connection_id` has 32 hex digits");
-    else if (oro_connection_id_is_none(&out->connection))
-        answer_text(q->res, 400, "Invalid connection id: all zeros is reserved");
-    return fine && !oro_connection_id_is_none(&out->connection);
-}
-
-static bool
-subscribe_request(struct request *q, struct oro_ws_accept *acc)
-{
-    struct socket_params params = {0};
-    if (!authenticate(q, AUTH_OPTIONAL))
-        return false;
-    identity_headers(q, q->res->extra_headers, sizeof(q->res->extra_headers)); /* for a refusal */
-    if (!database_known(q) || !socket_params(q, &params))
-        return false;
-    acc->protocol = choose_protocol(q->http->protocols, &acc->framing);
-    if (acc->protocol == NULL) {
-        answer_text(q->res, 400, "no valid protocol selected");
-        return false;
-    }
-    struct oro_principal *who =
-        oro_principal_new(ORO_CALLER_CLIENT, &q->identity, &params.connection, q->claims);
-    struct client *c = oro_client_new(q->shard, CLIENT_DATABASE, who, oro_strdup(q->token));
-    c->confirmed = params.confirmed && q->server->durable != NULL;
-    c->single = acc->framing == ORO_FRAMING_SINGLE;
-    acc->user = c;
-    identity_headers(q, acc->extra_headers, sizeof(acc->extra_headers));
-    return true;
-}
-
-bool
-oro_api_ws_request(void *self, unsigned shard, const struct oro_http_request *req,
-                   struct oro_ws_accept *acc, struct oro_http_response *res)
-{
-    struct oro_server *s = self;
-    struct request q = {.server = s, .shard = &s->shards[shard], .http = req, .res = res};
-    bool accepted = false;
-    path_split(&q);
-    if (strcmp(req->path, "/v1/metrics/live") == 0) {
-        acc->protocol =
-            req->protocols != NULL && strstr(req->protocols, "orochi.metrics.json") != NULL
-                ? "orochi.metrics.json"
-                : NULL;
-        acc->framing = ORO_FRAMING_TEXT;
-        acc->observer = true;
-        acc->user = oro_client_new(q.shard, CLIENT_LIVE_METRICS, NULL, NULL);
-        accepted = true;
-    } else if (names_subscribe(&q)) {
-        cors(&q);
-        accepted = subscribe_request(&q, acc);
-    } else {
-        answer_text(res, 404, "There is no websocket here.");
-    }
-    request_end(&q);
-    return accepted;
-}

@@ -29,6 +29,7 @@ struct oro_server_net {
 /* Identity tokens; main.c fills it in with net/token's functions. Any thread. Texts are Given (oro_free). */
 struct oro_server_auth {
     void *keys;
+    /* token may be NULL: then nothing is signed. */
     oro_status (*mint)(void *keys, char **token, struct oro_identity *id, char **claims,
                        struct oro_err *err);
     oro_status (*resign)(void *keys, const struct oro_identity *id, const char *claims,
@@ -50,6 +51,8 @@ struct oro_server_options {
     unsigned shards; /* net threads */
     int64_t timeout_us, init_timeout_us;
     bool dev_errors;
+    bool loopback;             /* it listens where only this machine can reach it */
+    const char *allow_origins; /* net.allow_origins (runtime/base/origin.h); "" or NULL: not given */
     const char *static_dir;    /* web page of the module, served at /; NULL: none */
     const char *dashboard_dir; /* served at /dashboard; NULL: none */
     unsigned incoming_limit;   /* calls of one client that wait; above it reading pauses */

@@ -193,7 +193,7 @@ uint64_t oro_server_durable_seq(const struct oro_server *s);
 /* server.c: what the data is opened with */
 struct oro_durable_options oro_server_durable_options(struct oro_server *s);
 
-/* api.c: HTTP */
+/* api.c, socket.c: HTTP */
 bool oro_api_http(void *self, unsigned shard, oro_conn_id req_id,
                   const struct oro_http_request *req, struct oro_http_response *res);
 void oro_api_gone(void *self, unsigned shard, oro_conn_id req_id);
