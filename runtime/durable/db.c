@@ -65,6 +65,8 @@ open_as(const char *path, int flags, struct db **out, struct oro_err *err)
     }
     sqlite3_extended_result_codes(h, 1);
     sqlite3_busy_timeout(h, BUSY_MS);
+    /* Those in the file are for others (edits.h). */
+    sqlite3_db_config(h, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     *out = (struct db *)h;
     return ORO_OK;
 }
@@ -255,6 +257,18 @@ db_run(struct db_stmt *s, struct oro_err *err)
     oro_status st = db_step(s, &row, err);
     db_reset(s);
     return st;
+}
+
+double
+db_column_real(struct db_stmt *s, int col)
+{
+    return sqlite3_column_double(stmt(s), col);
+}
+
+bool
+db_column_is_null(struct db_stmt *s, int col)
+{
+    return sqlite3_column_type(stmt(s), col) == SQLITE_NULL;
 }
 
 int64_t

@@ -55,6 +55,8 @@ ORO_MUST_CHECK oro_status db_step(struct db_stmt *s, bool *row, struct oro_err *
 /* Steps a statement without results, and resets it. */
 ORO_MUST_CHECK oro_status db_run(struct db_stmt *s, struct oro_err *err);
 int64_t db_column_int(struct db_stmt *s, int col);
+double db_column_real(struct db_stmt *s, int col);
+bool db_column_is_null(struct db_stmt *s, int col);
 struct oro_bytes db_column_bytes(struct db_stmt *s, int col); /* blob or text */
 char *db_column_str(struct db_stmt *s, int col);              /* Gives a copy */
 

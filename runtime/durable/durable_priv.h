@@ -7,6 +7,7 @@
  *     _orochi_log        empty but in a backup, whose one file holds the log too
  *     _orochi_schema, _orochi_columns, _orochi_types     the module's tables as the file has them (catalog.h)
  *     _orochi_sequences  first value not reserved, by table and column
+ *     _orochi_edits      keys of rows that other programs have changed or deleted (edits.h)
  *     _orochi_rows       how many rows each table has; none of a table: not known
  *     player, ...        the module's tables (layout.h)
  *

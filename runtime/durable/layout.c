@@ -338,6 +338,37 @@ layout_row(struct oro_bytes stored, struct oro_bytes *row, struct oro_err *err)
     return oro_err_set(err, ORO_EMALFORMED, "its checksum is wrong");
 }
 
+void
+layout_bind_columns(const struct layout *l, struct db_stmt *s, int pos, struct oro_bytes row)
+{
+    const uint8_t *p = row.data;
+    for (uint32_t i = 0; i < l->ncolumns; i++) {
+        const struct oro_type *t = l->def->row->elems[i].type;
+        bind_column(s, pos++, t, p);
+        p += oro_value_len_trusted(t, p);
+    }
+}
+
+oro_status
+layout_has(const struct layout *l, struct db *db, struct oro_bytes key, bool *there,
+           struct oro_err *err)
+{
+    struct oro_bb sql = {0};
+    struct db_stmt *s;
+    put_text(&sql, "SELECT 1 FROM ");
+    db_put_name(&sql, l->sql_name);
+    put_text(&sql, " WHERE _key = ?");
+    oro_bb_u8(&sql, 0);
+    oro_status st = db_prepare(db, (const char *)sql.data, &s, err);
+    oro_bb_fini(&sql);
+    if (st != ORO_OK)
+        return st;
+    db_bind_blob(s, 1, key);
+    st = db_step(s, there, err);
+    db_finalize(s);
+    return st;
+}
+
 oro_status
 layout_put(struct layout *l, struct db *db, struct oro_bytes key, struct oro_bytes row,
            struct oro_err *err)
@@ -351,12 +382,7 @@ layout_put(struct layout *l, struct db *db, struct oro_bytes key, struct oro_byt
     if (l->def->pk >= 0)
         db_bind_blob(l->put, pos++, key);
     db_bind_blob(l->put, pos++, with_sum(l, row));
-    const uint8_t *p = row.data;
-    for (uint32_t i = 0; i < l->ncolumns; i++) {
-        const struct oro_type *t = l->def->row->elems[i].type;
-        bind_column(l->put, pos++, t, p);
-        p += oro_value_len_trusted(t, p);
-    }
+    layout_bind_columns(l, l->put, pos, row);
     return db_run(l->put, err);
 }
 

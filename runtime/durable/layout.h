@@ -6,7 +6,7 @@
  *                 wider integers: TEXT in decimal digits; floats: REAL (NaN: NULL); strings, Uuid, names of enum variants:
  *                 TEXT; Identity, ConnectionId: TEXT in hex; bytes: BLOB; options of these: NULL or the value; the rest:
  *                 TEXT, SATS-JSON
- *     _row BLOB   BSATN, all that recovery reads, and four bytes of its CRC-32C: SQLite has no sums of its own
+ *     _row BLOB   BSATN, all that recovery reads but of rows that were edited by hand (edits.h), and four bytes of its CRC-32C: SQLite has no sums of its own
  *
  * Names that SQLite cannot take as they are (equal but for case, reserved) get _ and a number. */
 #ifndef ORO_DURABLE_LAYOUT_H
@@ -17,6 +17,8 @@
 
 /* Beyond these a table's columns are in _row only: SQLite takes 2000. */
 #define LAYOUT_MAX_COLUMNS 1900
+
+#define LAYOUT_SUM 4u /* bytes behind a stored row */
 
 struct layout {
     const struct oro_table_def *def;
@@ -43,6 +45,11 @@ void layout_key(const struct layout *l, struct oro_bytes row, struct oro_bb *out
 void layout_key_of_delete(const struct layout *l, struct oro_bytes key_or_row, struct oro_bb *out);
 ORO_MUST_CHECK oro_status layout_put(struct layout *l, struct db *db, struct oro_bytes key,
                                      struct oro_bytes row, struct oro_err *err);
+/* Binds what the columns say of a row, from a position on. */
+void layout_bind_columns(const struct layout *l, struct db_stmt *s, int pos, struct oro_bytes row);
+/* *there: a row with this key. */
+ORO_MUST_CHECK oro_status layout_has(const struct layout *l, struct db *db, struct oro_bytes key,
+                                     bool *there, struct oro_err *err);
 ORO_MUST_CHECK oro_status layout_delete(struct layout *l, struct db *db, struct oro_bytes key,
                                         struct oro_err *err);
 /* The row of a `_row`. ORO_EMALFORMED: its sum is wrong. Borrows from stored. */

@@ -9,6 +9,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/durable/durable_priv.h"
+#include "runtime/durable/edits.h"
 
 #define CHECKPOINT_BYTES (64u << 20)
 #define CHECKPOINT_INTERVAL_S 60
@@ -203,6 +204,20 @@ fit_log(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct
     return st;
 }
 
+/* What somebody has edited in the tables, on top of what the log has for them. */
+static oro_status
+fit_edits(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct oro_err *err)
+{
+    struct edits edits;
+    oro_status st = edits_read(d->tables, stored, &edits, err);
+    if (st == ORO_OK && edits.n > 0)
+        st = apply_all(d, stored, d->log, d->log_path, applied, err);
+    if (st == ORO_OK && edits.n > 0)
+        st = edits_write(d->tables, &edits, err);
+    edits_fini(&edits);
+    return st;
+}
+
 /* Files of an earlier format, once all that the log has is read with what they say. */
 static oro_status
 upgrade(struct oro_durable *d, struct oro_err *err)
@@ -232,6 +247,8 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
     if (st != ORO_OK)
         return st;
     st = fit_log(d, &stored, &at, err);
+    if (st == ORO_OK)
+        st = fit_edits(d, &stored, &at, err);
     bool same = st == ORO_OK && catalog_unchanged(&stored, d->schema);
     if (st == ORO_OK && !same)
         st = fit_changed(d, &stored, &at, err);
@@ -244,6 +261,8 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
     catalog_fini(&stored);
     if (st == ORO_OK)
         st = catalog_bind(d->tables, d->schema, &d->catalog, err);
+    if (st == ORO_OK)
+        st = edits_watch(d->tables, &d->catalog, err);
     if (st != ORO_OK)
         return st;
     checkpoint_init(&d->checkpoint, &d->catalog, d->tables, d->log_path, at);

@@ -792,7 +792,8 @@ Test(durable, missing_rows_are_reported)
     add_player(&r, 1, "x");
     add_player(&r, 2, "y");
     run_close(&r);
-    sql_exec("delete from player where id = 1");
+    /* As a damaged page loses them: without a trigger that says so. */
+    sql_exec("drop trigger _orochi_delete_1; delete from player where id = 1");
     expect_refused(lines, ORO_EMALFORMED, "table player: 1 rows are found where there were 2");
 }
 
@@ -1141,7 +1142,8 @@ expect_next(const char *const *schema, const char *table, uint64_t want)
     oro_bb_fini(&row);
 }
 
-static const char *const plain[] = {"thing public id:u64:pk n:u32", "other public id:u64 n:u32", NULL};
+static const char *const plain[] = {"thing public id:u64:pk n:u32", "other public id:u64 n:u32",
+                                    NULL};
 static const char *const counted[] = {"thing public id:u64:pk:auto n:u32",
                                       "other public id:u64:auto n:u32", NULL};
 
