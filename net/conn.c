@@ -121,6 +121,7 @@ conn_gone(struct conn *c)
     link_remove(&c->doomed);
     link_remove(&c->timer);
     link_remove(&c->ending);
+    link_remove(&c->waits);
     budget_condemn(c);
     uint32_t slot = slot_of(c->id);
     s->slots[slot] = NULL;
@@ -469,7 +470,7 @@ look_ws(struct conn *c, int64_t now)
     const struct oro_net_options *opt = &c->shard->net->opt;
     int64_t idle = (int64_t)opt->idle_timeout_s * US_PER_S,
             every = (int64_t)opt->ping_interval_s * US_PER_S;
-    if (c->paused || c->held)
+    if ((c->paused || c->held) && !c->ended)
         c->last_rx_us = now; /* it is us who do not read */
     bool stuck = takes_too_long(c, now);
     if (stuck || sends_too_slowly(c, now)) {

@@ -444,19 +444,55 @@ run_one(struct conn *c)
 }
 
 /* Serves what is complete in conn->in, one request after the other. */
+#define RUN_US 1000  /* of a turn of the loop for one connection's pipeline, */
+#define TURN_US 2000 /* and for all of them: others wait no longer for their turn */
+
+/* Requests one after the other, until there is none, or the time is up: then the connection waits for a later turn. */
+static void
+run_pipeline(struct conn *c)
+{
+    struct shard *s = c->shard;
+    int64_t from = oro_mono_us(), spent = 0;
+    bool more = true;
+    while (more && c->state == CONN_HTTP && !c->busy && !answers_wait(c)) {
+        if (spent >= RUN_US || s->http_us + spent >= TURN_US) {
+            list_append(&s->waiting, &c->waits);
+            break;
+        }
+        more = run_one(c);
+        spent = oro_mono_us() - from;
+    }
+    s->http_us += spent;
+}
+
+void
+http_turn(struct shard *s)
+{
+    const struct link *last = s->waiting.prev;
+    s->http_us = 0;
+    while (!list_empty(&s->waiting) && s->http_us < TURN_US) {
+        struct conn *c = ORO_CONTAINER_OF(s->waiting.next, struct conn, waits);
+        bool all = &c->waits == last;
+        link_remove(&c->waits);
+        if (c->state == CONN_HTTP)
+            http_run(c);
+        if (all)
+            break;
+    }
+}
+
 void
 http_run(struct conn *c)
 {
-    if (c->running)
+    if (c->running || link_in_list(&c->waits))
         return;
     c->running = true;
-    while (c->state == CONN_HTTP && !c->busy && !answers_wait(c) && run_one(c))
-        ;
+    run_pipeline(c);
     c->running = false;
     /* Nothing is read before the answer is out: libwebsockets closes a socket whose end it reads, and a client may have sent
      * all he will send. It also bounds what a pipeline can pile up. */
     if (c->state == CONN_HTTP)
-        conn_set_held(c, c->busy || answers_wait(c));
+        conn_set_held(c, c->busy || answers_wait(c) || link_in_list(&c->waits));
     else if (c->state != CONN_WS)
         oro_bb_fini(&c->in);
     if (c->state != CONN_WS)

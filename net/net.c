@@ -246,6 +246,7 @@ on_check(struct ev_loop *loop, ev_check *w, int revents)
         if (s->net->sink->awake != NULL)
             s->net->sink->awake(s->net->sink->self, s->index);
     }
+    http_turn(s);
 }
 
 static void
@@ -274,7 +275,7 @@ on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
     /* After sockets were served, libwebsockets' idle watcher makes the next poll return at once
      * in any case; asking whether to sleep would only make others wake us. Our own idle watcher
      * makes it certain. */
-    bool stay = s->active;
+    bool stay = s->active || !list_empty(&s->waiting);
     s->active = false;
     if (!stay && sink->prepare_sleep != NULL)
         stay = sink->prepare_sleep(sink->self, s->index);
@@ -356,6 +357,7 @@ shard_open(struct shard *s, struct oro_net *net, unsigned index, struct oro_err 
     list_init(&s->doomed);
     list_init(&s->timers);
     list_init(&s->endings);
+    list_init(&s->waiting);
     s->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (s->loop == NULL)
         return oro_err_set(err, ORO_EIO, "cannot make an epoll loop: %s", strerror(errno));

@@ -157,6 +157,7 @@ struct conn {
     struct link doomed; /* in shard->doomed */
     struct link timer;  /* in shard->timers, by time of the next look */
     struct link ending; /* in shard->endings: looked at every 50 ms until deadline_us */
+    struct link waits;  /* in shard->waiting: requests that have come wait for a later turn */
 
     size_t mem, kept; /* bytes it has in the budget: of net, of the server */
     bool condemned;   /* cut off, or about to go: nothing of it counts any more */
@@ -242,7 +243,8 @@ struct shard {
     uint32_t free_count;
     unsigned conn_count;
 
-    struct link dirty, doomed, timers, endings;
+    struct link dirty, doomed, timers, endings, waiting;
+    int64_t http_us; /* spent on requests in this turn */
     struct counters n, n_observers; /* the latter is told nobody */
     int64_t untold;                 /* bytes of the budget that net->used does not have yet */
     atomic_size_t largest; /* share of a connection, or somewhat more: raised when one grows */
@@ -359,6 +361,8 @@ void http_answer(struct conn *c, struct oro_http_response *res);
 /* An answer of our own, after which the connection closes; why: a text or "". */
 void http_refuse(struct conn *c, int status, const char *why);
 void http_run(struct conn *c);
+/* A turn of the loop begins: those that waited for one come first. */
+void http_turn(struct shard *s);
 
 /* ---- ws.c ---- */
 void ws_opened(struct conn *c);

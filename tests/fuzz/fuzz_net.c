@@ -213,12 +213,24 @@ prepare(void)
     list_init(&s->doomed);
     list_init(&s->timers);
     list_init(&s->endings);
+    list_init(&s->waiting);
     ev_timer_init(&s->ending_timer, on_timer, 0., 0.05);
     net->m_connections = oro_metric(ORO_METRIC_GAUGE, "c", "", "");
     net->m_messages_in = net->m_messages_out = net->m_bytes_in = net->m_bytes_out = net->m_http =
         oro_metric(ORO_METRIC_COUNTER, "n", "", "");
     for (int i = 0; i < CAUSE_COUNT; i++)
         net->m_ended[i] = net->m_cut[i] = net->m_http;
+}
+
+/* However busy the machine: all that has come is served. */
+static void
+take_turns(struct shard *s)
+{
+    while (!list_empty(&s->waiting)) {
+        http_turn(s);
+        shard_settle(s);
+    }
+    s->http_us = 0;
 }
 
 /* Feeds the bytes in pieces of at most `most`; 0: whole. */
@@ -249,6 +261,7 @@ run(const uint8_t *data, size_t size, bool upgrade, unsigned most, struct oro_bb
         }
         at += n;
         shard_settle(s);
+        take_turns(s);
     }
     if (conn_find(s, id) != NULL) {
         conn_doom(c, CAUSE_IO);

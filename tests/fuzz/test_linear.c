@@ -440,6 +440,7 @@ feed(struct oro_bb *bytes, bool upgrade, size_t piece)
             break;
         }
         shard_settle(s);
+        take_turns(s);
     }
     uint64_t steps = oro_steps - before;
     if (conn_find(s, id) != NULL) {

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/mem.h"
 
 struct user {
@@ -38,7 +39,19 @@ on_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_re
         pthread_mutex_unlock(&t->lock);
         return false;
     }
-    if (strcmp(req->path, "/hello") == 0)
+    if (strcmp(req->path, "/gate") == 0) {
+        pthread_mutex_lock(&t->lock);
+        atomic_fetch_add(&t->at_gate, 1);
+        pthread_cond_broadcast(&t->changed);
+        while (!t->gate_open)
+            pthread_cond_wait(&t->changed, &t->lock);
+        pthread_mutex_unlock(&t->lock);
+    } else if (strcmp(req->path, "/burn") == 0) {
+        int64_t end = oro_mono_us() + 200;
+        while (oro_mono_us() < end)
+            ;
+        atomic_fetch_add(&t->burned, 1);
+    } else if (strcmp(req->path, "/hello") == 0)
         oro_bb_printf(&res->body, "hello");
     else if (strncmp(req->path, "/echo", 5) == 0)
         oro_bb_printf(&res->body, "%s %s|%s|%.*s|%s", req->method, req->path, req->query,
@@ -169,7 +182,10 @@ on_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_
         oro_net_close(t->net, shard, conn, code, reason);
     else if (strcmp(text, "drop") == 0)
         oro_net_close(t->net, shard, conn, 0, NULL);
-    else if (sscanf(text, "burst %u %u", &n, &size) == 2)
+    else if (strcmp(text, "burned") == 0) {
+        snprintf(text, sizeof(text), "%d", atomic_load(&t->burned));
+        oro_net_send(t->net, shard, conn, oro_bytes_str(text));
+    } else if (sscanf(text, "burst %u %u", &n, &size) == 2)
         burst(t, shard, conn, n, size);
     else if (strcmp(text, "pause") == 0) {
         oro_net_pause(t->net, shard, conn, true);

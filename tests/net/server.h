@@ -6,6 +6,8 @@
  *   any /status/N       status N
  *   GET /big/N          N bytes of 'x'
  *   GET /file/N         N zero bytes of a file; /short-file: of one that is shorter than it was
+ *   any /burn           keeps the net thread busy for 200 us
+ *   any /gate           keeps it until gate_open
  *   any /keep           kept until test_server_reply()
  *   GET /headers        no content type, what the request's headers said in extra headers
  *   GET /inject         extra headers that are no lines
@@ -13,7 +15,7 @@
  *   upgrade of others   v3, v2, orochi.metrics.json, else 400
  *
  * A message is echoed, unless it is one of these texts: "close CODE REASON", "drop",
- * "burst N SIZE" (N messages of SIZE bytes that begin with their number), "pause". */
+ * "burned" (how many /burn there were), "burst N SIZE" (N messages of SIZE bytes that begin with their number), "pause". */
 #ifndef TESTS_NET_SERVER_H
 #define TESTS_NET_SERVER_H
 
@@ -28,6 +30,8 @@ struct test_server {
     struct oro_net_options opt;
     int port;
 
+    atomic_int burned, at_gate;
+    bool gate_open; /* guarded by lock */
     atomic_int opened, closed, messages, abandoned, http_gone, ticks;
     atomic_int open_now[8]; /* by shard */
     pthread_mutex_t lock;

@@ -331,6 +331,41 @@ Test(http, a_pipeline_of_large_answers_does_not_pile_up)
     client_close(c);
 }
 
+/* Eight pipelines of a hundred thousand microseconds each, and a player: he waits for a turn of the loop or two. */
+Test(http, pipelines_take_turns_with_everybody)
+{
+    enum { PIPELINES = 8, REQUESTS = 500 };
+    struct client *many[PIPELINES], *gate = client_open(t.port),
+                                    *player = client_ws(t.port, "orochi.metrics.json");
+    struct reply r;
+    client_send_text(gate, "GET /gate HTTP/1.1\r\nhost: t\r\n\r\n");
+    test_server_wait(&t, &t.at_gate, 1);
+    for (int i = 0; i < PIPELINES; i++) {
+        many[i] = client_open(t.port);
+        for (int k = 0; k < REQUESTS; k++)
+            client_send_text(many[i], "GET /burn HTTP/1.1\r\nhost: t\r\n\r\n");
+    }
+    ws_client_send(player, OP_TEXT, true, "burned", 6);
+    pthread_mutex_lock(&t.lock);
+    t.gate_open = true;
+    pthread_cond_broadcast(&t.changed);
+    pthread_mutex_unlock(&t.lock);
+    struct frame f = ws_client_data(player);
+    cr_assert_lt(atoi((char *)f.data), PIPELINES * REQUESTS / 10, "%s requests came first",
+                 (char *)f.data);
+    frame_free(&f);
+    for (int i = 0; i < PIPELINES; i++) {
+        for (int k = 0; k < REQUESTS; k++) {
+            cr_assert(client_reply(many[i], &r, false));
+            cr_assert_eq(r.status, 200);
+            reply_free(&r);
+        }
+        client_close(many[i]);
+    }
+    client_close(gate);
+    client_close(player);
+}
+
 Test(http, ticks_come)
 {
     test_server_wait(&t, &t.ticks, 1);
