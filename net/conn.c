@@ -279,13 +279,47 @@ conn_on_writable(struct conn *c)
     return 0;
 }
 
+/* Whoever ends his side may still read: what he asked for is answered before we end ours. Until then he is pinged, since one who
+ * has gone altogether looks the same, and the system he left tells us so when something comes for him. */
+static bool
+answered_later(struct conn *c)
+{
+    struct shard *s = c->shard;
+    const struct oro_sink *sink = s->net->sink;
+    if (c->state != CONN_WS)
+        return c->state != CONN_HTTP && c->out_head != NULL; /* our last words */
+    if (sink->ws_ended != NULL && sink->ws_ended(sink->self, s->index, c->id, c->user)) {
+        ws_ping(c);
+        conn_end_by(c, INT64_MAX);
+        return true;
+    }
+    /* It has its answers, or they are on their way. */
+    if (!ws_put_close(c, 1000, "", 0))
+        return false;
+    conn_move(c, CONN_FAREWELL);
+    conn_end_by(c, s->now_us + ENDED_LIMIT_US);
+    return true;
+}
+
+int
+conn_on_end(struct conn *c)
+{
+    if (c->state == CONN_DOOMED || !answered_later(c))
+        return -1;
+    c->ended = true;
+    io_set_reading(c, false);
+    return 0;
+}
+
 /* ---- writing and closing ---- */
 
 /* What follows from an empty outbox. */
 static void
 out_emptied(struct conn *c)
 {
-    if (c->state == CONN_FAREWELL) {
+    if (c->ended && c->state != CONN_WS) {
+        conn_doom(c, CAUSE_IO); /* there is nothing to wait for */
+    } else if (c->state == CONN_FAREWELL) {
         conn_doom(c, CAUSE_CLIENT_CLOSE);
     } else if (c->state == CONN_CLOSING || c->state == CONN_DRAIN) {
         int64_t linger = c->state == CONN_CLOSING ? CLOSE_LINGER_US : DRAIN_LINGER_US;
@@ -459,8 +493,9 @@ look_http(struct conn *c, int64_t now)
         conn_doom(c, CAUSE_IO);
     else if (takes_too_long(c, now))
         conn_cut(c, CAUSE_OUTGOING_FULL);
-    else if (sends_too_slowly(c, now) || (!c->busy && c->out_head == NULL && c->in.len > 0 &&
-                                          c->head_len == 0 && now >= c->deadline_us))
+    else if (sends_too_slowly(c, now) ||
+             (!c->busy && c->out_head == NULL && c->in.len > 0 && !link_in_list(&c->waits) &&
+              c->head_len == 0 && now >= c->deadline_us))
         conn_cut(c, CAUSE_UNFINISHED);
 }
 
@@ -506,8 +541,11 @@ shard_look_endings(struct shard *s)
     for (struct link *l = s->endings.next, *next; l != &s->endings; l = next) {
         next = l->next;
         struct conn *c = ORO_CONTAINER_OF(l, struct conn, ending);
+        bool there = true;
         if (s->now_us >= c->deadline_us)
             conn_doom(c, CAUSE_SERVER_CLOSE);
+        else if (c->ended && !io_peer_sends(c, &there) && !there)
+            conn_doom(c, CAUSE_IO);
         if (c->state == CONN_DOOMED)
             link_remove(l);
     }

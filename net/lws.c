@@ -1,6 +1,10 @@
 /* net/lws.c - the only file that knows libwebsockets. One context for each shard, on the shard's
- * own libev loop. Sockets are accepted by net.c and adopted as raw ones: libwebsockets reads
- * them, does TLS and says when they can be written. */
+ * own libev loop. Sockets are accepted by net.c and adopted as raw ones: libwebsockets does TLS and
+ * says when they can be written.
+ *
+ * It would read them, too, but closes a socket whose end it reads, and one who has ended his side may wait for an answer. So
+ * plain sockets are read by a watcher of ours on the same loop, and libwebsockets is told not to. With TLS it reads: there the
+ * end of one side is the end. */
 #include "net/net_priv.h"
 
 #include <errno.h>
@@ -39,6 +43,37 @@ on_log(int level, const char *line)
     }
 }
 
+/* After a TLS handshake libwebsockets gives the peer some seconds; the limits are ours. */
+static void
+has_spoken(struct conn *c)
+{
+    if (c->spoke)
+        return;
+    c->spoke = true;
+    lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
+}
+
+static void
+on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+    (void)loop, (void)revents;
+    static _Thread_local uint8_t buf[READ_SIZE];
+    struct conn *c = w->data;
+    ssize_t n = recv(w->fd, buf, sizeof(buf), MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    c->shard->active = true;
+    int rc = -1;
+    if (n > 0) {
+        has_spoken(c);
+        rc = conn_on_rx(c, buf, (size_t)n);
+    } else if (n == 0) {
+        rc = conn_on_end(c);
+    }
+    if (rc < 0)
+        io_close(c);
+}
+
 static int
 callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
@@ -47,12 +82,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
     case LWS_CALLBACK_RAW_RX:
         c = lws_get_opaque_user_data(wsi);
         c->shard->active = true;
-        if (!c->spoke) {
-            /* After a TLS handshake libwebsockets gives the peer some seconds; the limits are
-             * ours. */
-            c->spoke = true;
-            lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
-        }
+        has_spoken(c);
         return conn_on_rx(c, in, len);
     case LWS_CALLBACK_RAW_WRITEABLE:
         c = lws_get_opaque_user_data(wsi);
@@ -65,6 +95,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
     case LWS_CALLBACK_RAW_CLOSE:
         c = lws_get_opaque_user_data(wsi);
         if (c != NULL) {
+            ev_io_stop(c->shard->loop, &c->reader);
             lws_set_opaque_user_data(wsi, NULL);
             conn_gone(c);
         }
@@ -187,7 +218,15 @@ io_adopt(struct io_context *io, int fd, struct conn *c)
         .vh_prot_name = "orochi",
         .opaque = c,
     };
-    return lws_adopt_descriptor_vhost_via_info(&desc) != NULL;
+    if (lws_adopt_descriptor_vhost_via_info(&desc) == NULL)
+        return false;
+    if (!io->tls) {
+        lws_rx_flow_control(c->wsi, 0);
+        ev_io_init(&c->reader, on_readable, fd, EV_READ);
+        c->reader.data = c;
+        ev_io_start(c->shard->loop, &c->reader);
+    }
+    return true;
 }
 
 static ssize_t
@@ -239,7 +278,13 @@ io_want_write(struct conn *c)
 void
 io_set_reading(struct conn *c, bool on)
 {
-    lws_rx_flow_control(c->wsi, on ? 1 : 0);
+    on = on && !c->ended;
+    if (lws_get_ssl(c->wsi) != NULL)
+        lws_rx_flow_control(c->wsi, on ? 1 : 0);
+    else if (on)
+        ev_io_start(c->shard->loop, &c->reader);
+    else
+        ev_io_stop(c->shard->loop, &c->reader);
 }
 
 bool

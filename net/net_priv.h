@@ -171,6 +171,8 @@ struct conn {
     bool blocked;     /* the socket took no more: waiting for writable */
     bool paused;      /* oro_net_pause */
     bool held;        /* reading is stopped because too much input waits */
+    bool ended;       /* the peer has ended his side: nothing is read any more */
+    ev_io reader;     /* of a plain socket; see lws.c */
 
     int64_t look_us;    /* when the timer list looks next */
     int64_t last_rx_us; /* last sign of life */
@@ -310,6 +312,7 @@ void conn_move(struct conn *c, enum conn_state to);
 /* From the loop: >= 0 to go on, -1 to have the socket closed. */
 int conn_on_rx(struct conn *c, uint8_t *data, size_t len);
 int conn_on_writable(struct conn *c);
+int conn_on_end(struct conn *c); /* the peer will send no more */
 void conn_gone(struct conn *c); /* frees it; tells the sink */
 
 void conn_touch(struct conn *c); /* have the loop flush it and look at its state */
@@ -382,6 +385,8 @@ bool ws_utf8_valid(const uint8_t *p, size_t n);
     ((int64_t)15 * 1000000) /* from the first byte of a request to the end of its head */
 #define MAX_HEAD ((size_t)16 * 1024)
 #define FLUSH_LIMIT_US ((int64_t)5 * 1000000) /* for a peer that does not read our last bytes */
+#define ENDED_LIMIT_US \
+    ((int64_t)30 * 1000000) /* for what is still to be sent to one who sends no more himself */
 #define STREAM_BODY_MAX ((size_t)512 * 1024)
 /* Larger messages go out in fragments of this size, between which there is room for a Ping or a Close. */
 #define FRAGMENT ((size_t)256 * 1024)

@@ -199,7 +199,7 @@ ws_close(struct conn *c, int code, const char *reason, size_t reason_len)
     c->paused = false;
     c->held = true;
     conn_set_held(c, false); /* the peer's Close must be read */
-    conn_end_by(c, c->shard->now_us + FLUSH_LIMIT_US);
+    conn_end_by(c, c->shard->now_us + (c->ended ? ENDED_LIMIT_US : FLUSH_LIMIT_US));
 }
 
 /* ---- in ---- */

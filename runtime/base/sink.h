@@ -74,6 +74,9 @@ struct oro_sink {
     /* One whole websocket message. Borrows frame: take a reference to keep it. */
     void (*ws_message)(void *self, unsigned shard, oro_conn_id conn, void *user,
                        struct oro_buf *frame, bool binary);
+    /* The peer has ended his side and may still read. True: he is owed an answer, and is closed, by oro_net_close, once he has
+     * it. False, or NULL: there is nothing to wait for; ws_close follows. */
+    bool (*ws_ended)(void *self, unsigned shard, oro_conn_id conn, void *user);
     /* It is being closed for what it took, in memory or time: what is kept for it may go. May come from within any call of
      * net's, for any connection; ws_close follows. NULL: nobody wants to know. */
     void (*ws_cut)(void *self, unsigned shard, oro_conn_id conn, void *user);

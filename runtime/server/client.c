@@ -117,6 +117,13 @@ unlink_from(struct shard *sh, struct client *c)
             break;
         }
     }
+    for (struct client **link = &sh->ended; c->in_ended_list && *link != NULL;
+         link = &(*link)->ended_next) {
+        if (*link == c) {
+            *link = c->ended_next;
+            break;
+        }
+    }
 }
 
 void
@@ -550,6 +557,40 @@ oro_client_resume(struct shard *sh, struct client *c)
             deferred_clear(c);
     }
     pause_look(sh, c);
+}
+
+static bool
+is_owed(const struct client *c)
+{
+    return (c->state == CLIENT_CONNECTING || c->state == CLIENT_OPEN) &&
+           (c->state == CLIENT_CONNECTING || c->inflight > 0 || c->deferred != NULL ||
+            c->nmarks > 0);
+}
+
+bool
+oro_client_ended(struct shard *sh, struct client *c)
+{
+    if (c->kind != CLIENT_DATABASE || !is_owed(c))
+        return false;
+    c->in_ended_list = true;
+    c->ended_next = sh->ended;
+    sh->ended = c;
+    return true;
+}
+
+void
+oro_client_close_ended(struct shard *sh)
+{
+    for (struct client **at = &sh->ended; *at != NULL;) {
+        struct client *c = *at;
+        if (is_owed(c)) {
+            at = &c->ended_next;
+            continue;
+        }
+        *at = c->ended_next;
+        c->in_ended_list = false;
+        oro_client_close(sh, c, 1000, ""); /* does nothing if it has gone */
+    }
 }
 
 void

@@ -145,6 +145,8 @@ drain(struct shard *sh)
     }
     if (sh->held != NULL && (sh->held_fresh || oro_server_durable_seq(sh->server) != sh->flushed))
         oro_client_flush_held(sh);
+    if (ORO_UNLIKELY(sh->ended != NULL))
+        oro_client_close_ended(sh);
 }
 
 void

@@ -58,6 +58,13 @@ ws_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_
     oro_client_frame(sh, c, frame);
 }
 
+static bool
+ws_ended(void *self, unsigned shard, oro_conn_id conn, void *user)
+{
+    (void)conn;
+    return oro_client_ended(shard_of(self, shard), user);
+}
+
 static void
 ws_cut(void *self, unsigned shard, oro_conn_id conn, void *user)
 {
@@ -478,6 +485,7 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
         .ws_open = ws_open,
         .ws_abandon = ws_abandon,
         .ws_message = ws_message,
+        .ws_ended = ws_ended,
         .ws_cut = ws_cut,
         .ws_close = ws_close,
         .drain = drain,

@@ -59,6 +59,8 @@ struct client {
     size_t held_counted; /* of held and marks, in the budget */
     size_t http_counted; /* HTTP: what was charged for the request */
     struct client *held_next;
+    bool in_ended_list; /* it has ended its side, and waits for its answers */
+    struct client *ended_next;
     bool in_resume_list;
     struct client *resume_next;
     /* HTTP: what was asked. conn is a number of ours, since one TCP connection makes many requests. */
@@ -87,6 +89,7 @@ struct shard {
     uint64_t flushed;      /* how far the disk was when they were looked at last */
     bool held_fresh;       /* some came since that need not wait for it */
     struct client *resume; /* clients whose deferred messages can go on */
+    struct client *ended;  /* clients that are closed once they are answered */
     atomic_bool sleeping;
     atomic_uint unconfirmed; /* clients that want results before they are durable */
     struct oro_bb out;       /* message being built */
@@ -165,6 +168,10 @@ void oro_client_hold(struct shard *sh,
                      struct client *c); /* into the list that flush_held looks through */
 /* Starts a close; what the client still sends is ignored. */
 void oro_client_close(struct shard *sh, struct client *c, int code, const char *why);
+/* It sends no more, and may still read. False: it has nothing to wait for. */
+bool oro_client_ended(struct shard *sh, struct client *c);
+/* Closes those that have ended their side and are answered. */
+void oro_client_close_ended(struct shard *sh);
 /* Its socket has ended. Calls that it had sent still run. */
 void oro_client_gone(struct shard *sh, struct client *c);
 void oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame);
