@@ -75,9 +75,9 @@ struct oro_type {
 };
 #define ORO_VARIABLE UINT32_MAX
 #define ORO_MAX_DEPTH 128 /* nesting of values and of types */
-#ifndef ORO_MAX_UNIT_COUNT /* a fuzzer has a smaller one: its inputs would be millions of empty elements */
-#define ORO_MAX_UNIT_COUNT (1u << 20) /* elements without bytes in one array */
-#endif
+/* Elements without bytes in one value (a column, an argument), all its arrays together: four bytes of input say how many
+ * objects are made of them. */
+#define ORO_MAX_UNIT_COUNT (1u << 12)
 
 struct oro_typespace {
     struct oro_arena arena;

@@ -12,6 +12,7 @@
 struct walk {
     struct oro_reader *r;
     struct oro_err *err;
+    uint32_t units; /* elements without bytes that may still come */
 };
 
 static void
@@ -120,6 +121,11 @@ walk_array(struct walk *w, const struct oro_type *t, const struct oro_step *at, 
         return bad(w, t, at, "a count of %u with %zu bytes left", st == ORO_OK ? n : 0,
                    oro_rd_left(&ahead));
     }
+    if (e->min_size == 0) {
+        if (n > w->units)
+            return bad(w, t, at, "more than %u elements without bytes", ORO_MAX_UNIT_COUNT);
+        w->units -= n;
+    }
     if (e->any_bits) { /* min_size is fixed_size, so the count has been checked against the input */
         w->r->at += (size_t)n * e->fixed_size;
         return ORO_OK;
@@ -136,8 +142,11 @@ walk_product(struct walk *w, const struct oro_type *t, const struct oro_step *at
 {
     struct oro_step step = {at, t, 0};
     oro_status st = ORO_OK;
-    for (; st == ORO_OK && step.at < t->nelems; step.at++)
+    for (; st == ORO_OK && step.at < t->nelems; step.at++) {
+        if (depth == 0) /* a row: the limit is for each column, as codecs read and write them */
+            w->units = ORO_MAX_UNIT_COUNT;
         st = walk_value(w, t->elems[step.at].type, &step, depth + 1);
+    }
     return st;
 }
 
@@ -187,7 +196,7 @@ walk_value(struct walk *w, const struct oro_type *t, const struct oro_step *at, 
 oro_status
 oro_value_skip(const struct oro_type *t, struct oro_reader *r, struct oro_err *err)
 {
-    struct walk w = {r, err};
+    struct walk w = {r, err, ORO_MAX_UNIT_COUNT};
     return walk_value(&w, t, NULL, 0);
 }
 

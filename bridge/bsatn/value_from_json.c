@@ -156,7 +156,7 @@ from_array(struct from *f, const struct oro_type *t, uint32_t node, const struct
     if (v->kind != ORO_JSON_ARRAY)
         return bad_kind(f, t, node, at);
     if (t->elem->fixed_size == 0 && v->count > ORO_MAX_UNIT_COUNT)
-        return bad_kind(f, t, node, at);
+        return bad(f, node, at, "more than %u elements without bytes", ORO_MAX_UNIT_COUNT);
     struct oro_step step = {at, t, 0};
     uint32_t child = node + 1;
     oro_status st = ORO_OK;

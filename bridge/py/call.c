@@ -33,7 +33,9 @@ bind_reducer(struct oro_py *py, PyObject *spec)
             PyErr_Format(PyExc_TypeError, "reducer %R: a parameter is not a pair", name);
             return -1;
         }
-        r->params[i].name = PyTuple_GET_ITEM(p, 0); /* lives with the module spec */
+        r->params[i].name = PyTuple_GET_ITEM(p, 0);
+        if (PyList_Append(py->keep, r->params[i].name) < 0)
+            return -1;
         r->params[i].codec = oro_codec_compile(py, PyTuple_GET_ITEM(p, 1));
         if (r->params[i].codec == NULL)
             return -1;
@@ -246,8 +248,9 @@ end_call(struct oro_py *py)
 {
     oro_py_running = NULL;
     oro_pyrows_kill_all(py);
+    py->call =
+        NULL; /* before the context lets go: a __del__ must not make it anew, for the next caller to find */
     oro_pyctx_reset((struct oro_ctx *)py->ctx);
-    py->call = NULL;
     if (ORO_LIKELY(Py_REFCNT(py->ctx) == 1 && !oro_pytree_kept(py)))
         return;
     oro_pytree_kill(py);

@@ -97,18 +97,22 @@ oro_cerr_name(struct oro_py *py, PyObject *name)
 void
 oro_cerr_key(struct oro_py *py, PyObject *k)
 {
-    PyObject *text = PyObject_Repr(k);
-    if (text != NULL) {
-        PyObject *in = PyUnicode_FromFormat("[%U]", text);
-        if (in != NULL && py->cerr.set) {
-            oro_cerr_name(py, in);
-            py->cerr.at += py->cerr.path[py->cerr.at] == '.'; /* "[key]", not ".[key]" */
-        }
-        Py_XDECREF(in);
-        Py_DECREF(text);
+    if (!py->cerr.set)
+        return;
+    struct oro_cerr kept = py->cerr; /* a repr of the author's may convert something itself */
+    py->cerr.set = false;
+    py->cerr.cause = NULL;
+    PyObject *text = PyObject_Repr(k),
+             *in = text != NULL ? PyUnicode_FromFormat("[%U]", text) : NULL;
+    PyErr_Clear();
+    oro_cerr_clear(py);
+    py->cerr = kept;
+    if (in != NULL) {
+        oro_cerr_name(py, in);
+        py->cerr.at += py->cerr.path[py->cerr.at] == '.'; /* "[key]", not ".[key]" */
     }
-    if (py->cerr.set)
-        PyErr_Clear();
+    Py_XDECREF(in);
+    Py_XDECREF(text);
 }
 
 void

@@ -107,6 +107,7 @@ sum_fields(struct oro_codec *c)
         min += c->fields[i].codec->min_size;
         fixed = fixed && c->fields[i].codec->fixed_size != ORO_VARIABLE;
         c->immutable = c->immutable && c->fields[i].codec->immutable;
+        c->wild = c->wild || c->fields[i].codec->wild;
     }
     c->min_size = min > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)min;
     c->fixed_size = fixed ? c->min_size : ORO_VARIABLE;
@@ -347,6 +348,10 @@ compile_product(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned
         break;
     }
     sum_fields(c);
+    c->wild_inside = c->wild;
+    /* Inlined values are set by us as long as the class stays as it is. */
+    c->wild = c->wild || c->how == HOW_NAMEDTUPLE || (c->how == HOW_DATACLASS && !c->slotted) ||
+              (c->how == HOW_ROW && c->rowclass == NULL);
     if (c->rowclass != NULL && c->rowclass->ncols != c->n) {
         PyErr_Format(PyExc_TypeError, "%R has %u columns, its spec has %u", cls, c->rowclass->ncols,
                      c->n);
@@ -385,6 +390,7 @@ compile_union(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned d
         return bad_spec(spec);
     c->op = OP_UNION;
     c->immutable = true;
+    c->wild = true;
     c->n = (uint32_t)PyTuple_GET_SIZE(variants);
     c->fields = oro_arena_alloc(&py->arena, (c->n + 1) * sizeof(*c->fields));
     uint32_t least = c->n > 0 ? UINT32_MAX : 0;
@@ -434,6 +440,7 @@ compile_array(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned d
     c->min_size = 4;
     c->fixed_size = ORO_VARIABLE;
     c->immutable = (c->kind == ARRAY_TUPLE || c->kind == ARRAY_FROZENSET) && c->elem->immutable;
+    c->wild = c->kind == ARRAY_SET || c->kind == ARRAY_FROZENSET || c->elem->wild;
     return 0;
 }
 
@@ -451,6 +458,7 @@ compile_named(struct oro_py *py, struct oro_codec *c, PyObject *spec)
     c->min_size = 1;
     c->fixed_size = ORO_VARIABLE;
     c->immutable = false;
+    c->wild = true;
     return 0;
 }
 
@@ -467,6 +475,7 @@ compile_two(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned dep
                                                                               : c->elem2->min_size);
     c->fixed_size = ORO_VARIABLE;
     c->immutable = op == OP_RESULT && c->elem->immutable && c->elem2->immutable;
+    c->wild = true;
     return 0;
 }
 
@@ -483,6 +492,7 @@ compile_checked(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned
     c->min_size = c->elem->min_size;
     c->fixed_size = c->elem->fixed_size;
     c->immutable = c->elem->immutable;
+    c->wild = true;
     return 0;
 }
 
@@ -501,12 +511,15 @@ compile_into(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned de
             c->width = scalars[i].width;
             c->is_signed = scalars[i].is_signed;
             c->immutable = true;
+            c->wild = c->op == OP_TIMESTAMP || c->op == OP_DURATION || c->op == OP_DATETIME ||
+                      c->op == OP_TIMEDELTA || c->op == OP_UUID || c->op == OP_SCHEDULE_AT;
             set_fixed(c, scalars[i].width);
             return 0;
         }
     if (strcmp(name, "string") == 0 || strcmp(name, "bytes") == 0 || strcmp(name, "json") == 0) {
         c->op = name[0] == 's' ? OP_STRING : name[0] == 'b' ? OP_BYTES : OP_JSON;
         c->immutable = c->op != OP_JSON;
+        c->wild = c->op == OP_JSON;
         c->min_size = 4;
         c->fixed_size = ORO_VARIABLE;
         return 0;
@@ -521,6 +534,7 @@ compile_into(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned de
         c->min_size = 1;
         c->fixed_size = c->elem->fixed_size == 0 ? 1 : ORO_VARIABLE;
         c->immutable = c->elem->immutable;
+        c->wild = c->elem->wild;
         return 0;
     }
     if (strcmp(name, "product") == 0)

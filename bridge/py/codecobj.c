@@ -139,11 +139,12 @@ codec_encode_into(PyObject *o, PyObject *const *args, Py_ssize_t nargs)
     if (nargs != 2 || !PyByteArray_Check(args[1]))
         return PyErr_Format(PyExc_TypeError, "encode_into() takes a value and a bytearray");
     struct oro_bb bb = oro_bb_take(py, 2);
-    Py_ssize_t at = PyByteArray_GET_SIZE(args[1]);
+    Py_ssize_t at;
     if (oro_codec_encode(py, CO(o)->codec, args[0], &bb, 1) < 0) {
         ORO_COUNT(py, errors, 1);
         oro_cerr_raise(py, py->e_encode, NULL);
-    } else if (PyByteArray_Resize(args[1], at + (Py_ssize_t)bb.len) == 0) {
+    } else if (at = PyByteArray_GET_SIZE(args[1]),
+               PyByteArray_Resize(args[1], at + (Py_ssize_t)bb.len) == 0) {
         ORO_COUNT(py, encodes, 1);
         ORO_COUNT(py, bytes_out, bb.len);
         if (bb.len > 0)

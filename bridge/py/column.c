@@ -48,14 +48,18 @@ static PyObject *
 column_update(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     COLUMN_ENTER(self);
-    return needs_unique(py, t, acc, "update()") ? oro_pytable_update_with(py, t, acc, args, nargs, kwnames) : NULL;
+    return needs_unique(py, t, acc, "update()")
+               ? oro_pytable_update_with(py, t, acc, args, nargs, kwnames)
+               : NULL;
 }
 
 static PyObject *
 column_upsert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     COLUMN_ENTER(self);
-    return needs_unique(py, t, acc, "upsert()") ? oro_pytable_upsert_with(py, t, acc, args, nargs, kwnames) : NULL;
+    return needs_unique(py, t, acc, "upsert()")
+               ? oro_pytable_upsert_with(py, t, acc, args, nargs, kwnames)
+               : NULL;
 }
 
 /* Conditions of filter(value | range, ..., gt=, gte=, lt=, lte=): leading columns equal, the next one may be a range. hold
@@ -198,13 +202,14 @@ column_iter(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
 static PyObject *
 column_repr(PyObject *self)
 {
-    return PyUnicode_FromFormat("<column '%U.%U'>", CH(self)->t->name, CH(self)->acc->name);
+    return PyUnicode_FromFormat("<column '%s.%U'>", CH(self)->t->label, CH(self)->acc->name);
 }
 
-void
-oro_pyhandle_dealloc(PyObject *self)
+static void
+column_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    Py_CLEAR(CH(self)->keeps);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -234,7 +239,7 @@ oro_pycolumn_types(struct oro_py *py, PyObject *module)
         {Py_tp_methods, column_methods},
         {Py_sq_contains, column_contains},
         {Py_tp_repr, column_repr},
-        {Py_tp_dealloc, oro_pyhandle_dealloc},
+        {Py_tp_dealloc, column_dealloc},
         {Py_tp_doc, "A column, or an index over several."},
         {0, NULL},
     };

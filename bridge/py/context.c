@@ -44,8 +44,13 @@ call_seed(const struct oro_py_call *c)
         struct oro_py *py = enter(o);                       \
         if (py == NULL)                                     \
             return NULL;                                    \
-        if (CTX(o)->name == NULL)                           \
-            CTX(o)->name = make_##name(py, CTX(o));         \
+        if (CTX(o)->name == NULL) {                         \
+            PyObject *made = make_##name(py, CTX(o));       \
+            if (CTX(o)->name == NULL)                       \
+                CTX(o)->name = made;                        \
+            else /* by what ran meanwhile */                \
+                Py_XDECREF(made);                           \
+        }                                                   \
         return Py_XNewRef(CTX(o)->name);                    \
     }
 

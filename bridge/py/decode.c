@@ -279,6 +279,23 @@ decode_count(struct oro_py *py, struct oro_reader *r, size_t elem_min)
     return n;
 }
 
+/* What is not whole yet must not be met by code of the author that runs meanwhile: the collector's lists would show it. */
+static void
+hide(PyObject *o)
+{
+    if (o != NULL && PyObject_IS_GC(o) && PyObject_GC_IsTracked(o))
+        PyObject_GC_UnTrack(o);
+}
+
+/* It is whole. NULL stays NULL. */
+static PyObject *
+show(PyObject *o)
+{
+    if (o != NULL && PyObject_IS_GC(o) && !PyObject_GC_IsTracked(o))
+        PyObject_GC_Track(o);
+    return o;
+}
+
 static PyObject *
 decode_list(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, Py_ssize_t n,
             unsigned depth)
@@ -286,12 +303,14 @@ decode_list(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, 
     PyObject *out = c->kind == ARRAY_TUPLE ? PyTuple_New(n) : PyList_New(n);
     if (out == NULL)
         return NULL;
+    if (c->elem->wild)
+        hide(out);
     bool there = c->elem->fixed_size != ORO_VARIABLE; /* the count was checked against the input */
     bool paused = oro_batch_begin(py, n);
     uint64_t min = there ? 0 : c->elem->min_size;
     py->promised += (uint64_t)n * min;
     for (Py_ssize_t i = 0; i < n; i++) {
-        py->promised -= min < py->promised ? min : py->promised; /* a checker may have begun anew */
+        py->promised -= min;
         PyObject *v = decode_quick(py, c->elem, r, there, depth + 1);
         if (v == NULL) {
             oro_cerr_index(py, i);
@@ -305,7 +324,7 @@ decode_list(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, 
     }
     if (paused)
         PyGC_Enable();
-    return out;
+    return c->elem->wild ? show(out) : out;
 }
 
 static PyObject *
@@ -381,6 +400,8 @@ decode_tuple(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
 {
     uint32_t there = 0;
     PyObject *t = PyTuple_New(c->n);
+    if (c->wild_inside)
+        hide(t);
     for (uint32_t i = 0; t != NULL && i < c->n; i++) {
         PyObject *v = decode_field(py, c, r, i, &there, depth);
         if (v == NULL) {
@@ -389,6 +410,8 @@ decode_tuple(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
         }
         PyTuple_SET_ITEM(t, i, v);
     }
+    if (c->wild_inside)
+        show(t);
     if (t == NULL || c->how == HOW_TUPLE)
         return t;
     PyObject *out = PyObject_CallMethod(c->cls, "_make", "(O)", t);
@@ -431,10 +454,15 @@ take_late(const struct oro_codec *c, PyObject *kw)
 {
     PyObject *late = PyDict_New();
     for (uint32_t i = 0; late != NULL && i < c->n; i++) {
-        PyObject *name = c->fields[i].name;
-        if (c->fields[i].late && (PyDict_SetItem(late, name, PyDict_GetItem(kw, name)) < 0 ||
-                                  PyDict_DelItem(kw, name) < 0))
+        PyObject *name = c->fields[i].name, *v;
+        if (!c->fields[i].late)
+            continue;
+        int found = PyDict_Pop(kw, name, &v);
+        if (found == 0)
+            PyErr_SetObject(PyExc_KeyError, name); /* the author's code took it */
+        if (found <= 0 || PyDict_SetItem(late, name, v) < 0)
             Py_CLEAR(late);
+        Py_XDECREF(v);
     }
     return late;
 }
@@ -453,6 +481,8 @@ decode_dataclass(struct oro_py *py, const struct oro_codec *c, struct oro_reader
     uint32_t there = 0;
     if (c->slotted) {
         PyObject *o = type->tp_alloc(type, 0); /* zeroed: no field is set */
+        if (c->wild_inside)
+            hide(o);
         for (uint32_t i = 0; o != NULL && i < c->n; i++) {
             PyObject *v = decode_field(py, c, r, i, &there, depth);
             if (ORO_UNLIKELY(v == NULL))
@@ -460,10 +490,12 @@ decode_dataclass(struct oro_py *py, const struct oro_codec *c, struct oro_reader
             else
                 Py_XSETREF(*slot_of(o, &c->fields[i]), v);
         }
-        return o;
+        return c->wild_inside ? show(o) : o;
     }
     if (c->inlined != NULL && oro_inlined_holds(c)) {
         PyObject *o = type->tp_alloc(type, 0), **values;
+        if (c->wild_inside)
+            hide(o);
         for (uint32_t i = 0; o != NULL && i < c->n; i++) {
             PyObject *v = decode_field(py, c, r, i, &there, depth);
             if (ORO_UNLIKELY(v == NULL)) {
@@ -475,7 +507,7 @@ decode_dataclass(struct oro_py *py, const struct oro_codec *c, struct oro_reader
         }
         if (o != NULL)
             oro_inlined_finish(c, o);
-        return o;
+        return c->wild_inside ? show(o) : o;
     }
     if (c->plain_new) {
         PyObject *o = type->tp_new(type, py->empty_tuple, NULL);
@@ -493,11 +525,16 @@ decode_dataclass(struct oro_py *py, const struct oro_codec *c, struct oro_reader
         r->at = start;
         oro_cerr_take(py);
     }
-    for (uint32_t i = 0; out != NULL && i < c->n; i++)
-        if (c->fields[i].late &&
-            PyObject_GenericSetAttr(out, c->fields[i].name,
-                                    PyDict_GetItem(late, c->fields[i].name)) < 0)
+    for (uint32_t i = 0; out != NULL && i < c->n; i++) {
+        PyObject *v = NULL;
+        if (!c->fields[i].late)
+            continue;
+        if (PyDict_GetItemRef(late, c->fields[i].name, &v) == 0)
+            PyErr_SetObject(PyExc_KeyError, c->fields[i].name);
+        if (v == NULL || PyObject_GenericSetAttr(out, c->fields[i].name, v) < 0)
             Py_CLEAR(out);
+        Py_XDECREF(v);
+    }
     Py_XDECREF(late);
     Py_XDECREF(kw);
     return out;
@@ -591,34 +628,10 @@ decode_counted(struct oro_py *py, const struct oro_codec *c, struct oro_reader *
 }
 
 static PyObject *
-decode_value(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+decode_compound(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
 {
     Py_ssize_t n;
     PyObject *v;
-    switch ((enum oro_op)c->op) {
-    case OP_STRING:
-        return decode_str(py, r);
-    case OP_BYTES:
-    case OP_JSON:
-        return decode_counted(py, c, r);
-    case OP_ARRAY:
-    case OP_OPTION:
-    case OP_PRODUCT:
-    case OP_UNION:
-    case OP_DICT:
-    case OP_RESULT:
-    case OP_CHECKED:
-    case OP_REF:
-        break;
-    default:
-        return decode_scalar(py, c, r);
-    }
-    if (depth > ORO_MAX_DEPTH)
-        return short_input(py, r, "nested too deeply");
-    if (depth == 1) {
-        py->units = ORO_MAX_UNIT_COUNT;
-        py->promised = 0;
-    }
     switch ((enum oro_op)c->op) {
     case OP_ARRAY:
         n = decode_count(py, r, c->elem->min_size);
@@ -644,6 +657,46 @@ decode_value(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
     default:
         return oro_codec_decode(py, c->elem, r, depth + 1); /* OP_REF */
     }
+}
+
+/* An outermost value has limits of its own; code of the author may have begun it inside of another one. */
+static PyObject *
+decode_outermost(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    uint32_t units = py->units;
+    uint64_t promised = py->promised;
+    py->units = ORO_MAX_UNIT_COUNT;
+    py->promised = 0;
+    PyObject *v = decode_compound(py, c, r, depth);
+    py->units = units;
+    py->promised = promised;
+    return v;
+}
+
+static PyObject *
+decode_value(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r, unsigned depth)
+{
+    switch ((enum oro_op)c->op) {
+    case OP_STRING:
+        return decode_str(py, r);
+    case OP_BYTES:
+    case OP_JSON:
+        return decode_counted(py, c, r);
+    case OP_ARRAY:
+    case OP_OPTION:
+    case OP_PRODUCT:
+    case OP_UNION:
+    case OP_DICT:
+    case OP_RESULT:
+    case OP_CHECKED:
+    case OP_REF:
+        break;
+    default:
+        return decode_scalar(py, c, r);
+    }
+    if (depth > ORO_MAX_DEPTH)
+        return short_input(py, r, "nested too deeply");
+    return depth == 1 ? decode_outermost(py, c, r, depth) : decode_compound(py, c, r, depth);
 }
 
 PyObject *

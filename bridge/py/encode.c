@@ -226,7 +226,10 @@ encode_schedule_at(struct oro_py *py, PyObject *v, struct oro_bb *out)
 {
     PyObject *at, *flag = NULL, *value = NULL;
     int rc = -1, interval;
-    if (PyObject_IsInstance(v, py->ScheduleAt) == 1)
+    int is = PyObject_IsInstance(v, py->ScheduleAt);
+    if (is < 0)
+        return -1;
+    if (is > 0)
         at = Py_NewRef(v);
     else /* a datetime or a timedelta */
         at = PyObject_CallMethod(py->ScheduleAt, "of", "(O)", v);
@@ -413,6 +416,10 @@ encode_set(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro
     oro_bb_u32(out, (uint32_t)n);
     size_t from = out->len;
     for (Py_ssize_t i = 0; rc == 0 && i < n; i++) {
+        if (i >= PyList_GET_SIZE(list)) { /* the collector showed it to somebody */
+            rc = oro_cerr_set(py, "the set was changed while it was read");
+            break;
+        }
         spans[i].at = out->len;
         rc = encode_elem(py, c->elem, PyList_GET_ITEM(list, i), i, out, depth);
         spans[i].end = out->len;
@@ -437,6 +444,17 @@ reserve_rest(struct oro_bb *out, size_t from, size_t left)
     oro_pyarena_advise(out->data, out->cap);
 }
 
+/* No more elements without bytes than can be read. */
+static int
+count_unit(struct oro_py *py)
+{
+    if (py->units_out == 0)
+        return oro_cerr_set(py, "more than %u elements without bytes in one value",
+                            ORO_MAX_UNIT_COUNT);
+    py->units_out--;
+    return 0;
+}
+
 static int
 encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
             unsigned depth)
@@ -454,10 +472,12 @@ encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
     Py_ssize_t n = 0;
     oro_bb_u32(out, 0);
     for (; rc == 0 && n < PySequence_Fast_GET_SIZE(seq); n++) {
+        if (c->elem->fixed_size == 0 && (rc = count_unit(py)) < 0)
+            break;
         rc = encode_elem(py, c->elem, PySequence_Fast_GET_ITEM(seq, n), n, out, depth);
         if (ORO_UNLIKELY(out->len > UNASKED) && n % 64 == 0 && rc == 0 && !room(out, 0))
             rc = -1;
-        if (ORO_UNLIKELY(n == SAMPLE - 1))
+        if (ORO_UNLIKELY(n == SAMPLE - 1 && PySequence_Fast_GET_SIZE(seq) > SAMPLE))
             reserve_rest(out, at, (size_t)(PySequence_Fast_GET_SIZE(seq) - SAMPLE));
     }
     if (rc == 0 && n > UINT32_MAX)
@@ -468,13 +488,40 @@ encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
     return rc;
 }
 
+/* Item i of what a mapping said its items are: of a class of the author's that may be anything. */
+static int
+encode_item(struct oro_py *py, const struct oro_codec *c, PyObject *items, Py_ssize_t i,
+            struct oro_bb *out, struct span *span, unsigned depth)
+{
+    if (i >= PyList_GET_SIZE(items))
+        return oro_cerr_set(py, "the mapping was changed while it was read");
+    PyObject *pair = Py_NewRef(PyList_GET_ITEM(items, i)), *k;
+    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+        oro_cerr_set(py, "item %zd of the mapping is no pair of key and value but %s", i,
+                     oro_pytype_name(pair));
+        Py_DECREF(pair);
+        return -1;
+    }
+    k = PyTuple_GET_ITEM(pair, 0);
+    span->at = out->len;
+    int rc = oro_codec_encode(py, c->elem, k, out, depth + 1);
+    span->len = out->len - span->at;
+    if (rc == 0)
+        rc = oro_codec_encode(py, c->elem2, PyTuple_GET_ITEM(pair, 1), out, depth + 1);
+    if (rc < 0)
+        oro_cerr_key(py, k);
+    span->end = out->len;
+    Py_DECREF(pair);
+    return rc;
+}
+
 static int
 encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
             unsigned depth)
 {
     if (!PyMapping_Check(v) || PySequence_Check(v))
         return wrong_type(py, "dict", v);
-    PyObject *items = PyMapping_Items(v);
+    PyObject *items = PyMapping_Items(v); /* a list, whatever v says its items are */
     if (items == NULL)
         return -1;
     Py_ssize_t n = PyList_GET_SIZE(items);
@@ -482,17 +529,8 @@ encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
     int rc = 0;
     oro_bb_u32(out, (uint32_t)n);
     size_t from = out->len;
-    for (Py_ssize_t i = 0; rc == 0 && i < n; i++) {
-        PyObject *pair = PyList_GET_ITEM(items, i), *k = PyTuple_GET_ITEM(pair, 0);
-        spans[i].at = out->len;
-        rc = oro_codec_encode(py, c->elem, k, out, depth + 1);
-        spans[i].len = out->len - spans[i].at;
-        if (rc == 0)
-            rc = oro_codec_encode(py, c->elem2, PyTuple_GET_ITEM(pair, 1), out, depth + 1);
-        if (rc < 0)
-            oro_cerr_key(py, k);
-        spans[i].end = out->len;
-    }
+    for (Py_ssize_t i = 0; rc == 0 && i < n; i++)
+        rc = encode_item(py, c, items, i, out, &spans[i], depth);
     if (rc == 0)
         sort_spans(out, from, spans, (size_t)n, c->elem);
     oro_free(spans);
@@ -574,8 +612,11 @@ encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
 {
     if (Py_TYPE(v) != (PyTypeObject *)c->cls && !PyObject_TypeCheck(v, (PyTypeObject *)c->cls))
         return wrong_type(py, oro_pyclass_name(c->cls), v);
-    if (c->rowclass != NULL && c->rowclass->bound)
-        return oro_pyrow_encode((struct oro_row *)v, out);
+    if (c->rowclass != NULL && c->rowclass->bound) {
+        if (((struct oro_row *)v)->rc != c->rowclass) /* its __class__ was set */
+            return wrong_type(py, oro_pyclass_name(c->cls), v);
+        return oro_pyrow_encode((struct oro_row *)v, out, depth + 1);
+    }
     bool direct = Py_TYPE(v) == (PyTypeObject *)c->cls &&
                   (c->slotted || (c->inlined != NULL && oro_inlined_holds(c)));
     for (uint32_t i = 0; i < c->n; i++) {
@@ -711,6 +752,49 @@ encode_id(struct oro_py *py, PyObject *type, unsigned n, const char *expected, P
 }
 
 static int
+encode_compound(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+                unsigned depth)
+{
+    switch ((enum oro_op)c->op) {
+    case OP_ARRAY:
+        if (c->kind == ARRAY_SET || c->kind == ARRAY_FROZENSET)
+            return encode_set(py, c, v, out, depth);
+        return encode_list(py, c, v, out, depth);
+    case OP_OPTION:
+        if (v == Py_None) {
+            oro_bb_u8(out, 1);
+            return 0;
+        }
+        oro_bb_u8(out, 0);
+        return oro_codec_encode(py, c->elem, v, out, depth + 1);
+    case OP_PRODUCT:
+        return encode_product(py, c, v, out, depth);
+    case OP_UNION:
+        return encode_union(py, c, v, out, depth);
+    case OP_DICT:
+        return encode_dict(py, c, v, out, depth);
+    case OP_RESULT:
+        return encode_result(py, c, v, out, depth);
+    case OP_CHECKED:
+        return encode_checked(py, c, v, out, depth);
+    default:
+        return oro_codec_encode(py, c->elem, v, out, depth + 1); /* OP_REF */
+    }
+}
+
+/* As decode_outermost. */
+static int
+encode_outermost(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+                 unsigned depth)
+{
+    uint32_t units = py->units_out;
+    py->units_out = ORO_MAX_UNIT_COUNT;
+    int rc = encode_compound(py, c, v, out, depth);
+    py->units_out = units;
+    return rc;
+}
+
+static int
 encode_value(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
              unsigned depth)
 {
@@ -766,31 +850,8 @@ encode_value(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
     }
     if (depth > ORO_MAX_DEPTH)
         return oro_cerr_set(py, "nested too deeply");
-    switch ((enum oro_op)c->op) {
-    case OP_ARRAY:
-        if (c->kind == ARRAY_SET || c->kind == ARRAY_FROZENSET)
-            return encode_set(py, c, v, out, depth);
-        return encode_list(py, c, v, out, depth);
-    case OP_OPTION:
-        if (v == Py_None) {
-            oro_bb_u8(out, 1);
-            return 0;
-        }
-        oro_bb_u8(out, 0);
-        return oro_codec_encode(py, c->elem, v, out, depth + 1);
-    case OP_PRODUCT:
-        return encode_product(py, c, v, out, depth);
-    case OP_UNION:
-        return encode_union(py, c, v, out, depth);
-    case OP_DICT:
-        return encode_dict(py, c, v, out, depth);
-    case OP_RESULT:
-        return encode_result(py, c, v, out, depth);
-    case OP_CHECKED:
-        return encode_checked(py, c, v, out, depth);
-    default:
-        return oro_codec_encode(py, c->elem, v, out, depth + 1); /* OP_REF */
-    }
+    return depth == 1 ? encode_outermost(py, c, v, out, depth)
+                      : encode_compound(py, c, v, out, depth);
 }
 
 /* The innermost value tells its type. */

@@ -79,8 +79,11 @@ struct oro_codec {
     bool is_signed;
     bool
         immutable; /* values cannot change behind our back: an untouched column need not be encoded again */
-    bool plain_new; /* HOW_DATACLASS: may be built without calling __init__ */
-    bool slotted;   /* and all its fields are slots, which are read and written directly */
+    /* Reading a value runs Python code (constructors, checks, __hash__, what the collector finds then): the bytes that are read
+     * and what is half made are kept out of its reach. */
+    bool wild, wild_inside; /* inside: reading a field of a product does */
+    bool plain_new;         /* HOW_DATACLASS: may be built without calling __init__ */
+    bool slotted;           /* and all its fields are slots, which are read and written directly */
     struct oro_inlined *inlined; /* or all are inline values; NULL: they are not */
     uint32_t min_size;
     uint32_t fixed_size; /* or ORO_VARIABLE */
@@ -272,6 +275,7 @@ struct oro_row {
     uint8_t *data;
     uint32_t len, cap; /* cap 0: no bytes; len is meaningful only when has_bytes */
     bool has_bytes;
+    bool pinned; /* data is being read: who writes leaves it alone and takes another buffer */
     uint64_t dirty;
     PyObject *cols[];
 };
@@ -304,8 +308,10 @@ PyObject *oro_pyrow_make(struct oro_rowclass *rc, PyObject *const *values,
 PyObject *oro_pyrow_col(struct oro_row *r, unsigned i);
 int oro_pyrow_set(struct oro_row *r, unsigned i, PyObject *v);        /* borrows v */
 int oro_rowclass_find(const struct oro_rowclass *rc, PyObject *name); /* column or -1 */
-/* Appends the whole row. -1: cerr or exception. */
-int oro_pyrow_encode(struct oro_row *r, struct oro_bb *out);
+/* Appends the whole row. depth: of its columns, 1 unless it is part of another value. -1: cerr or exception. */
+int oro_pyrow_encode(struct oro_row *r, struct oro_bb *out, unsigned depth);
+/* Room for a row's bytes, so that oro_pyrow_stored cannot fail. -1: MemoryError. */
+int oro_pyrow_reserve(struct oro_row *r, size_t len);
 /* The row is now what the store holds: keeps the bytes, forgets what was dirty, reads the columns in `refresh` anew. */
 int oro_pyrow_stored(struct oro_row *r, struct oro_bytes b, uint64_t refresh);
 
@@ -318,8 +324,11 @@ struct oro_accessor {
     bool unique;
 };
 
+/* Handles that somebody kept outlive a reload. They keep `type` alive, and with it the version's memory (reload.c), but not
+ * the schema: a dead handle knows no more than `label`, and the names of columns. */
 struct oro_pytable {
     const struct oro_table_def *def;
+    const char *label; /* its name */
     struct oro_rowclass *rc;
     struct oro_accessor *acc;
     unsigned nacc;
@@ -344,6 +353,7 @@ struct oro_thandle {
 };
 struct oro_chandle {
     PyObject_HEAD struct oro_py *py;
+    PyObject *keeps; /* owned: t's type */
     struct oro_pytable *t;
     const struct oro_accessor *acc;
 };
@@ -356,6 +366,7 @@ struct oro_dbhandle {
  * and limit() of what is pending fetch no more than they give, and order_by() may only be another way through an index. */
 struct oro_rowsobj {
     PyObject_HEAD struct oro_py *py; /* NULL: the call is over */
+    PyObject *keeps;                 /* owned: t's type */
     struct oro_pytable *t;
     struct oro_bytes *rows;
     Py_ssize_t n;
@@ -473,28 +484,30 @@ struct oro_pyreducer {
     X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                      \
-    X(keep)                                                                                    \
-    X(t_row)                                                                                   \
-    X(t_coldescr)                                                                              \
-    X(t_table)                                                                                 \
-    X(t_column)                                                                                \
-    X(t_rows)                                                                                  \
-    X(t_rowsiter)                                                                              \
-    X(t_ctx)                                                                                   \
-    X(t_dbbase)                                                                                \
-    X(t_db)                                                                                    \
-    X(t_log)                                                                                   \
-    X(t_codec)                                                                                 \
-    X(t_identity) X(t_connid) X(Timestamp) X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err)  \
-        X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow)     \
-            X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode) \
-                X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump)          \
-                    X(json_revive) X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us)      \
-                        X(us_to_timedelta) X(format_exception) X(describe_error) X(refusal)    \
-                            X(make_auth) X(deepcopy) X(random_cls) X(db) X(log) X(ctx)         \
-                                X(module_spec) X(s_int) X(s_value) X(s_is_interval) X(s_told)  \
-                                    X(s_post_init) X(empty_tuple) X(zero)
+#define ORO_PY_OBJECTS(X)                                                                        \
+    X(keep)                                                                                      \
+    X(t_row)                                                                                     \
+    X(t_coldescr)                                                                                \
+    X(t_table)                                                                                   \
+    X(t_column)                                                                                  \
+    X(t_rows)                                                                                    \
+    X(t_rowsiter)                                                                                \
+    X(t_ctx)                                                                                     \
+    X(t_dbbase)                                                                                  \
+    X(t_db)                                                                                      \
+    X(t_log)                                                                                     \
+    X(t_codec)                                                                                   \
+    X(t_identity)                                                                                \
+    X(t_connid)                                                                                  \
+    X(Timestamp)                                                                                 \
+    X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) \
+        X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_wrongalgo)     \
+            X(e_notunique) X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction)     \
+                X(e_forbidden) X(json_dump) X(json_revive) X(datetime_to_us) X(us_to_datetime)   \
+                    X(timedelta_to_us) X(us_to_timedelta) X(format_exception) X(describe_error)  \
+                        X(refusal) X(make_auth) X(deepcopy) X(random_cls) X(db) X(log) X(ctx)    \
+                            X(module_spec) X(s_int) X(s_value) X(s_is_interval) X(s_told)        \
+                                X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
     unsigned worker;
@@ -535,7 +548,8 @@ struct oro_py {
     _Atomic int64_t python_memory;
     struct oro_bb bb[3]; /* scratch; see oro_bb_take */
     struct oro_cerr cerr;
-    uint32_t units;        /* elements without bytes that the value being decoded may still have */
+    /* Elements without bytes that the value may still have which is being decoded, or encoded. */
+    uint32_t units, units_out;
     uint64_t promised;     /* bytes that the open lists' further elements take at least */
     uint32_t uuid_counter; /* of version 7 */
     uint64_t ncodecs;      /* compiled for tables and reducers: the pinned part of the type cache */
@@ -620,7 +634,9 @@ oro_bb_give(struct oro_py *py, int which, struct oro_bb *b)
 static inline bool
 oro_pyrow_is(struct oro_rowclass *rc, PyObject *o)
 {
-    return Py_TYPE(o) == rc->type || PyObject_TypeCheck(o, rc->type);
+    /* Its __class__ may have been set to one of our classes. */
+    return (Py_TYPE(o) == rc->type || PyObject_TypeCheck(o, rc->type)) &&
+           ((struct oro_row *)o)->rc == rc;
 }
 
 /* reload.c: when the interpreter has ended. */

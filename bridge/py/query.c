@@ -52,6 +52,8 @@ resolve(struct oro_pytable *t, PyObject *kw)
         return -1;
     }
     long packed = (long)col << 8 | lookup;
+    if (!PyUnicode_CheckExact(kw)) /* one that says itself what it equals is not remembered */
+        return packed;
     PyObject *n = PyLong_FromLong(packed);
     if (n == NULL || PyDict_SetItem(t->lookups, kw, n) < 0)
         packed = -1;

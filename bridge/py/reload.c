@@ -117,7 +117,9 @@ tables_retire(struct version *v)
     int rc = watch(v, v->t_db);
     for (unsigned i = 0; i < v->ntables; i++) {
         struct oro_pytable *t = &v->tables[i];
-        if (watch(v, (PyObject *)t->type) < 0)
+        if (watch(v, (PyObject *)t->type) < 0 ||
+            (t->type != NULL &&
+             PyObject_SetAttrString((PyObject *)t->type, "__orochi_kept__", v->keep) < 0))
             rc = -1;
         Py_CLEAR(t->type);
         Py_CLEAR(t->lookups);

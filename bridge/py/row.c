@@ -13,6 +13,7 @@
 
 struct coldescr {
     PyObject_HEAD PyObject *name;
+    PyTypeObject *row; /* owned: what every row is */
     unsigned i;
 };
 
@@ -48,6 +49,32 @@ seek(struct oro_row *r, unsigned i, struct oro_reader *rd)
     return 0;
 }
 
+/* Code of the author that runs while a row's bytes are read may update that very row. So the buffer is pinned: set_bytes then
+ * leaves it to whoever pinned it first. Ended in reverse order. */
+struct pin {
+    uint8_t *data;
+    bool was;
+};
+
+static struct pin
+pin(struct oro_row *r)
+{
+    struct pin p = {r->data, r->pinned};
+    Py_INCREF(r);
+    r->pinned = true;
+    return p;
+}
+
+static void
+unpin(struct oro_row *r, struct pin p)
+{
+    if (r->data == p.data)
+        r->pinned = p.was;
+    else if (!p.was)
+        PyMem_Free(p.data);
+    Py_DECREF(r);
+}
+
 static PyObject *
 decode_col(struct oro_row *r, unsigned i)
 {
@@ -63,7 +90,9 @@ decode_col(struct oro_row *r, unsigned i)
         return NULL;
     }
     uint64_t began = oro_tally_begin(rc->py);
+    struct pin held = pin(r);
     PyObject *v = oro_codec_decode(rc->py, rc->cols[i].codec, &rd, 1);
+    unpin(r, held);
     if (v == NULL) {
         ORO_BUMP(rc->tally.errors[DIR_COLUMN], 1);
         bad_bytes(r, i);
@@ -74,6 +103,9 @@ decode_col(struct oro_row *r, unsigned i)
         oro_tally_time(rc->py, &rc->tally, DIR_COLUMN, began);
     if (r->cols[i] != NULL) { /* a checker touched it meanwhile */
         Py_DECREF(v);
+        if (r->cols[i] == NULL)
+            PyErr_Format(PyExc_RuntimeError, "%s.%U was changed while it was read", rc->table,
+                         rc->cols[i].name);
         return r->cols[i];
     }
     r->cols[i] = v;
@@ -113,14 +145,24 @@ oro_rowclass_find(const struct oro_rowclass *rc, PyObject *name)
     return -1;
 }
 
+/* The descriptor may be taken out of its class and asked about anything. */
+static bool
+has_column(struct coldescr *d, PyObject *o)
+{
+    if (ORO_LIKELY(PyObject_TypeCheck(o, d->row) && d->i < ROW(o)->rc->ncols))
+        return true;
+    PyErr_Format(PyExc_TypeError, "column '%U': not a column of %s", d->name, Py_TYPE(o)->tp_name);
+    return false;
+}
+
 static PyObject *
 coldescr_get(PyObject *self, PyObject *o, PyObject *type)
 {
     struct coldescr *d = (struct coldescr *)self;
     if (o == NULL)
         return Py_NewRef(self);
-    if (d->i >= ROW(o)->rc->ncols)
-        return PyErr_Format(PyExc_TypeError, "not a column of %s", ROW(o)->rc->name);
+    if (!has_column(d, o))
+        return NULL;
     return Py_XNewRef(oro_pyrow_col(ROW(o), d->i));
 }
 
@@ -132,10 +174,8 @@ coldescr_set(PyObject *self, PyObject *o, PyObject *v)
         PyErr_Format(PyExc_AttributeError, "a column cannot be deleted");
         return -1;
     }
-    if (d->i >= ROW(o)->rc->ncols) {
-        PyErr_Format(PyExc_TypeError, "not a column of %s", ROW(o)->rc->name);
+    if (!has_column(d, o))
         return -1;
-    }
     return oro_pyrow_set(ROW(o), d->i, v);
 }
 
@@ -150,6 +190,7 @@ coldescr_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     Py_CLEAR(((struct coldescr *)self)->name);
+    Py_CLEAR(((struct coldescr *)self)->row);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -176,27 +217,39 @@ oro_pyrow_alloc(struct oro_rowclass *rc)
     r->rc = rc;
     r->data = NULL;
     r->len = r->cap = 0;
-    r->has_bytes = false;
+    r->has_bytes = r->pinned = false;
     r->dirty = 0;
     memset(r->cols, 0, rc->ncols * sizeof(*r->cols));
     return r;
 }
 
+int
+oro_pyrow_reserve(struct oro_row *r, size_t len)
+{
+    if (ORO_LIKELY(len <= r->cap && !r->pinned))
+        return 0;
+    uint32_t cap = len < 48 ? 48 : (uint32_t)len;
+    uint8_t *data = PyMem_Malloc(cap);
+    if (data == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (r->has_bytes && r->len > 0) /* it may never be written: the call failed */
+        memcpy(data, r->data, r->len < cap ? r->len : cap);
+    if (!r->pinned)
+        PyMem_Free(r->data);
+    oro_py_memory(r->rc->py, (Py_ssize_t)cap - (Py_ssize_t)r->cap);
+    r->pinned = false;
+    r->data = data;
+    r->cap = cap;
+    return 0;
+}
+
 static int
 set_bytes(struct oro_row *r, struct oro_bytes b)
 {
-    if (b.len > r->cap) {
-        uint32_t cap = b.len < 48 ? 48 : (uint32_t)b.len;
-        uint8_t *data = PyMem_Malloc(cap);
-        if (data == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        PyMem_Free(r->data);
-        oro_py_memory(r->rc->py, (Py_ssize_t)cap - (Py_ssize_t)r->cap);
-        r->data = data;
-        r->cap = cap;
-    }
+    if (oro_pyrow_reserve(r, b.len) < 0)
+        return -1;
     if (b.len > 0)
         memcpy(r->data, b.data, b.len);
     r->len = (uint32_t)b.len;
@@ -480,10 +533,11 @@ row_repr(PyObject *o)
         goto done;
     }
     for (unsigned i = 0; qualname != NULL && parts != NULL && i < r->rc->ncols; i++) {
-        PyObject *v = oro_pyrow_col(r, i);
+        PyObject *v = Py_XNewRef(oro_pyrow_col(r, i)); /* its repr may set the column */
         PyObject *part = v != NULL ? PyUnicode_FromFormat("%U=%R", r->rc->cols[i].name, v) : NULL;
         if (part == NULL || PyList_Append(parts, part) < 0)
             Py_CLEAR(parts);
+        Py_XDECREF(v);
         Py_XDECREF(part);
     }
     if (parts != NULL && qualname != NULL && (comma = PyUnicode_FromString(", ")) != NULL)
@@ -577,7 +631,7 @@ row_replace(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
 /* ---- bytes ---- */
 
 static int
-encode_col(struct oro_row *r, unsigned i, struct oro_bb *out)
+encode_col(struct oro_row *r, unsigned i, struct oro_bb *out, unsigned depth)
 {
     struct oro_rowclass *rc = r->rc;
     PyObject *v = r->cols[i];
@@ -589,7 +643,7 @@ encode_col(struct oro_row *r, unsigned i, struct oro_bb *out)
     if (v == Py_None && rc->cols[i].auto_inc)
         v = rc->py->zero;
     Py_INCREF(v);
-    int st = oro_codec_encode(rc->py, rc->cols[i].codec, v, out, 1);
+    int st = oro_codec_encode(rc->py, rc->cols[i].codec, v, out, depth);
     Py_DECREF(v);
     if (st < 0)
         oro_cerr_name(rc->py, rc->cols[i].name);
@@ -598,18 +652,17 @@ encode_col(struct oro_row *r, unsigned i, struct oro_bb *out)
 
 /* Only columns of fixed place and size changed: a copy with those overwritten. */
 static int
-encode_patched(struct oro_row *r, struct oro_bb *out)
+encode_patched(struct oro_row *r, struct oro_bb *out, unsigned depth)
 {
-    size_t base = out->len;
-    oro_bb_put(out, r->data, r->len);
+    size_t base = out->len, len = r->len; /* as it is now: what encodes may update the row */
+    oro_bb_put(out, r->data, len);
     for (uint64_t left = r->dirty; left != 0; left &= left - 1) {
         unsigned i = (unsigned)__builtin_ctzll(left);
         const struct oro_rowcol *c = &r->rc->cols[i];
         size_t at = out->len;
-        if (encode_col(r, i, out) < 0)
+        if (encode_col(r, i, out, depth) < 0)
             return -1;
-        ORO_ASSERT(out->len - at == c->codec->fixed_size &&
-                   c->off + c->codec->fixed_size <= r->len);
+        ORO_ASSERT(out->len - at == c->codec->fixed_size && c->off + c->codec->fixed_size <= len);
         memcpy(out->data + base + c->off, out->data + at, c->codec->fixed_size);
         out->len = at;
     }
@@ -617,26 +670,27 @@ encode_patched(struct oro_row *r, struct oro_bb *out)
 }
 
 static int
-encode_mixed(struct oro_row *r, struct oro_bb *out)
+encode_mixed(struct oro_row *r, struct oro_bb *out, unsigned depth)
 {
     struct oro_rowclass *rc = r->rc;
     struct oro_reader rd = oro_reader((struct oro_bytes){r->data, r->len});
-    for (unsigned i = 0; i < rc->ncols; i++) {
+    struct pin held = pin(r);
+    int st = 0;
+    for (unsigned i = 0; st == 0 && i < rc->ncols; i++) {
         const uint8_t *from = rd.at;
-        if (oro_codec_skip(rc->cols[i].codec, &rd) < 0) {
-            oro_cerr_set(rc->py, "the row's bytes are cut short");
-            return -1;
-        }
-        if ((r->dirty & oro_pyrow_bit(i)) == 0 || r->cols[i] == NULL)
+        if (oro_codec_skip(rc->cols[i].codec, &rd) < 0)
+            st = oro_cerr_set(rc->py, "the row's bytes are cut short");
+        else if ((r->dirty & oro_pyrow_bit(i)) == 0 || r->cols[i] == NULL)
             oro_bb_put(out, from, (size_t)(rd.at - from));
-        else if (encode_col(r, i, out) < 0)
-            return -1;
+        else
+            st = encode_col(r, i, out, depth);
     }
-    return 0;
+    unpin(r, held);
+    return st;
 }
 
 int
-oro_pyrow_encode(struct oro_row *r, struct oro_bb *out)
+oro_pyrow_encode(struct oro_row *r, struct oro_bb *out, unsigned depth)
 {
     struct oro_rowclass *rc = r->rc;
     if (!rc->bound)
@@ -646,10 +700,11 @@ oro_pyrow_encode(struct oro_row *r, struct oro_bb *out)
             oro_bb_put(out, r->data, r->len);
             return 0;
         }
-        return (r->dirty & ~rc->patchable) == 0 ? encode_patched(r, out) : encode_mixed(r, out);
+        return (r->dirty & ~rc->patchable) == 0 ? encode_patched(r, out, depth)
+                                                : encode_mixed(r, out, depth);
     }
     for (unsigned i = 0; i < rc->ncols; i++)
-        if (encode_col(r, i, out) < 0)
+        if (encode_col(r, i, out, depth) < 0)
             return -1;
     return 0;
 }
@@ -728,6 +783,7 @@ oro_pyrow_add_column(struct oro_py *py, PyObject *made, const struct oro_rowcol 
     if (d == NULL)
         return -1;
     d->name = Py_NewRef(col->name);
+    d->row = (PyTypeObject *)Py_NewRef(py->t_row);
     d->i = i;
     int rc = PyObject_SetAttr(made, col->name, (PyObject *)d);
     Py_DECREF(d);

@@ -23,6 +23,7 @@ oro_pyrows_new(struct oro_py *py, struct oro_pytable *t, struct oro_bytes *rows,
         return NULL;
     }
     r->py = py;
+    r->keeps = Py_NewRef(t->type);
     r->t = t;
     r->rows = rows;
     r->n = (Py_ssize_t)n;
@@ -153,6 +154,7 @@ rows_dealloc(PyObject *o)
 {
     PyTypeObject *type = Py_TYPE(o);
     rows_end(RS(o));
+    Py_CLEAR(RS(o)->keeps);
     type->tp_free(o);
     Py_DECREF(type);
 }
@@ -361,6 +363,9 @@ sort_by(struct oro_rowsobj *r, PyObject *order, PyObject *key)
         goto done;
     }
     values = PyList_New(r->n);
+    if (values != NULL)
+        PyObject_GC_UnTrack(
+            values); /* not whole yet, and reading a column may run the author's code */
     for (Py_ssize_t i = 0; values != NULL && i < r->n; i++) {
         PyObject *row = oro_pyrow_from_bytes(r->t->rc, r->rows[i]);
         PyObject *v =
@@ -370,6 +375,8 @@ sort_by(struct oro_rowsobj *r, PyObject *order, PyObject *key)
             goto done;
         PyList_SET_ITEM(values, i, v);
     }
+    if (values != NULL)
+        PyObject_GC_Track(values);
     get = values != NULL ? PyObject_GetAttrString(values, "__getitem__") : NULL;
     sort = get != NULL ? PyObject_GetAttrString(order, "sort") : NULL;
     kw = sort != NULL ? Py_BuildValue("{sOsO}", "key", get, "reverse", down ? Py_True : Py_False)
@@ -467,8 +474,19 @@ rows_order_by(PyObject *o, PyObject *const *args, Py_ssize_t nargs)
     if (order == NULL || !alive(r))
         goto done;
     struct oro_bytes *rows = oro_alloc(((size_t)r->n + 1) * sizeof(*rows));
-    for (Py_ssize_t i = 0; i < r->n; i++)
-        rows[i] = r->rows[PyLong_AsSsize_t(PyList_GET_ITEM(order, i))];
+    for (Py_ssize_t i = 0; i < r->n; i++) {
+        /* What compared may have found the list. */
+        Py_ssize_t at =
+            i < PyList_GET_SIZE(order) ? PyLong_AsSsize_t(PyList_GET_ITEM(order, i)) : -1;
+        if (at < 0 || at >= r->n) {
+            oro_free(rows);
+            PyErr_Clear();
+            PyErr_Format(PyExc_RuntimeError, "%s: the rows were changed while they were ordered",
+                         r->t->label);
+            goto done;
+        }
+        rows[i] = r->rows[at];
+    }
     out = oro_pyrows_new(r->py, r->t, rows, (size_t)r->n, true);
     if (out != NULL)
         RS(out)->ordered = true;
@@ -485,7 +503,7 @@ rows_repr(PyObject *o)
         return NULL;
     return r->py != NULL
                ? PyUnicode_FromFormat("<%zd rows of '%s'>", r->n, r->t->def->name)
-               : PyUnicode_FromFormat("<rows of '%s', of a call that is over>", r->t->def->name);
+               : PyUnicode_FromFormat("<rows of '%s', of a call that is over>", r->t->label);
 }
 
 static PyObject *

@@ -38,13 +38,13 @@ table_insert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
 
 /* Takes back the first n rows of a list that failed half-way: those that were really new. */
 static void
-undo_inserts(struct oro_py *py, struct oro_pytable *t, PyObject *list, const bool *fresh,
+undo_inserts(struct oro_py *py, struct oro_pytable *t, PyObject *all, const bool *fresh,
              Py_ssize_t n)
 {
     PyObject *raised = PyErr_GetRaisedException();
     oro_py_memory_undo(true);
     for (Py_ssize_t i = 0; i < n; i++) {
-        struct oro_row *row = (struct oro_row *)PyList_GET_ITEM(list, i);
+        struct oro_row *row = (struct oro_row *)PyTuple_GET_ITEM(all, i);
         if (fresh[i] && py->call != NULL && row->has_bytes)
             (void)py->ops->delete_row(py->call->host, t->def,
                                       (struct oro_bytes){row->data, row->len});
@@ -57,29 +57,32 @@ static PyObject *
 table_insert_many(PyObject *self, PyObject *rows)
 {
     TABLE_ENTER(self);
-    PyObject *list = PySequence_List(rows);
-    if (list == NULL || !oro_pyhandle_alive(py, t)) {
-        Py_XDECREF(list);
+    /* Nobody can change a tuple, though code of the author runs for each row. */
+    PyObject *all = PySequence_Tuple(rows);
+    if (all == NULL || !oro_pyhandle_alive(py, t)) {
+        Py_XDECREF(all);
         return NULL;
     }
-    Py_ssize_t n = PyList_GET_SIZE(list);
+    Py_ssize_t n = PyTuple_GET_SIZE(all);
     bool *fresh = oro_calloc((size_t)n + 1, sizeof(*fresh));
     for (Py_ssize_t i = 0; i < n; i++) {
-        PyObject *row = PyList_GET_ITEM(list, i);
+        PyObject *row = PyTuple_GET_ITEM(all, i);
         if (!oro_pyhandle_alive(py, t)) {
-            Py_CLEAR(list);
+            Py_CLEAR(all);
             break;
         }
         int64_t before = py->ops->growth(py->call->host, t->def);
         if (!oro_pytable_takes(py, t, row) ||
             oro_pytable_write(py, t, NULL, (struct oro_row *)row, ORO_VERB_INSERT) < 0) {
-            undo_inserts(py, t, list, fresh, i);
-            Py_CLEAR(list);
+            undo_inserts(py, t, all, fresh, i);
+            Py_CLEAR(all);
             break;
         }
         fresh[i] = py->ops->growth(py->call->host, t->def) > before;
     }
     oro_free(fresh);
+    PyObject *list = all != NULL ? PySequence_List(all) : NULL;
+    Py_XDECREF(all);
     return list;
 }
 
@@ -330,13 +333,13 @@ table_column(PyObject *self, PyObject *name)
     for (unsigned i = 0; PyUnicode_Check(name) && i < t->nacc; i++)
         if (PyUnicode_Compare(t->acc[i].name, name) == 0)
             return Py_NewRef(TH(self)->cols[i]);
-    return PyErr_Format(PyExc_AttributeError, "%s has no column or index %R", t->def->name, name);
+    return PyErr_Format(PyExc_AttributeError, "%s has no column or index %R", t->label, name);
 }
 
 static PyObject *
 table_repr(PyObject *self)
 {
-    return PyUnicode_FromFormat("<table '%U'>", TH(self)->t->name);
+    return PyUnicode_FromFormat("<table '%s'>", TH(self)->t->label);
 }
 
 static void

@@ -43,11 +43,10 @@ PyObject *oro_pytable_delete_key(struct oro_py *py, struct oro_pytable *t,
 PyObject *oro_pytable_delete_rowobj(struct oro_py *py, struct oro_pytable *t, struct oro_row *row);
 
 /* These take the rows (NULL: raised already). */
-PyObject *oro_pyrows_first_of(PyObject *rows);  /* a row or None */
-PyObject *oro_pyrows_len_of(PyObject *rows);    /* an int */
+PyObject *oro_pyrows_first_of(PyObject *rows);   /* a row or None */
+PyObject *oro_pyrows_len_of(PyObject *rows);     /* an int */
 PyObject *oro_pyrows_delete_all(PyObject *rows); /* how many were there */
 
-void oro_pyhandle_dealloc(PyObject *self);                  /* of handles that own nothing */
 int oro_pycolumn_types(struct oro_py *py, PyObject *module); /* column.c */
 int oro_pytree_types(struct oro_py *py, PyObject *module);   /* tree.c */
 

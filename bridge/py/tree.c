@@ -14,6 +14,7 @@ new_column(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *
     struct oro_chandle *c = PyObject_New(struct oro_chandle, (PyTypeObject *)py->t_column);
     if (c != NULL) {
         c->py = py;
+        c->keeps = Py_NewRef(t->type);
         c->t = t;
         c->acc = acc;
     }
@@ -291,6 +292,14 @@ make_table_type(struct oro_py *py, struct oro_pytable *t, PyObject *module)
     return t->type != NULL ? 0 : -1;
 }
 
+/* The schema may end before what is bound to it. */
+static const char *
+keep_text(struct oro_py *py, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    return memcpy(oro_arena_alloc(&py->arena, n), text, n);
+}
+
 int
 oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
                  const struct oro_schema *schema)
@@ -329,7 +338,8 @@ oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
             t->auto_inc |= oro_pyrow_bit((unsigned)col);
     }
     py->ncodecs++;
-    oro_rowclass_bind(t->rc, t->def->name, codecs, t->auto_inc);
+    t->label = keep_text(py, t->def->name);
+    oro_rowclass_bind(t->rc, t->label, codecs, t->auto_inc);
     t->lookups = PyDict_New();
     return t->lookups == NULL ? -1 : make_accessors(py, t);
 }
@@ -374,10 +384,9 @@ oro_pytree_types(struct oro_py *py, PyObject *module)
         {Py_tp_doc, "The database: one attribute for each table."},
         {0, NULL},
     };
-    PyType_Spec db_spec = {"orochi.Database", sizeof(struct oro_dbhandle), 0,
-                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION |
-                               Py_TPFLAGS_BASETYPE,
-                           db_slots};
+    PyType_Spec db_spec = {
+        "orochi.Database", sizeof(struct oro_dbhandle), 0,
+        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_BASETYPE, db_slots};
     py->t_dbbase = PyType_FromModuleAndSpec(module, &db_spec, NULL);
     return py->t_dbbase != NULL ? 0 : -1;
 }

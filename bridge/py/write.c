@@ -9,7 +9,7 @@ oro_pyhandle_alive(struct oro_py *py, struct oro_pytable *t)
     if (ORO_LIKELY(py != NULL && oro_py_running == py))
         return true;
     /* A dead handle no longer knows its interpreter, but its table does. */
-    PyErr_Format(t->rc->py->e_transaction, "%s: used outside the call it belongs to", t->def->name);
+    PyErr_Format(t->rc->py->e_transaction, "%s: used outside the call it belongs to", t->label);
     return false;
 }
 
@@ -138,10 +138,11 @@ static int
 no_such_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
             struct oro_row *row)
 {
-    PyObject *v = oro_pyrow_col(row, acc->cols[0]);
+    PyObject *v = Py_XNewRef(oro_pyrow_col(row, acc->cols[0]));
     if (v != NULL)
         PyErr_Format(py->e_nosuchrow, "%s: no row with %U = %R", t->def->name,
                      t->rc->cols[acc->cols[0]].name, v);
+    Py_XDECREF(v);
     return -1;
 }
 
@@ -178,15 +179,15 @@ oro_pytable_write(struct oro_py *py, struct oro_pytable *t, const struct oro_acc
     int rc = -1;
     err.text[0] = 0;
     uint64_t began = oro_tally_begin(py);
-    if (oro_pyrow_encode(row, &bb) < 0) {
+    if (oro_pyrow_encode(row, &bb, 1) < 0) {
         ORO_COUNT(py, errors, 1);
         ORO_BUMP(t->rc->tally.errors[DIR_ENCODE], 1);
         oro_cerr_raise(py, py->e_encode, t->def->name);
         goto done;
     }
     oro_tally_end(py, &t->rc->tally, DIR_ENCODE, bb.len, began);
-    if (!oro_pyhandle_alive(py, t) ||
-        oro_pytable_before_write(py, t) < 0) /* a checker may do anything */
+    if (!oro_pyhandle_alive(py, t) || oro_pytable_before_write(py, t) < 0 ||
+        oro_pyrow_reserve(row, bb.len) < 0) /* a checker may do anything */
         goto done;
     if (verb == ORO_VERB_INSERT)
         st = py->ops->insert(py->call->host, t->def, oro_bb_bytes(&bb), &stored, &err);
@@ -345,12 +346,15 @@ PyObject *
 oro_pytable_delete_rowobj(struct oro_py *py, struct oro_pytable *t, struct oro_row *row)
 {
     if (t->pk != NULL) {
-        PyObject *v = oro_pyrow_col(row, t->pk->cols[0]);
-        return v != NULL ? oro_pytable_delete_key(py, t, t->pk, v) : NULL;
+        PyObject *v = Py_XNewRef(oro_pyrow_col(row, t->pk->cols[0])), *out = NULL;
+        if (v != NULL)
+            out = oro_pytable_delete_key(py, t, t->pk, v);
+        Py_XDECREF(v);
+        return out;
     }
     struct oro_bb bb = oro_bb_take(py, 1);
     PyObject *out = NULL;
-    if (oro_pyrow_encode(row, &bb) < 0) {
+    if (oro_pyrow_encode(row, &bb, 1) < 0) {
         oro_cerr_raise(py, py->e_encode, t->def->name);
     } else if (oro_pyhandle_alive(py, t)) {
         int gone = oro_pytable_delete_bytes(py, t, oro_bb_bytes(&bb));

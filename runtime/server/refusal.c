@@ -43,9 +43,8 @@ detail_header(struct oro_http_response *res, const struct oro_buf *detail)
 {
     struct oro_bb ascii = {0};
     put_ascii(&ascii, oro_buf_bytes(detail));
-    if (ascii.len <= HEADER_MOST &&
-        oro_header_add(res->extra_headers, sizeof(res->extra_headers), "orochi-error",
-                       (const char *)ascii.data))
+    if (ascii.len <= HEADER_MOST && oro_header_add(res->extra_headers, sizeof(res->extra_headers),
+                                                   "orochi-error", (const char *)ascii.data))
         (void)oro_header_add(res->extra_headers, sizeof(res->extra_headers),
                              "access-control-expose-headers", "orochi-error");
     oro_bb_fini(&ascii);

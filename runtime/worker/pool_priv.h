@@ -47,7 +47,7 @@ struct worker {
     struct oro_bb log_text;
     struct log_line *log_lines;
     size_t nlog, log_cap, log_left_out;
-    unsigned finds; /* of all calls: host.c */
+    unsigned finds;                  /* of all calls: host.c */
     bool scheduled_dirty, published; /* since the layer above was told last */
     int64_t told_us;
     _Atomic(const char *) running; /* reducer name, for log lines; the watchdog reads it, too */

@@ -149,8 +149,40 @@ Test(value, depth_is_bounded)
 Test(value, counts_of_units_are_bounded)
 {
     const struct oro_type *t = type_of_text(&ts, "{\"Array\":{\"Product\":{\"elements\":[]}}}");
-    cr_assert_eq(oro_value_check(t, oro_bytes("\0\0\x10\0", 4), NULL), ORO_OK);
-    cr_assert_eq(oro_value_check(t, oro_bytes("\1\0\x10\0", 4), NULL), ORO_EMALFORMED);
+    cr_assert_eq(oro_value_check(t, oro_bytes("\0\x10\0\0", 4), NULL), ORO_OK);
+    cr_assert_eq(oro_value_check(t, oro_bytes("\1\x10\0\0", 4), NULL), ORO_EMALFORMED);
+}
+
+/* Wherever they stand in a value they count together; each column of a row is a value. */
+Test(value, units_of_nested_arrays_count_together)
+{
+#define UNITS "{\"Array\":{\"Product\":{\"elements\":[]}}}"
+#define FIELD(type) "{\"name\":{\"none\":[]},\"algebraic_type\":" type "}"
+#define FULL "\0\x10\0\0"
+#define ONE "\1\0\0\0"
+    static const struct {
+        const char *type, *bytes;
+        size_t n;
+        oro_status st;
+    } cases[] = {
+        {"{\"Array\":" UNITS "}", "\2\0\0\0" FULL "\0\0\0\0", 12, ORO_OK},
+        {"{\"Array\":" UNITS "}", "\2\0\0\0" FULL ONE, 12, ORO_EMALFORMED},
+        {"{\"Array\":{\"Sum\":{\"variants\":[" FIELD(UNITS) "]}}}", "\2\0\0\0\0" FULL "\0" ONE, 14,
+         ORO_EMALFORMED},
+        {"{\"Product\":{\"elements\":[" FIELD(UNITS) "," FIELD(UNITS) "]}}", FULL FULL, 8, ORO_OK},
+        {"{\"Product\":{\"elements\":[" FIELD(
+             UNITS) ",{\"name\":{\"none\":[]},\"algebraic_type\":{\"Product\":"
+                    "{\"elements\":[" FIELD(UNITS) "," FIELD(UNITS) "]}}}]}}",
+         FULL FULL ONE, 12, ORO_EMALFORMED},
+        /* a map of nothing to nothing */
+        {"{\"Array\":{\"Product\":{\"elements\":[" FIELD(
+             "{\"Product\":{\"elements\":[]}}") "," FIELD("{\"Product\":{\"elements\":[]}}") "]}}}",
+         "\1\x10\0\0", 4, ORO_EMALFORMED},
+    };
+    for (size_t i = 0; i < ORO_ARRAY_LEN(cases); i++)
+        cr_assert_eq(oro_value_check(type_of_text(&ts, cases[i].type),
+                                     oro_bytes(cases[i].bytes, cases[i].n), NULL),
+                     cases[i].st, "case %zu", i);
 }
 
 Test(value, utf8)

@@ -105,11 +105,40 @@ same(told(EncodeError, lambda: codec(tuple[u8, bool]).encode((1, 1)))['expected'
 same(told(DecodeError, lambda: codec(datetime.datetime).decode(b'\xff' * 7 + b'\x7f'))['expected'], 'datetime')
 
 # Elements without bytes are bounded for the whole value, not for each of its arrays.
-half = (1 << 19).to_bytes(4, 'little')
-same(len(codec(list[list[None]]).decode(b'\2\0\0\0' + half * 2)[1]), 1 << 19)
+half = (1 << 11).to_bytes(4, 'little')
+same(len(codec(list[list[None]]).decode(b'\2\0\0\0' + half * 2)[1]), 1 << 11)
 same(told(DecodeError, lambda: codec(list[list[None]]).decode(b'\3\0\0\0' + half * 3)),
      {'text': '[2]: malformed at byte 12: too many elements without bytes', 'offset': 12, 'path': '[2]', 'expected': 'list',
       'found': 'byte 0 and 3 more'})
+
+
+@dataclass
+class Nothing:
+    pass
+
+
+@dataclass
+class Two:
+    a: list[Nothing]
+    b: list[Nothing]
+
+
+def many(n):
+    return n.to_bytes(4, 'little')
+
+
+for kind, data in [(list[Nothing], many(4097)), (list[Nothing], many(1_000_000)), (list[tuple[None, Nothing]], many(4097)),
+                   (list[Optional[list[Nothing]]], many(2) + (b'\0' + many(4000)) * 2), (Two, many(4000) * 2),
+                   (dict[u8, list[None]], many(2) + b'\1' + many(4000) + b'\2' + many(4000)), (dict[None, None], many(5000)),
+                   (set[None], many(5000)), (tuple[Nothing, ...], many(5000)), (list[tuple[list[None], u8]], many(2) + (many(4000) + b'\0') * 2)]:
+    if 'that the input cannot hold' not in (text := told(DecodeError, lambda: codec(kind).decode(data))['text']):
+        if 'too many elements without bytes' not in text:
+            raise Exception(f'{kind}: {text}')
+# What can be written can be read.
+same(codec(list[list[None]]).encode([[None] * 2048] * 2), many(2) + many(2048) * 2)
+same(told(EncodeError, lambda: codec(list[list[None]]).encode([[None] * 2048] * 3))['text'],
+     '[2]: more than 4096 elements without bytes in one value')
+same(told(EncodeError, lambda: codec(Two).encode(Two([Nothing()] * 4000, [Nothing()] * 4000)))['path'], 'b')
 
 # What the author's own code raises is the reason, and the cause.
 

@@ -25,9 +25,8 @@ static char path[128];
 
 /* A package that is not the author's: it is not in the module's folder, and stays. */
 static void
-open_first(struct fixture *f, const char *source)
+open_started(struct fixture *f, const char *source)
 {
-    fixture_start();
     char dir[] = "/tmp/oro-py-keeper-XXXXXX", other[96];
     cr_assert_not_null(mkdtemp(dir));
     snprintf(other, sizeof(other), "%s/keeper.py", dir);
@@ -41,6 +40,13 @@ open_first(struct fixture *f, const char *source)
     unlink(other);
     rmdir(dir);
     snprintf(path, sizeof(path), "%s/module_under_test.py", f->dir);
+}
+
+static void
+open_first(struct fixture *f, const char *source)
+{
+    fixture_start();
+    open_started(f, source);
 }
 
 static oro_status
@@ -129,6 +135,58 @@ Test(reload, rows_outlive_their_version)
     }
     expect(&f, "look", "a,b,c,d,e");
     fixture_close(&f);
+    oro_py_stop();
+}
+
+#define KEEPING(what)                                                                              \
+    HEAD                                                                                           \
+        "@reducer\n"                                                                               \
+        "def keep(ctx: ReducerContext):\n"                                                         \
+        "    ctx.db.item.upsert(Item(id=1, tags=['x']))\n"                                         \
+        "    keeper.rows.append(" what ")\n"                                                       \
+        "@reducer\n"                                                                               \
+        "def use(ctx: ReducerContext):\n"                                                          \
+        "    for kept in keeper.rows:\n"                                                           \
+        "        for way in (repr, list, len, next, lambda k: k.find(1), lambda k: k.filter(1),\n" \
+        "                    lambda k: k.first(), lambda k: k(1), lambda k: 1 in k, lambda k: "    \
+        "k.item,\n"                                                                                \
+        "                    lambda k: k.column('id').min(), lambda k: k.column('none'), lambda "  \
+        "k: k == k,\n"                                                                             \
+        "                    lambda k: k.tags, lambda k: k.order_by('id'), lambda k: k.sender, "   \
+        "lambda k: k[0]):\n"                                                                       \
+        "            try:\n"                                                                       \
+        "                way(kept)\n"                                                              \
+        "            except Exception as error:\n"                                                 \
+        "                assert not isinstance(error, (SystemError, MemoryError))\n"
+
+/* The version's memory, its schema and the names of its columns are gone, or kept as long as the handle needs them. */
+Test(reload, handles_outlive_their_version)
+{
+    static const char *const versions[] = {KEEPING("ctx.db.item.id"),
+                                           KEEPING("ctx.db.item.id.filter"),
+                                           KEEPING("ctx.db.item.all()"),
+                                           KEEPING("iter(ctx.db.item.all())"),
+                                           KEEPING("ctx.db.item"),
+                                           KEEPING("ctx.db"),
+                                           KEEPING("ctx"),
+                                           KEEPING("ctx.db.item.get(1)"),
+                                           KEEPING("ctx.db.item.insert"),
+                                           KEEPING("ctx.db.item.filter(id=1)"),
+                                           KEEPING("Item.id"),
+                                           KEEPING("Item"),
+                                           KEEPING("Item.id.__get__")};
+    fixture_start();
+    for (size_t i = 0; i < ORO_ARRAY_LEN(versions); i++) {
+        struct fixture f;
+        open_started(&f, versions[i]);
+        fixture_run(&f, "keep");
+        fixture_run(&f, "use");
+        take(&f, VERSION("b"));
+        take(&f, VERSION("c"));
+        take(&f, KEEPING("None"));
+        fixture_run(&f, "use");
+        fixture_close(&f);
+    }
     oro_py_stop();
 }
 

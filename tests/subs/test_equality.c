@@ -309,9 +309,9 @@ random_subscribe(unsigned c, unsigned id)
         put_string(&bb, m->texts[i]);
     }
     oro_read_begin(db.se);
-    cr_assert_eq(
-        oro_subs_subscribe(subs, db.se, c + 1, id, oro_bb_bytes(&bb), m->ntexts, &env, NULL, &rows, &err),
-        ORO_OK, "%s", err.text);
+    cr_assert_eq(oro_subs_subscribe(subs, db.se, c + 1, id, oro_bb_bytes(&bb), m->ntexts, &env,
+                                    NULL, &rows, &err),
+                 ORO_OK, "%s", err.text);
     oro_read_end(db.se);
     m->open = true;
     read_query_rows(oro_bb_bytes(&rows), m, 1);

@@ -9,6 +9,8 @@ from ._context import Err, Ok
 from ._types import INTEGERS, describe, unchecked
 from ._values import ConnectionId, Identity, ScheduleAt, datetime_to_us, json_dump, timedelta_to_us
 
+MAX_UNITS = 4096  # elements without bytes, as ORO_MAX_UNIT_COUNT of bridge/bsatn/type.h
+
 
 def encode(spec, value):
     """The bytes of a value. TypeError or ValueError: it does not fit; the text has the path and what was expected."""
@@ -65,7 +67,10 @@ def _array(spec, value):
         parts = sorted(encode(item, v) for v in _typed((set, frozenset), 'set', value))
     else:
         parts = [_at(f'[{i}]', item, v) for i, v in enumerate(_typed((list, tuple), 'list', value))]
-    return _counted(b''.join(parts), len(parts))
+    data = b''.join(parts)
+    if not data and len(parts) > MAX_UNITS:
+        raise ValueError(f'{len(parts)} elements without bytes: a value may have {MAX_UNITS}')
+    return _counted(data, len(parts))
 
 
 def _product(spec, value):
