@@ -21,7 +21,6 @@ struct oro_py_meter {
     int64_t held; /* for this call, outside of Python: oro_py_memory_room */
     bool pending; /* a MemoryError is on its way */
     bool met;     /* the limit, in this call */
-    bool undoing; /* what was done is taken back, which must not fail */
 };
 
 static _Thread_local struct oro_py_meter meter;
@@ -166,19 +165,13 @@ oro_py_memory_close(struct oro_py *py)
 bool
 oro_py_memory_room(uint64_t held, uint64_t more)
 {
-    if (meter.py == NULL || meter.undoing)
+    if (meter.py == NULL)
         return true;
     meter.held = held < INT64_MAX / 4 ? (int64_t)held : INT64_MAX / 4;
     if (more < INT64_MAX / 4 && meter.used + meter.held + (int64_t)more <= below.limit)
         return true;
     meter.met = true;
     return false;
-}
-
-void
-oro_py_memory_undo(bool on)
-{
-    meter.undoing = on;
 }
 
 bool

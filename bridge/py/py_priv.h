@@ -484,30 +484,31 @@ struct oro_pyreducer {
     X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                        \
-    X(keep)                                                                                      \
-    X(t_row)                                                                                     \
-    X(t_coldescr)                                                                                \
-    X(t_table)                                                                                   \
-    X(t_column)                                                                                  \
-    X(t_rows)                                                                                    \
-    X(t_rowsiter)                                                                                \
-    X(t_ctx)                                                                                     \
-    X(t_dbbase)                                                                                  \
-    X(t_db)                                                                                      \
-    X(t_log)                                                                                     \
-    X(t_codec)                                                                                   \
-    X(t_identity)                                                                                \
-    X(t_connid)                                                                                  \
-    X(Timestamp)                                                                                 \
-    X(TimeDuration) X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) \
-        X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_wrongalgo)     \
-            X(e_notunique) X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction)     \
-                X(e_forbidden) X(json_dump) X(json_revive) X(datetime_to_us) X(us_to_datetime)   \
-                    X(timedelta_to_us) X(us_to_timedelta) X(format_exception) X(describe_error)  \
-                        X(refusal) X(make_auth) X(deepcopy) X(random_cls) X(db) X(log) X(ctx)    \
-                            X(module_spec) X(s_int) X(s_value) X(s_is_interval) X(s_told)        \
-                                X(s_post_init) X(empty_tuple) X(zero)
+#define ORO_PY_OBJECTS(X)                                                                          \
+    X(keep)                                                                                        \
+    X(t_row)                                                                                       \
+    X(t_coldescr)                                                                                  \
+    X(t_table)                                                                                     \
+    X(t_column)                                                                                    \
+    X(t_rows)                                                                                      \
+    X(t_rowsiter)                                                                                  \
+    X(t_ctx)                                                                                       \
+    X(t_dbbase)                                                                                    \
+    X(t_db)                                                                                        \
+    X(t_log)                                                                                       \
+    X(t_codec)                                                                                     \
+    X(t_identity)                                                                                  \
+    X(t_connid)                                                                                    \
+    X(Timestamp)                                                                                   \
+    X(TimeDuration)                                                                                \
+    X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database)     \
+        X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique)      \
+            X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden)       \
+                X(json_dump) X(json_revive) X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) \
+                    X(us_to_timedelta) X(format_exception) X(describe_error) X(refusal)            \
+                        X(make_auth) X(deepcopy) X(random_cls) X(db) X(log) X(ctx) X(module_spec)  \
+                            X(s_int) X(s_value) X(s_is_interval) X(s_told) X(s_post_init)          \
+                                X(empty_tuple) X(zero)
 
 struct oro_py {
     unsigned worker;
@@ -668,8 +669,6 @@ void oro_py_memory_open(struct oro_py *py); /* this thread allocates for py from
 void oro_py_memory_close(struct oro_py *py);
 /* False: the call's memory has no room for so many bytes more. */
 bool oro_py_memory_fits(size_t more);
-/* Around what takes back a half-done change of a table: it is not refused. */
-void oro_py_memory_undo(bool on);
 void oro_py_memory_words(struct oro_bb *out); /* appends that the call met the limit, if it did */
 /* After a call: counts; one that met the limit leaves garbage, which is collected. */
 void oro_py_memory_relax(struct oro_py *py);
@@ -710,5 +709,22 @@ const char *oro_pyclass_name(PyObject *cls);
 /* A record of the module's log, with file and line of the Python code that runs now. */
 void oro_pylog(struct oro_py *py, enum oro_log_level level, const char *target,
                struct oro_bytes text);
+
+/* ---- mistakes that raise nothing (notice.c) ---- */
+
+/* Where Python code runs. */
+struct oro_place {
+    PyObject *code; /* owned; NULL: nowhere */
+    int at;
+};
+void oro_place_here(struct oro_place *out); /* ended by drop; raises nothing */
+void oro_place_drop(struct oro_place *p);
+/* True the first time in the process that this kind of thing is found at this file and line. May run in the middle of anything:
+ * no Python code is run, nothing is raised. */
+bool oro_place_first(const struct oro_place *p, const char *kind);
+/* A WARN line with the reducer, file and line. */
+void oro_place_warn(struct oro_py *py, const struct oro_place *p, const char *fmt, ...)
+    ORO_PRINTF(3, 4);
+void oro_py_notices_forget(void); /* another version of the module has other lines */
 
 #endif

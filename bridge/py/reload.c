@@ -275,6 +275,7 @@ oro_py_adopt(struct oro_py *py)
     exchange(py, v);
     py->config_generation = 0; /* its classes take the settings over */
     do_load("take_second");
+    oro_py_notices_forget();
     retire(py, v);
 }
 

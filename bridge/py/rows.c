@@ -4,7 +4,7 @@
  * Rows that an index or the whole table answers are pending at first: they remember the question. They are fetched when they
  * are looked at, and before anything in their table changes, so that nobody can tell; but first(), limit(), a slice from the
  * start and order_by() along an index make a smaller question of it. */
-#include "bridge/py/py_priv.h"
+#include "bridge/py/table_priv.h"
 
 #define RS(o) ((struct oro_rowsobj *)(o))
 
@@ -319,13 +319,15 @@ rows_delete(PyObject *o, PyObject *none)
     Py_ssize_t gone = 0;
     if (!ready(r))
         return NULL;
-    for (Py_ssize_t i = 0; i < r->n; i++) {
-        int was = oro_pytable_delete_bytes(r->py, r->t, r->rows[i]);
-        if (was < 0)
-            return NULL;
+    struct oro_py *py = r->py;
+    struct oro_py_mark mark = oro_pytable_begin(py);
+    int was = 0;
+    for (Py_ssize_t i = 0; was >= 0 && i < r->n; i++) {
+        was = oro_pytable_delete_bytes(py, r->t, r->rows[i]);
         gone += was;
     }
-    return PyLong_FromSsize_t(gone);
+    oro_pytable_end(py, mark, was >= 0);
+    return was >= 0 ? PyLong_FromSsize_t(gone) : NULL;
 }
 
 static PyObject *
@@ -336,15 +338,16 @@ rows_update(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
         return NULL;
     if (nargs > 0)
         return PyErr_Format(PyExc_TypeError, "update() takes columns by name");
-    for (Py_ssize_t i = 0; i < r->n; i++) {
+    struct oro_py *py = r->py;
+    struct oro_py_mark mark = oro_pytable_begin(py);
+    int rc = 0;
+    for (Py_ssize_t i = 0; rc == 0 && i < r->n; i++) {
         PyObject *row = oro_pyrow_from_bytes(r->t->rc, r->rows[i]);
-        int rc = row != NULL ? oro_pytable_update(r->py, r->t, (struct oro_row *)row, args, kwnames)
-                             : -1;
+        rc = row != NULL ? oro_pytable_update(py, r->t, (struct oro_row *)row, args, kwnames) : -1;
         Py_XDECREF(row);
-        if (rc < 0 || !alive(r))
-            return NULL;
     }
-    return PyLong_FromSsize_t(r->n);
+    oro_pytable_end(py, mark, rc == 0);
+    return rc == 0 ? PyLong_FromSsize_t(r->n) : NULL;
 }
 
 /* Sorts order (a list of positions) by one column, keeping the order of equals. */

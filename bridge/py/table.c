@@ -36,54 +36,43 @@ table_insert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
     return row;
 }
 
-/* Takes back the first n rows of a list that failed half-way: those that were really new. */
-static void
-undo_inserts(struct oro_py *py, struct oro_pytable *t, PyObject *all, const bool *fresh,
-             Py_ssize_t n)
+/* All rows, or none when one is refused. acc NULL: insert. A list of them. */
+static PyObject *
+write_many(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *rows)
 {
-    PyObject *raised = PyErr_GetRaisedException();
-    oro_py_memory_undo(true);
-    for (Py_ssize_t i = 0; i < n; i++) {
-        struct oro_row *row = (struct oro_row *)PyTuple_GET_ITEM(all, i);
-        if (fresh[i] && py->call != NULL && row->has_bytes)
-            (void)py->ops->delete_row(py->call->host, t->def,
-                                      (struct oro_bytes){row->data, row->len});
+    /* Nobody can change a tuple, though code of the author runs for each row. */
+    PyObject *all = PySequence_Tuple(rows), *list = NULL;
+    if (all == NULL || !oro_pyhandle_alive(py, t)) {
+        Py_XDECREF(all);
+        return NULL;
     }
-    oro_py_memory_undo(false);
-    PyErr_SetRaisedException(raised);
+    struct oro_py_mark mark = oro_pytable_begin(py);
+    bool ok = true;
+    for (Py_ssize_t i = 0; ok && i < PyTuple_GET_SIZE(all); i++) {
+        PyObject *row = PyTuple_GET_ITEM(all, i);
+        ok = oro_pytable_takes(py, t, row) &&
+             oro_pytable_write(py, t, acc, (struct oro_row *)row,
+                               acc != NULL ? ORO_VERB_UPSERT : ORO_VERB_INSERT) == 0;
+    }
+    if (ok)
+        list = PySequence_List(all);
+    oro_pytable_end(py, mark, list != NULL);
+    Py_DECREF(all);
+    return list;
 }
 
 static PyObject *
 table_insert_many(PyObject *self, PyObject *rows)
 {
     TABLE_ENTER(self);
-    /* Nobody can change a tuple, though code of the author runs for each row. */
-    PyObject *all = PySequence_Tuple(rows);
-    if (all == NULL || !oro_pyhandle_alive(py, t)) {
-        Py_XDECREF(all);
-        return NULL;
-    }
-    Py_ssize_t n = PyTuple_GET_SIZE(all);
-    bool *fresh = oro_calloc((size_t)n + 1, sizeof(*fresh));
-    for (Py_ssize_t i = 0; i < n; i++) {
-        PyObject *row = PyTuple_GET_ITEM(all, i);
-        if (!oro_pyhandle_alive(py, t)) {
-            Py_CLEAR(all);
-            break;
-        }
-        int64_t before = py->ops->growth(py->call->host, t->def);
-        if (!oro_pytable_takes(py, t, row) ||
-            oro_pytable_write(py, t, NULL, (struct oro_row *)row, ORO_VERB_INSERT) < 0) {
-            undo_inserts(py, t, all, fresh, i);
-            Py_CLEAR(all);
-            break;
-        }
-        fresh[i] = py->ops->growth(py->call->host, t->def) > before;
-    }
-    oro_free(fresh);
-    PyObject *list = all != NULL ? PySequence_List(all) : NULL;
-    Py_XDECREF(all);
-    return list;
+    return write_many(py, t, NULL, rows);
+}
+
+static PyObject *
+table_upsert_many(PyObject *self, PyObject *rows)
+{
+    TABLE_ENTER(self);
+    return write_many(py, t, t->pk, rows);
 }
 
 static PyObject *
@@ -360,11 +349,13 @@ static PyMethodDef table_methods[] = {
     {"batch_insert", table_insert_many, METH_O, "The same as insert_many."},
     {"upsert", FASTCALL(table_upsert), KW,
      "Adds the row, or replaces the one with its primary key."},
+    {"_upsert_many", table_upsert_many, METH_O, NULL},
     {"_upsert_new", FASTCALL(table_upsert_new), KW, NULL},
     {"insert_or_update", FASTCALL(table_upsert), KW, "The same as upsert."},
     {"update", FASTCALL(table_update), KW,
      "Replaces the row with this primary key; NoSuchRow if there is none."},
-    {"delete", table_delete, METH_O, "Deletes by primary key or row; was there one?"},
+    {"delete", table_delete, METH_O,
+     "Deletes by primary key, or the row that is equal in every column; was there one?"},
     {"delete_where", FASTCALL(table_delete_where), KW,
      "Deletes the rows that meet the conditions; how many."},
     {"clear", table_clear, METH_NOARGS, "Deletes every row; how many."},

@@ -19,6 +19,11 @@ oro_pytable_before_write(struct oro_py *py, struct oro_pytable *t)
     return ORO_LIKELY(py->npending == 0) ? 0 : oro_pyrows_settle(py, t);
 }
 
+/* A call that makes several changes is atomic by itself: begin, then end with the mark. ok false: what it wrote is taken back;
+ * the pending exception stays. Borrow nothing. */
+struct oro_py_mark oro_pytable_begin(struct oro_py *py);
+void oro_pytable_end(struct oro_py *py, struct oro_py_mark mark, bool ok);
+
 /* The row with this key: 1 and *row, 0 none, -1 raised. */
 int oro_pytable_find_bytes(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
                            PyObject *v, struct oro_bytes *row);

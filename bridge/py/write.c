@@ -146,7 +146,22 @@ no_such_row(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor 
     return -1;
 }
 
-/* In a table without a primary key: the row that the object was read from goes, the changed one comes. */
+struct oro_py_mark
+oro_pytable_begin(struct oro_py *py)
+{
+    return py->ops->save(py->call->host);
+}
+
+void
+oro_pytable_end(struct oro_py *py, struct oro_py_mark mark, bool ok)
+{
+    if (ok)
+        py->ops->release(py->call->host, mark);
+    else
+        py->ops->restore(py->call->host, mark);
+}
+
+/* In a table without a primary key: the row that the object was read from goes, the changed one comes. Between begin and end. */
 static oro_status
 replace(struct oro_py *py, struct oro_pytable *t, struct oro_bytes was, struct oro_bytes row,
         struct oro_bytes *stored, struct oro_err *err)
@@ -158,14 +173,7 @@ replace(struct oro_py *py, struct oro_pytable *t, struct oro_bytes was, struct o
     oro_status st = py->ops->delete_row(py->call->host, t->def, was);
     if (st != ORO_OK)
         return oro_err_set(err, st, "a row of this selection is not in the table any more");
-    st = py->ops->insert(py->call->host, t->def, row, stored, err);
-    if (st != ORO_OK) { /* as before: nothing has taken its place */
-        oro_py_memory_undo(true);
-        oro_status back = py->ops->insert(py->call->host, t->def, was, stored, NULL);
-        oro_py_memory_undo(false);
-        ORO_ASSERT(back == ORO_OK);
-    }
-    return st;
+    return py->ops->insert(py->call->host, t->def, row, stored, err);
 }
 
 int
@@ -313,27 +321,37 @@ oro_pytable_delete_key(struct oro_py *py, struct oro_pytable *t, const struct or
     return out;
 }
 
+/* The primary key's bytes in a row's. -1: they are cut short, which is raised. */
+static int
+key_in(struct oro_py *py, struct oro_pytable *t, struct oro_bytes row, struct oro_bytes *key)
+{
+    struct oro_reader r = oro_reader(row);
+    unsigned col = t->pk->cols[0];
+    int bad = 0;
+    for (unsigned i = 0; bad == 0 && i < col; i++)
+        bad = oro_codec_skip(t->rc->cols[i].codec, &r);
+    const uint8_t *from = r.at;
+    if (bad < 0 || oro_codec_skip(t->rc->cols[col].codec, &r) < 0) {
+        PyErr_Format(py->e_decode, "%s: the row's bytes are cut short", t->def->name);
+        return -1;
+    }
+    *key = oro_bytes(from, (size_t)(r.at - from));
+    return 0;
+}
+
 int
 oro_pytable_delete_bytes(struct oro_py *py, struct oro_pytable *t, struct oro_bytes row)
 {
     oro_status st;
+    struct oro_bytes key;
     if (oro_pytable_before_write(py, t) < 0)
         return -1;
     if (t->pk == NULL) {
         st = py->ops->delete_row(py->call->host, t->def, row);
     } else {
-        struct oro_reader r = oro_reader(row);
-        const uint8_t *from;
-        int bad = 0;
-        for (unsigned i = 0; bad == 0 && i < t->pk->cols[0]; i++)
-            bad = oro_codec_skip(t->rc->cols[i].codec, &r);
-        from = r.at;
-        if (bad < 0 || oro_codec_skip(t->rc->cols[t->pk->cols[0]].codec, &r) < 0) {
-            PyErr_Format(py->e_decode, "%s: the row's bytes are cut short", t->def->name);
+        if (key_in(py, t, row, &key) < 0)
             return -1;
-        }
-        st = py->ops->delete_key(py->call->host, t->def, t->pk->ix,
-                                 oro_bytes(from, (size_t)(r.at - from)));
+        st = py->ops->delete_key(py->call->host, t->def, t->pk->ix, key);
     }
     if (st == ORO_OK || st == ORO_ENOTFOUND)
         return st == ORO_OK;
@@ -341,24 +359,67 @@ oro_pytable_delete_bytes(struct oro_py *py, struct oro_pytable *t, struct oro_by
     return -1;
 }
 
-/* Rows given to delete(): by the key they hold now, or whole. */
+/* Appends the names of the columns in which two rows differ: "name, score". */
+static void
+put_differences(struct oro_pytable *t, struct oro_bytes a, struct oro_bytes b, struct oro_bb *out)
+{
+    struct oro_reader r = oro_reader(a), s = oro_reader(b);
+    for (unsigned i = 0; i < t->rc->ncols; i++) {
+        const uint8_t *p = r.at, *q = s.at;
+        if (oro_codec_skip(t->rc->cols[i].codec, &r) < 0 ||
+            oro_codec_skip(t->rc->cols[i].codec, &s) < 0)
+            return;
+        if (oro_bytes_eq(oro_bytes(p, (size_t)(r.at - p)), oro_bytes(q, (size_t)(s.at - q))))
+            continue;
+        if (out->len > 0)
+            oro_bb_put(out, ", ", 2);
+        oro_pyerr_put(t->rc->cols[i].name, out);
+    }
+}
+
+/* delete(row) found no such row. The author may have meant the row with its key, which is there but not equal: he is told. */
+static int
+tell_unequal(struct oro_py *py, struct oro_pytable *t, struct oro_bytes row)
+{
+    struct oro_bytes key, there;
+    struct oro_bb names = {0};
+    struct oro_place place;
+    if (t->pk == NULL)
+        return 0;
+    if (key_in(py, t, row, &key) < 0)
+        return -1;
+    if (py->ops->find(py->call->host, t->def, t->pk->ix, key, &there) != ORO_OK)
+        return 0;
+    oro_place_here(&place);
+    if (oro_place_first(&place, "delete")) {
+        put_differences(t, row, there, &names);
+        oro_place_warn(py, &place,
+                       "%s.delete(row) deleted nothing: the row with this %s is there, but differs "
+                       "in %.*s; delete(row) takes the row that is equal in every column, "
+                       "delete(row.%s) the one with the key",
+                       t->label, PyUnicode_AsUTF8(t->pk->name),
+                       (int)(names.len < 400 ? names.len : 400), (const char *)names.data,
+                       PyUnicode_AsUTF8(t->pk->name));
+    }
+    oro_bb_fini(&names);
+    oro_place_drop(&place);
+    return 0;
+}
+
+/* The row that is equal in every column (spec/semantics.md T-48). */
 PyObject *
 oro_pytable_delete_rowobj(struct oro_py *py, struct oro_pytable *t, struct oro_row *row)
 {
-    if (t->pk != NULL) {
-        PyObject *v = Py_XNewRef(oro_pyrow_col(row, t->pk->cols[0])), *out = NULL;
-        if (v != NULL)
-            out = oro_pytable_delete_key(py, t, t->pk, v);
-        Py_XDECREF(v);
-        return out;
-    }
     struct oro_bb bb = oro_bb_take(py, 1);
     PyObject *out = NULL;
     if (oro_pyrow_encode(row, &bb, 1) < 0) {
         oro_cerr_raise(py, py->e_encode, t->def->name);
-    } else if (oro_pyhandle_alive(py, t)) {
-        int gone = oro_pytable_delete_bytes(py, t, oro_bb_bytes(&bb));
-        out = gone >= 0 ? PyBool_FromLong(gone) : NULL;
+    } else if (oro_pyhandle_alive(py, t) && oro_pytable_before_write(py, t) == 0) {
+        oro_status st = py->ops->delete_row(py->call->host, t->def, oro_bb_bytes(&bb));
+        if (st != ORO_OK && st != ORO_ENOTFOUND)
+            oro_pytable_fail(py, t, st, NULL);
+        else if (st == ORO_OK || tell_unequal(py, t, oro_bb_bytes(&bb)) == 0)
+            out = PyBool_FromLong(st == ORO_OK);
     }
     oro_bb_give(py, 1, &bb);
     return out;

@@ -114,6 +114,14 @@ struct oro_seen {
 };
 #define ORO_SEEN 8
 
+/* What a write was before it changed, while a savepoint is set (savepoint.c). */
+struct oro_undo {
+    uint32_t w;
+    struct oro_row *old, *row;
+    struct oro_key *keys;
+    size_t dropped; /* where row stands among the dropped ones, or SIZE_MAX */
+};
+
 struct oro_tx {
     struct oro_session *se;
     bool open, exclusive;
@@ -138,6 +146,9 @@ struct oro_tx {
     /* own versions replaced again; their bytes may have been handed out */
     struct oro_row **dropped;
     size_t ndropped, dropped_cap;
+    unsigned saves; /* savepoints that are set */
+    struct oro_undo *undo;
+    size_t nundo, undo_cap;
     size_t row_bytes; /* memory of the versions it made, dropped ones too */
 };
 
@@ -263,12 +274,25 @@ uint32_t oro_ws_old(const struct oro_tx *tx, const struct oro_table *t, const st
 uint32_t oro_ws_add(struct oro_tx *tx, struct oro_table *t, struct oro_row *old,
                     struct oro_row *row, struct oro_key *keys);
 void oro_ws_set_row(struct oro_tx *tx, uint32_t w, struct oro_row *row, struct oro_key *keys);
+/* The write is again what it was. */
+void oro_ws_put_back(struct oro_tx *tx, uint32_t w, struct oro_row *old, struct oro_row *row,
+                     struct oro_key *keys);
 void oro_ws_reset(struct oro_tx *tx); /* forgets all; rows are somebody else's now */
 static inline struct oro_tx_table *
 oro_tx_table(struct oro_tx *tx, const struct oro_table *t)
 {
     return &tx->tables[t->slot];
 }
+
+/* ---- tx.c ---- */
+/* The commit has to find this version alive, or this key free. */
+void oro_tx_note_hit(struct oro_tx *tx, struct oro_row *r);
+void oro_tx_note_miss(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k);
+
+/* ---- savepoint.c ---- */
+/* Before a write changes; before its row does, which has just been put among the dropped. */
+void oro_undo_note(struct oro_tx *tx, uint32_t w);
+void oro_undo_note_row(struct oro_tx *tx, uint32_t w);
 
 /* ---- sequence.c ---- */
 ORO_MUST_CHECK oro_status oro_sequence_fill(struct oro_session *se, struct oro_table *t,

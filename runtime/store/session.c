@@ -133,6 +133,7 @@ oro_session_close(struct oro_session *se)
     oro_free(se->tx.misses);
     oro_free(se->tx.spans);
     oro_free(se->tx.dropped);
+    oro_free(se->tx.undo);
     oro_free(se);
 }
 

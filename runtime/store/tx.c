@@ -14,8 +14,8 @@
 
 /* ---- predicates ---- */
 
-static void
-note_hit(struct oro_tx *tx, struct oro_row *r)
+void
+oro_tx_note_hit(struct oro_tx *tx, struct oro_row *r)
 {
     if (tx->nhits > 0 && tx->hits[tx->nhits - 1] == r)
         return;
@@ -23,8 +23,8 @@ note_hit(struct oro_tx *tx, struct oro_row *r)
     tx->hits[tx->nhits++] = r;
 }
 
-static void
-note_miss(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k)
+void
+oro_tx_note_miss(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k)
 {
     if (ix->table->is_event)
         return;
@@ -108,9 +108,9 @@ note_place(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *
     if (p->w != ORO_NONE)
         return;
     if (p->row != NULL)
-        note_hit(tx, p->row);
+        oro_tx_note_hit(tx, p->row);
     else
-        note_miss(tx, ix, k);
+        oro_tx_note_miss(tx, ix, k);
 }
 
 static struct place
@@ -166,7 +166,7 @@ drop_own(struct oro_tx *tx, const struct oro_write *wr, const struct oro_key *ne
     for (uint32_t i = 0; i < wr->t->nix; i++) {
         const struct oro_index *ix = &wr->t->ix[i];
         if (ix->unique && (next_keys == NULL || !oro_index_key_eq(ix, &wr->keys[i], &next_keys[i])))
-            note_miss(tx, ix, &wr->keys[i]);
+            oro_tx_note_miss(tx, ix, &wr->keys[i]);
     }
     tx->dropped = oro_grow(tx->dropped, tx->ndropped, &tx->dropped_cap, sizeof(struct oro_row *));
     tx->dropped[tx->ndropped++] = wr->row;
@@ -190,8 +190,10 @@ restore(struct oro_tx *tx, uint32_t w)
 {
     struct oro_write *wr = &tx->writes[w];
     struct oro_row *old = wr->old;
+    if (ORO_UNLIKELY(tx->saves > 0))
+        oro_undo_note(tx, w);
     wr->old = NULL;
-    note_hit(tx, old);
+    oro_tx_note_hit(tx, old);
     return old;
 }
 
@@ -657,5 +659,5 @@ oro_tx_memory(const struct oro_tx *tx)
     return tx->row_bytes + tx->se->arena.size + tx->nwrites * sizeof(*tx->writes) +
            tx->map_cap * sizeof(*tx->map) + tx->nhits * sizeof(*tx->hits) +
            tx->nmisses * sizeof(*tx->misses) + tx->nspans * sizeof(*tx->spans) +
-           tx->ndropped * sizeof(*tx->dropped);
+           tx->ndropped * sizeof(*tx->dropped) + tx->nundo * sizeof(*tx->undo);
 }

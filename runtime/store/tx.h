@@ -48,6 +48,17 @@ ORO_MUST_CHECK oro_status oro_tx_delete_row(struct oro_tx *tx, const struct oro_
                                             struct oro_bytes row);
 uint64_t oro_tx_clear(struct oro_tx *tx, const struct oro_table_def *t);
 
+/* A moment to go back to. Several nest: the one that was set last ends first. */
+struct oro_savepoint {
+    size_t nwrites, nundo;
+    unsigned level;
+};
+struct oro_savepoint oro_tx_save(struct oro_tx *tx);
+/* What was written since stays. */
+void oro_tx_release(struct oro_tx *tx, struct oro_savepoint sp);
+/* What was written since is taken back (sequences excepted). */
+void oro_tx_restore(struct oro_tx *tx, struct oro_savepoint sp);
+
 bool oro_tx_has_writes(const struct oro_tx *tx);
 /* Bytes that it holds until it ends: versions of rows that it made, notes of what it read and wrote, rows handed out as arrays.
  * A few additions. */

@@ -156,6 +156,8 @@ same_keys(const struct oro_table *t, const struct oro_key *a, const struct oro_k
 void
 oro_ws_set_row(struct oro_tx *tx, uint32_t w, struct oro_row *row, struct oro_key *keys)
 {
+    if (ORO_UNLIKELY(tx->saves > 0))
+        oro_undo_note_row(tx, w);
     struct oro_write *wr = &tx->writes[w];
     bool same = row != NULL && wr->row != NULL && same_keys(wr->t, wr->keys, keys);
     wr->row = row;
@@ -165,8 +167,25 @@ oro_ws_set_row(struct oro_tx *tx, uint32_t w, struct oro_row *row, struct oro_ke
 }
 
 void
+oro_ws_put_back(struct oro_tx *tx, uint32_t w, struct oro_row *old, struct oro_row *row,
+                struct oro_key *keys)
+{
+    struct oro_write *wr = &tx->writes[w];
+    wr->old = old;
+    wr->row = row;
+    wr->keys = keys;
+    if (!map_ready(tx, wr->t)) /* it may have been built anew meanwhile */
+        return;
+    if (old != NULL)
+        map_put(tx, old_hash(old), w);
+    if (row != NULL)
+        map_put_row(tx, w);
+}
+
+void
 oro_ws_reset(struct oro_tx *tx)
 {
+    ORO_ASSERT(tx->saves == 0 && tx->nundo == 0);
     for (size_t i = 0; i < tx->ntouched; i++) {
         struct oro_tx_table *tt = &tx->tables[tx->touched[i]];
         *tt = (struct oro_tx_table){.t = tt->t, .first = ORO_NONE, .last = ORO_NONE};
@@ -175,6 +194,11 @@ oro_ws_reset(struct oro_tx *tx)
         oro_free(tx->map);
         tx->map = NULL;
         tx->map_cap = tx->map_used = 0;
+    }
+    if (tx->undo_cap > KEEP) {
+        oro_free(tx->undo);
+        tx->undo = NULL;
+        tx->undo_cap = 0;
     }
     if (tx->writes_cap > KEEP || tx->hits_cap > KEEP) {
         oro_free(tx->writes);

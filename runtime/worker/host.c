@@ -75,12 +75,6 @@ host_count(void *host, const struct oro_table_def *t)
     return oro_tx_count(tx_of(host), t);
 }
 
-static int64_t
-host_growth(void *host, const struct oro_table_def *t)
-{
-    return oro_tx_growth(tx_of(host), t);
-}
-
 static oro_status
 host_insert(void *host, const struct oro_table_def *t, struct oro_bytes row,
             struct oro_bytes *stored, struct oro_err *err)
@@ -144,6 +138,25 @@ host_clear(void *host, const struct oro_table_def *t, uint64_t *n)
 #define KEPT_LINES 1000
 #define KEPT_BYTES ((size_t)1 << 20)
 
+static struct oro_py_mark
+host_save(void *host)
+{
+    struct oro_savepoint sp = oro_tx_save(tx_of(host));
+    return (struct oro_py_mark){sp.nwrites, sp.nundo, sp.level};
+}
+
+static void
+host_release(void *host, struct oro_py_mark m)
+{
+    oro_tx_release(tx_of(host), (struct oro_savepoint){m.a, m.b, m.level});
+}
+
+static void
+host_restore(void *host, struct oro_py_mark m)
+{
+    oro_tx_restore(tx_of(host), (struct oro_savepoint){m.a, m.b, m.level});
+}
+
 /* Lines of an attempt are kept until it is known whether it counts: a retry must not be visible. */
 static void
 host_log(void *host, enum oro_log_level level, const char *target, const char *file, int line,
@@ -196,12 +209,14 @@ const struct oro_host_ops oro_worker_host_ops = {
     .scan = host_scan,
     .range = host_range,
     .count = host_count,
-    .growth = host_growth,
     .insert = host_insert,
     .update = host_update,
     .upsert = host_upsert,
     .delete_key = host_delete_key,
     .delete_row = host_delete_row,
     .clear = host_clear,
+    .save = host_save,
+    .release = host_release,
+    .restore = host_restore,
     .log = host_log,
 };

@@ -24,6 +24,7 @@ struct fake_host {
     int log_line;
     uint64_t finds, scans, ranges, given; /* rows that ranges and scans gave */
     bool refuse_inserts;
+    unsigned saves;
 };
 
 static inline void
@@ -222,12 +223,6 @@ fake_count(void *host, const struct oro_table_def *t)
     return fake_table(host, t)->n;
 }
 
-static inline int64_t
-fake_growth(void *host, const struct oro_table_def *t)
-{
-    return (int64_t)fake_table(host, t)->n;
-}
-
 /* Fills auto_inc columns that are 0. ORO_EFULL when the type is too small. */
 static inline oro_status
 fake_sequence(struct fake_host *h, const struct oro_table_def *t, struct oro_bytes *row,
@@ -357,6 +352,45 @@ fake_clear(void *host, const struct oro_table_def *t, uint64_t *n)
     return ORO_OK;
 }
 
+/* Everything as it is now, in the arena. */
+static inline struct oro_py_mark
+fake_save(void *host)
+{
+    struct fake_host *h = host;
+    struct fake_table *saved = oro_arena_alloc(&h->arena, sizeof(h->tables));
+    for (int i = 0; i < FAKE_TABLES; i++) {
+        saved[i] = h->tables[i];
+        saved[i].rows = oro_arena_alloc(&h->arena, (saved[i].n + 1) * sizeof(*saved[i].rows));
+        if (saved[i].n > 0)
+            memcpy(saved[i].rows, h->tables[i].rows, saved[i].n * sizeof(*saved[i].rows));
+    }
+    return (struct oro_py_mark){.a = (size_t)(uintptr_t)saved, .level = ++h->saves};
+}
+
+static inline void
+fake_release(void *host, struct oro_py_mark m)
+{
+    struct fake_host *h = host;
+    ORO_ASSERT(m.level == h->saves);
+    h->saves--;
+}
+
+static inline void
+fake_restore(void *host, struct oro_py_mark m)
+{
+    struct fake_host *h = host;
+    const struct fake_table *saved = (const struct fake_table *)(uintptr_t)m.a;
+    for (int i = 0; i < FAKE_TABLES; i++) {
+        struct fake_table *f = &h->tables[i];
+        while (f->cap < saved[i].n)
+            f->rows = oro_grow(f->rows, f->cap, &f->cap, sizeof(*f->rows));
+        f->n = saved[i].n;
+        if (f->n > 0)
+            memcpy(f->rows, saved[i].rows, f->n * sizeof(*f->rows));
+    }
+    fake_release(host, m);
+}
+
 static inline void
 fake_log(void *host, enum oro_log_level level, const char *target, const char *file, int line,
          struct oro_bytes text)
@@ -372,13 +406,15 @@ static const struct oro_host_ops fake_ops = {
     .scan = fake_scan,
     .range = fake_range,
     .count = fake_count,
-    .growth = fake_growth,
     .insert = fake_insert,
     .update = fake_update,
     .upsert = fake_upsert,
     .delete_key = fake_delete_key,
     .delete_row = fake_delete_row,
     .clear = fake_clear,
+    .save = fake_save,
+    .release = fake_release,
+    .restore = fake_restore,
     .log = fake_log,
 };
 

@@ -451,6 +451,47 @@ Test(conflict, among_wide_keys)
     DO(inserts(b, 20, "89", 0));
     ends(ORO_ECONFLICT);
 }
+Test(conflict, an_insert_before_the_savepoint_was_restored)
+{
+    struct oro_savepoint sp = oro_tx_save(a);
+    DO(inserts(a, 11, "x", 0));
+    oro_tx_restore(a, sp);
+    cr_assert_not(oro_tx_has_writes(a));
+    DO(inserts(b, 12, "x", 0)); /* a had seen that the name is free */
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, an_update_before_the_savepoint_was_restored)
+{
+    struct oro_savepoint sp = oro_tx_save(a);
+    DO(updates(a, 1, "1", 0, 4));
+    oro_tx_restore(a, sp);
+    DO(updates(b, 1, "1", 0, 5));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, a_delete_before_the_savepoint_was_restored)
+{
+    struct oro_savepoint sp = oro_tx_save(a);
+    DO(deletes(a, 1));
+    oro_tx_restore(a, sp);
+    DO(updates(b, 1, "1", 0, 5));
+    ends(ORO_ECONFLICT);
+}
+Test(conflict, a_write_before_the_savepoint_stays)
+{
+    struct oro_bytes row;
+    DO(updates(a, 1, "1", 0, 4));
+    struct oro_savepoint sp = oro_tx_save(a);
+    DO(updates(a, 1, "1", 0, 0)); /* as committed: the write goes */
+    DO(deletes(a, 1));
+    DO(inserts(a, 1, "x", 0));
+    oro_tx_restore(a, sp);
+    DO(oro_tx_find(a, item, by_id, fx_key(item, by_id, 1, (int64_t)1), &row));
+    cr_assert_eq(fx_int(item, row, 3), 4);
+    cr_assert(oro_tx_has_writes(a));
+    DO(updates(b, 2, "2", 0, 5));
+    ends(ORO_OK);
+}
+
 Test(conflict, growth_reads_nothing)
 {
     DO(inserts(a, 20, "x", 0));

@@ -572,6 +572,37 @@ follow_ring(struct world *w)
     }
 }
 
+/* Some steps that may be taken back, with others inside of them. */
+static void
+op_savepoint(struct world *w, unsigned depth)
+{
+    struct mtable saved[64] = {0};
+    cr_assert_leq(w->nt, ORO_ARRAY_LEN(saved));
+    for (uint32_t t = 0; t < w->nt; t++)
+        m_copy(&saved[t], &w->now[t]);
+    struct oro_savepoint sp = oro_tx_save(w->tx);
+    for (uint64_t n = pick(w, 5) == 0 ? pick(w, 60) : pick(w, 6); n > 0; n--) {
+        if (depth < 3 && pick(w, 6) == 0)
+            op_savepoint(w, depth + 1);
+        else
+            op_any(w);
+    }
+    if (pick(w, 3) > 0) {
+        oro_tx_restore(w->tx, sp);
+        for (uint32_t t = 0; t < w->nt; t++) {
+            m_copy(&w->now[t], &saved[t]);
+            struct oro_rows rows;
+            oro_tx_scan(w->tx, w->now[t].def, &rows);
+            same_set(&w->now[t], &rows);
+            cr_assert_eq(oro_tx_count(w->tx, w->now[t].def), w->now[t].n);
+        }
+    } else {
+        oro_tx_release(w->tx, sp);
+    }
+    for (uint32_t t = 0; t < w->nt; t++)
+        m_fini(&saved[t]);
+}
+
 static void
 one_transaction(struct world *w)
 {
@@ -579,8 +610,12 @@ one_transaction(struct world *w)
     for (uint32_t t = 0; t < w->nt; t++)
         m_copy(&w->now[t], &w->committed[t]);
     uint64_t n = pick(w, 6) == 0 ? pick(w, 120) : pick(w, 8);
-    while (n-- > 0)
-        op_any(w);
+    while (n-- > 0) {
+        if (pick(w, 12) == 0)
+            op_savepoint(w, 0);
+        else
+            op_any(w);
+    }
     if (pick(w, 6) == 0) {
         if (pick(w, 2) == 0)
             oro_tx_abort(w->tx);

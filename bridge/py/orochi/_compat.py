@@ -28,8 +28,8 @@ class OlderTable:
         return self._table._upsert_new(row)
 
     def batch_insert(self, rows):
-        """insert() for each; returns them as a list."""
-        return [self._table._upsert_new(row) for row in rows]
+        """insert() for each: all of them, or none when one is refused. Returns them as a list."""
+        return self._table._upsert_many(rows)
 
     def find_by_primary_key(self, key):
         """The row, or None."""

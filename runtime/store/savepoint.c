@@ -1,0 +1,107 @@
+/* runtime/store/savepoint.c - taking back what a transaction has done since a moment, and nothing before.
+ *
+ * While a savepoint is set, each change of an existing write is noted with what the write was before. Taking back goes through
+ * the notes in reverse; writes that are younger than the savepoint stay in their places and are cancelled, as if their rows had
+ * been inserted and deleted again, so no list and no map has to be mended. Nothing is freed: bytes that were handed out live
+ * until the transaction ends. What was read stays read, and what a write stood for (this key was free, this row was there) is
+ * remembered like after a delete. Sequences do not go back. */
+#include "runtime/store/internal.h"
+
+void
+oro_undo_note(struct oro_tx *tx, uint32_t w)
+{
+    const struct oro_write *wr = &tx->writes[w];
+    struct oro_undo u = {
+        .w = w, .old = wr->old, .row = wr->row, .keys = wr->keys, .dropped = SIZE_MAX};
+    tx->undo = oro_grow(tx->undo, tx->nundo, &tx->undo_cap, sizeof(*tx->undo));
+    tx->undo[tx->nundo++] = u;
+}
+
+void
+oro_undo_note_row(struct oro_tx *tx, uint32_t w)
+{
+    oro_undo_note(tx, w);
+    if (tx->writes[w].row == NULL)
+        return;
+    ORO_ASSERT(tx->ndropped > 0 && tx->dropped[tx->ndropped - 1] == tx->writes[w].row);
+    tx->undo[tx->nundo - 1].dropped = tx->ndropped - 1;
+}
+
+/* Rows more, by this write. */
+static int
+weight(const struct oro_row *old, const struct oro_row *row)
+{
+    return (row != NULL) - (old != NULL);
+}
+
+/* That the keys of a row which goes were free has been seen. */
+static void
+note_free(struct oro_tx *tx, const struct oro_write *wr)
+{
+    for (uint32_t i = 0; i < wr->t->nix; i++)
+        if (wr->t->ix[i].unique)
+            oro_tx_note_miss(tx, &wr->t->ix[i], &wr->keys[i]);
+}
+
+static void
+drop(struct oro_tx *tx, struct oro_row *row)
+{
+    tx->dropped = oro_grow(tx->dropped, tx->ndropped, &tx->dropped_cap, sizeof(struct oro_row *));
+    tx->dropped[tx->ndropped++] = row;
+}
+
+static void
+take_back(struct oro_tx *tx, const struct oro_undo *u)
+{
+    struct oro_write *wr = &tx->writes[u->w];
+    oro_tx_table(tx, wr->t)->delta += weight(u->old, u->row) - weight(wr->old, wr->row);
+    if (wr->row != NULL && wr->row != u->row)
+        note_free(tx, wr);
+    if (u->dropped != SIZE_MAX) { /* alive again; its place among the dropped is for the one that goes (or none) */
+        ORO_ASSERT(tx->dropped[u->dropped] == u->row);
+        tx->dropped[u->dropped] = wr->row;
+    } else if (wr->row != NULL && wr->row != u->row) {
+        drop(tx, wr->row);
+    }
+    oro_ws_put_back(tx, u->w, u->old, u->row, u->keys);
+}
+
+/* A write that was not there at the savepoint. */
+static void
+cancel(struct oro_tx *tx, struct oro_write *wr)
+{
+    oro_tx_table(tx, wr->t)->delta -= weight(wr->old, wr->row);
+    if (wr->row != NULL) {
+        note_free(tx, wr);
+        drop(tx, wr->row);
+    }
+    if (wr->old != NULL)
+        oro_tx_note_hit(tx, wr->old);
+    wr->old = wr->row = NULL;
+}
+
+struct oro_savepoint
+oro_tx_save(struct oro_tx *tx)
+{
+    tx->saves++;
+    return (struct oro_savepoint){.nwrites = tx->nwrites, .nundo = tx->nundo, .level = tx->saves};
+}
+
+void
+oro_tx_release(struct oro_tx *tx, struct oro_savepoint sp)
+{
+    ORO_ASSERT(tx->saves == sp.level);
+    if (--tx->saves == 0)
+        tx->nundo = 0;
+}
+
+void
+oro_tx_restore(struct oro_tx *tx, struct oro_savepoint sp)
+{
+    ORO_ASSERT(tx->saves == sp.level && sp.nundo <= tx->nundo);
+    while (tx->nundo > sp.nundo)
+        take_back(tx, &tx->undo[--tx->nundo]);
+    for (size_t w = tx->nwrites; w > sp.nwrites; w--)
+        cancel(tx, &tx->writes[w - 1]);
+    oro_tx_release(tx, sp);
+}
