@@ -108,6 +108,7 @@ sum_fields(struct oro_codec *c)
         fixed = fixed && c->fields[i].codec->fixed_size != ORO_VARIABLE;
         c->immutable = c->immutable && c->fields[i].codec->immutable;
         c->wild = c->wild || c->fields[i].codec->wild;
+        c->fallible = c->fallible || c->fields[i].codec->fallible;
     }
     c->min_size = min > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)min;
     c->fixed_size = fixed ? c->min_size : ORO_VARIABLE;
@@ -352,6 +353,8 @@ compile_product(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned
     /* Inlined values are set by us as long as the class stays as it is. */
     c->wild = c->wild || c->how == HOW_NAMEDTUPLE || (c->how == HOW_DATACLASS && !c->slotted) ||
               (c->how == HOW_ROW && c->rowclass == NULL);
+    c->fallible = c->fallible || (c->how == HOW_DATACLASS && !c->plain_new) ||
+                  (c->how == HOW_ROW && c->rowclass == NULL);
     if (c->rowclass != NULL && c->rowclass->ncols != c->n) {
         PyErr_Format(PyExc_TypeError, "%R has %u columns, its spec has %u", cls, c->rowclass->ncols,
                      c->n);
@@ -408,8 +411,14 @@ compile_union(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned d
                 return -1;
             c->fields[i].codec = p;
             c->immutable = c->immutable && p->immutable;
+            c->fallible = c->fallible || p->fallible;
             fixed = p->fixed_size;
             min = p->min_size;
+        } else {
+            struct oro_codec made = {.cls = c->fields[i].cls};
+            if (dataclass_traits(py, &made) < 0)
+                return -1;
+            c->fallible = c->fallible || !made.plain_new;
         }
         least = min < least ? min : least;
         same = same && fixed != ORO_VARIABLE && (i == 0 || fixed + 1 == c->fixed_size);
@@ -441,6 +450,7 @@ compile_array(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned d
     c->fixed_size = ORO_VARIABLE;
     c->immutable = (c->kind == ARRAY_TUPLE || c->kind == ARRAY_FROZENSET) && c->elem->immutable;
     c->wild = c->kind == ARRAY_SET || c->kind == ARRAY_FROZENSET || c->elem->wild;
+    c->fallible = c->elem->fallible;
     return 0;
 }
 
@@ -458,7 +468,7 @@ compile_named(struct oro_py *py, struct oro_codec *c, PyObject *spec)
     c->min_size = 1;
     c->fixed_size = ORO_VARIABLE;
     c->immutable = false;
-    c->wild = true;
+    c->wild = c->fallible = true; /* not known yet */
     return 0;
 }
 
@@ -476,6 +486,7 @@ compile_two(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned dep
     c->fixed_size = ORO_VARIABLE;
     c->immutable = op == OP_RESULT && c->elem->immutable && c->elem2->immutable;
     c->wild = true;
+    c->fallible = c->elem->fallible || c->elem2->fallible;
     return 0;
 }
 
@@ -493,6 +504,7 @@ compile_checked(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned
     c->fixed_size = c->elem->fixed_size;
     c->immutable = c->elem->immutable;
     c->wild = true;
+    c->fallible = c->elem->fallible;
     return 0;
 }
 
@@ -535,6 +547,7 @@ compile_into(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned de
         c->fixed_size = c->elem->fixed_size == 0 ? 1 : ORO_VARIABLE;
         c->immutable = c->elem->immutable;
         c->wild = c->elem->wild;
+        c->fallible = c->elem->fallible;
         return 0;
     }
     if (strcmp(name, "product") == 0)

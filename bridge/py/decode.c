@@ -44,6 +44,35 @@ decode_micros(PyObject *cls, const uint8_t *p)
     return out;
 }
 
+bool
+oro_datetime_shows(int64_t us)
+{
+    return us >= -62135596800000000 && us <= 253402300799999999;
+}
+
+int
+oro_datetime_refuse(struct oro_py *py, int64_t us)
+{
+    oro_cerr_set(
+        py,
+        "%lld microseconds since 1970 are outside of what a datetime shows, the years 1 to "
+        "9999: use Timestamp for such times",
+        (long long)us);
+    oro_cerr_found(py, "%lld", (long long)us);
+    return -1;
+}
+
+static PyObject *
+decode_datetime(struct oro_py *py, const uint8_t *p)
+{
+    int64_t us;
+    memcpy(&us, p, 8);
+    if (oro_datetime_shows(us))
+        return decode_micros(py->us_to_datetime, p);
+    oro_datetime_refuse(py, us);
+    return NULL;
+}
+
 static PyObject *
 decode_uuid(struct oro_py *py, const uint8_t *p)
 {
@@ -141,11 +170,9 @@ decode_there(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r)
     case OP_DATETIME:
     case OP_TIMEDELTA: {
         PyObject *v =
-            decode_micros(c->op == OP_DATETIME ? py->us_to_datetime : py->us_to_timedelta, p);
-        if (v == NULL) { /* years that datetime does not have */
+            c->op == OP_DATETIME ? decode_datetime(py, p) : decode_micros(py->us_to_timedelta, p);
+        if (v == NULL)
             r->at = p;
-            oro_cerr_take(py);
-        }
         return v;
     }
     case OP_UUID:
@@ -570,8 +597,14 @@ decode_union(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
         return unknown_tag(py, r, tag, c->n);
     }
     const struct oro_cfield *f = &c->fields[tag];
-    if (f->codec == NULL)
-        return PyObject_CallNoArgs(f->cls);
+    if (f->codec == NULL) {
+        PyObject *made = PyObject_CallNoArgs(f->cls);
+        if (made == NULL) {
+            r->at--;
+            oro_cerr_take(py);
+        }
+        return made;
+    }
     PyObject *v = oro_codec_decode(py, f->codec, r, depth + 1);
     return v != NULL ? v : field_failed(py, c, tag);
 }

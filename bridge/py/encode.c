@@ -180,8 +180,8 @@ encode_bytes(struct oro_py *py, PyObject *v, struct oro_bb *out)
 
 /* Microseconds: an int as it is, else by the helper of _values.py, which refuses with TypeError or ValueError. */
 static int
-encode_micros(struct oro_py *py, PyObject *helper, const char *expected, PyObject *v,
-              struct oro_bb *out)
+encode_us(struct oro_py *py, PyObject *helper, const char *expected, PyObject *v,
+          struct oro_bb *out)
 {
     static const struct oro_codec i64 = {
         .op = OP_I64, .width = 8, .fixed_size = 8, .is_signed = true};
@@ -204,6 +204,21 @@ encode_micros(struct oro_py *py, PyObject *helper, const char *expected, PyObjec
     int rc = encode_int(py, &i64, us, out);
     Py_DECREF(us);
     return rc;
+}
+
+/* Of a datetime column no more than a datetime can show: what cannot be read poisons every look at the table. */
+static int
+encode_micros(struct oro_py *py, const struct oro_codec *c, PyObject *helper, const char *expected,
+              PyObject *v, struct oro_bb *out)
+{
+    int64_t us;
+    if (encode_us(py, helper, expected, v, out) < 0)
+        return -1;
+    memcpy(&us, out->data + out->len - 8, 8);
+    if (c->op != OP_DATETIME || oro_datetime_shows(us))
+        return 0;
+    out->len -= 8;
+    return oro_datetime_refuse(py, us);
 }
 
 static int
@@ -244,8 +259,8 @@ encode_schedule_at(struct oro_py *py, PyObject *v, struct oro_bb *out)
     if (value == NULL || (interval = PyObject_IsTrue(flag)) < 0)
         goto done;
     oro_bb_u8(out, interval ? 0 : 1);
-    rc = encode_micros(py, interval ? py->timedelta_to_us : py->datetime_to_us, "ScheduleAt", value,
-                       out);
+    rc = encode_us(py, interval ? py->timedelta_to_us : py->datetime_to_us, "ScheduleAt", value,
+                   out);
 done:
     Py_DECREF(at);
     Py_XDECREF(flag);
@@ -411,8 +426,9 @@ encode_set(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro
     if (list == NULL)
         return -1;
     Py_ssize_t n = PyList_GET_SIZE(list);
+    struct oro_collide collide;
     struct span *spans = oro_alloc(((size_t)n + 1) * sizeof(*spans));
-    int rc = 0;
+    int rc = oro_collide_init(&collide, c->elem, n);
     oro_bb_u32(out, (uint32_t)n);
     size_t from = out->len;
     for (Py_ssize_t i = 0; rc == 0 && i < n; i++) {
@@ -420,13 +436,18 @@ encode_set(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro
             rc = oro_cerr_set(py, "the set was changed while it was read");
             break;
         }
+        PyObject *item = Py_NewRef(PyList_GET_ITEM(list, i));
         spans[i].at = out->len;
-        rc = encode_elem(py, c->elem, PyList_GET_ITEM(list, i), i, out, depth);
+        rc = encode_elem(py, c->elem, item, i, out, depth);
         spans[i].end = out->len;
         spans[i].len = spans[i].end - spans[i].at;
+        if (rc == 0)
+            rc = oro_collide_add(py, &collide, item);
+        Py_DECREF(item);
     }
     if (rc == 0)
         sort_spans(out, from, spans, (size_t)n, NULL);
+    oro_collide_fini(&collide);
     oro_free(spans);
     Py_DECREF(list);
     return rc;
@@ -491,7 +512,7 @@ encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
 /* Item i of what a mapping said its items are: of a class of the author's that may be anything. */
 static int
 encode_item(struct oro_py *py, const struct oro_codec *c, PyObject *items, Py_ssize_t i,
-            struct oro_bb *out, struct span *span, unsigned depth)
+            struct oro_bb *out, struct span *span, struct oro_collide *collide, unsigned depth)
 {
     if (i >= PyList_GET_SIZE(items))
         return oro_cerr_set(py, "the mapping was changed while it was read");
@@ -508,6 +529,8 @@ encode_item(struct oro_py *py, const struct oro_codec *c, PyObject *items, Py_ss
     span->len = out->len - span->at;
     if (rc == 0)
         rc = oro_codec_encode(py, c->elem2, PyTuple_GET_ITEM(pair, 1), out, depth + 1);
+    if (rc == 0) /* what cannot be read is not written */
+        rc = oro_collide_add(py, collide, k);
     if (rc < 0)
         oro_cerr_key(py, k);
     span->end = out->len;
@@ -525,14 +548,16 @@ encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
     if (items == NULL)
         return -1;
     Py_ssize_t n = PyList_GET_SIZE(items);
+    struct oro_collide collide;
     struct span *spans = oro_alloc(((size_t)n + 1) * sizeof(*spans));
-    int rc = 0;
+    int rc = oro_collide_init(&collide, c->elem, n);
     oro_bb_u32(out, (uint32_t)n);
     size_t from = out->len;
     for (Py_ssize_t i = 0; rc == 0 && i < n; i++)
-        rc = encode_item(py, c, items, i, out, &spans[i], depth);
+        rc = encode_item(py, c, items, i, out, &spans[i], &collide, depth);
     if (rc == 0)
         sort_spans(out, from, spans, (size_t)n, c->elem);
+    oro_collide_fini(&collide);
     oro_free(spans);
     Py_DECREF(items);
     return rc;
@@ -829,13 +854,13 @@ encode_value(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
     case OP_CONNECTION_ID:
         return encode_id(py, py->t_connid, 16, "ConnectionId", v, out);
     case OP_TIMESTAMP:
-        return encode_micros(py, py->datetime_to_us, "Timestamp", v, out);
+        return encode_micros(py, c, py->datetime_to_us, "Timestamp", v, out);
     case OP_DATETIME:
-        return encode_micros(py, py->datetime_to_us, "datetime", v, out);
+        return encode_micros(py, c, py->datetime_to_us, "datetime", v, out);
     case OP_DURATION:
-        return encode_micros(py, py->timedelta_to_us, "TimeDuration", v, out);
+        return encode_micros(py, c, py->timedelta_to_us, "TimeDuration", v, out);
     case OP_TIMEDELTA:
-        return encode_micros(py, py->timedelta_to_us, "timedelta", v, out);
+        return encode_micros(py, c, py->timedelta_to_us, "timedelta", v, out);
     case OP_UUID:
         return encode_uuid(py, v, out);
     case OP_SCHEDULE_AT:

@@ -398,7 +398,11 @@ plain_items(PyObject *v, PyObject **keys, PyObject **values, unsigned n)
     for (unsigned i = 0; i < n; i++)
         if (!PyDict_Next(v, &at, &keys[i], &values[i]) || !PyUnicode_CheckExact(keys[i]))
             return false;
-    return n != 1 || PyUnicode_GET_LENGTH(keys[0]) == 0 || PyUnicode_READ_CHAR(keys[0], 0) != '$';
+    /* What reads as something else: {"$x": ...} and {"$type": ..., "value": ...}. */
+    for (unsigned i = 0; n <= 2 && i < n; i++)
+        if (PyUnicode_GET_LENGTH(keys[i]) > 0 && PyUnicode_READ_CHAR(keys[i], 0) == '$')
+            return false;
+    return true;
 }
 
 /* Key i of a shape. Short ones are copied as two words of fixed size, which needs no call. */

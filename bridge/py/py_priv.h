@@ -82,6 +82,7 @@ struct oro_codec {
     /* Reading a value runs Python code (constructors, checks, __hash__, what the collector finds then): the bytes that are read
      * and what is half made are kept out of its reach. */
     bool wild, wild_inside; /* inside: reading a field of a product does */
+    bool fallible;          /* a constructor of the author's may refuse what was written */
     bool plain_new;         /* HOW_DATACLASS: may be built without calling __init__ */
     bool slotted;           /* and all its fields are slots, which are read and written directly */
     struct oro_inlined *inlined; /* or all are inline values; NULL: they are not */
@@ -169,6 +170,9 @@ PyObject *oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct 
 /* Appends to out; -1 like decode. */
 int oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
                      unsigned depth);
+/* Microseconds that a datetime has a name for; the refusal of others: -1. */
+bool oro_datetime_shows(int64_t us);
+int oro_datetime_refuse(struct oro_py *py, int64_t us);
 /* A str of UTF-8; UnicodeDecodeError. */
 PyObject *oro_py_text(const uint8_t *p, size_t n);
 /* Before n values are made. Stops the collector if they are many; true: PyGC_Enable() afterwards. */
@@ -484,30 +488,32 @@ struct oro_pyreducer {
     X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                          \
-    X(keep)                                                                                        \
-    X(t_row)                                                                                       \
-    X(t_coldescr)                                                                                  \
-    X(t_table)                                                                                     \
-    X(t_column)                                                                                    \
-    X(t_rows)                                                                                      \
-    X(t_rowsiter)                                                                                  \
-    X(t_ctx)                                                                                       \
-    X(t_dbbase)                                                                                    \
-    X(t_db)                                                                                        \
-    X(t_log)                                                                                       \
-    X(t_codec)                                                                                     \
-    X(t_identity)                                                                                  \
-    X(t_connid)                                                                                    \
-    X(Timestamp)                                                                                   \
-    X(TimeDuration)                                                                                \
-    X(ScheduleAt) X(UUID) X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database)     \
-        X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique)      \
-            X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden)       \
-                X(json_dump) X(json_revive) X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) \
-                    X(us_to_timedelta) X(format_exception) X(describe_error) X(refusal)            \
-                        X(make_auth) X(deepcopy) X(random_cls) X(db) X(log) X(ctx) X(module_spec)  \
-                            X(s_int) X(s_value) X(s_is_interval) X(s_told) X(s_post_init)          \
+#define ORO_PY_OBJECTS(X)                                                                         \
+    X(keep)                                                                                       \
+    X(t_row)                                                                                      \
+    X(t_coldescr)                                                                                 \
+    X(t_table)                                                                                    \
+    X(t_column)                                                                                   \
+    X(t_rows)                                                                                     \
+    X(t_rowsiter)                                                                                 \
+    X(t_ctx)                                                                                      \
+    X(t_dbbase)                                                                                   \
+    X(t_db)                                                                                       \
+    X(t_log)                                                                                      \
+    X(t_codec)                                                                                    \
+    X(t_identity)                                                                                 \
+    X(t_connid)                                                                                   \
+    X(Timestamp)                                                                                  \
+    X(TimeDuration)                                                                               \
+    X(ScheduleAt)                                                                                 \
+    X(UUID)                                                                                       \
+    X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique)              \
+        X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode)     \
+            X(e_decode) X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump)     \
+                X(json_revive) X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us)             \
+                    X(us_to_timedelta) X(format_exception) X(describe_error) X(refusal)           \
+                        X(make_auth) X(deepcopy) X(random_cls) X(db) X(log) X(ctx) X(module_spec) \
+                            X(s_int) X(s_value) X(s_is_interval) X(s_told) X(s_post_init)         \
                                 X(empty_tuple) X(zero)
 
 struct oro_py {

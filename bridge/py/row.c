@@ -630,6 +630,23 @@ row_replace(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
 
 /* ---- bytes ---- */
 
+/* The author's constructor refuses now rather than at every look at the row. */
+static int
+try_reading(struct oro_py *py, const struct oro_codec *c, struct oro_bytes b)
+{
+    static const char words[] = "it could not be read back: ";
+    struct oro_reader r = oro_reader(b);
+    PyObject *v = oro_codec_decode(py, c, &r, 1);
+    if (v == NULL && py->cerr.set) {
+        size_t n = sizeof(py->cerr.text) - sizeof(words);
+        memmove(py->cerr.text + sizeof(words) - 1, py->cerr.text, n);
+        memcpy(py->cerr.text, words, sizeof(words) - 1);
+        py->cerr.text[sizeof(py->cerr.text) - 1] = 0;
+    }
+    Py_XDECREF(v);
+    return v != NULL ? 0 : -1;
+}
+
 static int
 encode_col(struct oro_row *r, unsigned i, struct oro_bb *out, unsigned depth)
 {
@@ -642,9 +659,12 @@ encode_col(struct oro_row *r, unsigned i, struct oro_bb *out, unsigned depth)
     }
     if (v == Py_None && rc->cols[i].auto_inc)
         v = rc->py->zero;
+    size_t from = out->len;
     Py_INCREF(v);
     int st = oro_codec_encode(rc->py, rc->cols[i].codec, v, out, depth);
     Py_DECREF(v);
+    if (st == 0 && ORO_UNLIKELY(rc->cols[i].codec->fallible) && depth == 1)
+        st = try_reading(rc->py, rc->cols[i].codec, oro_bytes(out->data + from, out->len - from));
     if (st < 0)
         oro_cerr_name(rc->py, rc->cols[i].name);
     return st;

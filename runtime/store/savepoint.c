@@ -57,7 +57,8 @@ take_back(struct oro_tx *tx, const struct oro_undo *u)
     oro_tx_table(tx, wr->t)->delta += weight(u->old, u->row) - weight(wr->old, wr->row);
     if (wr->row != NULL && wr->row != u->row)
         note_free(tx, wr);
-    if (u->dropped != SIZE_MAX) { /* alive again; its place among the dropped is for the one that goes (or none) */
+    if (u->dropped !=
+        SIZE_MAX) { /* alive again; its place among the dropped is for the one that goes (or none) */
         ORO_ASSERT(tx->dropped[u->dropped] == u->row);
         tx->dropped[u->dropped] = wr->row;
     } else if (wr->row != NULL && wr->row != u->row) {

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, IntEnum
 from typing import Annotated, Any, NamedTuple
 
-from orochi import (DecodeError, Index, OrochiError, PrimaryKey, ReducerContext, ScheduleAt, Timestamp, f64, i64, reducer, table, u8, u32, u64)
+from orochi import (Index, OrochiError, PrimaryKey, ReducerContext, ScheduleAt, Timestamp, f64, i64, reducer, table, u8, u32, u64)
 
 deed = None  # what happens at the next calls
 deeds_done = 0
@@ -412,11 +412,9 @@ def attempt(ctx, operation, make_deed, prepare=None):
             raise
     finally:
         deed = None
+    # What is left can be read.
     for left in ctx.db.item.all():
-        try:
-            repr(left)
-        except DecodeError:
-            pass
+        repr(left)
 
 
 @reducer

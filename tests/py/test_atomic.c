@@ -26,7 +26,8 @@ static const char source[] =
     "class Log:\n"
     "    text: str\n"
     "    n: u8 = 0\n"
-    "def state(ctx): return sorted((i.id, i.name, i.score) for i in ctx.db.item.all()), sorted((l.text, l.n) for l in ctx.db.log.all())\n"
+    "def state(ctx): return sorted((i.id, i.name, i.score) for i in ctx.db.item.all()), "
+    "sorted((l.text, l.n) for l in ctx.db.log.all())\n"
     "def fails(ctx, call):\n"
     "    before = state(ctx)\n"
     "    try:\n"
@@ -51,16 +52,19 @@ static const char source[] =
     "    fails(ctx, lambda: items.insert_many([Item(name='a'), Item(name='b'), Item(name='a')]))\n"
     "    fails(ctx, lambda: items.insert_many([Item(name='a'), 5]))\n"
     "    fails(ctx, lambda: items.batch_insert([Item(name='a'), Item(name='n0', id=70)]))\n"
-    "    fails(ctx, lambda: log.insert_many([Log(text='a'), Log(text='t0', n=0), Log(text='b', n=Odd())]))\n"
+    "    fails(ctx, lambda: log.insert_many([Log(text='a'), Log(text='t0', n=0), Log(text='b', "
+    "n=Odd())]))\n"
     "    older = ctx.db.get_table(Item)\n"
     "    first = items.first()\n"
-    "    fails(ctx, lambda: older.batch_insert([Item(id=first.id, name='changed'), Item(name='a'), Item(name='a')]))\n"
+    "    fails(ctx, lambda: older.batch_insert([Item(id=first.id, name='changed'), Item(name='a'), "
+    "Item(name='a')]))\n"
     "    fails(ctx, lambda: items.update(first, score=300))\n"
     "    fails(ctx, lambda: items.update(first, name='n3'))\n"
     "    fails(ctx, lambda: items.upsert(Item(id=99, name='n3')))\n"
     "    fails(ctx, lambda: items.name.update(Item(id=99, name='n1', score=Odd())))\n"
     "    fails(ctx, lambda: items.name.upsert(Item(id=first.id, name='n3')))\n"
-    "    assert older.batch_insert([Item(id=first.id, name='changed'), Item(name='a')])[0].name == 'changed'\n"
+    "    assert older.batch_insert([Item(id=first.id, name='changed'), Item(name='a')])[0].name == "
+    "'changed'\n"
     "    assert items.get(first.id).name == 'changed' and items.count() == 6\n"
     "    assert items.filter(score__lt=3).update(score=9) == 4 and items.count(score=9) == 4\n"
     "    assert log.all().update(n=9) == 5 and log.count(n=9) == 5\n"
@@ -75,9 +79,11 @@ static const char source[] =
     "            fails(ctx, lambda: ctx.db.item.insert_many([Item(name='x'), Item(name='x')]))\n"
     "            ctx.db.item.insert(name=f'y{ctx.db.item.count()}')\n"
     "            return 7\n"
-    "    assert len(ctx.db.log.insert_many([Log(text='a', n=Inner()), Log(text='b', n=Inner())])) == 2\n"
+    "    assert len(ctx.db.log.insert_many([Log(text='a', n=Inner()), Log(text='b', n=Inner())])) "
+    "== 2\n"
     "    assert ctx.db.log.count() == 8 and ctx.db.item.count() == 7\n"
-    "    fails(ctx, lambda: ctx.db.log.insert_many([Log(text='c', n=Inner()), Log(text='d', n=Odd())]))\n"
+    "    fails(ctx, lambda: ctx.db.log.insert_many([Log(text='c', n=Inner()), Log(text='d', "
+    "n=Odd())]))\n"
     "@reducer\n"
     "def deletes(ctx: ReducerContext):\n"
     "    fill(ctx)\n"
@@ -93,11 +99,13 @@ static const char source[] =
     "    assert items.delete(other) is True and items.count() == 4\n"
     "    assert items.delete(other) is False\n"
     "    one = items.first(name='n1')\n"
-    "    assert items.delete(one.id) is True and items.delete(one.id) is False and items.count() == 3\n"
+    "    assert items.delete(one.id) is True and items.delete(one.id) is False and items.count() "
+    "== 3\n"
     "    two = items.first(name='n2')\n"
     "    assert items.delete(Item(id=two.id, name='n2', score=2)) is True\n"
     "    assert items.id.delete(items.first(name='n3').id) is True\n"
-    "    assert log.delete(Log(text='t0', n=1)) is False and log.delete(Log(text='t0', n=0)) is True and log.count() == 4\n";
+    "    assert log.delete(Log(text='t0', n=1)) is False and log.delete(Log(text='t0', n=0)) is "
+    "True and log.count() == 4\n";
 
 /* What a reducer says on standard error. Given. */
 static char *
@@ -147,7 +155,8 @@ Test(atomic, delete_takes_the_row_that_is_equal)
     cr_expect_eq(count(text, "WARN"), 2, "%s", text); /* once for each place */
     cr_expect_not_null(strstr(text, "deletes: "), "%s", text);
     cr_expect_not_null(strstr(text, "module_under_test.py:"), "%s", text);
-    cr_expect_not_null(strstr(text, "item.delete(row) deleted nothing: the row with this id is there, but differs in score"),
+    cr_expect_not_null(strstr(text, "item.delete(row) deleted nothing: the row with this id is "
+                                    "there, but differs in score"),
                        "%s", text);
     free(text);
     text = words_of(&f, "deletes");

@@ -158,7 +158,17 @@ def _unit(spec, value):
     return b''
 
 
-_datetime = _micros(datetime_to_us, (int, datetime.datetime), 'a Timestamp or datetime')
+_timestamp = _micros(datetime_to_us, (int, datetime.datetime), 'a Timestamp or datetime')
+
+
+def _datetime(spec, value):
+    data = _timestamp(spec, value)
+    if not -62135596800000000 <= (us := int.from_bytes(data, 'little', signed=True)) <= 253402300799999999:
+        raise ValueError(f'{us} microseconds since 1970 are outside of what a datetime shows, the years 1 to 9999: use Timestamp '
+                         'for such times')
+    return data
+
+
 _timedelta = _micros(timedelta_to_us, (int, datetime.timedelta), 'a timedelta')
 _ENCODERS = {
     'bool': lambda spec, value: bytes([_typed(bool, 'bool', value)]),
@@ -170,7 +180,7 @@ _ENCODERS = {
     'identity': lambda spec, value: _typed(Identity, 'Identity', value).to_bytes(),
     'connection_id': lambda spec, value: _typed(ConnectionId, 'ConnectionId', value).to_bytes(),
     'uuid': lambda spec, value: _typed(uuid.UUID, 'UUID', value).int.to_bytes(16, 'little'),
-    'timestamp': _datetime, 'datetime': _datetime, 'duration': _timedelta, 'timedelta': _timedelta,
+    'timestamp': _timestamp, 'datetime': _datetime, 'duration': _timedelta, 'timedelta': _timedelta,
     'schedule_at': _schedule_at, 'result': _result, 'checked': _checked,
     'json': lambda spec, value: _counted(json_dump(value).encode()),
     'named': lambda spec, value: encode(spec[2].specs[spec[1]], value),

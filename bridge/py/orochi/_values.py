@@ -310,7 +310,8 @@ def _plain(value, depth):
     if kind is list or kind is tuple:
         return [_plain(item, depth + 1) for item in value]
     if kind is dict:
-        if all(type(key) is str for key in value) and not (len(value) == 1 and next(iter(value)).startswith('$')):
+        if all(type(key) is str for key in value) and not (len(value) == 1 and next(iter(value)).startswith('$')
+                                                           or value.keys() == {'$type', 'value'}):
             return {key: _plain(item, depth + 1) for key, item in value.items()}
         pairs = [[_plain(key, depth + 1), _plain(item, depth + 1)] for key, item in value.items()]
         return {'$map': sorted(pairs, key=lambda pair: _text(pair[0]))}
@@ -349,6 +350,11 @@ def _text(plain):
 def json_dump(value):
     """Canonical JSON text: sorted keys, no spaces, shortest floats; extras as objects with one $ key."""
     text = _text(_plain(value, 0))
+    if '"$' in text:  # read by constructors, which may refuse, or not what its class said it is
+        try:
+            json_load(text)
+        except Exception as error:
+            raise ValueError(f'it could not be read back: {error}') from error
     if len(text) > MAX_VALUE_BYTES // 4 and len(text.encode('utf-8', 'surrogatepass')) > MAX_VALUE_BYTES:
         raise ValueError(f'a dynamic value is longer than {MAX_VALUE_BYTES} bytes')
     return text
@@ -362,6 +368,21 @@ def _spread(items, keys):
     return items
 
 
+def _record(cls, values):
+    late = {name for name, field in cls.__dataclass_fields__.items() if not field.init} & values.keys()
+    record = cls(**{name: value for name, value in values.items() if name not in late})
+    for name in late:
+        object.__setattr__(record, name, values[name])
+    return record
+
+
+def _key(value):
+    """What was a key or in a set: JSON has made lists of tuples, and a set of a frozenset."""
+    if type(value) is list:
+        return tuple(map(_key, value))
+    return frozenset(value) if type(value) is set else value
+
+
 def _revive(found):
     if not found or len(found) > 2:
         return found
@@ -371,7 +392,7 @@ def _revive(found):
             return found
         if hasattr(cls, '__members__'):
             return cls[found['value']]
-        return cls(**found['value'])
+        return _record(cls, found['value'])
     (key, value), = found.items()
     read = _READERS.get(key)
     return found if read is None else read(value)
@@ -384,8 +405,8 @@ _READERS = {
     '$uuid': lambda v: uuid.UUID(v),
     '$identity': lambda v: Identity.from_hex(v),
     '$float': lambda v: float({'nan': 'nan', 'inf': 'inf', '-inf': '-inf'}[v]),
-    '$set': lambda v: set(_spread(v, v)),
-    '$map': lambda v: {key: item for key, item in _spread(v, [key for key, _ in v])},
+    '$set': lambda v: set(_spread(keys := [_key(item) for item in v], keys)),
+    '$map': lambda v: dict(_spread(pairs := [(_key(key), item) for key, item in v], [key for key, _ in pairs])),
 }
 
 
