@@ -142,8 +142,13 @@ oro_codec_cmp(const struct oro_codec *c, struct oro_reader *a, struct oro_reader
     case OP_CHECKED:
     case OP_REF:
         return c->elem != NULL ? oro_codec_cmp(c->elem, a, b) : 0;
-    case OP_DICT:
-        return 0;
+    case OP_DICT: /* as an array of pairs; they are written in the order of their keys */
+        if (oro_rd_u32(a, &n) != ORO_OK || oro_rd_u32(b, &m) != ORO_OK)
+            return 0;
+        for (uint32_t i = 0; i < n && i < m; i++)
+            if ((d = oro_codec_cmp(c->elem, a, b)) != 0 || (d = oro_codec_cmp(c->elem2, a, b)) != 0)
+                return d;
+        return (n > m) - (n < m);
     default:
         if (oro_rd_raw(a, c->fixed_size, &x) != ORO_OK ||
             oro_rd_raw(b, c->fixed_size, &y) != ORO_OK)
@@ -152,4 +157,51 @@ oro_codec_cmp(const struct oro_codec *c, struct oro_reader *a, struct oro_reader
                          c->op == OP_DATETIME || c->op == OP_TIMEDELTA;
         return cmp_le(x.data, y.data, c->fixed_size, is_signed);
     }
+}
+
+#define SEEN_MAX 64
+
+struct seen {
+    const struct oro_codec *refs[SEEN_MAX]; /* what recursive types name, once each */
+    unsigned n;
+};
+
+static bool
+has_floats(const struct oro_codec *c, struct seen *seen)
+{
+    switch ((enum oro_op)c->op) {
+    case OP_F32:
+    case OP_F64:
+        return true;
+    case OP_ARRAY:
+    case OP_OPTION:
+    case OP_CHECKED:
+        return has_floats(c->elem, seen);
+    case OP_DICT:
+    case OP_RESULT:
+        return has_floats(c->elem, seen) || has_floats(c->elem2, seen);
+    case OP_PRODUCT:
+    case OP_UNION:
+        for (uint32_t i = 0; i < c->n; i++)
+            if (c->fields[i].codec != NULL && has_floats(c->fields[i].codec, seen))
+                return true;
+        return false;
+    case OP_REF:
+        for (unsigned i = 0; i < seen->n; i++)
+            if (seen->refs[i] == c->elem)
+                return false;
+        if (seen->n == SEEN_MAX)
+            return true; /* not looked any further: compared as encoded, which is right for all */
+        seen->refs[seen->n++] = c->elem;
+        return has_floats(c->elem, seen);
+    default:
+        return false;
+    }
+}
+
+bool
+oro_codec_has_floats(const struct oro_codec *c)
+{
+    struct seen seen = {.n = 0};
+    return has_floats(c, &seen);
 }

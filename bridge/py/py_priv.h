@@ -184,6 +184,8 @@ int oro_codec_cmp(const struct oro_codec *c, struct oro_reader *a, struct oro_re
 const struct oro_codec *oro_codec_bare(
     const struct oro_codec *c); /* checks and references taken off */
 
+bool oro_codec_has_floats(const struct oro_codec *c); /* all named types are compiled */
+
 void oro_cerr_clear(struct oro_py *py);
 int oro_cerr_set(struct oro_py *py, const char *fmt, ...) ORO_PRINTF(2, 3); /* -1 */
 void oro_cerr_found(struct oro_py *py, const char *fmt, ...) ORO_PRINTF(2, 3);
@@ -248,6 +250,7 @@ struct oro_rowcol {
     const struct oro_codec *codec; /* set by bind */
     uint32_t off;                  /* in the row, or ORO_VARIABLE */
     bool auto_inc;                 /* None means 0 */
+    bool floats;                   /* its values may hold floats: compared as encoded (match.c) */
 };
 
 struct oro_row;
@@ -312,6 +315,9 @@ PyObject *oro_pyrow_make(struct oro_rowclass *rc, PyObject *const *values,
 PyObject *oro_pyrow_col(struct oro_row *r, unsigned i);
 int oro_pyrow_set(struct oro_row *r, unsigned i, PyObject *v);        /* borrows v */
 int oro_rowclass_find(const struct oro_rowclass *rc, PyObject *name); /* column or -1 */
+/* The bytes of a column in a row's. -1: they are cut short. */
+int oro_rowclass_column(struct oro_rowclass *rc, struct oro_bytes row, unsigned i,
+                        struct oro_bytes *out);
 /* Appends the whole row. depth: of its columns, 1 unless it is part of another value. -1: cerr or exception. */
 int oro_pyrow_encode(struct oro_row *r, struct oro_bb *out, unsigned depth);
 /* Room for a row's bytes, so that oro_pyrow_stored cannot fail. -1: MemoryError. */
@@ -428,6 +434,15 @@ int oro_pyquery_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const 
  * enough; 0: all. New reference. */
 PyObject *oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by,
                           const struct oro_cond *conds, unsigned n, size_t limit);
+/* Of these rows the first ones (limit 0: all) that meet the conditions that are not answered. New reference. */
+PyObject *oro_pyquery_sift(struct oro_py *py, struct oro_pytable *t, const struct oro_bytes *rows,
+                           size_t nrows, const struct oro_cond *conds, unsigned n,
+                           uint32_t answered, size_t limit);
+/* Are two values one in the order of indexes? 0 also for what is no value of the type; -1 raised. */
+int oro_pyvalue_same(struct oro_py *py, const struct oro_codec *c, PyObject *v, PyObject *w);
+/* A list of ints: each row's place in the order of the column, equal ones alike. New reference. */
+PyObject *oro_pyvalue_ranks(struct oro_rowclass *rc, const struct oro_bytes *rows, Py_ssize_t n,
+                            unsigned col);
 /* "id = 7, score > 3"; new reference */
 PyObject *oro_pyquery_text(struct oro_pytable *t, const struct oro_cond *conds, unsigned n);
 /* Appends the key of accessor columns for a value (a tuple for several columns). -1: EncodeError is raised. */
@@ -488,33 +503,34 @@ struct oro_pyreducer {
     X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                         \
-    X(keep)                                                                                       \
-    X(t_row)                                                                                      \
-    X(t_coldescr)                                                                                 \
-    X(t_table)                                                                                    \
-    X(t_column)                                                                                   \
-    X(t_rows)                                                                                     \
-    X(t_rowsiter)                                                                                 \
-    X(t_ctx)                                                                                      \
-    X(t_dbbase)                                                                                   \
-    X(t_db)                                                                                       \
-    X(t_log)                                                                                      \
-    X(t_codec)                                                                                    \
-    X(t_identity)                                                                                 \
-    X(t_connid)                                                                                   \
-    X(Timestamp)                                                                                  \
-    X(TimeDuration)                                                                               \
-    X(ScheduleAt)                                                                                 \
-    X(UUID)                                                                                       \
-    X(Ok) X(Err) X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique)              \
-        X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode)     \
-            X(e_decode) X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump)     \
-                X(json_revive) X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us)             \
-                    X(us_to_timedelta) X(format_exception) X(describe_error) X(refusal)           \
-                        X(make_auth) X(deepcopy) X(random_cls) X(db) X(log) X(ctx) X(module_spec) \
-                            X(s_int) X(s_value) X(s_is_interval) X(s_told) X(s_post_init)         \
-                                X(empty_tuple) X(zero)
+#define ORO_PY_OBJECTS(X)                                                                        \
+    X(keep)                                                                                      \
+    X(t_row)                                                                                     \
+    X(t_coldescr)                                                                                \
+    X(t_table)                                                                                   \
+    X(t_column)                                                                                  \
+    X(t_rows)                                                                                    \
+    X(t_rowsiter)                                                                                \
+    X(t_ctx)                                                                                     \
+    X(t_dbbase)                                                                                  \
+    X(t_db)                                                                                      \
+    X(t_log)                                                                                     \
+    X(t_codec)                                                                                   \
+    X(t_identity)                                                                                \
+    X(t_connid)                                                                                  \
+    X(Timestamp)                                                                                 \
+    X(TimeDuration)                                                                              \
+    X(ScheduleAt)                                                                                \
+    X(UUID)                                                                                      \
+    X(Ok)                                                                                        \
+    X(Err)                                                                                       \
+    X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow)           \
+        X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode)       \
+            X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive) \
+                X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)        \
+                    X(format_exception) X(describe_error) X(refusal) X(make_auth) X(deepcopy)    \
+                        X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int) X(s_value)     \
+                            X(s_is_interval) X(s_told) X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
     unsigned worker;

@@ -308,7 +308,7 @@ run_in(struct oro_py *py, struct oro_pytable *t, const struct plan *p, const str
     head = key.len;
     for (size_t i = 0; rc == 0 && i < list.n && (limit == 0 || out->n < limit); i++) {
         struct oro_bytes value = in_bytes(&list.values[i]), one;
-        if (i > 0 && oro_bytes_eq(value, in_bytes(&list.values[i - 1])))
+        if (i > 0 && in_cmp(&list.values[i - 1], &list.values[i]) == 0) /* 0.0 and -0.0, too */
             continue;
         key.len = head;
         oro_bb_put_bytes(&key, value);
@@ -393,67 +393,7 @@ done:
     return rc;
 }
 
-/* ---- what the index did not answer ---- */
-
-static int
-holds(PyObject *x, const struct oro_cond *c)
-{
-    static const int ops[] = {[LOOKUP_EQ] = Py_EQ,  [LOOKUP_NE] = Py_NE, [LOOKUP_GT] = Py_GT,
-                              [LOOKUP_GTE] = Py_GE, [LOOKUP_LT] = Py_LT, [LOOKUP_LTE] = Py_LE};
-    int in;
-    switch ((enum oro_lookup)c->lookup) {
-    case LOOKUP_IN:
-        return PySequence_Contains(c->v, x);
-    case LOOKUP_NOT_IN:
-        in = PySequence_Contains(c->v, x);
-        return in < 0 ? -1 : !in;
-    case LOOKUP_BETWEEN:
-        in = PyObject_RichCompareBool(x, PyTuple_GET_ITEM(c->v, 0), Py_GE);
-        return in > 0 ? PyObject_RichCompareBool(x, PyTuple_GET_ITEM(c->v, 1), Py_LE) : in;
-    default:
-        return PyObject_RichCompareBool(x, c->v, ops[c->lookup]);
-    }
-}
-
-/* 1 all hold, 0 not, -1 raised. */
-static int
-row_holds(struct oro_pytable *t, struct oro_bytes bytes, const struct oro_cond *conds, unsigned n,
-          uint32_t answered)
-{
-    PyObject *row = oro_pyrow_from_bytes(t->rc, bytes);
-    int ok = row != NULL ? 1 : -1;
-    for (unsigned i = 0; ok == 1 && i < n; i++) {
-        if ((answered >> i & 1) != 0)
-            continue;
-        PyObject *x = Py_XNewRef(oro_pyrow_col((struct oro_row *)row, conds[i].col));
-        ok = x != NULL ? holds(x, &conds[i]) : -1;
-        Py_XDECREF(x);
-    }
-    Py_XDECREF(row);
-    return ok;
-}
-
-static PyObject *
-sift(struct oro_py *py, struct oro_pytable *t, const struct found *f, const struct oro_cond *conds,
-     unsigned n, uint32_t answered, size_t limit)
-{
-    struct oro_bytes *kept = NULL;
-    size_t nkept = 0, cap = 0;
-    for (size_t i = 0; i < f->n && (limit == 0 || nkept < limit); i++) {
-        int ok = row_holds(t, f->rows[i], conds, n, answered);
-        if (ok > 0) {
-            if (nkept == cap)
-                kept = oro_grow(kept, nkept, &cap, sizeof(*kept));
-            kept[nkept++] = f->rows[i];
-        }
-        /* What compares may be the author's code, which may end nothing but could take long: the bytes live with the call. */
-        if (ok < 0 || !oro_pyhandle_alive(py, t)) {
-            oro_free(kept);
-            return NULL;
-        }
-    }
-    return oro_pyrows_new(py, t, kept, nkept, true);
-}
+/* ---- all together ---- */
 
 /* Which conditions the plan answers. */
 static uint32_t
@@ -539,7 +479,7 @@ oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_acces
     if (rc == 0 && out == NULL && !PyErr_Occurred()) {
         if (answered == all)
             return oro_pyrows_new(py, t, f.rows, f.n, f.own);
-        out = sift(py, t, &f, conds, n, answered, limit);
+        out = oro_pyquery_sift(py, t, f.rows, f.n, conds, n, answered, limit);
     }
     if (f.own)
         oro_free(f.rows);

@@ -35,17 +35,30 @@ bad_bytes(struct oro_row *r, unsigned i)
 
 /* Where column i starts; -1 when the bytes are not a row of this class. */
 static int
-seek(struct oro_row *r, unsigned i, struct oro_reader *rd)
+seek(const struct oro_rowclass *rc, struct oro_bytes row, unsigned i, struct oro_reader *rd)
 {
-    struct oro_rowclass *rc = r->rc;
     unsigned k = i < rc->nfixed ? i : rc->nfixed - 1;
-    *rd = oro_reader((struct oro_bytes){r->data, r->len});
-    if (rc->cols[k].off > r->len)
+    *rd = oro_reader(row);
+    if (rc->cols[k].off > row.len)
         return -1;
     rd->at += rc->cols[k].off;
     for (; k < i; k++)
         if (oro_codec_skip(rc->cols[k].codec, rd) < 0)
             return -1;
+    return 0;
+}
+
+int
+oro_rowclass_column(struct oro_rowclass *rc, struct oro_bytes row, unsigned i,
+                    struct oro_bytes *out)
+{
+    struct oro_reader rd;
+    if (seek(rc, row, i, &rd) < 0)
+        return -1;
+    const uint8_t *from = rd.at;
+    if (oro_codec_skip(rc->cols[i].codec, &rd) < 0)
+        return -1;
+    *out = oro_bytes(from, (size_t)(rd.at - from));
     return 0;
 }
 
@@ -84,7 +97,7 @@ decode_col(struct oro_row *r, unsigned i)
         PyErr_Format(PyExc_AttributeError, "%s.%U is not set", rc->name, rc->cols[i].name);
         return NULL;
     }
-    if (seek(r, i, &rd) < 0) {
+    if (seek(rc, oro_bytes(r->data, r->len), i, &rd) < 0) {
         oro_cerr_set(rc->py, "the row's bytes are cut short");
         bad_bytes(r, i);
         return NULL;
@@ -566,6 +579,8 @@ row_compare(PyObject *a, PyObject *b, int op)
             PyObject *v = Py_XNewRef(oro_pyrow_col(x, i)),
                      *w = v != NULL ? Py_XNewRef(oro_pyrow_col(y, i)) : NULL;
             int same = w != NULL ? PyObject_RichCompareBool(v, w, Py_EQ) : -1;
+            if (same == 0 && x->rc->bound && x->rc->cols[i].floats) /* NaN is what NaN is */
+                same = oro_pyvalue_same(x->rc->py, x->rc->cols[i].codec, v, w);
             Py_XDECREF(v);
             Py_XDECREF(w);
             if (same < 0)

@@ -198,6 +198,7 @@ oro_rowclass_bind(struct oro_rowclass *rc, const char *table, const struct oro_c
     for (unsigned i = 0; i < rc->ncols; i++) {
         struct oro_rowcol *c = &rc->cols[i];
         c->codec = codecs[i];
+        c->floats = oro_codec_has_floats(c->codec);
         c->off = off;
         c->auto_inc = i < 63 && (auto_inc & oro_pyrow_bit(i)) != 0;
         if (off != ORO_VARIABLE) {

@@ -350,6 +350,28 @@ rows_update(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
     return rc == 0 ? PyLong_FromSsize_t(r->n) : NULL;
 }
 
+/* A column of each row. New reference. */
+static PyObject *
+values_of(struct oro_rowsobj *r, unsigned col)
+{
+    PyObject *values = PyList_New(r->n);
+    if (values == NULL)
+        return NULL;
+    PyObject_GC_UnTrack(values); /* not whole yet, and reading a column may run the author's code */
+    for (Py_ssize_t i = 0; i < r->n; i++) {
+        PyObject *row = oro_pyrow_from_bytes(r->t->rc, r->rows[i]);
+        PyObject *v = row != NULL ? Py_XNewRef(oro_pyrow_col((struct oro_row *)row, col)) : NULL;
+        Py_XDECREF(row);
+        if (v == NULL) {
+            Py_DECREF(values);
+            return NULL;
+        }
+        PyList_SET_ITEM(values, i, v);
+    }
+    PyObject_GC_Track(values);
+    return values;
+}
+
 /* Sorts order (a list of positions) by one column, keeping the order of equals. */
 static int
 sort_by(struct oro_rowsobj *r, PyObject *order, PyObject *key)
@@ -365,21 +387,8 @@ sort_by(struct oro_rowsobj *r, PyObject *order, PyObject *key)
             PyErr_Format(PyExc_TypeError, "%s has no column %R to order by", r->t->def->name, key);
         goto done;
     }
-    values = PyList_New(r->n);
-    if (values != NULL)
-        PyObject_GC_UnTrack(
-            values); /* not whole yet, and reading a column may run the author's code */
-    for (Py_ssize_t i = 0; values != NULL && i < r->n; i++) {
-        PyObject *row = oro_pyrow_from_bytes(r->t->rc, r->rows[i]);
-        PyObject *v =
-            row != NULL ? Py_XNewRef(oro_pyrow_col((struct oro_row *)row, (unsigned)col)) : NULL;
-        Py_XDECREF(row);
-        if (v == NULL)
-            goto done;
-        PyList_SET_ITEM(values, i, v);
-    }
-    if (values != NULL)
-        PyObject_GC_Track(values);
+    values = r->t->rc->cols[col].floats ? oro_pyvalue_ranks(r->t->rc, r->rows, r->n, (unsigned)col)
+                                        : values_of(r, (unsigned)col);
     get = values != NULL ? PyObject_GetAttrString(values, "__getitem__") : NULL;
     sort = get != NULL ? PyObject_GetAttrString(order, "sort") : NULL;
     kw = sort != NULL ? Py_BuildValue("{sOsO}", "key", get, "reverse", down ? Py_True : Py_False)

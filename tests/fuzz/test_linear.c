@@ -157,7 +157,7 @@ empty_arrays(size_t n)
     struct oro_err err;
     oro_bb_u32(&b, (uint32_t)n);
     for (size_t i = 0; i < n; i++)
-        oro_bb_u32(&b, 1000);
+        oro_bb_u32(&b, i < 4 ? 1000 : 0); /* no more elements without bytes than a value may have */
     uint64_t before = oro_steps;
     cr_assert_eq(oro_value_check(t, oro_bb_bytes(&b), &err), ORO_OK);
     oro_bb_fini(&b);

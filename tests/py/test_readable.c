@@ -50,8 +50,10 @@ static const char source[] =
     "    real: f32 = 0.0\n"
     "LOW, HIGH = -62135596800000000, 253402300799999999\n"
     "def refused(ctx, words, **columns):\n"
-    "    for write in (lambda: ctx.db.t.insert(id=9, **columns), lambda: ctx.db.t.update(ctx.db.t.get(1), **columns),\n"
-    "                  lambda: ctx.db.t.filter(id=1).update(**columns), lambda: ctx.db.t.upsert(T(id=1, **columns)),\n"
+    "    for write in (lambda: ctx.db.t.insert(id=9, **columns), lambda: "
+    "ctx.db.t.update(ctx.db.t.get(1), **columns),\n"
+    "                  lambda: ctx.db.t.filter(id=1).update(**columns), lambda: "
+    "ctx.db.t.upsert(T(id=1, **columns)),\n"
     "                  lambda: ctx.db.t.insert_many([T(id=10), T(id=11, **columns)])):\n"
     "        try:\n"
     "            write()\n"
@@ -63,7 +65,8 @@ static const char source[] =
     "def read(ctx, n):\n"
     "    rows = [repr(row) for row in ctx.db.t.all()]\n"
     "    assert len(rows) == n, rows\n"
-    "    list(ctx.db.t.all().order_by('when')), ctx.db.t.count(when=datetime(2000, 1, 1, tzinfo=UTC))\n"
+    "    list(ctx.db.t.all().order_by('when')), ctx.db.t.count(when=datetime(2000, 1, 1, "
+    "tzinfo=UTC))\n"
     "def keeps(ctx, **columns):\n"
     "    ctx.db.t.update(ctx.db.t.get(1), **columns)\n"
     "    row = ctx.db.t.get(1)\n"
@@ -77,8 +80,10 @@ static const char source[] =
     "        refused(ctx, 'years 1 to 9999', when=Timestamp(us))\n"
     "        refused(ctx, 'years 1 to 9999', maybe=Timestamp(us))\n"
     "        refused(ctx, 'years 1 to 9999', several=[0, Timestamp(us)])\n"
-    "    refused(ctx, 'years 1 to 9999', when=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))))\n"
-    "    refused(ctx, 'years 1 to 9999', when=datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12))))\n"
+    "    refused(ctx, 'years 1 to 9999', when=datetime(1, 1, 1, "
+    "tzinfo=timezone(timedelta(hours=14))))\n"
+    "    refused(ctx, 'years 1 to 9999', when=datetime(9999, 12, 31, 23, "
+    "tzinfo=timezone(timedelta(hours=-12))))\n"
     "    refused(ctx, 'out of range', when=1 << 63)\n"
     "    refused(ctx, 'out of range', stamp=1 << 63)\n"
     "    refused(ctx, 'out of range', span=timedelta.max)\n"
@@ -88,7 +93,8 @@ static const char source[] =
     "        assert ctx.db.t.get(1).when == ctx.db.t.get(1).several[0]\n"
     "    for us in (-(1 << 63), (1 << 63) - 1):\n"
     "        ctx.db.t.update(ctx.db.t.get(1), stamp=us, span=us)\n"
-    "        assert ctx.db.t.get(1).stamp == us and ctx.db.t.get(1).span // timedelta(microseconds=1) == us\n"
+    "        assert ctx.db.t.get(1).stamp == us and ctx.db.t.get(1).span // "
+    "timedelta(microseconds=1) == us\n"
     "        read(ctx, 1)\n"
     "    ctx.db.t.clear()\n"
     "@reducer\n"
@@ -105,7 +111,8 @@ static const char source[] =
     "    keeps(ctx, choice=Stubborn()); keeps(ctx, choice=Other(3)); keeps(ctx, late=Late(4))\n"
     "    refused(ctx, 'lone surrogate', text='\\ud800')\n"
     "    refused(ctx, 'same hash', keys={i * (2 ** 61 - 1) for i in range(100)})\n"
-    "    refused(ctx, 'same hash', map={uuid.UUID(int=5 + i * (2 ** 61 - 1)): 1 for i in range(100)})\n"
+    "    refused(ctx, 'same hash', map={uuid.UUID(int=5 + i * (2 ** 61 - 1)): 1 for i in "
+    "range(100)})\n"
     "    refused(ctx, 'elements without bytes', nothing=[None] * 5000)\n"
     "    refused(ctx, 'out of range for f32', real=1e39)\n"
     "    ctx.db.t.clear()\n"
@@ -119,9 +126,12 @@ static const char source[] =
     "    refused(ctx, 'digits', data=10 ** 5000)\n"
     "    refused(ctx, 'surrogate', data={'a': '\\ud800'})\n"
     "    refused(ctx, 'surrogate', data={'\\ud800': 1})\n"
-    "    for data in ({(1, 2): 3}, {(1, (2, 'x')): [4]}, {frozenset({1, 2}): 3}, {(1, 2), (3, 4)}, {frozenset({(1,)})},\n"
-    "                 {'$type': 'Positive', 'value': 3}, {'$type': 'T', 'value': {'n': -1}}, {'value': 1, '$type': 2}, {'$bytes': 5},\n"
-    "                 {'$type': 1}, {'$map': 3, 'b': 1}, {'$a': 1, '$b': 2}, {1: 2}, Positive(7), [Late(3)], {None: 1},\n"
+    "    for data in ({(1, 2): 3}, {(1, (2, 'x')): [4]}, {frozenset({1, 2}): 3}, {(1, 2), (3, 4)}, "
+    "{frozenset({(1,)})},\n"
+    "                 {'$type': 'Positive', 'value': 3}, {'$type': 'T', 'value': {'n': -1}}, "
+    "{'value': 1, '$type': 2}, {'$bytes': 5},\n"
+    "                 {'$type': 1}, {'$map': 3, 'b': 1}, {'$a': 1, '$b': 2}, {1: 2}, Positive(7), "
+    "[Late(3)], {None: 1},\n"
     "                 {'a': {'$type': 'Late', 'value': {}}}, {'$time': 'x'}):\n"
     "        keeps(ctx, data=data)\n"
     "    read(ctx, 1)\n"
@@ -158,12 +168,14 @@ Test(readable, arguments)
 {
     struct fixture f;
     fixture_open(&f, source);
-    cr_expect_eq(fixture_call(&f, "takes", "[[-62135596800000000], [[253402300799999999]]]"), ORO_OK, "%s",
-                 fixture_text(&f));
+    cr_expect_eq(fixture_call(&f, "takes", "[[-62135596800000000], [[253402300799999999]]]"),
+                 ORO_OK, "%s", fixture_text(&f));
     cr_expect_eq(fixture_call(&f, "takes", "[[-62135596800000001], []]"), ORO_EINVAL);
-    cr_expect_not_null(strstr(fixture_text(&f), "takes.when: -62135596800000001 microseconds"), "%s", fixture_text(&f));
+    cr_expect_not_null(strstr(fixture_text(&f), "takes.when: -62135596800000001 microseconds"),
+                       "%s", fixture_text(&f));
     cr_expect_eq(fixture_call(&f, "takes", "[[0], [[0], [253402300800000000]]]"), ORO_EINVAL);
-    cr_expect_not_null(strstr(fixture_text(&f), "takes.maybe[1]: 253402300800000000 microseconds"), "%s", fixture_text(&f));
+    cr_expect_not_null(strstr(fixture_text(&f), "takes.maybe[1]: 253402300800000000 microseconds"),
+                       "%s", fixture_text(&f));
     cr_expect_not_null(strstr(fixture_text(&f), "the years 1 to 9999"), "%s", fixture_text(&f));
     fixture_close(&f);
 }
