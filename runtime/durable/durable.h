@@ -64,6 +64,8 @@ const char *oro_durable_trouble(const struct oro_durable *d);
 /* A worker, once it has published: waits, up to a second, while much more was published than the disk has taken, or while the
  * log has grown far beyond what starts a checkpoint. So a slow disk slows the callers, and memory and log stay bounded. */
 void oro_durable_throttle(struct oro_durable *d);
+/* Once a second, any thread; now_us: monotonic. Says so when the disk has been at one write for a second or more. */
+void oro_durable_look(struct oro_durable *d, int64_t now_us);
 /* Writes everything published so far, makes a last checkpoint, closes. Takes d. Before the store is destroyed. False: the last
  * transactions could not be written, as the log says. */
 bool oro_durable_stop(struct oro_durable *d);

@@ -250,6 +250,10 @@ struct oro_durable {
     atomic_bool gone;               /* a file was removed, replaced or cut */
     _Atomic uint64_t durable_bytes; /* `bytes` of the record that `durable` is */
     _Atomic uint64_t throttled_us;
+    int64_t slow_us;                  /* of a write of the log, from which on it is said */
+    _Atomic int64_t writing_since_us; /* 0: none is under way */
+    _Atomic int64_t slow_told_us;
+    struct oro_metric *write_time, *slow_writes;
     uint64_t most_records,
         most_bytes;              /* published and not on disk, beyond which callers are slowed */
     uint64_t most_log;           /* bytes in the log, likewise */
@@ -290,6 +294,12 @@ ORO_MUST_CHECK oro_status backup_of_open(struct db *tables, struct db *log, cons
                                          const char *name, struct oro_err *err);
 /* Both have ended and all is in the log: moves what it can into the tables, within a time. */
 void durable_last_checkpoint(struct oro_durable *d);
+
+/* slow.c: before and after each write of the log. */
+void slow_init(struct oro_durable *d);
+void slow_begin(struct oro_durable *d);
+void slow_end(struct oro_durable *d);
+int64_t slow_running_us(const struct oro_durable *d, int64_t now_us);
 
 void pressure_init(struct oro_durable *d); /* checkpoint_bytes is set */
 void pressure_gauges(void *d);             /* for oro_metric_on_read */

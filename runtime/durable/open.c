@@ -352,6 +352,7 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
         .arg = opt->arg,
     };
     pressure_init(d);
+    slow_init(d);
     d->name = oro_strdup(opt->name);
     d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
     d->log_path = log_path_of(d->path);

@@ -136,6 +136,7 @@ static oro_status
 append_batch(struct oro_durable *d, struct oro_err *err)
 {
     struct oro_bytes records = oro_bb_bytes(&d->batch);
+    slow_begin(d);
     turn_take(&d->turn, true);
     db_bind_int(d->append, 1, (int64_t)d->logged + 1);
     db_bind_int(d->append, 2, (int64_t)d->batch_last);
@@ -145,6 +146,7 @@ append_batch(struct oro_durable *d, struct oro_err *err)
     note_sync(d, d->log, st);
     db_rollback(d->log);
     turn_give(&d->turn);
+    slow_end(d);
     return st;
 }
 

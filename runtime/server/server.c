@@ -121,6 +121,8 @@ tick(void *self, unsigned shard)
     struct shard *sh = shard_of(self, shard);
     if (shard == 0 && sh->server->scheduler != NULL)
         oro_scheduler_wake(sh->server->scheduler);
+    if (shard == 0 && sh->server->durable != NULL)
+        oro_durable_look(sh->server->durable, oro_mono_us());
     if (sh->live == 0)
         return;
     struct oro_bb text = {0};

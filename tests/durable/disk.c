@@ -241,6 +241,18 @@ is_lie(const char *path)
     return k > 0 && n >= k && strcmp(path + n - k, disk.lie) == 0;
 }
 
+static bool held;
+static pthread_cond_t let_go = PTHREAD_COND_INITIALIZER;
+
+void
+disk_hold_syncs(bool hold)
+{
+    pthread_mutex_lock(&disk.lock);
+    held = hold;
+    pthread_cond_broadcast(&let_go);
+    pthread_mutex_unlock(&disk.lock);
+}
+
 static int
 file_sync(sqlite3_file *f, int flags)
 {
@@ -248,6 +260,8 @@ file_sync(sqlite3_file *f, int flags)
     int rc = SQLITE_OK;
     (void)flags;
     pthread_mutex_lock(&disk.lock);
+    while (held)
+        pthread_cond_wait(&let_go, &disk.lock);
     if (c != NULL) {
         count_operation();
         rc = failure(c, true);

@@ -30,6 +30,8 @@ void disk_fill(unsigned n, const char *files);
 void disk_break_writes(unsigned n, const char *files);
 void disk_break_syncs(unsigned n, const char *files);
 void disk_heal(void);
+/* Syncs wait until they are let go on. */
+void disk_hold_syncs(bool hold);
 /* Planted: syncs of files whose name ends so do nothing, and say that all is well. */
 void disk_lie(const char *ending);
 

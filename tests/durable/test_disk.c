@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/metric.h"
 #include "runtime/durable/durable_priv.h"
 #include "tests/durable/disk.h"
 #include "tests/durable/run.h"
@@ -247,4 +248,47 @@ Test(disk, callers_wait_when_the_log_grows)
         usleep(1000);
     }
     cr_assert(run_close(&r));
+}
+
+/* ---- a slow disk is said ---- */
+
+static int64_t
+slow_writes(void)
+{
+    return oro_metric_value(
+        oro_metric(ORO_METRIC_COUNTER, "orochi_durable_slow_writes_total", "", ""));
+}
+
+Test(disk, a_sync_that_takes_long_is_said_while_it_does)
+{
+    struct run r;
+    struct run_options opt = options();
+    run_must_open(&r, &opt);
+    run_wait_durable(&r, add(&r, 1, 10));
+    int64_t now = oro_mono_us(), before = slow_writes();
+    oro_durable_look(r.durable, now + 3000000);
+    cr_assert_eq(atomic_load(&r.durable->slow_told_us), 0, "nothing is under way");
+
+    disk_hold_syncs(true);
+    uint64_t seq = add(&r, 2, 10);
+    while (atomic_load(&r.durable->writing_since_us) == 0)
+        usleep(1000);
+    now = atomic_load(&r.durable->writing_since_us);
+    oro_durable_look(r.durable, now + 900000);
+    cr_assert_eq(atomic_load(&r.durable->slow_told_us), 0, "not long yet");
+    oro_durable_look(r.durable, now + 3000000);
+    cr_assert_eq(atomic_load(&r.durable->slow_told_us), now + 3000000);
+    oro_durable_look(r.durable, now + 5000000);
+    cr_assert_eq(atomic_load(&r.durable->slow_told_us), now + 3000000, "not again so soon");
+    oro_durable_look(r.durable, now + 14000000);
+    cr_assert_eq(atomic_load(&r.durable->slow_told_us), now + 14000000);
+    /* It is not published before it is on disk, and who does not want that does not wait: the commit has returned. */
+    cr_assert_lt(oro_durable_seq(r.durable), seq);
+
+    r.durable->slow_us = 1; /* whatever it took, it took that */
+    disk_hold_syncs(false);
+    run_wait_durable(&r, seq);
+    cr_assert_gt(slow_writes(), before);
+    cr_assert(run_close(&r));
+    expect_entries(2);
 }

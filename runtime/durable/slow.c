@@ -1,0 +1,68 @@
+/* A disk that takes long for one write of the log: whoever wants his answers confirmed waits for it, and somebody has to say
+ * why. Said while it goes on, by whoever looks once a second, and when it is over. */
+#include "runtime/base/clock.h"
+#include "runtime/base/log.h"
+#include "runtime/base/metric.h"
+#include "runtime/durable/durable_priv.h"
+
+#define SLOW_US 1000000
+#define TELL_EVERY_US 10000000
+
+void
+slow_init(struct oro_durable *d)
+{
+    d->slow_us = SLOW_US;
+    d->write_time =
+        oro_metric(ORO_METRIC_HISTOGRAM, "orochi_durable_write_seconds", "",
+                   "Time of a write of the log, with its sync: confirmed answers wait for it.");
+    d->slow_writes = oro_metric(ORO_METRIC_COUNTER, "orochi_durable_slow_writes_total", "",
+                                "Writes of the log that took a second or more.");
+}
+
+static void
+tell(struct oro_durable *d, int64_t now_us, int64_t us, bool over)
+{
+    /* Several may look; one of them says it. */
+    int64_t told = atomic_load(&d->slow_told_us);
+    if ((told != 0 && now_us - told < TELL_EVERY_US) ||
+        !atomic_compare_exchange_strong(&d->slow_told_us, &told, now_us))
+        return;
+    oro_log(ORO_LOG_WARN, "durable",
+            "%s: the disk %s %lld.%lld s for one write of the log: clients that want their answers "
+            "confirmed wait for it. Look at the disk (iostat -x 1: other writers, a device that "
+            "fails); `confirmed=false` or durable.mode = \"normal\" do not wait for it",
+            d->log_path, over ? "took" : "has taken", (long long)(us / 1000000),
+            (long long)(us / 100000 % 10));
+}
+
+void
+slow_begin(struct oro_durable *d)
+{
+    atomic_store(&d->writing_since_us, oro_mono_us());
+}
+
+void
+slow_end(struct oro_durable *d)
+{
+    int64_t now = oro_mono_us(), us = now - atomic_exchange(&d->writing_since_us, 0);
+    oro_metric_observe_us(d->write_time, us);
+    if (us < d->slow_us)
+        return;
+    oro_metric_add(d->slow_writes, 1);
+    tell(d, now, us, true);
+}
+
+int64_t
+slow_running_us(const struct oro_durable *d, int64_t now_us)
+{
+    int64_t since = atomic_load(&d->writing_since_us);
+    return since != 0 && now_us > since ? now_us - since : 0;
+}
+
+void
+oro_durable_look(struct oro_durable *d, int64_t now_us)
+{
+    int64_t us = slow_running_us(d, now_us);
+    if (us >= d->slow_us)
+        tell(d, now_us, us, false);
+}
