@@ -245,8 +245,8 @@ run(const uint8_t *data, size_t size, bool upgrade, unsigned most, struct oro_bb
     struct conn *c = conn_new(s);
     oro_conn_id id = c->id;
     atomic_fetch_add(&net->open_sockets, 1);
-    if (upgrade)
-        conn_on_rx(c, (uint8_t *)(uintptr_t)hello, sizeof(hello) - 1);
+    if (upgrade && conn_on_rx(c, (uint8_t *)(uintptr_t)hello, sizeof(hello) - 1) < 0)
+        conn_gone(c);
     unsigned step = most;
     for (size_t at = 0; at < size && conn_find(s, id) != NULL;) {
         size_t n = most == 0 || size - at < step ? size - at : step;

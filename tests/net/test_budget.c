@@ -227,6 +227,25 @@ Test(budget, answers_that_nobody_reads)
     flood(1, 20, false, big_answers);
 }
 
+/* Of those who are quiet nothing is left, whatever they have sent and got before. */
+Test(budget, the_quiet_keep_nothing)
+{
+    enum { N = 20 };
+    start(64 * MB, 1);
+    struct client *c[N + 1];
+    static char text[1000001];
+    memset(text, 'q', sizeof(text) - 1);
+    for (int i = 0; i < N; i++) {
+        c[i] = client_ws(t.port, i % 2 ? V2 : V3);
+        echo(c[i], text);
+    }
+    c[N] = client_open(t.port); /* has never said anything */
+    expect_nothing_left();
+    for (int i = 0; i <= N; i++)
+        client_close(c[i]);
+    test_server_stop(&t);
+}
+
 /* Files are read as they are taken: a download costs a part of one. */
 Test(budget, downloads_that_nobody_reads_take_little)
 {
