@@ -18,8 +18,6 @@
 #define HTTP_IDLE_LIMIT_US (75 * US_PER_S) /* between two requests */
 #define HTTP_GONE_LIMIT_US \
     (30 * US_PER_S) /* for one who may have gone, behind a request that is served */
-#define FULL_LIMIT_US \
-    (5 * US_PER_S) /* to take something, for whom more than the outgoing limit waits */
 /* While more than so many bytes of Pongs wait, nothing is read. */
 #define PONGS_MAX ((size_t)64 * 1024)
 
@@ -87,9 +85,11 @@ slot_take(struct shard *s)
 struct conn *
 conn_new(struct shard *s)
 {
+    struct conn *c = oro_try_alloc(sizeof(*c));
+    if (c == NULL)
+        return NULL;
     uint32_t slot = slot_take(s);
     ORO_ASSERT(slot < (1u << SLOT_BITS) - 1);
-    struct conn *c = ORO_NEW(struct conn);
     *c = (struct conn){
         .shard = s,
         .id = (uint64_t)s->generations[slot] << 32 | (uint64_t)s->index << SLOT_BITS | (slot + 1),
@@ -425,11 +425,10 @@ conn_end_by(struct conn *c, int64_t deadline_us)
         ev_timer_again(s->loop, &s->ending_timer);
 }
 
-/* Is it late? `at` is how far it has got, limit_us how long it may stand still. Over each stall_timeout_s it must have got as
- * far as min_rate says. */
+/* Is it late? `at` is how far it has got. It must not stand still for stall_timeout_s, and over each time of that length it must
+ * have got as far as min_rate says. */
 static bool
-progress_late(struct progress *p, uint64_t at, int64_t now, int64_t limit_us,
-              const struct oro_net_options *opt)
+progress_late(struct progress *p, uint64_t at, int64_t now, const struct oro_net_options *opt)
 {
     int64_t window = (int64_t)opt->stall_timeout_s * US_PER_S;
     if (p->begun_us == 0)
@@ -438,7 +437,7 @@ progress_late(struct progress *p, uint64_t at, int64_t now, int64_t limit_us,
         p->at = at;
         p->moved_us = now;
     }
-    if (now - p->moved_us >= limit_us)
+    if (now - p->moved_us >= window)
         return true;
     if (now - p->begun_us < window)
         return false;
@@ -456,11 +455,8 @@ takes_too_long(struct conn *c, int64_t now)
         c->taking.begun_us = 0;
         return false;
     }
-    int64_t limit = (int64_t)opt->stall_timeout_s * US_PER_S;
-    if (c->out_bytes > opt->outgoing_limit && limit > FULL_LIMIT_US)
-        limit = FULL_LIMIT_US;
     uint64_t before = c->taking.at;
-    bool late = progress_late(&c->taking, c->sent - io_untaken(c), now, limit, opt);
+    bool late = progress_late(&c->taking, c->sent - io_untaken(c), now, opt);
     if (c->taking.at != before)
         c->last_rx_us = now; /* as good a sign of life as a frame */
     return late;
@@ -476,7 +472,7 @@ sends_too_slowly(struct conn *c, int64_t now)
         c->giving.begun_us = 0;
         return false;
     }
-    return progress_late(&c->giving, c->stored, now, (int64_t)opt->stall_timeout_s * US_PER_S, opt);
+    return progress_late(&c->giving, c->stored, now, opt);
 }
 
 static void

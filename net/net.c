@@ -113,6 +113,11 @@ static void
 adopt(struct shard *s, int fd)
 {
     struct conn *c = conn_new(s);
+    if (c == NULL) {
+        atomic_fetch_sub_explicit(&s->net->open_sockets, 1, memory_order_relaxed);
+        close(fd);
+        return;
+    }
     oro_conn_id id = c->id;
     if (s->stop_us == 0 && io_adopt(s->io, fd, c))
         return;

@@ -19,12 +19,12 @@ struct oro_net_options {
     unsigned threads;     /* >= 1 */
     size_t max_message;   /* bytes of one client message, 32 MiB */
     size_t max_http_body; /* 2 MiB */
-    size_t
-        outgoing_limit; /* bytes waiting for one connection; above it it has to take some soon (64 MiB) */
+    /* While more bytes wait for a connection nothing is read from it (64 MiB). */
+    size_t outgoing_limit;
     size_t buffer_memory; /* for what strangers fill, of all connections; 0: no limit */
-    unsigned
-        stall_timeout_s; /* an unfinished message, or one that is not taken, gets no further (30) */
-    unsigned min_rate;   /* bytes a second that it has to get further, over that time */
+    /* For so long an unfinished message, or what waits to be taken, may stand still (30; 0: for ever), and so many bytes a second
+     * it has to get further over that time. */
+    unsigned stall_timeout_s, min_rate;
     unsigned ping_interval_s;       /* 15 */
     unsigned idle_timeout_s;        /* 30: no frame from the client for this long */
     unsigned max_connections;       /* 0: what the process limit allows */

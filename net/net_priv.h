@@ -306,7 +306,7 @@ conn_counters(struct conn *c)
 }
 
 /* ---- conn.c ---- */
-struct conn *conn_new(struct shard *s);
+struct conn *conn_new(struct shard *s);                  /* NULL: no memory */
 struct conn *conn_find(struct shard *s, oro_conn_id id); /* NULL when gone or doomed */
 void conn_move(struct conn *c, enum conn_state to);
 /* From the loop: >= 0 to go on, -1 to have the socket closed. */

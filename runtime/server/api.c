@@ -233,6 +233,14 @@ refuse_publish(struct request *q)
 
 /* ---- calls and SQL: a short-lived connection around each request ---- */
 
+/* What a request takes while it is kept counts as its connection's. If that one goes for it, http_gone comes. */
+static void
+http_charge(struct shard *sh, struct client *c, size_t bytes)
+{
+    c->http_counted += bytes;
+    (void)oro_client_charge(sh, c, (int64_t)bytes);
+}
+
 static struct client *
 http_client(struct request *q, enum client_kind kind)
 {
@@ -250,6 +258,9 @@ http_client(struct request *q, enum client_kind kind)
         oro_strdup(q->res->extra_headers); /* CORS and identity, as route_run has put them there */
     oro_map_put_u64(&sh->clients, c->conn, c);
     oro_map_put_u64(&sh->requests, c->req_id, c);
+    /* Itself, its headers, its token and claims, its mailbox and principal, and its jobs. */
+    size_t token = c->token != NULL ? strlen(c->token) : 0;
+    http_charge(sh, c, sizeof(*c) + strlen(c->headers) + 2 * token + 1024);
     return c;
 }
 
@@ -258,14 +269,6 @@ has_lifecycle(const struct oro_server *s)
 {
     return oro_schema_lifecycle(s->schema, ORO_LIFE_CONNECT) != NULL ||
            oro_schema_lifecycle(s->schema, ORO_LIFE_DISCONNECT) != NULL;
-}
-
-/* What a request takes while it is kept counts as its connection's. If that one goes for it, http_gone comes. */
-static void
-http_charge(struct shard *sh, struct client *c, size_t bytes)
-{
-    c->http_counted += bytes;
-    (void)oro_client_charge(sh, c, (int64_t)bytes);
 }
 
 /* Keeps the answer until what it reflects is durable, then gives it. Takes the body of res. */

@@ -149,6 +149,8 @@ drain(struct shard *sh)
         oro_client_close_ended(sh);
 }
 
+#define OUT_KEPT ((size_t)1 << 20) /* of the message that is being built; a large one is rare */
+
 void
 oro_shard_drain(struct shard *sh)
 {
@@ -160,6 +162,8 @@ oro_shard_drain(struct shard *sh)
     }
     if (ORO_UNLIKELY(atomic_load_explicit(&sh->server->reload.nanswers, memory_order_acquire) > 0))
         oro_reload_answer(sh);
+    if (sh->out.cap > OUT_KEPT)
+        oro_bb_fini(&sh->out);
 }
 
 void

@@ -243,6 +243,8 @@ run(const uint8_t *data, size_t size, bool upgrade, unsigned most, struct oro_bb
     struct shard *s = net->shards;
     events = out;
     struct conn *c = conn_new(s);
+    if (c == NULL)
+        return;
     oro_conn_id id = c->id;
     atomic_fetch_add(&net->open_sockets, 1);
     if (upgrade && conn_on_rx(c, (uint8_t *)(uintptr_t)hello, sizeof(hello) - 1) < 0)

@@ -355,6 +355,7 @@ Test(budget, a_reader_of_more_than_the_limit_gets_everything)
 Test(budget, who_stops_reading_is_told_why)
 {
     test_server_defaults(&t);
+    t.opt.stall_timeout_s = 2;
     test_server_start(&t);
     struct client *c = client_ws(t.port, V2);
     const char *command = "burst 3 10000000";

@@ -343,8 +343,12 @@ Test(ws, single_framing_keeps_one_message_a_frame)
 
 /* ---- limits ---- */
 
-Test(ws, who_does_not_read_is_cut)
+/* Not for what waits, but for taking none of it. */
+Test(ws_special, who_does_not_read_is_cut)
 {
+    test_server_defaults(&t);
+    t.opt.stall_timeout_s = 2;
+    test_server_start(&t);
     struct client *c = client_ws(t.port, V3);
     const char *command = "burst 200 1000000";
     ws_client_send(c, OP_TEXT, true, command, strlen(command));
@@ -353,6 +357,7 @@ Test(ws, who_does_not_read_is_cut)
     struct oro_metric *m = oro_metric(ORO_METRIC_COUNTER, "orochi_ws_disconnections_total",
                                       "cause=\"outgoing_queue_full\"", "");
     cr_assert_eq(oro_metric_value(m), 1);
+    test_server_stop(&t);
 }
 
 Test(ws, a_slow_reader_within_the_limit_gets_everything)
