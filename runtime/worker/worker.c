@@ -35,6 +35,7 @@ struct attempt {
     struct oro_bytes row; /* timer: the row that is due */
     bool row_kept;        /* timer: it is there unchanged after the run */
     int64_t begun_us;     /* monotonic, of the first attempt */
+    bool id_in_use;       /* connect: another connection has this connection id */
 };
 
 static void
@@ -95,6 +96,34 @@ tell_refusal(const struct attempt *a, struct oro_bytes text)
                 (const char *)text.data);
 }
 
+/* Two live connections have one connection id, and a table knows clients by it: ours if the other is of another identity, else
+ * one of the module's. That is how the newer one was asked for, and no fault of the module's. */
+static bool
+is_id_in_use(const struct attempt *a, oro_status st)
+{
+    static const char words[] = "Unique constraint violation";
+    struct oro_bytes text = oro_bb_bytes(&a->w->text);
+    return a->id_in_use &&
+           (st == ORO_EEXISTS ||
+            (text.len > 0 && memmem(text.data, text.len, words, sizeof(words) - 1) != NULL));
+}
+
+static struct outcome
+refuse_id(struct attempt *a)
+{
+    struct worker *w = a->w;
+    char id[33];
+    oro_connection_id_text(&a->job->who->connection, id);
+    oro_worker_log_drop(w);
+    oro_bb_clear(&w->text);
+    /* It is a reason to close, so no longer than 123 bytes. */
+    oro_bb_printf(&w->text,
+                  "connection_id %s is in use: choose another, leave it out, or wait for its end",
+                  id);
+    oro_log_limited(ORO_LOG_INFO, "refused", "%.*s", (int)w->text.len, (const char *)w->text.data);
+    return (struct outcome){ORO_EREFUSED, oro_bb_bytes(&w->text), {0}};
+}
+
 /* The text of a failure goes to the log; what the caller may know of it goes into the outcome. */
 static struct outcome
 failure(struct attempt *a, oro_status st)
@@ -103,6 +132,8 @@ failure(struct attempt *a, oro_status st)
     struct oro_bytes text =
         oro_bb_bytes(w->text.data != NULL ? &w->text : &(struct oro_bb){(uint8_t *)"", 0, 0});
     const char *name = a->reducer != NULL ? a->reducer->name : "?";
+    if (is_id_in_use(a, st))
+        return refuse_id(a);
     oro_worker_log_flush(w);
     if (a->reducer != NULL && is_refusal(st)) {
         tell_refusal(a, text);
@@ -280,7 +311,14 @@ static oro_status
 client_insert(struct attempt *a, struct oro_err *err)
 {
     uint8_t row[48];
-    return oro_tx_insert(a->w->tx, st_client(a->w), client_row(a->job->who, row), NULL, err);
+    struct oro_bytes bytes = client_row(a->job->who, row);
+    oro_status st = oro_tx_delete_row(a->w->tx, st_client(a->w), bytes);
+    a->id_in_use = st == ORO_OK; /* of this identity's own; both may be (L-26) */
+    if (st != ORO_OK && st != ORO_ENOTFOUND)
+        return st;
+    st = oro_tx_insert(a->w->tx, st_client(a->w), bytes, NULL, err);
+    a->id_in_use |= st == ORO_EEXISTS;
+    return st;
 }
 
 /* The client's row is there while client_disconnected runs; when it has gone already, nothing is to be done (L-21, L-24).
