@@ -166,7 +166,8 @@ REDUCER = {
     "missed": ("@scheduled(hz=1, missed='never')\ndef f(ctx): ...", 2, ["missed='never'", '"skip"']),
     "max_dt": ("@scheduled(hz=1, max_dt=0)\ndef f(ctx): ...", 2, ["max_dt=0"]),
     "cron": ("@scheduled(cron='0 4 * * *')\ndef f(ctx): ...", 2, ["cron", "not available"]),
-    "view": ("@view(public=True)\ndef f(ctx) -> list[int]: ...", 2, ["views are not available", "public table"]),
+    "view": ("@view(public=True)\ndef f(ctx) -> list[int]: ...", 2, [
+        "views are not available", "everybody can read all of a public table", "keep what not all may see in a private table"]),
     "procedure": ("@procedure\ndef f(ctx) -> int: ...", 2, ["procedures are not available"]),
     "route": ("@route('GET', '/x')\ndef f(ctx): ...", 2, ["HTTP handlers are not available"]),
     "row filter": ("row_filter('SELECT * FROM x')\n@reducer\ndef f(ctx): ...", 1, ["row filters are not available"]),

@@ -29,15 +29,22 @@ class Result(Generic[T, E]):
     """Annotation Result[T, E]: the value is Ok(x) or Err(x)."""
 
 
-class ReducerContext(Generic[D]):
+class _Given:
+    """What reducers are given and nobody makes."""
+
+    def __new__(cls, *args, **kwargs):
+        raise TypeError(f'a {cls.__name__} is given to reducers with each call, and cannot be made')
+
+
+class ReducerContext(_Given, Generic[D]):
     """The first argument of every reducer: who calls, when, and the database (python-api 7)."""
 
 
-class Database:
+class Database(_Given):
     """ctx.db: one attribute for each table; db[Class] is the same."""
 
 
-class Table(Generic[R]):
+class Table(_Given, Generic[R]):
     """One table of ctx.db (python-api 6)."""
 
 

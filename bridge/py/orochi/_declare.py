@@ -5,13 +5,15 @@ import copy
 import dataclasses
 import datetime
 import enum
+import inspect
 import types
 import uuid
 from typing import Any, dataclass_transform
 
-from . import _source
+from . import _advice, _source
+from ._annotations import ColumnProperty, column_annotations, is_named_tuple
 from ._errors import SchemaError
-from ._types import ColumnProperty, column_annotations, is_named_tuple, wire_name
+from ._names import instead, wire_name
 from ._values import ConnectionId, Identity, ScheduleAt
 
 try:
@@ -32,7 +34,8 @@ class Column:
     "hash" (equality only) or "direct" (one small integer column that is nearly dense).
     """
 
-    def __init__(self, *columns, name=None, algorithm='btree'):
+    def __init__(self, *columns, name=None, algorithm='btree', **unknown):
+        _no_options('Column', unknown, ('name', 'algorithm'))
         self.columns, self.name, self.algorithm = columns, name, algorithm
 
     def __repr__(self):
@@ -46,14 +49,20 @@ class Field:
         self.default, self.default_factory, self.prop, self.name, self.doc = default, default_factory, prop, name, doc
 
 
-def field(*, default=MISSING, default_factory=MISSING, primary_key=False, auto_inc=False, unique=False, index=False,
-          name=None, doc=None, kw_only=True):
+def field(*wrong, default=MISSING, default_factory=MISSING, primary_key=False, auto_inc=False, unique=False, index=False,
+          name=None, doc=None, kw_only=True, **unknown):
     """Describes a column in a class body: `seen: Timestamp = field(default_factory=Timestamp.now)`.
 
     default, default_factory: as in dataclasses. primary_key, auto_inc, unique: as PrimaryKey[...], AutoInc[...], Unique[...]
     in the annotation. index: True or "btree", "hash", "direct". name: how clients call the column. doc: for readers.
     Raises SchemaError when both defaults are given, or for an unknown kind of index.
     """
+    _no_options('field', unknown, ('default', 'default_factory', 'primary_key', 'auto_inc', 'unique', 'index', 'name', 'doc'))
+    if wrong:
+        raise SchemaError(f'{_source.of_caller()}: field() takes its options by name: write field(default={wrong[0]!r})')
+    if default_factory is not MISSING and not callable(default_factory):
+        raise SchemaError(f'{_source.of_caller()}: field(default_factory={default_factory!r}): it is a function that gives the '
+                          'default; for the default itself write field(default=...)')
     if default is not MISSING and default_factory is not MISSING:
         raise SchemaError(f'{_source.of_caller()}: field() takes default or default_factory, not both')
     algorithm = 'btree' if index is True else index or None
@@ -79,6 +88,7 @@ class TableDeclaration:
 
     cls: type
     options: dict
+    made: tuple = ()  # of what a decorator above @table would replace
 
 
 @dataclasses.dataclass
@@ -112,16 +122,26 @@ REGISTRY = Registry()
 
 def _wrong_thing(decorator, thing, wanted):
     """For a decorator on something it is not for; the line is the decorator's."""
-    shown = f'the class {thing.__name__}' if isinstance(thing, type) else repr(thing)
-    advice = f'; write @{decorator}(name={thing!r})' if isinstance(thing, str) else ''
-    return SchemaError(f'{_source.of_caller()}: @{decorator} goes in front of {wanted}, not {shown}{advice}')
+    advice = _advice.no_function(decorator, thing) if wanted == 'a function' or isinstance(thing, str) else ''
+    return SchemaError(f'{_source.of_caller()}: @{decorator} goes in front of {wanted}, not {_advice.name_of(thing)}{advice}')
+
+
+def _no_options(what, unknown, known):
+    """Notes options that a decorator, Column() or field() does not have."""
+    for name in unknown:
+        shown = f'@{what}' if what in ('table', 'product', 'reducer', 'scheduled', 'on_load', *_LIFECYCLES) else f'{what}()'
+        advice = instead(name, known) if known else '(it has none)'
+        REGISTRY.problem(_source.of_caller(), f'{shown} has no option {name!r}: {advice}')
+
+
+_LIFECYCLES = ('init', 'client_connected', 'client_disconnected')
 
 
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(field,))
 def table(cls=None, /, *, name=None, public=False, primary_key=None, auto_inc=(), unique=(), indexes=(), event=False,
-          scheduled=None, rls=()):
+          scheduled=None, rls=(), **unknown):
     """Makes an annotated class a table: its annotations are the columns, its instances the rows (python-api 4, 5).
 
     name: in SQL and for clients; by default the class name in snake case. public: clients may subscribe to it.
@@ -132,23 +152,28 @@ def table(cls=None, /, *, name=None, public=False, primary_key=None, auto_inc=()
     """
     options = dict(name=name, public=public, primary_key=primary_key, auto_inc=_listed(auto_inc), unique=_listed(unique),
                    indexes=_listed(indexes), event=event, scheduled=scheduled, rls=rls)
+    _no_options('table', unknown, options)
 
     def declare(cls):
-        if not isinstance(cls, type) or issubclass(cls, enum.Enum) or is_named_tuple(cls):
+        if not isinstance(cls, type) or issubclass(cls, enum.Enum):
             raise _wrong_thing('table', cls, 'a class with annotations')
+        if why := _advice.no_table(cls):
+            raise SchemaError(f'{_source.of_class(cls)}: {cls.__name__}: {why}')
         if '__orochi_table__' in cls.__dict__:
             REGISTRY.problem(_source.of_caller(), f'{cls.__name__} is a table already; for a second table of the same rows '
                                                   'write a subclass')
             return cls
         made = _row_class(cls)
-        REGISTRY.tables.append(TableDeclaration(made, options))
+        REGISTRY.tables.append(TableDeclaration(made, options, marks_of(made)))
+        REGISTRY.products[:] = [made if known is cls else known for known in REGISTRY.products]
         return made
 
     return declare if cls is None else declare(cls)
 
 
 def _listed(value):
-    return [value] if isinstance(value, (str, Column)) else list(value)
+    """What names columns, as a list; what does not is found wrong by _schema."""
+    return [value] if isinstance(value, (str, Column)) or not isinstance(value, (list, tuple, set, frozenset)) else list(value)
 
 
 def _row_class(cls):
@@ -157,6 +182,8 @@ def _row_class(cls):
     if own_init is not None and not _is_generated(own_init):
         REGISTRY.problem(_source.of_class(cls), f'{cls.__name__}: a table has no __init__ of its own: rows are also made from '
                                                 'stored bytes; use defaults, or __post_init__')
+    for name, written, wrong in _advice.wrong_column_names(cls):
+        REGISTRY.problem(_source.of_column(cls, name), f'{cls.__name__}.{written}: {wrong}')
     columns, defaults = {}, {}
     for name, (owner, annotation) in column_annotations(cls).items():
         columns[name] = _column(cls, name, owner, annotation)
@@ -173,6 +200,11 @@ def _row_class(cls):
     made.__orochi_columns__ = columns
     made.__orochi_defaults__ = defaults
     return made
+
+
+def marks_of(made):
+    """What @dataclass changes in a class."""
+    return tuple(made.__dict__.get(name) for name in ('__init__', '__dataclass_params__'))
 
 
 def _column(cls, name, owner, annotation):
@@ -264,9 +296,11 @@ def _fix_class_cell(value, old, made):
 
 
 @dataclass_transform(field_specifiers=(field,))
-def product(cls=None, /, *, name=None):
+def product(cls=None, /, *, name=None, **unknown):
     """Gives a record (a dataclass, NamedTuple, TypedDict) or Enum another name for clients than that of its class, and registers
     it even if no column or parameter uses it. A plain class with annotations becomes a dataclass."""
+    _no_options('product', unknown, ('name',))
+
     def declare(cls):
         if not isinstance(cls, type):
             raise _wrong_thing('product', cls, 'a class')
@@ -283,6 +317,15 @@ def product(cls=None, /, *, name=None):
 def _function(decorator, fn, name=None, **options):
     if not isinstance(fn, types.FunctionType):
         raise _wrong_thing(decorator, fn, 'a function')
+    owner = _advice.owner_class(fn)
+    if owner is not None:
+        REGISTRY.problem(_source.of_function(fn), f'{fn.__name__} stands in the class {owner}, and @{decorator} is for functions of '
+                                                  f'the module: move it out, def {fn.__name__}(ctx: ReducerContext, ...)')
+        return fn
+    if fn.__name__ == '<lambda>' and name is None:
+        REGISTRY.problem(_source.of_function(fn), f'a lambda has no name that clients could call: write def f(ctx: ReducerContext) '
+                                                  f'with @{decorator} in front')
+        return fn
     for other in REGISTRY.reducers:
         if other.fn is fn:
             REGISTRY.problem(_source.of_function(fn), f'{fn.__name__} has both @{other.decorator} and @{decorator}: keep one')
@@ -291,20 +334,24 @@ def _function(decorator, fn, name=None, **options):
     return fn
 
 
-def reducer(fn=None, /, *, name=None, public=True, timeout_ms=None, reads=None, writes=None):
+def reducer(fn=None, /, *, name=None, public=True, timeout_ms=None, reads=None, writes=None, **unknown):
     """Makes a function callable by clients: fn(ctx, *arguments), one transaction, returns nothing (python-api 7).
 
     Returning commits; raising rolls everything back, and a ReducerError's text is what the caller sees. name: how clients
     call it. public=False: only the owner, other reducers and schedules may. timeout_ms: run time limit. reads, writes:
     hints for the scheduler, without effect on results.
     """
+    _no_options('reducer', unknown, ('name', 'public', 'timeout_ms', 'reads', 'writes'))
+
     def declare(fn):
         return _function('reducer', fn, name=name, public=public, timeout_ms=timeout_ms)
     return declare if fn is None else declare(fn)
 
 
 def _lifecycle(kind, doc):
-    def decorator(fn=None, /):
+    def decorator(fn=None, /, **unknown):
+        _no_options(kind, unknown, ())
+
         def declare(fn):
             return _function(kind, fn, lifecycle=kind, public=False)
         return declare if fn is None else declare(fn)
@@ -318,18 +365,30 @@ client_connected = _lifecycle('client_connected', 'Runs before a connection may 
 client_disconnected = _lifecycle('client_disconnected', 'Runs when a connection has ended; failing is logged.')
 
 
-def on_load(fn=None, /):
+def on_load(fn=None, /, **unknown):
     """Runs in each worker after the import, without ctx: to fill caches. Raising keeps the server from starting."""
+    _no_options('on_load', unknown, ())
+
     def declare(fn):
         if not callable(fn):
             raise _wrong_thing('on_load', fn, 'a function')
+        if isinstance(fn, types.FunctionType):
+            if not _advice.is_plain(fn):
+                REGISTRY.problem(_source.of_function(fn), f'{fn.__name__}: @on_load is for a plain function, not async and not a '
+                                                          'generator')
+                return fn
+            wants = [p.name for p in inspect.signature(fn).parameters.values() if p.default is p.empty and p.kind < p.VAR_POSITIONAL]
+            if wants:
+                REGISTRY.problem(_source.of_function(fn), f'{fn.__name__}: @on_load gives no arguments, and there is no database yet: '
+                                                          f'write def {fn.__name__}(), or @init for what needs ctx')
+                return fn
         REGISTRY.on_load.append(fn)
         return fn
     return declare if fn is None else declare(fn)
 
 
 def scheduled(fn=None, /, *, interval_ms=None, delay_ms=None, repeating=True, interval=None, delay=None, hz=None, cron=None,
-              missed='skip', volatile=None, max_dt=0.25):
+              missed='skip', volatile=None, max_dt=0.25, **unknown):
     """Runs a function of ctx on a timer (python-api 8): one of interval_ms, interval, hz; or a delay with repeating=False.
 
     interval, delay: seconds or a timedelta. delay_ms, delay: time before the first run, by default one interval. missed:
@@ -342,6 +401,7 @@ def scheduled(fn=None, /, *, interval_ms=None, delay_ms=None, repeating=True, in
             REGISTRY.problem(_source.of_function(fn), f'{fn.__name__}: @scheduled{text}')
         return fn
 
+    _no_options('scheduled', unknown, ('interval_ms', 'interval', 'hz', 'delay_ms', 'delay', 'repeating', 'missed', 'max_dt'))
     problems = []
     intervals = [(n, v) for n, v in (('interval_ms', interval_ms), ('interval', interval), ('hz', hz)) if v is not None]
     delays = [(n, v) for n, v in (('delay_ms', delay_ms), ('delay', delay)) if v is not None]
@@ -392,10 +452,14 @@ def _not_yet(what, advice):
     return decorator
 
 
-view = _not_yet('views', 'let clients subscribe to a public table with WHERE instead')
-procedure = _not_yet('procedures', 'use a reducer, and a public table for the result')
+# Whatever WHERE a client subscribes with, it can as well leave it out: none of this advice may make a secret public.
+_ALL_SEE = 'everybody can read all of a public table, whatever WHERE a client asks with'
+view = _not_yet('views', f'until they are, nothing can be shown to some clients only, since {_ALL_SEE}; keep what not all may see in '
+                         'a private table')
+procedure = _not_yet('procedures', f'use a reducer; a result in a public table is one for all, since {_ALL_SEE}')
 route = _not_yet('HTTP handlers', 'use POST /v1/database/NAME/call/REDUCER')
-row_filter = _not_yet('row filters', 'keep the table private, or split it')
+row_filter = _not_yet('row filters', f'keep the whole table private, or move the columns that all may see to a public one, since '
+                                     f'{_ALL_SEE}')
 updated = _not_yet('@updated hooks', 'do it in a reducer that the owner calls')
 # Names of python-api 2 that come with them, for the message about an import.
 LATER = {'ViewContext': view, 'AnonymousViewContext': view, 'query': view, 'Query': view, 'ProcedureContext': procedure,

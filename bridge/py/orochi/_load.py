@@ -8,8 +8,10 @@ import sys
 import traceback
 
 from . import _source
+from ._advice import type_error, undefined
 from ._declare import LATER, REGISTRY
 from ._errors import SchemaError
+from ._names import nearest
 from ._schema import build
 
 _mine = []  # names in sys.modules of the module that was imported last, and of what it imported from its folder
@@ -168,17 +170,39 @@ def _advice(error):
             return _advice_name(getattr(error, 'name_from', None) or '')
         if isinstance(error, ModuleNotFoundError):
             return ' (is it installed for this Python, or beside the module?)'
+    if called := _called_reducer(error):
+        return f' ({called} is a reducer and is called while the module is imported: there is no ctx yet; use @init, or @on_load)'
     if isinstance(error, NameError) and error.name:
-        return f' (if {error.name} is a class further down, write the annotation in quotes)'
-    return ''
+        return f' ({_advice_undefined(error)})'
+    advice = type_error(error)
+    return f' ({advice})' if advice else ''
+
+
+def _advice_undefined(error):
+    names = list(error.__traceback__.tb_frame.f_globals)
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        names = [*frame.f_globals, *frame.f_locals]
+    further_down = f'if {error.name} is a class further down, write the annotation in quotes'
+    return undefined(error.name, names) or further_down
+
+
+def _called_reducer(error):
+    """The reducer that the module calls at its top level, or None."""
+    codes = {r.fn.__code__: r.fn.__name__ for r in REGISTRY.reducers}
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code in codes:
+            return codes[frame.f_code]
+    called = re.match(r'(\w+)\(\) (missing|takes|got)', str(error)) if isinstance(error, TypeError) else None
+    return called[1] if called and called[1] in codes.values() else None
 
 
 def _advice_name(name):
     if name in LATER:
         return f' ({LATER[name].__doc__.rstrip(".")})'
-    import difflib
-    near = difflib.get_close_matches(name, dir(sys.modules[__package__]), 1)
-    return f' (do you mean {near[0]}?)' if near else ''
+    if name == 'ctx':
+        return ' (ctx is given to reducers: def f(ctx: ReducerContext))'
+    near = nearest(name, sys.modules[__package__].__all__)
+    return f' (do you mean {near}?)' if near else ''
 
 
 def _own_line(error, file):

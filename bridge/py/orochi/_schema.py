@@ -3,15 +3,18 @@ from. Every problem is collected with its file, its line and what to do."""
 
 import inspect
 import json
+import sys
 import typing
 
-from . import _context, _encode, _source
-from ._declare import REGISTRY, Column
+from . import _advice, _context, _encode, _source
+from ._declare import REGISTRY, Column, marks_of
 from ._errors import SchemaError
+from ._names import instead, nearest
 from ._types import (DIRECT, INDEXABLE, INTEGERS, SATS_SPECIAL, UNIT, ColumnProperty, Resolver, TypeProblem, column_property,
                      describe, element, endless_text, evaluate, evaluate_parameter, is_identifier, pascal, product, simple,
                      snake, unchecked, wire_name)
 from ._values import register_record
+from .tools import case
 
 LIFECYCLES = {'init': 'Init', 'client_connected': 'OnConnect', 'client_disconnected': 'OnDisconnect'}
 
@@ -45,6 +48,7 @@ class Builder:
         self.types = Resolver()
         self.tables, self.reducers, self.schedules = [], [], []
         self.problems = list(registry.problems)
+        self.told = set()  # pairs of names that have been complained of
 
     def problem(self, place, text):
         self.problems.append(f'{place}: {text}')
@@ -59,6 +63,7 @@ class Builder:
         self._link_schedules()
         self._table_names()
         self._function_names()
+        self._twins()
         self._endless_types()
         if self.problems:
             raise SchemaError(list(dict.fromkeys(self.problems)))
@@ -81,11 +86,14 @@ class Builder:
     def _table(self, declared):
         cls, options = declared.cls, declared.options
         t = Table(options['name'] or snake(cls.__name__), cls, lambda: _source.of_class(cls))
-        t.public, t.event, t.scheduled = bool(options['public']), bool(options['event']), options['scheduled']
+        t.public, t.event = (self._flag(t.place, f'{t.title}: {what}=', options[what]) for what in ('public', 'event'))
+        t.scheduled = options['scheduled']
+        self._replaced(declared)
         self.tables.append(t)
         self._check_name(t.place, 'table', t.name)
         if options['rls']:
-            self.problem(t.place(), f'{t.title}: rls= is not available in this version: keep the table private, or split it')
+            self.problem(t.place(), f'{t.title}: rls= is not available in this version: keep the whole table private, or move the '
+                                    'columns that all may see to a public one')
         properties = {}
         for column in cls.__orochi_columns__.values():
             properties[column.name] = self._column(t, column)
@@ -101,6 +109,20 @@ class Builder:
         t.ref = self._try(t.place, t.title, lambda: self.types.row(cls, t.columns))
         if t.scheduled is not None:
             self._scheduled_shape(t)
+
+    def _flag(self, place, what, value):
+        if not isinstance(value, bool):
+            self.problem(place(), f'{what}{value!r}: it is True or False')
+        return bool(value)
+
+    def _replaced(self, declared):
+        """A decorator above @table has made something else of the class."""
+        cls = declared.cls
+        top = getattr(sys.modules.get(cls.__module__), cls.__name__, cls)
+        columns = getattr(top, '__dict__', {}).get('__orochi_columns__')
+        if (top is not cls and columns is cls.__orochi_columns__) or marks_of(cls) != declared.made:
+            self.problem(_source.of_class(cls), f'{cls.__name__}: a decorator above @table (@dataclass?) changes what @table made: put '
+                                                '@table on top; it makes a dataclass by itself')
 
     def _column(self, t, column):
         def resolve():
@@ -122,6 +144,8 @@ class Builder:
         if key is not None and not isinstance(key, str):
             self.problem(t.place(), f'{t.title}: primary_key= names one column, e.g. primary_key="id"')
             key = None
+        for what in ('auto_inc', 'unique'):
+            options[what] = [name for name in options[what] if self._names_a_column(t, what, name)]
         for what, columns, prop in (('primary_key', [key] if key else [], ColumnProperty(primary_key=True)),
                                     ('auto_inc', options['auto_inc'], ColumnProperty(auto_inc=True)),
                                     ('unique', options['unique'], ColumnProperty(unique=True))):
@@ -129,11 +153,24 @@ class Builder:
                 if self._known(t, what, name):
                     properties[name] |= prop
 
+    def _names_a_column(self, t, what, name):
+        if isinstance(name, str):
+            return True
+        if isinstance(name, (tuple, list)) and all(isinstance(part, str) for part in name):
+            self.problem(t.place(), f'{t.title}: {what}= names columns one by one, and {name!r} is several: write '
+                                    f'{what}={list(name)!r} if each of them is {"unique" if what == "unique" else "counted"} by itself'
+                                    + ('; what is unique only together needs a column that holds both, e.g. a dataclass'
+                                       if what == 'unique' else ''))
+        else:
+            self.problem(t.place(), f'{t.title}: {what}= names columns, e.g. {what}=["id"], and {name!r} is none')
+        return False
+
     def _known(self, t, what, name):
         names = [c[0] for c in t.columns]
         if name not in names:
+            near = nearest(name, names)
             self.problem(t.place(), f'{t.title}: {what}= names the column {name!r}, which it does not have '
-                                    f'(it has {", ".join(names)})')
+                                    f'({f"do you mean {near}? " if near else ""}it has {", ".join(names)})')
         return name in names
 
     def _keys(self, t, properties):
@@ -169,6 +206,11 @@ class Builder:
             t.defaults.append((col, _encode.encode(spec, value)))
 
     def _extra_index(self, t, given):
+        listed = isinstance(given, (tuple, list)) and all(isinstance(name, str) for name in given)
+        if not isinstance(given, (Column, str)) and not listed:
+            self.problem(t.place(), f'{t.title}: indexes= lists columns, e.g. indexes=["guild", ("guild", "name")] or Column("guild", '
+                                    f'"name", name="by_guild"), and {given!r} is none')
+            return
         index = given if isinstance(given, Column) else Column(*([given] if isinstance(given, str) else given))
         if not all([self._known(t, 'indexes', name) for name in index.columns]):
             return
@@ -219,6 +261,9 @@ class Builder:
                                                'or an enum')
 
     def _scheduled_shape(self, t):
+        if t.event:
+            self.problem(t.place(), f'{t.title}: rows of an event table are gone when its transaction ends, so they cannot be '
+                                    'scheduled: take event=True away')
         ats = [i for i, c in enumerate(t.columns) if unchecked(c[2])[0] == 'schedule_at']
         if len(ats) != 1 or t.pk < 0 or unchecked(t.columns[t.pk][2])[0] != 'u64':
             self.problem(t.place(), f'{t.title}: a scheduled table has a primary key of type u64 (usually AutoKey[u64]) and '
@@ -234,7 +279,10 @@ class Builder:
         def place():
             return _source.of_function(fn)
         self._check_name(place, 'reducer', name)
-        if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        if _advice.hidden_by(fn) is not None:
+            self.problem(place(), f'{name}: a decorator above @{declared.decorator} wraps the function, and callers would pass it by: '
+                                  f'put @{declared.decorator} on top')
+        if not _advice.is_plain(fn):
             self.problem(place(), f'{name}: a reducer is a plain function, not async and not a generator: it is one transaction')
         signature = inspect.signature(fn)
         if signature.return_annotation not in (inspect.Signature.empty, None, 'None', typing.NoReturn, typing.Never):
@@ -247,7 +295,7 @@ class Builder:
         for wire in {w for w in wires if wires.count(w) > 1}:
             self.problem(place(), f'{name} has two parameters that clients see as {wire!r}')
         entry = dict(name=name, fn=fn, place=place, params=[p for p in found if p], lifecycle=declared.lifecycle,
-                     public=declared.public, timeout_ms=declared.timeout_ms, takes_row=True)
+                     public=self._flag(place, f'{name}: public=', declared.public), timeout_ms=declared.timeout_ms, takes_row=True)
         self.reducers.append(entry)
         timeout = declared.timeout_ms
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int) or timeout <= 0):
@@ -269,17 +317,28 @@ class Builder:
         hint = self._try(lambda: _source.of_parameter(declared.fn, p.name), f'{declared.name}.{p.name}',
                          lambda: evaluate_parameter(declared.fn, p.name, p.annotation))
         if typing.get_origin(hint) is _context.ReducerContext:
-            self._check_database(declared, typing.get_args(hint)[0])
+            self._check_database(declared, p, typing.get_args(hint)[0])
             return True
+        members = typing.get_args(hint) if typing.get_origin(hint) is not None else (hint,)
+        if _context.ReducerContext in members and len(members) > 1:
+            self.problem(_source.of_parameter(declared.fn, p.name), f'{declared.name}: every call has its context: write '
+                                                                    f'{p.name}: ReducerContext')
+            return True
+        if getattr(hint, '__module__', None) == _context.__name__ and hint is not _context.ReducerContext:
+            return False
         try:
             Resolver().resolve(hint, 'It', column=True)
         except TypeProblem:
             return True
         return hint in (None, typing.Any, object)  # None: it has been reported
 
-    def _check_database(self, declared, cls):
+    def _check_database(self, declared, p, cls):
         """ReducerContext[Db]: what the class Db says of ctx.db is true (python-api 16)."""
         if not isinstance(cls, type) or not issubclass(cls, _context.Database):
+            if cls is not typing.Any and not isinstance(cls, typing.TypeVar):
+                self.problem(_source.of_parameter(declared.fn, p.name),
+                             f'{declared.name}.{p.name}: ReducerContext[{_advice.show(cls)}]: in brackets stands a class that lists the '
+                             'tables, class Db(Database): player: Table[Player]; or write ReducerContext alone')
             return
         tables = {t.name: t.cls for t in self.tables}
         for name, annotation in getattr(cls, '__annotations__', {}).items():
@@ -288,8 +347,9 @@ class Builder:
             hint = self._try(place, f'{cls.__name__}.{name}', lambda: evaluate(cls, name, annotation))
             row = typing.get_args(hint)[0] if typing.get_origin(hint) is _context.Table else None
             if hint is not None and tables.get(name) is None:
+                near = nearest(name, tables)
                 self.problem(place(), f'{cls.__name__}.{name}: the module has no table {name!r} '
-                                      f'(it has {", ".join(sorted(tables)) or "none"})')
+                                      f'({f"do you mean {near}? " if near else ""}it has {", ".join(sorted(tables)) or "none"})')
             elif row is not None and row is not tables[name]:
                 self.problem(place(), f'{cls.__name__}.{name}: the rows of table {name} are {tables[name].__name__}: '
                                       f'write Table[{tables[name].__name__}]')
@@ -334,10 +394,16 @@ class Builder:
             if t.scheduled is None or t.cls is None:
                 continue
             wanted = getattr(t.scheduled, '__name__', t.scheduled)
+            if not isinstance(t.scheduled, str) and not callable(t.scheduled) or wanted == '<lambda>':
+                self.problem(t.place(), f'{t.title}: scheduled= is a reducer of the module or its name, scheduled="remind", and '
+                                        f'{_advice.name_of(t.scheduled) if callable(t.scheduled) else repr(t.scheduled)} is none')
+                continue
             usage = f'@reducer def {wanted}(ctx: ReducerContext, row: {t.cls.__name__})'
             entry = next((r for r in self.reducers if t.scheduled in (r['fn'], r['name'])), None)
             if entry is None:
-                self.problem(t.place(), f'{t.title}: scheduled={wanted!r} names no reducer of the module; write {usage}')
+                near = nearest(wanted, [r['name'] for r in self.reducers])
+                self.problem(t.place(), f'{t.title}: scheduled={wanted!r} names no reducer of the module; '
+                                        + (f'do you mean {near}? Else ' if near else '') + f'write {usage}')
                 continue
             t.scheduled, entry['public'] = entry['name'], False
             if not entry['params']:  # a scheduled reducer may take only the context
@@ -367,6 +433,42 @@ class Builder:
                     self.problem(t.place(), f'{t.title}: {what} would be called {name!r}, as {other} of {place()}: rename one '
                                             'with @table(name=...)')
                 used.setdefault(name, (what, t.place))
+
+    def _twins(self):
+        """Names that differ, but not for who reads them: SQL takes capitals for small letters, clients write names their own way."""
+        camel, pascal_ = case.camel, case.pascal
+        places = {t.name: t.place for t in self.tables}
+        self._twin('table', 'SQL', str.lower, places)
+        self._twin('table', 'clients', camel, places)
+        for t in self.tables:
+            columns = {wire: (lambda t=t, name=name: t.column_place(name)) for name, wire, *_ in t.columns} if t.cls else {}
+            for who, fold in (('SQL', str.lower), ('clients', camel)):
+                self._twin('column', who, fold, columns, f'{t.title}: ')
+        self._twin('reducer', 'clients', pascal_, {r['name']: r['place'] for r in self.reducers})
+        for r in self.reducers:
+            self._twin('parameter', 'clients', camel, {p[1]: r['place'] for p in r['params']}, f'{r["name"]}: ')
+        classes = dict(self.types.named_classes())
+
+        def of_type(name):
+            return lambda: _source.of_class(classes[name]) if name in classes else f'type {name}'
+        self._twin('type', 'clients', pascal_, {name: of_type(name) for name in self.types.names})
+        for name, position in self.types.names.items():
+            (kind, body), = (self.types.typespace[position] or UNIT).items()
+            if kind in ('Product', 'Sum') and not any(t.ref == {'Ref': position} for t in self.tables):
+                parts = [e['name']['some'] for e in body['elements' if kind == 'Product' else 'variants']]
+                what, fold = ('field', camel) if kind == 'Product' else ('variant', pascal_)
+                self._twin(what, 'clients', fold, {part: of_type(name) for part in parts}, f'{name}: ')
+
+    def _twin(self, what, who, fold, places, title=''):
+        seen = {}
+        for name, place in places.items():
+            if not is_identifier(name):
+                continue  # said already
+            other = seen.setdefault(fold(name), name)
+            if other != name and (what, title, other, name) not in self.told:
+                self.told.add((what, title, other, name))
+                self.problem(place(), f'{title}the {what}s {other!r} and {name!r} are one for {who} ({fold(name)}): give one of them '
+                                      'another name')
 
     def _endless_types(self):
         classes = dict(self.types.named_classes())

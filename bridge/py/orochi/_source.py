@@ -7,7 +7,12 @@ _trees = {}
 
 
 def of_class(cls):
-    """The line of `class X`."""
+    """The line of `class X`, or of X = namedtuple(...) and the like."""
+    import ast
+    if _class_node(cls) is None:
+        for node in _nodes(_file_of_class(cls)):
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', None) == cls.__name__:
+                return _place(_file_of_class(cls), node, 1)
     return _place(_file_of_class(cls), _class_node(cls), cls.__dict__.get('__firstlineno__', 1))
 
 

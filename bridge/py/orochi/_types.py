@@ -5,7 +5,6 @@ import collections.abc
 import dataclasses
 import datetime
 import enum
-import re
 import sys
 import types
 import typing
@@ -13,37 +12,21 @@ import uuid
 from typing import Annotated, Any, TypeVar
 
 from . import _source
+from ._advice import is_bare_subclass, show, unknown, wrong_arity
+from ._annotations import (ColumnProperty, Scalar, alias_value, column_annotations, column_property, evaluate,
+                           evaluate_parameter, is_named_tuple, own_annotations, record_fields, strip)
+from ._constraints import Ge, Gt, Le, Len, Lt, Pattern, checks_of
 from ._context import Result
+from ._names import is_identifier, pascal, snake, wire_name
+from ._spec import INTEGERS, TypeProblem, describe, endless_text, unchecked
 from ._values import ConnectionId, Identity, ScheduleAt, TimeDuration, Timestamp
 
 T = TypeVar('T')
-INTEGERS = tuple(sign + str(bits) for sign in 'iu' for bits in (8, 16, 32, 64, 128, 256))
-
-
-@dataclasses.dataclass(frozen=True)
-class Scalar:
-    """Marks an int or float annotation with its width."""
-
-    name: str
 
 
 i8, i16, i32, i64, i128, i256 = (Annotated[int, Scalar(n)] for n in INTEGERS[:6])
 u8, u16, u32, u64, u128, u256 = (Annotated[int, Scalar(n)] for n in INTEGERS[6:])
 f32, f64 = Annotated[float, Scalar('f32')], Annotated[float, Scalar('f64')]
-
-
-@dataclasses.dataclass(frozen=True)
-class ColumnProperty:
-    """Marks a column as key, unique, indexed or filled by a sequence."""
-
-    primary_key: bool = False
-    auto_inc: bool = False
-    unique: bool = False
-    index: str | None = None
-
-    def __or__(self, other):
-        return ColumnProperty(self.primary_key or other.primary_key, self.auto_inc or other.auto_inc,
-                              self.unique or other.unique, self.index or other.index)
 
 
 PrimaryKey = Annotated[T, ColumnProperty(primary_key=True)]
@@ -60,103 +43,6 @@ class JsonMarker:
 
 
 Json = Annotated[Any, JsonMarker()]
-
-
-# ---- constraints ----------------------------------------------------------------------------------------------------
-
-@dataclasses.dataclass(frozen=True)
-class Ge:
-    """Constraint in Annotated[i32, Ge(0)]: at least `ge`."""
-
-    ge: Any
-
-
-@dataclasses.dataclass(frozen=True)
-class Gt:
-    """Constraint: more than `gt`."""
-
-    gt: Any
-
-
-@dataclasses.dataclass(frozen=True)
-class Le:
-    """Constraint: at most `le`."""
-
-    le: Any
-
-
-@dataclasses.dataclass(frozen=True)
-class Lt:
-    """Constraint: less than `lt`."""
-
-    lt: Any
-
-
-@dataclasses.dataclass(frozen=True)
-class Len:
-    """Constraint: length from `min_length` to `max_length` (characters of a str, bytes, or items)."""
-
-    min_length: int = 0
-    max_length: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Pattern:
-    """Constraint: the whole text matches the regular expression."""
-
-    pattern: str
-
-
-def _bound(fails, words):
-    def make(limit):
-        return lambda value: f'{words} {limit!r}, got {value!r}' if fails(value, limit) else None
-    return make
-
-
-def _length(fails, words):
-    def make(limit):
-        def check(value):
-            if not fails(len(value), limit):
-                return None
-            unit = 'characters' if isinstance(value, str) else 'items'
-            return f'{words} {limit} {unit}, got {len(value)}'
-        return check
-    return make
-
-
-def _pattern(regex):
-    compiled = re.compile(regex)
-    return lambda value: None if compiled.fullmatch(value) else f'must match {compiled.pattern!r}, got {value!r}'
-
-
-_NUMBERS = frozenset(INTEGERS) | {'f32', 'f64', 'timestamp', 'duration', 'datetime', 'timedelta'}
-_SIZED = frozenset(('string', 'bytes', 'array', 'dict'))
-# Any object with one of these attributes counts as a constraint, whichever package it comes from.
-_CONSTRAINTS = (
-    ('ge', _NUMBERS, _bound(lambda v, x: not v >= x, 'at least')),
-    ('gt', _NUMBERS, _bound(lambda v, x: not v > x, 'more than')),
-    ('le', _NUMBERS, _bound(lambda v, x: not v <= x, 'at most')),
-    ('lt', _NUMBERS, _bound(lambda v, x: not v < x, 'less than')),
-    ('multiple_of', _NUMBERS, _bound(lambda v, x: v % x != 0, 'a multiple of')),
-    ('min_length', _SIZED, _length(lambda n, x: n < x, 'at least')),
-    ('max_length', _SIZED, _length(lambda n, x: n > x, 'at most')),
-    ('pattern', frozenset(('string',)), _pattern),
-)
-
-
-def _checks(extra, spec):
-    """The checkers that an object in Annotated stands for; TypeProblem if they do not suit the type."""
-    for attribute, kinds, make in _CONSTRAINTS:
-        limit = getattr(extra, attribute, None)
-        if limit is None or callable(limit) or (attribute == 'min_length' and limit == 0):
-            continue
-        kind = unchecked(spec)[0]
-        if kind not in kinds:
-            raise TypeProblem(f'the constraint {attribute}={limit!r} does not suit {describe(spec)}')
-        try:
-            yield make(limit)
-        except re.error as error:
-            raise TypeProblem(f'the pattern {limit!r} is not a regular expression: {error}') from None
 
 
 # ---- SATS types as JSON ----------------------------------------------------------------------------------------------
@@ -211,15 +97,6 @@ _REFUSED = {
 INDEXABLE = frozenset(INTEGERS) | {'bool', 'string', 'identity', 'connection_id', 'uuid', 'timestamp', 'datetime', 'enum',
                                    'literal'}
 DIRECT = frozenset(('u8', 'u16', 'u32', 'u64', 'enum', 'literal'))
-
-
-class TypeProblem(Exception):
-    """An annotation that cannot be a column or parameter; the text says what to write instead. place: a line that is nearer
-    to the fault than the column or parameter that led there, or None."""
-
-    def __init__(self, text, place=None):
-        super().__init__(text)
-        self.place = place
 
 
 class Resolver:
@@ -278,7 +155,7 @@ class Resolver:
     def resolve(self, annotation, owner, exact=False, column=False):
         """owner: what an anonymous enum, union or literal is named after, e.g. "PlayerState"; exact: that is its name, not a
         proposal. column: the annotation of a table's column, which may be PrimaryKey[...] and the like."""
-        annotation, extras = _strip(annotation)
+        annotation, extras = strip(annotation)
         if not column and any(isinstance(e, ColumnProperty) for e in extras):
             raise TypeProblem('PrimaryKey, AutoInc, AutoKey, Unique and Index go around the whole type of a table column, '
                               'e.g. Index[u32]')
@@ -289,7 +166,7 @@ class Resolver:
             spec, sats = (scalar,), simple(scalar.upper())
         else:
             spec, sats = self._resolve_plain(annotation, owner, exact, column)
-        for check in [c for e in extras for c in _checks(e, spec)]:
+        for check in [c for e in extras for c in checks_of(e, spec)]:
             spec = ('checked', spec, check)
         return spec, sats
 
@@ -312,7 +189,7 @@ class Resolver:
             return self._generic(a, origin, args, owner, exact)
         if isinstance(a, type):
             return self._class(a)
-        raise TypeProblem(_unknown(a))
+        raise TypeProblem(unknown(a))
 
     def _alias(self, a, column):
         """What an alias stands for. Met inside itself it is looked through: the class or union in between ends that."""
@@ -325,7 +202,7 @@ class Resolver:
                                   'a dataclass')
         self.open.append(a)
         try:
-            made = self.resolve(_alias_value(a), a.__name__, True, column)
+            made = self.resolve(alias_value(a), a.__name__, True, column)
         finally:
             self.open.pop()
         return self.by_class.setdefault(a, made)
@@ -350,11 +227,13 @@ class Resolver:
         if origin is typing.Literal:
             return self._literal(args, owner, exact)
         if origin in (typing.NotRequired, typing.Required, typing.ReadOnly):
-            raise TypeProblem(f'{_show(a)}: every key is sent to clients: write T | None instead')
+            raise TypeProblem(f'{show(a)}: every key is sent to clients: write T | None instead')
         if isinstance(origin, typing.TypeAliasType):
-            return self.resolve(_alias_value(origin)[args], owner)
+            return self.resolve(alias_value(origin)[args], owner)
+        if wrong := wrong_arity(a, origin, args):
+            raise TypeProblem(wrong)
         if not args:
-            raise TypeProblem(f'{_show(a)} lacks the type of its items, e.g. {origin.__name__.lower()}[int]')
+            raise TypeProblem(f'{show(a)} lacks the type of its items, e.g. {origin.__name__.lower()}[int]')
         if origin in (list, collections.abc.Sequence, collections.abc.MutableSequence):
             return self._json() if args[0] is Any else self._array(args[0], 'list', owner)
         if origin in (set, frozenset, collections.abc.Set, collections.abc.MutableSet):
@@ -369,8 +248,8 @@ class Resolver:
         if origin is collections.abc.Callable:
             raise TypeProblem('functions cannot be stored or sent')
         if dataclasses.is_dataclass(origin):
-            raise TypeProblem(f'{_show(a)}: clients know no type parameters: write a class of its own')
-        raise TypeProblem(_unknown(a))
+            raise TypeProblem(f'{show(a)}: clients know no type parameters: write a class of its own')
+        raise TypeProblem(unknown(a))
 
     @staticmethod
     def _json():
@@ -445,7 +324,7 @@ class Resolver:
             spec, sats = self.resolve(inner, owner)
             return ('option', spec), sum_of(('some', sats), ('none', UNIT))
         if not all(_is_variant(x) for x in rest):
-            shown = ' | '.join(_show(x) for x in rest)
+            shown = ' | '.join(show(x) for x in rest)
             raise TypeProblem(f'{shown}: the members of a union must be dataclasses; wrap each value in a small one')
 
         def make():
@@ -469,10 +348,10 @@ class Resolver:
             return self._once(cls, lambda: self._record(cls, 'typeddict'))
         if is_named_tuple(cls):
             return self._once(cls, lambda: self._record(cls, 'namedtuple'))
-        if dataclasses.is_dataclass(cls):
+        if dataclasses.is_dataclass(cls) and not is_bare_subclass(cls):
             how = 'row' if '__orochi_table__' in cls.__dict__ else 'dataclass'
             return self._once(cls, lambda: self._record(cls, how))
-        raise TypeProblem(_unknown(cls))
+        raise TypeProblem(unknown(cls))
 
     def _enum(self, cls):
         members, place = tuple(cls), _source.of_class(cls)
@@ -524,159 +403,9 @@ class Resolver:
         return [(type_name(key), key) for key in self.by_class if isinstance(key, type)]
 
 
-# ---- reading annotations ---------------------------------------------------------------------------------------------
-
-def own_annotations(cls):
-    """The annotations in the body of cls, without those of its bases."""
-    if sys.version_info >= (3, 14):
-        import annotationlib
-        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    return cls.__dict__.get('__annotations__', {})
-
-
-def column_annotations(cls):
-    """name -> (class that has it, annotation) of the columns, those of base classes first; class variables are none."""
-    found = {}
-    for base in reversed(cls.__mro__):
-        for name, annotation in own_annotations(base).items():
-            text = annotation if isinstance(annotation, str) else str(annotation)
-            if not (name.startswith('__') or annotation is dataclasses.KW_ONLY or text.endswith('KW_ONLY')
-                    or text.startswith(('ClassVar', 'typing.ClassVar', 't.ClassVar'))):
-                found[name] = base, annotation
-    return found
-
-
-def record_fields(cls, how):
-    """name -> (wire name, class that has the annotation, annotation) of a record."""
-    if how == 'row':
-        return {name: (column.wire, column.owner, column.annotation) for name, column in cls.__orochi_columns__.items()}
-    if how == 'typeddict':
-        if cls.__optional_keys__:
-            optional = ', '.join(sorted(cls.__optional_keys__))
-            raise TypeProblem(f'{cls.__name__}: every key is sent to clients ({optional} may be missing): write T | None instead',
-                              _source.of_class(cls))
-        return {name: (wire_name(name), cls, a) for name, a in cls.__annotations__.items()}
-    given = column_annotations(cls)
-    names = cls._fields if how == 'namedtuple' else [f.name for f in dataclasses.fields(cls)]
-    for name in names:
-        if name not in given:
-            raise TypeProblem(f'{cls.__name__}.{name} has no type: use typing.NamedTuple or a dataclass', _source.of_class(cls))
-    return {name: (wire_name(name), *given[name]) for name in names}
-
-
-def evaluate(owner, name, annotation):
-    """The annotation of a column or field of the class `owner`, with the names it mentions looked up."""
-    module = sys.modules.get(owner.__module__)
-    columns = own_annotations(owner)
-    scope = {key: value for key, value in vars(owner).items() if key not in columns}
-    scope[owner.__name__] = getattr(module, owner.__name__, owner)
-    return _evaluate(annotation, getattr(module, '__dict__', {}), scope)
-
-
-def evaluate_parameter(fn, name, annotation):
-    """The annotation of a parameter of fn."""
-    return _evaluate(annotation, fn.__globals__, {})
-
-
-def _evaluate(annotation, module_names, scope):
-    holder = types.SimpleNamespace(__annotations__={'it': annotation})
-    try:
-        return typing.get_type_hints(holder, module_names, scope, include_extras=True)['it']
-    except NameError as error:
-        raise TypeProblem(f'the annotation names {error.name!r}, which is not defined in the module') from None
-    except Exception as error:  # an annotation is the author's code and may raise anything
-        raise TypeProblem(f'the annotation cannot be evaluated: {type(error).__name__}: {error}') from None
-
-
-def _strip(annotation):
-    """The annotation without Annotated and NewType, and what Annotated held."""
-    extras = []
-    while True:
-        if typing.get_origin(annotation) is Annotated:
-            annotation, *more = typing.get_args(annotation)
-            extras += more
-        elif isinstance(annotation, typing.NewType):
-            annotation = annotation.__supertype__
-        else:
-            return annotation, extras
-
-
-def column_property(annotation):
-    """The keys and indexes that the annotation of a column asks for."""
-    found = ColumnProperty()
-    while True:
-        annotation, extras = _strip(annotation)
-        for extra in extras:
-            if isinstance(extra, ColumnProperty):
-                found |= extra
-        if not isinstance(annotation, typing.TypeAliasType):
-            return found
-        annotation = _alias_value(annotation)
-
-
-def _alias_value(alias):
-    try:
-        return alias.__value__
-    except NameError as error:
-        raise TypeProblem(f'type {alias.__name__} names {error.name!r}, which is not defined in the module') from None
-
-
-# ---- specs, names ----------------------------------------------------------------------------------------------------
-
-def unchecked(spec):
-    """The spec without its constraints."""
-    while spec[0] == 'checked':
-        spec = spec[1]
-    return spec
-
-
-def describe(spec):
-    """A spec in words, for messages."""
-    spec = unchecked(spec)
-    words = {'array': 'a list', 'option': 'an optional value', 'product': 'a record', 'union': 'a union', 'dict': 'a dict',
-             'json': 'a dynamic value', 'f32': 'a float', 'f64': 'a float', 'string': 'a str', 'schedule_at': 'a ScheduleAt',
-             'enum': 'an Enum', 'literal': 'a Literal', 'identity': 'an Identity', 'uuid': 'a UUID', 'unit': 'None',
-             'duration': 'a TimeDuration', 'timedelta': 'a timedelta', 'result': 'a Result', 'named': 'a record'}
-    return words.get(spec[0], spec[0])
-
-
-def endless_text(name):
-    """What is wrong with a type that Resolver.endless() names."""
-    return f'{name} contains itself without an end, so no value is ever complete: write list[{name}] or {name} | None'
-
-
-def wire_name(name):
-    """A Python name as clients see it: one trailing underscore is dropped, so that keywords work (python-api 3.4)."""
-    return name[:-1] if name.endswith('_') and not name.endswith('__') and len(name) > 1 else name
-
-
-def snake(name):
-    """GameEvent -> game_event, HTTPServer -> http_server; digits stay with the letters before them."""
-    return re.sub(r'(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])', '_', name).lower()
-
-
-def pascal(name):
-    """player_state -> PlayerState."""
-    return ''.join(part[:1].upper() + part[1:] for part in name.split('_'))
-
-
-def is_identifier(name):
-    """Whether a name may be used for tables, columns, functions, types and variants (spec/bsatn.md 8.1)."""
-    if not isinstance(name, str) or not name.isidentifier():
-        return False
-    if name.isascii():
-        return True
-    import unicodedata
-    return unicodedata.is_normalized('NFC', name)
-
-
 def type_name(cls):
     """The name of a class for clients."""
     return cls.__dict__.get('__orochi_name__') or cls.__name__
-
-
-def is_named_tuple(cls):
-    return issubclass(cls, tuple) and hasattr(cls, '_fields')
 
 
 def _is_variant(cls):
@@ -696,23 +425,3 @@ def _has_fields(cls):
 
 
 _WORDS = {repr(sats): pascal(kind) for kind, sats in reversed(SATS_SPECIAL.items())}
-
-
-def _unknown(annotation):
-    text = f'{_show(annotation)} is not a type that Orochi knows'
-    module = getattr(annotation, '__module__', '')
-    if module.partition('.')[0] == 'numpy':
-        return f'{text}: numbers are int, float, u8 ... i256, f32, f64'
-    if not isinstance(annotation, type):
-        return f'{text}: types are int, str, list[...], dataclasses, Enums ... (annotations are not values)'
-    if module == 'builtins' or module in sys.stdlib_module_names:
-        return f'{text}: make a dataclass of what it holds'
-    return f'{text}: make it a dataclass'
-
-
-def _show(annotation):
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        return annotation.__name__
-    if isinstance(annotation, typing.TypeAliasType):
-        return annotation.__name__
-    return str(annotation).replace('typing.', '')

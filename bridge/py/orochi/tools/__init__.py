@@ -1,5 +1,7 @@
 """The developer commands of the `orochi` program that are written in Python: generate, describe, check, new."""
 
-from .cli import main
 
-__all__ = ['main']
+def main(argv):
+    """Runs one command; see cli.main."""
+    from .cli import main
+    return main(argv)

@@ -1,0 +1,46 @@
+"""Names of authors and of clients, and which name a misspelt one may have been meant to be."""
+
+import difflib
+import re
+
+
+def wire_name(name):
+    """A Python name as clients see it: one trailing underscore is dropped, so that keywords work (python-api 3.4)."""
+    return name[:-1] if name.endswith('_') and not name.endswith('__') and len(name) > 1 else name
+
+
+def snake(name):
+    """GameEvent -> game_event, HTTPServer -> http_server; digits stay with the letters before them."""
+    return re.sub(r'(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])', '_', name).lower()
+
+
+def pascal(name):
+    """player_state -> PlayerState."""
+    return ''.join(part[:1].upper() + part[1:] for part in name.split('_'))
+
+
+def is_identifier(name):
+    """Whether a name may be used for tables, columns, functions, types and variants (spec/bsatn.md 8.1)."""
+    if not isinstance(name, str) or not name.isidentifier():
+        return False
+    if name.isascii():
+        return True
+    import unicodedata
+    return unicodedata.is_normalized('NFC', name)
+
+
+def nearest(name, names):
+    """The one of names that `name` was probably meant to be, or None."""
+    names = [other for other in names if isinstance(other, str) and other != name]
+    folded = {other.lower().replace('_', ''): other for other in names}
+    near = difflib.get_close_matches(str(name).lower().replace('_', ''), folded, 1, 0.6 if len(str(name)) < 5 else 0.72)
+    return folded[near[0]] if near else None
+
+
+def instead(name, names, limit=12):
+    """ "do you mean x? (there is x, y)" for a message that ends with it; names: what would have been right."""
+    names = list(names)
+    near = nearest(name, names)
+    shown = ', '.join(map(str, names[:limit])) + (', ...' if len(names) > limit else '')
+    listed = f'(there is {shown})' if names else '(there is none)'
+    return f'do you mean {near}? {listed}' if near else listed
