@@ -52,6 +52,7 @@ class Table:
     uniques: list[Unique] = field(default_factory=list)
     is_event: bool = False
     is_public: bool = True
+    ref: int | None = None  # of the row type
 
 
 @dataclass
@@ -192,6 +193,7 @@ class _Reader:
             uniques=self._uniques(entry["constraints"], canonical, columns, where),
             is_event=bool(entry.get("is_event", False)),
             is_public="Public" in entry["table_access"],
+            ref=entry["product_type_ref"],
         )
 
     def _indexes(self, entries, table: str, columns: list[Element], where: str) -> list[Index]:
@@ -248,6 +250,7 @@ class _Reader:
             columns=columns,
             primary_key=key,
             is_public=entry["is_public"],
+            ref=ref,
         )
 
     def _view_key(self, source: str, columns: list[Element], where: str) -> int | None:

@@ -60,8 +60,42 @@ class _Writer:
         self.reducers = chosen(module.reducers)
         self.procedures = chosen(module.procedures)
         self.type_names = {named.ref: named.name for named in module.types}
+        self.types = [n for n in module.types if include_private or n.ref not in self._secret()]
         self.used: set[int] = set()  # types that some file refers to
         self.imports: set[str] = set()  # of the file being written
+
+    def _secret(self) -> set[int]:
+        """Named types that only private tables and functions use: clients have no business with their columns."""
+        def used(tables, functions) -> set[int]:
+            elements = [e.type for table in tables for e in table.columns]
+            elements += [e.type for function in functions for e in function.params]
+            elements += [function.returns for function in functions if function.returns]
+            refs = {table.ref for table in tables if table.ref is not None}
+            return refs | self._refs_below([{"Ref": ref} for ref in refs] + elements)
+
+        m = self.module
+        tables, functions = m.tables + m.views, m.reducers + m.procedures
+        shown = used(self.tables + self.views, self.reducers + self.procedures)
+        secret = used(
+            [t for t in tables if not t.is_public], [f for f in functions if not f.is_public]
+        ) - shown
+        others = {named.ref for named in m.types} - shown
+        return secret | {ref for ref in others if self._refs_below([{"Ref": ref}]) & secret}
+
+    def _refs_below(self, types: list[dict]) -> set[int]:
+        seen: set[int] = set()
+        waiting = list(types)
+        while waiting:
+            kind, payload = next(iter(waiting.pop().items()))
+            if kind == "Ref" and payload not in seen and 0 <= payload < len(self.module.typespace):
+                seen.add(payload)
+                waiting.append(self.module.typespace[payload])
+            elif kind == "Array":
+                waiting.append(payload)
+            elif kind in ("Product", "Sum"):
+                entries = payload["elements" if kind == "Product" else "variants"]
+                waiting += [entry["algebraic_type"] for entry in entries]
+        return seen
 
     def files(self) -> dict[str, str]:
         self._check_names()
@@ -83,8 +117,8 @@ class _Writer:
         _distinct("table or view", [(case.camel(t.name), t.name) for t in tables])
         _distinct("reducer", [(case.pascal(r.name), r.name) for r in self.reducers])
         _distinct("procedure", [(case.pascal(p.name), p.name) for p in self.procedures])
-        _distinct("type", [(t.name, f"{t.name} (&{t.ref})") for t in self.module.types])
-        for named in self.module.types:
+        _distinct("type", [(t.name, f"{t.name} (&{t.ref})") for t in self.types])
+        for named in self.types:
             if not _is_identifier(named.name):
                 raise DefinitionError(
                     f"type {named.name!r}: not a name that TypeScript can use; rename the class"
@@ -117,10 +151,10 @@ class _Writer:
 
     def _types_file(self) -> str:
         chunks = []
-        bodies = {named.ref: self._type_body(named) for named in self.module.types}
+        bodies = {named.ref: self._type_body(named) for named in self.types}
         self.imports = set()  # types of one file need no imports of each other
         reducers = {case.pascal(reducer.name) for reducer in self.reducers}
-        for named in sorted(self.module.types, key=lambda named: named.name):
+        for named in sorted(self.types, key=lambda named: named.name):
             # A product named as a reducer is that reducer's parameter list, which has a file of
             # its own; keep it only where something refers to it.
             if named.name in reducers and named.ref not in self.used:
@@ -278,17 +312,17 @@ class _Writer:
             + f"\nconst tablesSchema = __schema({{\n{tables}}});\n"
             + f"\nconst reducersSchema = __reducers(\n{reducers});\n"
             + f"\nconst proceduresSchema = __procedures(\n{procedures});\n"
-            + _INDEX_TAIL
+            + _index_tail(self._aliases())
         )
 
     def _table_schema(self, table: Table) -> str:
         columns = [case.camel(column.name) for column in table.columns]
         # The client's cache has no other algorithm than btree, whatever the server uses.
         indexes = "".join(
-            f"      {{ accessor: {_quote(index.accessor)}, name: {_quote(index.name)}, "
+            f"      {{ accessor: {_quote(accessor)}, name: {_quote(index.name)}, "
             f"algorithm: 'btree', "
             f"columns: [{', '.join(_quote(columns[i]) for i in index.columns)}] }},\n"
-            for index in table.indexes
+            for index, accessor in self._accessors(table)
         )
         uniques = "".join(
             f"      {{ name: {_quote(unique.name)}, constraint: 'unique', "
@@ -304,6 +338,24 @@ class _Writer:
             f"{event}"
             f"  }}, {case.pascal(table.name)}Row),\n"
         )
+
+    @staticmethod
+    def _accessors(table: Table) -> list:
+        """(index, name) pairs: in camel case, as a module in TypeScript names them, and as written where that differs."""
+        taken = {index.accessor for index in table.indexes}
+        found = []
+        for index in table.indexes:
+            name = case.camel(index.accessor)
+            if name != index.accessor and name not in taken:
+                found.append((index, name))
+            found.append((index, index.accessor))
+        return found
+
+    def _aliases(self) -> list[tuple[str, str]]:
+        """(name as the author wrote it, camel) of the tables where these differ: conn.db.damage_event."""
+        names = {case.camel(table.name) for table in self.tables + self.views}
+        pairs = [(table.name, case.camel(table.name)) for table in self.tables + self.views]
+        return [(old, new) for old, new in pairs if old != new and old not in names]
 
     # ---- pieces -------------------------------------------------------------------------------
 
@@ -519,7 +571,56 @@ _INDEX_IMPORTS = [
     "type SubscriptionEventContextInterface",
     "type SubscriptionHandleImpl",
 ]
-_INDEX_TAIL = f"""
+_REMOTE = "typeof REMOTE_MODULE"
+_BUILDER = "__QueryBuilder<typeof tablesSchema.schemaType>"
+
+
+def _index_tail(aliases: list[tuple[str, str]]) -> str:
+    """What follows the schemas. aliases: (deprecated name, name) of tables."""
+
+    def typed(base: str) -> str:
+        if not aliases:
+            return base
+        lines = (
+            f"\n  /** @deprecated Use `{new}`. */\n"
+            f"  readonly {_key(old)}: {base}[{_string(new)}];"
+            for old, new in aliases
+        )
+        return base + " & {" + "".join(lines) + "\n}"
+
+    query, db, construct = "__makeQueryBuilder(tablesSchema.schemaType)", "", ""
+    if aliases:
+        named = ", ".join(f"{_string(old)}: {_string(new)}" for old, new in aliases)
+        query = f"__withAliases({query}) as Tables"
+        db = _ALIASES.replace("NAMED", named)
+        construct = _CONSTRUCT
+    return (
+        _REMOTE_MODULE
+        + f"export type Tables = {typed(_BUILDER)};\n"
+        + f"export type DbView = {typed(f'__DbConnectionImpl<{_REMOTE}>[{_string("db")}]')};\n"
+        + db
+        + f"\nexport const tables: Tables = {query};\n"
+        + _REST.replace("CONSTRUCT", construct)
+    )
+
+
+_ALIASES = """
+const __aliases: Record<string, string> = { NAMED };
+function __withAliases<T extends object>(of: T): T {
+  const copy = Object.create(null, Object.getOwnPropertyDescriptors(of));
+  for (const [old, name] of Object.entries(__aliases)) {
+    Object.defineProperty(copy, old, { configurable: true, get: () => copy[name] });
+  }
+  return copy;
+}
+"""
+_CONSTRUCT = """  declare db: DbView;
+  constructor(config: __DbConnectionConfig<typeof REMOTE_MODULE>) {
+    super(config);
+    this.db = __withAliases(this.db);
+  }
+"""
+_REMOTE_MODULE = f"""
 const REMOTE_MODULE = {{
   versionInfo: {{ cliVersion: "{CLI_VERSION}" as const }},
   tables: tablesSchema.schemaType.tables,
@@ -528,9 +629,8 @@ const REMOTE_MODULE = {{
 }} satisfies __RemoteModule<typeof tablesSchema.schemaType, typeof reducersSchema.reducersType, \
 typeof proceduresSchema>;
 
-export const tables: __QueryBuilder<typeof tablesSchema.schemaType> = \
-__makeQueryBuilder(tablesSchema.schemaType);
-export const reducers = __convertToAccessorMap(reducersSchema.reducersType.reducers);
+"""
+_REST = f"""export const reducers = __convertToAccessorMap(reducersSchema.reducersType.reducers);
 export const procedures = __convertToAccessorMap(proceduresSchema.procedures);
 
 export type EventContext = __EventContextInterface<typeof REMOTE_MODULE>;
@@ -542,7 +642,7 @@ export type SubscriptionHandle = __SubscriptionHandleImpl<typeof REMOTE_MODULE>;
 export class SubscriptionBuilder extends __SubscriptionBuilderImpl<typeof REMOTE_MODULE> {{}}
 export class DbConnectionBuilder extends __DbConnectionBuilder<DbConnection> {{}}
 export class DbConnection extends __DbConnectionImpl<typeof REMOTE_MODULE> {{
-  static builder = (): DbConnectionBuilder =>
+CONSTRUCT  static builder = (): DbConnectionBuilder =>
     new DbConnectionBuilder(REMOTE_MODULE, \
 (config: __DbConnectionConfig<typeof REMOTE_MODULE>) => new DbConnection(config));
   override subscriptionBuilder = (): SubscriptionBuilder => new SubscriptionBuilder(this);
