@@ -764,6 +764,42 @@ load_scheduled_tables(struct load *l)
 /* ---- what version 10 has no place for ---- */
 
 static oro_status
+load_param_default(struct load *l, uint32_t node, const struct oro_reducer_def *r, uint32_t i,
+                   struct oro_bytes *out)
+{
+    struct oro_bytes hex = oro_json_text(l->j, node);
+    if (node_at(l, node)->kind == ORO_JSON_NULL)
+        return ORO_OK;
+    uint8_t *bytes = oro_arena_alloc(&l->s->types.arena, hex.len / 2 + 1);
+    if (node_at(l, node)->kind != ORO_JSON_STRING || hex.len % 2 != 0 ||
+        !oro_unhex((const char *)hex.data, hex.len, bytes, hex.len / 2))
+        return bad(l, "reducer `%s`: a default value that is no hex text", r->name);
+    *out = oro_bytes(bytes, hex.len / 2);
+    oro_status st = oro_value_check(oro_type_resolve(r->params)->elems[i].type, *out, l->err);
+    return st == ORO_OK
+               ? st
+               : oro_err_wrap(l->err, "reducer `%s`: the default of parameter %u", r->name, i);
+}
+
+static oro_status
+load_param_defaults(struct load *l, uint32_t node, struct oro_reducer_def *r)
+{
+    uint32_t list = oro_json_member(l->j, node, "defaults"), at = list + 1;
+    if (list == 0 || node_at(l, list)->kind == ORO_JSON_NULL)
+        return ORO_OK;
+    uint32_t n = oro_type_resolve(r->params)->nelems;
+    if (list_len(l, list) != n)
+        return bad(l, "reducer `%s` has %u parameters, and defaults for others", r->name, n);
+    struct oro_bytes *all = oro_arena_alloc(&l->s->types.arena, (n + 1) * sizeof(*all));
+    memset(all, 0, (n + 1) * sizeof(*all));
+    oro_status st = ORO_OK;
+    for (uint32_t i = 0; st == ORO_OK && i < n; i++, at = list_next(l, at))
+        st = load_param_default(l, at, r, i, &all[i]);
+    r->defaults = all;
+    return st;
+}
+
+static oro_status
 load_own_reducer(struct load *l, uint32_t node)
 {
     static const struct {
@@ -781,6 +817,9 @@ load_own_reducer(struct load *l, uint32_t node)
     if (!(ms >= 0 && ms <= 1e12))
         return bad(l, "reducer `%s` has an impossible timeout", r->name);
     r->timeout_us = (int64_t)(ms * 1000);
+    st = load_param_defaults(l, node, r);
+    if (st != ORO_OK)
+        return st;
     uint32_t event = oro_json_member(l->j, node, "lifecycle");
     if (event == 0 || node_at(l, event)->kind == ORO_JSON_NULL)
         return ORO_OK;

@@ -58,6 +58,8 @@ struct oro_reducer_def {
     uint32_t id; /* position */
     const char *name;
     const struct oro_type *params; /* product */
+    const struct oro_bytes
+        *defaults; /* of the parameters, BSATN; data NULL: none. NULL: no parameter has one */
     bool is_private;
     enum oro_lifecycle lifecycle;
     int64_t timeout_us; /* 0: the server's default */
@@ -89,7 +91,7 @@ struct oro_schema {
     const struct oro_schema *lender;           /* whose tables these are; NULL: its own */
 };
 
-/* text: {"V10": {"sections": [...]}, "V9": {...}, "orochi": {"reducers": [{"name", "timeout_ms", "lifecycle"?}],
+/* text: {"V10": {"sections": [...]}, "V9": {...}, "orochi": {"reducers": [{"name", "timeout_ms", "lifecycle"?, "defaults"?: [hex or null]}],
  * "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron"}]}}. The system table
  * st_client(identity: Identity, connection_id: ConnectionId) with id 1 and a unique index on connection_id is added. Gives *out. */
 ORO_MUST_CHECK oro_status oro_schema_parse(struct oro_bytes text, struct oro_schema **out,

@@ -47,6 +47,12 @@ ORO_MUST_CHECK oro_status oro_value_from_json(const struct oro_type *t, struct o
 /* Arguments of a call: a JSON array in order of the product's elements, or an object by name. */
 ORO_MUST_CHECK oro_status oro_args_from_json(const struct oro_type *product, struct oro_bytes text,
                                              struct oro_bb *out, struct oro_err *err);
+/* The same; defaults[i] is the BSATN of what element i is when it is left out, data NULL: it must be there. Elements that are left
+ * out of an array are its last ones. NULL: none has a default. */
+ORO_MUST_CHECK oro_status oro_args_from_json_with(const struct oro_type *product,
+                                                  const struct oro_bytes *defaults,
+                                                  struct oro_bytes text, struct oro_bb *out,
+                                                  struct oro_err *err);
 /* A SQL literal as a value of t (spec/semantics.md SQL-21..28): kind 'n' number, 's' string, 'x' hex digits, 'b' true/false. */
 ORO_MUST_CHECK oro_status oro_value_from_literal(const struct oro_type *t, char kind,
                                                  struct oro_bytes text, struct oro_bb *out,

@@ -18,7 +18,8 @@ struct from {
     const struct oro_json *j;
     struct oro_bb *out;
     struct oro_err *err;
-    const char *root; /* of paths in messages */
+    const char *root;                 /* of paths in messages */
+    const struct oro_bytes *defaults; /* of the outermost elements, or NULL */
 };
 
 /* "path at byte n: " and the text. */
@@ -199,6 +200,13 @@ find_elem(struct from *f, const struct oro_type *t, uint32_t key, uint32_t guess
     return t->nelems;
 }
 
+/* Of the arguments themselves, not of what they hold. */
+static bool
+has_default(const struct from *f, const struct oro_step *at, uint32_t i)
+{
+    return at == NULL && f->defaults != NULL && f->defaults[i].data != NULL;
+}
+
 /* values[i]: the node of element i, 0 if it is missing. */
 static oro_status
 match_fields(struct from *f, const struct oro_type *t, uint32_t node, const struct oro_step *at,
@@ -215,7 +223,7 @@ match_fields(struct from *f, const struct oro_type *t, uint32_t node, const stru
         guess = e + 1;
     }
     for (uint32_t i = 0; i < t->nelems; i++)
-        if (values[i] == 0)
+        if (values[i] == 0 && !has_default(f, at, i))
             return t->elems[i].name != NULL
                        ? bad(f, node, at, "missing field `%s`", t->elems[i].name)
                        : bad(f, node, at, "element %u has no name: write an array", i);
@@ -238,7 +246,10 @@ from_object(struct from *f, const struct oro_type *t, uint32_t node, const struc
     oro_status st = match_fields(f, t, node, at, values);
     struct oro_step step = {at, t, 0};
     for (; st == ORO_OK && step.at < t->nelems; step.at++)
-        st = from_value(f, t->elems[step.at].type, values[step.at], &step, depth + 1);
+        if (values[step.at] != 0)
+            st = from_value(f, t->elems[step.at].type, values[step.at], &step, depth + 1);
+        else
+            oro_bb_put_bytes(f->out, f->defaults[step.at]);
     if (values != few)
         oro_free(values);
     return st;
@@ -253,14 +264,19 @@ from_product(struct from *f, const struct oro_type *t, uint32_t node, const stru
         return from_object(f, t, node, at, depth);
     if (v->kind != ORO_JSON_ARRAY)
         return bad_kind(f, t, node, at);
-    if (v->count != t->nelems)
+    uint32_t rest = v->count;
+    while (rest < t->nelems && has_default(f, at, rest))
+        rest++;
+    if (v->count > t->nelems || rest < t->nelems)
         return bad(f, node, at, "invalid length %u, expected %u element%s", v->count, t->nelems,
                    t->nelems == 1 ? "" : "s");
     struct oro_step step = {at, t, 0};
     uint32_t child = node + 1;
     oro_status st = ORO_OK;
-    for (; st == ORO_OK && step.at < t->nelems; step.at++, child = f->j->nodes[child].next)
+    for (; st == ORO_OK && step.at < v->count; step.at++, child = f->j->nodes[child].next)
         st = from_value(f, t->elems[step.at].type, child, &step, depth + 1);
+    for (; st == ORO_OK && step.at < t->nelems; step.at++)
+        oro_bb_put_bytes(f->out, f->defaults[step.at]);
     return st;
 }
 
@@ -340,14 +356,14 @@ from_value(struct from *f, const struct oro_type *t, uint32_t node, const struct
 }
 
 static oro_status
-from_text(const struct oro_type *t, struct oro_bytes text, const char *root, struct oro_bb *out,
-          struct oro_err *err)
+from_text(const struct oro_type *t, const struct oro_bytes *defaults, struct oro_bytes text,
+          const char *root, struct oro_bb *out, struct oro_err *err)
 {
     struct oro_json j;
     oro_status st = oro_json_parse(&j, text, MAX_TEXT_DEPTH, err);
     if (st != ORO_OK)
         return st;
-    struct from f = {.j = &j, .out = out, .err = err, .root = root};
+    struct from f = {.j = &j, .out = out, .err = err, .root = root, .defaults = defaults};
     size_t was = out->len;
     st = from_value(&f, t, 0, NULL, 0);
     if (st != ORO_OK)
@@ -360,15 +376,22 @@ oro_status
 oro_value_from_json(const struct oro_type *t, struct oro_bytes text, struct oro_bb *out,
                     struct oro_err *err)
 {
-    return from_text(t, text, "", out, err);
+    return from_text(t, NULL, text, "", out, err);
 }
 
 oro_status
 oro_args_from_json(const struct oro_type *product, struct oro_bytes text, struct oro_bb *out,
                    struct oro_err *err)
 {
+    return oro_args_from_json_with(product, NULL, text, out, err);
+}
+
+oro_status
+oro_args_from_json_with(const struct oro_type *product, const struct oro_bytes *defaults,
+                        struct oro_bytes text, struct oro_bb *out, struct oro_err *err)
+{
     ORO_ASSERT(oro_type_resolve(product)->kind == ORO_PRODUCT);
-    return from_text(product, text, "args", out, err);
+    return from_text(product, defaults, text, "args", out, err);
 }
 
 /* ---- SQL literals (spec/semantics.md 12.3) ---- */

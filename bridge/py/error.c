@@ -52,3 +52,21 @@ oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out)
     Py_XDECREF(s);
     Py_DECREF(error);
 }
+
+PyObject *
+oro_pyerr_no_column(const char *advice, const char *owner, const struct oro_rowclass *rc,
+                    PyObject *name)
+{
+    PyObject *names = PyTuple_New(rc->ncols), *text = NULL;
+    PyObject *module = names != NULL ? PyImport_ImportModule("orochi._names") : NULL;
+    for (unsigned i = 0; names != NULL && i < rc->ncols; i++)
+        PyTuple_SET_ITEM(names, i, Py_NewRef(rc->cols[i].name));
+    if (module != NULL)
+        text = PyObject_CallMethod(module, advice, "sOO", owner, name, names);
+    if (text != NULL)
+        PyErr_SetObject(PyExc_TypeError, text);
+    Py_XDECREF(text);
+    Py_XDECREF(module);
+    Py_XDECREF(names);
+    return NULL;
+}

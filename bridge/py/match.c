@@ -60,14 +60,16 @@ encode_all(struct oro_py *py, const struct oro_codec *c, PyObject *values, struc
         rc = encode_one(py, c, PyTuple_GET_ITEM(all, i), e);
         e->some = e->some || rc == 0;
     }
-    e->some = e->some || !is_builtin(values); /* a class of the author's says itself what is in it */
+    e->some =
+        e->some || !is_builtin(values); /* a class of the author's says itself what is in it */
     Py_XDECREF(all);
     return rc < 0 ? -1 : 0;
 }
 
 /* Encodes what a condition compares with, where that is to be done. -1 raised. */
 static int
-encode_cond(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *cond, struct encoded *e)
+encode_cond(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *cond,
+            struct encoded *e)
 {
     const struct oro_rowcol *col = &t->rc->cols[cond->col];
     const struct oro_codec *c = oro_codec_bare(col->codec);
@@ -99,7 +101,7 @@ compare(const struct oro_codec *c, struct oro_bytes x, struct oro_bytes y)
     return oro_codec_cmp(c, &a, &b);
 }
 
-/* None has no place in Python's order: asking for it stays a TypeError. */
+/* None has no place in an order: no comparison holds for it, and asking for one is a TypeError. */
 static bool
 has_order(const struct oro_codec *c, struct oro_bytes x, const struct encoded *e)
 {
@@ -134,12 +136,17 @@ holds_encoded(const struct oro_codec *c, struct oro_bytes x, enum oro_lookup loo
     }
 }
 
+#define RANGES \
+    (1u << LOOKUP_GT | 1u << LOOKUP_GTE | 1u << LOOKUP_LT | 1u << LOOKUP_LTE | 1u << LOOKUP_BETWEEN)
+
 static int
 holds(PyObject *x, const struct oro_cond *c)
 {
     static const int ops[] = {[LOOKUP_EQ] = Py_EQ,  [LOOKUP_NE] = Py_NE, [LOOKUP_GT] = Py_GT,
                               [LOOKUP_GTE] = Py_GE, [LOOKUP_LT] = Py_LT, [LOOKUP_LTE] = Py_LE};
     int in;
+    if (x == Py_None && ((1u << c->lookup) & RANGES) != 0)
+        return 0; /* as an index has it */
     switch ((enum oro_lookup)c->lookup) {
     case LOOKUP_IN:
         return PySequence_Contains(c->v, x);
@@ -195,8 +202,9 @@ row_holds(struct oro_py *py, struct oro_pytable *t, struct oro_bytes bytes,
 }
 
 PyObject *
-oro_pyquery_sift(struct oro_py *py, struct oro_pytable *t, const struct oro_bytes *rows, size_t nrows,
-                 const struct oro_cond *conds, unsigned n, uint32_t answered, size_t limit)
+oro_pyquery_sift(struct oro_py *py, struct oro_pytable *t, const struct oro_bytes *rows,
+                 size_t nrows, const struct oro_cond *conds, unsigned n, uint32_t answered,
+                 size_t limit)
 {
     struct encoded enc[ORO_CONDS_MAX] = {0};
     struct oro_bytes *kept = NULL;

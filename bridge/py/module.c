@@ -397,6 +397,7 @@ module_clear(PyObject *module)
         Py_CLEAR(py->tables[i].type);
         Py_CLEAR(py->tables[i].lookups);
         Py_CLEAR(py->tables[i].name);
+        Py_CLEAR(py->tables[i].accessor);
     }
 #define CLEAR(name) Py_CLEAR(py->name);
     ORO_PY_OBJECTS(CLEAR)

@@ -347,7 +347,7 @@ struct oro_pytable {
     PyTypeObject *type;            /* owned: subtype of Table with a member for each accessor */
     PyObject *lookups;             /* owned dict: "score__gte" -> column << 8 | lookup */
     _Atomic uint64_t scans;        /* conditions that no index answered; written by the worker */
-    PyObject *name;                /* owned */
+    PyObject *name, *accessor;     /* owned; what ctx.db calls it */
 };
 
 /* Handles are reused by every call as long as nobody else holds one; a tree of handles that somebody kept is marked dead
@@ -503,33 +503,34 @@ struct oro_pyreducer {
     X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                        \
-    X(keep)                                                                                      \
-    X(t_row)                                                                                     \
-    X(t_coldescr)                                                                                \
-    X(t_table)                                                                                   \
-    X(t_column)                                                                                  \
-    X(t_rows)                                                                                    \
-    X(t_rowsiter)                                                                                \
-    X(t_ctx)                                                                                     \
-    X(t_dbbase)                                                                                  \
-    X(t_db)                                                                                      \
-    X(t_log)                                                                                     \
-    X(t_codec)                                                                                   \
-    X(t_identity)                                                                                \
-    X(t_connid)                                                                                  \
-    X(Timestamp)                                                                                 \
-    X(TimeDuration)                                                                              \
-    X(ScheduleAt)                                                                                \
-    X(UUID)                                                                                      \
-    X(Ok)                                                                                        \
-    X(Err)                                                                                       \
-    X(e_orochi) X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow)           \
-        X(e_autoinc) X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode)       \
-            X(e_schema) X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive) \
-                X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)        \
-                    X(format_exception) X(describe_error) X(refusal) X(make_auth) X(deepcopy)    \
-                        X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int) X(s_value)     \
+#define ORO_PY_OBJECTS(X)                                                                     \
+    X(keep)                                                                                   \
+    X(t_row)                                                                                  \
+    X(t_coldescr)                                                                             \
+    X(t_table)                                                                                \
+    X(t_column)                                                                               \
+    X(t_rows)                                                                                 \
+    X(t_rowsiter)                                                                             \
+    X(t_ctx)                                                                                  \
+    X(t_dbbase)                                                                               \
+    X(t_db)                                                                                   \
+    X(t_log)                                                                                  \
+    X(t_codec)                                                                                \
+    X(t_identity)                                                                             \
+    X(t_connid)                                                                               \
+    X(Timestamp)                                                                              \
+    X(TimeDuration)                                                                           \
+    X(ScheduleAt)                                                                             \
+    X(UUID)                                                                                   \
+    X(Ok)                                                                                     \
+    X(Err)                                                                                    \
+    X(e_orochi)                                                                               \
+    X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc)       \
+        X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode) X(e_schema)     \
+            X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive)          \
+                X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)     \
+                    X(format_exception) X(describe_error) X(refusal) X(make_auth) X(deepcopy) \
+                        X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int) X(s_value)  \
                             X(s_is_interval) X(s_told) X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
@@ -724,6 +725,10 @@ PyObject *oro_pyrefusal_missing(struct oro_py *py, const struct oro_pytable *t, 
                                 PyObject *what, bool harmless);
 /* May anybody see the value who may call a reducer? */
 bool oro_pyrefusal_harmless(const struct oro_pytable *t, PyObject *v);
+/* Raises TypeError: `owner` has no column `name`, and which one may have been meant; advice: the function of _names.py that
+ * writes the text. Always NULL. */
+PyObject *oro_pyerr_no_column(const char *advice, const char *owner, const struct oro_rowclass *rc,
+                              PyObject *name);
 /* "int", "Player", "None": for "expected ..., got ..." */
 const char *oro_pytype_name(PyObject *o);
 /* The name of a class without its module, for "expected Vec2"; "tuple" where there is no class. Borrowed from cls. */

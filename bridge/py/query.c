@@ -45,10 +45,7 @@ resolve(struct oro_pytable *t, PyObject *kw)
                 break;
     }
     if (col < 0 || lookup == ORO_ARRAY_LEN(lookups)) {
-        PyErr_Format(PyExc_TypeError,
-                     col < 0 ? "%s has no column for %R"
-                             : "%s: %R has an unknown lookup (ne gt gte lt lte in not_in between)",
-                     t->def->name, kw);
+        oro_pyerr_no_column("no_condition", t->def->name, t->rc, kw);
         return -1;
     }
     long packed = (long)col << 8 | lookup;
@@ -195,6 +192,12 @@ set_end(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *c, bool
         struct oro_bb *out, bool *has, bool *open)
 {
     PyObject *v = c->lookup == LOOKUP_BETWEEN ? PyTuple_GET_ITEM(c->v, low ? 0 : 1) : c->v;
+    if (v == Py_None) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s.%U: None is neither less nor more than a value: ask for %U=None",
+                     t->def->name, t->rc->cols[c->col].name, t->rc->cols[c->col].name);
+        return -1;
+    }
     switch (encode_end(py, t, c->col, v, out)) {
     case END_OK:
         *has = true;
@@ -207,6 +210,17 @@ set_end(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *c, bool
     default:
         return -1;
     }
+}
+
+/* In the order of an index None comes after every value, and no comparison holds for it: a range without an end stops there. */
+static void
+end_before_none(const struct oro_pytable *t, unsigned col, struct oro_bb *hi,
+                struct oro_py_range *range)
+{
+    if (!range->has_lo || range->has_hi || oro_codec_bare(t->rc->cols[col].codec)->op != OP_OPTION)
+        return;
+    oro_bb_u8(hi, 1); /* the tag of none */
+    range->has_hi = range->hi_open = true;
 }
 
 /* What an index gave. */
@@ -360,6 +374,8 @@ run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
         more = set_end(py, t, &conds[p->hi], false, &hi, &range.has_hi, &range.hi_open);
     if (more < 0 || !oro_pyhandle_alive(py, t))
         goto done;
+    if (p->lo >= 0)
+        end_before_none(t, conds[p->lo].col, &hi, &range);
     rc = 0;
     if (more == 0)
         goto done;

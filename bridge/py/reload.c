@@ -124,6 +124,7 @@ tables_retire(struct version *v)
         Py_CLEAR(t->type);
         Py_CLEAR(t->lookups);
         Py_CLEAR(t->name);
+        Py_CLEAR(t->accessor);
     }
     return rc;
 }

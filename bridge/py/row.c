@@ -468,7 +468,7 @@ set_named(struct oro_row *r, PyObject *name, PyObject *v)
 {
     int i = oro_rowclass_find(r->rc, name);
     if (i < 0) {
-        PyErr_Format(PyExc_TypeError, "%s has no column %R", r->rc->name, name);
+        oro_pyerr_no_column("no_column", r->rc->name, r->rc, name);
         return -1;
     }
     return oro_pyrow_set(r, (unsigned)i, v);

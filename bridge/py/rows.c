@@ -384,7 +384,7 @@ sort_by(struct oro_rowsobj *r, PyObject *order, PyObject *key)
     int rc = -1, col = name != NULL ? oro_rowclass_find(r->t->rc, name) : -1;
     if (col < 0) {
         if (!PyErr_Occurred())
-            PyErr_Format(PyExc_TypeError, "%s has no column %R to order by", r->t->def->name, key);
+            oro_pyerr_no_column("no_order", r->t->def->name, r->t->rc, key);
         goto done;
     }
     values = r->t->rc->cols[col].floats ? oro_pyvalue_ranks(r->t->rc, r->rows, r->n, (unsigned)col)

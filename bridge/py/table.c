@@ -24,9 +24,8 @@ table_insert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
     if (nargs > 1 || (nargs == 1 && kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0))
         return PyErr_Format(PyExc_TypeError, "insert() takes one row, or columns by name");
     if (nargs == 1) {
-        if (!oro_pytable_takes(py, t, args[0]))
+        if ((row = oro_pytable_row_of(py, t, args[0])) == NULL)
             return NULL;
-        row = Py_NewRef(args[0]);
     } else if ((row = oro_pyrow_make(t->rc, args, kwnames)) == NULL) {
         return NULL;
     }
@@ -41,21 +40,23 @@ static PyObject *
 write_many(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *rows)
 {
     /* Nobody can change a tuple, though code of the author runs for each row. */
-    PyObject *all = PySequence_Tuple(rows), *list = NULL;
-    if (all == NULL || !oro_pyhandle_alive(py, t)) {
+    PyObject *all = PySequence_Tuple(rows), *list = all != NULL ? PyList_New(0) : NULL;
+    if (list == NULL || !oro_pyhandle_alive(py, t)) {
         Py_XDECREF(all);
+        Py_XDECREF(list);
         return NULL;
     }
     struct oro_py_mark mark = oro_pytable_begin(py);
     bool ok = true;
     for (Py_ssize_t i = 0; ok && i < PyTuple_GET_SIZE(all); i++) {
-        PyObject *row = PyTuple_GET_ITEM(all, i);
-        ok = oro_pytable_takes(py, t, row) &&
+        PyObject *row = oro_pytable_row_of(py, t, PyTuple_GET_ITEM(all, i));
+        ok = row != NULL && PyList_Append(list, row) == 0 &&
              oro_pytable_write(py, t, acc, (struct oro_row *)row,
                                acc != NULL ? ORO_VERB_UPSERT : ORO_VERB_INSERT) == 0;
+        Py_XDECREF(row);
     }
-    if (ok)
-        list = PySequence_List(all);
+    if (!ok)
+        Py_CLEAR(list);
     oro_pytable_end(py, mark, list != NULL);
     Py_DECREF(all);
     return list;
@@ -111,7 +112,7 @@ static PyObject *
 table_delete(PyObject *self, PyObject *v)
 {
     TABLE_ENTER(self);
-    if (oro_pyrow_is(t->rc, v))
+    if (oro_pyrow_is(t->rc, v) && ((struct oro_row *)v)->rc == t->rc)
         return oro_pytable_delete_rowobj(py, t, (struct oro_row *)v);
     const struct oro_accessor *pk = pk_of(py, t, "delete() by key");
     return pk != NULL ? oro_pytable_delete_key(py, t, pk, v) : NULL;

@@ -32,6 +32,9 @@ PyObject *oro_pytable_find(struct oro_py *py, struct oro_pytable *t, const struc
                            PyObject *v, bool must);
 /* Raises EncodeError and gives false when the object is no row of this table. */
 bool oro_pytable_takes(struct oro_py *py, struct oro_pytable *t, PyObject *o);
+/* The same for what is inserted, where a row of another table with equal columns is as good: a row of this table with its values.
+ * New reference, or NULL. */
+PyObject *oro_pytable_row_of(struct oro_py *py, struct oro_pytable *t, PyObject *o);
 /* Encodes the row and hands it to the host; it is then what the store holds. acc: of the key, for update and upsert. 0 or -1. */
 int oro_pytable_write(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
                       struct oro_row *row, enum oro_verb verb);

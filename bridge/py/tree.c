@@ -312,7 +312,9 @@ oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
         PyErr_SetString(PyExc_TypeError, "a table's spec is incomplete");
         return -1;
     }
+    PyObject *accessor = PyDict_GetItemString(spec, "accessor");
     t->name = Py_NewRef(name);
+    t->accessor = Py_NewRef(accessor != NULL ? accessor : name);
     t->def = oro_schema_table(schema, oro_bytes_str(PyUnicode_AsUTF8(name)));
     t->rc = oro_map_get_u64(&py->class_map, (uint64_t)(uintptr_t)cls);
     if (t->def == NULL || t->rc == NULL || PyTuple_GET_SIZE(columns) != (Py_ssize_t)t->rc->ncols ||
@@ -348,12 +350,16 @@ oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
 static PyObject *
 make_db_type(struct oro_py *py, PyObject *module)
 {
-    PyGetSetDef *tables = oro_arena_alloc(&py->arena, (py->ntables + 1) * sizeof(*tables));
-    for (unsigned i = 0; i < py->ntables; i++)
-        tables[i] = (PyGetSetDef){.name = PyUnicode_AsUTF8(py->tables[i].name),
+    unsigned n = py->ntables;
+    PyGetSetDef *tables = oro_arena_alloc(&py->arena, (2 * n + 1) * sizeof(*tables));
+    /* By accessor, and by its name in SQL where no accessor is called so: of two entries the first counts. */
+    for (unsigned i = 0; i < 2 * n; i++) {
+        const struct oro_pytable *t = &py->tables[i % n];
+        tables[i] = (PyGetSetDef){.name = PyUnicode_AsUTF8(i < n ? t->accessor : t->name),
                                   .get = db_get,
-                                  .closure = (void *)(uintptr_t)i};
-    tables[py->ntables] = (PyGetSetDef){0};
+                                  .closure = (void *)(uintptr_t)(i % n)};
+    }
+    tables[2 * n] = (PyGetSetDef){0};
     PyType_Slot slots[] = {{Py_tp_getset, tables}, {0, NULL}};
     PyType_Spec spec = {"orochi.Database",
                         (int)(sizeof(struct oro_dbhandle) + py->ntables * sizeof(PyObject *)), 0,

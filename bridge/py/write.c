@@ -124,14 +124,60 @@ oro_pytable_find(struct oro_py *py, struct oro_pytable *t, const struct oro_acce
 
 /* ---- writing ---- */
 
+/* A row of a table whose class is a subclass of this one's has columns of its own. */
+static inline bool
+is_own(const struct oro_pytable *t, PyObject *o)
+{
+    return oro_pyrow_is(t->rc, o) && ((struct oro_row *)o)->rc == t->rc;
+}
+
 bool
 oro_pytable_takes(struct oro_py *py, struct oro_pytable *t, PyObject *o)
 {
-    if (oro_pyrow_is(t->rc, o))
+    if (is_own(t, o))
         return true;
     PyErr_Format(py->e_encode, "%s: expected %s, got %s", t->def->name, t->rc->name,
                  oro_pytype_name(o));
     return false;
+}
+
+/* Equal names and types, in one order. */
+static bool
+same_columns(const struct oro_pytable *a, const struct oro_pytable *b)
+{
+    bool same = a->rc->ncols == b->rc->ncols && oro_type_fits(a->def->row, b->def->row) &&
+                oro_type_fits(b->def->row, a->def->row);
+    for (unsigned i = 0; same && i < a->rc->ncols; i++)
+        same = PyUnicode_Compare(a->rc->cols[i].name, b->rc->cols[i].name) == 0;
+    return same;
+}
+
+/* The table of whose class o is, if it has the columns of t. */
+static struct oro_pytable *
+like(struct oro_py *py, const struct oro_pytable *t, PyObject *o)
+{
+    for (unsigned i = 0; i < py->ntables; i++)
+        if (is_own(&py->tables[i], o))
+            return same_columns(&py->tables[i], t) ? &py->tables[i] : NULL;
+    return NULL;
+}
+
+PyObject *
+oro_pytable_row_of(struct oro_py *py, struct oro_pytable *t, PyObject *o)
+{
+    struct oro_pytable *other = is_own(t, o) ? t : like(py, t, o);
+    if (other == t)
+        return Py_NewRef(o);
+    if (other == NULL)
+        return oro_pytable_takes(py, t, o) ? Py_NewRef(o) : NULL;
+    struct oro_bb bb = oro_bb_take(py, 1);
+    PyObject *row = NULL;
+    if (oro_pyrow_encode((struct oro_row *)o, &bb, 1) < 0)
+        oro_cerr_raise(py, py->e_encode, other->def->name);
+    else if (oro_pyhandle_alive(py, t))
+        row = oro_pyrow_from_bytes(t->rc, oro_bb_bytes(&bb));
+    oro_bb_give(py, 1, &bb);
+    return row;
 }
 
 static int
@@ -246,8 +292,7 @@ change(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
     for (i = 0; i < n; i++) {
         cols[i] = oro_rowclass_find(t->rc, PyTuple_GET_ITEM(kwnames, i));
         if (cols[i] < 0) {
-            PyErr_Format(PyExc_TypeError, "%s has no column %R", t->def->name,
-                         PyTuple_GET_ITEM(kwnames, i));
+            oro_pyerr_no_column("no_column", t->def->name, t->rc, PyTuple_GET_ITEM(kwnames, i));
             restore(row, cols, saved, i, dirty);
             return -1;
         }

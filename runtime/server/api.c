@@ -467,7 +467,7 @@ post_call(struct request *q)
         return;
     }
     struct oro_bb args = {0};
-    if (oro_args_from_json(r->params, q->http->body, &args, &err) != ORO_OK) {
+    if (oro_args_from_json_with(r->params, r->defaults, q->http->body, &args, &err) != ORO_OK) {
         oro_api_answer(q->res, 400, "invalid arguments for reducer %s: %s", name, err.text);
         oro_bb_fini(&args);
         return;

@@ -57,7 +57,7 @@ TABLE = {
         ["two btree indexes over a, b"]),
     "auto_inc on str": ("@table\nclass A:\n    id: AutoKey[str]", 3, ["A.id", "auto_inc needs an integer"]),
     "float index": ("@table\nclass A:\n    x: Index[f32] = 0", 3, ["A.x: a float cannot be an index"]),
-    "optional index": ("@table\nclass A:\n    x: Index[u32 | None] = None", 3, ["A.x: an optional value cannot be an index"]),
+    "optional key": ("@table\nclass A:\n    x: Unique[u32 | None] = None", 3, ["A.x: an optional value cannot be a key"]),
     "list as a key": ("@table\nclass A:\n    x: Unique[list[int]]", 3, ["A.x: a list cannot be"]),
     "direct index on str": ("@table\nclass A:\n    x: DirectIndex[str]", 3, ["A.x: a direct index"]),
     "key inside an option": ("@table\nclass A:\n    x: Index[u32] | None = None", 3, ["go around the whole type"]),

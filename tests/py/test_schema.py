@@ -345,7 +345,7 @@ class Types(ModuleCase):
         found = sections(self.builder)
         self.types = found["Typespace"]["types"]
         self.names = {t["ty"]: t["source_name"]["source_name"] for t in found["Types"]}
-        self.table = named(found["Tables"], "all")
+        self.table = named(found["Tables"], "everything")
         self.reducer = named(found["Reducers"], "everything")
         self.columns = {e["name"]["some"]: self.show(e["algebraic_type"])
                         for e in self.types[self.table["product_type_ref"]]["Product"]["elements"]}
@@ -396,10 +396,10 @@ class Types(ModuleCase):
         found = {i["accessor_name"]["some"]: (i["algorithm"], i["source_name"]["some"]) for i in self.table["indexes"]}
         team, small, flag = (list(self.columns).index(n) for n in ("team", "small", "flag"))
         self.assertEqual(found, {
-            "id": ({"BTree": [0]}, "all_id_idx_btree"), "small": ({"Direct": small}, "all_small_idx_direct"),
-            "who": ({"BTree": [list(self.columns).index("who")]}, "all_who_idx_btree"),
-            "by_team": ({"BTree": [team, small]}, "all_team_small_idx_btree"),
-            "small_flag": ({"BTree": [small, flag]}, "all_small_flag_idx_btree")})
+            "id": ({"BTree": [0]}, "everything_id_idx_btree"), "small": ({"Direct": small}, "everything_small_idx_direct"),
+            "who": ({"BTree": [list(self.columns).index("who")]}, "everything_who_idx_btree"),
+            "by_team": ({"BTree": [team, small]}, "everything_team_small_idx_btree"),
+            "small_flag": ({"BTree": [small, flag]}, "everything_small_flag_idx_btree")})
 
     def test_it_validates(self):
         Validator(self.builder.v10()).check()
@@ -564,15 +564,17 @@ class Versions(ModuleCase):
             ten, nine = sections(builder), builder.v9()
             self.assertEqual(list(nine), ["typespace", "tables", "reducers", "types", "misc_exports", "row_level_security"])
             self.assertEqual(nine["typespace"], ten["Typespace"])
-            self.assertEqual([t["name"] for t in nine["tables"]], sorted(t["source_name"] for t in ten["Tables"]))
+            source = {e["Table"]["canonical_name"]: e["Table"]["source_name"]
+                      for e in ten["ExplicitNames"]["entries"] if "Table" in e}
+            self.assertEqual([t["name"] for t in nine["tables"]], sorted(source))
             for old in nine["tables"]:
-                new = named(ten["Tables"], old["name"])
+                new = named(ten["Tables"], source[old["name"]])
                 for key in ("product_type_ref", "primary_key", "table_type", "table_access"):
                     self.assertEqual(old[key], new[key])
                 for key in ("indexes", "constraints", "sequences"):
                     self.assertEqual(sorted(x["name"]["some"] for x in old[key]),
-                                     sorted(x["source_name"]["some"] for x in new[key]))
-                schedules = [s for s in ten.get("Schedules", []) if s["table_name"] == old["name"]]
+                                     sorted(old["name"] + x["source_name"]["some"].removeprefix(new["source_name"]) for x in new[key]))
+                schedules = [s for s in ten.get("Schedules", []) if s["table_name"] == source[old["name"]]]
                 self.assertEqual([old["schedule"]["some"]["reducer_name"]] if "some" in old["schedule"] else [],
                                  [s["function_name"] for s in schedules])
             self.assertEqual([r["name"] for r in nine["reducers"]], [r["source_name"] for r in ten["Reducers"]])
@@ -581,7 +583,8 @@ class Versions(ModuleCase):
                              {x["function_name"]: x["lifecycle_spec"] for x in ten.get("LifeCycleReducers", [])})
             self.assertEqual(sorted((d["ColumnDefaultValue"]["table"], d["ColumnDefaultValue"]["value"])
                                     for d in nine["misc_exports"]),
-                             sorted((t["source_name"], d["value"]) for t in ten["Tables"] for d in t["default_values"]))
+                             sorted((name, d["value"]) for name, written in source.items()
+                                    for d in named(ten["Tables"], written)["default_values"]))
             self.assertEqual([t["name"]["name"] for t in nine["types"]],
                              sorted(t["source_name"]["source_name"] for t in ten["Types"]))
 
@@ -712,8 +715,11 @@ class Validator:
         assert len(set(names)) == len(names), "a name is used for multiple entities"
         types = [t["source_name"]["source_name"] for t in self.sections["Types"]]
         assert len(set(types)) == len(types)
-        entries = [next(iter(e.values())) for e in self.sections["ExplicitNames"]["entries"]]
-        assert all(e["source_name"] == e["canonical_name"] for e in entries)
+        given = self.sections["ExplicitNames"]["entries"]
+        entries = [next(iter(e.values())) for e in given if "Index" not in e]
+        indexes = [x["source_name"]["some"] for t in self.sections.get("Tables", []) for x in t["indexes"]]
+        assert all(e["Function"]["source_name"] == e["Function"]["canonical_name"] for e in given if "Function" in e)
+        assert all(e["Index"]["source_name"] in indexes for e in given if "Index" in e)
         functions = [r["source_name"] for r in self.sections.get("Reducers", [])]
         tables = [t["source_name"] for t in self.sections.get("Tables", [])]
         assert [e["source_name"] for e in entries] == tables + functions

@@ -187,12 +187,12 @@ _ENCODERS = {
 }
 
 
-def problem_of(spec, value):
-    """What is wrong with a default, or None."""
+def problem_of(spec, value, what='column'):
+    """What is wrong with the default of a column or parameter, or None."""
     try:
         encode(spec, value)
     except (TypeError, ValueError) as error:
         if value is None:
-            return f'the default is None, but the column is {describe(spec)}: write T | None'
+            return f'the default is None, but the {what} is {describe(spec)}: write T | None'
         return f'the default does not fit: {error}'
     return None

@@ -44,3 +44,32 @@ def instead(name, names, limit=12):
     shown = ', '.join(map(str, names[:limit])) + (', ...' if len(names) > limit else '')
     listed = f'(there is {shown})' if names else '(there is none)'
     return f'do you mean {near}? {listed}' if near else listed
+
+
+def no_column(owner, name, columns):
+    """For a column that is not there; called where rows are made and changed, as the next two are where they are asked for."""
+    return f'{owner} has no column {name!r}: {instead(name, columns)}'
+
+
+def no_order(owner, name, columns):
+    """For order_by()."""
+    return f'{owner} has no column {name!r} to order by: {instead(str(name).lstrip("-"), columns)}'
+
+
+_LOOKUPS = ('ne', 'gt', 'gte', 'lt', 'lte', 'in', 'not_in', 'between')
+_ELSEWHERE = {'ge': 'gte', 'le': 'lte', 'range': 'between', 'nin': 'not_in', 'notin': 'not_in', 'neq': 'ne'}
+
+
+def no_condition(owner, name, columns):
+    """For filter(score__gtee=1): no such column, or nothing of the kind can be asked of it."""
+    column, separator, lookup = name.partition('__')
+    if not separator or column not in columns:
+        near = nearest(column, columns)
+        told = f'do you mean {near}{separator}{lookup}? ' if near else ''
+        return f'{owner} has no column for {name!r}: {told}(there is {", ".join(columns)})'
+    near = _ELSEWHERE.get(lookup) or nearest(lookup, _LOOKUPS)
+    if lookup in ('eq', 'exact', ''):
+        told = f'write {column}=...'
+    else:
+        told = f'do you mean {column}__{near}?' if near else 'for anything else, ask each row in Python'
+    return f'{owner}: {name!r} has an unknown lookup: {told} (there is {", ".join(_LOOKUPS)})'

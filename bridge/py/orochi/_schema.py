@@ -10,8 +10,8 @@ from . import _advice, _context, _encode, _source
 from ._declare import REGISTRY, Column, marks_of
 from ._errors import SchemaError
 from ._names import instead, nearest
-from ._types import (DIRECT, INDEXABLE, INTEGERS, SATS_SPECIAL, UNIT, ColumnProperty, Resolver, TypeProblem, column_property,
-                     describe, element, endless_text, evaluate, evaluate_parameter, is_identifier, pascal, product, simple,
+from ._types import (DIRECT, INTEGERS, SATS_SPECIAL, UNIT, ColumnProperty, Resolver, TypeProblem, column_property,
+                     describe, element, endless_text, evaluate, evaluate_parameter, indexable, is_identifier, pascal, product, simple,
                      snake, unchecked, wire_name)
 from ._values import register_record
 from .tools import case
@@ -24,6 +24,7 @@ class Table:
 
     def __init__(self, name, cls, place):
         self.name, self.cls = name, cls
+        self.accessor = name    # in code: ctx.db.player, conn.db.player; name: in SQL and on the wire
         self.place = place      # function that gives "file.py:12"
         self.columns = []       # (python name, wire name, spec, sats)
         self.pk, self.auto_inc, self.unique, self.indexes, self.defaults = -1, [], [], [], []
@@ -86,6 +87,7 @@ class Builder:
     def _table(self, declared):
         cls, options = declared.cls, declared.options
         t = Table(options['name'] or snake(cls.__name__), cls, lambda: _source.of_class(cls))
+        t.accessor = snake(cls.__name__)
         t.public, t.event = (self._flag(t.place, f'{t.title}: {what}=', options[what]) for what in ('public', 'event'))
         t.scheduled = options['scheduled']
         self._replaced(declared)
@@ -253,9 +255,11 @@ class Builder:
         bare = unchecked(spec)[0]
         if bare == 'unknown':
             return
-        if bare not in INDEXABLE:
-            self.problem(t.column_place(name), f'{t.cls.__name__}.{name}: {describe(spec)} cannot be an index or key column; '
-                                               'integers, bool, str, Identity, ConnectionId, UUID, Timestamp and enums can')
+        key = col in t.unique
+        if not indexable(spec) or (key and bare == 'option'):
+            self.problem(t.column_place(name), f'{t.cls.__name__}.{name}: {describe(spec)} cannot be {"a key" if key else "an index"} '
+                                               'column; integers, bool, str, bytes, Identity, ConnectionId, UUID, Timestamp, durations, '
+                                               'enums and records of these can' + (', and T | None' if not key else ''))
         elif kind == 'direct' and (ncols > 1 or bare not in DIRECT):
             self.problem(t.column_place(name), f'{t.cls.__name__}.{name}: a direct index is over one column of u8, u16, u32, u64 '
                                                'or an enum')
@@ -340,7 +344,7 @@ class Builder:
                              f'{declared.name}.{p.name}: ReducerContext[{_advice.show(cls)}]: in brackets stands a class that lists the '
                              'tables, class Db(Database): player: Table[Player]; or write ReducerContext alone')
             return
-        tables = {t.name: t.cls for t in self.tables}
+        tables = {name: t.cls for t in self.tables for name in (t.name, t.accessor)}
         for name, annotation in getattr(cls, '__annotations__', {}).items():
             def place(name=name):
                 return _source.of_column(cls, name)
@@ -370,7 +374,12 @@ class Builder:
                 hint = evaluate_parameter(declared.fn, p.name, p.annotation)
                 return self.types.resolve(hint, pascal(declared.name) + pascal(p.name))
             resolved = self._try(place, f'{declared.name}.{p.name}', resolve)
-            return (p.name, wire_name(p.name), *resolved) if resolved else None
+            if resolved is None:
+                return None
+            wrong = _encode.problem_of(resolved[0], p.default, 'parameter') if p.default is not p.empty else None
+            if wrong:
+                self.problem(place(), f'{declared.name}.{p.name}: {wrong}')
+            return p.name, wire_name(p.name), *resolved
         return None
 
     def _schedule(self, entry, schedule):
@@ -441,6 +450,12 @@ class Builder:
         self._twin('table', 'SQL', str.lower, places)
         self._twin('table', 'clients', camel, places)
         for t in self.tables:
+            other = next((o for o in self.tables if o is not t and o.accessor == t.accessor), None)
+            if other is not None and (other.cls, t.cls) not in self.told and t.name != other.name:
+                self.told.add((t.cls, other.cls))
+                self.problem(other.place(), f'{other.title}: the classes {t.cls.__name__} and {other.cls.__name__} are both '
+                                            f'ctx.db.{t.accessor}: rename one')
+        for t in self.tables:
             columns = {wire: (lambda t=t, name=name: t.column_place(name)) for name, wire, *_ in t.columns} if t.cls else {}
             for who, fold in (('SQL', str.lower), ('clients', camel)):
                 self._twin('column', who, fold, columns, f'{t.title}: ')
@@ -492,9 +507,11 @@ class Builder:
         """The module definition of version 10, without the {"V10": ...} around it."""
         names = {f: n for n, f in self.types.names.items()}
         tables = [self._table10(t) for t in self.tables]
-        schedules = [dict(source_name={'some': f'{t.name}_sched'}, table_name=t.name, schedule_at_col=t.at_column,
+        schedules = [dict(source_name={'some': f'{t.accessor}_sched'}, table_name=t.accessor, schedule_at_col=t.at_column,
                           function_name=t.scheduled) for t in self.tables if t.scheduled]
-        entries = [{'Table': dict(source_name=t.name, canonical_name=t.name)} for t in self.tables]
+        entries = [{'Table': dict(source_name=t.accessor, canonical_name=t.name)} for t in self.tables]
+        entries += [{'Index': dict(source_name=t.accessor + i['name'].removeprefix(t.name), canonical_name=i['name'])}
+                    for t in self.tables if t.accessor != t.name for i in t.indexes]
         entries += [{'Function': dict(source_name=r['name'], canonical_name=r['name'])} for r in self.reducers]
         lifecycle = [dict(lifecycle_spec={LIFECYCLES[r['lifecycle']]: []}, function_name=r['name'])
                      for r in self.reducers if r['lifecycle']]
@@ -509,12 +526,12 @@ class Builder:
         return {'sections': [s for s in sections if next(iter(s.values()))]}
 
     def _table10(self, t):
-        def some(text):
-            return {'some': text}
+        def some(name):  # what is named after the table is named after what its author calls it
+            return {'some': t.accessor + name.removeprefix(t.name)}
         none = {'none': []}
         return dict(
-            source_name=t.name, product_type_ref=t.ref['Ref'], primary_key=[t.pk] if t.pk >= 0 else [],
-            indexes=[dict(source_name=some(i['name']), accessor_name=some(i['accessor']), algorithm=_algorithm(i))
+            source_name=t.accessor, product_type_ref=t.ref['Ref'], primary_key=[t.pk] if t.pk >= 0 else [],
+            indexes=[dict(source_name=some(i['name']), accessor_name={'some': i['accessor']}, algorithm=_algorithm(i))
                      for i in t.indexes],
             constraints=[dict(source_name=some(_key_name(t, c)), data={'Unique': {'columns': [c]}}) for c in t.unique],
             sequences=[dict(source_name=some(_sequence_name(t, c)), column=c, start=none, min_value=none, max_value=none,
@@ -534,21 +551,25 @@ class Builder:
         none = {'none': []}
         schedules = {s['table_name']: s for s in ten.get('Schedules', [])}
         lifecycle = {s['function_name']: s['lifecycle_spec'] for s in ten.get('LifeCycleReducers', [])}
+        canonical = {t.accessor: t.name for t in self.tables}
         tables, misc = [], []
-        for t in sorted(ten.get('Tables', []), key=lambda t: t['source_name']):
+        for t in sorted(ten.get('Tables', []), key=lambda t: canonical[t['source_name']]):
             s = schedules.get(t['source_name'])
+
+            def named(option, old=t['source_name']):
+                return {'some': canonical[old] + option['some'].removeprefix(old)}
             tables.append(dict(
-                name=t['source_name'], product_type_ref=t['product_type_ref'], primary_key=t['primary_key'],
-                indexes=sorted((dict(name=i['source_name'], accessor_name=i['accessor_name'], algorithm=i['algorithm'])
+                name=canonical[t['source_name']], product_type_ref=t['product_type_ref'], primary_key=t['primary_key'],
+                indexes=sorted((dict(name=named(i['source_name']), accessor_name=i['accessor_name'], algorithm=i['algorithm'])
                                 for i in t['indexes']), key=lambda i: i['name']['some']),
-                constraints=sorted((dict(name=c['source_name'], data=c['data']) for c in t['constraints']),
+                constraints=sorted((dict(name=named(c['source_name']), data=c['data']) for c in t['constraints']),
                                    key=lambda c: c['name']['some']),
-                sequences=[dict(name=q['source_name'], column=q['column'], start=none, min_value=none, max_value=none,
+                sequences=[dict(name=named(q['source_name']), column=q['column'], start=none, min_value=none, max_value=none,
                                 increment=1) for q in t['sequences']],
-                schedule={'some': dict(name=s['source_name'], reducer_name=s['function_name'],
+                schedule={'some': dict(name=named(s['source_name']), reducer_name=s['function_name'],
                                        scheduled_at_column=s['schedule_at_col'])} if s else none,
                 table_type=t['table_type'], table_access=t['table_access']))
-            misc += [{'ColumnDefaultValue': dict(table=t['source_name'], **d)} for d in t['default_values']]
+            misc += [{'ColumnDefaultValue': dict(table=canonical[t['source_name']], **d)} for d in t['default_values']]
         reducers = [dict(name=r['source_name'], params=r['params'],
                          lifecycle={'some': lifecycle[r['source_name']]} if r['source_name'] in lifecycle else none)
                     for r in ten.get('Reducers', [])]
@@ -559,13 +580,21 @@ class Builder:
 
     def descriptor(self):
         """The JSON text that the server's oro_schema_parse reads."""
-        extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0) for r in self.reducers],
+        extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0, **self.defaults_of(r)) for r in self.reducers],
                      schedules=self.schedules)
         return json.dumps({'V10': self.v10(), 'V9': self.v9(), 'orochi': extra}, separators=(',', ':'))
 
+    @staticmethod
+    def defaults_of(r):
+        """{'defaults': [BSATN as hex, or None, of each parameter]} of a reducer of which a parameter has one, else {}."""
+        given = inspect.signature(r['fn']).parameters if r['takes_row'] else {}
+        found = [_encode.encode(spec, given[name].default).hex() if name in given and given[name].default is not given[name].empty
+                 else None for name, _, spec, _ in r['params']]
+        return {'defaults': found} if any(d is not None for d in found) else {}
+
     def module_spec(self):
         """What the codecs, tables and reducers of this interpreter are made from."""
-        tables = [dict(name=t.name, cls=t.cls, columns=tuple((c[0], c[1], c[2]) for c in t.columns), pk=t.pk,
+        tables = [dict(name=t.name, accessor=t.accessor, cls=t.cls, columns=tuple((c[0], c[1], c[2]) for c in t.columns), pk=t.pk,
                        auto_inc=tuple(t.auto_inc), indexes=t.indexes) for t in self.tables if t.cls is not None]
         reducers = [dict(name=r['name'], fn=r['fn'], params=tuple((p[0], p[2]) for p in r['params']), takes_row=r['takes_row'])
                     for r in self.reducers]

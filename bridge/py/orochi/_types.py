@@ -94,7 +94,7 @@ _REFUSED = {
     'builtins.memoryview': 'use bytes',
 }
 # Index keys (python-api 4): spec kinds that order well and are small.
-INDEXABLE = frozenset(INTEGERS) | {'bool', 'string', 'identity', 'connection_id', 'uuid', 'timestamp', 'datetime', 'enum',
+_INDEXABLE = frozenset(INTEGERS) | {'bool', 'string', 'bytes', 'duration', 'timedelta', 'identity', 'connection_id', 'uuid', 'timestamp', 'datetime', 'enum',
                                    'literal'}
 DIRECT = frozenset(('u8', 'u16', 'u32', 'u64', 'enum', 'literal'))
 
@@ -401,6 +401,16 @@ class Resolver:
     def named_classes(self):
         """(name for clients, class) of the records and enums in use."""
         return [(type_name(key), key) for key in self.by_class if isinstance(key, type)]
+
+
+def indexable(spec):
+    """Whether values order well and say themselves where they end: no floats, lists, dicts, dynamic values or unions."""
+    spec = unchecked(spec)
+    if spec[0] == 'option':
+        return unchecked(spec[1])[0] != 'option' and indexable(spec[1])
+    if spec[0] == 'product':
+        return bool(spec[3]) and all(indexable(field) for _, field in spec[3])
+    return spec[0] in _INDEXABLE
 
 
 def type_name(cls):

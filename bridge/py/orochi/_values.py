@@ -426,6 +426,16 @@ def json_load(text):
 
 # ---- error texts -----------------------------------------------------------------------------------------------------
 
+def _meant(error):
+    """What may have been meant by a name that an object does not have: ctx.db.usrs, row.nmae."""
+    from ._names import nearest
+    try:
+        near = nearest(error.name, [name for name in dir(error.obj) if not name.startswith('_')])
+    except Exception:  # an object may answer dir() as it likes
+        return ''
+    return f': do you mean {near}?' if near else ''
+
+
 _ERROR_MOST = 4000  # characters of one exception: a chain of them fits into what the log takes
 
 
@@ -436,6 +446,8 @@ def describe_error(error):
     except BaseException:  # also one that was interrupted, since it did not end
         text = ''
     name = type(error).__name__
+    if isinstance(error, AttributeError) and error.name and error.obj is not None:
+        text += _meant(error)
     if len(text) > _ERROR_MOST:
         text = f'{text[:_ERROR_MOST]} ... ({len(text)} characters in all)'
     return f'{name}: {text}' if text else name
