@@ -586,7 +586,8 @@ api_route(struct request *q)
             continue;
         if (strcmp(method, routes[i].method) == 0) {
             oro_api_usual_headers(q);
-            route_run(q, &routes[i]);
+            if (oro_api_params_once(q))
+                route_run(q, &routes[i]);
             return;
         }
         size_t n = strlen(allow);

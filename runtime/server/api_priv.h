@@ -38,6 +38,8 @@ void oro_api_usual_headers(struct request *q);
 
 /* Gives the decoded value of a parameter of "a=b&c=d", or NULL. What is no escape, and %00, stays as it is. */
 char *oro_api_param(const char *query, const char *name);
+/* False and 400: a parameter of ours is given twice (spec/wire.md 1.5): one reader would take the first, another the last. */
+bool oro_api_params_once(struct request *q);
 /* False and 400: not one of the two words. */
 bool oro_api_param_bool(struct request *q, const char *name, bool *value);
 

@@ -161,6 +161,31 @@ oro_api_param_bool(struct request *q, const char *name, bool *value)
     return fine;
 }
 
+/* How often a parameter stands in the query. */
+static unsigned
+param_count(const char *query, const char *name)
+{
+    unsigned count = 0;
+    size_t n = strlen(name);
+    for (const char *p = query; *p != '\0'; p += strcspn(p, "&"), p += *p == '&')
+        count += strncmp(p, name, n) == 0 && (p[n] == '=' || p[n] == '&' || p[n] == '\0');
+    return count;
+}
+
+bool
+oro_api_params_once(struct request *q)
+{
+    static const char *const names[] = {"token",   "compression",   "confirmed", "light",
+                                        "version", "connection_id", "session_id"};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(names); i++)
+        if (param_count(q->http->query, names[i]) > 1) {
+            oro_api_answer(q->res, 400, "Failed to deserialize query string: duplicate field `%s`",
+                           names[i]);
+            return false;
+        }
+    return true;
+}
+
 /* Takes the token from the header, else from the query. False and 400: the header is no Bearer credential. */
 static bool
 token_take(struct request *q)

@@ -76,7 +76,7 @@ static bool
 subscribe_request(struct request *q, struct oro_ws_accept *acc)
 {
     struct socket_params params = {0};
-    if (!oro_api_authenticate(q, AUTH_SIGNED))
+    if (!oro_api_params_once(q) || !oro_api_authenticate(q, AUTH_SIGNED))
         return false;
     oro_api_identity_headers(q, q->res->extra_headers,
                              sizeof(q->res->extra_headers)); /* for a refusal */

@@ -71,6 +71,15 @@ test("credentials that are two, none, or not Bearer", async () => {
   assert.equal(status(await get(`Authorization: bearer   ${token}`)), 200);
 });
 
+test("a parameter that is given twice", async () => {
+  for (const query of [`token=${token}&token=${token}`, `token=${token}&token=`, "token&token=x", "version=10&version=9", "confirmed=true&x=1&confirmed=true"])
+    for (const path of ["/v1/database/game/schema", "/v1/ping"])
+      assert.equal(status(await raw(`GET ${path}?${query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)), 400, query);
+  const upgrade = query => raw(`GET /v1/database/game/subscribe?${query} HTTP/1.1\r\nHost: x\r\n${UPGRADE}Sec-WebSocket-Protocol: v2.bsatn.spacetimedb\r\n\r\n`);
+  assert.equal(status(await upgrade(`connection_id=${"1".repeat(32)}&connection_id=${"2".repeat(32)}`)), 400);
+  assert.equal(status(await upgrade(`tokens=1&xtoken=2&token=${token}`)), 101);
+});
+
 test("a subprotocol or a body is no credential, and neither is echoed", async () => {
   const evil = "x%0d%0aevil: 1";
   const upgrade = await raw(`GET /v1/database/game/subscribe HTTP/1.1\r\nHost: x\r\n${UPGRADE}Sec-WebSocket-Protocol: ${token}, ${evil}, v2.bsatn.spacetimedb\r\n\r\n`);
