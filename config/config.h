@@ -24,7 +24,8 @@ struct oro_config {
     int64_t net_ping_interval_s, net_idle_timeout_s;
     int64_t net_buffer_memory_mb, net_stall_timeout_s, net_min_rate;
     char *net_tls_cert, *net_tls_key, *net_allow_origins;
-    int64_t query_max_terms, query_max_steps, query_client_terms;
+    int64_t query_readers, query_max_terms, query_max_steps, query_client_terms,
+        query_client_queries;
     char *durable_mode;
     int64_t bridge_max_cache_size, bridge_max_pool_size, bridge_cache_ttl_ms;
     bool bridge_enable_batch_optimization, bridge_enable_memory_monitoring, bridge_auto_tune;

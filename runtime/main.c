@@ -202,6 +202,12 @@ cores(void)
 }
 
 static unsigned
+reader_threads(const struct oro_config *c)
+{
+    return c->query_readers > 0 ? (unsigned)c->query_readers : cores() / 2 > 2 ? cores() / 2 : 2;
+}
+
+static unsigned
 net_threads(const struct oro_config *c)
 {
     return c->net_threads > 0 ? (unsigned)c->net_threads : cores() / 4 > 0 ? cores() / 4 : 1;
@@ -232,6 +238,8 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .incoming_limit = (unsigned)c->net_incoming_limit,
         .query = {.terms = (uint32_t)c->query_max_terms, .steps = (uint64_t)c->query_max_steps},
         .client_terms = (uint64_t)c->query_client_terms,
+        .client_queries = (size_t)c->query_client_queries,
+        .readers = reader_threads(c),
         .auth = {.keys = keys,
                  .mint = auth_mint,
                  .resign = auth_resign,

@@ -264,16 +264,15 @@ http_client(struct request *q, enum client_kind kind)
     return c;
 }
 
-static bool
-has_lifecycle(const struct oro_server *s)
+bool
+oro_api_has_lifecycle(const struct oro_server *s)
 {
     return oro_schema_lifecycle(s->schema, ORO_LIFE_CONNECT) != NULL ||
            oro_schema_lifecycle(s->schema, ORO_LIFE_DISCONNECT) != NULL;
 }
 
-/* Keeps the answer until what it reflects is durable, then gives it. Takes the body of res. */
-static void
-reply_later(struct shard *sh, struct client *c, struct oro_http_response *res, uint64_t seq)
+void
+oro_api_reply_later(struct shard *sh, struct client *c, struct oro_http_response *res, uint64_t seq)
 {
     char *own = oro_strdup(res->extra_headers);
     c->answered = true;
@@ -320,62 +319,12 @@ oro_api_release(struct shard *sh, struct client *c)
     return still_needed(sh, c);
 }
 
-static void
-duration_header(struct oro_http_response *res, int64_t us)
+void
+oro_api_duration(struct oro_http_response *res, int64_t us)
 {
     char number[32];
     snprintf(number, sizeof(number), "%lld", (long long)us);
     oro_api_header(res, "spacetime-execution-duration-micros", number);
-}
-
-/* The same number as in the body, which begins to be written with the reading. */
-static int64_t
-sql_duration(struct oro_bytes json)
-{
-    static const char key[] = "],\"total_duration_micros\":";
-    const uint8_t *tail = json.len > 200 ? json.data + json.len - 200 : json.data;
-    const uint8_t *at = memmem(tail, json.len - (size_t)(tail - json.data), key, sizeof(key) - 1);
-    return at != NULL ? strtoll((const char *)at + sizeof(key) - 1, NULL, 10) : 0;
-}
-
-static void
-run_sql(struct shard *sh, struct client *c)
-{
-    struct oro_http_response res = {0};
-    struct oro_query_env env = oro_client_env(sh, c);
-    struct oro_budget budget = {.left = sh->server->opt.query.steps, .stop = &sh->server->quiet};
-    struct oro_query *query = NULL;
-    struct oro_err err = {0};
-    oro_status st = oro_query_parse(sh->server->schema, oro_bb_bytes(&c->sql), ORO_QUERY_SQL, &env,
-                                    &query, &err);
-    uint64_t seq = 0;
-    if (st == ORO_OK) {
-        res.status = 200;
-        res.content_type = JSON;
-        seq = oro_read_begin(sh->session);
-        st = oro_query_sql_json(query, sh->session, &budget, &res.body, &err);
-        oro_read_end(sh->session);
-        duration_header(&res, sql_duration(oro_bb_bytes(&res.body)));
-    }
-    if (st != ORO_OK)
-        oro_api_answer(&res, st == ORO_ETIMEOUT ? 503 : 400, "%s", err.text);
-    oro_query_free(query);
-    reply_later(sh, c, &res, seq);
-    c->asked = true;
-    if (c->leaves)
-        oro_client_post(sh, c, ORO_JOB_DISCONNECT);
-}
-
-/* The query is evaluated between client_connected and client_disconnected, on this thread, so it waits for the first one's
- * record. */
-static void
-start_sql(struct shard *sh, struct client *c)
-{
-    c->leaves = has_lifecycle(sh->server);
-    if (c->leaves)
-        oro_client_post(sh, c, ORO_JOB_CONNECT);
-    else
-        run_sql(sh, c);
 }
 
 /* The mailbox keeps the order, and skips the call if client_connected refuses. Takes args. */
@@ -390,7 +339,7 @@ start_call(struct shard *sh, struct client *c, const struct oro_reducer_def *red
     job->calls[0] = (struct oro_job_call){.reducer = reducer, .args = oro_buf_bytes(job->frame)};
     http_charge(sh, c, sizeof(*job) + args->len);
     oro_bb_fini(args);
-    c->leaves = has_lifecycle(sh->server);
+    c->leaves = oro_api_has_lifecycle(sh->server);
     if (c->leaves)
         oro_client_post(sh, c, ORO_JOB_CONNECT);
     oro_pool_post(sh->server->pool, c->mailbox, job, false);
@@ -415,8 +364,8 @@ call_answer(struct shard *sh, struct client *c, const struct oro_commit *rec)
     else
         oro_api_refusal(&res, o->outcome == ORO_EINVAL ? 400 : 530, o, c->wants_json);
     oro_api_header(&res, "spacetime-energy-used", "0");
-    duration_header(&res, o->elapsed_us);
-    reply_later(sh, c, &res, rec->seq);
+    oro_api_duration(&res, o->elapsed_us);
+    oro_api_reply_later(sh, c, &res, rec->seq);
 }
 
 void
@@ -425,13 +374,13 @@ oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
     const struct oro_origin *o = &rec->origin;
     if (o->kind == ORO_ORIGIN_CONNECT && o->outcome == ORO_OK) {
         if (c->kind == CLIENT_HTTP_SQL)
-            run_sql(sh, c);
+            oro_sql_run(sh, c);
     } else if (o->kind == ORO_ORIGIN_CONNECT) {
         struct oro_http_response res = {0};
         oro_api_refusal(&res, 403, o, c->wants_json);
         if (c->kind == CLIENT_HTTP_SQL)
             c->leaves = false; /* of a call the disconnect job is posted already */
-        reply_later(sh, c, &res, rec->seq);
+        oro_api_reply_later(sh, c, &res, rec->seq);
     } else if (o->kind == ORO_ORIGIN_CALL) {
         call_answer(sh, c, rec);
     } else if (o->kind == ORO_ORIGIN_DISCONNECT) {
@@ -491,7 +440,7 @@ post_sql(struct request *q)
     c->confirmed = confirmed;
     oro_bb_put_bytes(&c->sql, q->http->body);
     http_charge(q->shard, c, c->sql.cap);
-    start_sql(q->shard, c);
+    oro_sql_start(q->shard, c);
 }
 
 void
@@ -499,8 +448,10 @@ oro_api_gone(void *self, unsigned shard, oro_conn_id req_id)
 {
     struct oro_server *s = self;
     struct client *c = oro_map_del_u64(&s->shards[shard].requests, req_id);
-    if (c != NULL)
-        c->req_id = 0;
+    if (c == NULL)
+        return;
+    c->req_id = 0;
+    oro_read_interrupt(c);
 }
 
 /* ---- the table of routes ---- */

@@ -110,12 +110,15 @@ unlink_from(struct shard *sh, struct client *c)
             break;
         }
     }
-    for (struct client **link = &sh->resume; c->in_resume_list && *link != NULL;
-         link = &(*link)->resume_next) {
-        if (*link == c) {
-            *link = c->resume_next;
+    struct client *before = NULL;
+    for (struct client *i = sh->resume; c->in_resume_list && i != NULL; i = i->resume_next) {
+        if (i == c) {
+            *(before != NULL ? &before->resume_next : &sh->resume) = c->resume_next;
+            if (sh->resume_tail == c)
+                sh->resume_tail = before;
             break;
         }
+        before = i;
     }
     for (struct client **link = &sh->ended; c->in_ended_list && *link != NULL;
          link = &(*link)->ended_next) {
@@ -129,6 +132,7 @@ unlink_from(struct shard *sh, struct client *c)
 void
 oro_client_remove(struct shard *sh, struct client *c)
 {
+    oro_read_abandon(c);
     oro_map_del_u64(&sh->clients, c->conn);
     if (c->req_id != 0)
         oro_map_del_u64(&sh->requests, c->req_id);
@@ -422,23 +426,18 @@ calls_post(struct shard *sh, struct client *c, struct oro_buf *frame,
 }
 
 static void
-answer_here(struct shard *sh, struct client *c, const struct oro_client_message *m)
+answer_here(struct shard *sh, struct client *c, const struct oro_client_message *m,
+            struct oro_buf *frame)
 {
-    switch (m->tag) {
-    case ORO_MSG_SUBSCRIBE:
-        oro_client_subscribe(sh, c, m);
-        break;
-    case ORO_MSG_UNSUBSCRIBE:
-        oro_client_unsubscribe(sh, c, m);
-        break;
-    case ORO_MSG_ONE_OFF:
-        oro_client_one_off(sh, c, m);
-        break;
-    default:
+    if (m->tag == ORO_MSG_SUBSCRIBE || m->tag == ORO_MSG_UNSUBSCRIBE || m->tag == ORO_MSG_ONE_OFF)
+        oro_client_ask(sh, c, m, frame);
+    else
         procedure(sh, c, m);
-        break;
-    }
 }
+
+/* Answers that one client gets before the others have their turn, and bytes of what it asks. */
+#define TURN_ANSWERS 64
+#define TURN_BYTES 65536
 
 #define INFLIGHT_BYTES (16u << 20) /* of frames whose calls wait; a larger one goes alone */
 #define DEFERRED_BYTES (64u << 10) /* more than this, and nothing is read until it is less */
@@ -457,7 +456,7 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
 {
     struct oro_job_call calls[CALLS_AT_ONCE];
     bool gone = c->state == CLIENT_GONE, again = false;
-    uint32_t n = 0;
+    uint32_t n = 0, answers = 0;
     struct oro_reader r = oro_reader(oro_buf_bytes(frame));
     r.at += at;
     if (oro_rd_left(&r) == 0 && at == 0) {
@@ -475,10 +474,14 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
             return;
         }
         bool call = m.tag == ORO_MSG_CALL_REDUCER;
-        bool alone = !call && (n > 0 || c->inflight > 0);
-        if (!gone && (alone || (call && is_full(sh, c, n)))) {
-            if (calls_post(sh, c, frame, calls, n, again))
-                defer(sh, c, frame, here, alone || c->inflight_bytes >= INFLIGHT_BYTES);
+        bool alone = c->reads != NULL || (!call && (n > 0 || c->inflight > 0));
+        bool turn = !call && (answers == TURN_ANSWERS || here - at >= TURN_BYTES);
+        if (!gone && (alone || turn || (call && is_full(sh, c, n)))) {
+            if (!calls_post(sh, c, frame, calls, n, again))
+                return;
+            defer(sh, c, frame, here, alone || c->inflight_bytes >= INFLIGHT_BYTES);
+            if (turn && !alone)
+                oro_client_resume_later(sh, c);
             return;
         }
         if (call) {
@@ -486,7 +489,8 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
             calls[n].reducer = callable(sh, c, m.name, &calls[n].refusal);
             n++;
         } else if (!gone) {
-            answer_here(sh, c, &m);
+            answer_here(sh, c, &m, frame);
+            answers++;
             if (c->state == CLIENT_CLOSING)
                 return; /* cut off */
         }
@@ -519,7 +523,7 @@ oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame)
 {
     if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
         return;
-    if (c->state == CLIENT_CONNECTING || c->deferred != NULL)
+    if (c->state == CLIENT_CONNECTING || c->deferred != NULL || c->reads != NULL)
         defer(sh, c, frame, 0, false);
     else
         frame_run(sh, c, frame, 0);
@@ -529,7 +533,7 @@ oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame)
 bool
 oro_client_can_resume(const struct shard *sh, const struct client *c)
 {
-    if (c->state != CLIENT_OPEN || c->deferred == NULL)
+    if (c->state != CLIENT_OPEN || c->deferred == NULL || c->reads != NULL)
         return false;
     return c->deferred->alone ? c->inflight == 0
                               : c->inflight <= sh->server->opt.incoming_limit / 2;
@@ -539,7 +543,7 @@ oro_client_can_resume(const struct shard *sh, const struct client *c)
 void
 oro_client_resume(struct shard *sh, struct client *c)
 {
-    while (oro_client_can_resume(sh, c)) {
+    while (!c->in_resume_list && oro_client_can_resume(sh, c)) {
         struct deferred *d = deferred_pop(c);
         (void)oro_client_charge(sh, c, -(int64_t)deferred_cost(d));
         /* frame_run may defer the rest of this frame: that must come before the frames that wait behind it. */
@@ -563,8 +567,8 @@ static bool
 is_owed(const struct client *c)
 {
     return (c->state == CLIENT_CONNECTING || c->state == CLIENT_OPEN) &&
-           (c->state == CLIENT_CONNECTING || c->inflight > 0 || c->deferred != NULL ||
-            c->nmarks > 0);
+           (c->state == CLIENT_CONNECTING || c->inflight > 0 || c->reads != NULL ||
+            c->deferred != NULL || c->nmarks > 0);
 }
 
 bool
@@ -604,6 +608,7 @@ oro_client_gone(struct shard *sh, struct client *c)
         deferred_free(d);
     }
     deferred_clear(c);
+    oro_read_abandon(c);
     oro_subs_drop(sh->subs, c->conn);
     oro_shard_count_subs(sh);
     oro_client_post(sh, c, ORO_JOB_DISCONNECT);

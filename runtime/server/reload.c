@@ -128,12 +128,16 @@ stand_still(struct oro_server *s, bool to_disk, struct oro_err *err)
     oro_status st = oro_pool_pause(s->pool, err);
     if (st != ORO_OK)
         return st;
+    /* Nothing is pinned in the store: what is read is asked for once more afterwards. */
+    oro_readers_pause(s->readers);
     if (to_disk)
         st = oro_reload_disk_wait(s, err);
     if (st == ORO_OK)
         st = park(s, err);
-    if (st != ORO_OK)
+    if (st != ORO_OK) {
+        oro_readers_resume(s->readers);
         oro_pool_resume(s->pool);
+    }
     return st;
 }
 
@@ -141,6 +145,7 @@ static void
 go_on(struct oro_server *s)
 {
     unpark(s);
+    oro_readers_resume(s->readers);
     oro_pool_resume(s->pool);
     s->reload.still_us = oro_mono_us() - s->reload.still_since_us;
     if (s->durable != NULL)
@@ -282,7 +287,7 @@ shard_move(struct shard *sh, struct oro_store *store, bool breaks)
 {
     struct subs_move m = {sh, oro_subs_create(oro_store_schema(store))};
     const struct oro_map_slot *slot;
-    oro_subs_limit(m.to, sh->server->opt.client_terms);
+    oro_subs_limit(m.to, sh->server->opt.client_terms, sh->server->opt.client_queries);
     ORO_ASSERT(!oro_cursor_has_next(sh->cursor));
     oro_cursor_close(sh->cursor);
     oro_session_close(sh->session);

@@ -48,15 +48,18 @@ update_emit(void *arg, oro_conn_id conn, struct oro_bytes query_sets)
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), sh->applying->seq);
 }
 
-/* Has it go on with deferred messages after this round: evaluating a subscription reads the ring further itself. */
-static void
-resume_later(struct shard *sh, struct client *c)
+void
+oro_client_resume_later(struct shard *sh, struct client *c)
 {
     if (c->in_resume_list || !oro_client_can_resume(sh, c))
         return;
     c->in_resume_list = true;
-    c->resume_next = sh->resume;
-    sh->resume = c;
+    c->resume_next = NULL;
+    if (sh->resume != NULL)
+        sh->resume_tail->resume_next = c;
+    else
+        sh->resume = c;
+    sh->resume_tail = c;
 }
 
 static void
@@ -80,7 +83,7 @@ connected(struct shard *sh, struct client *c, const struct oro_commit *rec)
     oro_msg_initial_connection(&sh->out, &c->who->identity, &c->who->connection,
                                oro_bytes_str(c->token));
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), 0);
-    resume_later(sh, c);
+    oro_client_resume_later(sh, c);
 }
 
 static void
@@ -91,7 +94,7 @@ answered(struct shard *sh, struct client *c, const struct oro_commit *rec)
         oro_client_send(sh, c, oro_bb_bytes(&sh->out), rec->seq);
     }
     oro_client_call_done(sh, c);
-    resume_later(sh, c);
+    oro_client_resume_later(sh, c);
 }
 
 static void
@@ -128,21 +131,53 @@ oro_shard_catch_up(struct shard *sh, uint64_t seq)
     }
 }
 
-#define ROUND \
-    1024 /* records before sockets have their turn again: workers may publish without end */
+void
+oro_shard_apply_to(struct shard *sh, oro_conn_id conn, const struct oro_commit *rec)
+{
+    sh->applying = rec;
+    sh->caller = NULL; /* nothing that it calls runs meanwhile */
+    oro_subs_apply_to(sh->subs, conn, rec, update_emit, sh);
+}
+
+/* Before sockets have their turn again: workers may publish without end, and a record may concern many subscriptions. */
+#define ROUND_RECORDS 1024
+#define ROUND_TERMS 200000
 
 static void
-drain(struct shard *sh)
+round_records(struct shard *sh)
 {
     const struct oro_commit *rec;
-    for (int n = 0; n < ROUND && (rec = oro_cursor_next(sh->cursor)) != NULL; n++)
+    struct oro_subs_stats stats;
+    oro_subs_stats(sh->subs, &stats);
+    uint64_t until = stats.evaluated + ROUND_TERMS;
+    for (int n = 0; n < ROUND_RECORDS && (rec = oro_cursor_next(sh->cursor)) != NULL; n++) {
         record_apply(sh, rec);
-    while (sh->resume != NULL) {
-        struct client *c = sh->resume;
+        oro_subs_stats(sh->subs, &stats);
+        if (stats.evaluated >= until)
+            return;
+    }
+}
+
+/* Each of those that are there now; who has more to ask stands behind them. */
+static void
+round_resume(struct shard *sh)
+{
+    unsigned n = 0;
+    for (const struct client *c = sh->resume; c != NULL; c = c->resume_next)
+        n++;
+    for (struct client *c; n > 0 && (c = sh->resume) != NULL; n--) {
         sh->resume = c->resume_next;
         c->in_resume_list = false;
         oro_client_resume(sh, c);
     }
+}
+
+static void
+drain(struct shard *sh)
+{
+    round_records(sh);
+    oro_reads_drain(sh);
+    round_resume(sh);
     if (sh->held != NULL && (sh->held_fresh || oro_server_durable_seq(sh->server) != sh->flushed))
         oro_client_flush_held(sh);
     if (ORO_UNLIKELY(sh->ended != NULL))
@@ -156,7 +191,7 @@ oro_shard_drain(struct shard *sh)
 {
     drain(sh);
     if (ORO_UNLIKELY(atomic_load_explicit(&sh->server->reload.parking, memory_order_acquire))) {
-        while (oro_cursor_has_next(sh->cursor))
+        while (oro_cursor_has_next(sh->cursor) || oro_reads_under_way(sh))
             drain(sh);
         oro_reload_park(sh);
     }

@@ -102,7 +102,7 @@ prepare_sleep(void *self, unsigned shard)
     atomic_store(&sh->sleeping, true);
     atomic_thread_fence(memory_order_seq_cst);
     bool work =
-        oro_cursor_has_next(sh->cursor) || sh->resume != NULL ||
+        oro_cursor_has_next(sh->cursor) || sh->resume != NULL || oro_reads_have_work(sh) ||
         (sh->held != NULL && (sh->held_fresh || oro_server_durable_seq(sh->server) != sh->flushed));
     if (work)
         atomic_store(&sh->sleeping, false);
@@ -425,7 +425,7 @@ shards_open(struct oro_server *s)
         sh->session = oro_session_open(s->store);
         sh->cursor = oro_cursor_open(s->store);
         sh->subs = oro_subs_create(s->schema);
-        oro_subs_limit(sh->subs, s->opt.client_terms);
+        oro_subs_limit(sh->subs, s->opt.client_terms, s->opt.client_queries);
     }
 }
 
@@ -435,6 +435,7 @@ shards_close(struct oro_server *s)
     for (unsigned i = 0; s->shards != NULL && i < s->opt.shards; i++) {
         struct shard *sh = &s->shards[i];
         const struct oro_map_slot *slot;
+        oro_reads_free(sh);
         for (size_t k = 0; oro_map_next(&sh->clients, &k, &slot);)
             oro_client_free(slot->value);
         oro_map_fini(&sh->clients);
@@ -508,6 +509,8 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
         st = oro_timers_install(s, err);
     if (st == ORO_OK && (s->durable == NULL || oro_durable_needs_init(s->durable)))
         st = run_init(s, err);
+    if (st == ORO_OK)
+        st = oro_readers_start(s->opt.readers, &s->readers, err);
     if (st == ORO_OK) {
         shards_open(s);
         oro_metric_on_read(gauges_read, s);
@@ -543,6 +546,7 @@ oro_server_quiesce(struct oro_server *s)
 {
     atomic_store(&s->quiet, true);
     oro_reload_close(s);
+    oro_readers_quit(s->readers); /* who waits for something to be read is told so now */
 }
 
 /* Requests in the middle of being served when net stopped: their clients have to be said good-bye to as well. */
@@ -565,6 +569,8 @@ oro_server_stop(struct oro_server *s, bool *lost)
     atomic_store(&s->quiet, true);
     oro_reload_close(s);
     atomic_store(&s->attached, false);
+    oro_readers_stop(s->readers);
+    s->readers = NULL;
     if (s->shards != NULL)
         oro_metric_off_read(gauges_read, s);
     requests_abandon(s);

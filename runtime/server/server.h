@@ -58,6 +58,8 @@ struct oro_server_options {
     unsigned incoming_limit;   /* calls of one client that wait; above it reading pauses */
     struct oro_query_limits query;
     uint64_t client_terms; /* of all subscriptions of one client */
+    size_t client_queries; /* that one client is subscribed to */
+    unsigned readers;      /* threads that read for clients */
     struct oro_server_auth auth;
 };
 

@@ -7,6 +7,7 @@
 #include "runtime/base/metric.h"
 #include "runtime/server/server.h"
 #include "runtime/base/thread.h"
+#include "runtime/exec/readers.h"
 #include "runtime/subs/subs.h"
 #include "scheduler/scheduler.h"
 
@@ -53,6 +54,7 @@ struct client {
     size_t nposted, posted_at, posted_cap;
     struct deferred *deferred, *deferred_tail;
     size_t deferred_bytes;
+    struct read_task *reads; /* something is read for it, and what it sends waits */
     struct oro_bb held;
     struct held_mark *marks;
     size_t nmarks, mark_cap;
@@ -85,11 +87,13 @@ struct shard {
     struct oro_map clients;  /* by connection id */
     struct oro_map requests; /* HTTP clients by request id */
     uint64_t next_request;
-    struct client *held;   /* clients with messages that wait for durability */
-    uint64_t flushed;      /* how far the disk was when they were looked at last */
-    bool held_fresh;       /* some came since that need not wait for it */
-    struct client *resume; /* clients whose deferred messages can go on */
-    struct client *ended;  /* clients that are closed once they are answered */
+    struct client *held;                    /* clients with messages that wait for durability */
+    uint64_t flushed;                       /* how far the disk was when they were looked at last */
+    bool held_fresh;                        /* some came since that need not wait for it */
+    struct client *resume, *resume_tail;    /* clients whose deferred messages can go on */
+    struct client *ended;                   /* clients that are closed once they are answered */
+    _Atomic(struct read_task *) read_inbox; /* tasks that are admitted or done, newest first */
+    struct read_task *following; /* connections on their way from their snapshot to here */
     atomic_bool sleeping;
     atomic_uint unconfirmed; /* clients that want results before they are durable */
     struct oro_bb out;       /* message being built */
@@ -138,6 +142,7 @@ struct oro_server {
     _Atomic bool attached;
     atomic_bool quiet; /* stopping: nothing fires any more */
     struct oro_pool *pool;
+    struct oro_readers *readers;
     struct oro_schema *schema; /* of the module that runs */
     struct oro_schema *tables; /* whose tables the store has: the same one, or its lender */
     struct reload reload;
@@ -186,15 +191,44 @@ bool oro_client_charge(struct shard *sh, struct client *c, int64_t bytes);
 /* The number of query sets has changed. */
 void oro_shard_count_subs(struct shard *sh);
 
-/* subscribe.c */
+/* Has it go on with deferred messages after this round. */
+void oro_client_resume_later(struct shard *sh, struct client *c);
+
+/* subscribe.c: what is answered at once, if it is small */
 struct oro_query_env oro_client_env(const struct shard *sh, const struct client *c);
-void oro_client_subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m);
-void oro_client_unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message *m);
-void oro_client_one_off(struct shard *sh, struct client *c, const struct oro_client_message *m);
+/* Of subscribe, unsubscribe, one-off. The answer may come later; then c->reads is set, and its messages have to wait. */
+void oro_client_ask(struct shard *sh, struct client *c, const struct oro_client_message *m,
+                    struct oro_buf *frame);
+/* Says so in the log and the metrics. */
+void oro_client_refused(struct shard *sh, struct oro_bytes text, const struct oro_err *err);
+bool oro_shard_is_near(const struct shard *sh); /* few records are between it and the newest */
+/* What may be read on the shard's own thread. */
+struct oro_budget oro_shard_budget(const struct shard *sh);
+
+/* read.c: what is read on other threads */
+void oro_read_message(struct shard *sh, struct client *c, const struct oro_client_message *m,
+                      struct oro_buf *frame);
+void oro_read_sql(struct shard *sh, struct client *c);
+void oro_read_abandon(struct client *c);   /* it has left */
+void oro_read_interrupt(struct client *c); /* nobody waits for the answer */
+void oro_reads_drain(struct shard *sh);
+bool oro_reads_have_work(struct shard *sh); /* something for oro_reads_drain */
+/* The same, or something that waits for the shard to come further. */
+bool oro_reads_under_way(struct shard *sh);
+void oro_reads_free(struct shard *sh); /* at the end; the readers have stopped */
+
+/* sql.c: POST /v1/database/:name/sql */
+void oro_sql_start(struct shard *sh, struct client *c);
+void oro_sql_run(struct shard *sh, struct client *c); /* client_connected has let it in */
+/* Takes the body. */
+void oro_sql_answer(struct shard *sh, struct client *c, oro_status st, const struct oro_err *err,
+                    struct oro_bb *body, uint64_t seq);
 
 /* ring.c: what records mean for a shard's clients */
 void oro_shard_catch_up(struct shard *sh, uint64_t seq); /* applies records up to seq */
 void oro_shard_drain(struct shard *sh);
+/* What a record means for one frozen connection's subscriptions. */
+void oro_shard_apply_to(struct shard *sh, oro_conn_id conn, const struct oro_commit *rec);
 uint64_t oro_server_durable_seq(const struct oro_server *s);
 
 /* server.c: what the data is opened with */
@@ -217,6 +251,12 @@ void oro_api_abandon(struct shard *sh, struct client *c);
 void oro_api_refusal(struct oro_http_response *res, int status, const struct oro_origin *o,
                      bool json);
 bool oro_api_wants_json(const char *accept); /* the header's value, or NULL */
+bool oro_api_has_lifecycle(const struct oro_server *s);
+/* Keeps the answer until what it reflects is durable, then gives it. Takes the body of res. */
+void oro_api_reply_later(struct shard *sh, struct client *c, struct oro_http_response *res,
+                         uint64_t seq);
+void oro_api_duration(struct oro_http_response *res, int64_t us); /* adds the header */
+
 /* bridge_api.c: GET and PATCH /v1/database/:name/bridge */
 void oro_api_bridge_report(const struct oro_server *s, struct oro_http_response *res);
 /* The body is a JSON object of settings: all of them are changed, or none. Answers the settings as they are now. */

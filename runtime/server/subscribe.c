@@ -10,10 +10,22 @@ oro_client_env(const struct shard *sh, const struct client *c)
         .sender = c->who->identity, .is_owner = c->is_owner, .limits = &sh->server->opt.query};
 }
 
-static struct oro_budget
-budget_of(const struct shard *sh)
+/* Steps within which an answer is given on the net thread: some ten microseconds. */
+#define INLINE_STEPS 2000
+#define INLINE_TEXT 8192 /* bytes of queries that are parsed there */
+#define INLINE_RECORDS 256
+
+struct oro_budget
+oro_shard_budget(const struct shard *sh)
 {
-    return (struct oro_budget){.left = sh->server->opt.query.steps, .stop = &sh->server->quiet};
+    uint64_t most = sh->server->opt.query.steps;
+    return (struct oro_budget){.left = most < INLINE_STEPS ? most : INLINE_STEPS};
+}
+
+bool
+oro_shard_is_near(const struct shard *sh)
+{
+    return oro_store_seq(sh->server->store) - oro_cursor_seq(sh->cursor) <= INLINE_RECORDS;
 }
 
 /* ---- refusals ---- */
@@ -22,8 +34,8 @@ budget_of(const struct shard *sh)
 #define REFUSED_LINES 10  /* in a second */
 
 /* A client gets its error and often does not show it: the module's author has to find it in the log, once for each text. */
-static void
-refused(struct shard *sh, struct oro_bytes text, const struct oro_err *err)
+void
+oro_client_refused(struct shard *sh, struct oro_bytes text, const struct oro_err *err)
 {
     oro_metric_add(oro_metric(ORO_METRIC_COUNTER, "orochi_subscriptions_refused_total", "",
                               "Subscriptions that clients asked for in vain."),
@@ -55,38 +67,49 @@ snapshot_begin(struct shard *sh)
     return seq;
 }
 
-void
-oro_client_subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m)
+/* These give false if it is more than can be done here. */
+static bool
+subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m)
 {
     struct oro_err err = {0};
     struct oro_query_env env = oro_client_env(sh, c);
-    struct oro_budget budget = budget_of(sh);
+    struct oro_budget budget = oro_shard_budget(sh);
     uint64_t seq = snapshot_begin(sh);
     oro_msg_subscribe_applied_head(&sh->out, m->request_id, m->query_set_id);
     oro_status st = oro_subs_subscribe(sh->subs, sh->session, c->conn, m->query_set_id, m->queries,
                                        m->nqueries, &env, &budget, &sh->out, &err);
     oro_read_end(sh->session);
+    if (budget.spent)
+        return false;
     if (st != ORO_OK) {
-        refused(sh, m->queries, &err);
+        oro_client_refused(sh, m->queries, &err);
         oro_bb_clear(&sh->out);
         oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
                                    oro_bytes_str(err.text));
     }
     oro_shard_count_subs(sh);
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
+    return true;
 }
 
-void
-oro_client_unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message *m)
+static bool
+unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message *m)
 {
     struct oro_err err = {0};
-    struct oro_budget budget = budget_of(sh);
-    uint64_t seq = snapshot_begin(sh);
+    struct oro_budget budget = oro_shard_budget(sh);
+    bool rows = m->send_dropped_rows && oro_subs_has(sh->subs, c->conn, m->query_set_id);
+    uint64_t seq = oro_cursor_seq(sh->cursor);
+    oro_bb_clear(&sh->out);
+    if (rows)
+        seq = snapshot_begin(sh);
     oro_msg_unsubscribe_applied_head(&sh->out, m->request_id, m->query_set_id,
                                      m->send_dropped_rows);
-    oro_status st = oro_subs_unsubscribe(sh->subs, sh->session, c->conn, m->query_set_id,
-                                         m->send_dropped_rows, &budget, &sh->out, &err);
-    oro_read_end(sh->session);
+    oro_status st = oro_subs_unsubscribe(sh->subs, sh->session, c->conn, m->query_set_id, rows,
+                                         &budget, &sh->out, &err);
+    if (rows)
+        oro_read_end(sh->session);
+    if (budget.spent)
+        return false;
     if (st != ORO_OK) {
         oro_bb_clear(&sh->out);
         oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
@@ -94,27 +117,48 @@ oro_client_unsubscribe(struct shard *sh, struct client *c, const struct oro_clie
     }
     oro_shard_count_subs(sh);
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
+    return true;
 }
 
-void
-oro_client_one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
+static bool
+one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
 {
     struct oro_err err = {0};
     struct oro_query_env env = oro_client_env(sh, c);
     struct oro_query *q = NULL;
     oro_status st =
         oro_query_parse(sh->server->schema, m->query, ORO_QUERY_ONE_OFF, &env, &q, &err);
-    struct oro_budget budget = budget_of(sh);
+    struct oro_budget budget = oro_shard_budget(sh);
     uint64_t seq = snapshot_begin(sh);
     if (st == ORO_OK) {
         oro_msg_one_off_ok_head(&sh->out, m->request_id);
         st = oro_subs_one_off(q, sh->session, &budget, &sh->out, &err);
     }
+    oro_read_end(sh->session);
+    oro_query_free(q);
+    if (budget.spent)
+        return false;
     if (st != ORO_OK) {
         oro_bb_clear(&sh->out);
         oro_msg_one_off_error(&sh->out, m->request_id, oro_bytes_str(err.text));
     }
-    oro_read_end(sh->session);
-    oro_query_free(q);
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
+    return true;
+}
+
+void
+oro_client_ask(struct shard *sh, struct client *c, const struct oro_client_message *m,
+               struct oro_buf *frame)
+{
+    bool here = oro_shard_is_near(sh), done = false;
+    if (m->tag == ORO_MSG_SUBSCRIBE)
+        done = here && m->queries.len <= INLINE_TEXT && subscribe(sh, c, m);
+    else if (m->tag == ORO_MSG_UNSUBSCRIBE)
+        done =
+            (here || !m->send_dropped_rows || !oro_subs_has(sh->subs, c->conn, m->query_set_id)) &&
+            unsubscribe(sh, c, m);
+    else
+        done = here && m->query.len <= INLINE_TEXT && one_off(sh, c, m);
+    if (!done)
+        oro_read_message(sh, c, m, frame);
 }

@@ -225,14 +225,15 @@ oro_ring_free_all(struct oro_store *s)
 
 /* ---- cursors ---- */
 
-struct oro_cursor *
-oro_cursor_open(struct oro_store *s)
+/* At `at`, or at the newest record. */
+static struct oro_cursor *
+cursor_new(struct oro_store *s, const struct oro_commit *at)
 {
     struct oro_cursor *c = oro_aligned_alloc(ORO_CACHE_LINE, sizeof(*c));
     c->store = s;
     oro_pool_cache_init(&c->cache, &s->pool);
     oro_spin_lock(&s->lock);
-    c->at = atomic_load_explicit(&s->head, memory_order_relaxed);
+    c->at = at != NULL ? at : atomic_load_explicit(&s->head, memory_order_relaxed);
     atomic_init(&c->seq, c->at->seq);
     c->next = s->cursors;
     if (c->next != NULL)
@@ -240,6 +241,18 @@ oro_cursor_open(struct oro_store *s)
     s->cursors = c;
     oro_spin_unlock(&s->lock);
     return c;
+}
+
+struct oro_cursor *
+oro_cursor_open(struct oro_store *s)
+{
+    return cursor_new(s, NULL);
+}
+
+struct oro_cursor *
+oro_cursor_fork(const struct oro_cursor *c)
+{
+    return cursor_new(c->store, c->at); /* c holds the record until then */
 }
 
 void

@@ -113,6 +113,8 @@ bool oro_store_check(const struct oro_store *s);
 /* ---- the commit ring ---- */
 /* Opens at the newest record: the first next() gives what comes after. Any thread; then one thread at a time. */
 struct oro_cursor *oro_cursor_open(struct oro_store *s);
+/* Another one where this one stands. On its thread. Gives. */
+struct oro_cursor *oro_cursor_fork(const struct oro_cursor *c);
 void oro_cursor_close(struct oro_cursor *c); /* Takes c */
 /* The next record or NULL. Borrowed until the following call on this cursor, which also lets go of it for freeing. */
 const struct oro_commit *oro_cursor_next(struct oro_cursor *c);

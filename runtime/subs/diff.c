@@ -26,7 +26,7 @@ change_of(struct oro_subs *s, struct live_query *q)
     }
     c->live = q;
     subs_forget_initial(s, q);
-    c->whole_len = 0;
+    c->len = c->whole_len = 0;
     q->epoch = s->epoch;
     q->change = (uint32_t)s->nchanges++;
     return c;
@@ -116,6 +116,8 @@ static void
 notify(struct oro_subs *s, const struct subscriber *sub, uint32_t change)
 {
     struct subs_conn *c = sub->set->conn;
+    if (c->frozen && c != s->only)
+        return;
     s->notices = oro_grow(s->notices, s->nnotices, &s->notices_cap, sizeof(*s->notices));
     uint32_t at = (uint32_t)s->nnotices++;
     s->notices[at] = (struct notice){sub->set, sub->member, change, NOTICE_NONE};
@@ -262,6 +264,7 @@ finish(struct oro_subs *s)
     trim_bb(&s->whole, KEEP_BYTES);
     trim_bb(&s->out, KEEP_BYTES);
     s->applying = false;
+    s->only = NULL;
     while (s->ndropped > 0)
         subs_conn_free(s, s->dropped[--s->ndropped]);
 }
@@ -280,6 +283,56 @@ oro_subs_apply(struct oro_subs *s, const struct oro_commit *c, oro_subs_emit emi
         for (size_t k = 0; k < q->nsubs; k++)
             notify(s, &q->subs[k], i);
     }
+    emit_all(s, emit, arg);
+    finish(s);
+}
+
+/* ---- for one connection ---- */
+
+static void
+match_member(struct oro_subs *s, struct live_query *q, const struct oro_commit *commit)
+{
+    for (uint32_t i = 0; i < commit->nops; i++) {
+        const struct oro_op *op = &commit->ops[i];
+        if ((op->kind != ORO_OP_INSERT && op->kind != ORO_OP_DELETE) || op->table != q->table->def)
+            continue;
+        s->evaluated++;
+        if (oro_query_matches(q->query, oro_row_bytes(op->row)))
+            add_row(s, q, op->kind == ORO_OP_INSERT, oro_row_bytes(op->row));
+    }
+}
+
+static void
+notify_member(struct oro_subs *s, struct query_set *set, uint32_t member)
+{
+    struct live_query *q = set->members[member].live;
+    struct subscriber sub = {set, member};
+    if (q->epoch != s->epoch)
+        return;
+    struct change *c = &s->changes[q->change];
+    if (c->len == 0)
+        encode_change(s, c);
+    notify(s, &sub, q->change);
+}
+
+/* A query in two of its sets is matched once and told twice. */
+void
+oro_subs_apply_to(struct oro_subs *s, oro_conn_id conn, const struct oro_commit *commit,
+                  oro_subs_emit emit, void *arg)
+{
+    struct subs_conn *c = oro_map_get_u64(&s->conns, conn);
+    if (commit->nops == 0 || c == NULL || c->nsets == 0)
+        return;
+    s->epoch++;
+    s->applying = true;
+    s->only = c;
+    for (size_t i = 0; i < c->nsets; i++)
+        for (uint32_t m = 0; m < c->sets[i]->nmembers; m++)
+            if (c->sets[i]->members[m].live->epoch != s->epoch)
+                match_member(s, c->sets[i]->members[m].live, commit);
+    for (size_t i = 0; i < c->nsets; i++)
+        for (uint32_t m = 0; m < c->sets[i]->nmembers; m++)
+            notify_member(s, c->sets[i], m);
     emit_all(s, emit, arg);
     finish(s);
 }

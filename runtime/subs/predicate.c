@@ -77,10 +77,32 @@ compare_values(const struct oro_type *leaf, const uint8_t *a, const uint8_t *b)
         memcpy(&y, b, 8);
         return compare_double(x, y);
     }
+    case ORO_I64: {
+        int64_t x, y;
+        memcpy(&x, a, 8);
+        memcpy(&y, b, 8);
+        return (x > y) - (x < y);
+    }
+    case ORO_U64: {
+        uint64_t x, y;
+        memcpy(&x, a, 8);
+        memcpy(&y, b, 8);
+        return (x > y) - (x < y);
+    }
+    case ORO_I32: {
+        int32_t x, y;
+        memcpy(&x, a, 4);
+        memcpy(&y, b, 4);
+        return (x > y) - (x < y);
+    }
+    case ORO_U32: {
+        uint32_t x, y;
+        memcpy(&x, a, 4);
+        memcpy(&y, b, 4);
+        return (x > y) - (x < y);
+    }
     case ORO_I8:
     case ORO_I16:
-    case ORO_I32:
-    case ORO_I64:
     case ORO_I128:
     case ORO_I256:
         return compare_integer(a, b, leaf->fixed_size, true);

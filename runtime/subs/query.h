@@ -29,6 +29,7 @@ struct oro_query_env {
 /* What is left to spend; several queries may share one. */
 struct oro_budget {
     uint64_t left; /* steps */
+    bool spent;    /* what was asked for wanted more */
     const atomic_bool *
         stop; /* NULL, or set by whoever wants the reading to end; seen within some thousand steps */
 };

@@ -160,6 +160,7 @@ static bool
 spend(struct run *r, uint64_t steps)
 {
     if (steps > r->budget->left) {
+        r->budget->spent = true;
         r->st = fail_steps(r->err);
         return false;
     }

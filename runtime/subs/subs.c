@@ -40,15 +40,17 @@ oro_subs_create(const struct oro_schema *schema)
     struct oro_subs *s = ORO_NEW(struct oro_subs);
     s->schema = schema;
     s->most = UINT64_MAX;
+    s->most_queries = SIZE_MAX;
     s->tables = ORO_NEW_ARRAY(struct subs_table, schema->ntables + 1);
     rank_tables(s);
     return s;
 }
 
 void
-oro_subs_limit(struct oro_subs *s, uint64_t terms)
+oro_subs_limit(struct oro_subs *s, uint64_t terms, size_t queries)
 {
     s->most = terms;
+    s->most_queries = queries;
 }
 
 static struct subs_table *
@@ -152,6 +154,22 @@ find_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env 
     return q;
 }
 
+/* Takes query. */
+static struct live_query *
+live_new(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *env,
+         struct oro_query *query)
+{
+    struct live_query *q = ORO_NEW(struct live_query);
+    struct oro_bb key = {0};
+    put_key(&key, oro_query_uses_sender(query) ? &env->sender : NULL, text);
+    q->query = query;
+    q->key = oro_bb_bytes(&key); /* keeps the builder's memory */
+    q->table = table_of(s, oro_query_table(query));
+    oro_map_put(&s->by_text, q->key, q);
+    index_query(q);
+    return q;
+}
+
 static oro_status
 open_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *env,
           struct live_query **out, struct oro_err *err)
@@ -163,15 +181,7 @@ open_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env 
     oro_status st = oro_query_parse(s->schema, text, ORO_QUERY_SUBSCRIBE, env, &query, err);
     if (st != ORO_OK)
         return st;
-    struct live_query *q = ORO_NEW(struct live_query);
-    struct oro_bb key = {0};
-    put_key(&key, oro_query_uses_sender(query) ? &env->sender : NULL, text);
-    q->query = query;
-    q->key = oro_bb_bytes(&key); /* keeps the builder's memory */
-    q->table = table_of(s, oro_query_table(query));
-    oro_map_put(&s->by_text, q->key, q);
-    index_query(q);
-    *out = q;
+    *out = live_new(s, text, env, query);
     return ORO_OK;
 }
 
@@ -224,6 +234,7 @@ weigh(struct subs_conn *c, const struct live_query *q)
         weight -= before == 0;
     }
     c->weight += weight;
+    c->nqueries++;
     return weight;
 }
 
@@ -231,6 +242,7 @@ static void
 unweigh(struct subs_conn *c, const struct member *m)
 {
     c->weight -= m->weight;
+    c->nqueries--;
     if (m->live->bucket == NULL)
         return;
     uintptr_t left = (uintptr_t)oro_map_del_u64(&c->points, (uintptr_t)m->live->bucket) - 1;
@@ -250,6 +262,13 @@ set_add(struct oro_subs *s, struct query_set *set, struct live_query *q, size_t 
     set->members = oro_grow(set->members, set->nmembers, cap, sizeof(*set->members));
     q->subs[q->nsubs] = (struct subscriber){set, set->nmembers};
     set->members[set->nmembers++] = (struct member){q, (uint32_t)q->nsubs++, weight};
+    if (set->conn->nqueries > s->most_queries)
+        return oro_err_set(
+            err, ORO_EFULL,
+            "this client has too many subscriptions: %zu queries are allowed "
+            "(query.client_queries). Unsubscribe from what is not needed, or ask for "
+            "more with each",
+            s->most_queries);
     if (set->conn->weight <= s->most)
         return ORO_OK;
     return oro_err_set(
@@ -276,42 +295,6 @@ set_free(struct oro_subs *s, struct query_set *set)
     oro_free(set);
 }
 
-static bool
-is_space(uint8_t c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static struct oro_bytes
-trim(struct oro_bytes b)
-{
-    while (b.len > 0 && is_space(b.data[0])) {
-        b.data++;
-        b.len--;
-    }
-    while (b.len > 0 && is_space(b.data[b.len - 1]))
-        b.len--;
-    return b;
-}
-
-/* `SELECT * FROM *` in any case and spacing, without a semicolon. b is trimmed. */
-static bool
-is_everything(struct oro_bytes b)
-{
-    static const char *const words[] = {"select", "*", "from", "*"};
-    size_t at = 0;
-    for (unsigned i = 0; i < 4; i++) {
-        size_t from = at, n = strlen(words[i]);
-        while (at < b.len && is_space(b.data[at]))
-            at++;
-        bool joined = words[i][0] != '*' && i > 0 && words[i - 1][0] != '*' && at == from;
-        if (joined || b.len - at < n || strncasecmp((const char *)b.data + at, words[i], n) != 0)
-            return false;
-        at += n;
-    }
-    return at == b.len;
-}
-
 /* Adds every user table that the asker may read; event tables have no rows to begin with and are left out. */
 static oro_status
 add_everything(struct oro_subs *s, struct query_set *set, size_t *cap,
@@ -319,10 +302,8 @@ add_everything(struct oro_subs *s, struct query_set *set, size_t *cap,
 {
     struct oro_bb text = {0};
     oro_status st = ORO_OK;
-    for (uint32_t i = 0; st == ORO_OK && i < s->schema->ntables; i++) {
-        const struct oro_table_def *t = &s->schema->tables[i];
-        if (t->is_event || t->id < 4096 || (!t->is_public && !env->is_owner))
-            continue;
+    const struct oro_table_def *t;
+    for (uint32_t i = 0; st == ORO_OK && (t = subs_everything_next(s->schema, env, &i)) != NULL;) {
         oro_bb_clear(&text);
         oro_bb_printf(&text, "SELECT * FROM \"%s\"", t->name);
         struct live_query *q;
@@ -345,8 +326,8 @@ fill_set(struct oro_subs *s, struct query_set *set, struct oro_bytes texts, uint
         oro_status st = oro_rd_string(&r, &text);
         if (st != ORO_OK)
             return oro_err_set(err, st, "query %u is not a string", i + 1);
-        text = trim(text);
-        if (is_everything(text)) {
+        text = subs_trim(text);
+        if (subs_is_everything(text)) {
             st = add_everything(s, set, &cap, env, err);
             if (st != ORO_OK)
                 return st;
@@ -363,25 +344,6 @@ fill_set(struct oro_subs *s, struct query_set *set, struct oro_bytes texts, uint
 }
 
 /* ---- rows ---- */
-
-/* SingleTableRows of what the query finds now. */
-static oro_status
-put_table_rows(const struct oro_query *q, struct oro_session *se, struct oro_budget *budget,
-               struct oro_bb *out, struct oro_err *err)
-{
-    struct oro_found found;
-    struct oro_row_list list = {0};
-    oro_status st = oro_query_run(q, se, budget, &found, err);
-    if (st != ORO_OK)
-        return st;
-    for (size_t i = 0; i < found.n; i++)
-        oro_row_list_add(&list, found.rows[i]);
-    oro_bb_lenbytes(out, oro_bytes_str(oro_query_table(q)->name));
-    oro_row_list_write(&list, out);
-    oro_row_list_fini(&list);
-    oro_found_fini(&found);
-    return ORO_OK;
-}
 
 void
 subs_forget_initial(struct oro_subs *s, struct live_query *q)
@@ -409,13 +371,10 @@ put_live_rows(struct oro_subs *s, struct live_query *q, struct oro_session *se,
     }
     size_t at = out->len;
     struct oro_err why = {0};
-    oro_status st = put_table_rows(q->query, se, budget, out, &why);
+    oro_status st = subs_put_table_rows(q->query, se, budget, out, &why);
     size_t n = out->len - at;
-    if (st != ORO_OK) {
-        struct oro_bytes text = text_of(q);
-        return oro_err_set(err, st, "%s, executing: `%.*s`", why.text, sql_cut(text, 200),
-                           (const char *)text.data);
-    }
+    if (st != ORO_OK)
+        return subs_fail_query(err, st, &why, text_of(q));
     if (q->nsubs < 2 || n > INITIAL_MOST || s->initial_bytes + n > INITIAL_ALL)
         return ORO_OK;
     oro_bb_put(&q->initial, out->data + at, n);
@@ -444,14 +403,6 @@ put_set_rows(struct oro_subs *s, const struct query_set *set, struct oro_session
     return ORO_OK;
 }
 
-oro_status
-oro_subs_one_off(const struct oro_query *q, struct oro_session *se, struct oro_budget *budget,
-                 struct oro_bb *rows, struct oro_err *err)
-{
-    oro_bb_u32(rows, 1);
-    return put_table_rows(q, se, budget, rows, err);
-}
-
 /* ---- what callers do ---- */
 
 static struct subs_conn *
@@ -466,36 +417,114 @@ open_conn(struct oro_subs *s, oro_conn_id id)
     return c;
 }
 
+/* An empty set with that id, not yet among the client's. */
+static oro_status
+set_new(struct oro_subs *s, oro_conn_id conn, uint32_t id, struct query_set **out,
+        struct oro_err *err)
+{
+    ORO_ASSERT(!s->applying);
+    if (oro_subs_has(s, conn, id))
+        return oro_err_set(err, ORO_EEXISTS,
+                           "Subscription with id %u already exists for client: %016llx", id,
+                           (unsigned long long)conn);
+    struct query_set *set = ORO_NEW(struct query_set);
+    set->conn = open_conn(s, conn);
+    set->id = id;
+    *out = set;
+    return ORO_OK;
+}
+
+static void
+set_insert(struct oro_subs *s, struct query_set *set)
+{
+    struct subs_conn *c = set->conn;
+    bool used;
+    size_t pos = find_set(c, set->id, &used);
+    ORO_ASSERT(!used);
+    c->sets = oro_grow(c->sets, c->nsets, &c->cap, sizeof(struct query_set *));
+    memmove(&c->sets[pos + 1], &c->sets[pos], (c->nsets - pos) * sizeof(struct query_set *));
+    c->sets[pos] = set;
+    c->nsets++;
+    s->nsets++;
+}
+
+bool
+oro_subs_has(const struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id)
+{
+    const struct subs_conn *c = oro_map_get_u64(&s->conns, conn);
+    bool used = false;
+    if (c != NULL)
+        (void)find_set(c, query_set_id, &used);
+    return used;
+}
+
 oro_status
 oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
                    uint32_t query_set_id, struct oro_bytes texts, uint32_t n,
                    const struct oro_query_env *env, struct oro_budget *budget, struct oro_bb *rows,
                    struct oro_err *err)
 {
-    ORO_ASSERT(!s->applying);
-    struct subs_conn *c = open_conn(s, conn);
-    bool used;
-    size_t pos = find_set(c, query_set_id, &used);
-    if (used)
-        return oro_err_set(err, ORO_EEXISTS,
-                           "Subscription with id %u already exists for client: %016llx",
-                           query_set_id, (unsigned long long)conn);
-    struct query_set *set = ORO_NEW(struct query_set);
-    set->conn = c;
-    set->id = query_set_id;
-    oro_status st = fill_set(s, set, texts, n, env, err);
+    struct query_set *set;
+    oro_status st = set_new(s, conn, query_set_id, &set, err);
+    if (st != ORO_OK)
+        return st;
+    st = fill_set(s, set, texts, n, env, err);
     if (st == ORO_OK && rows != NULL)
         st = put_set_rows(s, set, se, budget, rows, err);
-    if (st != ORO_OK) {
+    if (st == ORO_OK)
+        set_insert(s, set);
+    else
         set_free(s, set);
+    return st;
+}
+
+oro_status
+oro_subs_register(struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id,
+                  struct oro_prepared *p, struct oro_err *err)
+{
+    struct query_set *set;
+    size_t cap = 0;
+    oro_status st = set_new(s, conn, query_set_id, &set, err);
+    if (st != ORO_OK)
         return st;
+    for (uint32_t i = 0; st == ORO_OK && i < p->n; i++) {
+        struct prepared_query *from = &p->queries[i];
+        struct live_query *q = find_live(s, from->text, &p->env);
+        if (q == NULL) {
+            q = live_new(s, from->text, &p->env, from->query);
+            from->query = NULL;
+        }
+        st = set_add(s, set, q, &cap, err);
     }
-    c->sets = oro_grow(c->sets, c->nsets, &c->cap, sizeof(struct query_set *));
-    memmove(&c->sets[pos + 1], &c->sets[pos], (c->nsets - pos) * sizeof(struct query_set *));
-    c->sets[pos] = set;
-    c->nsets++;
-    s->nsets++;
-    return ORO_OK;
+    if (st == ORO_OK)
+        set_insert(s, set);
+    else
+        set_free(s, set);
+    return st;
+}
+
+void
+oro_subs_freeze(struct oro_subs *s, oro_conn_id conn, bool frozen)
+{
+    ORO_ASSERT(!s->applying);
+    struct subs_conn *c = frozen ? open_conn(s, conn) : oro_map_get_u64(&s->conns, conn);
+    if (c != NULL)
+        c->frozen = frozen;
+}
+
+bool
+oro_subs_texts(const struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id,
+               struct oro_bb *texts, uint32_t *n)
+{
+    const struct subs_conn *c = oro_map_get_u64(&s->conns, conn);
+    bool found = false;
+    size_t pos = c != NULL ? find_set(c, query_set_id, &found) : 0;
+    if (!found)
+        return false;
+    *n = c->sets[pos]->nmembers;
+    for (uint32_t m = 0; m < *n; m++)
+        oro_bb_lenbytes(texts, text_of(c->sets[pos]->members[m].live));
+    return true;
 }
 
 oro_status

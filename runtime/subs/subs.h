@@ -10,8 +10,8 @@ struct oro_subs;
 
 struct oro_subs *oro_subs_create(const struct oro_schema *schema); /* Borrows schema. Gives */
 void oro_subs_destroy(struct oro_subs *s);
-/* So many terms at most may each changed row be compared with for the sake of one client (none at first). */
-void oro_subs_limit(struct oro_subs *s, uint64_t terms);
+/* What one client may have: terms that each changed row is compared with, and queries. No limits at first. */
+void oro_subs_limit(struct oro_subs *s, uint64_t terms, size_t queries);
 
 /* Budgets, which may be NULL, and what they end with, are those of oro_query_run. */
 
@@ -31,6 +31,31 @@ ORO_MUST_CHECK oro_status oro_subs_unsubscribe(struct oro_subs *s, struct oro_se
                                                bool with_rows, struct oro_budget *budget,
                                                struct oro_bb *rows, struct oro_err *err);
 void oro_subs_drop(struct oro_subs *s, oro_conn_id conn);
+bool oro_subs_has(const struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id);
+
+/* ---- the same in two steps, of which the first needs no registry ---- */
+struct oro_prepared;
+/* Any thread. texts as above; stop may be NULL: ORO_ETIMEOUT once it is set. Gives *out. */
+ORO_MUST_CHECK oro_status oro_prepare(const struct oro_schema *schema, struct oro_bytes texts,
+                                      uint32_t n, const struct oro_query_env *env,
+                                      const atomic_bool *stop, struct oro_prepared **out,
+                                      struct oro_err *err);
+void oro_prepared_free(struct oro_prepared *p);
+/* Any thread: QueryRows at the session's snapshot. */
+ORO_MUST_CHECK oro_status oro_prepared_rows(const struct oro_prepared *p, struct oro_session *se,
+                                            struct oro_budget *budget, struct oro_bb *rows,
+                                            struct oro_err *err);
+/* Takes the queries out of p. The client has what oro_prepared_rows gave, and every commit up to that snapshot. */
+ORO_MUST_CHECK oro_status oro_subs_register(struct oro_subs *s, oro_conn_id conn,
+                                            uint32_t query_set_id, struct oro_prepared *p,
+                                            struct oro_err *err);
+/* The texts of a set, as in subscribe. False: there is none. */
+bool oro_subs_texts(const struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id,
+                    struct oro_bb *texts, uint32_t *n);
+
+/* A frozen connection is passed over by oro_subs_apply, so that it can stand still while something is read for it, and then
+ * follow with oro_subs_apply_to, record by record. */
+void oro_subs_freeze(struct oro_subs *s, oro_conn_id conn, bool frozen);
 
 /* What connections are subscribed to, so that another registry can take it over: texts as in subscribe. */
 typedef void (*oro_subs_visit)(void *arg, oro_conn_id conn, uint32_t query_set_id,
@@ -41,6 +66,9 @@ void oro_subs_each(const struct oro_subs *s, oro_subs_visit visit, void *arg);
  * each; spec/wire.md 4.2): query sets by ascending id. The bytes are borrowed until emit returns. */
 typedef void (*oro_subs_emit)(void *arg, oro_conn_id conn, struct oro_bytes query_sets);
 void oro_subs_apply(struct oro_subs *s, const struct oro_commit *c, oro_subs_emit emit, void *arg);
+/* For one connection only, frozen or not. Costs its own queries, not those of others. */
+void oro_subs_apply_to(struct oro_subs *s, oro_conn_id conn, const struct oro_commit *c,
+                       oro_subs_emit emit, void *arg);
 
 struct oro_subs_stats {
     uint64_t queries, query_sets, evaluated, matched;

@@ -81,7 +81,9 @@ struct subs_conn {
     /* Terms that a changed row is compared with for this client's sake alone, at worst. A query that is found by the hash of
      * its `column = value` costs only what it compares beside that, and a client's second one for the same value. */
     uint64_t weight;
+    size_t nqueries;
     struct oro_map points; /* eq_bucket -> how many of this client's queries are in it */
+    bool frozen;           /* sees no commit but by oro_subs_apply_to */
     bool dropped;          /* during apply: freed when it ends */
     uint64_t epoch;
     uint32_t first, last; /* then: its notices */
@@ -109,6 +111,7 @@ struct notice { /* one change for one connection */
 struct oro_subs {
     const struct oro_schema *schema;
     uint64_t most;             /* weight of one client */
+    size_t most_queries;       /* of one client */
     struct subs_table *tables; /* as schema->tables */
     struct oro_map by_text;    /* key -> live_query */
     struct oro_map conns;      /* id -> subs_conn */
@@ -118,6 +121,7 @@ struct oro_subs {
 
     uint64_t epoch;
     bool applying;
+    const struct subs_conn *only; /* oro_subs_apply_to: for whom */
     struct change *changes;
     size_t nchanges, changes_cap; /* elements up to changes_made keep their row lists */
     size_t changes_made;
@@ -131,6 +135,31 @@ struct oro_subs {
     size_t sorted_cap;
     struct oro_bb encoded, whole, out;
 };
+
+/* A subscription's queries, parsed (prepare.c). */
+struct oro_prepared {
+    struct oro_arena arena;
+    struct oro_query_env env;
+    struct prepared_query {
+        struct oro_bytes text;
+        struct oro_query *query; /* NULL: a registry has taken it */
+    } * queries;
+    uint32_t n;
+    size_t cap;
+};
+
+/* prepare.c */
+struct oro_bytes subs_trim(struct oro_bytes text);
+bool subs_is_everything(struct oro_bytes text);
+/* The tables that SELECT * FROM * means to the asker, by an index that steps on; NULL: no more. */
+const struct oro_table_def *subs_everything_next(const struct oro_schema *s,
+                                                 const struct oro_query_env *env, uint32_t *i);
+/* SingleTableRows of what the query finds now. */
+oro_status subs_put_table_rows(const struct oro_query *q, struct oro_session *se,
+                               struct oro_budget *budget, struct oro_bb *out, struct oro_err *err);
+/* The error of a query with its text, as clients get it. */
+oro_status subs_fail_query(struct oro_err *err, oro_status st, const struct oro_err *why,
+                           struct oro_bytes text);
 
 /* subs.c: its rows have changed. */
 void subs_forget_initial(struct oro_subs *s, struct live_query *q);

@@ -425,7 +425,7 @@ fill(oro_conn_id conn, const char *format)
 Test(cost, a_client_weighs_no_more_than_allowed)
 {
     subs = oro_subs_create(db.schema);
-    oro_subs_limit(subs, 60);
+    oro_subs_limit(subs, 60, 5000);
     cr_assert_eq(fill(1, "SELECT * FROM unit WHERE level > %u AND level < 9"), 30);
     cr_assert_eq(fill(2, "SELECT * FROM unit WHERE id = %u AND kind = 1"), 60);
     cr_assert_eq(fill(3, "SELECT * FROM unit WHERE id = %u"), 1000, "found by a hash");
@@ -449,7 +449,7 @@ Test(cost, a_commit_costs_what_clients_may_weigh)
 {
     struct oro_subs_stats before, after;
     subs = oro_subs_create(db.schema);
-    oro_subs_limit(subs, 60);
+    oro_subs_limit(subs, 60, 5000);
     for (oro_conn_id c = 1; c <= 10; c++)
         fill(c, "SELECT * FROM unit WHERE level > %u AND level < 9");
     oro_subs_stats(subs, &before);

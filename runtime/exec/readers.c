@@ -1,0 +1,278 @@
+/* The threads, and who has a slot. One lock over all of it: tasks are few and long. */
+#include "runtime/exec/readers.h"
+
+#include <stdio.h>
+
+#include "runtime/base/mem.h"
+#include "runtime/base/thread.h"
+
+struct task_list {
+    struct oro_read_task *first, *last;
+};
+
+struct oro_readers {
+    pthread_mutex_t lock;
+    struct oro_wake work, idle;
+    pthread_t *threads;
+    unsigned nthreads;
+    /* Under the lock. */
+    struct task_list waiting[ORO_READ_LANES], ready[ORO_READ_LANES], running;
+    unsigned slots[ORO_READ_LANES];
+    unsigned busy; /* readers with a task, until its owner has been told */
+    bool paused, quits;
+    atomic_bool ends;
+};
+
+static void
+list_add(struct task_list *l, struct oro_read_task *t)
+{
+    t->next = NULL;
+    t->prev = l->last;
+    if (l->last != NULL)
+        l->last->next = t;
+    else
+        l->first = t;
+    l->last = t;
+}
+
+static void
+list_remove(struct task_list *l, struct oro_read_task *t)
+{
+    if (t->prev != NULL)
+        t->prev->next = t->next;
+    else
+        l->first = t->next;
+    if (t->next != NULL)
+        t->next->prev = t->prev;
+    else
+        l->last = t->prev;
+    t->next = t->prev = NULL;
+}
+
+static struct oro_read_task *
+list_pop(struct task_list *l)
+{
+    struct oro_read_task *t = l->first;
+    if (t != NULL)
+        list_remove(l, t);
+    return t;
+}
+
+static void
+list_move(struct task_list *to, struct task_list *from)
+{
+    for (struct oro_read_task *t; (t = list_pop(from)) != NULL;)
+        list_add(to, t);
+}
+
+/* Tells the owners, without the lock. */
+static void
+list_return(struct task_list *l)
+{
+    for (struct oro_read_task *t; (t = list_pop(l)) != NULL;) {
+        t->ran = false;
+        t->done(t);
+    }
+}
+
+/* Slots that are free go to those that wait; they are told once the lock is released. */
+static void
+grant(struct oro_readers *r, struct task_list *told)
+{
+    for (int lane = 0; lane < ORO_READ_LANES && !r->paused && !r->quits; lane++) {
+        while (r->slots[lane] > 0 && r->waiting[lane].first != NULL) {
+            r->slots[lane]--;
+            list_add(told, list_pop(&r->waiting[lane]));
+        }
+    }
+}
+
+static void
+tell(struct task_list *told)
+{
+    for (struct oro_read_task *t; (t = list_pop(told)) != NULL;)
+        t->admitted(t);
+}
+
+bool
+oro_readers_admit(struct oro_readers *r, struct oro_read_task *t)
+{
+    struct task_list back = {0};
+    pthread_mutex_lock(&r->lock);
+    bool yes = !r->paused && !r->quits && r->slots[t->lane] > 0;
+    if (yes)
+        r->slots[t->lane]--;
+    else
+        list_add(r->quits ? &back : &r->waiting[t->lane], t);
+    pthread_mutex_unlock(&r->lock);
+    list_return(&back);
+    return yes;
+}
+
+void
+oro_readers_run(struct oro_readers *r, struct oro_read_task *t)
+{
+    struct task_list back = {0};
+    pthread_mutex_lock(&r->lock);
+    list_add(r->paused || r->quits ? &back : &r->ready[t->lane], t);
+    pthread_mutex_unlock(&r->lock);
+    list_return(&back);
+    oro_wake_signal(&r->work);
+}
+
+void
+oro_readers_release(struct oro_readers *r, enum oro_read_lane lane)
+{
+    struct task_list told = {0};
+    pthread_mutex_lock(&r->lock);
+    r->slots[lane]++;
+    grant(r, &told);
+    pthread_mutex_unlock(&r->lock);
+    tell(&told);
+}
+
+/* ---- the threads ---- */
+
+static struct oro_read_task *
+take(struct oro_readers *r)
+{
+    pthread_mutex_lock(&r->lock);
+    struct oro_read_task *t = list_pop(&r->ready[ORO_READ_SMALL]);
+    if (t == NULL)
+        t = list_pop(&r->ready[ORO_READ_LARGE]);
+    if (t != NULL) {
+        list_add(&r->running, t);
+        r->busy++;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return t;
+}
+
+static void
+serve(struct oro_readers *r, struct oro_read_task *t)
+{
+    t->run(t);
+    pthread_mutex_lock(&r->lock);
+    list_remove(&r->running, t);
+    pthread_mutex_unlock(&r->lock);
+    t->ran = true;
+    t->done(t); /* and is not ours any more */
+    pthread_mutex_lock(&r->lock);
+    bool none = --r->busy == 0;
+    pthread_mutex_unlock(&r->lock);
+    if (none)
+        oro_wake_broadcast(&r->idle);
+}
+
+static void *
+reader_main(void *arg)
+{
+    struct oro_readers *r = arg;
+    while (!atomic_load(&r->ends)) {
+        unsigned seen = oro_wake_prepare(&r->work);
+        struct oro_read_task *t = take(r);
+        if (t != NULL)
+            serve(r, t);
+        else if (!atomic_load(&r->ends))
+            oro_wake_wait(&r->work, seen, -1);
+    }
+    return NULL;
+}
+
+/* Has everything come to an end, and what has not begun come back. Lock held; back is told afterwards. */
+static void
+interrupt(struct oro_readers *r, struct task_list *back)
+{
+    for (int lane = 0; lane < ORO_READ_LANES; lane++)
+        list_move(back, &r->ready[lane]);
+    for (struct oro_read_task *t = r->running.first; t != NULL; t = t->next)
+        atomic_store_explicit(&t->stop, true, memory_order_relaxed);
+}
+
+static bool
+is_idle(struct oro_readers *r)
+{
+    pthread_mutex_lock(&r->lock);
+    bool yes = r->busy == 0;
+    pthread_mutex_unlock(&r->lock);
+    return yes;
+}
+
+void
+oro_readers_pause(struct oro_readers *r)
+{
+    struct task_list back = {0};
+    pthread_mutex_lock(&r->lock);
+    r->paused = true;
+    interrupt(r, &back);
+    pthread_mutex_unlock(&r->lock);
+    list_return(&back);
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&r->idle);
+        if (is_idle(r))
+            return;
+        oro_wake_wait(&r->idle, seen, -1);
+    }
+}
+
+void
+oro_readers_resume(struct oro_readers *r)
+{
+    struct task_list told = {0};
+    pthread_mutex_lock(&r->lock);
+    r->paused = false;
+    grant(r, &told);
+    pthread_mutex_unlock(&r->lock);
+    tell(&told);
+}
+
+void
+oro_readers_quit(struct oro_readers *r)
+{
+    struct task_list back = {0};
+    pthread_mutex_lock(&r->lock);
+    r->quits = true;
+    interrupt(r, &back);
+    for (int lane = 0; lane < ORO_READ_LANES; lane++)
+        list_move(&back, &r->waiting[lane]);
+    pthread_mutex_unlock(&r->lock);
+    list_return(&back);
+}
+
+void
+oro_readers_stop(struct oro_readers *r)
+{
+    if (r == NULL)
+        return;
+    oro_readers_quit(r);
+    atomic_store(&r->ends, true);
+    oro_wake_broadcast(&r->work);
+    for (unsigned i = 0; i < r->nthreads; i++)
+        oro_thread_join(r->threads[i]);
+    pthread_mutex_destroy(&r->lock);
+    oro_free(r->threads);
+    oro_free(r);
+}
+
+oro_status
+oro_readers_start(unsigned threads, struct oro_readers **out, struct oro_err *err)
+{
+    ORO_ASSERT(threads > 0);
+    struct oro_readers *r = ORO_NEW(struct oro_readers);
+    pthread_mutex_init(&r->lock, NULL);
+    r->threads = ORO_NEW_ARRAY(pthread_t, threads);
+    r->slots[ORO_READ_SMALL] = threads;
+    r->slots[ORO_READ_LARGE] = threads > 1 ? threads - 1 : 1;
+    for (; r->nthreads < threads; r->nthreads++) {
+        char name[24];
+        snprintf(name, sizeof(name), "reader %u", r->nthreads);
+        oro_status st = oro_thread_start(&r->threads[r->nthreads], ORO_THREAD_OTHER, name,
+                                         1024 * 1024, reader_main, r, err);
+        if (st != ORO_OK) {
+            oro_readers_stop(r);
+            return st;
+        }
+    }
+    *out = r;
+    return ORO_OK;
+}
