@@ -353,6 +353,34 @@ signals_main(void *arg)
     return NULL;
 }
 
+static void
+signal_ignored(int sig)
+{
+    (void)sig;
+}
+
+/* What a timer, a stranger's `kill` or a library may send, and whose default would end the server. Blocked in all threads, which
+ * inherit it, and should one of them unblock it, caught: not SIG_IGN, which programs that are started would inherit. What
+ * tells of a fault of our own, or is a person's wish (SIGQUIT), keeps its meaning. */
+static void
+signals_disarm(void)
+{
+    static const int deadly[] = {SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1,  SIGUSR2,
+                                 SIGIO,   SIGPWR,    SIGXCPU, SIGSTKFLT};
+    struct sigaction act = {.sa_handler = signal_ignored, .sa_flags = SA_RESTART};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < ORO_ARRAY_LEN(deadly); i++) {
+        sigaddset(&set, deadly[i]);
+        (void)sigaction(deadly[i], &act, NULL);
+    }
+    for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++) {
+        sigaddset(&set, sig);
+        (void)sigaction(sig, &act, NULL);
+    }
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static oro_status
 signals_take(struct oro_err *err)
 {
@@ -364,6 +392,7 @@ signals_take(struct oro_err *err)
     sigaddset(&set, SIGHUP);
     signals.had_terminal = has_terminal();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signals_disarm();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a size limit is a full disk: the log says so and tries again */
     oro_status st =

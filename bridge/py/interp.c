@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bridge/py/arena.h"
+#include "bridge/py/guard_priv.h" // oro_guards_install()
 #include "bridge/py/py_priv.h"
 #include "runtime/base/clock.h"
 
@@ -22,6 +23,7 @@
 typedef int (*add_pending_fn)(PyInterpreterState *, int (*)(void *), void *, int);
 
 _Thread_local struct oro_py *oro_py_here;
+_Atomic unsigned oro_py_opened;
 
 static struct {
     PyThreadState *main;
@@ -298,6 +300,7 @@ oro_py_start(const struct oro_py_options *opt, struct oro_err *err)
     void *sym = dlsym(RTLD_DEFAULT, "_PyEval_AddPendingCall");
     memcpy(&rt.add_pending, &sym, sizeof(sym));
     import_allowed();
+    oro_guards_install();
     oro_status rc = add_path() < 0 ? raised(err, ORO_EINTERNAL, "sys.path") : ORO_OK;
     if (rc == ORO_OK && !has_package(rt.package_dir))
         rc = oro_err_set(err, ORO_ENOTFOUND, "%s has no package `orochi`", rt.package_dir);
@@ -320,6 +323,7 @@ free_memory(struct oro_py *py)
     oro_map_fini(&py->class_map);
     oro_arena_fini(&py->arena);
     oro_free(py->root);
+    oro_free(py->stdlib);
     oro_free(py);
 }
 
@@ -617,6 +621,7 @@ end_interpreter(struct oro_py *py)
     for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next)
         oro_rowclass_drop_pool(rc, 0);
     oro_py_here = NULL;
+    atomic_fetch_sub(&oro_py_opened, 1);
     oro_py_memory_close(py);
     if (!py->shared) {
         Py_EndInterpreter(py->ts);
@@ -640,9 +645,11 @@ oro_py_open(unsigned worker, const struct oro_host_ops *ops, struct oro_py **out
     oro_cerr_clear(py);
     oro_py_config_look(py);
     pthread_mutex_lock(&rt.making);
+    atomic_fetch_add(&oro_py_opened, 1);
     oro_py_memory_open(py);
     oro_status st = py->shared ? join_main(&py->ts, err) : make_interpreter(&py->ts, err);
     if (st != ORO_OK) {
+        atomic_fetch_sub(&oro_py_opened, 1);
         oro_py_memory_close(py);
         free_memory(py);
     } else {
@@ -681,6 +688,11 @@ oro_py_acquire(struct oro_py *py)
 }
 
 /* ---- loading ---- */
+
+#define IMPORT_LATE                                                                            \
+    "the import ran longer than server.import_timeout_ms: what takes long, or waits, belongs " \
+    "into "                                                                                    \
+    "@init, a scheduled function or another program"
 
 /* Folder of the module's own files, with a slash: what a traceback shows. */
 static char *
@@ -724,6 +736,33 @@ load_failed(struct oro_py *py, char **report, struct oro_err *err)
     return oro_err_set(err, ORO_EINVAL, "%.*s", (int)strcspn(*report, "\n"), *report);
 }
 
+/* (descriptor, module spec), or NULL with an exception. An import that does not end is interrupted like a reducer. */
+static PyObject *
+import_module(struct oro_py *py, const char *path, const char *name)
+{
+    PyObject *m = PyImport_ImportModule("orochi._load"), *out = NULL;
+    uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&py->generation, gen, memory_order_release);
+    py->hits = 0;
+    py->grace_us = 0;
+    atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
+    if (m != NULL)
+        out = PyObject_CallMethod(m, "load", "ss", path, name);
+    py->grace_us = 0;
+    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
+    Py_XDECREF(m);
+    if (out != NULL && py->hits > 0) {
+        PyErr_SetString(py->e_schema, IMPORT_LATE);
+        Py_CLEAR(out);
+    }
+    if (out != NULL && (!PyTuple_Check(out) || PyTuple_GET_SIZE(out) != 2 ||
+                        !PyUnicode_Check(PyTuple_GET_ITEM(out, 0)))) {
+        PyErr_SetString(PyExc_TypeError, "load() gives a pair");
+        Py_CLEAR(out);
+    }
+    return out;
+}
+
 oro_status
 oro_py_load(struct oro_py *py, const char *path, const char *name, char **descriptor, char **report,
             struct oro_err *err)
@@ -731,15 +770,7 @@ oro_py_load(struct oro_py *py, const char *path, const char *name, char **descri
     *report = NULL;
     oro_free(py->root);
     py->root = root_of(path);
-    PyObject *m = PyImport_ImportModule("orochi._load"), *out = NULL;
-    if (m != NULL)
-        out = PyObject_CallMethod(m, "load", "ss", path, name);
-    Py_XDECREF(m);
-    if (out != NULL && (!PyTuple_Check(out) || PyTuple_GET_SIZE(out) != 2 ||
-                        !PyUnicode_Check(PyTuple_GET_ITEM(out, 0)))) {
-        PyErr_SetString(PyExc_TypeError, "load() gives a pair");
-        Py_CLEAR(out);
-    }
+    PyObject *out = import_module(py, path, name);
     const char *text = out != NULL ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(out, 0)) : NULL;
     if (text == NULL) {
         Py_XDECREF(out);
@@ -787,8 +818,15 @@ raise_timeout(void *arg)
      * the try block, where the loop jumps back. */
     if (++py->hits >= POLITE)
         (void)oro_py_pend(py, raise_timeout, py);
-    PyErr_SetString(py->e_timeout, "the reducer ran longer than its limit");
+    PyErr_SetString(py->e_timeout,
+                    oro_py_running == py ? "the reducer ran longer than its limit" : IMPORT_LATE);
     return -1;
+}
+
+int
+oro_py_look(struct oro_py *py)
+{
+    return raise_timeout(py);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* bridge/py/module.c - the built-in module `_orochi`: its state, types and the few functions that the package calls. One
  * interpreter's state is struct oro_py; a worker's comes from oro_py_open, the main interpreter (tools) gets one of its own. */
 #include "bridge/py/py_priv.h"
+#include "runtime/base/clock.h"
 
 _Thread_local struct oro_py *oro_py_opening;
 
@@ -189,22 +190,27 @@ py_set_batches(PyObject *module, PyObject *v)
     Py_RETURN_NONE;
 }
 
-/* _forbid(what, always): raises ForbiddenInReducer inside of a reducer. */
+/* _watch(generator, folder): of the module random; of the standard library, with a slash. For warnings (guard.c). */
 static PyObject *
-py_forbid(PyObject *module, PyObject *args)
+py_watch(PyObject *module, PyObject *args)
 {
-    const char *what;
-    int always;
-    if (!PyArg_ParseTuple(args, "sp", &what, &always) || oro_py_forbid(what, always != 0) < 0)
+    struct oro_py *py = oro_py_of_module(module);
+    PyObject *generator;
+    const char *folder;
+    if (!PyArg_ParseTuple(args, "Os", &generator, &folder))
         return NULL;
+    oro_free(py->stdlib);
+    py->stdlib = oro_strdup(folder);
+    Py_XSETREF(py->chance_of, Py_NewRef(generator));
     Py_RETURN_NONE;
 }
 
-/* _in_reducer(): whether one runs on this thread. */
+/* _words(): from now on what an import raised is put into words, for which an interruption waits a while. */
 static PyObject *
-py_in_reducer(PyObject *module, PyObject *none)
+py_words(PyObject *module, PyObject *none)
 {
-    return PyBool_FromLong(oro_py_hits(oro_py_of_module(module)));
+    oro_py_of_module(module)->grace_us = oro_mono_us() + ORO_PY_WORDS_US;
+    Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
@@ -230,8 +236,8 @@ static PyMethodDef functions[] = {
     {"sats_from_json", oro_pysats_from_json, METH_VARARGS,
      "sats_from_json(sats, text): BSATN of SATS-JSON."},
     {"_log", py_log, METH_VARARGS, NULL},
-    {"_forbid", py_forbid, METH_VARARGS, NULL},
-    {"_in_reducer", py_in_reducer, METH_NOARGS, NULL},
+    {"_watch", py_watch, METH_VARARGS, NULL},
+    {"_words", py_words, METH_NOARGS, NULL},
     {0},
 };
 

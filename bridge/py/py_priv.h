@@ -530,7 +530,7 @@ struct oro_pyreducer {
             X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive)          \
                 X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)     \
                     X(format_exception) X(describe_error) X(refusal) X(make_auth) X(deepcopy) \
-                        X(random_cls) X(db) X(log) X(ctx) X(module_spec) X(s_int) X(s_value)  \
+                        X(random_cls) X(chance_of) X(db) X(log) X(ctx) X(module_spec) X(s_int) X(s_value)  \
                             X(s_is_interval) X(s_told) X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
@@ -568,6 +568,7 @@ struct oro_py {
     bool shared;  /* runs in the main interpreter */
     uint64_t io_warned[64]; /* hashes of the kinds of input and output that were warned about */
     unsigned nwarned;
+    char *stdlib; /* folder of the standard library, with a slash */
     /* Of all its objects, after the last call; 0: nobody counts (memory.c). */
     _Atomic int64_t python_memory;
     struct oro_bb bb[3]; /* scratch; see oro_bb_take */
@@ -671,12 +672,13 @@ struct oro_py *oro_py_of_module(PyObject *module);
 /* What this thread's reducer runs in, or NULL (guard.c). */
 extern _Thread_local struct oro_py *oro_py_running;
 int oro_py_audit(const char *event, PyObject *args, void *data);
-/* -1 with ForbiddenInReducer if a reducer runs on this thread and may not do this; always: whatever the settings allow. */
-int oro_py_forbid(const char *what, bool always);
 extern enum oro_py_io oro_py_io_mode;
 extern bool oro_py_strict_index; /* query.c; set before the first interpreter is opened */
 /* The interpreter that this thread opened, or NULL. The main one may run threads of the module's beside it. */
 extern _Thread_local struct oro_py *oro_py_here;
+extern _Atomic unsigned oro_py_opened; /* so many interpreters run modules */
+/* -1 with ReducerTimeout if the author's code that runs here is to be interrupted: for C code that waits in steps. */
+int oro_py_look(struct oro_py *py);
 /* Whether this thread runs a reducer of this interpreter. */
 static inline bool
 oro_py_hits(struct oro_py *py)

@@ -239,12 +239,7 @@ oro_py_stage(struct oro_py *py, const char *path, const char *name, char **descr
     PyObject *out = py->keep != NULL ? call_load("begin_second") : NULL;
     oro_status st = ORO_EINTERNAL;
     if (out != NULL) {
-        uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
-        atomic_store_explicit(&py->generation, gen, memory_order_release);
-        /* An import that does not end is interrupted like a reducer. */
-        atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
         st = oro_py_load(py, path, name, descriptor, report, err);
-        atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
         do_load("end_second");
     } else {
         PyErr_Clear();

@@ -50,14 +50,19 @@ def import_module(path):
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        _put_into_words()
         raise SchemaError(REGISTRY.problems + _problems_of(error, file)) from None
     finally:
         sys.dont_write_bytecode = writes
         _mine.extend(n for n in set(sys.modules) - before if _is_own(sys.modules[n], os.path.dirname(file)))
     return module
+
+
+def _put_into_words():
+    """The engine, where there is one, leaves us time to say what an import that was interrupted was doing."""
+    if engine := sys.modules.get('_orochi'):
+        engine._words()
 
 
 def _file_of(path):
@@ -234,7 +239,8 @@ def load(path, name):
     for fn in REGISTRY.on_load:
         try:
             fn()
-        except Exception as error:
+        except BaseException as error:
+            _put_into_words()
             place = _own_line(error, _file_of(path))
             raise SchemaError(f'{place}: @on_load {fn.__name__}: {type(error).__name__}: {error}') from None
     return result

@@ -4,11 +4,7 @@ import importlib.machinery
 import logging
 import os
 import random
-import select
-import signal
 import sys
-import threading
-import time
 
 import _orochi
 
@@ -89,68 +85,6 @@ class _Refuser:
         return None
 
 
-# What CPython's audit events leave out. The first ones end the whole process, whatever the settings allow.
-_DEADLY = [(os, '_exit'), (os, 'abort'), (signal, 'raise_signal')]
-_WAITING = [
-    (os, 'read'), (os, 'write'), (os, 'readv'), (os, 'writev'), (os, 'pread'), (os, 'pwrite'), (os, 'sendfile'),
-    (os, 'close'), (os, 'closerange'), (os, 'dup2'), (os, 'wait'), (os, 'waitpid'),
-    (select, 'select'), (select, 'poll'), (select, 'epoll'),
-    (signal, 'pause'), (signal, 'sigwait'), (signal, 'sigwaitinfo'), (signal, 'sigtimedwait'),
-    (threading.Condition, 'wait'), (threading.Thread, 'join'),
-]
-
-
-def _guard(owner, name, always):
-    original = getattr(owner, name, None)
-    if original is None:
-        return
-    what = f'{owner.__name__}.{name}'
-
-    def guarded(*args, **kwargs):
-        _orochi._forbid(what, always)
-        return original(*args, **kwargs)
-
-    guarded.__name__ = guarded.__qualname__ = name
-    guarded.__doc__ = original.__doc__
-    setattr(owner, name, guarded)
-
-
-_warned = set()
-_STDLIB = os.path.dirname(os.__file__) + os.sep
-
-
-def _discourage(owner, name, better):
-    """What gives another result when a reducer runs again works, and the log says once what to use instead. Not when the
-    standard library asks, for a log record, say."""
-    original = getattr(owner, name)
-    what = f'{owner.__name__}.{name}()'
-
-    def discouraged(*args, **kwargs):
-        if what not in _warned and _orochi._in_reducer():
-            frame = sys._getframe(1)
-            if not frame.f_code.co_filename.startswith(_STDLIB):
-                _warned.add(what)
-                _orochi._log(logging.WARNING, 'guard', frame.f_code.co_filename, frame.f_lineno,
-                             f'{what} in a reducer gives another result when it runs again: use {better}')
-        return original(*args, **kwargs)
-
-    discouraged.__name__ = discouraged.__qualname__ = name
-    discouraged.__doc__ = original.__doc__
-    setattr(owner, name, discouraged)
-
-
-def _protect():
-    for owner, name in _DEADLY:
-        _guard(owner, name, True)
-    sys.modules['posix']._exit, sys.modules['posix'].abort = os._exit, os.abort
-    for owner, name in _WAITING:
-        _guard(owner, name, False)
-    for name in ('time', 'time_ns'):
-        _discourage(time, name, 'ctx.timestamp')
-    for name in ('random', 'randint', 'randrange', 'choice', 'choices', 'uniform', 'shuffle', 'sample', 'gauss'):
-        _discourage(random, name, 'ctx.rng')
-
-
 def install(shared, folders):
     """Called once in each worker's interpreter, before the author's module. shared: it is the main one. folders: of packages."""
     root = logging.getLogger()
@@ -162,5 +96,6 @@ def install(shared, folders):
     if not shared:
         sys.meta_path.insert(0, _Refuser)
         _check_extensions()
-    _protect()
+    sys.stdin = open(os.devnull)  # the server's own is nobody's to wait for
+    _orochi._watch(random._inst, os.path.dirname(os.__file__) + os.sep)
     _venv.add(folders)

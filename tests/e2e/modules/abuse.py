@@ -272,16 +272,15 @@ def recursion(ctx):
 
 @abuse
 def recursion_without_limit(ctx):
-    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10**9)
 
+
+@abuse
+def recursion_in_c(ctx):
     class Deep:
         def __getattr__(self, name):
             return getattr(self, name + "x"[:0])
-    try:
-        sys.setrecursionlimit(10**9)
-        Deep().anything
-    finally:
-        sys.setrecursionlimit(limit)
+    Deep().anything
 
 
 @abuse
