@@ -64,6 +64,7 @@ static const struct key keys[] = {
     BOOL_KEY("server.watch", server_watch),
     BOOL_KEY("server.delete_data", server_delete_data),
     INT_KEY("server.workers", server_workers, 0, 256),
+    INT_KEY("server.import_timeout_ms", server_import_timeout_ms, 0, 3600000),
     TEXT_KEY("server.isolation", server_isolation),
     TEXT_KEY("server.venv", server_venv),
     BOOL_KEY("server.dev_errors", server_dev_errors),
@@ -127,6 +128,7 @@ defaults(struct oro_config *c)
     *c = (struct oro_config){
         .server_listen = oro_strdup("127.0.0.1:3000"),
         .server_data = oro_strdup("orochi-data"),
+        .server_import_timeout_ms = 20000,
         .server_isolation = oro_strdup("own-gil"),
         .log_level = oro_strdup("info"),
         .durable_mode = oro_strdup("full"),

@@ -13,7 +13,7 @@ struct oro_config {
     char *module;
     char *server_name, *server_listen, *server_data, *server_static_dir, *server_dashboard_dir;
     bool server_memory, server_delete_data, server_dev_errors, server_watch;
-    int64_t server_workers;
+    int64_t server_workers, server_import_timeout_ms;
     char *server_isolation, *server_venv;
     char *log_level;
     int64_t reducer_timeout_ms, reducer_init_timeout_ms, reducer_memory_limit_mb;

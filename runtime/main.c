@@ -18,6 +18,7 @@
 #include "runtime/base/metric.h"
 #include "runtime/base/thread.h"
 #include "runtime/bench/bench.h"
+#include "runtime/check.h"
 #include "runtime/durable/backup.h"
 #include "runtime/server/server.h"
 #include "runtime/server/watch.h"
@@ -213,6 +214,15 @@ net_threads(const struct oro_config *c)
     return c->net_threads > 0 ? (unsigned)c->net_threads : cores() / 4 > 0 ? cores() / 4 : 1;
 }
 
+/* Of the server that runs; set before it starts. */
+static struct oro_probe looker;
+
+static oro_status
+probe(void *arg, char **report, struct oro_err *err)
+{
+    return oro_probe_run(arg, report, err);
+}
+
 static struct oro_server_options
 server_options(const struct oro_config *c, struct oro_keys *keys, const char *dashboard)
 {
@@ -230,6 +240,9 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .shards = net_threads(c),
         .timeout_us = c->reducer_timeout_ms * 1000,
         .init_timeout_us = c->reducer_init_timeout_ms * 1000,
+        .import_timeout_us = c->server_import_timeout_ms * 1000,
+        .probe = probe,
+        .probe_arg = &looker,
         .dev_errors = c->server_dev_errors,
         .loopback = oro_net_is_loopback(c->host),
         .allow_origins = c->net_allow_origins,
@@ -493,6 +506,11 @@ run_module(const struct oro_config *c, struct oro_err *err)
             oro_err_set(err, st, "%s was not started", c->module);
         }
         code = exit_code(st);
+        if (st == ORO_ETIMEOUT) { /* a worker's thread is still in the import */
+            complain(code, err->text);
+            oro_log_stop(PATIENCE_MS);
+            _exit(code);
+        }
     } else {
         if (serve(c, server, files, err) != ORO_OK)
             code = EXIT_NET;
@@ -557,6 +575,8 @@ serve_command(int argc, char **argv)
         .cache_ttl_ms = c.bridge_cache_ttl_ms,
     });
     build_info();
+    looker = (struct oro_probe){
+        .argv = argv, .limit_ms = c.server_import_timeout_ms, .stop = &signals.stop};
     int code = run_module(&c, &err);
     if (code != EXIT_FINE && err.text[0] != '\0')
         complain(code, err.text);
@@ -586,10 +606,93 @@ command_tool(int argc, char **argv)
     return code;
 }
 
+/* The words of a command that imports a module, in two: what the server's settings are told, and the rest. Both have room. */
+static void
+words_split(int argc, char **argv, int *nset, char **set, int *nrest, char **rest)
+{
+    static const char *const settings[] = {"--venv", "--isolation", "--set", "--config"};
+    *nset = *nrest = 0;
+    set[(*nset)++] = rest[(*nrest)++] = argv[0];
+    for (int i = 1; i < argc; i++) {
+        bool is = false, two = false;
+        for (size_t k = 0; k < ORO_ARRAY_LEN(settings); k++) {
+            size_t n = strlen(settings[k]);
+            is |= strncmp(argv[i], settings[k], n) == 0 && (argv[i][n] == '=' || argv[i][n] == 0);
+            two |= strcmp(argv[i], settings[k]) == 0;
+        }
+        if (!is) {
+            rest[(*nrest)++] = argv[i];
+            continue;
+        }
+        set[(*nset)++] = argv[i];
+        if (two && i + 1 < argc)
+            set[(*nset)++] = argv[++i];
+    }
+}
+
+/* The module among the words: the one that is no flag, and not the value of one. NULL: there is none. */
+static char *
+module_word(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--out") == 0 || strcmp(argv[i], "--lang") == 0)
+            i++;
+        else if (argv[i][0] != '-')
+            return argv[i];
+    }
+    return NULL;
+}
+
+static int
+module_run(bool check, int nset, char **set, int nrest, char **rest)
+{
+    struct oro_config c;
+    struct oro_err err = {0};
+    if (oro_config_load(&c, nset, set, oro_py_toml, &err) != ORO_OK)
+        return complain(strstr(err.text, "database name") != NULL ? EXIT_MODULE : EXIT_USAGE,
+                        err.text);
+    if (environment_set(&c, &err) != ORO_OK)
+        return complain(EXIT_USAGE, err.text);
+    char *words[] = {rest[0], c.module};
+    return check ? oro_check_run(&c, true, 2, words) : oro_check_run(&c, false, nrest, rest);
+}
+
+/* A module is imported as a worker of a server imports it. The process ends without taking anything down: the import may go on. */
+static int
+command_module(int argc, char **argv)
+{
+    bool check = strcmp(argv[0], "check") == 0;
+    char **set = ORO_NEW_ARRAY(char *, (size_t)argc + 2),
+         **rest = ORO_NEW_ARRAY(char *, (size_t)argc + 1);
+    int nset = argc, nrest = argc, code;
+    struct oro_err err = {0};
+    if (!check)
+        words_split(argc, argv, &nset, set, &nrest, rest);
+    char *module = check ? NULL : module_word(nrest, rest);
+    bool help = argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+    size_t n = module != NULL ? strlen(module) : 0;
+    if (help || (!check && (n == 0 || (n > 5 && strcmp(module + n - 5, ".json") == 0)))) {
+        oro_free(set);
+        oro_free(rest);
+        return command_tool(argc, argv);
+    }
+    if (!check)
+        set[nset++] = module;
+    signals_disarm();
+    if (oro_log_start(&err) != ORO_OK || python_start(&err) != ORO_OK)
+        code = complain(EXIT_PYTHON, err.text);
+    else
+        code = module_run(check, nset, check ? argv : set, check ? 1 : nrest, check ? argv : rest);
+    fflush(stdout);
+    oro_log_stop(PATIENCE_MS);
+    _exit(code);
+}
+
 static const char usage[] =
     "usage: orochi COMMAND\n"
     "  run MODULE [flags]                              serve a module (`orochi run --help`)\n"
-    "  check [--venv DIR] MODULE                       import it and report every problem\n"
+    "  check MODULE [flags of run]                     import it as `run` does and report every "
+    "problem\n"
     "  describe [--json] MODULE                        its tables, reducers and schedules\n"
     "  generate --lang typescript --out DIR MODULE     client bindings\n"
     "  new NAME                                        a first module\n"
@@ -611,10 +714,10 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", command_run},
-    {"check", command_tool},
-    {"describe", command_tool},
-    {"generate", command_tool},
-    {"extract-schema", command_tool},
+    {"check", command_module},
+    {"describe", command_module},
+    {"generate", command_module},
+    {"extract-schema", command_module},
     {"new", command_tool},
     {"backup", oro_backup_command},
     {"restore", oro_restore_command},

@@ -50,6 +50,10 @@ ORO_MUST_CHECK oro_status oro_py_set_environment(const struct oro_py_environment
 /* Runs a developer command (`orochi.tools`) in the main interpreter: argv[0] is the command's name. Returns the exit
  * status. Main thread, after start. */
 int oro_py_run_tool(int argc, char **argv);
+/* What the module prints is no log record, but goes to stderr. The worker's thread. */
+void oro_py_print_plain(struct oro_py *py);
+/* The same in py, as a command that imports a module: it takes a generation and can be interrupted. The worker's thread. */
+int oro_py_tool(struct oro_py *py, int argc, char **argv);
 /* Parses a TOML file with tomllib: Gives its JSON text. ORO_EIO, or ORO_EMALFORMED with "line 3: ...". Main thread, after start. */
 ORO_MUST_CHECK oro_status oro_py_toml(const char *path, char **json, struct oro_err *err);
 
@@ -115,6 +119,11 @@ void oro_py_acquire(struct oro_py *py);
  * JSON that oro_schema_parse reads. */
 ORO_MUST_CHECK oro_status oro_py_load(struct oro_py *py, const char *path, const char *name,
                                       char **descriptor, char **report, struct oro_err *err);
+/* What is said of an import that an interruption does not reach. */
+#define ORO_PY_IMPORT_STUCK                                                                    \
+    "the import has not ended within server.import_timeout_ms, and cannot be interrupted: it " \
+    "waits "                                                                                   \
+    "or computes in C code (a socket, a lock, a regular expression, a large number)"
 /* Connects classes and functions with the parsed schema and compiles the codecs. Borrows schema until close. */
 ORO_MUST_CHECK oro_status oro_py_bind(struct oro_py *py, const struct oro_schema *schema,
                                       struct oro_err *err);

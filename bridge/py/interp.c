@@ -450,6 +450,24 @@ exit_status(PyObject *result)
     return 1;
 }
 
+/* An import that does not end is interrupted like a reducer. */
+static void
+import_begin(struct oro_py *py)
+{
+    uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&py->generation, gen, memory_order_release);
+    py->hits = 0;
+    py->grace_us = 0;
+    atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
+}
+
+static void
+import_end(struct oro_py *py)
+{
+    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
+    py->grace_us = 0;
+}
+
 /* The package's import may need the C side whole. */
 static int
 ready(void)
@@ -465,17 +483,24 @@ ready(void)
     return out != NULL ? 0 : -1;
 }
 
-int
-oro_py_run_tool(int argc, char **argv)
+static PyObject *
+word_list(int argc, char **argv)
 {
-    PyEval_RestoreThread(rt.main);
-    PyObject *list = PyList_New(0), *m = NULL, *out = NULL;
+    PyObject *list = PyList_New(0);
     for (int i = 0; list != NULL && i < argc; i++) {
         PyObject *s = PyUnicode_DecodeFSDefault(argv[i]);
         if (s == NULL || PyList_Append(list, s) < 0)
             Py_CLEAR(list);
         Py_XDECREF(s);
     }
+    return list;
+}
+
+/* Returns the exit status. Leaves no exception. */
+static int
+tool_main(int argc, char **argv)
+{
+    PyObject *list = word_list(argc, argv), *m = NULL, *out = NULL;
     if (list != NULL && ready() == 0 && (m = PyImport_ImportModule("orochi.tools")) != NULL)
         out = PyObject_CallMethod(m, "main", "O", list);
     int rc = exit_status(out);
@@ -490,7 +515,41 @@ oro_py_run_tool(int argc, char **argv)
     if (flush != NULL && flush != Py_None)
         Py_XDECREF(PyObject_CallMethod(flush, "flush", NULL));
     PyErr_Clear();
+    return rc;
+}
+
+int
+oro_py_run_tool(int argc, char **argv)
+{
+    PyEval_RestoreThread(rt.main);
+    int rc = tool_main(argc, argv);
     rt.main = PyEval_SaveThread();
+    return rc;
+}
+
+static void
+print_to(const char *stream)
+{
+    PyObject *out = PySys_GetObject(stream), *err = PySys_GetObject("__stderr__");
+    if (out == NULL || err == NULL || PySys_SetObject("stdout", out) < 0 ||
+        PySys_SetObject("stderr", err) < 0)
+        PyErr_Clear();
+}
+
+void
+oro_py_print_plain(struct oro_py *py)
+{
+    ORO_ASSERT(py == oro_py_here);
+    print_to("__stderr__");
+}
+
+int
+oro_py_tool(struct oro_py *py, int argc, char **argv)
+{
+    print_to("__stdout__");
+    import_begin(py);
+    int rc = tool_main(argc, argv);
+    import_end(py);
     return rc;
 }
 
@@ -712,13 +771,25 @@ root_of(const char *path)
     return out;
 }
 
+/* Of an import that swallowed interruptions, until they came at every step, also of what reports them. */
+static PyObject *
+late_text(PyObject *error, const char *path)
+{
+    PyObject *m = PyImport_ImportModule("orochi._load");
+    PyObject *s = m != NULL ? PyObject_CallMethod(m, "late", "Os", error, path) : NULL;
+    Py_XDECREF(m);
+    return s;
+}
+
 static oro_status
-load_failed(struct oro_py *py, char **report, struct oro_err *err)
+load_failed(struct oro_py *py, const char *path, char **report, struct oro_err *err)
 {
     struct oro_bb text = {0};
     PyObject *error = PyErr_GetRaisedException();
     bool schema = PyErr_GivenExceptionMatches(error, py->e_schema);
     PyObject *s = schema ? PyObject_Str(error) : NULL;
+    if (PyErr_GivenExceptionMatches(error, py->e_timeout))
+        s = late_text(error, path);
     const char *p = s != NULL ? PyUnicode_AsUTF8(s) : NULL;
     if (p != NULL) {
         oro_bb_printf(&text, "%s", p);
@@ -736,20 +807,13 @@ load_failed(struct oro_py *py, char **report, struct oro_err *err)
     return oro_err_set(err, ORO_EINVAL, "%.*s", (int)strcspn(*report, "\n"), *report);
 }
 
-/* (descriptor, module spec), or NULL with an exception. An import that does not end is interrupted like a reducer. */
+/* (descriptor, module spec), or NULL with an exception. */
 static PyObject *
 import_module(struct oro_py *py, const char *path, const char *name)
 {
     PyObject *m = PyImport_ImportModule("orochi._load"), *out = NULL;
-    uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
-    atomic_store_explicit(&py->generation, gen, memory_order_release);
-    py->hits = 0;
-    py->grace_us = 0;
-    atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
     if (m != NULL)
         out = PyObject_CallMethod(m, "load", "ss", path, name);
-    py->grace_us = 0;
-    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
     Py_XDECREF(m);
     if (out != NULL && py->hits > 0) {
         PyErr_SetString(py->e_schema, IMPORT_LATE);
@@ -770,12 +834,17 @@ oro_py_load(struct oro_py *py, const char *path, const char *name, char **descri
     *report = NULL;
     oro_free(py->root);
     py->root = root_of(path);
+    import_begin(py);
     PyObject *out = import_module(py, path, name);
     const char *text = out != NULL ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(out, 0)) : NULL;
     if (text == NULL) {
         Py_XDECREF(out);
-        return load_failed(py, report, err);
+        py->grace_us = oro_mono_us() + ORO_PY_WORDS_US;
+        oro_status st = load_failed(py, path, report, err);
+        import_end(py);
+        return st;
     }
+    import_end(py);
     *descriptor = oro_strdup(text);
     Py_XSETREF(py->module_spec, Py_NewRef(PyTuple_GET_ITEM(out, 1)));
     Py_DECREF(out);
@@ -784,6 +853,7 @@ oro_py_load(struct oro_py *py, const char *path, const char *name, char **descri
 
 /* ---- interruption ---- */
 
+#define WORDS_BEGIN_US 100000
 #define POLITE 3 /* interruptions that a reducer may answer with handlers and finally blocks */
 
 bool
@@ -813,6 +883,12 @@ raise_timeout(void *arg)
             ORO_PY_WORDS_US; /* a __str__ that does not end; without it the rest is said soon */
         PyErr_SetString(py->e_timeout, "the exception's text takes too long");
         return -1;
+    }
+    /* Of an import the first ones keep a distance, so that it can be said where it was. */
+    if (oro_py_running != py && py->hits < POLITE) {
+        if (py->hits > 0 && oro_mono_us() - py->hit_us < WORDS_BEGIN_US)
+            return 0;
+        py->hit_us = oro_mono_us();
     }
     /* `while True: try: ... except: pass` swallows one at a time. Raised at every step, the exception is also raised outside of
      * the try block, where the loop jumps back. */

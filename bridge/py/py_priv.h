@@ -563,6 +563,7 @@ struct oro_py {
     _Atomic bool in_reducer;
 #define ORO_PY_WORDS_US 1000000
     unsigned hits; /* interruptions of the running call */
+    int64_t hit_us; /* the last one of an import */
     int64_t
         grace_us; /* the reducer has ended, and until then its exception may be put into words */
     bool shared;  /* runs in the main interpreter */

@@ -382,7 +382,9 @@ reload(struct oro_server *s, char **report, struct oro_err *err)
     struct oro_schema *schema = NULL;
     if (atomic_load(&s->quiet))
         return oro_err_set(err, ORO_ETIMEOUT, "the server is stopping");
-    oro_status st = oro_pool_stage(s->pool, &descriptor, report, err);
+    oro_status st = s->opt.probe != NULL ? s->opt.probe(s->opt.probe_arg, report, err) : ORO_OK;
+    if (st == ORO_OK)
+        st = oro_pool_stage(s->pool, &descriptor, report, err);
     if (st != ORO_OK)
         return st;
     st = oro_schema_parse(oro_bytes_str(descriptor), &schema, err);

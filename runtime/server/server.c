@@ -461,6 +461,7 @@ module_load(struct oro_server *s, char **report, struct oro_err *err)
         .module_name = o->name,
         .timeout_us = o->timeout_us,
         .init_timeout_us = o->init_timeout_us,
+        .import_timeout_us = o->import_timeout_us,
         .dev_errors = o->dev_errors,
         .hooks = {.arg = s, .published = on_published, .timer_done = on_timer_done},
     };

@@ -50,10 +50,16 @@ struct oro_server_options {
     unsigned workers;
     unsigned shards; /* net threads */
     int64_t timeout_us, init_timeout_us;
+    int64_t import_timeout_us;
+    /* Asked before the workers import a new version, whether its import ends; NULL: it is not looked at. ORO_EINVAL with *report
+     * (Given): it does not. */
+    oro_status (*probe)(void *arg, char **report, struct oro_err *err);
+    void *probe_arg;
     bool dev_errors;
-    bool loopback;             /* it listens where only this machine can reach it */
-    const char *allow_origins; /* net.allow_origins (runtime/base/origin.h); "" or NULL: not given */
-    const char *static_dir;    /* web page of the module, served at /; NULL: none */
+    bool loopback; /* it listens where only this machine can reach it */
+    const char
+        *allow_origins;     /* net.allow_origins (runtime/base/origin.h); "" or NULL: not given */
+    const char *static_dir; /* web page of the module, served at /; NULL: none */
     const char *dashboard_dir; /* served at /dashboard; NULL: none */
     unsigned incoming_limit;   /* calls of one client that wait; above it reading pauses */
     struct oro_query_limits query;

@@ -264,6 +264,34 @@ wait_past(struct oro_pool *p, struct worker *w, int phase)
     }
 }
 
+#define LOOK_US 10000
+#define GRACE_US 5000000 /* an import that has not ended so long after its limit is in C code */
+
+/* Until the worker has imported the module, which is interrupted at its limit: the watchdog starts later. PHASE_STARTING: it does
+ * not end. */
+static int
+wait_loaded(struct oro_pool *p, struct worker *w)
+{
+    for (;;) {
+        unsigned seen = oro_wake_prepare(&p->phase_wake);
+        int now = atomic_load(&w->phase);
+        if (now > PHASE_STARTING)
+            return now;
+        /* In the order of the watchdog. */
+        uint64_t generation = atomic_load(&w->generation);
+        int64_t deadline = atomic_load(&w->deadline_us), over = oro_mono_us() - deadline;
+        if (deadline != 0 && over > GRACE_US)
+            return PHASE_STARTING;
+        if (deadline != 0 && over > 0) {
+            oro_spin_lock(&w->watch);
+            if (!w->unwatched)
+                oro_py_interrupt(w->py, generation);
+            oro_spin_unlock(&w->watch);
+        }
+        oro_wake_wait(&p->phase_wake, seen, LOOK_US);
+    }
+}
+
 static void
 set_phase(struct oro_pool *p, struct worker *w, int phase)
 {
@@ -350,7 +378,10 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
         return st;
     }
     struct worker *first = &p->workers[0];
-    if (wait_past(p, first, PHASE_STARTING) == PHASE_FAILED) {
+    int phase = wait_loaded(p, first);
+    if (phase == PHASE_STARTING) /* its thread uses the pool */
+        return oro_err_set(err, ORO_ETIMEOUT, "%s: " ORO_PY_IMPORT_STUCK, opt->module_path);
+    if (phase == PHASE_FAILED) {
         oro_thread_join(first->thread);
         st = worker_failed(first, report, err);
         oro_pool_free(p);
@@ -415,8 +446,11 @@ oro_pool_run(struct oro_pool *p, const struct oro_schema *schema, struct oro_sto
         st = worker_spawn(p, i, err);
     for (unsigned i = 0; i < p->started; i++) {
         struct worker *w = &p->workers[i];
-        if (wait_past(p, w, PHASE_STARTING) == PHASE_LOADED)
+        int phase = wait_loaded(p, w);
+        if (phase == PHASE_LOADED)
             set_phase(p, w, PHASE_BIND);
+        if (phase == PHASE_STARTING)
+            return oro_err_set(err, ORO_ETIMEOUT, "%s: " ORO_PY_IMPORT_STUCK, p->opt.module_path);
     }
     for (unsigned i = 0; i < p->started; i++) {
         struct worker *w = &p->workers[i];

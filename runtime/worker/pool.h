@@ -100,14 +100,15 @@ struct oro_pool_hooks {
 struct oro_pool_options {
     unsigned workers;
     const char *module_path, *module_name;
-    int64_t timeout_us;      /* run time limit of a reducer without its own; 0: none */
-    int64_t init_timeout_us; /* the same of init */
-    bool dev_errors;         /* callers see the text of unexpected exceptions */
+    int64_t timeout_us;        /* run time limit of a reducer without its own; 0: none */
+    int64_t init_timeout_us;   /* the same of init */
+    int64_t import_timeout_us; /* of the module; 0: none */
+    bool dev_errors;           /* callers see the text of unexpected exceptions */
     struct oro_pool_hooks hooks;
 };
 
 /* Starts the first worker, which loads the module. Gives *descriptor (JSON of the declarations) and *out; the worker waits for
- * oro_pool_run. On failure *report (Given) may hold every problem of the module, a line each. Main thread. */
+ * oro_pool_run. ORO_ETIMEOUT: the import does not end and cannot be interrupted; the process has to end without freeing. On failure *report (Given) may hold every problem of the module, a line each. Main thread. */
 ORO_MUST_CHECK oro_status oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out,
                                         char **descriptor, char **report, struct oro_err *err);
 /* Binds the schema, starts the other workers, and begins to serve. Borrows schema and store until stop; database is the

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 
-#define IMPORT_LIMIT_US 30000000
 #define PATIENCE_US 10000000 /* for calls that run */
 
 /* ---- errands ---- */
@@ -68,6 +67,13 @@ hangs(struct oro_err *err)
     return oro_err_set(err, ORO_ETIMEOUT, "a reducer runs that does not end");
 }
 
+/* What has begun has time for an import, which is interrupted at its limit. */
+static int64_t
+errand_patience(const struct oro_pool *p)
+{
+    return p->opt.import_timeout_us > 0 ? p->opt.import_timeout_us + PATIENCE_US : -1;
+}
+
 /* On the workers from..to. ORO_ETIMEOUT: a call would not end, so that not all of them have done it. */
 static oro_status
 errand(struct oro_pool *p, unsigned from, unsigned to, void (*fn)(struct worker *w, void *arg),
@@ -82,7 +88,8 @@ errand(struct oro_pool *p, unsigned from, unsigned to, void (*fn)(struct worker 
         int asked = ERRAND_ASKED;
         missed |= atomic_compare_exchange_strong(&p->workers[i].errand, &asked, ERRAND_NONE);
     }
-    missed |= !errands_wait(p, IMPORT_LIMIT_US + PATIENCE_US); /* those that had begun */
+    if (!errands_wait(p, errand_patience(p))) /* those that had begun */
+        return oro_err_set(err, ORO_EINVAL, ORO_PY_IMPORT_STUCK);
     return missed ? hangs(err) : ORO_OK;
 }
 
@@ -97,7 +104,7 @@ stage_errand(struct worker *w, void *arg)
     oro_free(w->report);
     oro_free(w->descriptor);
     w->report = w->descriptor = NULL;
-    oro_worker_watch(w, IMPORT_LIMIT_US);
+    oro_worker_watch(w, p->opt.import_timeout_us);
     oro_status st = oro_py_stage(w->py, p->opt.module_path, p->opt.module_name, &w->descriptor,
                                  &w->report, &w->err);
     atomic_store_explicit(&w->deadline_us, 0, memory_order_release);

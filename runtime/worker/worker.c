@@ -825,11 +825,22 @@ static oro_status
 module_load(struct worker *w)
 {
     struct oro_pool *p = w->pool;
+    oro_worker_watch(w, p->opt.import_timeout_us);
     oro_status st = oro_py_load(w->py, p->opt.module_path, p->opt.module_name, &w->descriptor,
                                 &w->report, &w->err);
+    atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
     if (st == ORO_OK && w->number > 0 && strcmp(w->descriptor, p->workers[0].descriptor) != 0)
         st = oro_err_set(&w->err, ORO_EINVAL, ORO_POOL_UNLIKE);
     return st;
+}
+
+/* Nobody interrupts its interpreter from now on. */
+static void
+unwatch(struct worker *w)
+{
+    oro_spin_lock(&w->watch);
+    w->unwatched = true;
+    oro_spin_unlock(&w->watch);
 }
 
 void *
@@ -844,6 +855,7 @@ oro_worker_main(void *arg)
     }
     st = module_load(w);
     if (st != ORO_OK) {
+        unwatch(w);
         oro_py_close(w->py);
         phase_set(w, PHASE_FAILED);
         return NULL;
@@ -863,9 +875,7 @@ oro_worker_main(void *arg)
             oro_metric_off_read(stats_read, p);
         oro_session_close(w->session);
     }
-    oro_spin_lock(&w->watch);
-    w->unwatched = true;
-    oro_spin_unlock(&w->watch);
+    unwatch(w);
     oro_py_close(w->py);
     phase_set(w, st != ORO_OK ? PHASE_FAILED : PHASE_ENDED);
     return NULL;

@@ -145,6 +145,8 @@ def _problems_of(error, file):
     what = traceback.format_exception_only(error)[-1].strip() if str(error) else type(error).__name__
     if isinstance(error, ImportError):
         what = str(error)
+    if type(error).__name__ == 'ReducerTimeout':
+        return [f'{_own_line(error, file)}: {error}']
     if refused := _refused_extension(error):
         return [f'{_own_line(error, file)}: {refused}']
     return [f'{_own_line(error, file)}: while importing: {what}{_advice(error)}']
@@ -229,6 +231,16 @@ def definition(path):
         raise SchemaError(f'{_file_of(path)}:1: it declares no tables and no reducers: decorate a class with @table '
                           'or a function with @reducer')
     return build()
+
+
+def late(error, path):
+    """The report of an import that was interrupted and did not come to end in a report of ours."""
+    return f'{_own_line(error, _file_of(path))}: {error}'
+
+
+def loaded():
+    """What a load() before found, for commands that come after it; None: there was none."""
+    return build() if _mine else None
 
 
 def load(path, name):

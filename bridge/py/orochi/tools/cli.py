@@ -4,6 +4,7 @@ Exit codes: 0 it is done; 1 the module, or the definition made from it, is wrong
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -104,8 +105,16 @@ def _command(commands, name, run, text):
     return command
 
 
+def _builder(path):
+    """What the module at path declares. What it prints meanwhile is no part of the command's result."""
+    if builder := _load.loaded():  # by the engine, as a worker's
+        return builder
+    with contextlib.redirect_stdout(sys.stderr):
+        return _load.definition(path)
+
+
 def _definition(path):
-    return {'V10': _load.definition(path).v10()}
+    return {'V10': _builder(path).v10()}
 
 
 def _generate(args):
@@ -124,7 +133,7 @@ def _generate(args):
 def _describe(args):
     if args.json:
         return _extract(args)
-    print(describe.text(_load.module_name(args.module), _load.definition(args.module)))
+    print(describe.text(_load.module_name(args.module), _builder(args.module)))
     return 0
 
 
@@ -133,7 +142,7 @@ def _extract(args):
 
 
 def _check(args):
-    builder = _load.definition(args.module)
+    builder = _builder(args.module)
     print(f'{_load.module_name(args.module)}: {describe.counts(builder)}, no problems')
 
 
