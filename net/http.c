@@ -265,10 +265,10 @@ upgrade(struct conn *c, struct head *h, struct oro_http_request *req)
         refuse_with(c, BAD_REQUEST, "a websocket has version 13", "sec-websocket-version", "13");
         return;
     }
-    if (!key_legal(h->key) || req->body.len > 0) {
+    bool body = req->body.len > 0 || h->chunked;
+    if (!key_legal(h->key) || body) {
         http_refuse(c, BAD_REQUEST,
-                    req->body.len > 0 ? "an upgrade has no body"
-                                      : "Sec-WebSocket-Key is base64 of 16 bytes");
+                    body ? "an upgrade has no body" : "Sec-WebSocket-Key is base64 of 16 bytes");
         return;
     }
     req->protocols = text_of(h->protocols);

@@ -449,6 +449,9 @@ Test(strict, upgrades)
         {"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
          "Content-Length: 1\r\n",
          400},
+        {"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n0\r\n",
+         400},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char text[600];
