@@ -131,14 +131,16 @@ budget_enforce(struct shard *s)
     struct oro_net *net = s->net;
     int64_t limit = (int64_t)net->opt.buffer_memory;
     budget_tell(s);
-    if (!budget_over(s) || s->enforcing)
-        return;
+    bool far = atomic_load_explicit(&net->used, memory_order_relaxed) > FAR(limit);
+    if (!budget_over(s) || s->enforcing || (s->asked_us == s->real_us && !far))
+        return; /* or another shard was asked in this turn: no walk for each message until it has come to it */
     s->enforcing = true;
     for (bool done = false; !done;) {
         size_t most = measure(s);
         struct shard *other = larger_elsewhere(s, most);
         if (other != NULL && atomic_load_explicit(&net->used, memory_order_relaxed) <= FAR(limit)) {
             ev_async_send(other->loop, &other->async);
+            s->asked_us = s->real_us;
             break;
         }
         /* Those of about the same size go in one walk, so that many small ones do not cost one each. */

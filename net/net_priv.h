@@ -246,10 +246,11 @@ struct shard {
     unsigned conn_count;
 
     struct link dirty, doomed, timers, endings, waiting;
-    int64_t http_us; /* spent on requests in this turn */
+    int64_t http_us;                /* spent on requests in this turn */
     struct counters n, n_observers; /* the latter is told nobody */
     int64_t untold;                 /* bytes of the budget that net->used does not have yet */
     atomic_size_t largest; /* share of a connection, or somewhat more: raised when one grows */
+    int64_t asked_us;      /* the turn in which another shard was asked to cut off its largest */
     bool enforcing;        /* budget_enforce is on the stack */
     struct oro_bb scratch; /* http.c: decoded path, joined headers */
 
@@ -313,7 +314,7 @@ void conn_move(struct conn *c, enum conn_state to);
 int conn_on_rx(struct conn *c, uint8_t *data, size_t len);
 int conn_on_writable(struct conn *c);
 int conn_on_end(struct conn *c); /* the peer will send no more */
-void conn_gone(struct conn *c); /* frees it; tells the sink */
+void conn_gone(struct conn *c);  /* frees it; tells the sink */
 
 void conn_touch(struct conn *c); /* have the loop flush it and look at its state */
 void conn_doom(struct conn *c, enum conn_cause cause);
