@@ -1,10 +1,11 @@
 /* The scheduler's thread.
  *
  * Timers are found by key in a map and by time in the wheel, both under one mutex; any thread arms and cancels directly.
- * The wheel runs on the monotonic clock: a due time on the wall clock becomes one on the monotonic clock when it is
- * armed, by the difference of the two at that moment.
+ * The wheel runs on the monotonic clock: a due time on the wall clock becomes one on the monotonic clock by the difference of
+ * the two, when it is armed, and again whenever that difference has changed: somebody has set the clock.
  *
- * The thread sleeps in a futex until the wheel's next time. Whoever arms something earlier than that wakes it. */
+ * The thread sleeps in a futex until the wheel's next time, but no longer than a second while something waits for the wall
+ * clock. Whoever arms something earlier than that wakes it. */
 #include "scheduler/scheduler.h"
 
 #include <pthread.h>
@@ -21,11 +22,15 @@
 
 /* Fired in one go before the feed and the stop flag are looked at again: a timer of interval 0 is always due. */
 #define MAX_BURST 256
+/* The clock was set; less is its being slewed, which a timer meets when it fires. */
+#define CLOCK_SET_US 50000
+#define LOOK_US 1000000
 
 struct entry {
     struct oro_timer timer; /* due on the monotonic clock */
     struct oro_timer_key key;
-    int64_t due_us; /* wall, as given */
+    int64_t due_us; /* as given */
+    bool wall;      /* on that clock */
     int64_t
         could_us; /* monotonic: when it could fire at the earliest, from where lateness counts */
 };
@@ -40,6 +45,8 @@ struct oro_scheduler {
     struct oro_wheel *wheel;
     struct oro_map entries;
     int64_t sleep_until; /* until when the thread slept last, or sleeps now */
+    int64_t offset;      /* wall - monotonic, as the wheel has it */
+    size_t walls;        /* entries that wait for the wall clock */
 
     struct oro_metric *fired, *late;
 };
@@ -58,25 +65,46 @@ mono_of(int64_t due_wall, int64_t wall, int64_t mono)
     return due > INT64_MAX ? INT64_MAX : due < INT64_MIN ? INT64_MIN : (int64_t)due;
 }
 
-void
-oro_scheduler_arm(struct oro_scheduler *s, struct oro_timer_key key, int64_t due_us)
+/* Lock held. Gives the time on the monotonic clock. */
+static int64_t
+entry_arm(struct oro_scheduler *s, struct entry *e)
+{
+    int64_t mono = s->opt.mono_us();
+    int64_t due = e->wall ? mono_of(e->due_us, s->opt.wall_us(), mono) : e->due_us;
+    e->could_us = due > mono ? due : mono;
+    oro_wheel_arm(s->wheel, &e->timer, due);
+    return due;
+}
+
+static void
+arm(struct oro_scheduler *s, struct oro_timer_key key, int64_t due_us, bool wall)
 {
     pthread_mutex_lock(&s->lock);
-    int64_t mono = s->opt.mono_us();
-    int64_t due_mono = mono_of(due_us, s->opt.wall_us(), mono);
     struct entry *e = oro_map_get(&s->entries, key_bytes(&key));
     if (e == NULL) {
         e = ORO_NEW(struct entry);
         e->key = key;
         oro_map_put(&s->entries, key_bytes(&key), e);
     }
+    s->walls += (size_t)wall - (size_t)e->wall;
     e->due_us = due_us;
-    e->could_us = due_mono > mono ? due_mono : mono;
-    oro_wheel_arm(s->wheel, &e->timer, due_mono);
-    bool earlier = due_mono < s->sleep_until;
+    e->wall = wall;
+    bool earlier = entry_arm(s, e) < s->sleep_until;
     pthread_mutex_unlock(&s->lock);
     if (earlier)
         oro_wake_signal(&s->wake);
+}
+
+void
+oro_scheduler_arm(struct oro_scheduler *s, struct oro_timer_key key, int64_t due_us)
+{
+    arm(s, key, due_us, true);
+}
+
+void
+oro_scheduler_arm_mono(struct oro_scheduler *s, struct oro_timer_key key, int64_t due_us)
+{
+    arm(s, key, due_us, false);
 }
 
 void
@@ -84,8 +112,10 @@ oro_scheduler_cancel(struct oro_scheduler *s, struct oro_timer_key key)
 {
     pthread_mutex_lock(&s->lock);
     struct entry *e = oro_map_del(&s->entries, key_bytes(&key));
-    if (e != NULL)
+    if (e != NULL) {
+        s->walls -= e->wall;
         oro_wheel_cancel(s->wheel, &e->timer);
+    }
     pthread_mutex_unlock(&s->lock);
     oro_free(e);
 }
@@ -96,15 +126,39 @@ oro_scheduler_wake(struct oro_scheduler *s)
     oro_wake_signal(&s->wake);
 }
 
+/* Somebody has set the wall clock: what waits for it is due sooner or later than it was. */
+static void
+look_at_clocks(struct oro_scheduler *s)
+{
+    pthread_mutex_lock(&s->lock);
+    int64_t offset = s->opt.wall_us() - s->opt.mono_us(), by = offset - s->offset;
+    if (by >= CLOCK_SET_US || by <= -CLOCK_SET_US) {
+        const struct oro_map_slot *slot;
+        s->offset = offset;
+        for (size_t i = 0; s->walls > 0 && oro_map_next(&s->entries, &i, &slot);) {
+            struct entry *e = slot->value;
+            if (e->wall)
+                entry_arm(s, e);
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* Unlinks the next due entry. The caller frees it. */
 static struct entry *
 take_due(struct oro_scheduler *s, int64_t mono)
 {
-    pthread_mutex_lock(&s->lock);
     struct entry *e = NULL;
-    struct oro_timer *t = oro_wheel_expire(s->wheel, mono);
-    if (t != NULL) {
+    pthread_mutex_lock(&s->lock);
+    for (struct oro_timer *t; e == NULL && (t = oro_wheel_expire(s->wheel, mono)) != NULL;) {
         e = ORO_CONTAINER_OF(t, struct entry, timer);
+        if (e->wall && e->due_us > s->opt.wall_us()) { /* the clock has gone more slowly */
+            entry_arm(s, e);
+            e = NULL;
+        }
+    }
+    if (e != NULL) {
+        s->walls -= e->wall;
         oro_map_del(&s->entries, key_bytes(&e->key));
     }
     pthread_mutex_unlock(&s->lock);
@@ -136,7 +190,9 @@ static int64_t
 next_time(struct oro_scheduler *s)
 {
     pthread_mutex_lock(&s->lock);
-    int64_t until = oro_wheel_next(s->wheel);
+    int64_t until = oro_wheel_next(s->wheel), look = s->opt.mono_us() + LOOK_US;
+    if (s->walls > 0 && until > look)
+        until = look;
     s->sleep_until = until;
     pthread_mutex_unlock(&s->lock);
     return until;
@@ -153,6 +209,7 @@ scheduler_main(void *arg)
             return NULL;
         if (s->opt.feed != NULL)
             s->opt.feed(s->opt.arg);
+        look_at_clocks(s);
         if (fire_due(s))
             continue;
         int64_t until = next_time(s);
@@ -178,6 +235,7 @@ oro_scheduler_start(const struct oro_scheduler_options *opt, struct oro_schedule
         s->opt.mono_us = oro_mono_us;
     s->sleep_until = INT64_MIN;
     s->wheel = oro_wheel_create(s->opt.mono_us());
+    s->offset = s->opt.wall_us() - s->opt.mono_us();
     pthread_mutex_init(&s->lock, NULL);
     s->fired =
         oro_metric(ORO_METRIC_COUNTER, "orochi_timers_expired_total", "", "Timers that came due.");

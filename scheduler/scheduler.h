@@ -1,6 +1,6 @@
 /* scheduler/scheduler.h - one thread that sleeps until the next deadline and posts what is due. It does not know what a
- * timer is for: a timer is a key (two u64) and a due time on the wall clock; waiting uses the monotonic clock, so the
- * wall clock going backwards neither fires twice nor stalls (spec/semantics.md S-35). */
+ * timer is for: a timer is a key (two u64) and a due time on one of two clocks. What is due on the wall clock follows it when it
+ * is set, both ways, within a second; what is due on the monotonic clock does not notice. */
 #ifndef ORO_SCHEDULER_SCHEDULER_H
 #define ORO_SCHEDULER_SCHEDULER_H
 
@@ -14,7 +14,7 @@ struct oro_timer_key {
     uint64_t a, b; /* the caller's: table id and row key */
 };
 
-/* On the scheduler's thread; must not block. due_us: when it should have fired (wall). */
+/* On the scheduler's thread; must not block. due_us: when it should have fired, as it was armed. */
 typedef void (*oro_timer_fn)(void *arg, struct oro_timer_key key, int64_t due_us);
 /* On the scheduler's thread before it sleeps and after each wake: lets the caller feed timers from elsewhere (the
  * commit ring). Returns nothing; may call arm and cancel. */
@@ -34,8 +34,10 @@ ORO_MUST_CHECK oro_status oro_scheduler_start(const struct oro_scheduler_options
                                               struct oro_scheduler **out, struct oro_err *err);
 void oro_scheduler_stop(
     struct oro_scheduler *s); /* Takes s, joins the thread; nothing fires afterwards */
-/* Any thread. Arms the key (replacing an earlier timer of the key). */
+/* Any thread. Arms the key (replacing an earlier timer of the key) for a time on the wall clock. */
 void oro_scheduler_arm(struct oro_scheduler *s, struct oro_timer_key key, int64_t due_us);
+/* The same, for a time on the monotonic clock. */
+void oro_scheduler_arm_mono(struct oro_scheduler *s, struct oro_timer_key key, int64_t due_us);
 void oro_scheduler_cancel(struct oro_scheduler *s, struct oro_timer_key key);
 /* Any thread: makes the thread call feed soon. */
 void oro_scheduler_wake(struct oro_scheduler *s);

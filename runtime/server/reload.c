@@ -10,6 +10,7 @@
  * rules whether that can be (runtime/durable/catalog.c). Records and log go on with the next number. */
 #include "runtime/base/clock.h"
 #include "runtime/server/server_priv.h"
+#include "runtime/timers/install.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,9 +161,9 @@ static void
 timers_restart(struct oro_server *s)
 {
     struct oro_err err = {0};
-    oro_status st = oro_timers_install(s, &err);
+    oro_status st = oro_server_schedules_install(s, &err);
     if (st == ORO_OK)
-        st = oro_timers_start(s, &err);
+        st = oro_server_timers_start(s, &err);
     if (st != ORO_OK) /* of memory, or a table that is full */
         oro_log(ORO_LOG_ERROR, "server", "timers: %s", err.text);
 }
@@ -240,7 +241,8 @@ static void
 data_start(struct oro_server *s, const struct oro_schema *old)
 {
     struct oro_err err = {0};
-    oro_status st = oro_timers_look_again(s, old, &err);
+    oro_free(s->once_new);
+    oro_status st = oro_schedules_look_again(s->schema, old, s->durable, &s->once_new, &err);
     if (st != ORO_OK)
         oro_log(ORO_LOG_ERROR, "server", "functions that run once: %s", err.text);
     if (s->durable == NULL)
@@ -357,7 +359,7 @@ exchange(struct oro_server *s, struct oro_schema *schema, char **report, struct 
         oro_durable_checkpoint(s->durable, CHECKPOINT_PATIENCE_US);
     oro_status st = stand_still(s, !same, err);
     if (st == ORO_OK) {
-        oro_timers_stop(s);
+        oro_server_timers_stop(s);
         st = same ? exchange_code(s, schema, err) : exchange_tables(s, schema, breaks, report, err);
         timers_restart(s);
         if (st != ORO_OK)

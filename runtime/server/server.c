@@ -1,6 +1,7 @@
 #include "runtime/server/server_priv.h"
 
 #include "runtime/base/clock.h"
+#include "runtime/timers/install.h"
 #include "runtime/base/file.h"
 
 #include <stdio.h>
@@ -119,8 +120,8 @@ static void
 tick(void *self, unsigned shard)
 {
     struct shard *sh = shard_of(self, shard);
-    if (shard == 0 && sh->server->scheduler != NULL)
-        oro_scheduler_wake(sh->server->scheduler);
+    if (shard == 0)
+        oro_timers_wake(sh->server->timers);
     if (shard == 0 && sh->server->durable != NULL)
         oro_durable_look(sh->server->durable, oro_mono_us());
     if (sh->live == 0)
@@ -165,10 +166,10 @@ on_published(void *arg, bool scheduled)
         oro_durable_throttle(s->durable);
     }
     /* Now and then for the ring's sake: records are kept until the scheduler has passed them. */
-    if (s->scheduler != NULL &&
+    if (s->timers != NULL &&
         (scheduled ||
          atomic_fetch_add_explicit(&s->unfed, 1, memory_order_relaxed) % FEED_EVERY == 0))
-        oro_scheduler_wake(s->scheduler);
+        oro_timers_wake(s->timers);
     shards_wake(s, false);
 }
 
@@ -177,12 +178,6 @@ on_durable(void *arg)
 {
     shards_wake(arg, true);
     oro_reload_on_durable(arg);
-}
-
-static void
-on_timer_done(void *arg, const struct oro_table_def *t, uint64_t key, int64_t due_us)
-{
-    oro_timers_done(arg, t, key, due_us);
 }
 
 /* ---- metrics that are read, not counted ---- */
@@ -360,7 +355,7 @@ data_open(struct oro_server *s, struct oro_err *err)
     if (st == ORO_OK)
         st = owner_keep(s, err);
     if (st == ORO_OK)
-        st = oro_timers_look(s, err);
+        st = oro_schedules_look(s->schema, s->durable, &s->once_new, err);
     if (st == ORO_OK && s->durable != NULL)
         st = oro_durable_start(s->durable, s->store, err);
     oro_identity_text(&s->database, s->database_text);
@@ -463,7 +458,7 @@ module_load(struct oro_server *s, char **report, struct oro_err *err)
         .init_timeout_us = o->init_timeout_us,
         .import_timeout_us = o->import_timeout_us,
         .dev_errors = o->dev_errors,
-        .hooks = {.arg = s, .published = on_published, .timer_done = on_timer_done},
+        .hooks = {.arg = s, .published = on_published},
     };
     oro_status st = oro_pool_load(&po, &s->pool, &descriptor, report, err);
     if (st == ORO_OK)
@@ -471,6 +466,43 @@ module_load(struct oro_server *s, char **report, struct oro_err *err)
     s->tables = s->schema;
     oro_free(descriptor);
     return st;
+}
+
+/* ---- timers ---- */
+
+static void
+on_fire(void *arg, const struct oro_firing *f)
+{
+    struct oro_server *s = arg;
+    if (atomic_load(&s->quiet))
+        return;
+    struct oro_job *job = oro_job_new(ORO_JOB_TIMER, NULL, 0);
+    job->timer = *f;
+    oro_pool_post(s->pool, NULL, job, true);
+}
+
+oro_status
+oro_server_schedules_install(struct oro_server *s, struct oro_err *err)
+{
+    return oro_schedules_install(s->schema, s->store, s->once_new, ORO_ORIGIN_INTERNAL, err);
+}
+
+oro_status
+oro_server_timers_start(struct oro_server *s, struct oro_err *err)
+{
+    struct oro_timers_options opt = {.schema = s->schema,
+                                     .store = s->store,
+                                     .run_kind = ORO_ORIGIN_TIMER,
+                                     .fire = on_fire,
+                                     .arg = s};
+    return oro_timers_start(&opt, &s->timers, err);
+}
+
+void
+oro_server_timers_stop(struct oro_server *s)
+{
+    oro_timers_stop(s->timers);
+    s->timers = NULL;
 }
 
 oro_status
@@ -507,7 +539,7 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
         st = forget_clients(s, err);
     /* Before init: once that is on disk the data is no longer new, and functions that run once would not be installed. */
     if (st == ORO_OK)
-        st = oro_timers_install(s, err);
+        st = oro_server_schedules_install(s, err);
     if (st == ORO_OK && (s->durable == NULL || oro_durable_needs_init(s->durable)))
         st = run_init(s, err);
     if (st == ORO_OK)
@@ -515,7 +547,7 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
     if (st == ORO_OK) {
         shards_open(s);
         oro_metric_on_read(gauges_read, s);
-        st = oro_timers_start(s, err);
+        st = oro_server_timers_start(s, err);
     }
     if (st == ORO_OK)
         st = oro_reload_open(s, err);
@@ -580,7 +612,7 @@ oro_server_stop(struct oro_server *s, bool *lost)
             *lost = !oro_durable_stop(s->durable);
         return false;
     }
-    oro_timers_stop(
+    oro_server_timers_stop(
         s); /* after the workers, which arm timers; before the queue that timers are posted to goes */
     oro_pool_free(s->pool);
     shards_close(s);

@@ -9,7 +9,7 @@
 #include "runtime/base/thread.h"
 #include "runtime/exec/readers.h"
 #include "runtime/subs/subs.h"
-#include "scheduler/scheduler.h"
+#include "runtime/timers/timers.h"
 
 /* A websocket of the database, or the short-lived connection of one HTTP request (spec/http.md 8). Belongs to its shard.
  * States: CONNECTING until client_connected has ended, OPEN, CLOSING once we have closed it, GONE from the end of the socket
@@ -148,8 +148,7 @@ struct oro_server {
     struct reload reload;
     struct oro_store *store;
     struct oro_durable *durable; /* NULL: in memory */
-    struct oro_scheduler *scheduler;
-    struct oro_cursor *timer_cursor;
+    struct oro_timers *timers; /* NULL: none */
     atomic_uint unfed; /* batches published since the scheduler was woken for the ring's sake */
     struct oro_identity database, owner;
     char database_text[65];
@@ -281,16 +280,9 @@ ORO_MUST_CHECK oro_status oro_reload_disk_wait(struct oro_server *s, struct oro_
 bool oro_static_file(const char *dir, const char *path, const struct oro_http_request *req,
                      struct oro_http_response *res);
 
-/* timers.c */
-/* Before the log starts: which one-shot functions are new to the data. */
-ORO_MUST_CHECK oro_status oro_timers_look(struct oro_server *s, struct oro_err *err);
-/* The same at a reload, once the data is open for the new schema; `old` is the one before. */
-ORO_MUST_CHECK oro_status oro_timers_look_again(struct oro_server *s, const struct oro_schema *old,
-                                                struct oro_err *err);
-ORO_MUST_CHECK oro_status oro_timers_install(struct oro_server *s, struct oro_err *err);
-ORO_MUST_CHECK oro_status oro_timers_start(struct oro_server *s, struct oro_err *err);
-void oro_timers_stop(struct oro_server *s);
-void oro_timers_done(struct oro_server *s, const struct oro_table_def *t, uint64_t key,
-                     int64_t due_us);
+/* server.c: puts the rows of @scheduled functions there; arms all timers */
+ORO_MUST_CHECK oro_status oro_server_schedules_install(struct oro_server *s, struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_server_timers_start(struct oro_server *s, struct oro_err *err);
+void oro_server_timers_stop(struct oro_server *s);
 
 #endif

@@ -343,11 +343,7 @@ oro_pool_free(struct oro_pool *p)
         oro_free(w->descriptor);
         oro_free(w->report);
     }
-    const struct oro_map_slot *slot;
-    for (size_t i = 0; oro_map_next(&p->last_run, &i, &slot);)
-        oro_free(slot->value);
-    oro_map_fini(&p->last_run);
-    pthread_mutex_destroy(&p->dt_lock);
+    oro_last_runs_fini(&p->last_runs);
     oro_free(p->workers);
     oro_free(p->metrics);
     oro_free(p);
@@ -371,7 +367,7 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
     p->opt = *opt;
     p->failures.burst = FAILURES_AT_ONCE;
     p->workers = oro_aligned_alloc(ORO_CACHE_LINE, opt->workers * sizeof(struct worker));
-    pthread_mutex_init(&p->dt_lock, NULL);
+    oro_last_runs_init(&p->last_runs);
     oro_status st = worker_spawn(p, 0, err);
     if (st != ORO_OK) {
         oro_pool_free(p);
@@ -420,8 +416,6 @@ oro_pool_metrics_make(struct oro_pool *p)
                                    "How late scheduled reducers started.");
     p->timer_fired = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_fired_total", "",
                                 "Scheduled reducers started.");
-    p->timer_missed = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_missed_total", "",
-                                 "Beats of repeating timers that were passed over.");
     p->queue_length = oro_metric(ORO_METRIC_GAUGE, "orochi_call_queue_length", "",
                                  "Jobs that wait or run: frames of calls, timers, lifecycle.");
     oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_workers", "", "Worker threads."),

@@ -12,6 +12,7 @@
 #include "bridge/py/bridge.h"
 #include "runtime/base/thread.h"
 #include "runtime/store/store.h"
+#include "runtime/timers/timers.h"
 
 /* struct oro_origin.kind of the records that workers publish. */
 enum oro_origin_kind {
@@ -65,13 +66,11 @@ struct oro_job {
     struct oro_job *next;
     enum oro_job_kind kind;
     uint16_t shard;
-    oro_conn_id conn;                  /* where the answer goes; 0: nobody waits */
-    struct oro_principal *who;         /* one reference */
-    struct oro_buf *frame;             /* one reference or NULL; args lie in it */
-    struct oro_job_wait *wait;         /* borrowed, or NULL */
-    const struct oro_table_def *table; /* timer */
-    uint64_t key;
-    int64_t due_us;
+    oro_conn_id conn;          /* where the answer goes; 0: nobody waits */
+    struct oro_principal *who; /* one reference */
+    struct oro_buf *frame;     /* one reference or NULL; args lie in it */
+    struct oro_job_wait *wait; /* borrowed, or NULL */
+    struct oro_firing timer;   /* table NULL: it was of a version that is no more */
     uint32_t ncalls, at;
     struct oro_job_call calls[];
 };
@@ -93,8 +92,6 @@ struct oro_pool_hooks {
     void *arg;
     /* Records were published since the last call. scheduled: rows of scheduled tables changed. */
     void (*published)(void *arg, bool scheduled);
-    /* The timer's run is over: arm it again for `due_us` (INT64_MIN: do not). */
-    void (*timer_done)(void *arg, const struct oro_table_def *t, uint64_t key, int64_t due_us);
 };
 
 struct oro_pool_options {

@@ -7,6 +7,7 @@
 #include "runtime/base/map.h"
 #include "runtime/base/metric.h"
 #include "runtime/store/tx.h"
+#include "runtime/timers/last_run.h"
 #include "runtime/worker/governor.h"
 #include "runtime/worker/pool.h"
 
@@ -113,7 +114,7 @@ struct oro_pool {
     atomic_int hurry;                /* enum hurry */
     struct reducer_metrics *metrics; /* by reducer id */
     struct oro_log_limit failures;   /* of calls that are of no reducer */
-    struct oro_metric *conflicts, *timer_lateness, *timer_fired, *timer_missed, *queue_length;
+    struct oro_metric *conflicts, *timer_lateness, *timer_fired, *queue_length;
     /* Workers from this number on wait at govern_wake. Moved by the watchdog. */
     atomic_uint active;
     struct governor governor;
@@ -131,9 +132,7 @@ struct oro_pool {
     struct oro_metric *stuck_workers;
     atomic_bool watchdog_ends;
     struct oro_wake watchdog_wake;
-    /* When each timer last ran, for ctx.dt: by table and key of the row, guarded by dt_lock. */
-    pthread_mutex_t dt_lock;
-    struct oro_map last_run;
+    struct oro_last_runs last_runs; /* of timers, for ctx.dt */
 };
 
 /* So long may what begins now run on this worker; 0: for ever. Ended by a deadline of 0. */

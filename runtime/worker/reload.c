@@ -219,24 +219,12 @@ queue_move(struct run_queue *q, const struct oro_schema *schema)
     for (struct oro_mailbox *m = q->head; m != NULL; m = m->next_ready) {
         oro_spin_lock(&m->lock);
         for (struct oro_job *job = m->head; job != NULL; job = job->next) {
-            job->table = NULL;
+            job->timer.table = NULL;
             for (uint32_t i = job->at; i < job->ncalls; i++)
                 call_move(schema, &job->calls[i]);
         }
         oro_spin_unlock(&m->lock);
     }
-}
-
-static void
-last_runs_clear(struct oro_pool *p)
-{
-    const struct oro_map_slot *slot;
-    pthread_mutex_lock(&p->dt_lock);
-    for (size_t i = 0; oro_map_next(&p->last_run, &i, &slot);)
-        oro_free(slot->value);
-    oro_map_fini(&p->last_run);
-    p->last_run = (struct oro_map){0};
-    pthread_mutex_unlock(&p->dt_lock);
 }
 
 static void
@@ -283,5 +271,5 @@ oro_pool_adopt(struct oro_pool *p, const struct oro_schema *schema, struct oro_s
     p->store = store;
     oro_pool_metrics_make(p);
     if (moves)
-        last_runs_clear(p); /* tables may have other ids */
+        oro_last_runs_clear(&p->last_runs); /* tables may have other ids */
 }

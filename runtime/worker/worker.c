@@ -1,7 +1,6 @@
 /* One worker: take a mailbox, run a batch of its calls, each in a transaction, publish, wake who waits. */
 #include "runtime/base/clock.h"
 #include "runtime/worker/pool_priv.h"
-#include "scheduler/scheduler.h"
 
 #include <stdio.h>
 
@@ -33,7 +32,7 @@ struct attempt {
     oro_status (*after)(struct attempt *a, struct oro_err *err);
     const struct oro_job *job;
     struct oro_bytes row; /* timer: the row that is due */
-    bool row_kept;        /* timer: it is there unchanged after the run */
+    bool repeats;         /* timer: after the run it is there, with an interval */
     int64_t begun_us;     /* monotonic, of the first attempt */
     bool id_in_use;       /* connect: another connection has this connection id */
 };
@@ -383,28 +382,17 @@ run_init(struct worker *w, const struct oro_job *job)
 
 /* ---- timers ---- */
 
-/* ScheduleAt is tag 0 and an interval, or tag 1 and a time; both i64 microseconds. */
-static bool
-schedule_at(const struct oro_table_def *t, struct oro_bytes row, int64_t *micros)
-{
-    const uint8_t *at =
-        row.data + oro_table_column_offset(t, (unsigned)t->schedule_at_col, row.data);
-    memcpy(micros, at + 1, 8);
-    return at[0] == 0;
-}
-
+/* The row that is due, unless it is armed for another time by now: then another firing is that one's. */
 static oro_status
 timer_row(struct attempt *a, struct oro_err *err)
 {
-    const struct oro_job *job = a->job;
-    const struct oro_index_def *ix = oro_table_primary_index(job->table);
+    const struct oro_firing *f = &a->job->timer;
+    const struct oro_index_def *ix = oro_table_primary_index(f->table);
     ORO_ASSERT(ix != NULL);
-    oro_status st = oro_tx_find(a->w->tx, job->table, ix, oro_bytes(&job->key, 8), &a->row);
+    oro_status st = oro_tx_find(a->w->tx, f->table, ix, oro_bytes(&f->key, 8), &a->row);
     if (st != ORO_OK)
         return st;
-    /* Moved to later while this job waited: the new time is armed by the ring. */
-    int64_t micros;
-    if (!schedule_at(job->table, a->row, &micros) && micros > job->due_us && micros > oro_wall_us())
+    if (!oro_schedule_at_eq(oro_schedule_at(f->table, a->row), f->at))
         return ORO_ENOTFOUND;
     a->call.args = a->row;
     return ORO_OK;
@@ -414,142 +402,58 @@ timer_row(struct attempt *a, struct oro_err *err)
 static oro_status
 timer_finish(struct attempt *a, struct oro_err *err)
 {
-    const struct oro_job *job = a->job;
-    const struct oro_index_def *ix = oro_table_primary_index(job->table);
+    const struct oro_firing *f = &a->job->timer;
+    const struct oro_index_def *ix = oro_table_primary_index(f->table);
     struct oro_bytes now;
-    oro_status st = oro_tx_find(a->w->tx, job->table, ix, oro_bytes(&job->key, 8), &now);
-    if (st != ORO_OK) {
-        a->row_kept = false; /* the reducer deleted it: it stops */
-        return st == ORO_ENOTFOUND ? ORO_OK : st;
-    }
-    a->row_kept = oro_bytes_eq(now, a->row);
-    int64_t micros;
-    if (schedule_at(job->table, now, &micros))
-        return ORO_OK;
-    a->w->scheduled_dirty = true;
-    return oro_tx_delete(a->w->tx, job->table, ix, oro_bytes(&job->key, 8));
+    a->repeats = false;
+    oro_status st = oro_tx_find(a->w->tx, f->table, ix, oro_bytes(&f->key, 8), &now);
+    if (st != ORO_OK)
+        return st == ORO_ENOTFOUND ? ORO_OK : st; /* the reducer deleted it: it stops */
+    a->repeats = oro_schedule_at(f->table, now).interval;
+    return a->repeats ? ORO_OK : oro_tx_delete(a->w->tx, f->table, ix, oro_bytes(&f->key, 8));
 }
 
-struct last_run {
-    int64_t at_us;
-};
-
-/* Rows that went without a last run leave their entry behind; nobody misses one that is old. */
-#define LAST_RUNS 65536
-#define LAST_RUN_OLD_US (600 * 1000000ll)
-
-static void
-last_runs_sweep(struct oro_pool *p, int64_t now)
-{
-    const struct oro_map_slot *slot;
-    for (size_t i = 0; oro_map_next(&p->last_run, &i, &slot);) {
-        struct last_run *last = slot->value;
-        if (now - last->at_us < LAST_RUN_OLD_US)
-            continue;
-        oro_map_del(&p->last_run, oro_bytes(slot->key, slot->key_len));
-        oro_free(last);
-    }
-}
-
-struct timer_id {
-    uint64_t table, key;
-};
-
-/* Seconds since this timer last ran, cut to the schedule's max_dt; 0 the first time. */
 static double
-timer_dt(struct oro_pool *p, const struct oro_job *job, const struct oro_schedule_def *s,
-         int64_t now)
+timer_dt(struct oro_pool *p, const struct oro_firing *f, int64_t now_us)
 {
-    struct timer_id id = {job->table->id, job->key};
-    pthread_mutex_lock(&p->dt_lock);
-    struct last_run *last = oro_map_get(&p->last_run, oro_bytes(&id, sizeof(id)));
-    if (last == NULL) {
-        if (oro_map_len(&p->last_run) % LAST_RUNS == LAST_RUNS - 1)
-            last_runs_sweep(p, now);
-        last = ORO_NEW(struct last_run);
-        last->at_us = now;
-        oro_map_put(&p->last_run, oro_bytes(&id, sizeof(id)), last);
-    }
-    double dt = (double)(now - last->at_us) / 1e6;
-    last->at_us = now;
-    pthread_mutex_unlock(&p->dt_lock);
+    const struct oro_schedule_def *s = oro_schema_schedule_of(p->schema, f->table);
+    double dt = oro_last_runs_step(&p->last_runs, f->table->id, f->key, now_us);
     double most = s != NULL ? s->max_dt : 0.25;
-    return dt < 0 ? 0 : dt > most ? most : dt;
+    return dt > most ? most : dt;
 }
 
-static void
-timer_forget(struct oro_pool *p, const struct oro_job *job)
-{
-    struct timer_id id = {job->table->id, job->key};
-    pthread_mutex_lock(&p->dt_lock);
-    oro_free(oro_map_del(&p->last_run, oro_bytes(&id, sizeof(id))));
-    pthread_mutex_unlock(&p->dt_lock);
-}
-
-static int64_t
-timer_next(struct oro_pool *p, const struct oro_job *job, const struct oro_schedule_def *s,
-           int64_t interval)
-{
-    int64_t now = oro_wall_us(), next;
-    if (interval < 0) /* S-4 */
-        interval = interval == INT64_MIN ? INT64_MAX : -interval;
-    if (s != NULL && s->missed != ORO_MISSED_SKIP) {
-        int64_t from = s->missed == ORO_MISSED_DELAY ? now : job->due_us;
-        return __builtin_add_overflow(from, interval, &next) ? INT64_MAX : next;
-    }
-    uint64_t missed = 0;
-    next = oro_timer_next_tick(job->due_us, interval, now, &missed);
-    oro_metric_add(p->timer_missed, (int64_t)missed);
-    return next;
-}
-
+/* Its record tells timers.c that it is over. */
 static void
 run_timer(struct worker *w, const struct oro_job *job)
 {
     struct oro_pool *p = w->pool;
-    const struct oro_schedule_def *s = oro_schema_schedule_of(p->schema, job->table);
+    const struct oro_firing *f = &job->timer;
     const struct oro_reducer_def *r =
-        oro_schema_reducer(p->schema, oro_bytes_str(job->table->schedule_fn));
+        oro_schema_reducer(p->schema, oro_bytes_str(f->table->schedule_fn));
     ORO_ASSERT(r != NULL);
     struct attempt a = attempt_new(w, job, r, (struct oro_bytes){0});
     a.before = timer_row;
     a.after = timer_finish;
-    int64_t now = a.call.timestamp_us;
-    if (now < job->due_us)
-        a.call.timestamp_us = job->due_us; /* S-32: never earlier than scheduled */
-    a.call.dt = timer_dt(p, job, s, now);
+    int64_t now = oro_mono_us();
+    if (!f->at.interval && a.call.timestamp_us < f->at.micros)
+        a.call.timestamp_us = f->at.micros; /* S-32: never earlier than scheduled */
+    a.call.dt = timer_dt(p, f, now);
     oro_metric_add(p->timer_fired, 1);
-    oro_metric_observe_us(p->timer_lateness, now > job->due_us ? now - job->due_us : 0);
-    struct oro_origin origin = origin_of(&a, ORO_ORIGIN_TIMER, 0);
+    oro_metric_observe_us(p->timer_lateness, now > f->due_us ? now - f->due_us : 0);
+    struct oro_origin origin = origin_of(&a, ORO_ORIGIN_TIMER, f->number);
+    w->scheduled_dirty = true;
     struct outcome out = attempt_run(&a, &origin);
-    if (out.status == ORO_ENOTFOUND) {
-        timer_forget(p, job);
-        p->opt.hooks.timer_done(p->opt.hooks.arg, job->table, job->key, INT64_MIN);
-        return;
-    }
     /* A failed run has left the row: delete it if it is one-shot, in a transaction of its own (S-13). */
-    int64_t micros = 0;
-    bool repeats = false;
-    struct attempt rest = attempt_new(w, job, NULL, (struct oro_bytes){0});
-    if (out.status != ORO_OK) {
+    if (out.status != ORO_OK && out.status != ORO_ENOTFOUND) {
+        struct attempt rest = attempt_new(w, job, NULL, (struct oro_bytes){0});
         rest.before = timer_row;
         rest.after = timer_finish;
         struct oro_origin last = origin_of(&rest, ORO_ORIGIN_TIMER, 0);
         attempt_run(&rest, &last);
-        a.row_kept = rest.row_kept;
+        a.repeats = rest.repeats;
     }
-    oro_read_begin(w->session);
-    struct oro_rows rows = {0};
-    const struct oro_index_def *ix = oro_table_primary_index(job->table);
-    struct oro_range point = {.prefix = oro_bytes(&job->key, 8), .nprefix = 1};
-    if (oro_read_range(w->session, job->table, ix, &point, &rows) == ORO_OK && rows.n == 1)
-        repeats = schedule_at(job->table, rows.rows[0], &micros);
-    oro_read_end(w->session);
-    if (!repeats)
-        timer_forget(p, job);
-    /* A row that was changed is armed by the change itself, through the ring. */
-    p->opt.hooks.timer_done(p->opt.hooks.arg, job->table, job->key,
-                            repeats && a.row_kept ? timer_next(p, job, s, micros) : INT64_MIN);
+    if (!a.repeats)
+        oro_last_runs_forget(&p->last_runs, f->table->id, f->key);
 }
 
 /* ---- the loop ---- */
@@ -640,7 +544,7 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
             out = run_disconnect(w, job);
         break;
     case ORO_JOB_TIMER:
-        if (hurry == HURRY_NOT && job->table != NULL)
+        if (hurry == HURRY_NOT && job->timer.table != NULL)
             run_timer(w, job);
         break;
     case ORO_JOB_INIT:

@@ -105,11 +105,6 @@ on_published(void *arg, bool scheduled)
 }
 
 static void
-on_timer_done(void *arg, const struct oro_table_def *t, uint64_t key, int64_t due_us)
-{
-}
-
-static void
 reducer_add(uint32_t id, const char *name, int64_t timeout_us)
 {
     struct oro_elem none = {0};
@@ -143,7 +138,7 @@ setup(void)
         .workers = WORKERS,
         .module_path = "stub.py",
         .module_name = "stub",
-        .hooks = {.published = on_published, .timer_done = on_timer_done}};
+        .hooks = {.published = on_published}};
     char *descriptor = NULL, *report = NULL;
     oro_log_set_level(ORO_LOG_ERROR);
     cr_assert_eq(oro_pool_load(&opt, &pool, &descriptor, &report, &err), ORO_OK, "%s", err.text);

@@ -1,0 +1,24 @@
+/* runtime/timers/install.h - the rows of @scheduled functions: each has one in its private table, put there by the server. */
+#ifndef ORO_TIMERS_INSTALL_H
+#define ORO_TIMERS_INSTALL_H
+
+#include "runtime/durable/durable.h"
+#include "runtime/store/store.h"
+
+/* Which functions that run once are new to the data: a bool for each schedule, Given in *once_new (oro_free it, on failure
+ * too). The row of such a function goes when it has run, so the data remembers that it was there. Before the log starts;
+ * durable NULL: in memory. */
+ORO_MUST_CHECK oro_status oro_schedules_look(const struct oro_schema *schema,
+                                             struct oro_durable *durable, bool **once_new,
+                                             struct oro_err *err);
+/* The same at a reload, once the data is open for the new schema; `old` is the one before. */
+ORO_MUST_CHECK oro_status oro_schedules_look_again(const struct oro_schema *schema,
+                                                   const struct oro_schema *old,
+                                                   struct oro_durable *durable, bool **once_new,
+                                                   struct oro_err *err);
+/* In one transaction, whose record is of this kind: rows that are missing come, a changed interval updates its row. */
+ORO_MUST_CHECK oro_status oro_schedules_install(const struct oro_schema *schema,
+                                                struct oro_store *store, const bool *once_new,
+                                                uint8_t kind, struct oro_err *err);
+
+#endif
