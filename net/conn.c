@@ -47,6 +47,7 @@ conn_cause_name(enum conn_cause cause)
     static const char *const names[CAUSE_COUNT] = {
         [CAUSE_IO] = "io",
         [CAUSE_CLIENT_CLOSE] = "client_close",
+        [CAUSE_CLIENT_ERROR] = "client_error",
         [CAUSE_IDLE_TIMEOUT] = "idle_timeout",
         [CAUSE_OUTGOING_FULL] = "outgoing_queue_full",
         [CAUSE_TOO_LARGE] = "message_too_large",

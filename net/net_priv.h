@@ -105,7 +105,8 @@ enum conn_state {
 
 enum conn_cause {
     CAUSE_IO, /* the default: nobody said goodbye */
-    CAUSE_CLIENT_CLOSE,
+    CAUSE_CLIENT_CLOSE, /* with 1000, 1001, or no code */
+    CAUSE_CLIENT_ERROR, /* with another one */
     CAUSE_IDLE_TIMEOUT,
     CAUSE_OUTGOING_FULL,
     CAUSE_TOO_LARGE,

@@ -303,8 +303,9 @@ on_close_frame(struct conn *c, const uint8_t *payload, size_t len)
     unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
     bool legal =
         len == 0 || (len >= 2 && close_code_legal(code) && ws_utf8_valid(payload + 2, len - 2));
+    bool leaves = len == 0 || code == 1000 || code == 1001;
     if (c->cause == CAUSE_IO)
-        c->cause = legal ? CAUSE_CLIENT_CLOSE : CAUSE_PROTOCOL;
+        c->cause = !legal ? CAUSE_PROTOCOL : leaves ? CAUSE_CLIENT_CLOSE : CAUSE_CLIENT_ERROR;
     bool queued =
         legal ? ws_put_close(c, (int)code, (const char *)payload + 2, len >= 2 ? len - 2 : 0)
               : ws_put_close(c, 1002, "", 0);

@@ -80,7 +80,8 @@ struct oro_sink {
     /* It is being closed for what it took, in memory or time: what is kept for it may go. May come from within any call of
      * net's, for any connection; ws_close follows. NULL: nobody wants to know. */
     void (*ws_cut)(void *self, unsigned shard, oro_conn_id conn, void *user);
-    /* The connection ended, whoever ended it. Last call for it. cause: static text ("client_close", "idle_timeout",
+    /* The connection ended, whoever ended it. Last call for it. cause: static text ("client_close": by a Close with 1000, 1001
+     * or no code; "client_error": with another one; "idle_timeout",
      * "outgoing_queue_full", "message_too_large", "protocol_error", "server_close", "buffers_full",
      * "unfinished", "io"). */
     void (*ws_close)(void *self, unsigned shard, oro_conn_id conn, void *user, const char *cause);

@@ -249,7 +249,10 @@ http_client(struct request *q, enum client_kind kind)
     oro_api_random_connection_id(&connection);
     struct oro_principal *who =
         oro_principal_new(ORO_CALLER_HTTP, &q->identity, &connection, q->claims);
-    struct client *c = oro_client_new(sh, kind, who, oro_strdup(q->token));
+    /* An identity that was made for this request alone would have turns of its own: those are all nobody's. */
+    static const struct oro_identity nobody;
+    struct client *c =
+        oro_client_new(sh, kind, who, oro_strdup(q->token), q->minted ? &nobody : &q->identity);
     c->conn = (1ull << 63) | ++sh->next_request;
     c->req_id = q->id;
     c->confirmed = true;
@@ -452,6 +455,7 @@ oro_api_gone(void *self, unsigned shard, oro_conn_id req_id)
         return;
     c->req_id = 0;
     oro_read_interrupt(c);
+    oro_mailbox_leave(c->mailbox, 0, true);
 }
 
 /* ---- the table of routes ---- */
@@ -547,7 +551,7 @@ api_route(struct request *q)
     bool socket = oro_api_names_subscribe(q);
     if (allow[0] == '\0' && !socket) {
         oro_api_answer(q->res, 404, "There is no %.200s; README.md lists the endpoints",
-                    q->http->path);
+                       q->http->path);
         return;
     }
     oro_api_usual_headers(q);
@@ -581,4 +585,3 @@ oro_api_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_ht
     oro_api_request_end(&q);
     return !q.kept;
 }
-

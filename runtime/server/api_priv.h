@@ -20,7 +20,8 @@ struct request {
     /* Credentials, where the route looked at them. */
     char *token, *claims; /* token is NULL for an identity of this request alone */
     struct oro_identity identity;
-    bool kept; /* the answer comes later */
+    bool minted; /* there were none: they are this request's own */
+    bool kept;   /* the answer comes later */
 };
 
 /* ---- request.c ---- */

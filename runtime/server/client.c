@@ -2,14 +2,15 @@
 #include "runtime/server/server_priv.h"
 
 struct client *
-oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who, char *token)
+oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who, char *token,
+               const struct oro_identity *turns)
 {
     struct client *c = ORO_NEW(struct client);
     *c = (struct client){
         .state = CLIENT_CONNECTING, .kind = kind, .shard = sh->number, .who = who, .token = token};
     c->is_owner = who != NULL && oro_identity_eq(&who->identity, &sh->server->owner);
     if (kind != CLIENT_LIVE_METRICS)
-        c->mailbox = oro_mailbox_new();
+        c->mailbox = oro_mailbox_new(sh->server->pool, turns);
     return c;
 }
 
@@ -152,7 +153,8 @@ oro_client_post(struct shard *sh, struct client *c, enum oro_job_kind kind)
     struct oro_job *job = oro_job_new(kind, oro_principal_ref(c->who), 0);
     job->shard = (uint16_t)c->shard;
     job->conn = c->conn;
-    oro_pool_post(sh->server->pool, c->mailbox, job, true);
+    oro_pool_post(sh->server->pool, c->mailbox, job,
+                  kind == ORO_JOB_CONNECT && c->kind == CLIENT_DATABASE);
 }
 
 /* ---- out: what may leave, and what waits for the disk ---- */
@@ -597,12 +599,15 @@ oro_client_close_ended(struct shard *sh)
     }
 }
 
+#define KEPT_CALLS 8
+
 void
-oro_client_gone(struct shard *sh, struct client *c)
+oro_client_gone(struct shard *sh, struct client *c, bool said_so)
 {
-    bool sane = c->state != CLIENT_CLOSING;
+    unsigned keep = said_so && c->state != CLIENT_CLOSING ? KEPT_CALLS : 0, before = c->inflight;
     c->state = CLIENT_GONE;
-    while (sane && c->deferred != NULL) {
+    oro_mailbox_leave(c->mailbox, keep, false);
+    while (c->deferred != NULL && c->inflight - before < keep) {
         struct deferred *d = deferred_pop(c);
         frame_run(sh, c, d->frame, d->at);
         deferred_free(d);

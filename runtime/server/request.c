@@ -226,6 +226,7 @@ oro_api_authenticate(struct request *q, enum auth_mode mode)
         oro_api_answer(q->res, 401, "Authorization required");
         return false;
     }
+    q->minted = true;
     if (auth->mint(auth->keys, mode == AUTH_SIGNED ? &q->token : NULL, &q->identity, &q->claims,
                    &err) == ORO_OK)
         return true;

@@ -86,7 +86,7 @@ ws_close(void *self, unsigned shard, oro_conn_id conn, void *user, const char *c
     }
     if (!c->confirmed)
         atomic_fetch_sub(&sh->unconfirmed, 1);
-    oro_client_gone(sh, c);
+    oro_client_gone(sh, c, strcmp(cause, "client_close") == 0);
 }
 
 static void
@@ -614,8 +614,8 @@ oro_server_stop(struct oro_server *s, bool *lost)
     }
     oro_server_timers_stop(
         s); /* after the workers, which arm timers; before the queue that timers are posted to goes */
-    oro_pool_free(s->pool);
     shards_close(s);
+    oro_pool_free(s->pool);
     if (s->durable != NULL)
         *lost = !oro_durable_stop(s->durable);
     if (s->store != NULL)

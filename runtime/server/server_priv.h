@@ -148,7 +148,7 @@ struct oro_server {
     struct reload reload;
     struct oro_store *store;
     struct oro_durable *durable; /* NULL: in memory */
-    struct oro_timers *timers; /* NULL: none */
+    struct oro_timers *timers;   /* NULL: none */
     atomic_uint unfed; /* batches published since the scheduler was woken for the ring's sake */
     struct oro_identity database, owner;
     char database_text[65];
@@ -157,8 +157,9 @@ struct oro_server {
 };
 
 /* client.c: one connection */
+/* turns: the identity whose turns its calls take; NULL where there are none. */
 struct client *oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who,
-                              char *token);
+                              char *token, const struct oro_identity *turns);
 void oro_client_free(struct client *c);
 /* Out of the shard's map and lists, and freed. */
 void oro_client_remove(struct shard *sh, struct client *c);
@@ -176,8 +177,9 @@ void oro_client_close(struct shard *sh, struct client *c, int code, const char *
 bool oro_client_ended(struct shard *sh, struct client *c);
 /* Closes those that have ended their side and are answered. */
 void oro_client_close_ended(struct shard *sh);
-/* Its socket has ended. Calls that it had sent still run. */
-void oro_client_gone(struct shard *sh, struct client *c);
+/* Its socket has ended. said_so: by a websocket Close, as one who leaves; then the first calls that it had sent still run, else
+ * none that has not begun. */
+void oro_client_gone(struct shard *sh, struct client *c, bool said_so);
 void oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame);
 void oro_client_resume(struct shard *sh, struct client *c);
 bool oro_client_can_resume(const struct shard *sh, const struct client *c);

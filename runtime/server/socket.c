@@ -89,7 +89,8 @@ subscribe_request(struct request *q, struct oro_ws_accept *acc)
     }
     struct oro_principal *who =
         oro_principal_new(ORO_CALLER_CLIENT, &q->identity, &params.connection, q->claims);
-    struct client *c = oro_client_new(q->shard, CLIENT_DATABASE, who, oro_strdup(q->token));
+    struct client *c =
+        oro_client_new(q->shard, CLIENT_DATABASE, who, oro_strdup(q->token), &who->identity);
     c->confirmed = params.confirmed && q->server->durable != NULL;
     c->single = acc->framing == ORO_FRAMING_SINGLE;
     acc->user = c;
@@ -113,7 +114,7 @@ oro_api_ws_request(void *self, unsigned shard, const struct oro_http_request *re
         acc->protocol = offers(req->protocols, METRICS) ? METRICS : NULL;
         acc->framing = ORO_FRAMING_TEXT;
         acc->observer = true;
-        acc->user = oro_client_new(q.shard, CLIENT_LIVE_METRICS, NULL, NULL);
+        acc->user = oro_client_new(q.shard, CLIENT_LIVE_METRICS, NULL, NULL, NULL);
         accepted = true;
     } else if (oro_api_names_subscribe(&q)) {
         oro_api_usual_headers(&q);

@@ -94,7 +94,18 @@ oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_
 /* ---- mailboxes and the run queue ---- */
 
 struct oro_mailbox *
-oro_mailbox_new(void)
+oro_mailbox_new(struct oro_pool *p, const struct oro_identity *id)
+{
+    struct oro_mailbox *m = ORO_NEW(struct oro_mailbox);
+    atomic_init(&m->refs, 1);
+    m->pool = p;
+    m->sharer = turns_join(&p->turns, id);
+    return m;
+}
+
+/* For one job; nobody else knows it. */
+static struct oro_mailbox *
+mailbox_own(void)
 {
     struct oro_mailbox *m = ORO_NEW(struct oro_mailbox);
     atomic_init(&m->refs, 1);
@@ -104,33 +115,67 @@ oro_mailbox_new(void)
 void
 oro_mailbox_unref(struct oro_mailbox *m)
 {
-    if (m != NULL && atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) == 1) {
-        ORO_ASSERT(m->head == NULL);
-        oro_free(m);
-    }
+    if (m == NULL || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    ORO_ASSERT(m->head == NULL);
+    if (m->sharer != NULL)
+        turns_leave(&m->pool->turns, m->sharer);
+    oro_free(m);
 }
 
-static void
-queue_push(struct run_queue *q, struct oro_mailbox *m)
+/* Takes the job out of the list; `link` leads to it. Mailbox lock held. */
+static struct oro_job *
+unlink_job(struct oro_mailbox *m, struct oro_job **link, struct oro_job *before)
 {
-    m->next_ready = NULL;
-    if (q->tail != NULL)
-        q->tail->next_ready = m;
-    else
-        q->head = m;
-    q->tail = m;
+    struct oro_job *job = *link;
+    *link = job->next;
+    if (m->tail == job)
+        m->tail = before;
+    return job;
 }
 
-static struct oro_mailbox *
-queue_pop(struct run_queue *q)
+/* What will not be run need not be kept either. Gives the jobs, linked. */
+static struct oro_job *
+jobs_strip(struct oro_mailbox *m, uint32_t keep)
 {
-    struct oro_mailbox *m = q->head;
-    if (m != NULL) {
-        q->head = m->next_ready;
-        if (q->head == NULL)
-            q->tail = NULL;
+    struct oro_job *dropped = NULL, *before = NULL, **link = &m->head, *job;
+    while ((job = *link) != NULL) {
+        uint32_t calls = job->ncalls - job->at;
+        if (job != m->begun && job->kind == ORO_JOB_CALLS && keep == 0 && job->wait == NULL) {
+            unlink_job(m, link, before);
+            job->next = dropped;
+            dropped = job;
+            continue;
+        }
+        if (job != m->begun && job->kind == ORO_JOB_CALLS) {
+            if (calls > keep)
+                job->ncalls = job->at + keep;
+            keep -= calls < keep ? calls : keep;
+        }
+        before = job;
+        link = &job->next;
     }
-    return m;
+    return dropped;
+}
+
+void
+oro_mailbox_leave(struct oro_mailbox *m, unsigned keep, bool refuse)
+{
+    struct oro_job *dropped = NULL;
+    oro_spin_lock(&m->lock);
+    if (!atomic_load_explicit(&m->left, memory_order_relaxed)) {
+        m->refuses = refuse;
+        atomic_store_explicit(&m->keep, (int)keep, memory_order_relaxed);
+        atomic_store_explicit(&m->left, true,
+                              memory_order_release); /* with a load in calls_run() */
+        if (!refuse)
+            dropped = jobs_strip(m, keep);
+    }
+    oro_spin_unlock(&m->lock);
+    for (struct oro_job *job; (job = dropped) != NULL;) {
+        dropped = job->next;
+        oro_job_free(m->pool, job, ORO_EREFUSED, (struct oro_bytes){0});
+    }
 }
 
 void
@@ -138,7 +183,7 @@ oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bo
 {
     bool own = m == NULL;
     if (own)
-        m = oro_mailbox_new();
+        m = mailbox_own();
     atomic_fetch_add_explicit(&p->jobs, 1, memory_order_relaxed);
     job->next = NULL;
     oro_spin_lock(&m->lock);
@@ -156,26 +201,19 @@ oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bo
     if (!own)
         atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
     oro_spin_lock(&p->lock);
-    queue_push(front ? &p->front : &p->ready, m);
+    if (front)
+        turns_push_front(&p->turns, m);
+    else
+        turns_push(&p->turns, m);
     oro_spin_unlock(&p->lock);
     oro_wake_signal(&p->wake);
 }
-
-/* Of the front queue before it is a client's turn: a timer that is always due must not starve clients. */
-#define FRONT_RUN 2
 
 struct oro_mailbox *
 oro_pool_take(struct oro_pool *p)
 {
     oro_spin_lock(&p->lock);
-    struct oro_mailbox *m =
-        p->front_run < FRONT_RUN || p->ready.head == NULL ? queue_pop(&p->front) : NULL;
-    if (m != NULL) {
-        p->front_run++;
-    } else {
-        m = queue_pop(&p->ready);
-        p->front_run = 0;
-    }
+    struct oro_mailbox *m = turns_pop(&p->turns);
     oro_spin_unlock(&p->lock);
     return m;
 }
@@ -184,7 +222,7 @@ struct oro_job *
 oro_mailbox_first(struct oro_mailbox *m)
 {
     oro_spin_lock(&m->lock);
-    struct oro_job *job = m->head;
+    struct oro_job *job = m->begun = m->head;
     oro_spin_unlock(&m->lock);
     return job;
 }
@@ -194,6 +232,7 @@ oro_mailbox_pop(struct oro_mailbox *m)
 {
     oro_spin_lock(&m->lock);
     m->head = m->head->next;
+    m->begun = NULL;
     if (m->head == NULL)
         m->tail = NULL;
     oro_spin_unlock(&m->lock);
@@ -205,6 +244,7 @@ oro_pool_give_back(struct oro_pool *p, struct oro_mailbox *m)
 {
     oro_spin_lock(&m->lock);
     bool more = m->head != NULL;
+    m->begun = NULL;
     m->queued = more;
     oro_spin_unlock(&m->lock);
     if (!more) {
@@ -212,7 +252,7 @@ oro_pool_give_back(struct oro_pool *p, struct oro_mailbox *m)
         return;
     }
     oro_spin_lock(&p->lock);
-    queue_push(&p->ready, m);
+    turns_push(&p->turns, m);
     oro_spin_unlock(&p->lock);
     oro_wake_signal(
         &p->wake); /* another worker may be asleep while this one goes on with the next mailbox */
@@ -316,9 +356,9 @@ worker_spawn(struct oro_pool *p, unsigned n, struct oro_err *err)
 
 /* Jobs that came when no worker was there any more. */
 static void
-queue_clear(struct oro_pool *p, struct run_queue *q)
+queue_clear(struct oro_pool *p)
 {
-    for (struct oro_mailbox *m; (m = queue_pop(q)) != NULL; oro_mailbox_unref(m)) {
+    for (struct oro_mailbox *m; (m = turns_pop(&p->turns)) != NULL; oro_mailbox_unref(m)) {
         for (struct oro_job *job; (job = m->head) != NULL;) {
             oro_mailbox_pop(m);
             oro_job_free(p, job, ORO_EINTERNAL, (struct oro_bytes){0});
@@ -331,8 +371,7 @@ oro_pool_free(struct oro_pool *p)
 {
     if (p == NULL)
         return;
-    queue_clear(p, &p->front);
-    queue_clear(p, &p->ready);
+    queue_clear(p);
     for (unsigned i = 0; i < p->started; i++) {
         struct worker *w = &p->workers[i];
         oro_bb_fini(&w->text);
@@ -344,6 +383,7 @@ oro_pool_free(struct oro_pool *p)
         oro_free(w->report);
     }
     oro_last_runs_fini(&p->last_runs);
+    turns_fini(&p->turns);
     oro_free(p->workers);
     oro_free(p->metrics);
     oro_free(p);
@@ -368,6 +408,7 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
     p->failures.burst = FAILURES_AT_ONCE;
     p->workers = oro_aligned_alloc(ORO_CACHE_LINE, opt->workers * sizeof(struct worker));
     oro_last_runs_init(&p->last_runs);
+    turns_init(&p->turns);
     oro_status st = worker_spawn(p, 0, err);
     if (st != ORO_OK) {
         oro_pool_free(p);

@@ -2,7 +2,7 @@
  *
  * A client is a mailbox: its jobs run in the order they were posted, one at a time; different mailboxes run in parallel. A
  * mailbox that has work stands in the run queue once; a worker takes it, runs up to a small batch of calls and puts it back
- * at the end. Timers and lifecycle calls stand in a second queue that goes first (design.md 1 and 6).
+ * at the end. Turns go round by identity, timers and clients that come go first, clients that have left last (turns.h).
  * Every call ends as one record of the commit ring, whatever became of it. */
 #ifndef ORO_WORKER_POOL_H
 #define ORO_WORKER_POOL_H
@@ -82,10 +82,15 @@ struct oro_job *oro_job_try_new(enum oro_job_kind kind, struct oro_principal *wh
 void oro_job_drop(struct oro_job *job);
 
 struct oro_mailbox;
-struct oro_mailbox *oro_mailbox_new(void);     /* Gives one reference */
-void oro_mailbox_unref(struct oro_mailbox *m); /* jobs still inside are run all the same */
 
 struct oro_pool;
+/* Gives one reference. Before the pool ends, all are to be unreferenced. id: mailboxes of one identity share its turns. */
+struct oro_mailbox *oro_mailbox_new(struct oro_pool *p, const struct oro_identity *id);
+void oro_mailbox_unref(struct oro_mailbox *m); /* jobs still inside are run all the same */
+/* Its client has left: of the calls that are queued and not begun, and of those still to be posted, the first `keep` are run and
+ * the others dropped (refuse: ended with ORO_EREFUSED, since somebody waits for their records). Its turns come after those of
+ * clients that are there. Any thread. */
+void oro_mailbox_leave(struct oro_mailbox *m, unsigned keep, bool refuse);
 
 /* What the pool tells the layer above; called on worker threads. */
 struct oro_pool_hooks {

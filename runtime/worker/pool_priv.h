@@ -10,18 +10,21 @@
 #include "runtime/timers/last_run.h"
 #include "runtime/worker/governor.h"
 #include "runtime/worker/pool.h"
+#include "runtime/worker/turns.h"
 
 struct oro_mailbox {
     struct oro_spin lock;
     struct oro_job *head, *tail;
+    struct oro_job *begun;     /* the head, when a worker has it in its hands */
+    struct oro_pool *pool;     /* for its sharer; NULL: a job's own */
+    struct oro_sharer *sharer; /* of turns; NULL: a job's own */
+    atomic_bool left;          /* its client has */
+    atomic_int keep;           /* calls that are run though it has */
+    bool refuses; /* calls that are not are answered; else they are forgotten. Set before left. */
     bool queued;  /* stands in the run queue, or a worker has it */
     bool refused; /* client_connected said no: calls are skipped */
     atomic_uint refs;
     struct oro_mailbox *next_ready;
-};
-
-struct run_queue {
-    struct oro_mailbox *head, *tail;
 };
 
 #define FAILURES_AT_ONCE 20
@@ -103,9 +106,8 @@ struct oro_pool {
     struct oro_identity database;
     struct worker *workers;
     unsigned started;
-    struct oro_spin lock; /* both queues */
-    struct run_queue front, ready;
-    unsigned front_run;         /* taken from front since the last one of ready */
+    struct oro_spin lock; /* turns */
+    struct turns turns;
     struct oro_wake wake;       /* workers wait here for work */
     struct oro_wake phase_wake; /* start-up hand-shake */
     atomic_uint jobs;           /* posted and not finished */

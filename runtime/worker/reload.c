@@ -214,17 +214,15 @@ call_move(const struct oro_schema *schema, struct oro_job_call *c)
 }
 
 static void
-queue_move(struct run_queue *q, const struct oro_schema *schema)
+mailbox_move(struct oro_mailbox *m, void *schema)
 {
-    for (struct oro_mailbox *m = q->head; m != NULL; m = m->next_ready) {
-        oro_spin_lock(&m->lock);
-        for (struct oro_job *job = m->head; job != NULL; job = job->next) {
-            job->timer.table = NULL;
-            for (uint32_t i = job->at; i < job->ncalls; i++)
-                call_move(schema, &job->calls[i]);
-        }
-        oro_spin_unlock(&m->lock);
+    oro_spin_lock(&m->lock);
+    for (struct oro_job *job = m->head; job != NULL; job = job->next) {
+        job->timer.table = NULL;
+        for (uint32_t i = job->at; i < job->ncalls; i++)
+            call_move(schema, &job->calls[i]);
     }
+    oro_spin_unlock(&m->lock);
 }
 
 static void
@@ -264,8 +262,7 @@ oro_pool_adopt(struct oro_pool *p, const struct oro_schema *schema, struct oro_s
     bool asked = errands_ask(p, 0, p->started, adopt_errand, moves ? store : NULL);
     ORO_ASSERT(asked && errands_wait(p, -1)); /* nothing of the author's runs there */
     oro_spin_lock(&p->lock);
-    queue_move(&p->front, schema);
-    queue_move(&p->ready, schema);
+    turns_each(&p->turns, mailbox_move, (void *)(uintptr_t)schema);
     oro_spin_unlock(&p->lock);
     p->schema = schema;
     p->store = store;

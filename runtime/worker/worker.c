@@ -493,9 +493,26 @@ turn_look(struct worker *w, struct turn *turn)
     w->told_us = now;
 }
 
+/* Of a client that has left only the first calls are run. */
+static void
+call_or_drop(struct worker *w, struct oro_mailbox *m, const struct oro_job *job)
+{
+    struct oro_job_call c = job->calls[job->at];
+    /* acquire: with the store in oro_mailbox_leave(). */
+    if (atomic_load_explicit(&m->left, memory_order_acquire) &&
+        atomic_fetch_sub_explicit(&m->keep, 1, memory_order_relaxed) <= 0) {
+        atomic_store_explicit(&m->keep, 0, memory_order_relaxed);
+        if (!m->refuses)
+            return;
+        c.reducer = NULL;
+        c.refusal = "its caller has gone";
+    }
+    run_call(w, job, &c);
+}
+
 /* False: the turn is over before the job is. */
 static bool
-calls_run(struct worker *w, const struct oro_mailbox *m, struct oro_job *job, struct turn *turn)
+calls_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct turn *turn)
 {
     while (job->at < job->ncalls) {
         if (turn->budget <= 0)
@@ -503,7 +520,7 @@ calls_run(struct worker *w, const struct oro_mailbox *m, struct oro_job *job, st
         if (atomic_load_explicit(&w->pool->hurry, memory_order_relaxed) != HURRY_NOT)
             return true;
         if (!m->refused)
-            run_call(w, job, &job->calls[job->at]);
+            call_or_drop(w, m, job);
         job->at++;
         turn->budget--;
         turn_look(w, turn);

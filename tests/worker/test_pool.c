@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/metric.h"
 #include "runtime/store/tx.h"
 #include "runtime/worker/pool.h"
@@ -17,7 +18,7 @@
 #define ACCOUNTS 16
 #define EACH 1000
 
-enum { TRANSFER, REFUSE, SPIN, TOTAL, REDUCERS };
+enum { TRANSFER, REFUSE, SPIN, TOTAL, SLOW, NOTE, REDUCERS };
 
 static struct oro_schema *schema;
 static struct oro_table_def *account;
@@ -93,8 +94,32 @@ total(struct oro_py *py, const struct oro_host_ops *ops, struct oro_py_call *cal
                                                                                  : ORO_EINTERNAL;
 }
 
-static stub_reducer *const reducers[] = {
-    [TRANSFER] = transfer, [REFUSE] = refuse, [SPIN] = spin, [TOTAL] = total};
+/* Calls of these are counted as they begin; slow ones take longer than a turn, and wait for the gate. */
+static atomic_uint begun, gate_waits;
+static atomic_bool gate;
+static atomic_uint noted[64]; /* how many had begun when the client's NOTE was, by client */
+
+static oro_status
+slow(struct oro_py *py, const struct oro_host_ops *ops, struct oro_py_call *call)
+{
+    atomic_fetch_add(&begun, 1);
+    atomic_fetch_add(&gate_waits, 1);
+    while (!atomic_load(&gate))
+        sched_yield();
+    for (int64_t end = oro_mono_us() + 6000; oro_mono_us() < end;)
+        sched_yield();
+    return ORO_OK;
+}
+
+static oro_status
+note(struct oro_py *py, const struct oro_host_ops *ops, struct oro_py_call *call)
+{
+    atomic_store(&noted[call->sender.le[0] % 64], atomic_fetch_add(&begun, 1) + 1);
+    return ORO_OK;
+}
+
+static stub_reducer *const reducers[] = {[TRANSFER] = transfer, [REFUSE] = refuse, [SPIN] = spin,
+                                         [TOTAL] = total,       [SLOW] = slow,     [NOTE] = note};
 
 /* ---- the pool ---- */
 
@@ -128,17 +153,18 @@ setup(void)
     reducer_add(REFUSE, "refuse", 0);
     reducer_add(SPIN, "spin", 30000);
     reducer_add(TOTAL, "total", 0);
+    reducer_add(SLOW, "slow", 0);
+    reducer_add(NOTE, "note", 0);
     stub_reducers = reducers;
     cr_assert_eq(oro_store_create(schema, NULL, &store, &err), ORO_OK);
     for (uint32_t i = 0; i < ACCOUNTS; i++) {
         struct row r = {i, EACH};
         cr_assert_eq(oro_store_load(store, account, oro_bytes(&r, sizeof(r)), false, &err), ORO_OK);
     }
-    struct oro_pool_options opt = {
-        .workers = WORKERS,
-        .module_path = "stub.py",
-        .module_name = "stub",
-        .hooks = {.published = on_published}};
+    struct oro_pool_options opt = {.workers = WORKERS,
+                                   .module_path = "stub.py",
+                                   .module_name = "stub",
+                                   .hooks = {.published = on_published}};
     char *descriptor = NULL, *report = NULL;
     oro_log_set_level(ORO_LOG_ERROR);
     cr_assert_eq(oro_pool_load(&opt, &pool, &descriptor, &report, &err), ORO_OK, "%s", err.text);
@@ -187,7 +213,8 @@ client_main(void *arg)
 {
     unsigned client = (unsigned)(uintptr_t)arg;
     uint64_t rng = client;
-    struct oro_mailbox *box = oro_mailbox_new();
+    struct oro_identity id = {{client}};
+    struct oro_mailbox *box = oro_mailbox_new(pool, &id);
     for (uint32_t job = 0; job < JOBS; job++) {
         uint32_t which[CALLS];
         for (int i = 0; i < CALLS; i++)
@@ -250,6 +277,176 @@ Test(pool, every_call_is_answered_once_and_in_order)
     pthread_join(reader, NULL);
     cr_assert_geq(atomic_load(&announced), 1);
     oro_cursor_close(s.cur);
+}
+
+/* ---- whose turn it is ---- */
+
+#define SOCKETS 60
+#define QUEUED 30
+
+static struct oro_job *
+calls_of(uint8_t identity, uint32_t which, unsigned n)
+{
+    struct oro_identity id = {{identity}};
+    struct oro_connection_id connection = {0};
+    struct oro_job *j =
+        oro_job_new(ORO_JOB_CALLS, oro_principal_new(ORO_CALLER_CLIENT, &id, &connection, NULL), n);
+    for (unsigned i = 0; i < n; i++)
+        j->calls[i] = (struct oro_job_call){.reducer = &schema->reducers[which]};
+    return j;
+}
+
+static struct oro_mailbox *
+box_of(uint8_t identity)
+{
+    struct oro_identity id = {{identity}};
+    return oro_mailbox_new(pool, &id);
+}
+
+/* Every worker has a slow call in its hands, and nothing else has begun. */
+static void
+workers_hold(void)
+{
+    for (unsigned i = 0; i < WORKERS; i++) {
+        struct oro_mailbox *box = box_of(1);
+        oro_pool_post(pool, box, calls_of(1, SLOW, 1), false);
+        oro_mailbox_unref(box);
+        while (atomic_load(&gate_waits) < i + 1)
+            sched_yield();
+    }
+    cr_assert_eq(atomic_load(&begun), WORKERS);
+}
+
+static void
+wait_noted(unsigned client)
+{
+    while (atomic_load(&noted[client]) == 0)
+        sched_yield();
+}
+
+static struct oro_mailbox *crowd[SOCKETS];
+
+/* so_many identities share the sockets. */
+static void
+crowd_queues(unsigned so_many)
+{
+    for (unsigned i = 0; i < SOCKETS; i++) {
+        uint8_t who = (uint8_t)(100 + i % so_many);
+        crowd[i] = box_of(who);
+        for (int k = 0; k < QUEUED / 10; k++)
+            oro_pool_post(pool, crowd[i], calls_of(who, SLOW, 10), false);
+    }
+}
+
+static void
+crowd_leaves(unsigned keep, bool refuse)
+{
+    for (unsigned i = 0; i < SOCKETS; i++)
+        oro_mailbox_leave(crowd[i], keep, refuse);
+}
+
+static void
+player_calls(unsigned client)
+{
+    struct oro_mailbox *box = box_of((uint8_t)client);
+    oro_pool_post(pool, box, calls_of((uint8_t)client, NOTE, 1), false);
+    oro_mailbox_unref(box);
+}
+
+static void
+crowd_ends(void)
+{
+    for (unsigned i = 0; i < SOCKETS; i++)
+        oro_mailbox_unref(crowd[i]);
+    while (oro_pool_busy(pool) > 0)
+        sched_yield();
+}
+
+Test(pool, clients_that_have_left_wait_for_those_that_are_there)
+{
+    workers_hold();
+    crowd_queues(SOCKETS); /* each of them somebody else */
+    crowd_leaves(8, false);
+    player_calls(2);
+    atomic_store(&gate, true);
+    wait_noted(2);
+    cr_assert_leq(atomic_load(&noted[2]), WORKERS + WORKERS, "%u had begun",
+                  atomic_load(&noted[2]));
+    crowd_leaves(0, false); /* a second time is nothing new */
+    crowd_ends();
+    cr_assert_eq(atomic_load(&begun), WORKERS + 1 + 8 * SOCKETS, "their first eight are run: %u",
+                 atomic_load(&begun));
+}
+
+Test(pool, what_a_broken_connection_had_queued_is_dropped)
+{
+    workers_hold();
+    crowd_queues(SOCKETS);
+    cr_assert_eq(oro_pool_busy(pool), WORKERS + SOCKETS * QUEUED / 10);
+    crowd_leaves(0, false);
+    cr_assert_eq(oro_pool_busy(pool), WORKERS, "at once: their memory, too");
+    for (unsigned i = 0; i < SOCKETS; i++) /* and what comes later */
+        oro_pool_post(pool, crowd[i], calls_of(0, SLOW, 10), false);
+    atomic_store(&gate, true);
+    crowd_ends();
+    cr_assert_eq(atomic_load(&begun), WORKERS);
+}
+
+Test(pool, somebody_who_waits_for_a_record_gets_one_for_what_was_dropped)
+{
+    struct oro_cursor *cur = oro_cursor_open(store);
+    workers_hold();
+    crowd_queues(SOCKETS);
+    crowd_leaves(0, true);
+    atomic_store(&gate, true);
+    crowd_ends();
+    unsigned refused = 0;
+    for (const struct oro_commit *c; (c = oro_cursor_next(cur)) != NULL;)
+        refused += c->origin.outcome == ORO_EREFUSED;
+    cr_assert_eq(refused, SOCKETS * QUEUED);
+    cr_assert_eq(atomic_load(&begun), WORKERS);
+    oro_cursor_close(cur);
+}
+
+Test(pool, many_connections_of_one_identity_are_one_in_the_round)
+{
+    workers_hold();
+    crowd_queues(1);
+    player_calls(2);
+    player_calls(3);
+    atomic_store(&gate, true);
+    wait_noted(2);
+    wait_noted(3);
+    /* One call in each worker's hands, and of the crowd a turn before each player's; who is a moment late, another one. */
+    cr_assert_leq(atomic_load(&noted[2]), WORKERS + WORKERS, "%u had begun",
+                  atomic_load(&noted[2]));
+    cr_assert_leq(atomic_load(&noted[3]), WORKERS + WORKERS + 1, "%u had begun",
+                  atomic_load(&noted[3]));
+    crowd_leaves(0, false);
+    crowd_ends();
+}
+
+/* They come last, but they come: one turn in sixteen while others are never through. */
+Test(pool, those_who_have_left_are_not_starved)
+{
+    workers_hold();
+    struct oro_mailbox *gone = box_of(2), *busy[2 * WORKERS];
+    oro_pool_post(pool, gone, calls_of(2, NOTE, 1), false);
+    oro_mailbox_leave(gone, 8, false);
+    oro_mailbox_unref(gone);
+    for (unsigned i = 0; i < ORO_ARRAY_LEN(busy); i++) {
+        busy[i] = box_of((uint8_t)(10 + i));
+        oro_pool_post(pool, busy[i], calls_of((uint8_t)(10 + i), SLOW, 1000), false);
+    }
+    atomic_store(&gate, true);
+    wait_noted(2);
+    cr_assert_leq(atomic_load(&noted[2]), 16 + 4 * WORKERS, "%u had begun", atomic_load(&noted[2]));
+    for (unsigned i = 0; i < ORO_ARRAY_LEN(busy); i++) {
+        oro_mailbox_leave(busy[i], 0, false);
+        oro_mailbox_unref(busy[i]);
+    }
+    while (oro_pool_busy(pool) > 0)
+        sched_yield();
 }
 
 /* ---- waiting, and an end by force ---- */

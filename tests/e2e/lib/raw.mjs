@@ -1,6 +1,7 @@
 // The protocol by hand (spec/wire.md 4), for what the SDK would not do: mixed frames, bursts, leaving in the middle.
 
-import { WebSocket } from "undici";
+import { connect } from "node:net";
+import { Agent, WebSocket } from "undici";
 import { SLOW } from "./slow.mjs";
 
 const u32 = n => { const b = Buffer.alloc(4); b.writeUInt32LE(n); return b; };
@@ -23,8 +24,12 @@ export class Raw {
     this.messages = [];
     this.frames = 0;
     const auth = token ? `&token=${token}` : "";
+    const dispatcher = new Agent({ connect: (options, done) => {
+      this.tcp = connect(options.port, options.hostname);
+      this.tcp.once("connect", () => done(null, this.tcp)).once("error", done);
+    } });
     this.socket = new WebSocket(`${server.ws}/v1/database/${database}/subscribe?compression=None${auth}${query}`,
-      [`${protocol}.bsatn.spacetimedb`]);
+      { protocols: [`${protocol}.bsatn.spacetimedb`], dispatcher });
     this.socket.binaryType = "arraybuffer";
     this.opened = new Promise(done => (this.socket.onopen = done));
     this.closed = new Promise(done => (this.socket.onclose = event => done(event.code)));
@@ -42,6 +47,9 @@ export class Raw {
     }
     this.wake?.();
   }
+
+  /** Ends the connection without a Close, as a cable does. */
+  break() { this.tcp.destroy(); }
 
   send(...messages) { this.socket.send(Buffer.concat(messages)); }
 

@@ -1,0 +1,193 @@
+#include "runtime/worker/turns.h"
+
+#include "runtime/worker/pool_priv.h"
+
+/* Of the front queue before it is a client's turn: a timer that is always due must not starve clients. */
+#define FRONT_RUN 2
+/* While somebody present waits, every so many turns are of those who have left. */
+#define LEFT_EVERY 16
+
+static void
+queue_push(struct run_queue *q, struct oro_mailbox *m)
+{
+    m->next_ready = NULL;
+    if (q->tail != NULL)
+        q->tail->next_ready = m;
+    else
+        q->head = m;
+    q->tail = m;
+}
+
+static struct oro_mailbox *
+queue_pop(struct run_queue *q)
+{
+    struct oro_mailbox *m = q->head;
+    if (m != NULL) {
+        q->head = m->next_ready;
+        if (q->head == NULL)
+            q->tail = NULL;
+    }
+    return m;
+}
+
+/* ---- identities ---- */
+
+void
+turns_init(struct turns *t)
+{
+    *t = (struct turns){0};
+    pthread_mutex_init(&t->register_lock, NULL);
+}
+
+void
+turns_fini(struct turns *t)
+{
+    oro_map_fini(&t->sharers);
+    pthread_mutex_destroy(&t->register_lock);
+}
+
+static struct oro_bytes
+identity_bytes(const struct oro_identity *id)
+{
+    return oro_bytes(id->le, sizeof(id->le));
+}
+
+struct oro_sharer *
+turns_join(struct turns *t, const struct oro_identity *id)
+{
+    pthread_mutex_lock(&t->register_lock);
+    struct oro_sharer *s = oro_map_get(&t->sharers, identity_bytes(id));
+    if (s == NULL) {
+        s = ORO_NEW(struct oro_sharer);
+        s->identity = *id;
+        oro_map_put(&t->sharers, identity_bytes(id), s);
+    }
+    s->refs++;
+    pthread_mutex_unlock(&t->register_lock);
+    return s;
+}
+
+void
+turns_leave(struct turns *t, struct oro_sharer *s)
+{
+    pthread_mutex_lock(&t->register_lock);
+    bool last = --s->refs == 0;
+    if (last)
+        oro_map_del(&t->sharers, identity_bytes(&s->identity));
+    pthread_mutex_unlock(&t->register_lock);
+    if (last) {
+        ORO_ASSERT(!s->queued[LANE_PRESENT] && !s->queued[LANE_LEFT]);
+        oro_free(s);
+    }
+}
+
+/* ---- lanes ---- */
+
+static void
+lane_push(struct turns *t, struct oro_sharer *s, enum lane lane)
+{
+    s->queued[lane] = true;
+    s->next[lane] = NULL;
+    if (t->lanes[lane].tail != NULL)
+        t->lanes[lane].tail->next[lane] = s;
+    else
+        t->lanes[lane].head = s;
+    t->lanes[lane].tail = s;
+}
+
+static struct oro_sharer *
+lane_first(struct turns *t, enum lane lane)
+{
+    struct oro_sharer *s = t->lanes[lane].head;
+    if (s == NULL)
+        return NULL;
+    t->lanes[lane].head = s->next[lane];
+    if (t->lanes[lane].head == NULL)
+        t->lanes[lane].tail = NULL;
+    s->queued[lane] = false;
+    return s;
+}
+
+static void
+push_to(struct turns *t, struct oro_mailbox *m, enum lane lane)
+{
+    queue_push(&m->sharer->waiting[lane], m);
+    if (!m->sharer->queued[lane])
+        lane_push(t, m->sharer, lane);
+}
+
+/* A client may leave while its mailbox waits among the present: then it goes over when its turn would come. */
+static struct oro_mailbox *
+lane_pop(struct turns *t, enum lane lane)
+{
+    struct oro_sharer *s;
+    while ((s = lane_first(t, lane)) != NULL) {
+        struct oro_mailbox *m = queue_pop(&s->waiting[lane]);
+        if (s->waiting[lane].head != NULL)
+            lane_push(t, s, lane);
+        if (lane == LANE_LEFT || !atomic_load_explicit(&m->left, memory_order_relaxed))
+            return m;
+        push_to(t, m, LANE_LEFT);
+    }
+    return NULL;
+}
+
+void
+turns_push_front(struct turns *t, struct oro_mailbox *m)
+{
+    queue_push(&t->front, m);
+}
+
+void
+turns_push(struct turns *t, struct oro_mailbox *m)
+{
+    if (m->sharer == NULL)
+        queue_push(&t->front, m);
+    else
+        push_to(t, m,
+                atomic_load_explicit(&m->left, memory_order_relaxed) ? LANE_LEFT : LANE_PRESENT);
+}
+
+static struct oro_mailbox *
+pop_lanes(struct turns *t)
+{
+    struct oro_mailbox *m = NULL;
+    if (t->lanes[LANE_LEFT].head == NULL || t->present_run + 1 < LEFT_EVERY)
+        m = lane_pop(t, LANE_PRESENT);
+    if (m != NULL) {
+        t->present_run++;
+        return m;
+    }
+    t->present_run = 0;
+    m = lane_pop(t, LANE_LEFT);
+    return m != NULL ? m : lane_pop(t, LANE_PRESENT);
+}
+
+struct oro_mailbox *
+turns_pop(struct turns *t)
+{
+    bool others = t->lanes[LANE_PRESENT].head != NULL || t->lanes[LANE_LEFT].head != NULL;
+    struct oro_mailbox *m = t->front_run < FRONT_RUN || !others ? queue_pop(&t->front) : NULL;
+    if (m != NULL) {
+        t->front_run++;
+        return m;
+    }
+    t->front_run = 0;
+    return pop_lanes(t);
+}
+
+static void
+queue_each(struct run_queue *q, void (*fn)(struct oro_mailbox *m, void *arg), void *arg)
+{
+    for (struct oro_mailbox *m = q->head; m != NULL; m = m->next_ready)
+        fn(m, arg);
+}
+
+void
+turns_each(struct turns *t, void (*fn)(struct oro_mailbox *m, void *arg), void *arg)
+{
+    queue_each(&t->front, fn, arg);
+    for (int lane = 0; lane < LANES; lane++)
+        for (struct oro_sharer *s = t->lanes[lane].head; s != NULL; s = s->next[lane])
+            queue_each(&s->waiting[lane], fn, arg);
+}

@@ -1,0 +1,56 @@
+/* runtime/worker/turns.h - whose turn it is: the run queue of mailboxes that have work.
+ *
+ * Turns go round by identity: however many connections one has, it has one turn in a round, and its mailboxes take theirs one
+ * after another. Mailboxes whose clients have left stand in a lane of their own, which has a turn when nobody present waits, and
+ * one of LEFT_EVERY otherwise. Timers and lifecycle calls stand in front, and have at most two turns of three.
+ *
+ * All of it is guarded by the caller's lock, but for the register of identities, which has its own. */
+#ifndef ORO_WORKER_TURNS_H
+#define ORO_WORKER_TURNS_H
+
+#include <pthread.h>
+
+#include "runtime/base/id.h"
+#include "runtime/base/map.h"
+
+struct oro_mailbox;
+
+struct run_queue {
+    struct oro_mailbox *head, *tail;
+};
+
+enum lane { LANE_PRESENT, LANE_LEFT, LANES };
+
+/* One identity's mailboxes. */
+struct oro_sharer {
+    struct oro_identity identity;
+    unsigned refs; /* mailboxes of it; guarded by the register's lock */
+    struct run_queue waiting[LANES];
+    struct oro_sharer *next[LANES];
+    bool queued[LANES];
+};
+
+struct turns {
+    struct run_queue front;
+    struct {
+        struct oro_sharer *head, *tail;
+    } lanes[LANES];
+    unsigned front_run;   /* taken from front since the last one of a lane */
+    unsigned present_run; /* taken from the present since the last one that has left */
+    pthread_mutex_t register_lock;
+    struct oro_map sharers; /* by identity */
+};
+
+void turns_init(struct turns *t);
+void turns_fini(struct turns *t); /* nobody waits and no mailbox is left */
+/* A mailbox of this identity comes, or goes. Any thread, without the caller's lock. */
+struct oro_sharer *turns_join(struct turns *t, const struct oro_identity *id);
+void turns_leave(struct turns *t, struct oro_sharer *s);
+
+void turns_push_front(struct turns *t, struct oro_mailbox *m);
+void turns_push(struct turns *t, struct oro_mailbox *m); /* at the end of its lane */
+struct oro_mailbox *turns_pop(struct turns *t);          /* NULL: nobody waits */
+/* Calls fn for each mailbox that waits. */
+void turns_each(struct turns *t, void (*fn)(struct oro_mailbox *m, void *arg), void *arg);
+
+#endif
