@@ -92,9 +92,9 @@ test("check, describe, version, help", async () => {
   assert.equal((await orochi(["check", join(ROOT, "meson.build")])).code, 1);
 });
 
-test("generated bindings compile with tsc --strict", async () => {
+for (const name of ["game", "shapes", "defaults"]) test(`generated bindings of ${name} compile with tsc --strict`, async () => {
   const out = await folder();
-  const made = await orochi(["generate", "--lang", "typescript", "--out", out, module("game")]);
+  const made = await orochi(["generate", "--lang", "typescript", "--out", out, module(name)]);
   assert.equal(made.code, 0, made.text);
   assert.ok((await readdir(out)).includes("index.ts"));
   const modules = join(ROOT, "tests/e2e/node_modules");

@@ -18,6 +18,19 @@ const fine = async reducer => {
 
 test("an index over bytes, records, times and optional values answers as a scan does", () => fine("indexes"));
 
+test("variants hold scalars, each other's types, and plain values with a name", async () => {
+  for (const event of [{ Damage: 8 }, { Moved: { x: 1, y: 2, level: { some: 3 } } }, { Name: "bob" }, { Level: 200 }, { Idle: [] }]) {
+    const answer = await call(server, "shapes", "unions", [event]);
+    assert.equal(answer.status, 200, (await answer.text()) + server.output().slice(-3000));
+  }
+  const schema = await (await fetch(`${server.url}/v1/database/shapes/schema?version=10`)).json();
+  const types = schema.sections.find(s => s.Typespace).Typespace.types;
+  const { variants } = types.find(t => t.Sum?.variants[0].name.some === "Damage").Sum;
+  assert.deepEqual(variants.slice(0, 2).map(v => v.algebraic_type), [{ U32: [] }, { U32: [] }]);
+  assert.deepEqual(variants[2].algebraic_type, variants[3].algebraic_type);
+  assert.deepEqual(variants.map(v => v.name.some), ["Damage", "Heal", "Moved", "Jumped", "Idle", "Name", "Level", "Path", "Whose"]);
+});
+
 test("a row of one table is taken by another with equal columns; name= leaves the name in code alone", async () => {
   await fine("moves");
   assert.equal((await sql(server, "shapes", "SELECT * FROM absent")).length, 1);

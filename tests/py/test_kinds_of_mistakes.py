@@ -254,9 +254,15 @@ WRONG = {
     'dict one': (
         '@table\nclass A:\n    id: dict[str]',
         [(3, 'A.id: dict[str]: a dict has two types, those of keys and values, and this gives it 1')]),
+    'union of table and None and str': (
+        '@dataclass\nclass D:\n    x: u32\n@table\nclass A:\n    id: D | str',
+        [(6, 'A.id: D | str: the members of a union must be dataclasses; wrap each value in a small one, class Count(Variant')]),
+    'union of enums': (
+        'class E(Enum):\n    A=1\nclass F(Enum):\n    B=1\n@table\nclass A:\n    id: E | F',
+        [(7, 'A.id: E | F: the members of a union must be dataclasses; wrap each value in a small one, class Count(Variant[E')]),
     'u32 | str': (
         '@table\nclass A:\n    id: u32 | str',
-        [(3, 'A.id: u32 | str: the members of a union must be dataclasses; wrap each value in a small one')]),
+        [(3, 'A.id: u32 | str: the members of a union must be dataclasses; wrap each value in a small one, class Count(Varia')]),
     'on_load with ctx': (
         '@reducer\ndef f(ctx): ...\n@on_load\ndef g(ctx): ...',
         [(4, 'g: @on_load gives no arguments, and there is no database yet: write def g(), or @init for what needs ctx')]),
@@ -312,8 +318,20 @@ WRONG = {
         '@table(name="one")\nclass HTTPServer:\n    x: u32\n@table(name="two")\nclass HttpServer:\n    x: u32',
         [(5, 'table two: the classes HTTPServer and HttpServer are both ctx.db.http_server: rename one'), (5, "the types 'HTTPServer' and 'HttpServer' are one for clients (HttpServer): give one of them another name")]),
     "misspelt in a table's index argument": (
-        '@table(indexes=["guld"], unique=["nmae"])\nclass A:\n    guild: u32\n    name: str\n',
+        '@table(indexes=["guld"], unique=["nmae"])\nclass A:\n    guild: u32\n    name: str',
         [(2, "table a: unique= names the column 'nmae', which it does not have (do you mean name? it has guild, name)"), (2, "table a: indexes= names the column 'guld', which it does not have (do you mean guild? it has guild, name)")]),
+    'two names of one class in a union': (
+        'type Damage = u32\ntype Heal = u32\n@table\nclass A:\n    x: Damage | Heal',
+        [(5, 'A.x: a value of Damage would be a plain int, as one of another member: tell them apart with class Damage(Varia')]),
+    'a name of an option in a union': (
+        'type Maybe = u32 | None\ntype Text = str\n@table\nclass A:\n    x: list[Maybe | Text]',
+        [(5, 'A.x: Maybe is an optional value, and its values cannot be told from others: write class Maybe(Variant[...]) in')]),
+    'a union of bare types': (
+        '@table\nclass A:\n    x: u32 | str',
+        [(3, 'A.x: u32 | str: the members of a union must be dataclasses; wrap each value in a small one, class Count(Varian')]),
+    'primary key of bytes': (
+        '@table\nclass A:\n    x: PrimaryKey[bytes]\n',
+        [(3, 'A.x: bytes cannot be the primary key: make it Unique[...], and another column the key')]),
 }
 
 # What looks like a mistake and is none.
@@ -372,7 +390,9 @@ RIGHT = {
     'reserved py kw column': '@table\nclass A:\n    class_: u32\n    from_: u32\n    import_: str',
     'unicode col': '@table\nclass A:\n    größe: u32',
     'lifecycle method names': '@reducer\ndef init(ctx): ...',
-    'index of record': '@dataclass\nclass V:\n    x: u32\n    y: str | None\n@table\nclass A:\n    v: Index[V]\n    o: Index[V | None]\n    b: PrimaryKey[bytes]\n    d: Index[TimeDuration]',
+    'index of record': '@dataclass\nclass V:\n    x: u32\n    y: str | None\n@table\nclass A:\n    v: Index[V]\n    o: Index[V | None]\n    b: Unique[bytes]\n    d: Index[TimeDuration]',
+    'a name of a float and an int': 'type Real = float\ntype Whole = u32\n@table\nclass A:\n    x: Real | Whole',
+    'variants of one type': 'class Damage(Variant[u32]): ...\nclass Heal(Variant[u32]): ...\n@table\nclass A:\n    x: Damage | Heal',
 }
 
 

@@ -21,8 +21,8 @@ from ._declare import (Column, client_connected, client_disconnected, field, ini
 from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, ForbiddenInReducer, IndexNotUnique, NoSuchRow,
                       NotInTransaction, OrochiError, ReducerError, ReducerTimeout, RowNotFound, SchemaError, SenderError,
                       TransactionError, UniqueAlreadyExists, UniqueViolation, WrongIndex, WrongIndexAlgo)
-from ._types import (AutoInc, AutoKey, DirectIndex, Ge, Gt, HashIndex, Index, Json, Le, Len, Lt, Pattern, PrimaryKey, Unique, f32,
-                     f64, i8, i16, i32, i64, i128, i256, u8, u16, u32, u64, u128, u256)
+from ._types import (AutoInc, AutoKey, DirectIndex, Ge, Gt, HashIndex, Index, Json, Le, Len, Lt, Pattern, PrimaryKey, Unique, Variant,
+                     f32, f64, i8, i16, i32, i64, i128, i256, u8, u16, u32, u64, u128, u256)
 from ._values import ConnectionId, Identity, ScheduleAt, TimeDuration, Timestamp
 
 __all__ = [name for name in dir() if not name.startswith('_')]

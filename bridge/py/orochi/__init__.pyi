@@ -41,6 +41,13 @@ Index = Annotated[_T, "btree"]
 HashIndex = Annotated[_T, "hash"]
 DirectIndex = Annotated[_T, "direct"]
 
+@dataclass_transform(frozen_default=True)
+class Variant(Generic[_T]):
+    """A member of a union that holds one value of another type: `class Damage(Variant[u32]): ...`, Damage(5).value."""
+
+    value: _T
+    def __init__(self, value: _T) -> None: ...
+
 class Column:
     columns: tuple[str, ...]
     name: str | None

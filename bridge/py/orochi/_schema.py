@@ -256,7 +256,10 @@ class Builder:
         if bare == 'unknown':
             return
         key = col in t.unique
-        if not indexable(spec) or (key and bare == 'option'):
+        if col == t.pk and bare in ('bytes', 'product'):  # clients' tables cannot be keyed by them
+            self.problem(t.column_place(name), f'{t.cls.__name__}.{name}: {describe(spec)} cannot be the primary key: make it '
+                                               'Unique[...], and another column the key')
+        elif not indexable(spec) or (key and bare == 'option'):
             self.problem(t.column_place(name), f'{t.cls.__name__}.{name}: {describe(spec)} cannot be {"a key" if key else "an index"} '
                                                'column; integers, bool, str, bytes, Identity, ConnectionId, UUID, Timestamp, durations, '
                                                'enums and records of these can' + (', and T | None' if not key else ''))

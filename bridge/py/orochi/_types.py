@@ -45,6 +45,22 @@ class JsonMarker:
 Json = Annotated[Any, JsonMarker()]
 
 
+class Variant(typing.Generic[T]):
+    """A member of a union that holds one value of another type: `class Damage(Variant[u32]): ...`, and Damage(5).value is 5.
+
+    Several of them may hold the same type. For clients it is the variant Damage of that type, with no record around it.
+    """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        base = next((b for b in cls.__dict__.get('__orig_bases__', ()) if typing.get_origin(b) is Variant), None)
+        if base is not None:
+            held, = typing.get_args(base)
+            cls.__annotations__ = {'value': held.__forward_arg__ if isinstance(held, typing.ForwardRef) else held,
+                                   **cls.__dict__.get('__annotations__', {})}
+            dataclasses.dataclass(frozen=True)(cls)
+
+
 # ---- SATS types as JSON ----------------------------------------------------------------------------------------------
 
 UNIT = {'Product': {'elements': []}}
@@ -323,20 +339,41 @@ class Resolver:
             inner = rest[0] if len(rest) == 1 else typing.Union[tuple(rest)]
             spec, sats = self.resolve(inner, owner)
             return ('option', spec), sum_of(('some', sats), ('none', UNIT))
-        if not all(_is_variant(x) for x in rest):
+        bad = [x for x in rest if not (_is_variant(x) or _is_named(x))]
+        if bad:
             shown = ' | '.join(show(x) for x in rest)
-            raise TypeProblem(f'{shown}: the members of a union must be dataclasses; wrap each value in a small one')
+            raise TypeProblem(f'{shown}: the members of a union must be dataclasses; wrap each value in a small one, class '
+                              f'Count(Variant[{show(bad[0])}]), or give each type a name, type Count = {show(bad[0])}')
 
         def make():
-            variants, sats = [], []
-            for cls in rest:
-                spec, ref = self._class(cls) if _has_fields(cls) else (None, UNIT)
-                variants.append((cls.__name__, cls, spec, 'dataclass'))
-                sats.append((cls.__name__, ref))
-            if len({name for name, _ in sats}) < len(sats):
+            members = [self._member(x, owner) for x in rest]
+            names, classes = [m[0] for m in members], [m[1] for m in members]
+            if len(set(names)) < len(names):
                 raise TypeProblem('two members of the union have the same class name')
-            return ('union', tuple(variants)), self._declare_for(owner, exact, sum_of(*sats))
+            for name, cls in zip(names, classes):
+                if classes.count(cls) > 1:
+                    raise TypeProblem(f'a value of {name} would be a plain {cls.__name__}, as one of another member: tell them apart '
+                                      f'with class {name}(Variant[...])')
+            sats = sum_of(*((name, payload) for name, _, _, payload in members))
+            return ('union', tuple((name, cls, spec, 'dataclass') for name, cls, spec, _ in members)), \
+                self._declare_for(owner, exact, sats)
         return self._once(('union', tuple(rest), owner), make)
+
+    def _member(self, x, owner):
+        """(name, class of its values, spec or None, SATS type of the payload) of a variant."""
+        if not isinstance(x, type):  # a name for a type: type Count = u32, or NewType("Count", u32)
+            spec, sats = self.resolve(x, owner)
+            cls = value_class(spec)
+            if cls is None:
+                raise TypeProblem(f'{x.__name__} is {describe(spec)}, and its values cannot be told from others: write class '
+                                  f'{x.__name__}(Variant[...]) instead')
+            return x.__name__, cls, spec, sats
+        if issubclass(x, Variant):  # in bytes a record of one field is that field
+            wire, cls, annotation = record_fields(x, 'dataclass')['value']
+            spec, sats = self.resolve(evaluate(cls, 'value', annotation), x.__name__ + 'Value')
+            return x.__name__, x, ('product', x, 'dataclass', (('value', spec),)), sats
+        spec, sats = self._class(x) if _has_fields(x) else (None, UNIT)
+        return x.__name__, x, spec, sats
 
     def _class(self, cls):
         name = f'{cls.__module__}.{cls.__qualname__}'
@@ -416,6 +453,23 @@ def indexable(spec):
 def type_name(cls):
     """The name of a class for clients."""
     return cls.__dict__.get('__orochi_name__') or cls.__name__
+
+
+_VALUE_CLASSES = {'bool': bool, 'f32': float, 'f64': float, 'string': str, 'bytes': bytes, 'identity': Identity, 'uuid': uuid.UUID,
+                  'connection_id': ConnectionId, 'timestamp': Timestamp, 'duration': TimeDuration, 'datetime': datetime.datetime,
+                  'timedelta': datetime.timedelta, **dict.fromkeys(INTEGERS, int)}
+
+
+def value_class(spec):
+    """The class that every value of a type has, and values of others have not; or None."""
+    spec = unchecked(spec)
+    if spec[0] in ('enum', 'product') and spec[1] is not tuple:
+        return spec[1] if spec[0] == 'enum' or spec[2] != 'typeddict' else None
+    return {'list': list}.get(spec[2]) if spec[0] == 'array' else _VALUE_CLASSES.get(spec[0])
+
+
+def _is_named(x):
+    return isinstance(x, (typing.TypeAliasType, typing.NewType))
 
 
 def _is_variant(cls):

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orochi import Index, PrimaryKey, ReducerContext, Timestamp, TimeDuration, reducer, table, u32
+from typing import NewType
+
+from orochi import (Identity, Index, PrimaryKey, ReducerContext, Timestamp, TimeDuration, Unique, Variant, reducer, table, u8, u32)
 
 
 @dataclass(frozen=True)
@@ -13,9 +15,39 @@ class Cell:
     level: u32 | None = None
 
 
+class Damage(Variant[u32]): ...
+
+
+class Heal(Variant[u32]): ...
+
+
+class Moved(Variant[Cell]): ...
+
+
+class Jumped(Variant["Cell"]): ...
+
+
+class Idle: ...
+
+
+type Name = str
+Level = NewType("Level", u8)
+type Path = list[Cell]
+type Whose = Identity
+type Event = Damage | Heal | Moved | Jumped | Idle | Name | Level | Path | Whose
+
+
+@table(public=True)
+class Happened:
+    id: PrimaryKey[u32]
+    what: Event
+    more: list[Event] = []
+    maybe: Name | Level | None = None
+
+
 @table(public=True)
 class Thing:
-    key: PrimaryKey[bytes]
+    key: Unique[bytes]
     cell: Index[Cell]
     score: Index[u32 | None] = None
     seen: Index[Timestamp] = Timestamp(0)
@@ -55,7 +87,7 @@ def indexes(ctx: ReducerContext):
         score = None if i % 3 == 0 else i
         t.insert(key=bytes([i]), cell=Cell(i % 2, i), score=score, seen=Timestamp(i), wait=timedelta(seconds=i), plain=score)
     keys = lambda rows: sorted(row.key[0] for row in rows)
-    assert t.find(b"\3").cell == Cell(1, 3)
+    assert t.key.find(b"\3").cell == Cell(1, 3)
     assert keys(t.cell.filter(Cell(1, 3))) == [3]
     assert keys(t.score.filter(None)) == keys(t.filter(score=None)) == keys(t.filter(plain=None)) == [0, 3, 6, 9]
     for column in ("score", "plain"):
@@ -110,3 +142,28 @@ def asks(ctx: ReducerContext, what: str):
      "lookup of a wrong column": lambda: db.player.filter(idd__gte=3), "contains": lambda: db.player.filter(name__contains="x"),
      "eq": lambda: db.player.filter(id__eq=3), "insert": lambda: db.player.insert(id=1, nmae="x"), "make": lambda: Player(id=1, nmae=""),
      "update": lambda: db.player.update(player, nmae="x"), "order": lambda: db.player.all().order_by("-nmae")}[what]()
+
+
+@reducer
+def unions(ctx: ReducerContext, event: Event):
+    t = ctx.db.happened
+    values = [Damage(5), Heal(5), Moved(Cell(1, 2)), Jumped(Cell(3, 4)), Idle(), "ann", 7, [Cell(5, 6)], ctx.sender, event]
+    t.clear()
+    for i, value in enumerate(values):
+        t.insert(id=i, what=value, more=values, maybe=[None, "x", 9][i % 3])
+    for i, value in enumerate(values):
+        row = t.get(i)
+        assert type(row.what) is type(value) and row.maybe == [None, "x", 9][i % 3], row
+        assert [type(v) for v in row.more] == [type(v) for v in values], row
+        if type(value) is not Idle:
+            assert row.what == value, (row.what, value)
+    match t.get(0).what:
+        case Damage(n):
+            assert n == 5
+    for wrong in (300, 2.5, b"x", None, True):
+        try:
+            t.insert(id=99, what=wrong)
+        except Exception as error:
+            assert "what" in str(error), error
+        else:
+            raise AssertionError(wrong)
