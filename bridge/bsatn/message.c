@@ -284,3 +284,29 @@ oro_row_list_write(const struct oro_row_list *l, struct oro_bb *out)
     }
     oro_bb_lenbytes(out, oro_bb_bytes(&l->rows));
 }
+
+void
+oro_row_list_put(const struct oro_bytes *rows, size_t n, struct oro_bb *out)
+{
+    bool same_len = n > 0 && rows[0].len > 0 && rows[0].len <= UINT16_MAX;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        same_len = same_len && rows[i].len == rows[0].len;
+        bytes += rows[i].len;
+    }
+    ORO_ASSERT(bytes <= UINT32_MAX && n <= UINT32_MAX);
+    oro_bb_reserve(out, bytes + 16 + (same_len ? 0 : 8 * n));
+    if (same_len) {
+        oro_bb_u8(out, FIXED_SIZE);
+        oro_bb_u16(out, (uint16_t)rows[0].len);
+    } else {
+        uint64_t at = 0;
+        oro_bb_u8(out, ROW_OFFSETS);
+        oro_bb_u32(out, (uint32_t)n);
+        for (size_t i = 0; i < n; at += rows[i++].len)
+            oro_bb_u64(out, at);
+    }
+    oro_bb_u32(out, (uint32_t)bytes);
+    for (size_t i = 0; i < n; i++)
+        oro_bb_put_bytes(out, rows[i]);
+}

@@ -67,5 +67,7 @@ void oro_row_list_add(struct oro_row_list *l, struct oro_bytes row);
 void oro_row_list_clear(struct oro_row_list *l); /* keeps memory */
 void oro_row_list_fini(struct oro_row_list *l);
 void oro_row_list_write(const struct oro_row_list *l, struct oro_bb *out);
+/* The same of rows that lie anywhere; less than 4 GiB together. */
+void oro_row_list_put(const struct oro_bytes *rows, size_t n, struct oro_bb *out);
 
 #endif

@@ -156,15 +156,11 @@ subs_put_table_rows(const struct oro_query *q, struct oro_session *se, struct or
                     struct oro_bb *out, struct oro_err *err)
 {
     struct oro_found found;
-    struct oro_row_list list = {0};
     oro_status st = oro_query_run(q, se, budget, &found, err);
     if (st != ORO_OK)
         return st;
-    for (size_t i = 0; i < found.n; i++)
-        oro_row_list_add(&list, found.rows[i]);
     oro_bb_lenbytes(out, oro_bytes_str(oro_query_table(q)->name));
-    oro_row_list_write(&list, out);
-    oro_row_list_fini(&list);
+    oro_row_list_put(found.rows, found.n, out);
     oro_found_fini(&found);
     return ORO_OK;
 }

@@ -369,3 +369,29 @@ Test(message, row_list_of_long_rows)
         oro_row_list_fini(&l);
     }
 }
+
+/* Copied once or gathered first: the same bytes. */
+Test(message, row_lists_of_rows_that_lie_anywhere)
+{
+    static const size_t lengths[][4] = {{0, 0, 0, 0},         {5, 5, 5, 5},
+                                        {5, 5, 6, 5},         {0, 5, 5, 5},
+                                        {65535, 65535, 0, 1}, {65536, 65536, 65536, 65536}};
+    static const uint8_t bytes[65536] = {1, 2, 3};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        for (size_t n = 0; n <= 4; n++) {
+            struct oro_bytes rows[4];
+            struct oro_row_list l = {0};
+            struct oro_bb a = {0}, b = {0};
+            for (size_t k = 0; k < n; k++) {
+                rows[k] = oro_bytes(bytes, lengths[i][k]);
+                oro_row_list_add(&l, rows[k]);
+            }
+            oro_row_list_write(&l, &a);
+            oro_row_list_put(rows, n, &b);
+            cr_assert(oro_bytes_eq(oro_bb_bytes(&a), oro_bb_bytes(&b)), "case %zu, %zu rows", i, n);
+            oro_row_list_fini(&l);
+            oro_bb_fini(&a);
+            oro_bb_fini(&b);
+        }
+    }
+}

@@ -108,7 +108,8 @@ long_condition(const char *term, const char *word, unsigned n, unsigned from)
     FILE *f = open_memstream(&text, &len);
     fputs("SELECT * FROM unit WHERE ", f);
     for (unsigned i = 0; i < n; i++) {
-        fprintf(f, i > 0 ? " %s " : "", word);
+        if (i > 0)
+            fprintf(f, " %s ", word);
         fprintf(f, term, from + i);
     }
     fclose(f);
