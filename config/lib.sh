@@ -129,7 +129,7 @@ npm_install() {
     say "npm packages for ${1#"$root"/} ..."
     # ci refuses a lock file without the optional packages of every platform, which a mirror may not have had;
     # install takes the versions of the lock file, and --no-save leaves that as it is.
-    (cd "$1" && { npm ci --silent --no-audit --no-fund || quiet npm install --no-save --no-audit --no-fund; }) \
+    (cd "$1" && { npm ci --silent --no-audit --no-fund || quiet npm install --no-save --no-package-lock --no-audit --no-fund; }) \
         >&2 || return 1
     touch "$stamp"
 }

@@ -14,6 +14,7 @@ from ._errors import SchemaError
 from ._names import nearest
 from ._schema import build
 
+_last = []  # path of what load() has loaded last
 _mine = []  # names in sys.modules of the module that was imported last, and of what it imported from its folder
 
 
@@ -238,14 +239,15 @@ def late(error, path):
     return f'{_own_line(error, _file_of(path))}: {error}'
 
 
-def loaded():
-    """What a load() before found, for commands that come after it; None: there was none."""
-    return build() if _mine else None
+def loaded(path):
+    """What a load() of the module at path found, when it was the last one, for commands that come after it; else None."""
+    return build() if _mine and _last == [os.path.abspath(path)] else None
 
 
 def load(path, name):
     """(descriptor JSON, module spec) of the module at path, after its @on_load functions ran. SchemaError with the whole report
     otherwise. Called by the server in each worker; name: of the database, which the module itself need not know."""
+    _last.clear()
     builder = definition(path)
     result = builder.descriptor(), builder.module_spec()
     for fn in REGISTRY.on_load:
@@ -255,4 +257,5 @@ def load(path, name):
             _put_into_words()
             place = _own_line(error, _file_of(path))
             raise SchemaError(f'{place}: @on_load {fn.__name__}: {type(error).__name__}: {error}') from None
+    _last.append(os.path.abspath(path))
     return result

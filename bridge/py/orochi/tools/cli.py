@@ -107,7 +107,7 @@ def _command(commands, name, run, text):
 
 def _builder(path):
     """What the module at path declares. What it prints meanwhile is no part of the command's result."""
-    if builder := _load.loaded():  # by the engine, as a worker's
+    if builder := _load.loaded(path):  # by the engine, as a worker's
         return builder
     with contextlib.redirect_stdout(sys.stderr):
         return _load.definition(path)

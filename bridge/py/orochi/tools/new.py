@@ -96,6 +96,12 @@ _README = '''# {title}
 Clients connect with any SpacetimeDB SDK, to the database `{name}`.
 '''
 
+# The data holds keys and the owner's token; it is made where `orochi run` is called.
+_IGNORED = '''orochi-data/
+node_modules/
+__pycache__/
+'''
+
 TEMPLATES = {'chat': _CHAT, 'empty': _EMPTY}
 
 
@@ -109,7 +115,7 @@ def make(folder, template='chat'):
     title = name.replace('-', ' ').replace('_', ' ').capitalize()
     os.makedirs(folder)
     made = []
-    for file, text in (('module.py', TEMPLATES[template]), ('README.md', _README)):
+    for file, text in (('module.py', TEMPLATES[template]), ('README.md', _README), ('.gitignore', _IGNORED)):
         path = os.path.join(folder, file)
         with open(path, 'w', encoding='utf-8') as out:
             out.write(text.replace('{title}', title).replace('{name}', name))
