@@ -868,10 +868,38 @@ load_own_schedule(struct load *l, uint32_t node, struct oro_schedule_def *out)
 }
 
 static oro_status
+load_own_table(struct load *l, uint32_t node)
+{
+    struct oro_arena *arena = &l->s->types.arena;
+    struct oro_table_def *t;
+    oro_status st = named_table(l, node, "name", &t);
+    if (st != ORO_OK)
+        return st;
+    uint32_t place = oro_json_member(l->j, node, "place");
+    uint32_t dropped = oro_json_member(l->j, node, "dropped"), at = dropped + 1;
+    uint32_t renamed = oro_json_member(l->j, node, "renamed");
+    uint32_t n = list_len(l, dropped), more = list_len(l, renamed);
+    t->place = place != 0 ? oro_json_to_str(l->j, place, arena) : NULL;
+    t->was = oro_arena_alloc(arena, (n + more + 1) * sizeof(*t->was));
+    for (uint32_t i = 0; i < n; i++, at = list_next(l, at))
+        t->was[t->nwas++] = (struct oro_column_was){oro_json_to_str(l->j, at, arena), NULL};
+    at = renamed + 1;
+    for (uint32_t i = 0; i < more; i++, at = list_next(l, at))
+        t->was[t->nwas++] =
+            (struct oro_column_was){oro_json_to_str(l->j, oro_json_member(l->j, at, "was"), arena),
+                                    oro_json_to_str(l->j, oro_json_member(l->j, at, "now"), arena)};
+    return ORO_OK;
+}
+
+static oro_status
 load_own(struct load *l, uint32_t own)
 {
-    uint32_t list = oro_json_member(l->j, own, "reducers"), at = list + 1;
+    uint32_t list = oro_json_member(l->j, own, "tables"), at = list + 1;
     oro_status st = ORO_OK;
+    for (uint32_t i = 0; st == ORO_OK && i < list_len(l, list); i++, at = list_next(l, at))
+        st = load_own_table(l, at);
+    list = oro_json_member(l->j, own, "reducers");
+    at = list + 1;
     for (uint32_t i = 0; st == ORO_OK && i < list_len(l, list); i++, at = list_next(l, at))
         st = load_own_reducer(l, at);
     list = oro_json_member(l->j, own, "schedules");

@@ -29,6 +29,12 @@ struct oro_column_default {
     struct oro_bytes value; /* BSATN */
 };
 
+/* What the module says about a column that the data may have and the table has not. */
+struct oro_column_was {
+    const char *was;
+    const char *now; /* the column that it is now; NULL: its values are given up */
+};
+
 struct oro_table_def {
     oro_table_id
         id; /* user tables: 4096 + position; stable between runs by name in the data file */
@@ -42,6 +48,9 @@ struct oro_table_def {
     uint32_t nsequences;
     struct oro_column_default *defaults;
     uint32_t ndefaults;
+    struct oro_column_was *was; /* dropped= and renamed= */
+    uint32_t nwas;
+    const char *place;       /* where it is declared, "file.py:12", or NULL */
     int schedule_at_col;     /* -1: not a scheduled table */
     const char *schedule_fn; /* reducer it calls */
 };
@@ -92,6 +101,7 @@ struct oro_schema {
 };
 
 /* text: {"V10": {"sections": [...]}, "V9": {...}, "orochi": {"reducers": [{"name", "timeout_ms", "lifecycle"?, "defaults"?: [hex or null]}],
+ * "tables": [{"name", "place", "dropped", "renamed": [{"was", "now"}]}],
  * "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron"}]}}. The system table
  * st_client(identity: Identity, connection_id: ConnectionId) with id 1 and a unique index on connection_id is added. Gives *out. */
 ORO_MUST_CHECK oro_status oro_schema_parse(struct oro_bytes text, struct oro_schema **out,
@@ -119,6 +129,16 @@ void oro_index_key(const struct oro_table_def *t, const struct oro_index_def *ix
 /* ---- a new version of a module (schema_change.c) ---- */
 /* The same tables in every respect, whatever their order, and timers of the same kind: only code has changed. */
 bool oro_schema_same_tables(const struct oro_schema *a, const struct oro_schema *b);
+/* The column of `old` that column `col` of `now` comes from, by its name or the one it had; -1: it is new. */
+int oro_table_source(const struct oro_table_def *old, const struct oro_table_def *now,
+                     uint32_t col);
+/* The module gives up the values of this column of `old`. */
+bool oro_table_drops(const struct oro_table_def *now, const char *column);
+/* The default of a column, or NULL. */
+const struct oro_column_default *oro_table_default(const struct oro_table_def *t, uint32_t col);
+/* Appends a row of `old` as a row of `now`: columns that are new get their defaults. Trusted bytes. */
+void oro_table_convert(const struct oro_table_def *old, const struct oro_table_def *now,
+                       const uint8_t *row, struct oro_bb *out);
 /* Every value of `a` is a value of `b` with the same bytes: equal, but sums may have got variants at the end. */
 bool oro_type_fits(const struct oro_type *a, const struct oro_type *b);
 /* Appends what becomes of the tables, in words, "; " between. True: clients of `a` cannot go on with `b`, since public

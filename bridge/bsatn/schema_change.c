@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "bridge/bsatn/value.h"
+
 static bool
 same_text(const char *a, const char *b)
 {
@@ -133,6 +135,53 @@ oro_type_fits(const struct oro_type *a, const struct oro_type *b)
     bool fits = type_fits(&seen, a, b);
     oro_free(seen.pairs);
     return fits;
+}
+
+/* ---- one table from one version to the next ---- */
+
+int
+oro_table_source(const struct oro_table_def *old, const struct oro_table_def *now, uint32_t col)
+{
+    const char *name = now->row->elems[col].name;
+    int at = oro_table_column(old, oro_bytes_str(name));
+    for (uint32_t i = 0; at < 0 && i < now->nwas; i++)
+        if (now->was[i].now != NULL && strcmp(now->was[i].now, name) == 0)
+            at = oro_table_column(old, oro_bytes_str(now->was[i].was));
+    return at;
+}
+
+bool
+oro_table_drops(const struct oro_table_def *now, const char *column)
+{
+    for (uint32_t i = 0; i < now->nwas; i++)
+        if (now->was[i].now == NULL && strcmp(now->was[i].was, column) == 0)
+            return true;
+    return false;
+}
+
+const struct oro_column_default *
+oro_table_default(const struct oro_table_def *t, uint32_t col)
+{
+    for (uint32_t i = 0; i < t->ndefaults; i++)
+        if (t->defaults[i].col == col)
+            return &t->defaults[i];
+    return NULL;
+}
+
+void
+oro_table_convert(const struct oro_table_def *old, const struct oro_table_def *now,
+                  const uint8_t *row, struct oro_bb *out)
+{
+    for (uint32_t i = 0; i < now->row->nelems; i++) {
+        int at = oro_table_source(old, now, i);
+        const struct oro_column_default *d = at < 0 ? oro_table_default(now, i) : NULL;
+        if (at >= 0) {
+            const uint8_t *p = oro_value_column(old->row, row, (uint32_t)at);
+            oro_bb_put(out, p, oro_value_len_trusted(old->row->elems[at].type, p));
+        } else if (d != NULL) {
+            oro_bb_put_bytes(out, d->value);
+        }
+    }
 }
 
 #define SAY(out, ...)                                           \

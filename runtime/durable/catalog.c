@@ -1,10 +1,12 @@
 #include "runtime/durable/catalog.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "bridge/bsatn/value.h"
 #include "runtime/base/buf.h"
 #include "runtime/durable/durable.h"
+#include "runtime/durable/record.h"
 
 /* ---- reading ---- */
 
@@ -15,6 +17,8 @@ catalog_fini(struct catalog *c)
         layout_fini(&c->items[i]);
     oro_free(c->items);
     oro_free(c->by_id);
+    for (uint32_t i = 0; c->defs != NULL && i < c->ndefs; i++)
+        oro_free(c->defs[i].defaults);
     oro_free(c->defs);
     oro_typespace_fini(&c->types);
     *c = (struct catalog){0};
@@ -67,6 +71,15 @@ read_types(struct catalog *c, struct db *db, struct oro_err *err)
     return st == ORO_OK ? oro_typespace_seal(&c->types, err) : st;
 }
 
+static void
+add_default(struct catalog *c, struct oro_table_def *def, uint16_t col, struct oro_bytes value)
+{
+    size_t cap = def->ndefaults;
+    def->defaults = oro_grow(def->defaults, def->ndefaults, &cap, sizeof(*def->defaults));
+    const uint8_t *kept = (const uint8_t *)keep_str(c, value);
+    def->defaults[def->ndefaults++] = (struct oro_column_default){col, oro_bytes(kept, value.len)};
+}
+
 static oro_status
 read_columns(struct catalog *c, struct db *db, uint32_t id, struct oro_table_def *def,
              struct oro_err *err)
@@ -76,7 +89,11 @@ read_columns(struct catalog *c, struct db *db, uint32_t id, struct oro_table_def
     size_t n = 0, cap = 0;
     bool row;
     oro_status st = db_prepare(
-        db, "SELECT name, type FROM _orochi_columns WHERE table_id = ? ORDER BY position", &s, err);
+        db,
+        c->has_initial
+            ? "SELECT name, type, initial FROM _orochi_columns WHERE table_id = ? ORDER BY position"
+            : "SELECT name, type, NULL FROM _orochi_columns WHERE table_id = ? ORDER BY position",
+        &s, err);
     if (st != ORO_OK)
         return st;
     db_bind_int(s, 1, id);
@@ -85,6 +102,8 @@ read_columns(struct catalog *c, struct db *db, uint32_t id, struct oro_table_def
         st = oro_type_from_json(&c->types, db_column_bytes(s, 1), &t, err);
         if (st != ORO_OK)
             break;
+        if (!db_column_is_null(s, 2))
+            add_default(c, def, (uint16_t)n, db_column_bytes(s, 2));
         elems = oro_grow(elems, n, &cap, sizeof(*elems));
         elems[n++] = (struct oro_elem){keep_str(c, db_column_bytes(s, 0)), t};
     }
@@ -98,6 +117,17 @@ read_columns(struct catalog *c, struct db *db, uint32_t id, struct oro_table_def
     return st;
 }
 
+static oro_status
+look_for_initial(struct db *db, bool *there, struct oro_err *err)
+{
+    int64_t n = 0;
+    oro_status st = db_int(
+        db, "SELECT count(*) FROM pragma_table_info('_orochi_columns') WHERE name = 'initial'", &n,
+        err);
+    *there = n > 0;
+    return st;
+}
+
 oro_status
 catalog_read(struct db *db, struct catalog *out, struct oro_err *err)
 {
@@ -108,6 +138,8 @@ catalog_read(struct db *db, struct catalog *out, struct oro_err *err)
     oro_typespace_init(&c.types);
     oro_status st = db_int(db, "SELECT count(*) FROM _orochi_schema", &n, err);
     if (st == ORO_OK)
+        st = look_for_initial(db, &c.has_initial, err);
+    if (st == ORO_OK)
         st = read_types(&c, db, err);
     if (st == ORO_OK)
         st = db_prepare(db, "SELECT id, name, sql_name, pk FROM _orochi_schema ORDER BY id", &s,
@@ -116,6 +148,7 @@ catalog_read(struct db *db, struct catalog *out, struct oro_err *err)
         goto fail;
     c.items = ORO_NEW_ARRAY(struct layout, (size_t)n + 1);
     c.defs = ORO_NEW_ARRAY(struct oro_table_def, (size_t)n + 1);
+    c.ndefs = (uint32_t)n;
     while ((st = db_step(s, &row, err)) == ORO_OK && row && c.n < n) {
         struct oro_table_def *def = &c.defs[c.n];
         uint32_t id = (uint32_t)db_column_int(s, 0);
@@ -185,13 +218,12 @@ add_reason(struct oro_bb *out, const char *text)
         oro_free(text_);                         \
     } while (0)
 
-static const struct oro_column_default *
-default_of(const struct oro_table_def *t, uint32_t col)
+/* "module.py:12: " */
+static const char *
+put_place(const struct oro_table_def *t, char *buf, size_t size)
 {
-    for (uint32_t i = 0; i < t->ndefaults; i++)
-        if (t->defaults[i].col == col)
-            return &t->defaults[i];
-    return NULL;
+    snprintf(buf, size, "%s%s", t->place != NULL ? t->place : "", t->place != NULL ? ": " : "");
+    return buf;
 }
 
 static void
@@ -201,40 +233,76 @@ type_reason(const struct oro_table_def *t, const struct oro_elem *old, const str
     struct oro_bb a = {0}, b = {0};
     oro_type_print(old->type, &a);
     oro_type_print(now->type, &b);
-    REASON(
-        out,
-        "Changing the type of column %s in table %s from %.*s to %.*s requires a manual migration",
-        old->name, t->name, (int)a.len, (const char *)a.data, (int)b.len, (const char *)b.data);
+    char place[300];
+    REASON(out,
+           "%sChanging the type of column %s in table %s from %.*s to %.*s requires a manual "
+           "migration (add a column of another name with the new type and a default, fill it in a "
+           "reducer, then drop the old one)",
+           put_place(t, place, sizeof(place)), old->name, t->name, (int)a.len, (const char *)a.data,
+           (int)b.len, (const char *)b.data);
     oro_bb_fini(&a);
     oro_bb_fini(&b);
 }
 
-/* Stored columns have to be there, in place, with their types; what follows them needs defaults. */
-static void
-column_reasons(const struct oro_table_def *old, const struct oro_table_def *now, struct oro_bb *out)
+/* Whether all rows have in a column what it was added with: then nobody has written there. */
+struct column_look {
+    bool (*untouched)(void *arg, const struct oro_table_def *old, uint32_t col);
+    void *arg;
+};
+
+static bool
+is_source(const struct oro_table_def *old, const struct oro_table_def *now, uint32_t col)
 {
-    bool moved = false;
-    for (uint32_t i = 0; i < old->row->nelems; i++) {
-        const struct oro_elem *a = &old->row->elems[i];
-        int at = oro_table_column(now, oro_bytes_str(a->name));
-        if (at < 0)
-            REASON(out, "Removing a column %s from table %s requires a manual migration", a->name,
-                   now->name);
-        else if (!oro_type_fits(a->type, now->row->elems[at].type))
-            type_reason(now, a, &now->row->elems[at], out);
-        moved |= at >= 0 && (uint32_t)at != i;
-    }
+    for (uint32_t i = 0; i < now->row->nelems; i++)
+        if (oro_table_source(old, now, i) == (int)col)
+            return true;
+    return false;
+}
+
+static void
+removed_reason(const struct oro_table_def *old, const struct oro_table_def *now, uint32_t col,
+               const struct column_look *look, struct oro_bb *out)
+{
+    const char *name = old->row->elems[col].name;
+    char place[300];
+    if (oro_table_drops(now, name) ||
+        (oro_table_default(old, col) != NULL && look->untouched(look->arg, old, col)))
+        return;
+    REASON(out,
+           "%sRemoving a column %s from table %s requires a manual migration: put it back, or say "
+           "what becomes of its values: @table(dropped=[\"%s\"]) gives them up, "
+           "@table(renamed={\"%s\": \"its new name\"}) keeps them",
+           put_place(now, place, sizeof(place)), name, now->name, name, name);
+}
+
+/* Stored columns have to be there, in their order, with their types, or to be given up; what follows them needs defaults. */
+static void
+column_reasons(const struct oro_table_def *old, const struct oro_table_def *now,
+               const struct column_look *look, struct oro_bb *out)
+{
+    char place[300];
+    int last = -1;
+    bool moved = false, added = false;
+    for (uint32_t i = 0; i < old->row->nelems; i++)
+        if (!is_source(old, now, i))
+            removed_reason(old, now, i, look, out);
     for (uint32_t i = 0; i < now->row->nelems; i++) {
-        const char *name = now->row->elems[i].name;
-        bool is_new = oro_table_column(old, oro_bytes_str(name)) < 0;
-        if (is_new && i < old->row->nelems)
-            moved = true;
-        if (is_new && default_of(now, i) == NULL)
-            REASON(out, "Adding a column %s to table %s requires a default value annotation", name,
-                   now->name);
+        const struct oro_elem *e = &now->row->elems[i];
+        int at = oro_table_source(old, now, i);
+        if (at >= 0 && !oro_type_fits(old->row->elems[at].type, e->type))
+            type_reason(now, &old->row->elems[at], e, out);
+        if (at < 0 && oro_table_default(now, i) == NULL)
+            REASON(out, "%sAdding a column %s to table %s requires a default value annotation",
+                   put_place(now, place, sizeof(place)), e->name, now->name);
+        moved |= at >= 0 && (at < last || added);
+        added |= at < 0;
+        last = at >= 0 ? at : last;
     }
     if (moved)
-        REASON(out, "Reordering table %s requires a manual migration", now->name);
+        REASON(out,
+               "%sReordering table %s requires a manual migration: leave the columns in their "
+               "order, and write new ones behind them",
+               put_place(now, place, sizeof(place)), now->name);
 }
 
 static oro_status
@@ -263,7 +331,7 @@ holds_only_a_timer(const struct oro_table_def *t)
 /* Of one table with so many rows. */
 static void
 table_reasons(const struct oro_table_def *old, int64_t rows, const struct oro_schema *schema,
-              struct oro_bb *reasons)
+              const struct column_look *look, struct oro_bb *reasons)
 {
     const struct oro_table_def *now = counterpart(schema, old);
     if (rows == 0)
@@ -271,10 +339,54 @@ table_reasons(const struct oro_table_def *old, int64_t rows, const struct oro_sc
     if (now == NULL && holds_only_a_timer(old))
         return; /* the function is gone, and so is its timer */
     if (now == NULL)
-        REASON(reasons, "Cannot remove table `%s`: table contains data (%lld rows)", old->name,
-               (long long)rows);
+        REASON(reasons,
+               "Cannot remove table `%s`: table contains data (%lld rows): keep its class, delete "
+               "the rows in a reducer, then remove it",
+               old->name, (long long)rows);
     else
-        column_reasons(old, now, reasons);
+        column_reasons(old, now, look, reasons);
+}
+
+bool
+catalog_gives_up(const struct catalog *stored, const struct oro_schema *schema)
+{
+    for (uint32_t i = 0; i < stored->n; i++) {
+        const struct oro_table_def *old = stored->items[i].def, *now = counterpart(schema, old);
+        for (uint32_t k = 0; now != NULL && k < old->row->nelems; k++)
+            if (!is_source(old, now, k) && oro_table_drops(now, old->row->elems[k].name))
+                return true;
+    }
+    return false;
+}
+
+struct in_file {
+    struct db *db;
+    const struct layout *layout;
+};
+
+static bool
+untouched_in_file(void *arg, const struct oro_table_def *old, uint32_t col)
+{
+    const struct in_file *f = arg;
+    const struct oro_column_default *d = oro_table_default(old, col);
+    struct oro_bb sql = {0};
+    struct db_stmt *s;
+    bool row = false, same = true;
+    oro_bb_printf(&sql, "SELECT _row FROM ");
+    db_put_name(&sql, f->layout->sql_name);
+    oro_bb_u8(&sql, 0);
+    oro_status st = db_prepare(f->db, (const char *)sql.data, &s, NULL);
+    oro_bb_fini(&sql);
+    if (st != ORO_OK)
+        return false;
+    while (same && (st = db_step(s, &row, NULL)) == ORO_OK && row) {
+        struct oro_bytes b;
+        same = layout_row(db_column_bytes(s, 0), &b, NULL) == ORO_OK &&
+               oro_value_check(old->row, b, NULL) == ORO_OK &&
+               oro_bytes_eq(record_column(old->row, b, (uint16_t)col), d->value);
+    }
+    db_finalize(s);
+    return st == ORO_OK && same;
 }
 
 oro_status
@@ -287,20 +399,39 @@ catalog_reasons(struct db *db, const struct catalog *stored, const struct oro_sc
         oro_status st = count_rows(db, l->sql_name, &n, err);
         if (st != ORO_OK)
             return st;
-        table_reasons(l->def, n, schema, reasons);
+        struct in_file f = {db, l};
+        table_reasons(l->def, n, schema, &(struct column_look){untouched_in_file, &f}, reasons);
     }
     return ORO_OK;
 }
 
+static bool
+untouched_in_store(void *arg, const struct oro_table_def *old, uint32_t col)
+{
+    struct oro_session *se = arg;
+    const struct oro_column_default *d = oro_table_default(old, col);
+    struct oro_rows rows;
+    bool same = true;
+    oro_read_begin(se);
+    oro_read_scan(se, old, &rows);
+    for (size_t i = 0; same && i < rows.n; i++)
+        same = oro_bytes_eq(record_column(old->row, rows.rows[i], (uint16_t)col), d->value);
+    oro_read_end(se);
+    return same;
+}
+
 void
-oro_durable_reasons(const struct oro_store *store, const struct oro_schema *schema,
+oro_durable_reasons(struct oro_store *store, const struct oro_schema *schema,
                     struct oro_bb *reasons)
 {
     const struct oro_schema *old = oro_store_schema(store);
+    struct oro_session *se = oro_session_open(store);
+    struct column_look look = {untouched_in_store, se};
     for (uint32_t i = 0; i < old->ntables; i++)
         if (!old->tables[i].is_event)
             table_reasons(&old->tables[i], (int64_t)oro_store_row_count(store, &old->tables[i]),
-                          schema, reasons);
+                          schema, &look, reasons);
+    oro_session_close(se);
 }
 
 /* ---- changing ---- */
@@ -370,19 +501,8 @@ create_table(struct db *db, const struct oro_table_def *t, struct oro_err *err)
     return st;
 }
 
-/* Defaults of the columns that are new, back to back: what every stored row gets at its end. */
-static void
-new_columns(const struct oro_table_def *old, const struct oro_table_def *now, struct oro_bb *out)
-{
-    for (uint32_t i = old->row->nelems; i < now->row->nelems; i++) {
-        const struct oro_column_default *d = default_of(now, i);
-        if (d != NULL)
-            oro_bb_put_bytes(out, d->value);
-    }
-}
-
 static oro_status
-copy_rows(struct db *db, const char *from, struct layout *to, struct oro_bytes suffix,
+copy_rows(struct db *db, const char *from, const struct oro_table_def *old, struct layout *to,
           struct oro_err *err)
 {
     struct oro_bb sql = {0}, key = {0}, row_now = {0};
@@ -397,8 +517,10 @@ copy_rows(struct db *db, const char *from, struct layout *to, struct oro_bytes s
         oro_bb_clear(&key);
         oro_bb_clear(&row_now);
         st = layout_row(db_column_bytes(s, 0), &was, err);
-        oro_bb_put_bytes(&row_now, was);
-        oro_bb_put_bytes(&row_now, suffix);
+        if (st == ORO_OK)
+            st = oro_value_check(old->row, was, err);
+        if (st == ORO_OK)
+            oro_table_convert(old, to->def, was.data, &row_now);
         if (st == ORO_OK)
             st = oro_value_check(to->def->row, oro_bb_bytes(&row_now), err);
         if (st != ORO_OK) {
@@ -416,12 +538,39 @@ copy_rows(struct db *db, const char *from, struct layout *to, struct oro_bytes s
     return st;
 }
 
+/* They are kept by the position of their columns. */
+static oro_status
+move_sequences(struct db *db, const struct layout *old, const struct oro_table_def *now,
+               struct oro_err *err)
+{
+    struct oro_bb sql = {0};
+    oro_bb_printf(
+        &sql,
+        "CREATE TEMP TABLE _moved AS SELECT * FROM _orochi_sequences WHERE table_id = %u; "
+        "DELETE FROM _orochi_sequences WHERE table_id = %u; ",
+        old->id, old->id);
+    for (uint32_t i = 0; i < now->row->nelems; i++) {
+        int at = oro_table_source(old->def, now, i);
+        if (at >= 0)
+            oro_bb_printf(
+                &sql,
+                "INSERT INTO _orochi_sequences SELECT table_id, %u, allocated FROM _moved "
+                "WHERE column = %d; ",
+                i, at);
+    }
+    oro_bb_printf(&sql, "DROP TABLE _moved");
+    oro_bb_u8(&sql, 0);
+    oro_status st = db_exec(db, (const char *)sql.data, err);
+    oro_bb_fini(&sql);
+    return st;
+}
+
 /* Writes the table again with its new columns or key. */
 static oro_status
 rebuild_table(struct db *db, const struct layout *old, const struct oro_table_def *now,
               struct oro_err *err)
 {
-    struct oro_bb suffix = {0}, sql = {0};
+    struct oro_bb sql = {0};
     struct layout to;
     int64_t before = 0, after = 0;
     layout_init(&to, now, old->id, old->sql_name);
@@ -434,10 +583,8 @@ rebuild_table(struct db *db, const struct layout *old, const struct oro_table_de
         st = layout_create(&to, db, err);
     if (st == ORO_OK)
         st = count_rows(db, "_orochi_rebuilt", &before, err);
-    if (st == ORO_OK && before > 0) {
-        new_columns(old->def, now, &suffix);
-        st = copy_rows(db, "_orochi_rebuilt", &to, oro_bb_bytes(&suffix), err);
-    }
+    if (st == ORO_OK && before > 0)
+        st = copy_rows(db, "_orochi_rebuilt", old->def, &to, err);
     if (st == ORO_OK)
         st = count_rows(db, to.sql_name, &after, err);
     if (st == ORO_OK && before != after)
@@ -447,9 +594,8 @@ rebuild_table(struct db *db, const struct layout *old, const struct oro_table_de
     if (st == ORO_OK)
         st = drop_table(db, "_orochi_rebuilt", err);
     layout_fini(&to);
-    oro_bb_fini(&suffix);
     oro_bb_fini(&sql);
-    return st;
+    return st == ORO_OK ? move_sequences(db, old, now, err) : st;
 }
 
 static oro_status
@@ -477,7 +623,8 @@ store_columns(struct db *db, const struct oro_table_def *t, struct oro_err *err)
     db_finalize(s);
     if (st == ORO_OK)
         st = db_prepare(
-            db, "INSERT INTO _orochi_columns SELECT id, ?, ?, ? FROM _orochi_schema WHERE name = ?",
+            db,
+            "INSERT INTO _orochi_columns SELECT id, ?, ?, ?, ? FROM _orochi_schema WHERE name = ?",
             &s, err);
     if (st != ORO_OK)
         return st;
@@ -487,7 +634,12 @@ store_columns(struct db *db, const struct oro_table_def *t, struct oro_err *err)
         db_bind_int(s, 1, i);
         db_bind_text(s, 2, oro_bytes_str(t->row->elems[i].name));
         db_bind_text(s, 3, oro_bb_bytes(&json));
-        db_bind_text(s, 4, oro_bytes_str(t->name));
+        const struct oro_column_default *d = oro_table_default(t, i);
+        if (d != NULL)
+            db_bind_blob(s, 4, d->value);
+        else
+            db_bind_null(s, 4);
+        db_bind_text(s, 5, oro_bytes_str(t->name));
         st = db_run(s, err);
     }
     db_finalize(s);
@@ -500,7 +652,12 @@ store_schema(struct db *db, const struct oro_schema *schema, struct oro_err *err
 {
     struct db_stmt *s;
     struct oro_bb json = {0};
-    oro_status st = db_exec(db, "DELETE FROM _orochi_columns; DELETE FROM _orochi_types", err);
+    bool has_initial;
+    oro_status st = look_for_initial(db, &has_initial, err);
+    if (st == ORO_OK && !has_initial)
+        st = db_exec(db, "ALTER TABLE _orochi_columns ADD COLUMN initial BLOB", err);
+    if (st == ORO_OK)
+        st = db_exec(db, "DELETE FROM _orochi_columns; DELETE FROM _orochi_types", err);
     if (st == ORO_OK)
         st = db_prepare(db, "INSERT INTO _orochi_types VALUES (?, ?)", &s, err);
     if (st != ORO_OK)

@@ -13,6 +13,8 @@ struct catalog {
     /* Of a catalog read from the file: its own definitions. */
     struct oro_typespace types;
     struct oro_table_def *defs;
+    uint32_t ndefs;
+    bool has_initial; /* the file keeps what columns were added with; format 3 did not */
 };
 
 void catalog_fini(struct catalog *c);
@@ -21,6 +23,8 @@ struct layout *catalog_find(const struct catalog *c, uint32_t id);
 ORO_MUST_CHECK oro_status catalog_read(struct db *db, struct catalog *out, struct oro_err *err);
 /* True: no table that was stored has changed or gone (new ones may have come). */
 bool catalog_unchanged(const struct catalog *stored, const struct oro_schema *schema);
+/* The schema drops columns that are stored. */
+bool catalog_gives_up(const struct catalog *stored, const struct oro_schema *schema);
 /* Every reason why the stored tables cannot become the schema's, "; " between them. The log has to be empty, since it
  * counts rows. Nothing appended: they can. */
 ORO_MUST_CHECK oro_status catalog_reasons(struct db *db, const struct catalog *stored,

@@ -34,7 +34,7 @@ ORO_MUST_CHECK oro_status oro_durable_recover(struct oro_durable *d, struct oro_
                                               struct oro_err *err);
 /* Every reason why the tables that `store` has cannot become those of `schema`, "; " between; none is appended if they can.
  * The same rules by which open decides. While nothing is published. */
-void oro_durable_reasons(const struct oro_store *store, const struct oro_schema *schema,
+void oro_durable_reasons(struct oro_store *store, const struct oro_schema *schema,
                          struct oro_bb *reasons);
 /* Instead of recover, for a store that has all of it already. */
 void oro_durable_continue(struct oro_durable *d, const struct oro_store *store);

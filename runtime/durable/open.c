@@ -41,7 +41,7 @@ static const char tables_sql[] =
     " pk INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS _orochi_columns (table_id INTEGER NOT NULL, position INTEGER NOT "
     "NULL, name TEXT NOT NULL,"
-    " type TEXT NOT NULL, PRIMARY KEY (table_id, position)) WITHOUT ROWID;"
+    " type TEXT NOT NULL, initial BLOB, PRIMARY KEY (table_id, position)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS _orochi_types (position INTEGER PRIMARY KEY, type TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS _orochi_sequences (table_id INTEGER NOT NULL, column INTEGER NOT "
     "NULL,"
@@ -238,6 +238,23 @@ upgrade(struct oro_durable *d, struct oro_err *err)
     return st;
 }
 
+/* Columns whose values the module gives up: what was there is kept beside, as a backup. */
+static oro_status
+keep_before(struct oro_durable *d, const struct catalog *stored, uint64_t applied,
+            struct oro_err *err)
+{
+    if (!catalog_gives_up(stored, d->schema))
+        return ORO_OK;
+    char *file = oro_asprintf("%s.before-%llu", d->path, (unsigned long long)applied);
+    oro_status st = backup_of_open(d->tables, NULL, file, d->name, err);
+    if (st == ORO_OK)
+        oro_log(ORO_LOG_WARN, "durable",
+                "%s: the module gives up columns; the data as it was is in %s (orochi restore)",
+                d->path, file);
+    oro_free(file);
+    return st;
+}
+
 static oro_status
 fit_schema(struct oro_durable *d, struct oro_err *err)
 {
@@ -256,7 +273,10 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
         st = db_exec(d->tables, "DELETE FROM _orochi_rows", err);
     if (st == ORO_OK)
         st = upgrade(d, err);
-    if (st == ORO_OK && !(same && has_all_tables(&stored, d->schema)))
+    bool migrates = !(same && has_all_tables(&stored, d->schema));
+    if (st == ORO_OK && migrates)
+        st = keep_before(d, &stored, at, err);
+    if (st == ORO_OK && migrates)
         st = catalog_migrate(d->tables, &stored, d->schema, err);
     catalog_fini(&stored);
     if (st == ORO_OK)

@@ -1,38 +1,26 @@
 /* runtime/store/carry.c - from the store of one version of a module into that of the next one. */
 #include "runtime/store/internal.h"
 
-/* What every row gets at its end. */
-static void
-new_columns(const struct oro_table_def *old, const struct oro_table_def *now, struct oro_bb *out)
-{
-    for (uint32_t i = old->row->nelems; i < now->row->nelems; i++)
-        for (uint32_t k = 0; k < now->ndefaults; k++)
-            if (now->defaults[k].col == i)
-                oro_bb_put_bytes(out, now->defaults[k].value);
-}
-
 static oro_status
 carry_rows(struct oro_store *s, struct oro_session *from, const struct oro_table_def *old,
            const struct oro_table_def *now, struct oro_err *err)
 {
     struct oro_rows rows;
-    struct oro_bb suffix = {0}, row = {0};
+    struct oro_bb row = {0};
     oro_status st = ORO_OK;
-    new_columns(old, now, &suffix);
+    bool same = oro_type_eq(old->row, now->row);
     oro_read_begin(from);
     oro_read_scan(from, old, &rows);
     for (size_t i = 0; st == ORO_OK && i < rows.n; i++) {
         struct oro_bytes bytes = rows.rows[i];
-        if (suffix.len > 0) {
+        if (!same) {
             oro_bb_clear(&row);
-            oro_bb_put_bytes(&row, bytes);
-            oro_bb_put_bytes(&row, oro_bb_bytes(&suffix));
+            oro_table_convert(old, now, bytes.data, &row);
             bytes = oro_bb_bytes(&row);
         }
         st = oro_store_load(s, now, bytes, false, err);
     }
     oro_read_end(from);
-    oro_bb_fini(&suffix);
     oro_bb_fini(&row);
     return st;
 }
@@ -43,7 +31,8 @@ carry_sequences(struct oro_store *s, struct oro_table *to, const struct oro_tabl
     for (uint32_t i = 0; i < to->def->nsequences; i++) {
         bool found = false;
         for (uint32_t k = 0; k < from->def->nsequences; k++) {
-            if (to->def->sequences[i].col != from->def->sequences[k].col)
+            if (oro_table_source(from->def, to->def, to->def->sequences[i].col) !=
+                (int)from->def->sequences[k].col)
                 continue;
             atomic_store(&to->seqs[i].next, atomic_load(&from->seqs[k].next));
             atomic_store(&to->seqs[i].allocated, atomic_load(&from->seqs[k].allocated));

@@ -1,7 +1,7 @@
 """The public surface for type checkers and editors. Meaning: the docstrings of the implementation."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Generic, Literal, Never, Self, TypeVar, dataclass_transform, overload
 from uuid import UUID
@@ -110,7 +110,8 @@ def table(cls: type[_T], /) -> type[_T]: ...
 def table(
     *, name: str | None = None, public: bool = False, primary_key: str | None = None, auto_inc: str | Sequence[str] = (),
     unique: str | Sequence[str] = (), indexes: str | Sequence[str | tuple[str, ...] | Column] = (), event: bool = False,
-    scheduled: str | Callable[..., Any] | None = None, rls: str | Sequence[str] = (),
+    scheduled: str | Callable[..., Any] | None = None, rls: str | Sequence[str] = (), dropped: str | Sequence[str] = (),
+    renamed: Mapping[str, str] | None = None,
 ) -> Callable[[type[_T]], type[_T]]: ...
 
 @overload

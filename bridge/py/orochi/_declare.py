@@ -141,17 +141,20 @@ _LIFECYCLES = ('init', 'client_connected', 'client_disconnected')
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(field,))
 def table(cls=None, /, *, name=None, public=False, primary_key=None, auto_inc=(), unique=(), indexes=(), event=False,
-          scheduled=None, rls=(), **unknown):
+          scheduled=None, rls=(), dropped=(), renamed=None, **unknown):
     """Makes an annotated class a table: its annotations are the columns, its instances the rows (python-api 4, 5).
 
     name: in SQL and for clients; by default the class name in snake case. public: clients may subscribe to it.
     primary_key, auto_inc, unique, indexes: columns, as an alternative to PrimaryKey[...], AutoInc[...], Unique[...],
     Index[...] in the annotations; an index over several columns is a tuple of names or a Column. event: rows exist for the
     transaction that inserts them and are broadcast. scheduled: the reducer, or its name, that is called when a row's
-    ScheduleAt is due. Constructing a row takes keyword arguments only.
+    ScheduleAt is due. dropped: columns that the table had, whose values are given up (a copy of the data is kept beside it);
+    renamed: {"old": "new"}, a column that has another name now; both may stay after the data has changed.
+    Constructing a row takes keyword arguments only.
     """
     options = dict(name=name, public=public, primary_key=primary_key, auto_inc=_listed(auto_inc), unique=_listed(unique),
-                   indexes=_listed(indexes), event=event, scheduled=scheduled, rls=rls)
+                   indexes=_listed(indexes), event=event, scheduled=scheduled, rls=rls, dropped=_listed(dropped),
+                   renamed=dict(renamed or {}))
     _no_options('table', unknown, options)
 
     def declare(cls):

@@ -30,6 +30,7 @@ class Table:
         self.pk, self.auto_inc, self.unique, self.indexes, self.defaults = -1, [], [], [], []
         self.public = self.event = False
         self.scheduled = None   # reducer name
+        self.dropped, self.renamed = [], []  # columns that it had: wire names, {was, now}
         self.at_column = -1
         self.ref = None
 
@@ -108,6 +109,7 @@ class Builder:
             self._default(t, name, prop)
         for given in options['indexes']:
             self._extra_index(t, given)
+        self._former(t, options)
         t.ref = self._try(t.place, t.title, lambda: self.types.row(cls, t.columns))
         if t.scheduled is not None:
             self._scheduled_shape(t)
@@ -166,6 +168,22 @@ class Builder:
         else:
             self.problem(t.place(), f'{t.title}: {what}= names columns, e.g. {what}=["id"], and {name!r} is none')
         return False
+
+    def _former(self, t, options):
+        """Columns that the data may still have: what becomes of them."""
+        wires = {c[0]: c[1] for c in t.columns}
+        for name in options['dropped']:
+            if name in wires:
+                self.problem(t.place(), f'{t.title}: dropped= names the column {name!r}, which it has: remove the column, '
+                                        'or the name')
+        for was, now in options['renamed'].items():
+            if was in wires:
+                self.problem(t.place(), f'{t.title}: renamed= says that {was!r} is {now!r} now, but the column {was!r} is there')
+            elif now not in wires:
+                self.problem(t.place(), f'{t.title}: renamed= says that {was!r} is {now!r} now, a column that it does not have '
+                                        f'(it has {", ".join(wires)})')
+        t.dropped = [wire_name(name) for name in options['dropped']]
+        t.renamed = [dict(was=wire_name(was), now=wires[now]) for was, now in options['renamed'].items() if now in wires]
 
     def _known(self, t, what, name):
         names = [c[0] for c in t.columns]
@@ -584,6 +602,8 @@ class Builder:
     def descriptor(self):
         """The JSON text that the server's oro_schema_parse reads."""
         extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0, **self.defaults_of(r)) for r in self.reducers],
+                     tables=[dict(name=t.name, place=t.place(), dropped=t.dropped, renamed=t.renamed) for t in self.tables
+                             if t.cls is not None],
                      schedules=self.schedules)
         return json.dumps({'V10': self.v10(), 'V9': self.v9(), 'orochi': extra}, separators=(',', ':'))
 
