@@ -16,6 +16,7 @@ struct oro_config {
     int64_t server_workers, server_import_timeout_ms;
     char *server_isolation, *server_venv;
     char *log_level;
+    int64_t reducer_give_up_ms, server_max_lost_workers;
     int64_t reducer_timeout_ms, reducer_init_timeout_ms, reducer_memory_limit_mb;
     char *reducer_io_in_reducers;
     bool reducer_strict_index;

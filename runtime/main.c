@@ -34,6 +34,7 @@ enum {
     EXIT_NET = 3,    /* cannot listen */
     EXIT_DATA = 4,   /* data folder, keys */
     EXIT_PYTHON = 5, /* the interpreter does not start */
+    /* 6: ORO_EXIT_STUCK, too many workers were lost (runtime/worker/pool.h) */
 };
 
 /* ---- net and tokens, as the server sees them ---- */
@@ -239,6 +240,9 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .workers = c->server_workers > 0 ? (unsigned)c->server_workers : cores(),
         .shards = net_threads(c),
         .timeout_us = c->reducer_timeout_ms * 1000,
+        .give_up_us = c->reducer_give_up_ms * 1000,
+        .max_lost_workers = (unsigned)c->server_max_lost_workers,
+        .main_interpreter = strcmp(c->server_isolation, "main") == 0,
         .init_timeout_us = c->reducer_init_timeout_ms * 1000,
         .import_timeout_us = c->server_import_timeout_ms * 1000,
         .probe = probe,

@@ -175,6 +175,9 @@ ORO_MUST_CHECK oro_status oro_py_call(struct oro_py *py, struct oro_py_call *cal
  * generation is what oro_py_generation gave when the call began. Code that catches it is interrupted again by the next one; from
  * the third on it is raised at every step, which no handler survives. */
 void oro_py_interrupt(struct oro_py *py, uint64_t generation);
+/* Any thread: the running call is given up for good; should it ever reach another step of Python, its thread sleeps there for
+ * ever. Nobody uses py any more. */
+void oro_py_abandon(struct oro_py *py);
 uint64_t oro_py_generation(const struct oro_py *py); /* of the running call; any thread */
 
 /* What a call holds outside of Python counts as its objects do (reducer.memory_limit_mb): the caller has `held` bytes for it and

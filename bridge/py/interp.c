@@ -872,6 +872,8 @@ static int
 raise_timeout(void *arg)
 {
     struct oro_py *py = arg;
+    if (oro_py_here == py && atomic_load_explicit(&py->abandoned, memory_order_acquire))
+        oro_py_sleep_for_ever();
     if (oro_py_here != py || !atomic_load_explicit(&py->in_reducer, memory_order_relaxed) ||
         atomic_load_explicit(&py->interrupt, memory_order_acquire) !=
             atomic_load_explicit(&py->generation, memory_order_relaxed))
@@ -916,6 +918,20 @@ raise_async(struct oro_py *py)
         PyThreadState_SetAsyncExc(py->ts->thread_id, py->e_timeout);
     PyThreadState_Clear(ts);
     PyThreadState_DeleteCurrent();
+}
+
+void
+oro_py_sleep_for_ever(void)
+{
+    for (;;)
+        pause();
+}
+
+void
+oro_py_abandon(struct oro_py *py)
+{
+    atomic_store(&py->abandoned, true);
+    (void)oro_py_pend(py, raise_timeout, py);
 }
 
 void

@@ -223,6 +223,8 @@ oro_pyquery_sift(struct oro_py *py, struct oro_pytable *t, const struct oro_byte
         /* What compares may be the author's code, which may end nothing but could take long: the bytes live with the call. */
         if (ok >= 0 && !oro_pyhandle_alive(py, t))
             ok = -1;
+        if (ok >= 0 && i % 4096 == 4095)
+            ok = oro_py_look(py); /* so that a long one can be interrupted */
     }
     for (unsigned i = 0; i < n; i++)
         encoded_fini(&enc[i]);

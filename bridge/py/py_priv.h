@@ -503,34 +503,35 @@ struct oro_pyreducer {
     X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                     \
-    X(keep)                                                                                   \
-    X(t_row)                                                                                  \
-    X(t_coldescr)                                                                             \
-    X(t_table)                                                                                \
-    X(t_column)                                                                               \
-    X(t_rows)                                                                                 \
-    X(t_rowsiter)                                                                             \
-    X(t_ctx)                                                                                  \
-    X(t_dbbase)                                                                               \
-    X(t_db)                                                                                   \
-    X(t_log)                                                                                  \
-    X(t_codec)                                                                                \
-    X(t_identity)                                                                             \
-    X(t_connid)                                                                               \
-    X(Timestamp)                                                                              \
-    X(TimeDuration)                                                                           \
-    X(ScheduleAt)                                                                             \
-    X(UUID)                                                                                   \
-    X(Ok)                                                                                     \
-    X(Err)                                                                                    \
-    X(e_orochi)                                                                               \
-    X(e_reducer) X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc)       \
-        X(e_wrongindex) X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode) X(e_schema)     \
-            X(e_timeout) X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive)          \
-                X(datetime_to_us) X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta)     \
-                    X(format_exception) X(describe_error) X(refusal) X(make_auth) X(deepcopy) \
-                        X(random_cls) X(chance_of) X(db) X(log) X(ctx) X(module_spec) X(s_int) X(s_value)  \
+#define ORO_PY_OBJECTS(X)                                                                   \
+    X(keep)                                                                                 \
+    X(t_row)                                                                                \
+    X(t_coldescr)                                                                           \
+    X(t_table)                                                                              \
+    X(t_column)                                                                             \
+    X(t_rows)                                                                               \
+    X(t_rowsiter)                                                                           \
+    X(t_ctx)                                                                                \
+    X(t_dbbase)                                                                             \
+    X(t_db)                                                                                 \
+    X(t_log)                                                                                \
+    X(t_codec)                                                                              \
+    X(t_identity)                                                                           \
+    X(t_connid)                                                                             \
+    X(Timestamp)                                                                            \
+    X(TimeDuration)                                                                         \
+    X(ScheduleAt)                                                                           \
+    X(UUID)                                                                                 \
+    X(Ok)                                                                                   \
+    X(Err)                                                                                  \
+    X(e_orochi)                                                                             \
+    X(e_reducer)                                                                            \
+    X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex)  \
+        X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode) X(e_schema) X(e_timeout)      \
+            X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive) X(datetime_to_us)   \
+                X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta) X(format_exception) \
+                    X(describe_error) X(refusal) X(make_auth) X(deepcopy) X(random_cls)     \
+                        X(chance_of) X(db) X(log) X(ctx) X(module_spec) X(s_int) X(s_value) \
                             X(s_is_interval) X(s_told) X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
@@ -561,8 +562,9 @@ struct oro_py {
     _Atomic uint64_t generation;
     _Atomic uint64_t interrupt; /* generation to interrupt */
     _Atomic bool in_reducer;
+    _Atomic bool abandoned; /* oro_py_abandon */
 #define ORO_PY_WORDS_US 1000000
-    unsigned hits; /* interruptions of the running call */
+    unsigned hits;  /* interruptions of the running call */
     int64_t hit_us; /* the last one of an import */
     int64_t
         grace_us; /* the reducer has ended, and until then its exception may be put into words */
@@ -667,6 +669,8 @@ oro_pyrow_is(struct oro_rowclass *rc, PyObject *o)
 
 /* reload.c: when the interpreter has ended. */
 void oro_py_versions_free(struct oro_py *py);
+/* interp.c: for one that was abandoned; does not return. */
+ORO_NORETURN void oro_py_sleep_for_ever(void);
 
 PyMODINIT_FUNC PyInit__orochi(void);
 struct oro_py *oro_py_of_module(PyObject *module);

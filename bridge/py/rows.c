@@ -359,7 +359,8 @@ values_of(struct oro_rowsobj *r, unsigned col)
         return NULL;
     PyObject_GC_UnTrack(values); /* not whole yet, and reading a column may run the author's code */
     for (Py_ssize_t i = 0; i < r->n; i++) {
-        PyObject *row = oro_pyrow_from_bytes(r->t->rc, r->rows[i]);
+        bool on = alive(r) && (i % 4096 != 4095 || oro_py_look(r->t->rc->py) == 0);
+        PyObject *row = on ? oro_pyrow_from_bytes(r->t->rc, r->rows[i]) : NULL;
         PyObject *v = row != NULL ? Py_XNewRef(oro_pyrow_col((struct oro_row *)row, col)) : NULL;
         Py_XDECREF(row);
         if (v == NULL) {

@@ -6,8 +6,11 @@ bool
 oro_pyhandle_alive(struct oro_py *py, struct oro_pytable *t)
 {
     /* Only the thread that runs the call: a module in the main interpreter may have others. */
-    if (ORO_LIKELY(py != NULL && oro_py_running == py))
+    if (ORO_LIKELY(py != NULL && oro_py_running == py)) {
+        if (ORO_UNLIKELY(atomic_load_explicit(&py->abandoned, memory_order_relaxed)))
+            oro_py_sleep_for_ever();
         return true;
+    }
     /* A dead handle no longer knows its interpreter, but its table does. */
     PyErr_Format(t->rc->py->e_transaction, "%s: used outside the call it belongs to", t->label);
     return false;

@@ -48,7 +48,10 @@ struct oro_server_options {
     size_t checkpoint_bytes;
     unsigned checkpoint_interval_s;
     unsigned workers;
-    unsigned shards; /* net threads */
+    unsigned shards;    /* net threads */
+    int64_t give_up_us; /* so long beyond its limit, and a worker has a successor; 0: never */
+    unsigned max_lost_workers;
+    bool main_interpreter;
     int64_t timeout_us, init_timeout_us;
     int64_t import_timeout_us;
     /* Asked before the workers import a new version, whether its import ends; NULL: it is not looked at. ORO_EINVAL with *report

@@ -204,19 +204,124 @@ oro_worker_log_drop(struct worker *w)
     oro_bb_clear(&w->log_text);
 }
 
+/* ---- the same, for a worker that may have been given up meanwhile: then it does not come back ---- */
+
+#define IN_HOST(type, call)        \
+    oro_worker_back(host);         \
+    type out_ = call;              \
+    oro_worker_enter_python(host); \
+    return out_
+
+static oro_status
+called_find(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+            struct oro_bytes key, struct oro_bytes *row)
+{
+    IN_HOST(oro_status, host_find(host, t, ix, key, row));
+}
+
+static oro_status
+called_scan(void *host, const struct oro_table_def *t, struct oro_py_rows *out)
+{
+    IN_HOST(oro_status, host_scan(host, t, out));
+}
+
+static oro_status
+called_range(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+             const struct oro_py_range *range, struct oro_py_rows *out)
+{
+    IN_HOST(oro_status, host_range(host, t, ix, range, out));
+}
+
+static uint64_t
+called_count(void *host, const struct oro_table_def *t)
+{
+    IN_HOST(uint64_t, host_count(host, t));
+}
+
+static oro_status
+called_insert(void *host, const struct oro_table_def *t, struct oro_bytes row,
+              struct oro_bytes *stored, struct oro_err *err)
+{
+    IN_HOST(oro_status, host_insert(host, t, row, stored, err));
+}
+
+static oro_status
+called_update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+              struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
+{
+    IN_HOST(oro_status, host_update(host, t, ix, row, stored, err));
+}
+
+static oro_status
+called_upsert(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+              struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
+{
+    IN_HOST(oro_status, host_upsert(host, t, ix, row, stored, err));
+}
+
+static oro_status
+called_delete_key(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                  struct oro_bytes key)
+{
+    IN_HOST(oro_status, host_delete_key(host, t, ix, key));
+}
+
+static oro_status
+called_delete_row(void *host, const struct oro_table_def *t, struct oro_bytes row)
+{
+    IN_HOST(oro_status, host_delete_row(host, t, row));
+}
+
+static oro_status
+called_clear(void *host, const struct oro_table_def *t, uint64_t *n)
+{
+    IN_HOST(oro_status, host_clear(host, t, n));
+}
+
+static struct oro_py_mark
+called_save(void *host)
+{
+    IN_HOST(struct oro_py_mark, host_save(host));
+}
+
+static void
+called_release(void *host, struct oro_py_mark m)
+{
+    oro_worker_back(host);
+    host_release(host, m);
+    oro_worker_enter_python(host);
+}
+
+static void
+called_restore(void *host, struct oro_py_mark m)
+{
+    oro_worker_back(host);
+    host_restore(host, m);
+    oro_worker_enter_python(host);
+}
+
+static void
+called_log(void *host, enum oro_log_level level, const char *target, const char *file, int line,
+           struct oro_bytes text)
+{
+    oro_worker_back(host);
+    host_log(host, level, target, file, line, text);
+    oro_worker_enter_python(host);
+}
+
 const struct oro_host_ops oro_worker_host_ops = {
-    .find = host_find,
-    .scan = host_scan,
-    .range = host_range,
-    .count = host_count,
-    .insert = host_insert,
-    .update = host_update,
-    .upsert = host_upsert,
-    .delete_key = host_delete_key,
-    .delete_row = host_delete_row,
-    .clear = host_clear,
-    .save = host_save,
-    .release = host_release,
-    .restore = host_restore,
-    .log = host_log,
+    .find = called_find,
+    .scan = called_scan,
+    .range = called_range,
+    .count = called_count,
+    .insert = called_insert,
+    .update = called_update,
+    .upsert = called_upsert,
+    .delete_key = called_delete_key,
+    .delete_row = called_delete_row,
+    .clear = called_clear,
+    .save = called_save,
+    .release = called_release,
+    .restore = called_restore,
+    .log = called_log,
 };

@@ -342,15 +342,20 @@ set_phase(struct oro_pool *p, struct worker *w, int phase)
 static oro_status
 worker_spawn(struct oro_pool *p, unsigned n, struct oro_err *err)
 {
-    struct worker *w = &p->workers[n];
+    struct worker *w = oro_aligned_alloc(ORO_CACHE_LINE, sizeof(*w));
     w->pool = p;
     w->number = n;
+    p->workers[n] = w;
     char name[32];
     snprintf(name, sizeof(name), "worker %u", n);
     oro_status st =
         oro_thread_start(&w->thread, ORO_THREAD_WORKER, name, 0, oro_worker_main, w, err);
-    if (st == ORO_OK)
+    if (st == ORO_OK) {
         p->started = n + 1;
+    } else {
+        p->workers[n] = NULL;
+        oro_free(w);
+    }
     return st;
 }
 
@@ -373,7 +378,7 @@ oro_pool_free(struct oro_pool *p)
         return;
     queue_clear(p);
     for (unsigned i = 0; i < p->started; i++) {
-        struct worker *w = &p->workers[i];
+        struct worker *w = p->workers[i];
         oro_bb_fini(&w->text);
         oro_bb_fini(&w->detail);
         oro_bb_fini(&w->logged);
@@ -381,6 +386,7 @@ oro_pool_free(struct oro_pool *p)
         oro_free(w->log_lines);
         oro_free(w->descriptor);
         oro_free(w->report);
+        oro_free(w);
     }
     oro_last_runs_fini(&p->last_runs);
     turns_fini(&p->turns);
@@ -406,7 +412,7 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
     struct oro_pool *p = ORO_NEW(struct oro_pool);
     p->opt = *opt;
     p->failures.burst = FAILURES_AT_ONCE;
-    p->workers = oro_aligned_alloc(ORO_CACHE_LINE, opt->workers * sizeof(struct worker));
+    p->workers = oro_calloc(opt->workers, sizeof(*p->workers));
     oro_last_runs_init(&p->last_runs);
     turns_init(&p->turns);
     oro_status st = worker_spawn(p, 0, err);
@@ -414,7 +420,7 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
         oro_pool_free(p);
         return st;
     }
-    struct worker *first = &p->workers[0];
+    struct worker *first = p->workers[0];
     int phase = wait_loaded(p, first);
     if (phase == PHASE_STARTING) /* its thread uses the pool */
         return oro_err_set(err, ORO_ETIMEOUT, "%s: " ORO_PY_IMPORT_STUCK, opt->module_path);
@@ -480,7 +486,7 @@ oro_pool_run(struct oro_pool *p, const struct oro_schema *schema, struct oro_sto
     for (unsigned i = 1; i < p->opt.workers && st == ORO_OK; i++)
         st = worker_spawn(p, i, err);
     for (unsigned i = 0; i < p->started; i++) {
-        struct worker *w = &p->workers[i];
+        struct worker *w = p->workers[i];
         int phase = wait_loaded(p, w);
         if (phase == PHASE_LOADED)
             set_phase(p, w, PHASE_BIND);
@@ -488,7 +494,7 @@ oro_pool_run(struct oro_pool *p, const struct oro_schema *schema, struct oro_sto
             return oro_err_set(err, ORO_ETIMEOUT, "%s: " ORO_PY_IMPORT_STUCK, p->opt.module_path);
     }
     for (unsigned i = 0; i < p->started; i++) {
-        struct worker *w = &p->workers[i];
+        struct worker *w = p->workers[i];
         if (wait_past(p, w, PHASE_BIND) == PHASE_FAILED && st == ORO_OK) {
             char *report = NULL;
             st = worker_failed(w, &report, err);
@@ -509,7 +515,7 @@ static bool
 workers_ended(struct oro_pool *p)
 {
     for (unsigned i = 0; i < p->started; i++) {
-        int phase = atomic_load(&p->workers[i].phase);
+        int phase = atomic_load(&p->workers[i]->phase);
         if (phase != PHASE_FAILED && phase != PHASE_ENDED)
             return false;
     }
@@ -552,8 +558,8 @@ oro_pool_stop(struct oro_pool *p)
     atomic_store(&p->stopping, true);
     for (unsigned i = 0; i < p->started; i++) {
         int serving = PHASE_SERVING, loaded = PHASE_LOADED;
-        if (!atomic_compare_exchange_strong(&p->workers[i].phase, &serving, PHASE_STOP))
-            atomic_compare_exchange_strong(&p->workers[i].phase, &loaded, PHASE_STOP);
+        if (!atomic_compare_exchange_strong(&p->workers[i]->phase, &serving, PHASE_STOP))
+            atomic_compare_exchange_strong(&p->workers[i]->phase, &loaded, PHASE_STOP);
     }
     oro_wake_broadcast(&p->phase_wake);
     oro_wake_broadcast(&p->wake);
@@ -564,7 +570,9 @@ oro_pool_stop(struct oro_pool *p)
         return false;
     }
     oro_watchdog_stop(p);
+    if (p->lost > 0)
+        return false; /* those that were given up use their interpreters until the process ends */
     for (unsigned i = 0; i < p->started; i++)
-        oro_thread_join(p->workers[i].thread);
+        oro_thread_join(p->workers[i]->thread);
     return true;
 }

@@ -99,11 +99,16 @@ struct oro_pool_hooks {
     void (*published)(void *arg, bool scheduled);
 };
 
+#define ORO_EXIT_STUCK 6 /* exit status */
+
 struct oro_pool_options {
     unsigned workers;
     const char *module_path, *module_name;
-    int64_t timeout_us;        /* run time limit of a reducer without its own; 0: none */
-    int64_t init_timeout_us;   /* the same of init */
+    int64_t give_up_us;      /* so long beyond its limit, and a worker has a successor; 0: never */
+    unsigned max_lost;       /* workers given up before the process ends with ORO_EXIT_STUCK */
+    bool main_interpreter;   /* which has no successor: the process ends */
+    int64_t timeout_us;      /* run time limit of a reducer without its own; 0: none */
+    int64_t init_timeout_us; /* the same of init */
     int64_t import_timeout_us; /* of the module; 0: none */
     bool dev_errors;           /* callers see the text of unexpected exceptions */
     struct oro_pool_hooks hooks;

@@ -46,6 +46,14 @@ struct worker {
     pthread_t thread;
     struct oro_py *py;
     struct oro_session *session;
+    /* successor.c: a worker that is given up in the middle of Python code never comes back from there. */
+    atomic_int in_python; /* it has nothing of ours in its hands */
+    atomic_int given_up;  /* enum given_up */
+    int64_t asked_us;     /* the watchdog's */
+    struct oro_mailbox *mailbox;
+    struct oro_job *job;
+    const struct oro_origin *origin; /* of the call that runs */
+    struct worker *predecessor;
     struct oro_tx *tx;                  /* of the running attempt */
     struct oro_bb text, detail, logged; /* of the call (bridge.h) */
     struct oro_bb log_text;
@@ -90,6 +98,8 @@ enum worker_phase {
     PHASE_ENDED
 };
 
+enum given_up { GIVEN_UP_NOT, GIVEN_UP_ASKED, GIVEN_UP };
+
 enum errand_state { ERRAND_NONE, ERRAND_ASKED, ERRAND_RUNS };
 
 /* How a stop goes on when the queues do not become empty by themselves. */
@@ -104,7 +114,10 @@ struct oro_pool {
     const struct oro_schema *schema;
     struct oro_store *store;
     struct oro_identity database;
-    struct worker *workers;
+    _Atomic(struct worker *) *workers; /* one is exchanged for its successor */
+    unsigned lost;                     /* the watchdog's */
+    struct oro_metric *lost_workers;
+    atomic_bool reloading; /* nobody is exchanged meanwhile */
     unsigned started;
     struct oro_spin lock; /* turns */
     struct turns turns;
@@ -160,6 +173,27 @@ void oro_worker_log_drop(struct worker *w);
 void *oro_worker_main(void *arg);
 /* reload.c */
 void oro_worker_errand(struct worker *w);
+void oro_worker_takeover(struct worker *w);
+/* successor.c */
+void oro_worker_leave_python(struct worker *w);
+static inline void
+oro_worker_enter_python(struct worker *w)
+{
+    atomic_store_explicit(&w->in_python, 1, memory_order_release);
+}
+/* Back in our code, for good or for a moment. Does not return if the worker is given up. */
+static inline void
+oro_worker_back(struct worker *w)
+{
+    atomic_store_explicit(&w->in_python, 0, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    if (ORO_UNLIKELY(atomic_load_explicit(&w->given_up, memory_order_acquire) != GIVEN_UP_NOT))
+        oro_worker_leave_python(w);
+}
+void *oro_successor_main(void *arg);
+/* worker.c: opens an interpreter and serves until the pool stops. */
+ORO_MUST_CHECK oro_status oro_successor_serve(struct worker *w);
+void oro_successor_look(struct oro_pool *p, unsigned i, bool stuck, int64_t now_us);
 /* watchdog.c */
 ORO_MUST_CHECK oro_status oro_watchdog_start(struct oro_pool *p, struct oro_err *err);
 void oro_watchdog_stop(struct oro_pool *p);

@@ -25,7 +25,7 @@ static bool
 errands_done(const struct oro_pool *p)
 {
     for (unsigned i = 0; i < p->started; i++)
-        if (atomic_load_explicit(&p->workers[i].errand, memory_order_acquire) != ERRAND_NONE)
+        if (atomic_load_explicit(&p->workers[i]->errand, memory_order_acquire) != ERRAND_NONE)
             return false;
     return true;
 }
@@ -55,7 +55,7 @@ errands_ask(struct oro_pool *p, unsigned from, unsigned to, void (*fn)(struct wo
     p->errand = fn;
     p->errand_arg = arg;
     for (unsigned i = from; i < to; i++)
-        atomic_store_explicit(&p->workers[i].errand, ERRAND_ASKED, memory_order_release);
+        atomic_store_explicit(&p->workers[i]->errand, ERRAND_ASKED, memory_order_release);
     oro_wake_broadcast(&p->wake);
     oro_wake_broadcast(&p->govern_wake);
     return true;
@@ -86,7 +86,7 @@ errand(struct oro_pool *p, unsigned from, unsigned to, void (*fn)(struct worker 
     bool missed = false;
     for (unsigned i = from; i < to; i++) {
         int asked = ERRAND_ASKED;
-        missed |= atomic_compare_exchange_strong(&p->workers[i].errand, &asked, ERRAND_NONE);
+        missed |= atomic_compare_exchange_strong(&p->workers[i]->errand, &asked, ERRAND_NONE);
     }
     if (!errands_wait(p, errand_patience(p))) /* those that had begun */
         return oro_err_set(err, ORO_EINVAL, ORO_PY_IMPORT_STUCK);
@@ -108,7 +108,7 @@ stage_errand(struct worker *w, void *arg)
     oro_status st = oro_py_stage(w->py, p->opt.module_path, p->opt.module_name, &w->descriptor,
                                  &w->report, &w->err);
     atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
-    if (st == ORO_OK && w->number > 0 && strcmp(w->descriptor, p->workers[0].descriptor) != 0)
+    if (st == ORO_OK && w->number > 0 && strcmp(w->descriptor, p->workers[0]->descriptor) != 0)
         st = oro_err_set(&w->err, ORO_EINVAL, ORO_POOL_UNLIKE);
     w->err.status = st;
 }
@@ -125,7 +125,7 @@ staged(struct oro_pool *p, unsigned from, unsigned to, char **report, struct oro
 {
     oro_status st = errand(p, from, to, stage_errand, NULL, err);
     for (unsigned i = from; st == ORO_OK && i < to; i++) {
-        struct worker *w = &p->workers[i];
+        struct worker *w = p->workers[i];
         st = w->err.status;
         if (st == ORO_OK)
             continue;
@@ -140,6 +140,7 @@ oro_status
 oro_pool_stage(struct oro_pool *p, char **descriptor, char **report, struct oro_err *err)
 {
     *report = NULL;
+    atomic_store(&p->reloading, true);            /* until unstage or settle */
     oro_status st = staged(p, 0, 1, report, err); /* most mistakes are found by one */
     if (st == ORO_OK && p->started > 1)
         st = staged(p, 1, p->started, report, err);
@@ -147,7 +148,7 @@ oro_pool_stage(struct oro_pool *p, char **descriptor, char **report, struct oro_
         oro_pool_unstage(p);
         return st;
     }
-    *descriptor = oro_strdup(p->workers[0].descriptor);
+    *descriptor = oro_strdup(p->workers[0]->descriptor);
     return ORO_OK;
 }
 
@@ -157,6 +158,7 @@ oro_pool_unstage(struct oro_pool *p)
 {
     if (errands_ask(p, 0, p->started, unstage_errand, NULL))
         (void)errands_wait(p, PATIENCE_US);
+    atomic_store(&p->reloading, false);
 }
 
 static void
@@ -195,6 +197,7 @@ void
 oro_pool_settle(struct oro_pool *p)
 {
     (void)errands_ask(p, 0, p->started, settle_errand, NULL);
+    atomic_store(&p->reloading, false);
 }
 
 /* ---- the exchange ---- */
@@ -248,9 +251,9 @@ oro_pool_bind(struct oro_pool *p, const struct oro_schema *schema, struct oro_er
     ORO_ASSERT(atomic_load(&p->paused));
     oro_status st = errand(p, 0, p->started, bind_errand, (void *)(uintptr_t)schema, err);
     for (unsigned i = 0; st == ORO_OK && i < p->started; i++) {
-        st = p->workers[i].err.status;
+        st = p->workers[i]->err.status;
         if (st != ORO_OK)
-            *err = p->workers[i].err;
+            *err = p->workers[i]->err;
     }
     return st;
 }

@@ -33,8 +33,8 @@ govern(struct oro_pool *p)
     p->governed_us = now;
     uint64_t ended = 0, in_vain = 0;
     for (unsigned i = 0; i < p->started; i++) {
-        ended += atomic_load_explicit(&p->workers[i].ended, memory_order_relaxed);
-        in_vain += atomic_load_explicit(&p->workers[i].in_vain, memory_order_relaxed);
+        ended += atomic_load_explicit(&p->workers[i]->ended, memory_order_relaxed);
+        in_vain += atomic_load_explicit(&p->workers[i]->in_vain, memory_order_relaxed);
     }
     if (governor_step(&p->governor, ended - p->governed_ended, in_vain - p->governed_in_vain,
                       now)) {
@@ -89,7 +89,7 @@ stuck_count(struct oro_pool *p, int64_t now)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < p->started; i++) {
-        struct worker *w = &p->workers[i];
+        struct worker *w = p->workers[i];
         if (w->stuck_generation == 0)
             continue;
         if (still_runs(w, w->stuck_generation)) {
@@ -112,17 +112,21 @@ watchdog_main(void *arg)
         oro_wake_wait(&p->watchdog_wake, oro_wake_prepare(&p->watchdog_wake), CHECK_US);
         govern(p);
         for (unsigned i = 0; i < p->started; i++) {
-            struct worker *w = &p->workers[i];
+            struct worker *w = p->workers[i];
             /* The generation is read first: if the call ends meanwhile, the interrupt names one that is over. */
             uint64_t generation = atomic_load(&w->generation);
             int64_t deadline = atomic_load(&w->deadline_us);
-            if (deadline == 0 || !has_to_end(p, w, deadline))
+            if (deadline == 0 || !has_to_end(p, w, deadline)) {
+                oro_successor_look(p, i, false, 0);
                 continue;
+            }
             oro_spin_lock(&w->watch);
             if (!w->unwatched)
                 oro_py_interrupt(w->py, generation);
             oro_spin_unlock(&w->watch);
             stuck_look(w, generation, oro_mono_us());
+            if (still_runs(w, generation))
+                oro_successor_look(p, i, true, oro_mono_us());
         }
         oro_metric_set(p->stuck_workers, stuck_count(p, oro_mono_us()));
     }
@@ -132,6 +136,8 @@ watchdog_main(void *arg)
 oro_status
 oro_watchdog_start(struct oro_pool *p, struct oro_err *err)
 {
+    p->lost_workers = oro_metric(ORO_METRIC_COUNTER, "orochi_lost_workers_total", "",
+                                 "Workers that were given up in a call that did not end.");
     p->stuck_workers = oro_metric(ORO_METRIC_GAUGE, "orochi_stuck_workers", "",
                                   "Workers whose reducer is beyond its limit and does not react.");
     oro_status st = oro_thread_start(&p->watchdog, ORO_THREAD_OTHER, "watchdog", 256 * 1024,

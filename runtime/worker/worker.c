@@ -59,7 +59,9 @@ run_python(struct attempt *a)
         return ORO_OK;
     atomic_store_explicit(&w->lifecycle, a->job->kind == ORO_JOB_DISCONNECT, memory_order_release);
     oro_worker_watch(w, time_limit(w->pool, a->reducer, a->job));
+    oro_worker_enter_python(w);
     oro_status st = oro_py_call(w->py, &a->call);
+    oro_worker_back(w);
     atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
     return st;
 }
@@ -216,6 +218,7 @@ attempt_run(struct attempt *a, struct oro_origin *origin)
     struct worker *w = a->w;
     struct outcome out = {ORO_EINTERNAL, oro_bytes_str(FATAL), {0}};
     a->begun_us = oro_mono_us();
+    w->origin = origin;
     atomic_store_explicit(&w->running, a->reducer != NULL ? a->reducer->name : NULL,
                           memory_order_relaxed);
     for (int n = 1; n <= ATTEMPTS; n++) {
@@ -544,6 +547,7 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
 {
     struct outcome out = {ORO_OK, {0}, {0}};
     int hurry = atomic_load_explicit(&w->pool->hurry, memory_order_relaxed);
+    w->job = job;
     switch (job->kind) {
     case ORO_JOB_CALLS:
         if (!calls_run(w, m, job, turn))
@@ -580,10 +584,46 @@ static void
 mailbox_run(struct worker *w, struct oro_mailbox *m)
 {
     w->told_us = oro_mono_us();
+    w->mailbox = m;
     struct turn turn = {.budget = BATCH, .end_us = w->told_us + SLICE_US};
     struct oro_job *job;
     while (turn.budget > 0 && (job = oro_mailbox_first(m)) != NULL)
         job_run(w, m, job, &turn);
+    tell(w);
+    oro_pool_give_back(w->pool, m);
+}
+
+/* What the predecessor had in its hands ends as a failure; its transaction is over already. */
+void
+oro_worker_takeover(struct worker *w)
+{
+    static const char words[] = "the call did not end, and its worker was given up";
+    struct worker *old = w->predecessor;
+    struct oro_mailbox *m = old->mailbox;
+    struct oro_job *job = old->job;
+    struct oro_origin origin = *old->origin;
+    publish_failure(w, &origin,
+                    (struct outcome){.status = ORO_ETIMEOUT, .text = oro_bytes_str(words)});
+    struct attempt rest = attempt_new(w, job, NULL, (struct oro_bytes){0});
+    struct oro_origin last = origin_of(&rest, (enum oro_origin_kind)origin.kind, 0);
+    bool more = job->kind == ORO_JOB_CALLS && ++job->at < job->ncalls;
+    last.conn = 0;
+    if (job->kind == ORO_JOB_CONNECT)
+        m->refused = true;
+    if (job->kind == ORO_JOB_DISCONNECT) {
+        rest.after = client_delete;
+        attempt_run(&rest, &last);
+    }
+    if (job->kind == ORO_JOB_TIMER) {
+        rest.before = timer_row;
+        rest.after = timer_finish;
+        attempt_run(&rest, &last);
+        w->scheduled_dirty = true;
+    }
+    if (!more) {
+        oro_mailbox_pop(m);
+        oro_job_free(w->pool, job, ORO_ETIMEOUT, oro_bytes_str(words));
+    }
     tell(w);
     oro_pool_give_back(w->pool, m);
 }
@@ -614,8 +654,8 @@ oro_pool_bridge_report(const struct oro_pool *p, struct oro_bb *out)
     struct oro_py **py = ORO_NEW_ARRAY(struct oro_py *, p->started + 1);
     unsigned n = 0;
     for (unsigned i = 0; i < p->started; i++)
-        if (atomic_load(&p->workers[i].phase) == PHASE_SERVING)
-            py[n++] = p->workers[i].py;
+        if (atomic_load(&p->workers[i]->phase) == PHASE_SERVING)
+            py[n++] = p->workers[i]->py;
     oro_py_report(py, n, out);
     oro_free(py);
 }
@@ -626,8 +666,8 @@ stats_read(void *arg)
     struct oro_pool *p = arg;
     oro_metric_set(p->queue_length, oro_pool_busy(p));
     for (unsigned i = 0; i < p->started; i++)
-        if (atomic_load(&p->workers[i].phase) == PHASE_SERVING)
-            stats_publish(&p->workers[i]);
+        if (atomic_load(&p->workers[i]->phase) == PHASE_SERVING)
+            stats_publish(p->workers[i]);
 }
 
 static bool
@@ -750,7 +790,7 @@ module_load(struct worker *w)
     oro_status st = oro_py_load(w->py, p->opt.module_path, p->opt.module_name, &w->descriptor,
                                 &w->report, &w->err);
     atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
-    if (st == ORO_OK && w->number > 0 && strcmp(w->descriptor, p->workers[0].descriptor) != 0)
+    if (st == ORO_OK && w->number > 0 && strcmp(w->descriptor, p->workers[0]->descriptor) != 0)
         st = oro_err_set(&w->err, ORO_EINVAL, ORO_POOL_UNLIKE);
     return st;
 }
@@ -800,4 +840,27 @@ oro_worker_main(void *arg)
     oro_py_close(w->py);
     phase_set(w, st != ORO_OK ? PHASE_FAILED : PHASE_ENDED);
     return NULL;
+}
+
+oro_status
+oro_successor_serve(struct worker *w)
+{
+    struct oro_pool *p = w->pool;
+    oro_status st = oro_py_open(w->number, &oro_worker_host_ops, &w->py, &w->err);
+    if (st == ORO_OK)
+        st = oro_py_load(w->py, p->opt.module_path, p->opt.module_name, &w->descriptor, &w->report,
+                         &w->err);
+    if (st == ORO_OK && strcmp(w->descriptor, w->predecessor->descriptor) != 0)
+        st = oro_err_set(&w->err, ORO_EINVAL, "the module has changed since it was loaded");
+    if (st == ORO_OK)
+        st = oro_py_bind(w->py, p->schema, &w->err);
+    if (st != ORO_OK)
+        return st;
+    metrics_make(w);
+    int starting = PHASE_STARTING;
+    if (!atomic_compare_exchange_strong(&w->phase, &starting, PHASE_SERVING))
+        return ORO_OK; /* a stop came first */
+    serve(w);
+    phase_set(w, PHASE_ENDED); /* what it has goes with the process */
+    return ORO_OK;
 }
