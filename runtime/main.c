@@ -318,6 +318,7 @@ greet(const struct oro_config *c, int port, unsigned workers)
         oro_bb_printf(&text, "  data       none (--memory)\n");
     else
         oro_bb_printf(&text, "  data       %s/%s.db\n", c->server_data, c->server_name);
+    (void)oro_log_drain(PATIENCE_MS); /* what was said of the start stands before it */
     (void)oro_write_within(STDOUT_FILENO, (const char *)text.data, text.len, PATIENCE_MS);
     oro_bb_fini(&text);
 }

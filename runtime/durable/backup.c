@@ -401,15 +401,15 @@ out:
 
 /* ---- restoring ---- */
 
-/* Puts what is in the WAL of data that will be replaced into its file and deletes the WAL: it must not be found beside the
- * new file. Up to the rename the old data is whole. */
+/* Puts what is in the WAL of data that will be replaced into its file, if that is there, and deletes the WAL, which may be
+ * there without it: it must not be found beside the new file. Up to the rename the old data is whole. */
 static void
-fold_wal(const char *path)
+fold_wal(const char *path, bool there)
 {
     static const char *const ends[] = {"-wal", "-shm", "-journal"};
     struct db *db;
     int pages, done;
-    if (db_open(path, &db, NULL) == ORO_OK) {
+    if (there && db_open(path, &db, NULL) == ORO_OK) {
         oro_status st = db_wal_checkpoint(db, true, &pages, &done, NULL);
         (void)st; /* damaged data is replaced all the same */
         db_close(db);
@@ -477,8 +477,7 @@ replace_data(struct db *from, const char *path, const char *name, bool force, st
     if (st == ORO_OK)
         st = part_from_old_log(log_path, part, err);
     if (st == ORO_OK) {
-        if (old)
-            fold_wal(path);
+        fold_wal(path, old);
         st = move_into_place(part, path, err);
     }
     if (st == ORO_OK) { /* of the old data, and ignored from now on */

@@ -41,7 +41,7 @@ for (const [what, remove] of [
     const late = transfer(server).then(() => (answered = true), () => {});
     await new Promise(done => setTimeout(done, 500));
     assert.ok(!answered, "a call was confirmed");
-    assert.match(server.output(), /ERROR durable: .*was removed.*nothing is confirmed any more.*orochi restore/);
+    await until("the log says so", () => /ERROR durable: .*was removed.*nothing is confirmed any more.*orochi restore/.test(server.output()));
     assert.equal(await server.stop(), 4, server.output());
     await late;
     const command = /orochi (restore (\S+) --data (\S+) --name ledger --force)/.exec(server.output())[1].split(" ");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { call, cleanFolders, module, serve, sql } from "./lib/server.mjs";
+import { call, cleanFolders, module, serve, sql, until } from "./lib/server.mjs";
 
 const LIMIT = 64; // MB; the interpreter itself takes some of it
 let server;
@@ -22,7 +22,8 @@ async function refused(name) {
   const from = server.output().length;
   const answer = await run(name);
   assert.equal(answer.status, 530, `${name} passed`);
-  assert.match(server.output().slice(from), new RegExp(`${name}: [^]*MemoryError[^]*reducer\\.memory_limit_mb`), name);
+  const told = new RegExp(`${name}: [^]*MemoryError[^]*reducer\\.memory_limit_mb`);
+  await until(`the log says why ${name} failed`, () => told.test(server.output().slice(from)));
   const after = await run("modest");
   assert.equal(after.status, 200, `after ${name}: ${await after.text()}`);
 }
