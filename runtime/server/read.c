@@ -312,6 +312,7 @@ static void
 follow_end(struct read_task *t)
 {
     struct client *c = t->client;
+    struct shard *sh = t->sh;
     thaw(t);
     if (c != NULL && t->again) {
         t->again = false;
@@ -320,7 +321,7 @@ follow_end(struct read_task *t)
     }
     task_free(t);
     if (c != NULL)
-        oro_client_resume_later(t->sh, c);
+        oro_client_resume_later(sh, c);
 }
 
 static uint64_t
