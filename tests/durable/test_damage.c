@@ -285,7 +285,7 @@ each_damage(const struct kept *k, size_t flips)
 {
     unsigned refused = try(k->name, NULL, 0, false, "removed", 0);
     refused += try(k->name, NULL, 0, true, "cut to", 0);
-    for (size_t i = 1; i < 8 && k->len >= 8; i++)
+    for (size_t i = 1; i < 8 && k->len * i / 8 + i < k->len; i++)
         refused += try(k->name, k->bytes, k->len * i / 8 + i, true, "cut to", k->len * i / 8 + i);
     if (k->len > 0)
         refused += try(k->name, k->bytes, k->len - 1, true, "cut to", k->len - 1);
