@@ -19,7 +19,7 @@ struct oro_config {
     int64_t reducer_give_up_ms, server_max_lost_workers;
     int64_t reducer_timeout_ms, reducer_init_timeout_ms, reducer_memory_limit_mb;
     char *reducer_io_in_reducers;
-    bool reducer_strict_index;
+    bool reducer_strict_index, reducer_warn_lost_changes, reducer_warn_globals;
     int64_t net_threads, net_max_message, net_max_http_body, net_outgoing_limit, net_incoming_limit,
         net_max_connections;
     int64_t net_ping_interval_s, net_idle_timeout_s;

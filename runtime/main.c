@@ -171,6 +171,8 @@ environment_set(const struct oro_config *c, struct oro_err *err)
                   : strcmp(io, "warn") == 0 ? ORO_PY_IO_WARN
                                             : ORO_PY_IO_DENY,
             .strict_index = c->reducer_strict_index,
+            .warn_lost_changes = c->reducer_warn_lost_changes,
+            .warn_globals = c->reducer_warn_globals,
         },
         err);
 }

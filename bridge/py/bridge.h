@@ -40,7 +40,9 @@ struct oro_py_environment {
     const char *venv; /* folder of a virtual environment whose packages can be imported; or NULL */
     unsigned memory_limit_mb; /* Python memory of one worker (memory.c); 0: no limit */
     enum oro_py_io io;        /* what becomes of a reducer's input and output (guard.c) */
-    bool strict_index;        /* conditions that no index answers raise WrongIndex (query.c) */
+    /* Warnings, once for each place: changed rows that are dropped (lost.c), globals that reducers write (globals.c). */
+    bool warn_lost_changes, warn_globals;
+    bool strict_index; /* conditions that no index answers raise WrongIndex (query.c) */
 };
 /* Of every interpreter opened from now on. ORO_EINVAL says what is wrong with the virtual environment. Main thread, after start
  * and before the first open. */

@@ -119,6 +119,8 @@ oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *
         return ORO_EINTERNAL;
     }
     Py_DECREF(module);
+    if (py->staged == NULL)
+        oro_globals_watch(py);
     freeze_garbage();
     return ORO_OK;
 }
@@ -289,6 +291,10 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     oro_py_running = py;
     py->cerr.set = false;
     oro_status st = run(py, r);
+    if (ORO_UNLIKELY(py->nlost > 0))
+        oro_lost_end(py, st == ORO_OK);
+    if (py->globals != NULL)
+        oro_globals_look(py, r->fn);
     if (ORO_UNLIKELY(st != ORO_OK))
         ORO_COUNT(py, errors, 1);
     end_call(py);

@@ -45,17 +45,18 @@ struct oro_guarded {
 struct oro_invoked {
     const struct oro_guarded *g;
     PyObject *self;
-    PyTypeObject *cls;          /* METH_METHOD */
-    PyObject *arg;              /* METH_O, METH_NOARGS: the argument; METH_VARARGS: a tuple */
-    PyObject *kwargs;           /* METH_VARARGS | METH_KEYWORDS: a dict or NULL */
-    PyObject *const *fast;      /* METH_FASTCALL */
+    PyTypeObject *cls;     /* METH_METHOD */
+    PyObject *arg;         /* METH_O, METH_NOARGS: the argument; METH_VARARGS: a tuple */
+    PyObject *kwargs;      /* METH_VARARGS | METH_KEYWORDS: a dict or NULL */
+    PyObject *const *fast; /* METH_FASTCALL */
     Py_ssize_t nfast;
     PyObject *kwnames;
 };
 
 /* guards.c */
 void oro_guards_install(void); /* main interpreter, at start, before there is another one */
-PyObject *oro_invoked_go(const struct oro_invoked *call); /* the function itself, as it was called */
+PyObject *oro_invoked_go(
+    const struct oro_invoked *call); /* the function itself, as it was called */
 /* The function itself with other arguments, positional ones. Borrows args. */
 PyObject *oro_invoked_with(const struct oro_invoked *call, PyObject **args, Py_ssize_t n);
 /* The argument at this position or of this name, borrowed; NULL: not given. name may be NULL. */

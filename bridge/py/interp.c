@@ -389,6 +389,8 @@ oro_py_set_environment(const struct oro_py_environment *env, struct oro_err *err
     rt.in_main = env->main_interpreter;
     oro_py_io_mode = env->io;
     oro_py_strict_index = env->strict_index;
+    oro_py_warn_lost = env->warn_lost_changes;
+    oro_py_warn_globals = env->warn_globals;
     PyEval_RestoreThread(rt.main);
     sites_free();
     oro_status st = env->venv != NULL ? sites_find(env->venv, err) : ORO_OK;

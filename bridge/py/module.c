@@ -390,6 +390,7 @@ module_clear(PyObject *module)
     oro_cerr_clear(py);
     oro_py_pool_limit(py, 0);
     oro_json_clear(py);
+    oro_globals_free(py);
     for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next) {
         oro_rowclass_drop_pool(rc, 0);
         for (unsigned i = 0; i < rc->ncols; i++) {

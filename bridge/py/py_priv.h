@@ -253,6 +253,12 @@ struct oro_rowcol {
     bool floats;                   /* its values may hold floats: compared as encoded (match.c) */
 };
 
+/* Where Python code runs. */
+struct oro_place {
+    PyObject *code; /* owned; NULL: nowhere */
+    int at;
+};
+
 struct oro_row;
 struct version;
 struct oro_rowclass {
@@ -282,6 +288,9 @@ struct oro_row {
     uint8_t *data;
     uint32_t len, cap; /* cap 0: no bytes; len is meaningful only when has_bytes */
     bool has_bytes;
+    /* Set since the row was read or written, and not looked at since then (lost.c); where the first of them was. */
+    uint64_t unsaved;
+    struct oro_place set_at;
     bool pinned; /* data is being read: who writes leaves it alone and takes another buffer */
     uint64_t dirty;
     PyObject *cols[];
@@ -502,6 +511,16 @@ struct oro_pyreducer {
     X(pool_returns)        \
     X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
 
+/* A changed row that was dropped (lost.c). */
+#define ORO_LOST_MAX 8 /* of one call */
+struct oro_lost {
+    struct oro_rowclass *rc;
+    uint8_t *data; /* owned: the row as it was read */
+    uint32_t len;
+    uint64_t cols;
+    struct oro_place place;
+};
+
 /* ---- one interpreter ---- */
 #define ORO_PY_OBJECTS(X)                                                                   \
     X(keep)                                                                                 \
@@ -581,7 +600,10 @@ struct oro_py {
     uint64_t promised;     /* bytes that the open lists' further elements take at least */
     uint32_t uuid_counter; /* of version 7 */
     uint64_t ncodecs;      /* compiled for tables and reducers: the pinned part of the type cache */
-    struct oro_json *json; /* shapes and keys of dynamic values; NULL until there is one */
+    struct oro_lost lost[ORO_LOST_MAX];
+    unsigned nlost;
+    struct oro_globals *globals; /* NULL: not watched */
+    struct oro_json *json;       /* shapes and keys of dynamic values; NULL until there is one */
     unsigned max_shapes;
     int64_t ttl_us; /* of a shape that is not used; 0: for ever */
     unsigned max_pool;
@@ -746,11 +768,6 @@ void oro_pylog(struct oro_py *py, enum oro_log_level level, const char *target,
 
 /* ---- mistakes that raise nothing (notice.c) ---- */
 
-/* Where Python code runs. */
-struct oro_place {
-    PyObject *code; /* owned; NULL: nowhere */
-    int at;
-};
 void oro_place_here(struct oro_place *out); /* ended by drop; raises nothing */
 void oro_place_drop(struct oro_place *p);
 /* True the first time in the process that this kind of thing is found at this file and line. May run in the middle of anything:
@@ -759,6 +776,21 @@ bool oro_place_first(const struct oro_place *p, const char *kind);
 /* A WARN line with the reducer, file and line. */
 void oro_place_warn(struct oro_py *py, const struct oro_place *p, const char *fmt, ...)
     ORO_PRINTF(3, 4);
+/* ---- changed rows that were dropped (lost.c), globals that reducers write (globals.c) ---- */
+extern bool oro_py_warn_lost, oro_py_warn_globals; /* set before the first interpreter is opened */
+void oro_lost_add(struct oro_row *r);              /* the row dies */
+void oro_lost_end(struct oro_py *py, bool ok);     /* the reducer has ended; ok: tell */
+static inline void
+oro_pyrow_looked(struct oro_row *r, uint64_t cols)
+{
+    if (ORO_UNLIKELY(r->unsaved != 0))
+        r->unsaved &= ~cols;
+}
+void oro_globals_watch(struct oro_py *py); /* those of the module that runs, from here on */
+void oro_globals_look(struct oro_py *py,
+                      PyObject *fn); /* after a call of fn; py->globals is there */
+void oro_globals_free(struct oro_py *py);
+
 void oro_py_notices_forget(void); /* another version of the module has other lines */
 
 #endif

@@ -272,6 +272,7 @@ oro_py_adopt(struct oro_py *py)
     py->config_generation = 0; /* its classes take the settings over */
     do_load("take_second");
     oro_py_notices_forget();
+    oro_globals_watch(py);
     retire(py, v);
 }
 

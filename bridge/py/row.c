@@ -176,7 +176,18 @@ coldescr_get(PyObject *self, PyObject *o, PyObject *type)
         return Py_NewRef(self);
     if (!has_column(d, o))
         return NULL;
+    oro_pyrow_looked(ROW(o), oro_pyrow_bit(d->i));
     return Py_XNewRef(oro_pyrow_col(ROW(o), d->i));
+}
+
+static void
+note_set(struct oro_row *r, unsigned i)
+{
+    if (r->unsaved == 0) {
+        oro_place_drop(&r->set_at);
+        oro_place_here(&r->set_at);
+    }
+    r->unsaved |= oro_pyrow_bit(i);
 }
 
 static int
@@ -189,6 +200,8 @@ coldescr_set(PyObject *self, PyObject *o, PyObject *v)
     }
     if (!has_column(d, o))
         return -1;
+    if (ROW(o)->has_bytes && oro_py_warn_lost)
+        note_set(ROW(o), d->i);
     return oro_pyrow_set(ROW(o), d->i, v);
 }
 
@@ -231,7 +244,8 @@ oro_pyrow_alloc(struct oro_rowclass *rc)
     r->data = NULL;
     r->len = r->cap = 0;
     r->has_bytes = r->pinned = false;
-    r->dirty = 0;
+    r->dirty = r->unsaved = 0;
+    r->set_at = (struct oro_place){0};
     memset(r->cols, 0, rc->ncols * sizeof(*r->cols));
     return r;
 }
@@ -324,6 +338,10 @@ row_dealloc(PyObject *o)
     PyTypeObject *type = Py_TYPE(o);
     if (PyObject_GC_IsTracked(o))
         PyObject_GC_UnTrack(o);
+    if (ORO_UNLIKELY(r->unsaved != 0))
+        oro_lost_add(r);
+    if (ORO_UNLIKELY(r->set_at.code != NULL))
+        oro_place_drop(&r->set_at);
     row_clear(o);
     if (type == rc->type && (rc->npool < rc->limit || pool_grow(rc))) {
         if (r->cap > BUFFER_KEPT) {
@@ -528,8 +546,10 @@ row_getattro(PyObject *o, PyObject *name)
     if (Py_TYPE(o) == rc->type) {
         unsigned n = rc->ncols < 12 ? rc->ncols : 12; /* further on the type's cache is as fast */
         for (unsigned i = 0; i < n; i++)
-            if (rc->cols[i].name == name)
+            if (rc->cols[i].name == name) {
+                oro_pyrow_looked(ROW(o), oro_pyrow_bit(i));
                 return Py_XNewRef(oro_pyrow_col(ROW(o), i));
+            }
     }
     return PyObject_GenericGetAttr(o, name);
 }
@@ -540,6 +560,7 @@ row_repr(PyObject *o)
     struct oro_row *r = ROW(o);
     PyObject *qualname = PyType_GetQualName(Py_TYPE(o)), *out = NULL, *parts = PyList_New(0),
              *comma = NULL, *joined = NULL;
+    oro_pyrow_looked(r, UINT64_MAX);
     int entered = Py_ReprEnter(o);
     if (entered != 0) {
         out = entered > 0 ? PyUnicode_FromString("...") : NULL;
@@ -573,6 +594,8 @@ row_compare(PyObject *a, PyObject *b, int op)
     if ((op != Py_EQ && op != Py_NE) || Py_TYPE(a) != Py_TYPE(b) || x->rc != y->rc)
         Py_RETURN_NOTIMPLEMENTED;
     bool equal = true;
+    oro_pyrow_looked(x, UINT64_MAX);
+    oro_pyrow_looked(y, UINT64_MAX);
     if (!(x->has_bytes && y->has_bytes && (x->dirty | y->dirty) == 0 && x->len == y->len &&
           memcmp(x->data, y->data, x->len) == 0))
         for (unsigned i = 0; equal && i < x->rc->ncols; i++) {
@@ -599,6 +622,7 @@ copy_of(struct oro_row *r, bool deep)
         type == rc->type ? oro_pyrow_alloc(rc) : ROW(row_new(type, rc->py->empty_tuple, NULL));
     if (c == NULL)
         return NULL;
+    oro_pyrow_looked(r, UINT64_MAX); /* handed on */
     for (unsigned i = 0; i < rc->ncols; i++) {
         PyObject *v = Py_XNewRef(r->cols[i]);
         if (v == NULL)
@@ -728,6 +752,7 @@ int
 oro_pyrow_encode(struct oro_row *r, struct oro_bb *out, unsigned depth)
 {
     struct oro_rowclass *rc = r->rc;
+    oro_pyrow_looked(r, UINT64_MAX); /* it is given to a table, or is part of what is */
     if (!rc->bound)
         return oro_cerr_set(rc->py, "%s belongs to no table of this database", rc->name);
     if (r->has_bytes) {

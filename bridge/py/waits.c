@@ -71,11 +71,12 @@ wait_fd(int fd, short events, int64_t end)
         struct pollfd p = {.fd = fd, .events = events};
         int64_t step = step_of(end);
         int n;
-        Py_BEGIN_ALLOW_THREADS
-        n = poll(&p, 1, (int)((step + 999) / 1000));
-        Py_END_ALLOW_THREADS
-        if (n > 0 || (n < 0 && errno != EINTR))
-            return 1; /* what is wrong with the descriptor the function says itself */
+        Py_BEGIN_ALLOW_THREADS n = poll(&p, 1, (int)((step + 999) / 1000));
+        Py_END_ALLOW_THREADS if (
+            n > 0 ||
+            (n < 0 &&
+             errno !=
+                 EINTR)) return 1; /* what is wrong with the descriptor the function says itself */
         if (look() < 0)
             return -1;
         if (step == 0)
@@ -418,7 +419,8 @@ is_internet(PyObject *self)
     long n = family != NULL ? PyLong_AsLong(family) : 0;
     PyErr_Clear();
     Py_XDECREF(family);
-    return n == 2 || n == 10; /* AF_INET, AF_INET6: others cannot be asked whether they are connected */
+    return n == 2 ||
+           n == 10; /* AF_INET, AF_INET6: others cannot be asked whether they are connected */
 }
 
 /* It goes on in the background when the socket does not block; the second call finds how it ended, as Linux has it. */
@@ -447,8 +449,7 @@ oro_wait_connect(struct oro_invoked *call)
             out = oro_invoked_go(call);
     }
     PyObject *error = PyErr_GetRaisedException();
-    PyObject *back =
-        set != NULL ? PyObject_CallMethod(call->self, "settimeout", "O", old) : NULL;
+    PyObject *back = set != NULL ? PyObject_CallMethod(call->self, "settimeout", "O", old) : NULL;
     if (error != NULL)
         PyErr_SetRaisedException(error); /* in place of one of settimeout's */
     Py_XDECREF(back);
@@ -462,8 +463,7 @@ oro_wait_connect(struct oro_invoked *call)
 static void
 nap(void)
 {
-    Py_BEGIN_ALLOW_THREADS
-    (void)poll(NULL, 0, STEP_US / 1000);
+    Py_BEGIN_ALLOW_THREADS(void) poll(NULL, 0, STEP_US / 1000);
     Py_END_ALLOW_THREADS
 }
 

@@ -430,7 +430,8 @@ begin_second_life(void)
     pid_t pid = fork();
     ORO_ASSERT(pid >= 0);
     if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed leaves nobody behind, whose pipe others wait for */
+        prctl(PR_SET_PDEATHSIG,
+              SIGKILL); /* a test that failed leaves nobody behind, whose pipe others wait for */
         second_life();
         _exit(0);
     }

@@ -1,5 +1,5 @@
 /* Each call on a table is atomic by itself, also when its failure is caught; and what delete(row) takes for the row. */
-#include "tests/py/fixture.h"
+#include "tests/py/words.h"
 
 TestSuite(atomic, .init = fixture_start, .fini = oro_py_stop);
 
@@ -107,35 +107,6 @@ static const char source[] =
     "    assert log.delete(Log(text='t0', n=1)) is False and log.delete(Log(text='t0', n=0)) is "
     "True and log.count() == 4\n";
 
-/* What a reducer says on standard error. Given. */
-static char *
-words_of(struct fixture *f, const char *reducer)
-{
-    char path[160];
-    snprintf(path, sizeof(path), "%s/words", f->dir);
-    FILE *file = fopen(path, "w+");
-    int kept = dup(2);
-    dup2(fileno(file), 2);
-    oro_status st = fixture_call(f, reducer, "[]");
-    dup2(kept, 2);
-    close(kept);
-    cr_assert_eq(st, ORO_OK, "%s: %s", reducer, fixture_text(f));
-    char *text = calloc(1, 1 << 16);
-    rewind(file);
-    (void)!fread(text, 1, (1 << 16) - 1, file);
-    fclose(file);
-    return text;
-}
-
-static unsigned
-count(const char *text, const char *what)
-{
-    unsigned n = 0;
-    for (const char *at = text; (at = strstr(at, what)) != NULL; at++)
-        n++;
-    return n;
-}
-
 Test(atomic, bulk_calls_leave_all_or_nothing)
 {
     struct fixture f;
@@ -151,16 +122,16 @@ Test(atomic, delete_takes_the_row_that_is_equal)
 {
     struct fixture f;
     fixture_open(&f, source);
-    char *text = words_of(&f, "deletes");
-    cr_expect_eq(count(text, "WARN"), 2, "%s", text); /* once for each place */
+    char *text = words_of(&f, "deletes", ORO_OK);
+    cr_expect_eq(words_count(text, "WARN"), 2, "%s", text); /* once for each place */
     cr_expect_not_null(strstr(text, "deletes: "), "%s", text);
     cr_expect_not_null(strstr(text, "module_under_test.py:"), "%s", text);
     cr_expect_not_null(strstr(text, "item.delete(row) deleted nothing: the row with this id is "
                                     "there, but differs in score"),
                        "%s", text);
     free(text);
-    text = words_of(&f, "deletes");
-    cr_expect_eq(count(text, "WARN"), 0, "%s", text);
+    text = words_of(&f, "deletes", ORO_OK);
+    cr_expect_eq(words_count(text, "WARN"), 0, "%s", text);
     free(text);
     fixture_close(&f);
 }

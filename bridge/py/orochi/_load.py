@@ -80,6 +80,11 @@ def _file_of(path):
     return path
 
 
+def own_globals():
+    """The namespaces of the module that runs, and of what it imported from its folder (bridge/py/globals.c)."""
+    return [vars(sys.modules[name]) for name in _mine if name in sys.modules]
+
+
 def _forget():
     """So that a second import, of the same module changed or of another, finds nothing of the first."""
     REGISTRY.clear()

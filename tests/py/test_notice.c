@@ -1,0 +1,241 @@
+/* Mistakes that raise nothing are told once for each place: changed rows that are dropped, and globals that a reducer writes. What
+ * is no mistake is told of never. */
+#include "tests/py/words.h"
+
+TestSuite(notice, .init = fixture_start, .fini = oro_py_stop);
+
+static const char head[] =
+    "import collections, copy, dataclasses, enum, functools, re\n"
+    "from orochi import *\n"
+    "class Team(enum.Enum):\n"
+    "    RED = 1\n"
+    "    BLUE = 2\n"
+    "@table()\n"
+    "class Item:\n"
+    "    id: PrimaryKey[u32]\n"
+    "    name: Unique[str] = ''\n"
+    "    score: i32 = 0\n"
+    "    team: Team = Team.RED\n"
+    "    tags: list[str] = []\n"
+    "@table()\n"
+    "class Note:\n"
+    "    id: AutoKey[u64] = 0\n"
+    "    name: str = ''\n"
+    "@table()\n"
+    "class Loose:\n"
+    "    n: u32\n"
+    "def fill(ctx):\n"
+    "    ctx.db.item.clear()\n"
+    "    for i in range(4): ctx.db.item.insert(id=i, name=f'n{i}', score=i)\n"
+    "    return ctx.db.item\n";
+
+static void
+open_with(struct fixture *f, const char *body)
+{
+    char *source = oro_asprintf("%s%s", head, body);
+    fixture_open(f, source);
+    oro_free(source);
+}
+
+/* Each reducer `rN` tells the words of its line, once; a second call says no more. */
+static void
+tells(const char *body, const char *const *words)
+{
+    struct fixture f;
+    open_with(&f, body);
+    for (unsigned i = 0; words[i] != NULL; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "r%u", i);
+        char *text = words_of(&f, name, ORO_OK);
+        cr_expect_eq(words_count(text, "WARN"), 1, "%s: %s", name, text);
+        cr_expect_not_null(strstr(text, words[i]), "%s: %s", name, text);
+        cr_expect_not_null(strstr(text, "module_under_test.py:"), "%s: %s", name, text);
+        free(text);
+        text = words_of(&f, name, ORO_OK);
+        cr_expect_str_empty(text, "%s again: %s", name, text);
+        free(text);
+    }
+    fixture_close(&f);
+}
+
+static void
+is_quiet(const char *body, unsigned n, oro_status st)
+{
+    struct fixture f;
+    open_with(&f, body);
+    for (unsigned i = 0; i < n; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "r%u", i);
+        char *text = words_of(&f, name, st);
+        cr_expect_str_empty(text, "%s: %s", name, text);
+        free(text);
+    }
+    fixture_close(&f);
+}
+
+#define R(n) "@reducer\ndef r" #n "(ctx: ReducerContext):\n    t = fill(ctx)\n"
+
+Test(notice, changed_rows_that_are_dropped)
+{
+    tells(R(0) "    row = t.get(1)\n"
+               "    row.name = 'new'\n" R(
+                   1) "    for row in t.all():\n"
+                      "        row.score += 1\n" R(2) "    t.insert(id=9, name='x').score = 5\n" R(
+                          3) "    row = t.name.find('n2')\n"
+                             "    row.team = Team.BLUE\n"
+                             "    row.score = 7\n" R(4) "    setattr(t.first(score=3), 'tags', "
+                                                        "['a'])\n" R(
+                                                            5) "    row = t.get(1)\n"
+                                                               "    row.score = 5\n"
+                                                               "    t.update(row)\n"
+                                                               "    row.score = 6\n" R(
+                                                                   6) "    [row] = t.filter(id=2)\n"
+                                                                      "    row.score -= 1\n"
+                                                                      "    row.score -= 1\n",
+          (const char *const[]){"r0: ", "item.score was set on a row that was then dropped",
+                                "item.score", "item.score, item.team", "item.tags",
+                                "ctx.db.item.update(row) stores it", "item.score", NULL});
+}
+
+Test(notice, rows_that_are_changed_for_a_reason)
+{
+    is_quiet(
+        R(0) "    row = t.get(1)\n"
+             "    row.name = 'new'\n"
+             "    t.update(row)\n"
+             "    row = t.get(2)\n"
+             "    row.score = 9\n"
+             "    t.upsert(row)\n"
+             "    row = t.get(3)\n"
+             "    row.score = 9\n"
+             "    t.name.update(row)\n" R(
+                 1) "    row = t.get(1)\n"
+                    "    row.name = 'other'\n"
+                    "    ctx.db.note.insert(name=row.name)\n" R(
+                        2) "    row = t.get(1)\n"
+                           "    row.score -= 5\n"
+                           "    t.delete(row.id)\n"
+                           "    for row in t.all():\n"
+                           "        row.score = 0\n"
+                           "    t.clear()\n" R(
+                               3) "    row = t.get(1)\n"
+                                  "    row.name = 'n1'\n"
+                                  "    row.score = row.score\n"
+                                  "    row.team = Team.RED\n" R(
+                                      4) "    row = t.get(1)\n"
+                                         "    row.score = 8\n"
+                                         "    t.update(copy.copy(row))\n"
+                                         "    row = t.get(2)\n"
+                                         "    row.score = 8\n"
+                                         "    t.update(t.get(2), score=8)\n" R(
+                                             5) "    row = t.get(1)\n"
+                                                "    row.score = 8\n"
+                                                "    repr(row)\n"
+                                                "    row = t.get(2)\n"
+                                                "    row.score = 8\n"
+                                                "    row == t.get(1)\n"
+                                                "    row = t.get(3)\n"
+                                                "    row.score = 8\n"
+                                                "    dataclasses.asdict(row)\n" R(
+                                                    6) "    rows = list(t.all())\n"
+                                                       "    for row in rows: row.score = "
+                                                       "-row.score\n"
+                                                       "    rows.sort(key=lambda row: "
+                                                       "row.score)\n" R(
+                                                           7) "    row = Item(id=77, name='never "
+                                                              "stored')\n"
+                                                              "    row.score = 3\n"
+                                                              "    loose = "
+                                                              "ctx.db.loose.insert(n=1)\n"
+                                                              "    loose.n = 2\n" R(
+                                                                  8) "    row = t.get(1)\n"
+                                                                     "    row.id = 50\n"
+                                                                     "    row.name = 'fifty'\n"
+                                                                     "    t.insert(row)\n" R(
+                                                                         9) "    "
+                                                                            "t.filter(score__gt=0)."
+                                                                            "update(score=3)\n"
+                                                                            "    "
+                                                                            "t.update(t.get(1), "
+                                                                            "score=4)\n",
+        10, ORO_OK);
+    is_quiet(R(0) "    t.get(1).score = 5\n    raise ReducerError('no')\n", 1, ORO_EUSER);
+}
+
+Test(notice, globals_that_a_reducer_writes)
+{
+    tells(
+        "count = 0\n"
+        "cache = {}\n"
+        "names = []\n"
+        "seen = set()\n"
+        "recent = collections.deque(maxlen=100)\n"
+        "sums = collections.Counter()\n"
+        "groups = collections.defaultdict(list)\n"
+        /* clang-format off */
+          R(0) "    global count\n    count += 1\n"
+          R(1) "    cache[t.count()] = 1\n"
+          R(2) "    names.append('x')\n"
+          R(3) "    seen.add(len(seen))\n"
+          R(4) "    recent.append(1)\n"
+          R(5) "    sums['a'] += 1\n"
+          R(6) "    groups['a'].append(1)\n"
+          R(7) "    globals()['made'] = t\n"
+          R(8) "    cache.clear(); cache.update(a=1)\n"
+          R(9) "    bump()\n"
+                                                                                                                                                                                                                        /* clang-format on */
+                                                                                                                                                                                                                        "def bump():\n    global count\n    count += 1\n",
+        (const char *const[]){"the global count was changed in a reducer", "global cache",
+                              "global names", "global seen", "global recent", "global sums",
+                              "global groups", "global made", "global cache", "global count",
+                              NULL});
+}
+
+Test(notice, globals_that_are_no_state)
+{
+    is_quiet("LEVELS = {i: i * i for i in range(10)}\n"
+             "NAMES = ['a', 'b']\n"
+             "@functools.cache\n"
+             "def slow(n): return n * 2\n"
+             "@functools.lru_cache(maxsize=4)\n"
+             "def some(n): return n\n"
+             "class Config:\n"
+             "    limit = 3\n"
+             "    @functools.cached_property\n"
+             "    def big(self): return 7\n"
+             "config = Config()\n"
+             "pattern = re.compile('a+')\n" R(
+                 0) "    [slow(i) for i in range(9)], [some(i) for i in range(9)]\n"
+                    "    assert LEVELS[3] == 9 and NAMES[0] == 'a' and config.big == 7\n" R(
+                        1) "    import decimal, json, fractions\n"
+                           "    json.loads('{}')\n" R(
+                               2) "    LEVELS = {}\n    LEVELS[1] = 2\n    names "
+                                  "= list(NAMES)\n    names.append('c')\n" R(
+                                      3) "    re.sub('b+', '', 'abb'), "
+                                         "pattern.match('a'), "
+                                         "re.compile('c[0-9]')\n" R(
+                                             4) "    "
+                                                "class "
+                                                "Local: "
+                                                "pass\n   "
+                                                " Local.x "
+                                                "= 1\n    "
+                                                "{**"
+                                                "LEVELS, "
+                                                "5: 1}, "
+                                                "sorted("
+                                                "NAMES)"
+                                                "\n" R(5) "    exec('x = 1', {}), eval('1 + 1')\n",
+             6, ORO_OK);
+}
+
+Test(notice, both_can_be_turned_off)
+{
+    struct oro_err err = {0};
+    cr_assert_eq(oro_py_set_environment(&(struct oro_py_environment){.io = ORO_PY_IO_ALLOW}, &err),
+                 ORO_OK);
+    is_quiet(
+        "count = 0\nnames = []\n" R(
+            0) "    global count\n    count += 1\n    names.append(1)\n    t.get(1).score = 5\n",
+        1, ORO_OK);
+}
