@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Raw, TAG, call as message, oneOff, subscribe, u32, unsubscribe } from "./lib/raw.mjs";
-import { call, cleanFolders, module, serve, sql } from "./lib/server.mjs";
+import { call, cleanFolders, module, serve, sql, until } from "./lib/server.mjs";
 
 let server;
 const db = "costs";
