@@ -1,11 +1,12 @@
 // The command line: what a mistake looks like, what the exit code says.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { cleanFolders, example, folder, module, orochi, ROOT, serve } from "./lib/server.mjs";
+import { cleanFolders, example, folder, module, orochi, ROOT, serve, until } from "./lib/server.mjs";
 
 after(cleanFolders);
 
@@ -160,9 +161,18 @@ test("an address that means all of them is not told as a page's", async () => {
 });
 
 test("colours on a terminal, unless NO_COLOR says otherwise", async () => {
-  const onTerminal = env => new Promise(done =>
-    execFile("script", ["-qec", `${process.env.OROCHI_BIN ?? join(ROOT, "build/orochi")} run ${module("game")} --memory --listen 127.0.0.1:0 --log-level debug & sleep 2; kill $!; wait $!`, "/dev/null"],
-      { env: { ...process.env, ...env } }, (_, out) => done(out)));
+  const onTerminal = async env => {
+    const binary = process.env.OROCHI_BIN ?? join(ROOT, "build/orochi");
+    const terminal = spawn("script", ["-qec", `${binary} run ${module("game")} --memory --listen 127.0.0.1:0`, "/dev/null"],
+      { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "inherit"] });
+    let text = "";
+    terminal.stdout.setEncoding("utf8").on("data", more => (text += more));
+    const ended = once(terminal, "close");
+    await until("it serves", () => /clients/.test(text) || terminal.exitCode !== null);
+    terminal.stdin.write("\x03"); // Ctrl-C
+    await ended;
+    return text;
+  };
   const [plain, coloured] = await Promise.all([onTerminal({ NO_COLOR: "1" }), onTerminal({ NO_COLOR: "" })]);
   assert.match(plain, /INFO  server: stopping/);
   assert.doesNotMatch(plain, /\x1b\[/);
