@@ -140,7 +140,6 @@ jobs_strip(struct oro_mailbox *m, uint32_t keep)
 {
     struct oro_job *dropped = NULL, *before = NULL, **link = &m->head, *job;
     while ((job = *link) != NULL) {
-        uint32_t calls = job->ncalls - job->at;
         if (job != m->begun && job->kind == ORO_JOB_CALLS && keep == 0 && job->wait == NULL) {
             unlink_job(m, link, before);
             job->next = dropped;
@@ -148,6 +147,7 @@ jobs_strip(struct oro_mailbox *m, uint32_t keep)
             continue;
         }
         if (job != m->begun && job->kind == ORO_JOB_CALLS) {
+            uint32_t calls = job->ncalls - job->at;
             if (calls > keep)
                 job->ncalls = job->at + keep;
             keep -= calls < keep ? calls : keep;
