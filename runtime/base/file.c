@@ -131,10 +131,27 @@ oro_file_create(const char *path, struct oro_bytes bytes, struct oro_err *err)
     return place(path, bytes, false, err);
 }
 
+/* NULL and errno. Of a FIFO the opening would wait for whoever writes it. */
+static FILE *
+open_regular(const char *path)
+{
+    struct stat s;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &s) == 0 && (S_ISREG(s.st_mode) || S_ISDIR(s.st_mode)))
+        return fdopen(fd, "r"); /* reading a folder says EISDIR */
+    close(fd);
+    errno = EINVAL;
+    return NULL;
+}
+
 oro_status
 oro_file_get(const char *path, size_t most, char **out, struct oro_err *err)
 {
-    FILE *f = fopen(path, "re");
+    FILE *f = open_regular(path);
+    if (f == NULL && errno == EINVAL)
+        return oro_err_set(err, ORO_EIO, "cannot read %s: it is no regular file", path);
     if (f == NULL)
         return oro_err_set(err, errno == ENOENT ? ORO_ENOTFOUND : ORO_EIO, "cannot read %s: %s",
                            path, strerror(errno));

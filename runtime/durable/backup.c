@@ -372,6 +372,8 @@ oro_backup(const char *dir, const char *name, const char *file, bool force, stru
     name = found;
     if (st == ORO_OK && !force && is_there(file))
         st = oro_err_set(err, ORO_EEXISTS, "%s is there already (--force replaces it)", file);
+    if (st == ORO_OK)
+        st = data_check_files(dir, name, err);
     if (st != ORO_OK)
         goto out;
     path = oro_asprintf("%s/%s.db", dir, name);

@@ -93,13 +93,50 @@ data_lock_note(struct data_locks *l)
     lock_write(l);
 }
 
+static const char *const file_ends[] = {".db",         ".db-wal",       ".db-shm",
+                                        ".db-journal", ".db-log",       ".db-log-wal",
+                                        ".db-log-shm", ".db-confirmed", ".lock"};
+
+static oro_status
+check_regular(const char *path, struct oro_err *err)
+{
+    struct stat s;
+    if (lstat(path, &s) != 0 || S_ISREG(s.st_mode))
+        return ORO_OK;
+    if (S_ISLNK(s.st_mode))
+        return oro_err_set(err, ORO_EIO,
+                           "%s is a link, and what SQLite writes would be beside its target: put "
+                           "the file itself there (the whole folder may be a link). Nothing was "
+                           "changed",
+                           path);
+    return oro_err_set(err, ORO_EIO,
+                       "%s is %s and has to be a file: move it away, and bring back the file that "
+                       "was there, if there was one. Nothing was changed",
+                       path, S_ISDIR(s.st_mode) ? "a folder" : "something else than a file");
+}
+
+oro_status
+data_check_files(const char *dir, const char *name, struct oro_err *err)
+{
+    oro_status st = ORO_OK;
+    for (size_t i = 0; st == ORO_OK && i < ORO_ARRAY_LEN(file_ends); i++) {
+        char *path = oro_asprintf("%s/%s%s", dir, name, file_ends[i]);
+        st = check_regular(path, err);
+        oro_free(path);
+    }
+    return st;
+}
+
 oro_status
 data_lock(struct data_locks *l, const char *dir, const char *name, struct oro_err *err)
 {
+    *l = DATA_LOCKS_NONE;
+    oro_status st = data_check_files(dir, name, err);
+    if (st != ORO_OK)
+        return st;
     char *path = oro_asprintf("%s/%s.lock", dir, name);
     char *database = oro_asprintf("%s/%s.db", dir, name);
-    *l = DATA_LOCKS_NONE;
-    oro_status st = lock_file(l, path, database, err);
+    st = lock_file(l, path, database, err);
     if (st == ORO_OK)
         st = lock_database(l, database, false, err);
     if (st == ORO_OK) {
@@ -175,12 +212,9 @@ hide_folder(const char *dir)
 void
 data_hide(const char *dir, const char *name)
 {
-    static const char *const ends[] = {".db",         ".db-wal",       ".db-shm",
-                                       ".db-journal", ".db-log",       ".db-log-wal",
-                                       ".db-log-shm", ".db-confirmed", ".lock"};
     hide_folder(dir);
-    for (size_t i = 0; i < ORO_ARRAY_LEN(ends); i++) {
-        char *path = oro_asprintf("%s/%s%s", dir, name, ends[i]);
+    for (size_t i = 0; i < ORO_ARRAY_LEN(file_ends); i++) {
+        char *path = oro_asprintf("%s/%s%s", dir, name, file_ends[i]);
         oro_file_hide(path);
         oro_free(path);
     }

@@ -268,8 +268,13 @@ old_log(struct oro_durable *d, uint64_t applied, struct oro_err *err)
         return log_not_there(d, "is missing", err);
     if (!has_bytes(d->log_path))
         return log_not_there(d, "is empty", err);
-    oro_status st = data_open(d->log_path, d->sync, LOG_PAGE, 8192, &d->log, err);
-    return st == ORO_OK ? check_log_file(d, applied, err) : st;
+    struct oro_err mine;
+    oro_status st = data_open(d->log_path, d->sync, LOG_PAGE, 8192, &d->log, &mine);
+    if (st == ORO_OK)
+        st = check_log_file(d, applied, &mine);
+    if (st == ORO_EMALFORMED && strstr(mine.text, "Nothing was changed") == NULL)
+        return lost(d, err, "its log %s is damaged: %s", d->log_path, mine.text);
+    return st == ORO_OK ? ORO_OK : oro_err_set(err, st, "%s", mine.text);
 }
 
 oro_status

@@ -330,6 +330,97 @@ Test(damage, of_each_file_after_a_crash)
     cr_assert_gt(matrix(40), 40);
 }
 
+/* ---- no file at all ---- */
+
+static void
+put_link(const char *path)
+{
+    char *target = oro_asprintf("%s.target", path);
+    (void)!rename(path, target);
+    ORO_ASSERT(symlink(target, path) == 0);
+    oro_free(target);
+}
+
+static void
+put_fifo(const char *path)
+{
+    unlink(path);
+    ORO_ASSERT(mkfifo(path, 0600) == 0);
+}
+
+static void
+put_folder(const char *path)
+{
+    unlink(path);
+    ORO_ASSERT(mkdir(path, 0700) == 0);
+}
+
+/* Told with the file's name by whoever opens it; nobody waits, and nothing else is made in the folder. */
+static void
+expect_named(const char *name, const char *what)
+{
+    struct run r;
+    struct run_options opt = options(ORO_DURABLE_OFF);
+    struct oro_err err[4] = {0};
+    char *copy = path_in("copy"), *report, *path = path_in(name);
+    cr_assert_neq(run_open(&r, &opt, &err[0]), ORO_OK, "%s as %s", name, what);
+    cr_assert_neq(oro_backup(dir, "game", copy, true, &err[1]), ORO_OK, "%s as %s", name, what);
+    cr_assert_neq(oro_repair(dir, "game", copy, true, &report, &err[2]), ORO_OK);
+    oro_free(report);
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert_not_null(strstr(err[i].text, path), "%s as %s: %s", name, what, err[i].text);
+        cr_assert_not_null(strstr(err[i].text, what), "%s as %s: %s", name, what, err[i].text);
+    }
+    oro_free(copy);
+    oro_free(path);
+}
+
+Test(damage, a_link_a_fifo_or_a_folder_in_place_of_a_file)
+{
+    static const char *const names[] = {"game.db",          "game.db-wal",     "game.db-shm",
+                                        "game.db-log",      "game.db-log-wal", "game.db-log-shm",
+                                        "game.db-confirmed"};
+    static const struct {
+        const char *what;
+        void (*put)(const char *path);
+    } ways[] = {{"a link", put_link}, {"something else", put_fifo}, {"a folder", put_folder}};
+    in_process(first_life);
+    keep_folder();
+    for (size_t i = 0; i < ORO_ARRAY_LEN(names) * ORO_ARRAY_LEN(ways); i++) {
+        const char *name = names[i / ORO_ARRAY_LEN(ways)];
+        char *path = path_in(name);
+        put_back();
+        ways[i % ORO_ARRAY_LEN(ways)].put(path);
+        expect_named(name, ways[i % ORO_ARRAY_LEN(ways)].what);
+        if (unlink(path) != 0)
+            rmdir(path);
+        oro_free(path);
+    }
+    put_back();
+    cr_assert_not(full_or_refused(ALL, "as it was"));
+    forget_kept();
+}
+
+/* What is wrong with the log does not send anybody to the tables. */
+Test(damage, of_the_log_is_told_of_the_log)
+{
+    struct run r;
+    struct run_options opt = options(ORO_DURABLE_OFF);
+    struct oro_err err = {0};
+    in_process(first_life);
+    char *log = path_in("game.db-log");
+    int fd = open(log, O_WRONLY);
+    cr_assert_eq(pwrite(fd, "nothing that SQLite knows", 25, 0), 25);
+    close(fd);
+    cr_assert_neq(run_open(&r, &opt, &err), ORO_OK);
+    char *told = oro_asprintf("its log %s is damaged", log);
+    cr_assert_not_null(strstr(err.text, told), "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "orochi repair"), "%s", err.text);
+    cr_assert_null(strstr(err.text, ".recover"), "%s", err.text);
+    oro_free(told);
+    oro_free(log);
+}
+
 /* Every byte of the last group commit, and each frame of all of them. */
 Test(damage, no_bit_of_the_log_goes_unnoticed)
 {
