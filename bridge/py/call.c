@@ -293,7 +293,7 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     oro_status st = run(py, r);
     if (ORO_UNLIKELY(py->nlost > 0))
         oro_lost_end(py, st == ORO_OK);
-    if (py->globals != NULL)
+    if (py->globals_sized)
         oro_globals_look(py, r->fn);
     if (ORO_UNLIKELY(st != ORO_OK))
         ORO_COUNT(py, errors, 1);

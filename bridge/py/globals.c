@@ -161,6 +161,7 @@ oro_globals_watch(struct oro_py *py)
     for (Py_ssize_t i = 0; dicts != NULL && PyList_Check(dicts) && i < PyList_GET_SIZE(dicts); i++)
         if (watch_module(py->globals, PyList_GET_ITEM(dicts, i)) < 0)
             break;
+    py->globals_sized = py->globals->nsized > 0;
     Py_XDECREF(load);
     Py_XDECREF(dicts);
     PyErr_Clear();
@@ -193,5 +194,6 @@ oro_globals_free(struct oro_py *py)
     if (PyDict_ClearWatcher(g->watcher) < 0)
         PyErr_Clear();
     py->globals = NULL;
+    py->globals_sized = false;
     oro_free(g);
 }

@@ -58,6 +58,9 @@ enum oro_op {
 enum oro_how { HOW_DATACLASS, HOW_NAMEDTUPLE, HOW_TYPEDDICT, HOW_TUPLE, HOW_ROW };
 enum oro_array_kind { ARRAY_LIST, ARRAY_TUPLE, ARRAY_SET, ARRAY_FROZENSET };
 
+/* What this thread's reducer runs in, or NULL (guard.c). */
+extern _Thread_local struct oro_py *oro_py_running;
+
 struct oro_codec;
 struct oro_rowclass;
 
@@ -330,7 +333,12 @@ int oro_rowclass_column(struct oro_rowclass *rc, struct oro_bytes row, unsigned 
 /* Appends the whole row. depth: of its columns, 1 unless it is part of another value. -1: cerr or exception. */
 int oro_pyrow_encode(struct oro_row *r, struct oro_bb *out, unsigned depth);
 /* Room for a row's bytes, so that oro_pyrow_stored cannot fail. -1: MemoryError. */
-int oro_pyrow_reserve(struct oro_row *r, size_t len);
+int oro_pyrow_make_room(struct oro_row *r, size_t len);
+static inline int
+oro_pyrow_reserve(struct oro_row *r, size_t len)
+{
+    return ORO_LIKELY(len <= r->cap && !r->pinned) ? 0 : oro_pyrow_make_room(r, len);
+}
 /* The row is now what the store holds: keeps the bytes, forgets what was dirty, reads the columns in `refresh` anew. */
 int oro_pyrow_stored(struct oro_row *r, struct oro_bytes b, uint64_t refresh);
 
@@ -432,7 +440,8 @@ enum oro_lookup {
 };
 
 /* Raises TransactionError and gives false when the handle's call is over. */
-bool oro_pyhandle_alive(struct oro_py *py, struct oro_pytable *t);
+bool oro_pyhandle_look(struct oro_py *py, struct oro_pytable *t);
+static inline bool oro_pyhandle_alive(struct oro_py *py, struct oro_pytable *t);
 /* Raises what a host status means. Always NULL. */
 PyObject *oro_pytable_fail(struct oro_py *py, struct oro_pytable *t, oro_status st,
                            const struct oro_err *err);
@@ -603,6 +612,7 @@ struct oro_py {
     struct oro_lost lost[ORO_LOST_MAX];
     unsigned nlost;
     struct oro_globals *globals; /* NULL: not watched */
+    bool globals_sized;          /* some are looked at after each call */
     struct oro_json *json;       /* shapes and keys of dynamic values; NULL until there is one */
     unsigned max_shapes;
     int64_t ttl_us; /* of a shape that is not used; 0: for ever */
@@ -623,6 +633,14 @@ struct oro_py {
     ORO_PY_OBJECTS(ORO_FIELD)
 #undef ORO_FIELD
 };
+
+static inline bool
+oro_pyhandle_alive(struct oro_py *py, struct oro_pytable *t)
+{
+    return ORO_LIKELY(py != NULL && oro_py_running == py &&
+                      !atomic_load_explicit(&py->abandoned, memory_order_relaxed)) ||
+           oro_pyhandle_look(py, t);
+}
 
 #define ORO_COUNT(py, field, by)                                                         \
     atomic_store_explicit(&(py)->n_##field,                                              \
@@ -696,8 +714,6 @@ ORO_NORETURN void oro_py_sleep_for_ever(void);
 
 PyMODINIT_FUNC PyInit__orochi(void);
 struct oro_py *oro_py_of_module(PyObject *module);
-/* What this thread's reducer runs in, or NULL (guard.c). */
-extern _Thread_local struct oro_py *oro_py_running;
 int oro_py_audit(const char *event, PyObject *args, void *data);
 extern enum oro_py_io oro_py_io_mode;
 extern bool oro_py_strict_index; /* query.c; set before the first interpreter is opened */

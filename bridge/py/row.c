@@ -251,10 +251,8 @@ oro_pyrow_alloc(struct oro_rowclass *rc)
 }
 
 int
-oro_pyrow_reserve(struct oro_row *r, size_t len)
+oro_pyrow_make_room(struct oro_row *r, size_t len)
 {
-    if (ORO_LIKELY(len <= r->cap && !r->pinned))
-        return 0;
     uint32_t cap = len < 48 ? 48 : (uint32_t)len;
     uint8_t *data = PyMem_Malloc(cap);
     if (data == NULL) {

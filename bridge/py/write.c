@@ -3,7 +3,7 @@
 #include "bridge/py/table_priv.h"
 
 bool
-oro_pyhandle_alive(struct oro_py *py, struct oro_pytable *t)
+oro_pyhandle_look(struct oro_py *py, struct oro_pytable *t)
 {
     /* Only the thread that runs the call: a module in the main interpreter may have others. */
     if (ORO_LIKELY(py != NULL && oro_py_running == py)) {
