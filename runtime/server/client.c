@@ -1,6 +1,8 @@
 /* One connection: its messages in order, and what waits to be sent. */
 #include "runtime/server/server_priv.h"
 
+#include "runtime/base/clock.h"
+
 struct client *
 oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who, char *token,
                const struct oro_identity *turns)
@@ -427,19 +429,46 @@ calls_post(struct shard *sh, struct client *c, struct oro_buf *frame,
     return true;
 }
 
+/* Answers that one client gets before the others have their turn, bytes of what it asks, and the time that it may take; and
+ * the time of all of them, since many clients that each take their part hold up everybody just as well. */
+#define TURN_ANSWERS 64
+#define TURN_BYTES 65536
+#define TURN_US 500
+#define TURN_ALL_US 2000
+
+void
+oro_client_turn_begin(struct shard *sh)
+{
+    sh->turn++;
+    sh->answered_us = 0;
+}
+
+bool
+oro_client_turn_spent(const struct shard *sh)
+{
+    return sh->answered_us >= TURN_ALL_US;
+}
+
+static bool
+has_turn(const struct shard *sh, const struct client *c)
+{
+    return !oro_client_turn_spent(sh) && (c->turn != sh->turn || c->turn_us < TURN_US);
+}
+
 static void
 answer_here(struct shard *sh, struct client *c, const struct oro_client_message *m,
             struct oro_buf *frame)
 {
+    int64_t from = oro_mono_us(), spent;
     if (m->tag == ORO_MSG_SUBSCRIBE || m->tag == ORO_MSG_UNSUBSCRIBE || m->tag == ORO_MSG_ONE_OFF)
         oro_client_ask(sh, c, m, frame);
     else
         procedure(sh, c, m);
+    spent = oro_mono_us() - from;
+    sh->answered_us += spent;
+    c->turn_us = spent + (c->turn == sh->turn ? c->turn_us : 0);
+    c->turn = sh->turn;
 }
-
-/* Answers that one client gets before the others have their turn, and bytes of what it asks. */
-#define TURN_ANSWERS 64
-#define TURN_BYTES 65536
 
 #define INFLIGHT_BYTES (16u << 20) /* of frames whose calls wait; a larger one goes alone */
 #define DEFERRED_BYTES (64u << 10) /* more than this, and nothing is read until it is less */
@@ -477,7 +506,8 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
         }
         bool call = m.tag == ORO_MSG_CALL_REDUCER;
         bool alone = c->reads != NULL || (!call && (n > 0 || c->inflight > 0));
-        bool turn = !call && (answers == TURN_ANSWERS || here - at >= TURN_BYTES);
+        bool turn =
+            !call && (answers == TURN_ANSWERS || here - at >= TURN_BYTES || !has_turn(sh, c));
         if (!gone && (alone || turn || (call && is_full(sh, c, n)))) {
             if (!calls_post(sh, c, frame, calls, n, again))
                 return;

@@ -121,17 +121,6 @@ record_apply(struct shard *sh, const struct oro_commit *rec)
 }
 
 void
-oro_shard_catch_up(struct shard *sh, uint64_t seq)
-{
-    while (oro_cursor_seq(sh->cursor) < seq) {
-        const struct oro_commit *rec = oro_cursor_next(sh->cursor);
-        if (rec == NULL)
-            break;
-        record_apply(sh, rec);
-    }
-}
-
-void
 oro_shard_apply_to(struct shard *sh, oro_conn_id conn, const struct oro_commit *rec)
 {
     sh->applying = rec;
@@ -143,39 +132,43 @@ oro_shard_apply_to(struct shard *sh, oro_conn_id conn, const struct oro_commit *
 #define ROUND_RECORDS 1024
 #define ROUND_TERMS 200000
 
-static void
-round_records(struct shard *sh)
+bool
+oro_shard_catch_up(struct shard *sh, uint64_t seq)
 {
     const struct oro_commit *rec;
     struct oro_subs_stats stats;
     oro_subs_stats(sh->subs, &stats);
     uint64_t until = stats.evaluated + ROUND_TERMS;
-    for (int n = 0; n < ROUND_RECORDS && (rec = oro_cursor_next(sh->cursor)) != NULL; n++) {
+    for (int n = 0; n < ROUND_RECORDS && stats.evaluated < until; n++) {
+        if (oro_cursor_seq(sh->cursor) >= seq || (rec = oro_cursor_next(sh->cursor)) == NULL)
+            return true;
         record_apply(sh, rec);
         oro_subs_stats(sh->subs, &stats);
-        if (stats.evaluated >= until)
-            return;
     }
+    return oro_cursor_seq(sh->cursor) >= seq;
 }
 
-/* Each of those that are there now; who has more to ask stands behind them. */
+/* Those that are there now, each at most once and until the time is up; who has more to ask stands behind them. The time is not
+ * that of the messages that came in this turn of the loop: whoever always sends must not keep those from theirs who wait. */
 static void
 round_resume(struct shard *sh)
 {
     unsigned n = 0;
+    oro_client_turn_begin(sh);
     for (const struct client *c = sh->resume; c != NULL; c = c->resume_next)
         n++;
-    for (struct client *c; n > 0 && (c = sh->resume) != NULL; n--) {
+    for (struct client *c; n > 0 && (c = sh->resume) != NULL && !oro_client_turn_spent(sh); n--) {
         sh->resume = c->resume_next;
         c->in_resume_list = false;
         oro_client_resume(sh, c);
     }
+    oro_client_turn_begin(sh);
 }
 
 static void
 drain(struct shard *sh)
 {
-    round_records(sh);
+    (void)oro_shard_catch_up(sh, UINT64_MAX);
     oro_reads_drain(sh);
     round_resume(sh);
     if (sh->held != NULL && (sh->held_fresh || oro_server_durable_seq(sh->server) != sh->flushed))

@@ -65,6 +65,8 @@ struct client {
     struct client *ended_next;
     bool in_resume_list;
     struct client *resume_next;
+    uint64_t turn;   /* the shard's turn in which it was answered last, */
+    int64_t turn_us; /* and how long that took */
     /* HTTP: what was asked. conn is a number of ours, since one TCP connection makes many requests. */
     oro_conn_id req_id; /* 0: the requester is gone or answered */
     char *headers;      /* of the answer */
@@ -91,6 +93,8 @@ struct shard {
     uint64_t flushed;                       /* how far the disk was when they were looked at last */
     bool held_fresh;                        /* some came since that need not wait for it */
     struct client *resume, *resume_tail;    /* clients whose deferred messages can go on */
+    uint64_t turn;                          /* of the clients that ask, */
+    int64_t answered_us;                    /* and how long it has taken already */
     struct client *ended;                   /* clients that are closed once they are answered */
     _Atomic(struct read_task *) read_inbox; /* tasks that are admitted or done, newest first */
     struct read_task *following; /* connections on their way from their snapshot to here */
@@ -194,6 +198,10 @@ void oro_shard_count_subs(struct shard *sh);
 
 /* Has it go on with deferred messages after this round. */
 void oro_client_resume_later(struct shard *sh, struct client *c);
+/* Others have had their turn: everybody may ask again. */
+void oro_client_turn_begin(struct shard *sh);
+/* What was answered in this turn is enough. */
+bool oro_client_turn_spent(const struct shard *sh);
 
 /* subscribe.c: what is answered at once, if it is small */
 struct oro_query_env oro_client_env(const struct shard *sh, const struct client *c);
@@ -226,7 +234,8 @@ void oro_sql_answer(struct shard *sh, struct client *c, oro_status st, const str
                     struct oro_bb *body, uint64_t seq);
 
 /* ring.c: what records mean for a shard's clients */
-void oro_shard_catch_up(struct shard *sh, uint64_t seq); /* applies records up to seq */
+/* Applies records up to seq. False: there are more than one turn has time for. */
+bool oro_shard_catch_up(struct shard *sh, uint64_t seq);
 void oro_shard_drain(struct shard *sh);
 /* What a record means for one frozen connection's subscriptions. */
 void oro_shard_apply_to(struct shard *sh, oro_conn_id conn, const struct oro_commit *rec);

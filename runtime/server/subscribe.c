@@ -57,14 +57,17 @@ oro_client_refused(struct shard *sh, struct oro_bytes text, const struct oro_err
 /* ---- messages ---- */
 
 /* Initial rows and registration are one step with respect to the ring: the state after record S, and from S + 1 on
- * updates (spec/wire.md 8.2). Messages are put into out; what it reflects is durable at the seq returned. */
-static uint64_t
-snapshot_begin(struct shard *sh)
+ * updates (spec/wire.md 8.2). Messages are put into out; what it reflects is durable at *seq. False: what the records up to
+ * there have to be compared with is more than can be done here. */
+static bool
+snapshot_begin(struct shard *sh, uint64_t *seq)
 {
-    uint64_t seq = oro_read_begin(sh->session);
-    oro_shard_catch_up(sh, seq);
+    *seq = oro_read_begin(sh->session);
+    bool there = oro_shard_catch_up(sh, *seq);
     oro_bb_clear(&sh->out);
-    return seq;
+    if (!there)
+        oro_read_end(sh->session);
+    return there;
 }
 
 /* These give false if it is more than can be done here. */
@@ -74,7 +77,9 @@ subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m
     struct oro_err err = {0};
     struct oro_query_env env = oro_client_env(sh, c);
     struct oro_budget budget = oro_shard_budget(sh);
-    uint64_t seq = snapshot_begin(sh);
+    uint64_t seq;
+    if (!snapshot_begin(sh, &seq))
+        return false;
     oro_msg_subscribe_applied_head(&sh->out, m->request_id, m->query_set_id);
     oro_status st = oro_subs_subscribe(sh->subs, sh->session, c->conn, m->query_set_id, m->queries,
                                        m->nqueries, &env, &budget, &sh->out, &err);
@@ -100,8 +105,8 @@ unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message 
     bool rows = m->send_dropped_rows && oro_subs_has(sh->subs, c->conn, m->query_set_id);
     uint64_t seq = oro_cursor_seq(sh->cursor);
     oro_bb_clear(&sh->out);
-    if (rows)
-        seq = snapshot_begin(sh);
+    if (rows && !snapshot_begin(sh, &seq))
+        return false;
     oro_msg_unsubscribe_applied_head(&sh->out, m->request_id, m->query_set_id,
                                      m->send_dropped_rows);
     oro_status st = oro_subs_unsubscribe(sh->subs, sh->session, c->conn, m->query_set_id, rows,
@@ -126,10 +131,12 @@ one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
     struct oro_err err = {0};
     struct oro_query_env env = oro_client_env(sh, c);
     struct oro_query *q = NULL;
+    struct oro_budget budget = oro_shard_budget(sh);
+    uint64_t seq;
+    if (!snapshot_begin(sh, &seq))
+        return false;
     oro_status st =
         oro_query_parse(sh->server->schema, m->query, ORO_QUERY_ONE_OFF, &env, &q, &err);
-    struct oro_budget budget = oro_shard_budget(sh);
-    uint64_t seq = snapshot_begin(sh);
     if (st == ORO_OK) {
         oro_msg_one_off_ok_head(&sh->out, m->request_id);
         st = oro_subs_one_off(q, sh->session, &budget, &sh->out, &err);

@@ -43,7 +43,7 @@ static void
 match_list(struct oro_subs *s, const struct query_list *l, bool insert, struct oro_bytes row)
 {
     for (size_t i = 0; i < l->n; i++) {
-        s->evaluated++;
+        s->evaluated += oro_query_weight(l->items[i]->query);
         if (oro_query_matches(l->items[i]->query, row)) {
             s->matched++;
             add_row(s, l->items[i], insert, row);
@@ -296,7 +296,7 @@ match_member(struct oro_subs *s, struct live_query *q, const struct oro_commit *
         const struct oro_op *op = &commit->ops[i];
         if ((op->kind != ORO_OP_INSERT && op->kind != ORO_OP_DELETE) || op->table != q->table->def)
             continue;
-        s->evaluated++;
+        s->evaluated += oro_query_weight(q->query);
         if (oro_query_matches(q->query, oro_row_bytes(op->row)))
             add_row(s, q, op->kind == ORO_OP_INSERT, oro_row_bytes(op->row));
     }
