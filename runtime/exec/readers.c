@@ -3,11 +3,25 @@
 
 #include <stdio.h>
 
+#include "runtime/base/map.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/thread.h"
 
 struct task_list {
     struct oro_read_task *first, *last;
+};
+
+/* What one asks and waits for. Exists while it does. */
+struct asker {
+    uint64_t who;
+    struct task_list tasks;
+    struct asker *next;
+};
+
+/* Those who wait for a slot: the first one has the next turn. */
+struct round {
+    struct asker *first, *last;
+    struct oro_map by_who;
 };
 
 struct oro_readers {
@@ -16,7 +30,8 @@ struct oro_readers {
     pthread_t *threads;
     unsigned nthreads;
     /* Under the lock. */
-    struct task_list waiting[ORO_READ_LANES], ready[ORO_READ_LANES], running;
+    struct round waiting[ORO_READ_LANES];
+    struct task_list ready[ORO_READ_LANES], running;
     unsigned slots[ORO_READ_LANES];
     unsigned busy; /* readers with a task, until its owner has been told */
     bool paused, quits;
@@ -65,6 +80,50 @@ list_move(struct task_list *to, struct task_list *from)
         list_add(to, t);
 }
 
+static void
+round_append(struct round *r, struct asker *a)
+{
+    a->next = NULL;
+    if (r->last != NULL)
+        r->last->next = a;
+    else
+        r->first = a;
+    r->last = a;
+}
+
+static void
+round_add(struct round *r, struct oro_read_task *t)
+{
+    struct asker *a = oro_map_get_u64(&r->by_who, t->who);
+    if (a == NULL) {
+        a = ORO_NEW(struct asker);
+        a->who = t->who;
+        oro_map_put_u64(&r->by_who, a->who, a);
+        round_append(r, a);
+    }
+    list_add(&a->tasks, t);
+}
+
+/* The next one's first; who has more stands behind the others then. */
+static struct oro_read_task *
+round_pop(struct round *r)
+{
+    struct asker *a = r->first;
+    if (a == NULL)
+        return NULL;
+    struct oro_read_task *t = list_pop(&a->tasks);
+    r->first = a->next;
+    if (r->first == NULL)
+        r->last = NULL;
+    if (a->tasks.first != NULL) {
+        round_append(r, a);
+    } else {
+        oro_map_del_u64(&r->by_who, a->who);
+        oro_free(a);
+    }
+    return t;
+}
+
 /* Tells the owners, without the lock. */
 static void
 list_return(struct task_list *l)
@@ -82,7 +141,7 @@ grant(struct oro_readers *r, struct task_list *told)
     for (int lane = 0; lane < ORO_READ_LANES && !r->paused && !r->quits; lane++) {
         while (r->slots[lane] > 0 && r->waiting[lane].first != NULL) {
             r->slots[lane]--;
-            list_add(told, list_pop(&r->waiting[lane]));
+            list_add(told, round_pop(&r->waiting[lane]));
         }
     }
 }
@@ -102,8 +161,10 @@ oro_readers_admit(struct oro_readers *r, struct oro_read_task *t)
     bool yes = !r->paused && !r->quits && r->slots[t->lane] > 0;
     if (yes)
         r->slots[t->lane]--;
+    else if (r->quits)
+        list_add(&back, t);
     else
-        list_add(r->quits ? &back : &r->waiting[t->lane], t);
+        round_add(&r->waiting[t->lane], t);
     pthread_mutex_unlock(&r->lock);
     list_return(&back);
     return yes;
@@ -234,7 +295,8 @@ oro_readers_quit(struct oro_readers *r)
     r->quits = true;
     interrupt(r, &back);
     for (int lane = 0; lane < ORO_READ_LANES; lane++)
-        list_move(&back, &r->waiting[lane]);
+        for (struct oro_read_task *t; (t = round_pop(&r->waiting[lane])) != NULL;)
+            list_add(&back, t);
     pthread_mutex_unlock(&r->lock);
     list_return(&back);
 }
@@ -249,6 +311,8 @@ oro_readers_stop(struct oro_readers *r)
     oro_wake_broadcast(&r->work);
     for (unsigned i = 0; i < r->nthreads; i++)
         oro_thread_join(r->threads[i]);
+    for (int lane = 0; lane < ORO_READ_LANES; lane++)
+        oro_map_fini(&r->waiting[lane].by_who);
     pthread_mutex_destroy(&r->lock);
     oro_free(r->threads);
     oro_free(r);

@@ -7,13 +7,14 @@
  *       |                      ^
  *       +--(none)--> waits ----+ t->admitted, when one is
  *
- * so that nothing is pinned while a task waits for its turn. There are two lanes: what is known to be large never takes all
- * readers. Both callbacks may come on any thread, with no lock held; they tell the owner, and do no more. */
+ * so that nothing is pinned while a task waits for its turn. Turns go round by whoever asks (`who`): however much one has waiting,
+ * it is one in a round. There are two lanes: what is known to be large never takes all readers. Both callbacks may come on any thread, with no lock held; they tell the owner, and do no more. */
 #ifndef ORO_EXEC_READERS_H
 #define ORO_EXEC_READERS_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "runtime/base/status.h"
 
@@ -23,6 +24,7 @@ enum oro_read_lane { ORO_READ_SMALL, ORO_READ_LARGE, ORO_READ_LANES };
 
 struct oro_read_task {
     enum oro_read_lane lane;
+    uint64_t who;                              /* tasks with the same number share their turns */
     void (*admitted)(struct oro_read_task *t); /* it has a slot now */
     void (*run)(struct oro_read_task *t);      /* on a reader; has to end soon once `stop` is set */
     void (*done)(struct oro_read_task *t);     /* it ran, or will not */

@@ -11,8 +11,10 @@ oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *wh
     *c = (struct client){
         .state = CLIENT_CONNECTING, .kind = kind, .shard = sh->number, .who = who, .token = token};
     c->is_owner = who != NULL && oro_identity_eq(&who->identity, &sh->server->owner);
-    if (kind != CLIENT_LIVE_METRICS)
+    if (kind != CLIENT_LIVE_METRICS) {
         c->mailbox = oro_mailbox_new(sh->server->pool, turns);
+        c->asks_as = oro_bytes_hash(oro_bytes(turns->le, sizeof(turns->le))) | 1;
+    }
     return c;
 }
 

@@ -95,7 +95,8 @@ static struct read_task *
 task_new(struct shard *sh, struct client *c, enum read_kind kind)
 {
     struct read_task *t = ORO_NEW(struct read_task);
-    t->base = (struct oro_read_task){.admitted = on_admitted, .run = run, .done = on_done};
+    t->base = (struct oro_read_task){
+        .who = c->asks_as, .admitted = on_admitted, .run = run, .done = on_done};
     t->sh = sh;
     t->client = c;
     t->conn = c->conn;
@@ -219,8 +220,15 @@ oro_read_abandon(struct client *c)
 void
 oro_read_interrupt(struct client *c)
 {
-    if (c->reads != NULL)
-        atomic_store_explicit(&c->reads->base.stop, true, memory_order_relaxed);
+    struct read_task *t = c->reads;
+    if (t == NULL)
+        return;
+    atomic_store_explicit(&t->base.stop, true, memory_order_relaxed);
+    if (t->pinned)
+        return;
+    t->texts =
+        (struct oro_bytes){0}; /* what waits has no connection any more that it would count for */
+    oro_bb_fini(&t->own);
 }
 
 /* ---- answering ---- */

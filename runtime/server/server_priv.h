@@ -54,6 +54,7 @@ struct client {
     size_t nposted, posted_at, posted_cap;
     struct deferred *deferred, *deferred_tail;
     size_t deferred_bytes;
+    uint64_t asks_as;        /* who it is in the readers' round */
     struct read_task *reads; /* something is read for it, and what it sends waits */
     struct oro_bb held;
     struct held_mark *marks;

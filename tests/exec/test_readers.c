@@ -144,6 +144,35 @@ Test(readers, large_tasks_leave_one_reader_to_small_ones)
     oro_readers_stop(readers);
 }
 
+Test(readers, turns_go_round_by_who_asks)
+{
+    enum { MANY = 20, ALL = MANY + 2 };
+    struct task holds[READERS], tasks[ALL];
+    for (int i = 0; i < READERS; i++) {
+        init(&holds[i], ORO_READ_SMALL, true);
+        cr_assert(oro_readers_admit(readers, &holds[i].base));
+        oro_readers_run(readers, &holds[i].base);
+    }
+    for (int i = 0; i < ALL; i++) {
+        init(&tasks[i], ORO_READ_SMALL, false);
+        tasks[i].base.who =
+            i < MANY ? 1 : 2; /* the second one comes when much of the first waits */
+        cr_assert_not(oro_readers_admit(readers, &tasks[i].base));
+    }
+    let_go(&holds[0]);
+    wait_for(&holds[0].done, 1);
+    static const int order[] = {0, MANY, 1, MANY + 1, 2, 3};
+    struct task *slot = &holds[0];
+    for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+        oro_readers_release(readers, slot->base.lane);
+        slot = &tasks[order[i]];
+        cr_assert_eq(atomic_load(&slot->admitted), 1, "the %zu. turn", i);
+        oro_readers_run(readers, &slot->base);
+        wait_for(&slot->done, 1);
+    }
+    oro_readers_stop(readers);
+}
+
 Test(readers, nothing_runs_while_they_are_paused)
 {
     struct task held, late, waiting;
