@@ -373,7 +373,7 @@ oro_backup(const char *dir, const char *name, const char *file, bool force, stru
     if (st == ORO_OK && !force && is_there(file))
         st = oro_err_set(err, ORO_EEXISTS, "%s is there already (--force replaces it)", file);
     if (st == ORO_OK)
-        st = data_check_files(dir, name, err);
+        st = data_check_files(dir, name, false, err);
     if (st != ORO_OK)
         goto out;
     path = oro_asprintf("%s/%s.db", dir, name);
@@ -511,7 +511,11 @@ oro_restore(const char *file, const char *dir, const char *name, bool force, str
     if (st == ORO_OK)
         st = restored_name(from, dir, name, &found, err);
     if (st == ORO_OK)
+        st = data_check_files(dir, found, force, err);
+    if (st == ORO_OK)
         st = data_lock(&locks, dir, found, err);
+    if (st == ORO_OK && force)
+        data_clear_others(dir, found);
     if (st == ORO_OK) {
         path = oro_asprintf("%s/%s.db", dir, found);
         st = replace_data(from, path, found, force, err);

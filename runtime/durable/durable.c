@@ -24,7 +24,7 @@ oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err
     if (st == ORO_OK)
         st = confirmed_begin(d, err);
     if (st == ORO_OK)
-        st = presence_begin(&d->presence, d->dir, d->name, WAL_KEEP, err);
+        st = presence_begin(&d->presence, d->dir, d->name, d->locks.database, WAL_KEEP, err);
     if (st != ORO_OK)
         return st;
     d->store = store;

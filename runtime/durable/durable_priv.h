@@ -57,9 +57,12 @@ struct data_locks {
 };
 #define DATA_LOCKS_NONE ((struct data_locks){-1, -1, false})
 /* Every file of the database that is there is a file: a FIFO would hold whoever opens it for ever, and of a link SQLite keeps
- * the WAL elsewhere. ORO_EIO. */
-ORO_MUST_CHECK oro_status data_check_files(const char *dir, const char *name, struct oro_err *err);
-/* Takes both, the database's if it is there. ORO_EIO: another one runs, the folder cannot be written, or data_check_files. */
+ * the WAL elsewhere. replaced: they will be, so that only a folder is in the way. ORO_EIO. */
+ORO_MUST_CHECK oro_status data_check_files(const char *dir, const char *name, bool replaced,
+                                           struct oro_err *err);
+/* Under the lock: links and FIFOs under the names of the database's files go. */
+void data_clear_others(const char *dir, const char *name);
+/* Takes both, the database's if it is there. ORO_EIO: another one runs, or the folder cannot be written. */
 ORO_MUST_CHECK oro_status data_lock(struct data_locks *l, const char *dir, const char *name,
                                     struct oro_err *err);
 /* Once more for a database that may have been made anew in the meantime; makes an empty one where there is none. */

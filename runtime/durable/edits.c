@@ -9,8 +9,10 @@
 struct edit {
     struct layout *layout;
     struct oro_bytes key; /* as it is in the file; owned */
+    struct oro_bytes was; /* the row that was edited; owned; none: deleted */
     struct oro_bytes row; /* what the columns say; owned; none: deleted */
     bool deleted, same;   /* same: the columns say what the row says */
+    bool late;            /* the log has deleted it */
 };
 
 /* ---- triggers ---- */
@@ -207,16 +209,19 @@ prepare_row(struct db *db, const struct layout *l, bool compare, struct db_stmt 
 }
 
 static oro_status
-bad_column(const struct layout *l, uint32_t col, struct oro_bytes value, struct oro_err *err)
+bad_column(const struct layout *l, uint32_t col, struct db_stmt *now, struct oro_err *err)
 {
     struct oro_bb type = {0};
+    bool null = db_column_is_null(now, (int)col + 1);
+    const char *quote = null ? "" : "'";
+    struct oro_bytes value = null ? oro_bytes_str("NULL") : db_column_bytes(now, (int)col + 1);
     oro_type_print(l->def->row->elems[col].type, &type);
     oro_status st = oro_err_set(
         err, ORO_EINVAL,
-        "table %s was edited: column %s holds '%.*s', which is no %.*s. Correct it with sqlite3; "
+        "table %s was edited: column %s holds %s%.*s%s, which is no %.*s. Correct it with sqlite3; "
         "nothing was changed",
-        l->sql_name, l->columns[col], (int)(value.len < 60 ? value.len : 60),
-        (const char *)value.data, (int)type.len, (const char *)type.data);
+        l->sql_name, l->columns[col], quote, (int)(value.len < 60 ? value.len : 60),
+        (const char *)value.data, quote, (int)type.len, (const char *)type.data);
     oro_bb_fini(&type);
     return st;
 }
@@ -239,7 +244,7 @@ row_of(const struct layout *l, struct oro_bytes was, struct db_stmt *same, struc
         oro_status st = from_column(row->elems[i].type, now, (int)i + 1, out);
         struct oro_bytes made = oro_bytes(out->data + at, out->len - at);
         if (st != ORO_OK || oro_value_check(row->elems[i].type, made, NULL) != ORO_OK)
-            return bad_column(l, i, db_column_bytes(now, (int)i + 1), err);
+            return bad_column(l, i, now, err);
     }
     return ORO_OK;
 }
@@ -264,6 +269,7 @@ read_changed(struct layout *l, struct edit *e, struct db_stmt *now, struct db_st
     if (st == ORO_OK) {
         e->same = oro_bytes_eq(oro_bb_bytes(&row), was);
         e->row = keep(oro_bb_bytes(&row));
+        e->was = keep(was);
     }
     db_reset(same);
     oro_bb_fini(&row);
@@ -296,6 +302,7 @@ edits_fini(struct edits *e)
     for (size_t i = 0; i < e->n; i++) {
         oro_free((void *)(uintptr_t)e->items[i].key.data);
         oro_free((void *)(uintptr_t)e->items[i].row.data);
+        oro_free((void *)(uintptr_t)e->items[i].was.data);
     }
     oro_free(e->items);
     *e = (struct edits){0};
@@ -340,6 +347,66 @@ edits_read(struct db *db, const struct catalog *c, struct edits *out, struct oro
     return st;
 }
 
+/* ---- on top of the log ---- */
+
+/* The columns that were edited, and all others as they are now. */
+static void
+merge(const struct edit *e, struct oro_bytes now, struct oro_bb *out)
+{
+    const struct oro_type *row = e->layout->def->row;
+    const uint8_t *was = e->was.data, *edited = e->row.data, *p = now.data;
+    for (uint32_t i = 0; i < row->nelems; i++) {
+        const struct oro_type *t = row->elems[i].type;
+        struct oro_bytes a = oro_bytes(was, oro_value_len_trusted(t, was));
+        struct oro_bytes b = oro_bytes(edited, oro_value_len_trusted(t, edited));
+        struct oro_bytes c = oro_bytes(p, oro_value_len_trusted(t, p));
+        oro_bb_put_bytes(out, oro_bytes_eq(a, b) ? c : b);
+        was += a.len;
+        edited += b.len;
+        p += c.len;
+    }
+}
+
+static oro_status
+rebase_row(struct edit *e, struct oro_bytes stored, struct oro_err *err)
+{
+    struct oro_bytes now;
+    struct oro_bb row = {0};
+    oro_status st = layout_row(stored, &now, err);
+    if (st != ORO_OK || oro_bytes_eq(now, e->was))
+        return st;
+    st = oro_value_check(e->layout->def->row, now, err);
+    if (st != ORO_OK)
+        return st;
+    merge(e, now, &row);
+    oro_free((void *)(uintptr_t)e->row.data);
+    e->row = keep(oro_bb_bytes(&row));
+    e->same = oro_bytes_eq(e->row, now);
+    oro_bb_fini(&row);
+    return ORO_OK;
+}
+
+/* Edited was the row as the tables had it; the log may have changed other columns of it, or deleted it. */
+static oro_status
+rebase(struct db *db, struct edit *e, struct oro_err *err)
+{
+    struct db_stmt *s;
+    bool there = false;
+    if (e->deleted || e->same)
+        return ORO_OK;
+    oro_status st = prepare_row(db, e->layout, false, &s, err);
+    if (st != ORO_OK)
+        return st;
+    db_bind_blob(s, 1, e->key);
+    st = db_step(s, &there, err);
+    if (st == ORO_OK && there)
+        st = rebase_row(e, db_column_bytes(s, 0), err);
+    else if (st == ORO_OK)
+        e->same = e->late = true;
+    db_finalize(s);
+    return st;
+}
+
 /* ---- writing ---- */
 
 static oro_status
@@ -375,13 +442,19 @@ put_new(struct db *db, const struct edit *e, struct oro_err *err)
 static void
 tell(const struct edits *e, const struct layout *l)
 {
-    size_t changed = 0, deleted = 0;
+    size_t changed = 0, deleted = 0, late = 0;
     for (size_t i = 0; i < e->n; i++) {
         if (e->items[i].layout == l && !e->items[i].same) {
             changed += !e->items[i].deleted;
             deleted += e->items[i].deleted;
         }
+        late += e->items[i].layout == l && e->items[i].late;
     }
+    if (late > 0)
+        oro_log(ORO_LOG_WARN, "durable",
+                "table %s was edited in the file: %zu of these rows had been deleted by later "
+                "transactions, which were in the log, and stay so",
+                l->sql_name, late);
     if (changed + deleted > 0)
         oro_log(ORO_LOG_WARN, "durable",
                 "table %s was edited in the file: %zu rows changed and %zu deleted are taken over",
@@ -389,9 +462,11 @@ tell(const struct edits *e, const struct layout *l)
 }
 
 oro_status
-edits_write(struct db *db, const struct edits *e, struct oro_err *err)
+edits_write(struct db *db, struct edits *e, struct oro_err *err)
 {
     oro_status st = db_exec(db, "BEGIN IMMEDIATE", err);
+    for (size_t i = 0; st == ORO_OK && i < e->n; i++)
+        st = rebase(db, &e->items[i], err);
     /* All that go first: somebody may have exchanged two keys. */
     for (size_t i = 0; st == ORO_OK && i < e->n; i++)
         st = remove_old(db, &e->items[i], err);

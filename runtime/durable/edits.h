@@ -22,7 +22,8 @@ void edits_fini(struct edits *e);
  * type cannot; err says where. */
 ORO_MUST_CHECK oro_status edits_read(struct db *db, const struct catalog *c, struct edits *out,
                                      struct oro_err *err);
-/* Writes them, and says how many in which table. */
-ORO_MUST_CHECK oro_status edits_write(struct db *db, const struct edits *e, struct oro_err *err);
+/* Writes them on top of what the log has made of their rows since, and says how many in which table: a column that was edited
+ * counts, the others are as the log has them; a row that the log has deleted stays so. */
+ORO_MUST_CHECK oro_status edits_write(struct db *db, struct edits *e, struct oro_err *err);
 
 #endif

@@ -98,10 +98,10 @@ static const char *const file_ends[] = {".db",         ".db-wal",       ".db-shm
                                         ".db-log-shm", ".db-confirmed", ".lock"};
 
 static oro_status
-check_regular(const char *path, struct oro_err *err)
+check_regular(const char *path, bool replaced, struct oro_err *err)
 {
     struct stat s;
-    if (lstat(path, &s) != 0 || S_ISREG(s.st_mode))
+    if (lstat(path, &s) != 0 || S_ISREG(s.st_mode) || (replaced && !S_ISDIR(s.st_mode)))
         return ORO_OK;
     if (S_ISLNK(s.st_mode))
         return oro_err_set(err, ORO_EIO,
@@ -116,27 +116,36 @@ check_regular(const char *path, struct oro_err *err)
 }
 
 oro_status
-data_check_files(const char *dir, const char *name, struct oro_err *err)
+data_check_files(const char *dir, const char *name, bool replaced, struct oro_err *err)
 {
     oro_status st = ORO_OK;
     for (size_t i = 0; st == ORO_OK && i < ORO_ARRAY_LEN(file_ends); i++) {
         char *path = oro_asprintf("%s/%s%s", dir, name, file_ends[i]);
-        st = check_regular(path, err);
+        st = check_regular(path, replaced, err);
         oro_free(path);
     }
     return st;
 }
 
+void
+data_clear_others(const char *dir, const char *name)
+{
+    for (size_t i = 0; i < ORO_ARRAY_LEN(file_ends); i++) {
+        struct stat s;
+        char *path = oro_asprintf("%s/%s%s", dir, name, file_ends[i]);
+        if (lstat(path, &s) == 0 && !S_ISREG(s.st_mode))
+            (void)!unlink(path);
+        oro_free(path);
+    }
+}
+
 oro_status
 data_lock(struct data_locks *l, const char *dir, const char *name, struct oro_err *err)
 {
-    *l = DATA_LOCKS_NONE;
-    oro_status st = data_check_files(dir, name, err);
-    if (st != ORO_OK)
-        return st;
     char *path = oro_asprintf("%s/%s.lock", dir, name);
     char *database = oro_asprintf("%s/%s.db", dir, name);
-    st = lock_file(l, path, database, err);
+    *l = DATA_LOCKS_NONE;
+    oro_status st = lock_file(l, path, database, err);
     if (st == ORO_OK)
         st = lock_database(l, database, false, err);
     if (st == ORO_OK) {

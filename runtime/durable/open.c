@@ -381,6 +381,8 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     turn_init(&d->turn);
     oro_status st = oro_dir_make(opt->dir, err);
     if (st == ORO_OK)
+        st = data_check_files(opt->dir, opt->name, false, err);
+    if (st == ORO_OK)
         st = data_lock(&d->locks, opt->dir, opt->name, err);
     if (st == ORO_OK)
         data_hide(opt->dir, opt->name);

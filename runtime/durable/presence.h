@@ -20,13 +20,14 @@ struct presence {
         ino_t inode;
         off_t size;
     } files[PRESENCE_FILES];
+    int tables;        /* an open descriptor of the database: closing one of our own would drop SQLite's locks */
     int64_t looked_us; /* at all of them */
     off_t wal_keep;    /* what SQLite may cut a WAL to */
 };
 
-/* The database and its log are there. ORO_EIO. */
+/* The database and its log are there. Borrows tables, the database's descriptor, until presence_end. ORO_EIO. */
 ORO_MUST_CHECK oro_status presence_begin(struct presence *p, const char *dir, const char *name,
-                                         off_t wal_keep, struct oro_err *err);
+                                         int tables, off_t wal_keep, struct oro_err *err);
 /* ORO_EIO: a file was removed, replaced or cut; err says which. Looks at the log's two files, and at all of them where it has
  * not for PRESENCE_US. */
 #define PRESENCE_US 100000

@@ -254,10 +254,12 @@ repair_under_lock(const char *dir, const char *name, const char *file, struct or
     struct repair r = {.from = oro_asprintf("%s/%s.db", dir, name),
                        .dir = oro_asprintf("%s.repair", file),
                        .report = report};
-    struct data_locks locks;
+    struct data_locks locks = DATA_LOCKS_NONE;
     r.tables = oro_asprintf("%s/%s.db", r.dir, name);
     r.log = log_path_of(r.tables);
-    oro_status st = data_lock(&locks, dir, name, err);
+    oro_status st = data_check_files(dir, name, false, err);
+    if (st == ORO_OK)
+        st = data_lock(&locks, dir, name, err);
     if (st == ORO_OK)
         st = copies_make(&r, err);
     if (st == ORO_OK && access(r.tables, F_OK) != 0)

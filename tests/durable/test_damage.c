@@ -375,6 +375,21 @@ expect_named(const char *name, const char *what)
     oro_free(path);
 }
 
+/* What replaces everything replaces that as well; a folder is in the way. */
+static void
+expect_restored(const char *backup, const char *name, const char *what)
+{
+    struct oro_err err = {0};
+    oro_status st = oro_restore(backup, dir, "game", true, &err);
+    if (strcmp(what, "a folder") == 0) {
+        cr_assert_eq(st, ORO_EIO);
+        cr_assert_not_null(strstr(err.text, name), "%s", err.text);
+        return;
+    }
+    cr_assert_eq(st, ORO_OK, "%s as %s: %s", name, what, err.text);
+    cr_assert_not(full_or_refused(ALL, what));
+}
+
 Test(damage, a_link_a_fifo_or_a_folder_in_place_of_a_file)
 {
     static const char *const names[] = {"game.db",          "game.db-wal",     "game.db-shm",
@@ -384,20 +399,26 @@ Test(damage, a_link_a_fifo_or_a_folder_in_place_of_a_file)
         const char *what;
         void (*put)(const char *path);
     } ways[] = {{"a link", put_link}, {"something else", put_fifo}, {"a folder", put_folder}};
+    struct oro_err err = {0};
     in_process(first_life);
     keep_folder();
+    char *backup = oro_asprintf("%s-backup", dir);
+    cr_assert_eq(oro_backup(dir, "game", backup, true, &err), ORO_OK, "%s", err.text);
     for (size_t i = 0; i < ORO_ARRAY_LEN(names) * ORO_ARRAY_LEN(ways); i++) {
         const char *name = names[i / ORO_ARRAY_LEN(ways)];
         char *path = path_in(name);
         put_back();
         ways[i % ORO_ARRAY_LEN(ways)].put(path);
         expect_named(name, ways[i % ORO_ARRAY_LEN(ways)].what);
+        expect_restored(backup, name, ways[i % ORO_ARRAY_LEN(ways)].what);
         if (unlink(path) != 0)
             rmdir(path);
         oro_free(path);
     }
     put_back();
     cr_assert_not(full_or_refused(ALL, "as it was"));
+    unlink(backup);
+    oro_free(backup);
     forget_kept();
 }
 
@@ -679,6 +700,40 @@ Test(damage, a_removed_folder_is_noticed_while_idle)
     cr_assert_not(full_or_refused(4, "rescued"));
     oro_free(file);
     temp_dir_remove(away);
+}
+
+/* Cut to half its pages, which is more than nothing; a database that somebody vacuums is smaller as well, and says so itself. */
+Test(damage, a_database_that_is_cut_is_noticed_and_a_vacuum_is_not)
+{
+    struct run r;
+    struct run_options opt = options(ORO_DURABLE_FULL);
+    struct stat s;
+    run_must_open(&r, &opt);
+    add_some(&r, 1, 200);
+    oro_durable_checkpoint(r.durable, 20000000);
+    run_close(&r);
+    char *path = path_in("game.db"), *command = oro_asprintf(
+        "sqlite3 %s 'create table x (y); insert into x select randomblob(400000); drop table x'",
+        path);
+    cr_assert_eq(system(command), 0);
+    oro_free(command);
+    run_must_open(&r, &opt);
+    cr_assert_eq(stat(path, &s), 0);
+    off_t before = s.st_size;
+    command = oro_asprintf("sqlite3 %s 'vacuum; pragma wal_checkpoint(truncate)' > /dev/null", path);
+    cr_assert_eq(system(command), 0);
+    cr_assert_eq(stat(path, &s), 0);
+    cr_assert_lt(s.st_size, before - 300000);
+    add_some(&r, 201, 230);
+    usleep(2 * PRESENCE_US);
+    add_some(&r, 231, 232);
+    cr_assert_null(oro_durable_trouble(r.durable));
+    cr_assert_eq(truncate(path, s.st_size / 2), 0);
+    while (oro_durable_trouble(r.durable) == NULL)
+        usleep(1000);
+    cr_assert_not(run_close(&r));
+    oro_free(command);
+    oro_free(path);
 }
 
 /* Transactions of event tables at the end are not kept: the next ones follow what is. */
