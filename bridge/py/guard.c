@@ -35,6 +35,9 @@ static const char *const reasons[] = {
     [WHY_SIGNAL] = "signals and timers of the process are the server's own: reducer.timeout_ms "
                    "limits calls, and "
                    "@scheduled functions run later",
+    [WHY_OTHERS] = "it reaches into the other workers while they run, and the server would end: "
+                   "what happens in "
+                   "them is in its log and its metrics",
     [WHY_SERVER] = "the whole server would change, not just the module: set it where the server is "
                    "started",
 };
@@ -302,10 +305,15 @@ int
 oro_py_audit(const char *event, PyObject *args, void *data)
 {
     struct oro_py *py = oro_py_running;
+    bool opens = event[0] == 'o' && strcmp(event, "open") == 0;
+    if (opens && PyTuple_GET_SIZE(args) > 0 &&
+        oro_guard_descriptor(PyTuple_GET_ITEM(args, 0),
+                             "opening a descriptor that the module did not open") < 0)
+        return -1;
     if (ORO_LIKELY(py == NULL) || oro_py_io_mode == ORO_PY_IO_ALLOW ||
         !atomic_load_explicit(&py->in_reducer, memory_order_relaxed))
         return 0;
-    if (strcmp(event, "open") == 0)
+    if (opens)
         return may_open(args) ? 0 : oro_guard_forbid("opening a file", WHY_FILE);
     int found = find_event(event);
     return found < 0 ? 0 : oro_guard_forbid(event, forbidden[found].why);

@@ -17,12 +17,15 @@ enum oro_guard_why {
     WHY_END,    /* the process would end, or become another */
     WHY_SIGNAL, /* the server's own, and process-wide timers */
     WHY_SERVER, /* a setting of the whole process */
+    WHY_OTHERS, /* it reaches into other interpreters */
 };
 
 /* -1 with ForbiddenInReducer if a reducer runs on this thread and reducer.io_in_reducers denies it; "warn": logs it once. */
 int oro_guard_forbid(const char *what, enum oro_guard_why why);
-/* -1 with ForbiddenInReducer, always. why: one of the last three. */
+/* -1 with ForbiddenInReducer, always. why: one of the last four. */
 int oro_guard_never(const char *what, enum oro_guard_why why);
+/* -1 as above if v is the number of an open descriptor that this module neither opened nor was told of by an object of its own. */
+int oro_guard_descriptor(PyObject *v, const char *what);
 /* Says once in the log, with the author's line, that what() gives another result when the reducer runs again. Not when the
  * standard library asks, for a log record, say. what NULL: the function of the module random that was called. */
 void oro_guard_discourage(const char *what, const char *better);
@@ -54,6 +57,7 @@ struct oro_invoked {
 };
 
 /* guards.c */
+PyObject *oro_guard_fileno(PyObject *o); /* o.fileno(), without a right to close it by number */
 void oro_guards_install(void); /* main interpreter, at start, before there is another one */
 PyObject *oro_invoked_go(
     const struct oro_invoked *call); /* the function itself, as it was called */

@@ -682,13 +682,14 @@ end_interpreter(struct oro_py *py)
     for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next)
         oro_rowclass_drop_pool(rc, 0);
     oro_py_here = NULL;
-    atomic_fetch_sub(&oro_py_opened, 1);
     oro_py_memory_close(py);
     if (!py->shared) {
-        Py_EndInterpreter(py->ts);
+        Py_EndInterpreter(py->ts);           /* atexit functions and destructors of the author's, */
+        atomic_fetch_sub(&oro_py_opened, 1); /* which are guarded as well */
         free_memory(py);
         return;
     }
+    /* The main interpreter ends with the process, so this one stays counted. */
     PyThreadState_Clear(py->ts);
     rt.was_main = py;
     PyThreadState_DeleteCurrent();

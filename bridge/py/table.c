@@ -35,12 +35,30 @@ table_insert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
     return row;
 }
 
+/* What rows gives, which is anything that can be iterated over: endless, too, without a step of Python in which it could be ended.
+ * A tuple: nobody can change it, though code of the author runs for each row. */
+static PyObject *
+all_of(struct oro_py *py, PyObject *rows)
+{
+    if (PyList_CheckExact(rows) || PyTuple_CheckExact(rows))
+        return PySequence_Tuple(rows);
+    PyObject *it = PyObject_GetIter(rows), *list = it != NULL ? PyList_New(0) : NULL, *row = NULL;
+    bool ok = list != NULL;
+    for (size_t i = 0; ok && (row = PyIter_Next(it)) != NULL; i++) {
+        ok = PyList_Append(list, row) == 0 && (i % 1024 != 1023 || oro_py_look(py) == 0);
+        Py_DECREF(row);
+    }
+    PyObject *all = ok && !PyErr_Occurred() ? PyList_AsTuple(list) : NULL;
+    Py_XDECREF(it);
+    Py_XDECREF(list);
+    return all;
+}
+
 /* All rows, or none when one is refused. acc NULL: insert. A list of them. */
 static PyObject *
 write_many(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *rows)
 {
-    /* Nobody can change a tuple, though code of the author runs for each row. */
-    PyObject *all = PySequence_Tuple(rows), *list = all != NULL ? PyList_New(0) : NULL;
+    PyObject *all = all_of(py, rows), *list = all != NULL ? PyList_New(0) : NULL;
     if (list == NULL || !oro_pyhandle_alive(py, t)) {
         Py_XDECREF(all);
         Py_XDECREF(list);

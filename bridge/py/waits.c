@@ -330,7 +330,7 @@ oro_wait_write(struct oro_invoked *call)
 static PyObject *
 number_of(PyObject *self)
 {
-    PyObject *number = PyObject_CallMethod(self, "fileno", NULL);
+    PyObject *number = oro_guard_fileno(self);
     if (number == NULL)
         PyErr_Clear(); /* it is closed, which the function says itself */
     return number;

@@ -23,6 +23,8 @@ os.unshare(0)|os.closerange(3, 1000)|os.close(3)|os.close(0)|os.dup2(0, 2)|local
 resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))|resource.prlimit(0, resource.RLIMIT_NOFILE, (16, 16))|socket.sethostname("x")
 time.clock_settime(time.CLOCK_REALTIME, 0)|time.sleep.__self__.tzset.__call__()|__import__("posix")._exit(3)|getattr(os, "_exit")(3)
 map(os._exit, [3]).__next__()|functools.partial(os._exit, 3)()|__import__("_imp").create_builtin(__import__("posix").__spec__)._exit(3)
+sys._current_frames()|sys._current_exceptions()|sys.getallocatedblocks()|__import__("_interpreters").exec(0, "")|__import__("_interpreters").run_string(0, "")
+__import__("_interpreters").destroy(0)|open(3)|open(3, "wb", closefd=False)|io.FileIO(3)|os.fdopen(3)|select.epoll.fromfd(3)
 `.trim().split(/[|\n]/);
 
 /** Refused in reducers while io_in_reducers is "deny". */
@@ -55,6 +57,7 @@ pair[0].recv_into(bytearray(1))|pair[0].recvfrom(1)|asyncio.run(asyncio.sleep(10
 socket.create_server(("127.0.0.1", 0)).accept()|socket.create_connection(("10.255.255.1", 9)) if 0 else pair[1].recv(1)
 __import__("subprocess").run(["sleep", "20"])|os.waitpid(os.posix_spawn("/bin/sleep", ["sleep", "20"], {}), 0)
 [f := open("/dev/null"), g := open("/dev/null"), l := __import__("fcntl").flock, l(f, 2), l(g, 2)]
+ctx.db.mark.insert_many(__import__("itertools").repeat(Mark()))|ctx.db.mark.insert_many(iter(int, 1))
 `.trim().split(/[|\n]/);
 
 /** What the call raised: the log is limited in rate, so the answer says it (--dev-errors). */

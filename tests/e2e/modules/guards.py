@@ -1,6 +1,7 @@
 """Runs what the test sends, in a reducer: what reducers may not do, what nobody may, and what must still work."""
 
 import asyncio
+import atexit
 import builtins
 import collections
 import copy
@@ -122,6 +123,8 @@ def unchanged():
     begin = time.monotonic()
     time.sleep(0.1)
     assert 0.1 <= time.monotonic() - begin
+    with open(os.devnull) as file, open(file.fileno(), closefd=False) as other, os.fdopen(os.dup(pair[0].fileno()), 'rb') as third:
+        same([other.read(), third.readable()], ['', True])
     number = os.dup(pipe[0])
     os.close(number)
     import subprocess
@@ -143,12 +146,13 @@ def unchanged():
 
 
 unchanged()
+atexit.register(os._exit, 3)  # refused at the end of the interpreter, too
 
 
 @reducer
 def attempt(ctx: ReducerContext, source: str):
     ctx.db.mark.insert()
-    exec(source, {**globals(), **builtins.__dict__})
+    exec(source, {**globals(), **builtins.__dict__, 'ctx': ctx})
 
 
 @reducer
@@ -171,3 +175,5 @@ def works(ctx: ReducerContext):
     zoneinfo.ZoneInfo('UTC')
     import wave  # of the standard library, not imported before
     assert wave
+    import concurrent.futures.thread  # asks for something at each fork, of which there is none
+    assert concurrent.futures.thread
