@@ -114,6 +114,7 @@ answers_wait(const struct conn *c)
 void
 http_response_fini(struct oro_http_response *res)
 {
+    oro_parts_fini(&res->parts);
     oro_bb_fini(&res->body);
     if (res->file_len > 0)
         close(res->file);
@@ -131,11 +132,27 @@ lines_of(char *extra, size_t size)
     return NULL;
 }
 
+/* False: there was no memory. */
+static bool
+send_parts(struct conn *c, const struct oro_parts *parts)
+{
+    for (size_t i = 0; i < parts->n; i++) {
+        struct piece *p = out_link(c, parts->bufs[i], NULL, 0);
+        if (p == NULL) {
+            conn_cut(c, CAUSE_BUFFERS);
+            return false;
+        }
+        p->pinned = true;
+    }
+    return true;
+}
+
 static void
 send_body(struct conn *c, struct oro_http_response *res)
 {
     if (res->file_len == 0) {
-        send_bb(c, &res->body);
+        if (send_parts(c, &res->parts))
+            send_bb(c, &res->body);
         return;
     }
     bool sent = out_file(c, res->file, res->file_len);
@@ -152,7 +169,7 @@ http_answer(struct conn *c, struct oro_http_response *res)
     const char *extra = lines_of(res->extra_headers, sizeof(res->extra_headers));
     int status = res->status >= 100 && res->status <= 999 && extra != NULL ? res->status : 500;
     bool may_have_body = status >= 200 && status != 204 && status != 304;
-    uint64_t len = res->file_len > 0 ? res->file_len : res->body.len;
+    uint64_t len = res->file_len > 0 ? res->file_len : res->parts.bytes + res->body.len;
     snprintf(number, sizeof(number), "%llu", (unsigned long long)len);
     if (res->content_type != NULL)
         oro_header_add(own, sizeof(own), "content-type", res->content_type);
@@ -163,7 +180,7 @@ http_answer(struct conn *c, struct oro_http_response *res)
     oro_bb_printf(&out, "HTTP/1.1 %d %s\r\n%s%s\r\n", status, reason_of(status), own,
                   extra != NULL ? extra : "");
     bool with_body = may_have_body && !c->answer_head && len > 0;
-    if (with_body && res->file_len == 0 && len <= BODY_COPY_MAX) {
+    if (with_body && res->file_len == 0 && res->parts.n == 0 && len <= BODY_COPY_MAX) {
         oro_bb_put(&out, res->body.data, res->body.len);
         with_body = false;
     }

@@ -571,6 +571,14 @@ oro_net_send(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_b
     return c != NULL && c->state == CONN_WS && ws_send(c, msg);
 }
 
+bool
+oro_net_send_parts(struct oro_net *net, unsigned shard, oro_conn_id conn,
+                   const struct oro_parts *msg)
+{
+    struct conn *c = conn_find(shard_here(net, shard), conn);
+    return c != NULL && c->state == CONN_WS && ws_send_parts(c, msg);
+}
+
 void
 oro_net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int code, const char *reason)
 {

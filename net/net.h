@@ -54,6 +54,10 @@ void oro_net_wake(struct oro_net *net, unsigned shard);
  * sleeps. False if the connection is gone, is closing, or was just cut because too much was
  * waiting; ws_close then comes from the loop, never from inside a call. */
 bool oro_net_send(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg);
+/* The same of a message that is one or more parts in a row: nothing is copied. Borrows msg, and takes a reference to each part, given
+ * back as it is sent; meanwhile it counts as the connection's, whoever else has it. */
+bool oro_net_send_parts(struct oro_net *net, unsigned shard, oro_conn_id conn,
+                        const struct oro_parts *msg);
 /* Starts a websocket close with code and reason (cut to 123 bytes) after what is queued; code 0:
  * drop the TCP connection. */
 void oro_net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int code,

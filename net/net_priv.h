@@ -82,8 +82,11 @@ link_remove(struct link *l)
 /* ---- outbox: a list of pieces of bytes, sent in order ---- */
 struct piece {
     struct piece *next;
-    uint8_t *data;        /* owned */
+    uint8_t *data;        /* owned; NULL if there is a buf */
     size_t off, len, cap; /* data[off..len) is still to be sent */
+    /* Or a counted buffer, of which we hold a reference, behind the first bytes in head: off and len go over both. */
+    struct oro_buf *buf;
+    uint8_t head[11], head_len;
     bool open; /* a v3 frame that still takes messages: its header is written when it is sealed */
     bool started;  /* some of it may have gone to the socket: nothing may come before the rest */
     bool pinned;   /* HTTP or a control frame: control frames do not overtake it */
@@ -338,6 +341,8 @@ struct piece *out_room(struct conn *c, size_t need);
 struct piece *out_new(struct conn *c, size_t cap);
 /* A piece that owns the builder's memory. */
 struct piece *out_take(struct conn *c, struct oro_bb *bb);
+/* Appends head[0..head_len), at most 11 bytes, and buf, not empty, by reference. */
+struct piece *out_link(struct conn *c, struct oro_buf *buf, const uint8_t *head, size_t head_len);
 /* Appends `len` bytes of a file, of which a small part is in memory at a time. Takes file, on failure too. False: there are too
  * many descriptors or no memory. */
 bool out_file(struct conn *c, int file, uint64_t len);
@@ -374,6 +379,7 @@ void ws_opened(struct conn *c);
 int ws_rx(struct conn *c, uint8_t *data, size_t len);
 /* False if it was cut. */
 bool ws_send(struct conn *c, struct oro_bytes msg);
+bool ws_send_parts(struct conn *c, const struct oro_parts *msg); /* linked, not copied */
 void ws_seal(struct conn *c, struct piece *p);
 void ws_ping(struct conn *c);
 void ws_close(struct conn *c, int code, const char *reason, size_t reason_len);
@@ -391,6 +397,6 @@ bool ws_utf8_valid(const uint8_t *p, size_t n);
     ((int64_t)30 * 1000000) /* for what is still to be sent to one who sends no more himself */
 #define STREAM_BODY_MAX ((size_t)512 * 1024)
 /* Larger messages go out in fragments of this size, between which there is room for a Ping or a Close. */
-#define FRAGMENT ((size_t)256 * 1024)
+#define FRAGMENT ORO_PART
 
 #endif

@@ -6,6 +6,7 @@
 #include "net/net_priv.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #define FILE_PART ((size_t)64 * 1024) /* of a file, in memory for each download */
@@ -29,6 +30,7 @@ piece_free(struct conn *c, struct piece *p)
         c->files--;
         atomic_fetch_sub_explicit(&c->shard->net->open_sockets, 1, memory_order_relaxed);
     }
+    oro_buf_unref(p->buf);
     oro_free(p->data);
     oro_free(p);
 }
@@ -84,6 +86,24 @@ out_take(struct conn *c, struct oro_bb *bb)
     *p = (struct piece){.data = bb->data, .len = bb->len, .cap = bb->cap};
     *bb = (struct oro_bb){0};
     budget_charge(c, cost(p));
+    return p;
+}
+
+struct piece *
+out_link(struct conn *c, struct oro_buf *buf, const uint8_t *head, size_t head_len)
+{
+    struct piece *p = oro_try_alloc(sizeof(*p));
+    ORO_ASSERT(head_len <= sizeof(p->head) && buf->len > 0);
+    if (p == NULL)
+        return NULL;
+    *p = (struct piece){.buf = oro_buf_ref(buf),
+                        .head_len = (uint8_t)head_len,
+                        .len = head_len + buf->len,
+                        .cap = sizeof(*buf) + buf->len};
+    if (head_len > 0)
+        memcpy(p->head, head, head_len);
+    budget_charge(c, cost(p));
+    out_append(c, p);
     return p;
 }
 
@@ -222,28 +242,48 @@ out_sent(struct conn *c, size_t n)
             return; /* nothing behind it was handed over */
         }
         c->out_head = p->next;
-        learn_size(c, p->len);
+        if (p->buf == NULL)
+            learn_size(c, p->len);
         piece_free(c, p);
     }
     c->out_tail = NULL;
 }
 
+#define WRITE_MAX 8 /* entries of a write; a piece has two at most */
+
+/* What is left of a piece: gives the number of entries. */
+static int
+piece_left(const struct piece *p, struct iovec v[2])
+{
+    int n = 0;
+    if (p->buf == NULL) {
+        v[n++] = (struct iovec){p->data + p->off, p->len - p->off};
+        return n;
+    }
+    size_t of_head = p->off < p->head_len ? p->head_len - p->off : 0,
+           at = of_head > 0 ? 0 : p->off - p->head_len;
+    if (of_head > 0)
+        v[n++] = (struct iovec){(void *)(uintptr_t)(p->head + p->off), of_head};
+    v[n++] = (struct iovec){p->buf->data + at, p->buf->len - at};
+    return n;
+}
+
 /* What goes into the next write: gives the number of entries, 0 if a file cannot be read. */
 static int
-gather(struct conn *c, struct iovec v[8], size_t *sum)
+gather(struct conn *c, struct iovec v[WRITE_MAX], size_t *sum)
 {
     int n = 0;
     if (c->out_head->open)
         ws_seal(c, c->out_head);
     /* An open frame behind others stays open, so that it takes what comes while the socket
      * is full. */
-    for (struct piece *p = c->out_head; p != NULL && !p->open && n < 8; p = p->next) {
+    for (struct piece *p = c->out_head; p != NULL && !p->open && n + 2 <= WRITE_MAX; p = p->next) {
         if (p->is_file && p->off == p->len) {
             if (!file_part(p))
                 return 0;
             c->out_bytes += p->len;
         }
-        v[n++] = (struct iovec){p->data + p->off, p->len - p->off};
+        n += piece_left(p, v + n);
         *sum += p->len - p->off;
         p->started = true;
         if (p == c->control)
@@ -258,7 +298,7 @@ bool
 out_flush(struct conn *c)
 {
     for (int turn = 0; c->out_head != NULL && !c->blocked; turn++) {
-        struct iovec v[8];
+        struct iovec v[WRITE_MAX];
         size_t sum = 0;
         int n = gather(c, v, &sum);
         ssize_t done = n > 0 ? io_write(c, v, n) : -1;

@@ -121,18 +121,35 @@ send_fragments(struct conn *c, unsigned opcode, bool lead, struct oro_bytes msg)
     return true;
 }
 
-bool
-ws_send(struct conn *c, struct oro_bytes msg)
+/* The same of parts, which are linked. */
+static bool
+link_fragments(struct conn *c, unsigned opcode, bool lead, const struct oro_parts *parts)
+{
+    if (c->out_tail != NULL && c->out_tail->open)
+        ws_seal(c, c->out_tail);
+    for (size_t i = 0; i < parts->n; i++) {
+        bool first = i == 0, last = i + 1 == parts->n, zero = first && lead;
+        size_t payload = parts->bufs[i]->len + zero, h = header_len(payload);
+        uint8_t head[HEADER_MAX + 1] = {0};
+        put_header(head, (last ? FIN : 0u) | (first ? opcode : (unsigned)OP_CONT), payload);
+        if (out_link(c, parts->bufs[i], head, h + zero) == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Can something be sent? Any connection may be cut off inside. */
+static bool
+takes_output(struct conn *c)
 {
     if (budget_over(c->shard))
         budget_enforce(c->shard);
-    if (c->state != CONN_WS)
-        return false;
-    unsigned opcode = c->framing == ORO_FRAMING_TEXT ? OP_TEXT : OP_BINARY;
-    bool lead = c->framing != ORO_FRAMING_TEXT;
-    bool queued = msg.len > STREAM_BODY_MAX          ? send_fragments(c, opcode, lead, msg)
-                  : c->framing == ORO_FRAMING_STREAM ? send_stream(c, msg)
-                                                     : send_frame(c, opcode, lead, msg);
+    return c->state == CONN_WS;
+}
+
+static bool
+queued_all(struct conn *c, bool queued)
+{
     if (!queued) {
         conn_cut(c, CAUSE_BUFFERS);
         return false;
@@ -140,6 +157,29 @@ ws_send(struct conn *c, struct oro_bytes msg)
     conn_counters(c)->messages_out++;
     conn_touch(c);
     return true;
+}
+
+bool
+ws_send_parts(struct conn *c, const struct oro_parts *msg)
+{
+    ORO_ASSERT(msg->n > 0);
+    if (!takes_output(c))
+        return false;
+    bool text = c->framing == ORO_FRAMING_TEXT;
+    return queued_all(c, link_fragments(c, text ? OP_TEXT : OP_BINARY, !text, msg));
+}
+
+bool
+ws_send(struct conn *c, struct oro_bytes msg)
+{
+    if (!takes_output(c))
+        return false;
+    unsigned opcode = c->framing == ORO_FRAMING_TEXT ? OP_TEXT : OP_BINARY;
+    bool lead = c->framing != ORO_FRAMING_TEXT;
+    bool queued = msg.len > STREAM_BODY_MAX          ? send_fragments(c, opcode, lead, msg)
+                  : c->framing == ORO_FRAMING_STREAM ? send_stream(c, msg)
+                                                     : send_frame(c, opcode, lead, msg);
+    return queued_all(c, queued);
 }
 
 static bool

@@ -9,6 +9,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/id.h"
+#include "runtime/base/parts.h"
 
 /* How messages of a connection are put into websocket frames (spec/wire.md 2, 5). */
 enum oro_framing {
@@ -39,7 +40,8 @@ struct oro_http_request {
 struct oro_http_response {
     int status;
     const char *content_type; /* static string; NULL: none */
-    struct oro_bb body;       /* taken by net */
+    struct oro_parts parts;   /* what the body begins with, if it is large; taken by net */
+    struct oro_bb body;       /* the rest, or all of it; taken by net */
     /* In its place, if file_len > 0: so many bytes of an open file, from where it stands, read as they are sent. Taken by net,
      * which closes it. */
     int file;

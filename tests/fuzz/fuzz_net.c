@@ -132,6 +132,10 @@ on_http(void *self, unsigned shard, oro_conn_id id, const struct oro_http_reques
     note_request(req);
     res->status = req->path[0] == '/' && req->path[1] == '4' ? 404 : 200;
     oro_bb_printf(&res->body, "%s", req->path);
+    if (req->path[0] == '/' && req->path[1] == 'p') {
+        oro_parts_close(&res->parts, &res->body);
+        oro_bb_printf(&res->body, "the end");
+    }
     return true;
 }
 
@@ -158,6 +162,15 @@ on_open(void *self, unsigned shard, oro_conn_id conn, void *user)
     note_text("open", "");
 }
 
+/* The frame three times, by reference. */
+static void
+send_linked(unsigned shard, oro_conn_id conn, struct oro_buf *frame)
+{
+    struct oro_buf *bufs[3] = {frame, frame, frame};
+    struct oro_parts parts = {.bufs = bufs, .n = 3, .bytes = 3 * (uint64_t)frame->len};
+    oro_net_send_parts(net, shard, conn, &parts);
+}
+
 static void
 on_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_buf *frame,
            bool binary)
@@ -168,6 +181,8 @@ on_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_
         oro_net_close(net, shard, conn, 1011, "five");
     else if (frame->len == 6)
         oro_net_close(net, shard, conn, 0, NULL);
+    else if (frame->len == 7)
+        send_linked(shard, conn, frame);
     else
         oro_net_send(net, shard, conn, oro_buf_bytes(frame));
 }

@@ -57,6 +57,8 @@ messages(void)
     frame(0x89, "ping", 4);
     frame(0x80, payload, sizeof(payload) / 2);
     frame(0x82, payload, sizeof(payload));
+    frame(0x82, "linked!", 7); /* answered in parts */
+    frame(0x82, "go on now", 9);
     frame(0x82, "close", 5); /* the sink closes it with 1011 */
     frame(0x88, "\x03\xf3", 2);
 }
@@ -86,6 +88,7 @@ Test(no_memory, requests)
     for (unsigned most = 0; most < 60; most += 7) {
         oro_bb_printf(
             &in, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n01234567890123456789"
+                 "GET /parts HTTP/1.1\r\nHost: x\r\n\r\n"
                  "POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: "
                  "100-continue\r\n\r\n"
                  "5\r\nhello\r\n0\r\n\r\nGET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");

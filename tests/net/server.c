@@ -24,6 +24,23 @@ changed(struct test_server *t)
     pthread_mutex_unlock(&t->lock);
 }
 
+uint8_t
+test_part_byte(size_t at)
+{
+    return (uint8_t)('a' + at * 7 % 1009 % 26);
+}
+
+void
+test_parts(size_t n, struct oro_parts *out)
+{
+    struct oro_bb bb = {0};
+    for (size_t at = 0; at < n; at++) {
+        uint8_t b = test_part_byte(at);
+        oro_parts_put(out, &bb, &b, 1);
+    }
+    oro_parts_close(out, &bb);
+}
+
 static bool
 on_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_request *req,
         struct oro_http_response *res)
@@ -62,7 +79,10 @@ on_http(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_re
     else if (strncmp(req->path, "/big/", 5) == 0)
         for (long n = atol(req->path + 5); n > 0; n--)
             oro_bb_u8(&res->body, 'x');
-    else if (strncmp(req->path, "/file/", 6) == 0) {
+    else if (strncmp(req->path, "/parts/", 7) == 0) {
+        test_parts((size_t)atol(req->path + 7), &res->parts);
+        oro_bb_printf(&res->body, "the end");
+    } else if (strncmp(req->path, "/file/", 6) == 0) {
         res->file_len = (uint64_t)atol(req->path + 6);
         res->file = memfd_create("file", MFD_CLOEXEC);
         cr_assert_eq(ftruncate(res->file, (off_t)res->file_len), 0);
@@ -167,6 +187,22 @@ burst(struct test_server *t, unsigned shard, oro_conn_id conn, unsigned n, size_
 }
 
 static void
+linked(struct test_server *t, unsigned shard, oro_conn_id conn, size_t size, bool copied)
+{
+    struct oro_parts parts = {0};
+    struct oro_bb whole = {0};
+    test_parts(size, &parts);
+    for (size_t i = 0; copied && i < parts.n; i++)
+        oro_bb_put_bytes(&whole, oro_buf_bytes(parts.bufs[i]));
+    if (copied)
+        oro_net_send(t->net, shard, conn, oro_bb_bytes(&whole));
+    else
+        oro_net_send_parts(t->net, shard, conn, &parts);
+    oro_bb_fini(&whole);
+    oro_parts_fini(&parts);
+}
+
+static void
 on_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_buf *frame,
            bool binary)
 {
@@ -185,7 +221,9 @@ on_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_
     else if (strcmp(text, "burned") == 0) {
         snprintf(text, sizeof(text), "%d", atomic_load(&t->burned));
         oro_net_send(t->net, shard, conn, oro_bytes_str(text));
-    } else if (sscanf(text, "burst %u %u", &n, &size) == 2)
+    } else if (sscanf(text, "linked %u", &size) == 1 || sscanf(text, "copied %u", &size) == 1)
+        linked(t, shard, conn, size, text[0] == 'c');
+    else if (sscanf(text, "burst %u %u", &n, &size) == 2)
         burst(t, shard, conn, n, size);
     else if (strcmp(text, "pause") == 0) {
         oro_net_pause(t->net, shard, conn, true);

@@ -5,6 +5,7 @@
  *   any /echo           "METHOD path|query|body|authorization"
  *   any /status/N       status N
  *   GET /big/N          N bytes of 'x'
+ *   GET /parts/N        N bytes by reference (test_part_byte), then "the end"
  *   GET /file/N         N zero bytes of a file; /short-file: of one that is shorter than it was
  *   any /burn           keeps the net thread busy for 200 us
  *   any /gate           keeps it until gate_open
@@ -15,7 +16,8 @@
  *   upgrade of others   v3, v2, orochi.metrics.json, else 400
  *
  * A message is echoed, unless it is one of these texts: "close CODE REASON", "drop",
- * "burned" (how many /burn there were), "burst N SIZE" (N messages of SIZE bytes that begin with their number), "pause". */
+ * "burned" (how many /burn there were), "burst N SIZE" (N messages of SIZE bytes that begin with their number), "linked SIZE" and
+ * "copied SIZE" (one message of test_part_byte, by reference or as bytes), "pause". */
 #ifndef TESTS_NET_SERVER_H
 #define TESTS_NET_SERVER_H
 
@@ -46,6 +48,8 @@ struct test_server {
 };
 
 /* Defaults: one thread, 1 MiB messages, 64 KiB bodies, 4 MiB outgoing, ping 15 s, idle 30 s. */
+uint8_t test_part_byte(size_t at);
+void test_parts(size_t n, struct oro_parts *out);
 void test_server_defaults(struct test_server *t);
 void test_server_start(struct test_server *t);
 void test_server_stop(struct test_server *t);

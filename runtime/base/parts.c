@@ -1,0 +1,77 @@
+#include "runtime/base/parts.h"
+
+#define BLOCK 16 /* the allocator's, for each piece of memory */
+
+static void
+fail(struct oro_parts *p)
+{
+    oro_parts_fini(p);
+    p->failed = true;
+}
+
+static void
+add(struct oro_parts *p, const uint8_t *data, size_t len)
+{
+    if (p->failed)
+        return;
+    void *bufs = p->bufs;
+    bool room = oro_try_grow(&bufs, p->n, &p->cap, sizeof(struct oro_buf *));
+    p->bufs = bufs;
+    struct oro_buf *b = room ? oro_buf_try_new((uint32_t)len) : NULL;
+    if (b == NULL) {
+        fail(p);
+        return;
+    }
+    memcpy(b->data, data, len);
+    p->bufs[p->n++] = b;
+    p->bytes += len;
+}
+
+void
+oro_parts_spill_slow(struct oro_parts *p, struct oro_bb *bb)
+{
+    size_t at = 0;
+    for (; bb->len - at >= ORO_PART; at += ORO_PART)
+        add(p, bb->data + at, ORO_PART);
+    if (bb->len > at)
+        memmove(bb->data, bb->data + at, bb->len - at);
+    bb->len -= at;
+}
+
+void
+oro_parts_put(struct oro_parts *p, struct oro_bb *bb, const void *data, size_t n)
+{
+    const uint8_t *from = data;
+    while (p != NULL && n > 0 && bb->len + n >= ORO_PART) {
+        size_t some = bb->len < ORO_PART ? ORO_PART - bb->len : 0;
+        oro_bb_put(bb, from, some);
+        oro_parts_spill_slow(p, bb);
+        from += some;
+        n -= some;
+    }
+    oro_bb_put(bb, from, n);
+}
+
+void
+oro_parts_close(struct oro_parts *p, struct oro_bb *bb)
+{
+    oro_parts_spill(p, bb);
+    if (bb->len > 0)
+        add(p, bb->data, bb->len);
+    oro_bb_fini(bb);
+}
+
+void
+oro_parts_fini(struct oro_parts *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        oro_buf_unref(p->bufs[i]);
+    oro_free(p->bufs);
+    *p = (struct oro_parts){0};
+}
+
+size_t
+oro_parts_cost(const struct oro_parts *p)
+{
+    return (size_t)p->bytes + p->n * (sizeof(struct oro_buf) + BLOCK) + p->cap * sizeof(*p->bufs);
+}
