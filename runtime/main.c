@@ -60,6 +60,12 @@ net_send(void *h, unsigned shard, oro_conn_id conn, struct oro_bytes msg)
     return oro_net_send(net_of(h), shard, conn, msg);
 }
 
+static bool
+net_send_parts(void *h, unsigned shard, oro_conn_id conn, const struct oro_parts *msg)
+{
+    return oro_net_send_parts(net_of(h), shard, conn, msg);
+}
+
 static void
 net_close(void *h, unsigned shard, oro_conn_id conn, int code, const char *reason)
 {
@@ -466,8 +472,8 @@ static oro_status
 serve(const struct oro_config *c, struct oro_server *server, uint64_t files, struct oro_err *err)
 {
     struct net_handle handle = {NULL};
-    struct oro_server_net sn = {&handle,    net_send,       net_close, net_pause,
-                                net_charge, net_http_reply, net_wake};
+    struct oro_server_net sn = {&handle,   net_send,   net_send_parts, net_close,
+                                net_pause, net_charge, net_http_reply, net_wake};
     struct oro_net_options no = net_options(c);
     struct oro_net *net;
     oro_server_attach(server, &sn);

@@ -286,7 +286,8 @@ oro_row_list_write(const struct oro_row_list *l, struct oro_bb *out)
 }
 
 void
-oro_row_list_put(const struct oro_bytes *rows, size_t n, struct oro_bb *out)
+oro_row_list_put(const struct oro_bytes *rows, size_t n, struct oro_bb *out,
+                 struct oro_parts *parts)
 {
     bool same_len = n > 0 && rows[0].len > 0 && rows[0].len <= UINT16_MAX;
     uint64_t bytes = 0;
@@ -295,7 +296,8 @@ oro_row_list_put(const struct oro_bytes *rows, size_t n, struct oro_bb *out)
         bytes += rows[i].len;
     }
     ORO_ASSERT(bytes <= UINT32_MAX && n <= UINT32_MAX);
-    oro_bb_reserve(out, bytes + 16 + (same_len ? 0 : 8 * n));
+    size_t whole = (size_t)bytes + 16 + (same_len ? 0 : 8 * n);
+    oro_bb_reserve(out, parts != NULL && whole > ORO_PART ? ORO_PART : whole);
     if (same_len) {
         oro_bb_u8(out, FIXED_SIZE);
         oro_bb_u16(out, (uint16_t)rows[0].len);
@@ -304,9 +306,9 @@ oro_row_list_put(const struct oro_bytes *rows, size_t n, struct oro_bb *out)
         oro_bb_u8(out, ROW_OFFSETS);
         oro_bb_u32(out, (uint32_t)n);
         for (size_t i = 0; i < n; at += rows[i++].len)
-            oro_bb_u64(out, at);
+            oro_parts_put(parts, out, &at, sizeof(at));
     }
     oro_bb_u32(out, (uint32_t)bytes);
     for (size_t i = 0; i < n; i++)
-        oro_bb_put_bytes(out, rows[i]);
+        oro_parts_put(parts, out, rows[i].data, rows[i].len);
 }

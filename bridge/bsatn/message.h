@@ -6,6 +6,7 @@
 #include "bridge/bsatn/reader.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/id.h"
+#include "runtime/base/parts.h"
 
 enum oro_client_tag {
     ORO_MSG_SUBSCRIBE,
@@ -67,7 +68,8 @@ void oro_row_list_add(struct oro_row_list *l, struct oro_bytes row);
 void oro_row_list_clear(struct oro_row_list *l); /* keeps memory */
 void oro_row_list_fini(struct oro_row_list *l);
 void oro_row_list_write(const struct oro_row_list *l, struct oro_bb *out);
-/* The same of rows that lie anywhere; less than 4 GiB together. */
-void oro_row_list_put(const struct oro_bytes *rows, size_t n, struct oro_bb *out);
+/* The same of rows that lie anywhere; less than 4 GiB together. Whole parts of out go to parts; NULL: to nowhere. */
+void oro_row_list_put(const struct oro_bytes *rows, size_t n, struct oro_bb *out,
+                      struct oro_parts *parts);
 
 #endif

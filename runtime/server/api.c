@@ -282,7 +282,7 @@ oro_api_reply_later(struct shard *sh, struct client *c, struct oro_http_response
     c->reply = oro_alloc(sizeof(*c->reply));
     *c->reply = *res;
     c->reply_seq = c->confirmed ? seq : 0;
-    http_charge(sh, c, sizeof(*c->reply) + c->reply->body.cap);
+    http_charge(sh, c, sizeof(*c->reply) + c->reply->body.cap + oro_parts_cost(&c->reply->parts));
     snprintf(c->reply->extra_headers, sizeof(c->reply->extra_headers), "%s", c->headers);
     size_t n = strlen(c->reply->extra_headers);
     if (n + strlen(own) < sizeof(c->reply->extra_headers))
@@ -315,6 +315,7 @@ oro_api_release(struct shard *sh, struct client *c)
         net->http_reply(net->net, sh->number, c->req_id, c->reply);
         c->req_id = 0;
     } else {
+        oro_parts_fini(&c->reply->parts);
         oro_bb_fini(&c->reply->body);
     }
     oro_free(c->reply);

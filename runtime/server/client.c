@@ -68,8 +68,21 @@ deferred_clear(struct client *c)
 }
 
 static void
+mark_fini(struct client *c, struct held_mark *m)
+{
+    if (m->parts == NULL)
+        return;
+    c->held_linked -= oro_parts_cost(m->parts);
+    oro_parts_fini(m->parts);
+    oro_free(m->parts);
+    m->parts = NULL;
+}
+
+static void
 held_clear(struct client *c)
 {
+    for (size_t i = 0; i < c->nmarks; i++)
+        mark_fini(c, &c->marks[i]);
     oro_bb_fini(&c->held);
     oro_free(c->marks);
     c->marks = NULL;
@@ -99,8 +112,10 @@ oro_client_free(struct client *c)
     oro_bb_fini(&c->sql);
     oro_free(c->headers);
     oro_free(c->posted);
-    if (c->reply != NULL)
+    if (c->reply != NULL) {
+        oro_parts_fini(&c->reply->parts);
         oro_bb_fini(&c->reply->body);
+    }
     oro_free(c->reply);
     oro_free(c);
 }
@@ -185,30 +200,56 @@ no_memory(struct shard *sh, struct client *c)
 static void
 held_count(struct shard *sh, struct client *c)
 {
-    size_t now = c->held.cap + c->mark_cap * sizeof(*c->marks), was = c->held_counted;
+    size_t now = c->held.cap + c->mark_cap * sizeof(*c->marks) + c->held_linked,
+           was = c->held_counted;
     c->held_counted = now;
     (void)oro_client_charge(sh, c, (int64_t)now - (int64_t)was);
+}
+
+static bool
+mark_room(struct client *c)
+{
+    void *marks = c->marks;
+    bool room = oro_try_grow(&marks, c->nmarks, &c->mark_cap, sizeof(*c->marks));
+    c->marks = marks;
+    return room;
 }
 
 /* A disk that cannot be written must not fill the memory: what waits counts in the budget. */
 static void
 held_add(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq)
 {
-    void *marks = c->marks;
-    bool room = oro_try_grow(&marks, c->nmarks, &c->mark_cap, sizeof(*c->marks));
-    c->marks = marks;
-    if (!room || !oro_bb_try_put(&c->held, msg.data, msg.len)) {
+    if (!mark_room(c) || !oro_bb_try_put(&c->held, msg.data, msg.len)) {
         no_memory(sh, c);
         return;
     }
     struct held_mark *last = c->nmarks > 0 ? &c->marks[c->nmarks - 1] : NULL;
     /* Messages of one record go together, unless each has to be a frame of its own. */
-    if (last != NULL && last->seq == seq && !c->single)
+    if (last != NULL && last->seq == seq && !c->single && last->parts == NULL)
         last->end = c->held.len;
     else
-        c->marks[c->nmarks++] = (struct held_mark){c->held.len, seq};
+        c->marks[c->nmarks++] = (struct held_mark){.end = c->held.len, .seq = seq};
     oro_client_hold(sh, c);
     held_count(sh, c); /* the last thing: it may be cut off inside */
+}
+
+/* Takes what is in msg. */
+static void
+held_add_parts(struct shard *sh, struct client *c, struct oro_parts *msg, uint64_t seq)
+{
+    struct oro_parts *parts = mark_room(c) ? oro_try_alloc(sizeof(*parts)) : NULL;
+    if (parts == NULL) {
+        oro_parts_fini(msg);
+        no_memory(sh, c);
+        return;
+    }
+    *parts = *msg;
+    *msg = (struct oro_parts){0};
+    c->held_linked += oro_parts_cost(parts);
+    c->marks[c->nmarks++] =
+        (struct held_mark){.end = c->held.len, .seq = seq, .parts = parts};
+    oro_client_hold(sh, c);
+    held_count(sh, c); /* it may be cut off inside */
 }
 
 static bool
@@ -230,23 +271,67 @@ oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64
         net_send(sh, c, msg);
 }
 
+static bool
+net_send_parts(struct shard *sh, struct client *c, const struct oro_parts *msg)
+{
+    struct oro_server_net *net = &sh->server->net;
+    return net->send_parts(net->net, sh->number, c->conn, msg);
+}
+
+void
+oro_client_send_parts(struct shard *sh, struct client *c, struct oro_parts *parts, uint64_t seq)
+{
+    bool over = c->state == CLIENT_GONE || c->state == CLIENT_CLOSING;
+    bool wait = c->confirmed && seq > oro_server_durable_seq(sh->server);
+    if (!over && (wait || c->nmarks > 0))
+        held_add_parts(sh, c, parts, wait ? seq : 0);
+    else if (!over)
+        net_send_parts(sh, c, parts);
+    oro_parts_fini(parts);
+}
+
 #define PIECE (256u << 10)
 #define HELD_KEPT 4096 /* memory of a client for whom nothing waits */
 #define MARKS_KEPT 64
+
+/* From here on they count as what waits to be sent. */
+static bool
+held_send_parts(struct shard *sh, struct client *c, struct held_mark *m)
+{
+    struct oro_parts *parts = m->parts;
+    m->parts = NULL;
+    c->held_linked -= oro_parts_cost(parts);
+    held_count(sh, c);
+    bool sent = net_send_parts(sh, c, parts); /* cut off inside: m is no more */
+    oro_parts_fini(parts);
+    oro_free(parts);
+    return sent;
+}
+
+/* Behind mark i, whose message begins at start: one that may leave as well, as a piece with it. A stream's messages may, of a
+ * size that lets pings through; single frames may not. */
+static bool
+goes_together(const struct client *c, size_t i, size_t start, uint64_t durable)
+{
+    return !c->single && i + 1 < c->nmarks && c->marks[i + 1].seq <= durable &&
+           c->marks[i + 1].parts == NULL && c->marks[i].end - start < PIECE;
+}
 
 static void
 held_send(struct shard *sh, struct client *c, uint64_t durable)
 {
     size_t done = 0, start = 0;
     while (done < c->nmarks && c->marks[done].seq <= durable) {
-        size_t end = c->marks[done].end;
-        /* A stream's messages may go out as one piece, of a size that lets pings through; single frames may not. */
-        while (!c->single && done + 1 < c->nmarks && c->marks[done + 1].seq <= durable &&
-               end - start < PIECE)
-            end = c->marks[++done].end;
-        done++;
+        if (c->marks[done].parts != NULL) {
+            if (!held_send_parts(sh, c, &c->marks[done++]))
+                return; /* cut; ws_close follows and forgets the rest */
+            continue;
+        }
+        while (goes_together(c, done, start, durable))
+            done++;
+        size_t end = c->marks[done++].end;
         if (!net_send(sh, c, oro_bytes(c->held.data + start, end - start)))
-            return; /* cut; ws_close follows and forgets the rest */
+            return;
         start = end;
     }
     if (done == 0)
@@ -283,7 +368,7 @@ oro_client_flush_held(struct shard *sh)
             continue;
         }
         if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
-            c->nmarks = 0;
+            held_clear(c);
         else
             held_send(sh, c, durable);
         if (c->nmarks > 0)

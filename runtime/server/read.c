@@ -54,9 +54,9 @@ run_one(struct read_task *t, struct oro_budget *budget)
     oro_status st = oro_query_parse(t->sh->server->schema, t->texts,
                                     sql ? ORO_QUERY_SQL : ORO_QUERY_ONE_OFF, &t->env, &q, &t->err);
     if (st == ORO_OK && sql)
-        st = oro_query_sql_json(q, t->session, budget, &t->out, &t->err);
+        st = oro_query_sql_json(q, t->session, budget, &t->out, &t->parts, &t->err);
     else if (st == ORO_OK)
-        st = oro_subs_one_off(q, t->session, budget, &t->out, &t->err);
+        st = oro_subs_one_off(q, t->session, budget, &t->out, &t->parts, &t->err);
     oro_query_free(q);
     return st;
 }
@@ -67,8 +67,19 @@ run_set(struct read_task *t, struct oro_budget *budget)
     oro_status st = oro_prepare(t->sh->server->schema, t->texts, t->ntexts, &t->env, &t->base.stop,
                                 &t->prepared, &t->err);
     if (st == ORO_OK)
-        st = oro_prepared_rows(t->prepared, t->session, budget, &t->out, &t->err);
+        st = oro_prepared_rows(t->prepared, t->session, budget, &t->out, &t->parts, &t->err);
     return st;
+}
+
+/* The answer is complete. */
+static void
+seal(struct read_task *t)
+{
+    if (t->parts.n > 0 && t->kind != READ_SQL)
+        oro_parts_close(&t->parts, &t->out);
+    if (t->parts.failed && t->st == ORO_OK)
+        t->st = oro_err_set(&t->err, ORO_ENOMEM,
+                            "the server has no memory left for this answer: try again later");
 }
 
 static void
@@ -86,6 +97,7 @@ run(struct oro_read_task *base)
         oro_msg_one_off_ok_head(&t->out, t->request_id);
     bool set = t->kind == READ_SUBSCRIBE || t->kind == READ_UNSUBSCRIBE;
     t->st = set ? run_set(t, &budget) : run_one(t, &budget);
+    seal(t);
     t->outgrown = small && budget.spent;
 }
 
@@ -136,6 +148,7 @@ task_free(struct read_task *t)
     oro_prepared_free(t->prepared);
     oro_bb_fini(&t->own);
     oro_bb_fini(&t->out);
+    oro_parts_fini(&t->parts);
     oro_free(t);
 }
 
@@ -257,6 +270,7 @@ tell(struct read_task *t)
         if (t->kind == READ_SUBSCRIBE)
             oro_client_refused(sh, t->texts, &t->err);
         oro_bb_clear(&t->out);
+        oro_parts_fini(&t->parts);
         struct oro_bytes why = oro_bytes_str(t->err.text);
         if (t->kind == READ_ONE_OFF)
             oro_msg_one_off_error(&t->out, t->request_id, why);
@@ -266,7 +280,11 @@ tell(struct read_task *t)
     oro_shard_count_subs(sh);
     t->told = true;
     task_uncharge(t); /* from here on it counts as what waits to be sent */
-    oro_client_send(sh, t->client, oro_bb_bytes(&t->out), t->st == ORO_OK ? t->seq : 0);
+    uint64_t seq = t->st == ORO_OK ? t->seq : 0;
+    if (t->parts.n > 0)
+        oro_client_send_parts(sh, t->client, &t->parts, seq);
+    else
+        oro_client_send(sh, t->client, oro_bb_bytes(&t->out), seq);
     oro_bb_fini(&t->out);
 }
 
@@ -375,6 +393,7 @@ is_again(struct read_task *t)
     oro_prepared_free(t->prepared);
     t->prepared = NULL;
     oro_bb_fini(&t->out);
+    oro_parts_fini(&t->parts);
     bool nobody = t->kind == READ_SQL && t->client->req_id == 0;
     if (!nobody && !atomic_load(&t->sh->server->quiet))
         return true;
@@ -391,7 +410,7 @@ finished(struct read_task *t)
     reading_end(t);
     t->pinned = false;
     t->again = t->client != NULL && is_again(t);
-    task_charge(t, t->out.cap);
+    task_charge(t, t->out.cap + oro_parts_cost(&t->parts));
     if (pinned)
         oro_readers_release(sh->server->readers, lane);
     if (t->kind != READ_SQL && pinned) {
@@ -406,7 +425,7 @@ finished(struct read_task *t)
         struct client *c = t->client;
         task_uncharge(t);
         if (t->kind == READ_SQL)
-            oro_sql_answer(sh, c, t->st, &t->err, &t->out, t->seq);
+            oro_sql_answer(sh, c, t->st, &t->err, &t->parts, &t->out, t->seq);
         else
             tell(t); /* it never began */
         t->client = NULL;

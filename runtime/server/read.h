@@ -32,6 +32,7 @@ struct read_task {
     oro_status st;
     struct oro_err err;
     struct oro_bb out;
+    struct oro_parts parts; /* of a large answer; of SQL its end is in out, of the others nothing */
     struct oro_prepared *prepared;
     bool outgrown; /* the steps of the small lane did not suffice */
     bool again;    /* catches up with its shard, and is asked once more */

@@ -18,6 +18,7 @@ struct oro_server;
 struct oro_server_net {
     void *net;
     bool (*send)(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg);
+    bool (*send_parts)(void *net, unsigned shard, oro_conn_id conn, const struct oro_parts *msg);
     void (*close)(void *net, unsigned shard, oro_conn_id conn, int code, const char *reason);
     void (*pause)(void *net, unsigned shard, oro_conn_id conn, bool paused);
     bool (*charge)(void *net, unsigned shard, oro_conn_id conn, int64_t bytes);

@@ -26,10 +26,12 @@ struct deferred {
     bool alone; /* until all of them are answered */
 };
 
-/* Up to where a message in `held` goes, and what has to be durable before it may leave. */
+/* Up to where a message in `held` goes, and what has to be durable before it may leave; or a message in parts, with nothing
+ * there. */
 struct held_mark {
     size_t end;
     uint64_t seq;
+    struct oro_parts *parts; /* owned, or NULL */
 };
 
 /* A job that was posted: how many of its calls are not answered yet, and what it takes in memory, with its frame. */
@@ -59,7 +61,8 @@ struct client {
     struct oro_bb held;
     struct held_mark *marks;
     size_t nmarks, mark_cap;
-    size_t held_counted; /* of held and marks, in the budget */
+    size_t held_linked;  /* memory of the marks' parts */
+    size_t held_counted; /* of held, marks and parts, in the budget */
     size_t http_counted; /* HTTP: what was charged for the request */
     struct client *held_next;
     bool in_ended_list; /* it has ended its side, and waits for its answers */
@@ -173,6 +176,9 @@ void oro_client_post(struct shard *sh, struct client *c,
                      enum oro_job_kind kind); /* connect, disconnect */
 /* Sends when `seq` is durable (confirmed clients) or at once; keeps the order. */
 void oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq);
+/* The same of a message in parts, by reference. Takes parts, and leaves it empty. */
+void oro_client_send_parts(struct shard *sh, struct client *c, struct oro_parts *parts,
+                           uint64_t seq);
 void oro_client_flush_held(struct shard *sh);
 void oro_client_hold(struct shard *sh,
                      struct client *c); /* into the list that flush_held looks through */
@@ -230,9 +236,9 @@ void oro_reads_free(struct shard *sh); /* at the end; the readers have stopped *
 /* sql.c: POST /v1/database/:name/sql */
 void oro_sql_start(struct shard *sh, struct client *c);
 void oro_sql_run(struct shard *sh, struct client *c); /* client_connected has let it in */
-/* Takes the body. */
+/* Takes parts (NULL: none), which the body begins with, and body, which has its end. */
 void oro_sql_answer(struct shard *sh, struct client *c, oro_status st, const struct oro_err *err,
-                    struct oro_bb *body, uint64_t seq);
+                    struct oro_parts *parts, struct oro_bb *body, uint64_t seq);
 
 /* ring.c: what records mean for a shard's clients */
 /* Applies records up to seq. False: there are more than one turn has time for. */

@@ -17,16 +17,22 @@ sql_duration(struct oro_bytes json)
 
 void
 oro_sql_answer(struct shard *sh, struct client *c, oro_status st, const struct oro_err *err,
-               struct oro_bb *body, uint64_t seq)
+               struct oro_parts *parts, struct oro_bb *body, uint64_t seq)
 {
     struct oro_http_response res = {.status = 200, .content_type = "application/json"};
     if (st == ORO_OK) {
         res.body = *body;
         *body = (struct oro_bb){0};
+        if (parts != NULL) {
+            res.parts = *parts;
+            *parts = (struct oro_parts){0};
+        }
         oro_api_duration(&res, sql_duration(oro_bb_bytes(&res.body)));
     } else {
         oro_bb_fini(body);
-        res.status = st == ORO_ECLOSED ? 503 : 400;
+        if (parts != NULL)
+            oro_parts_fini(parts);
+        res.status = st == ORO_ECLOSED || st == ORO_ENOMEM ? 503 : 400;
         res.content_type = "text/plain; charset=utf-8";
         oro_bb_put_bytes(&res.body, oro_bytes_str(err->text));
     }
@@ -54,11 +60,11 @@ oro_sql_run(struct shard *sh, struct client *c)
                                     &query, &err);
     uint64_t seq = oro_read_begin(sh->session);
     if (st == ORO_OK)
-        st = oro_query_sql_json(query, sh->session, &budget, &body, &err);
+        st = oro_query_sql_json(query, sh->session, &budget, &body, NULL, &err);
     oro_read_end(sh->session);
     oro_query_free(query);
     if (!budget.spent) {
-        oro_sql_answer(sh, c, st, &err, &body, seq);
+        oro_sql_answer(sh, c, st, &err, NULL, &body, seq);
         return;
     }
     oro_bb_fini(&body);

@@ -139,7 +139,7 @@ one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
         oro_query_parse(sh->server->schema, m->query, ORO_QUERY_ONE_OFF, &env, &q, &err);
     if (st == ORO_OK) {
         oro_msg_one_off_ok_head(&sh->out, m->request_id);
-        st = oro_subs_one_off(q, sh->session, &budget, &sh->out, &err);
+        st = oro_subs_one_off(q, sh->session, &budget, &sh->out, NULL, &err);
     }
     oro_read_end(sh->session);
     oro_query_free(q);

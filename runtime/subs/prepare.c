@@ -153,43 +153,42 @@ oro_prepared_free(struct oro_prepared *p)
 /* SingleTableRows of what the query finds now. */
 oro_status
 subs_put_table_rows(const struct oro_query *q, struct oro_session *se, struct oro_budget *budget,
-                    struct oro_bb *out, struct oro_err *err)
+                    struct oro_bb *out, struct oro_parts *parts, struct oro_err *err)
 {
     struct oro_found found;
     oro_status st = oro_query_run(q, se, budget, &found, err);
     if (st != ORO_OK)
         return st;
     oro_bb_lenbytes(out, oro_bytes_str(oro_query_table(q)->name));
-    oro_row_list_put(found.rows, found.n, out);
+    oro_row_list_put(found.rows, found.n, out, parts);
     oro_found_fini(&found);
     return ORO_OK;
 }
 
 oro_status
 oro_prepared_rows(const struct oro_prepared *p, struct oro_session *se, struct oro_budget *budget,
-                  struct oro_bb *out, struct oro_err *err)
+                  struct oro_bb *out, struct oro_parts *parts, struct oro_err *err)
 {
-    size_t at = out->len;
     uint32_t n = 0;
-    oro_bb_u32(out, 0);
+    for (uint32_t i = 0; i < p->n; i++)
+        n += !oro_query_table(p->queries[i].query)->is_event;
+    oro_bb_u32(out, n);
     for (uint32_t i = 0; i < p->n; i++) {
         const struct prepared_query *q = &p->queries[i];
         struct oro_err why = {0};
         if (oro_query_table(q->query)->is_event)
             continue;
-        oro_status st = subs_put_table_rows(q->query, se, budget, out, &why);
+        oro_status st = subs_put_table_rows(q->query, se, budget, out, parts, &why);
         if (st != ORO_OK)
             return subs_fail_query(err, st, &why, q->text);
-        n++;
     }
-    oro_bb_patch_u32(out, at, n);
     return ORO_OK;
 }
 
 oro_status
 oro_subs_one_off(const struct oro_query *q, struct oro_session *se, struct oro_budget *budget,
-                 struct oro_bb *rows, struct oro_err *err)
+                 struct oro_bb *rows, struct oro_parts *parts, struct oro_err *err)
 {
     oro_bb_u32(rows, 1);
-    return subs_put_table_rows(q, se, budget, rows, err);
+    return subs_put_table_rows(q, se, budget, rows, parts, err);
 }

@@ -90,7 +90,7 @@ put_count(const struct oro_query *q, struct oro_session *se, struct oro_budget *
 
 static oro_status
 put_rows(const struct oro_query *q, struct oro_session *se, struct oro_budget *budget,
-         struct oro_bb *out, struct oro_err *err)
+         struct oro_bb *out, struct oro_parts *parts, struct oro_err *err)
 {
     struct oro_found found;
     oro_status st = oro_query_run(q, se, budget, &found, err);
@@ -100,6 +100,7 @@ put_rows(const struct oro_query *q, struct oro_session *se, struct oro_budget *b
         if (i > 0)
             oro_bb_u8(out, ',');
         put_row(q, found.rows[i], out);
+        oro_parts_spill(parts, out);
     }
     oro_found_fini(&found);
     return ORO_OK;
@@ -107,14 +108,14 @@ put_rows(const struct oro_query *q, struct oro_session *se, struct oro_budget *b
 
 oro_status
 oro_query_sql_json(const struct oro_query *q, struct oro_session *se, struct oro_budget *budget,
-                   struct oro_bb *out, struct oro_err *err)
+                   struct oro_bb *out, struct oro_parts *parts, struct oro_err *err)
 {
     int64_t begin = oro_mono_us();
     put_text(out, "[{\"schema\":");
     put_schema(q, out);
     put_text(out, ",\"rows\":[");
     oro_status st =
-        q->count ? put_count(q, se, budget, out, err) : put_rows(q, se, budget, out, err);
+        q->count ? put_count(q, se, budget, out, err) : put_rows(q, se, budget, out, parts, err);
     if (st != ORO_OK)
         return st;
     oro_bb_printf(out,

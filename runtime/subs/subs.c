@@ -371,7 +371,7 @@ put_live_rows(struct oro_subs *s, struct live_query *q, struct oro_session *se,
     }
     size_t at = out->len;
     struct oro_err why = {0};
-    oro_status st = subs_put_table_rows(q->query, se, budget, out, &why);
+    oro_status st = subs_put_table_rows(q->query, se, budget, out, NULL, &why);
     size_t n = out->len - at;
     if (st != ORO_OK)
         return subs_fail_query(err, st, &why, text_of(q));

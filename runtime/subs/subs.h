@@ -41,10 +41,10 @@ ORO_MUST_CHECK oro_status oro_prepare(const struct oro_schema *schema, struct or
                                       const atomic_bool *stop, struct oro_prepared **out,
                                       struct oro_err *err);
 void oro_prepared_free(struct oro_prepared *p);
-/* Any thread: QueryRows at the session's snapshot. */
+/* Any thread: QueryRows at the session's snapshot. Whole parts of rows go to parts; NULL: to nowhere. */
 ORO_MUST_CHECK oro_status oro_prepared_rows(const struct oro_prepared *p, struct oro_session *se,
                                             struct oro_budget *budget, struct oro_bb *rows,
-                                            struct oro_err *err);
+                                            struct oro_parts *parts, struct oro_err *err);
 /* Takes the queries out of p. The client has what oro_prepared_rows gave, and every commit up to that snapshot. */
 ORO_MUST_CHECK oro_status oro_subs_register(struct oro_subs *s, oro_conn_id conn,
                                             uint32_t query_set_id, struct oro_prepared *p,
@@ -75,9 +75,9 @@ struct oro_subs_stats {
 };
 void oro_subs_stats(const struct oro_subs *s, struct oro_subs_stats *out);
 
-/* QueryRows with exactly one table, for OneOffQueryResult. */
+/* QueryRows with exactly one table, for OneOffQueryResult. parts: as in oro_prepared_rows. */
 ORO_MUST_CHECK oro_status oro_subs_one_off(const struct oro_query *q, struct oro_session *se,
                                            struct oro_budget *budget, struct oro_bb *rows,
-                                           struct oro_err *err);
+                                           struct oro_parts *parts, struct oro_err *err);
 
 #endif

@@ -154,9 +154,10 @@ bool subs_is_everything(struct oro_bytes text);
 /* The tables that SELECT * FROM * means to the asker, by an index that steps on; NULL: no more. */
 const struct oro_table_def *subs_everything_next(const struct oro_schema *s,
                                                  const struct oro_query_env *env, uint32_t *i);
-/* SingleTableRows of what the query finds now. */
+/* SingleTableRows of what the query finds now; parts as in oro_row_list_put. */
 oro_status subs_put_table_rows(const struct oro_query *q, struct oro_session *se,
-                               struct oro_budget *budget, struct oro_bb *out, struct oro_err *err);
+                               struct oro_budget *budget, struct oro_bb *out,
+                               struct oro_parts *parts, struct oro_err *err);
 /* The error of a query with its text, as clients get it. */
 oro_status subs_fail_query(struct oro_err *err, oro_status st, const struct oro_err *why,
                            struct oro_bytes text);

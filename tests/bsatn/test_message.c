@@ -387,11 +387,44 @@ Test(message, row_lists_of_rows_that_lie_anywhere)
                 oro_row_list_add(&l, rows[k]);
             }
             oro_row_list_write(&l, &a);
-            oro_row_list_put(rows, n, &b);
+            oro_row_list_put(rows, n, &b, NULL);
             cr_assert(oro_bytes_eq(oro_bb_bytes(&a), oro_bb_bytes(&b)), "case %zu, %zu rows", i, n);
             oro_row_list_fini(&l);
             oro_bb_fini(&a);
             oro_bb_fini(&b);
         }
+    }
+}
+
+/* In parts, which end anywhere in a row or an offset: the same bytes. */
+Test(message, row_lists_in_parts)
+{
+    static const size_t lengths[][2] = {
+        {16, 16}, {70000, 70000}, {1, 5}, {0, 3}, {1000000, 999999}};
+    static uint8_t bytes[1000000];
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(i * 31 >> 4);
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        size_t n = lengths[i][0] > 1000 ? 20 : 100000, at = 0;
+        struct oro_bytes *rows = oro_alloc(n * sizeof(*rows));
+        struct oro_bb whole = {0}, bb = {0};
+        struct oro_parts parts = {0};
+        for (size_t k = 0; k < n; k++)
+            rows[k] = oro_bytes(bytes, lengths[i][k % 2]);
+        oro_bb_u8(&bb, 7);
+        oro_row_list_put(rows, n, &whole, NULL);
+        oro_row_list_put(rows, n, &bb, &parts);
+        cr_assert_lt(bb.len, ORO_PART + 16);
+        oro_parts_close(&parts, &bb);
+        cr_assert_eq(parts.bytes, whole.len + 1);
+        for (size_t k = 0; k < parts.n; at += parts.bufs[k++]->len) {
+            size_t skip = k == 0;
+            cr_assert(memcmp(parts.bufs[k]->data + skip, whole.data + at - 1 + skip,
+                             parts.bufs[k]->len - skip) == 0,
+                      "case %zu, part %zu", i, k);
+        }
+        oro_parts_fini(&parts);
+        oro_bb_fini(&whole);
+        oro_free(rows);
     }
 }

@@ -89,7 +89,7 @@ check_json(const struct oro_query *q)
     struct oro_bb out = {0};
     struct oro_json json;
     struct oro_err err;
-    ORO_ASSERT(oro_query_sql_json(q, db.se, NULL, &out, &err) == ORO_OK);
+    ORO_ASSERT(oro_query_sql_json(q, db.se, NULL, &out, NULL, &err) == ORO_OK);
     ORO_ASSERT(oro_json_parse(&json, oro_bb_bytes(&out), ORO_JSON_MAX_DEPTH, &err) == ORO_OK);
     oro_json_fini(&json);
     oro_bb_fini(&out);

@@ -179,7 +179,7 @@ Test(cost, a_count_has_a_budget_as_well)
     struct oro_bb out = {0};
     cr_assert_eq(parse("SELECT COUNT(*) AS n FROM unit", &q, &err), ORO_OK);
     oro_read_begin(db.se);
-    cr_assert_eq(oro_query_sql_json(q, db.se, &small, &out, &err), ORO_EFULL);
+    cr_assert_eq(oro_query_sql_json(q, db.se, &small, &out, NULL, &err), ORO_EFULL);
     oro_read_end(db.se);
     oro_query_free(q);
     oro_bb_fini(&out);
@@ -362,7 +362,7 @@ Test(cost, names_have_two_spellings)
     struct oro_bb out = {0};
     cr_assert_eq(parse("SELECT roomId FROM GameEvent", &q, &err), ORO_OK);
     oro_read_begin(db.se);
-    cr_assert_eq(oro_query_sql_json(q, db.se, NULL, &out, &err), ORO_OK);
+    cr_assert_eq(oro_query_sql_json(q, db.se, NULL, &out, NULL, &err), ORO_OK);
     oro_bb_u8(&out, 0);
     cr_assert(strstr((const char *)out.data, "\"room_id\"") != NULL, "%s", out.data);
     oro_read_end(db.se);

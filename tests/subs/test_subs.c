@@ -436,7 +436,7 @@ Test(subs, one_off_has_exactly_one_table)
                                  ORO_QUERY_ONE_OFF, &env, &q, &err),
                  ORO_OK);
     oro_read_begin(db.se);
-    cr_assert_eq(oro_subs_one_off(q, db.se, NULL, &rows, NULL), ORO_OK);
+    cr_assert_eq(oro_subs_one_off(q, db.se, NULL, &rows, NULL, NULL), ORO_OK);
     oro_read_end(db.se);
     oro_hex(oro_bb_bytes(&rows), hex);
     cr_assert_str_eq(hex, "01000000"
@@ -458,7 +458,7 @@ expect_sql(const char *text, const char *schema_json, const char *rows_json)
     cr_assert_eq(oro_query_parse(db.schema, oro_bytes_str(text), ORO_QUERY_SQL, &env, &q, &err),
                  ORO_OK, "%s", err.text);
     oro_read_begin(db.se);
-    cr_assert_eq(oro_query_sql_json(q, db.se, NULL, &out, NULL), ORO_OK);
+    cr_assert_eq(oro_query_sql_json(q, db.se, NULL, &out, NULL, NULL), ORO_OK);
     oro_read_end(db.se);
     oro_bb_printf(&want, "[{\"schema\":{\"elements\":[%s]},\"rows\":%s,\"total_duration_micros\":",
                   schema_json, rows_json);
