@@ -174,6 +174,30 @@ fail:
     return st;
 }
 
+oro_status
+catalog_check_tables(struct db *db, const struct catalog *c, struct oro_err *err)
+{
+    struct db_stmt *s;
+    bool there = false;
+    oro_status st =
+        db_prepare(db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", &s, err);
+    if (st != ORO_OK)
+        return st;
+    for (uint32_t i = 0; st == ORO_OK && i < c->n; i++) {
+        db_bind_text(s, 1, oro_bytes_str(c->items[i].sql_name));
+        st = db_step(s, &there, err);
+        db_reset(s);
+        if (st == ORO_OK && !there)
+            st = oro_err_set(err, ORO_EMALFORMED,
+                             "table %s is not there: somebody has dropped or renamed it. Nothing "
+                             "was changed. Give it its name back with sqlite3 (ALTER TABLE ... "
+                             "RENAME TO ...). Or: Restore a backup (orochi restore)",
+                             c->items[i].sql_name);
+    }
+    db_finalize(s);
+    return st;
+}
+
 /* ---- comparing ---- */
 
 /* The stored table's counterpart, NULL when it is gone (event tables are not stored). */

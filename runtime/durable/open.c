@@ -263,7 +263,9 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
     oro_status st = catalog_read(d->tables, &stored, err);
     if (st != ORO_OK)
         return st;
-    st = fit_log(d, &stored, &at, err);
+    st = catalog_check_tables(d->tables, &stored, err);
+    if (st == ORO_OK)
+        st = fit_log(d, &stored, &at, err);
     if (st == ORO_OK)
         st = fit_edits(d, &stored, &at, err);
     bool same = st == ORO_OK && catalog_unchanged(&stored, d->schema);

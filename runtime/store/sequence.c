@@ -62,6 +62,14 @@ oro_sequence_max(const struct oro_type *column)
     return int_max(int_kind(column), &size);
 }
 
+/* A crash or a stop costs what is reserved and was not used: of a narrow column a small part, too. */
+static uint64_t
+block_of(const struct oro_store *s, const struct oro_sequence *q)
+{
+    uint64_t part = q->max / 256 + 1;
+    return part < s->sequence_block ? part : s->sequence_block;
+}
+
 static void
 reserve(struct oro_session *se, struct oro_table *t, struct oro_sequence *q)
 {
@@ -71,8 +79,8 @@ reserve(struct oro_session *se, struct oro_table *t, struct oro_sequence *q)
     uint64_t from = atomic_load_explicit(&q->allocated, memory_order_relaxed);
     bool needed = atomic_load_explicit(&q->next, memory_order_relaxed) >= from && from <= q->max;
     if (needed) {
-        uint64_t left = q->max - from + 1;
-        uint64_t to = from + (left < s->sequence_block ? left : s->sequence_block);
+        uint64_t left = q->max - from + 1, block = block_of(s, q);
+        uint64_t to = from + (left < block ? left : block);
         rec->ops[0] = (struct oro_op){.kind = ORO_OP_SEQUENCE,
                                       .sequence = (uint8_t)(q - t->seqs),
                                       .table = t->def,

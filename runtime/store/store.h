@@ -17,7 +17,7 @@ struct oro_cursor; /* a reader of the commit ring */
 struct oro_store_options {
     uint64_t
         first_offset; /* transactions that happened before this process run (0 for an empty database) */
-    uint64_t sequence_block; /* 0: 4096 */
+    uint64_t sequence_block; /* 0: 4096; of a column with few values 1/256 of them */
     uint64_t first_seq;      /* records before the first one, of a store that this one replaces */
 };
 

@@ -252,6 +252,18 @@ Test(edits, rows_may_be_deleted_and_not_added)
     cr_assert_eq(count_of("thing"), 2);
 }
 
+Test(edits, a_table_that_was_dropped_or_renamed_is_told)
+{
+    stopped();
+    sql_exec("alter table bag rename to sack");
+    expect_refused("table bag is not there");
+    expect_refused("RENAME TO");
+    sql_exec("alter table sack rename to bag");
+    cr_assert_eq(count_of("bag"), 3);
+    sql_exec("drop table bag");
+    expect_refused("Restore a backup");
+}
+
 Test(edits, that_no_type_can_hold_are_refused)
 {
     static const char *const bad[][2] = {
@@ -357,8 +369,7 @@ Test(edits, of_one_column_leave_the_others_as_the_log_has_them)
     ORO_ASSERT(waitpid(pid, NULL, 0) == pid);
     sql_exec("update thing set text = 'by hand', small = 3 where id <> 2");
     again();
-    expect_sql("select id, small, big, text from thing order by id",
-               "1|3|9|by hand|2|-5|7|it's");
+    expect_sql("select id, small, big, text from thing order by id", "1|3|9|by hand|2|-5|7|it's");
 }
 
 /* A wrong bit in a column is no edit: the row holds. */

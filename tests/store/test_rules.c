@@ -100,6 +100,26 @@ Test(rules, a_sequence_ends_with_its_column)
     }
 }
 
+/* T-35: what is reserved, and lost by a crash, is a small part of the column's range. */
+Test(rules, a_narrow_sequence_lasts_for_many_restarts)
+{
+    for (size_t i = 0; i < ORO_ARRAY_LEN(widths); i++) {
+        t = fx_table(schema, "t", widths[i].cols, 0);
+        fx_index(t, ORO_INDEX_BTREE, true, "0");
+        fx_sequence(t, 0);
+        begin();
+        cr_assert_eq(insert(fx_row(t, (int64_t)0, (int64_t)1)), ORO_OK);
+        again();
+        uint64_t reserved = atomic_load(&store->tables[0].seqs[0].allocated) - 1;
+        cr_assert_geq(reserved, 1);
+        cr_assert_leq(reserved, widths[i].last / 100, "%s: %llu", widths[i].cols,
+                      (unsigned long long)reserved);
+        end();
+        fx_schema_free(schema);
+        schema = fx_schema();
+    }
+}
+
 /* T-31: 0 is replaced on update too; T-34: what was taken stays taken; T-50: clear is no reset. */
 Test(rules, zero_takes_the_next_value_on_update_and_after_clear)
 {
