@@ -61,7 +61,7 @@ check_file(struct presence *p, size_t i, struct oro_err *err)
 {
     const char *path = p->files[i].path;
     struct stat s;
-    if (stat(path, &s) != 0)
+    if (lstat(path, &s) != 0) /* a link is another file: the next start refuses it */
         return errno == ENOENT && !p->files[i].known && i != PRESENCE_TABLES && i != PRESENCE_LOG
                    ? ORO_OK
                    : oro_err_set(err, ORO_EIO, "%s was removed or renamed (%s)", path,

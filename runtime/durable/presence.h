@@ -20,7 +20,7 @@ struct presence {
         ino_t inode;
         off_t size;
     } files[PRESENCE_FILES];
-    int tables;        /* an open descriptor of the database: closing one of our own would drop SQLite's locks */
+    int tables; /* an open descriptor of the database: closing one of our own would drop SQLite's locks */
     int64_t looked_us; /* at all of them */
     off_t wal_keep;    /* what SQLite may cut a WAL to */
 };

@@ -712,15 +712,18 @@ Test(damage, a_database_that_is_cut_is_noticed_and_a_vacuum_is_not)
     add_some(&r, 1, 200);
     oro_durable_checkpoint(r.durable, 20000000);
     run_close(&r);
-    char *path = path_in("game.db"), *command = oro_asprintf(
-        "sqlite3 %s 'create table x (y); insert into x select randomblob(400000); drop table x'",
-        path);
+    char *
+        path = path_in("game.db"),
+       *command = oro_asprintf(
+           "sqlite3 %s 'create table x (y); insert into x select randomblob(400000); drop table x'",
+           path);
     cr_assert_eq(system(command), 0);
     oro_free(command);
     run_must_open(&r, &opt);
     cr_assert_eq(stat(path, &s), 0);
     off_t before = s.st_size;
-    command = oro_asprintf("sqlite3 %s 'vacuum; pragma wal_checkpoint(truncate)' > /dev/null", path);
+    command =
+        oro_asprintf("sqlite3 %s 'vacuum; pragma wal_checkpoint(truncate)' > /dev/null", path);
     cr_assert_eq(system(command), 0);
     cr_assert_eq(stat(path, &s), 0);
     cr_assert_lt(s.st_size, before - 300000);
@@ -733,6 +736,21 @@ Test(damage, a_database_that_is_cut_is_noticed_and_a_vacuum_is_not)
         usleep(1000);
     cr_assert_not(run_close(&r));
     oro_free(command);
+    oro_free(path);
+}
+
+/* The same bytes, but a start would refuse them. */
+Test(damage, a_file_that_became_a_link_is_noticed)
+{
+    struct run r;
+    struct run_options opt = options(ORO_DURABLE_FULL);
+    run_must_open(&r, &opt);
+    add_some(&r, 1, 3);
+    char *path = path_in("game.db");
+    put_link(path);
+    while (oro_durable_trouble(r.durable) == NULL)
+        usleep(1000);
+    cr_assert_not(run_close(&r));
     oro_free(path);
 }
 
