@@ -302,6 +302,8 @@ on_tick(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop, (void)revents;
     struct shard *s = w->data;
     shard_look(s);
+    if (s->index == 0)
+        trim_look(s->net);
     if (s->net->sink->tick != NULL)
         s->net->sink->tick(s->net->sink->self, s->index);
 }
@@ -544,6 +546,7 @@ oro_net_stop(struct oro_net *net)
     for (unsigned i = 0; i < net->shard_count; i++)
         if (net->shards[i].thread_started)
             oro_thread_join(net->shards[i].thread);
+    trim_stop(net);
     net_free(net);
 }
 

@@ -107,7 +107,7 @@ enum conn_state {
 };
 
 enum conn_cause {
-    CAUSE_IO, /* the default: nobody said goodbye */
+    CAUSE_IO,           /* the default: nobody said goodbye */
     CAUSE_CLIENT_CLOSE, /* with 1000, 1001, or no code */
     CAUSE_CLIENT_ERROR, /* with another one */
     CAUSE_IDLE_TIMEOUT,
@@ -263,6 +263,15 @@ struct shard {
     size_t fd_count, fd_cap;
 };
 
+/* trim.c: of shard 0's thread, but for runs. */
+struct trim {
+    pthread_t thread;
+    bool started;
+    atomic_bool runs;
+    int64_t most; /* that was used since memory was given back last */
+    int times;    /* that it is still to be done */
+};
+
 struct oro_net {
     struct oro_net_options opt;
     const struct oro_sink *sink;
@@ -277,11 +286,16 @@ struct oro_net {
     atomic_uint open_sockets;
     unsigned max_sockets;
     _Atomic int64_t used; /* of opt.buffer_memory */
+    struct trim trim;
 
     struct oro_metric *m_connections, *m_messages_in, *m_messages_out, *m_bytes_in, *m_bytes_out,
         *m_http;
     struct oro_metric *m_ended[CAUSE_COUNT], *m_cut[CAUSE_COUNT];
 };
+
+/* ---- trim.c ---- */
+void trim_look(struct oro_net *net); /* once a second, on shard 0's thread */
+void trim_stop(struct oro_net *net); /* when no shard runs */
 
 /* ---- lws.c ---- */
 /* Borrows opt until return. Gives *out, ended by io_context_destroy on the thread that runs the
