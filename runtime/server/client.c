@@ -246,8 +246,7 @@ held_add_parts(struct shard *sh, struct client *c, struct oro_parts *msg, uint64
     *parts = *msg;
     *msg = (struct oro_parts){0};
     c->held_linked += oro_parts_cost(parts);
-    c->marks[c->nmarks++] =
-        (struct held_mark){.end = c->held.len, .seq = seq, .parts = parts};
+    c->marks[c->nmarks++] = (struct held_mark){.end = c->held.len, .seq = seq, .parts = parts};
     oro_client_hold(sh, c);
     held_count(sh, c); /* it may be cut off inside */
 }
@@ -543,18 +542,24 @@ has_turn(const struct shard *sh, const struct client *c)
 }
 
 static void
+turn_count(struct shard *sh, struct client *c, int64_t from)
+{
+    int64_t spent = oro_mono_us() - from;
+    sh->answered_us += spent;
+    c->turn_us = spent + (c->turn == sh->turn ? c->turn_us : 0);
+    c->turn = sh->turn;
+}
+
+static void
 answer_here(struct shard *sh, struct client *c, const struct oro_client_message *m,
             struct oro_buf *frame)
 {
-    int64_t from = oro_mono_us(), spent;
+    int64_t from = oro_mono_us();
     if (m->tag == ORO_MSG_SUBSCRIBE || m->tag == ORO_MSG_UNSUBSCRIBE || m->tag == ORO_MSG_ONE_OFF)
         oro_client_ask(sh, c, m, frame);
     else
         procedure(sh, c, m);
-    spent = oro_mono_us() - from;
-    sh->answered_us += spent;
-    c->turn_us = spent + (c->turn == sh->turn ? c->turn_us : 0);
-    c->turn = sh->turn;
+    turn_count(sh, c, from);
 }
 
 #define INFLIGHT_BYTES (16u << 20) /* of frames whose calls wait; a larger one goes alone */
@@ -575,6 +580,7 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
     struct oro_job_call calls[CALLS_AT_ONCE];
     bool gone = c->state == CLIENT_GONE, again = false;
     uint32_t n = 0, answers = 0;
+    int64_t from = 0; /* of the second batch of calls, and later ones: most frames have one */
     struct oro_reader r = oro_reader(oro_buf_bytes(frame));
     r.at += at;
     if (oro_rd_left(&r) == 0 && at == 0) {
@@ -593,8 +599,8 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
         }
         bool call = m.tag == ORO_MSG_CALL_REDUCER;
         bool alone = c->reads != NULL || (!call && (n > 0 || c->inflight > 0));
-        bool turn =
-            !call && (answers == TURN_ANSWERS || here - at >= TURN_BYTES || !has_turn(sh, c));
+        bool turn = call ? from != 0 && n == 0 && !has_turn(sh, c)
+                         : answers == TURN_ANSWERS || here - at >= TURN_BYTES || !has_turn(sh, c);
         if (!gone && (alone || turn || (call && is_full(sh, c, n)))) {
             if (!calls_post(sh, c, frame, calls, n, again))
                 return;
@@ -618,6 +624,9 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
                 return;
             again = true;
             n = 0;
+            if (from != 0)
+                turn_count(sh, c, from);
+            from = oro_mono_us();
         }
         if (c->single)
             break; /* v2: one message in a frame; what follows is ignored (wire.md 2.3) */
