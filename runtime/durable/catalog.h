@@ -21,6 +21,10 @@ void catalog_fini(struct catalog *c);
 struct layout *catalog_find(const struct catalog *c, uint32_t id);
 /* What the file says. Gives the inside of *out. */
 ORO_MUST_CHECK oro_status catalog_read(struct db *db, struct catalog *out, struct oro_err *err);
+/* Appends the tables whose rows do not fit a unique constraint of the module (unique.c). */
+ORO_MUST_CHECK oro_status catalog_unique_reasons(struct db *db, const struct catalog *stored,
+                                                 const struct oro_schema *schema,
+                                                 struct oro_bb *reasons, struct oro_err *err);
 /* The file has each of its tables still. ORO_EMALFORMED. */
 ORO_MUST_CHECK oro_status catalog_check_tables(struct db *db, const struct catalog *c,
                                                struct oro_err *err);

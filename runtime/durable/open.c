@@ -162,6 +162,8 @@ fit_changed(struct oro_durable *d, struct catalog *stored, uint64_t *applied, st
     oro_status st = apply_all(d, stored, d->log, d->log_path, applied, err);
     if (st == ORO_OK)
         st = catalog_reasons(d->tables, stored, d->schema, &reasons, err);
+    if (st == ORO_OK)
+        st = catalog_unique_reasons(d->tables, stored, d->schema, &reasons, err);
     if (st == ORO_OK && reasons.len > 0)
         st = oro_err_set(
             err, ORO_EINVAL,

@@ -103,6 +103,24 @@ test("a column that was added and not used may be taken back", async () => {
   }
 });
 
+test("a column made unique over equal values: refused before another column is given up", async () => {
+  const { data, path, server, start } = await begin();
+  assert.equal((await sql(server, "heroes", "SELECT id FROM hero")).length, 3);
+  await server.stop();
+  const equal = hero(ALL, "", "id=id, name='x', score=7");
+  await writeFile(path, equal);
+  let running = await start();
+  for (const id of [11, 12]) assert.equal((await call(running, "heroes", "add", [id])).status, 200);
+  await running.stop();
+  await writeFile(path, hero(["id: PrimaryKey[u32]", "score: Unique[u32]"], ', dropped=["name"]', "id=id, score=id").replace("u32\n", "u32, Unique\n"));
+  await assert.rejects(start(), /heroes\.py:3: table hero: several rows have one value of "?score"?, which is unique now/);
+  assert.ok(!(await readdir(data)).some(name => name.includes(".before-")), "nothing was given up");
+  await writeFile(path, equal);
+  running = await start();
+  assert.equal((await sql(running, "heroes", "SELECT id FROM hero WHERE name = 'x'")).length, 2);
+  await running.stop();
+});
+
 test("a sequence stays with its column when one before it goes", async () => {
   const dir = await folder(), path = join(dir, "heroes.py"), data = join(dir, "data");
   const text = (columns, options) => hero(columns, options, "id=0, n=id");
