@@ -13,13 +13,15 @@ oro_client_env(const struct shard *sh, const struct client *c)
 /* Steps within which an answer is given on the net thread: some ten microseconds. */
 #define INLINE_STEPS 2000
 #define INLINE_TEXT 8192 /* bytes of queries that are parsed there */
+#define INLINE_BYTES ORO_PART /* of rows: more is encoded elsewhere, and linked */
 #define INLINE_RECORDS 256
 
 struct oro_budget
 oro_shard_budget(const struct shard *sh)
 {
     uint64_t most = sh->server->opt.query.steps;
-    return (struct oro_budget){.left = most < INLINE_STEPS ? most : INLINE_STEPS};
+    return (struct oro_budget){.left = most < INLINE_STEPS ? most : INLINE_STEPS,
+                               .most = INLINE_BYTES};
 }
 
 bool

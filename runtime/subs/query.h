@@ -31,6 +31,7 @@ struct oro_query_env {
 struct oro_budget {
     uint64_t left; /* steps */
     bool spent;    /* what was asked for wanted more */
+    uint64_t found, most; /* bytes of the rows that were kept, and may be; most 0: any number */
     const atomic_bool *
         stop; /* NULL, or set by whoever wants the reading to end; seen within some thousand steps */
 };

@@ -226,9 +226,20 @@ oro_query_each(const struct oro_query *q, struct oro_session *se, struct oro_bud
 
 struct keeping {
     struct oro_found *out;
+    struct oro_budget *budget;
     oro_status st;
     struct oro_err *err;
 };
+
+static bool
+are_too_many(struct oro_budget *b, uint64_t bytes)
+{
+    if (b == NULL || b->most == 0)
+        return false;
+    b->found += bytes;
+    b->spent = b->spent || b->found > b->most;
+    return b->spent;
+}
 
 static bool
 keep_row(void *arg, struct oro_bytes row)
@@ -247,6 +258,10 @@ keep_row(void *arg, struct oro_bytes row)
         f->cap = cap;
     }
     f->rows[f->n++] = row;
+    if (are_too_many(k->budget, row.len)) {
+        k->st = oro_err_set(k->err, ORO_EFULL, "the query finds more bytes than may be read here");
+        return false;
+    }
     if (f->bytes <= FOUND_BYTES)
         return true;
     k->st = oro_err_set(k->err, ORO_EFULL,
@@ -258,7 +273,7 @@ oro_status
 oro_query_run(const struct oro_query *q, struct oro_session *se, struct oro_budget *budget,
               struct oro_found *out, struct oro_err *err)
 {
-    struct keeping k = {.out = out, .err = err};
+    struct keeping k = {.out = out, .budget = budget, .err = err};
     *out = (struct oro_found){0};
     oro_status st = oro_query_each(q, se, budget, keep_row, &k, err);
     if (st == ORO_OK)

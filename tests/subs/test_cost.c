@@ -185,6 +185,23 @@ Test(cost, a_count_has_a_budget_as_well)
     oro_bb_fini(&out);
 }
 
+/* Wide rows cost few steps: their bytes have a bound of their own, over all that is asked with one budget. */
+Test(cost, bytes_have_a_budget_where_they_are_bounded)
+{
+    struct oro_err err = {0};
+    size_t n;
+    struct oro_budget any = {.left = UINT64_MAX}, bounded = {.left = UINT64_MAX, .most = UINT64_MAX};
+    cr_assert_eq(run("SELECT * FROM unit", &any, &n, &err), ORO_OK);
+    cr_assert(any.found == 0 && !any.spent);
+    cr_assert_eq(run("SELECT * FROM unit", &bounded, &n, &err), ORO_OK);
+    struct oro_budget twice = {.left = UINT64_MAX, .most = 2 * bounded.found - 1};
+    cr_assert_gt(bounded.found, n);
+    cr_assert_eq(run("SELECT * FROM unit", &twice, &n, &err), ORO_OK);
+    cr_assert(!twice.spent);
+    cr_assert_eq(run("SELECT * FROM unit", &twice, &n, &err), ORO_EFULL);
+    cr_assert(twice.spent);
+}
+
 Test(cost, reading_can_be_stopped)
 {
     atomic_bool stop;
