@@ -64,7 +64,9 @@ data_format(struct db *db, bool *empty, struct oro_err *err)
     if (st != ORO_OK)
         return st;
     if (tables > 0 && app != APPLICATION_ID)
-        return oro_err_set(err, ORO_EINVAL, "it is an SQLite file of something else");
+        return oro_err_set(err, ORO_EMALFORMED,
+                           "it is an SQLite file of something else. Nothing was changed. Bring the "
+                           "database back under this name. Or: Restore a backup (orochi restore)");
     if (tables > 0 && version > FORMAT_VERSION)
         return oro_err_set(err, ORO_EINVAL,
                            "a newer version of this server wrote it (format %lld, known is %d)",

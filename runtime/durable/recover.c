@@ -10,11 +10,12 @@ table_damaged(const struct oro_durable *d, const struct layout *l, oro_status st
 {
     char *what = oro_strdup(err->text);
     if (st == ORO_EEXISTS) {
-        oro_err_set(err, ORO_EINVAL,
-                    "table %s: %s. Two rows have one value of a unique column: where somebody has "
-                    "edited the file, correct one of them with: sqlite3 %s. Or: Restore a backup "
-                    "(orochi restore)",
-                    l->sql_name, what, d->path);
+        oro_err_set(
+            err, ORO_EINVAL,
+            "table %s: %s. Two rows have one value of a unique column: where the module has "
+            "made it unique only now, take that back; where somebody has edited the file, "
+            "correct one of them with: sqlite3 %s. Or: Restore a backup (orochi restore)",
+            l->sql_name, what, d->path);
         oro_free(what);
         return ORO_EINVAL;
     }

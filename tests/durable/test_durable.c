@@ -926,7 +926,7 @@ Test(durable, a_file_that_is_cut_off_is_noticed, .timeout = 300)
 Test(durable, other_files_are_refused)
 {
     sql_exec("create table mine (a)");
-    expect_refused(lines, ORO_EINVAL, "an SQLite file of something else");
+    expect_refused(lines, ORO_EMALFORMED, "an SQLite file of something else");
     char *path = temp_db_path(dir);
     FILE *f = fopen(path, "w");
     fputs("this is no database, but it is long enough to have a header of one hundred bytes, which "

@@ -294,6 +294,7 @@ Test(edits, a_unique_value_twice_is_refused_and_can_be_corrected)
     stopped();
     sql_exec("update name set word = 'word 1' where id = 2");
     expect_refused("Two rows have one value of a unique column");
+    expect_refused("where the module has made it unique only now, take that back");
     sql_exec("update name set word = 'word 9' where id = 2");
     again();
     expect_sql("select word from name order by id", "word 1|word 9|word 3");
