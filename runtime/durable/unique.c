@@ -49,8 +49,10 @@ catalog_unique_reasons(struct db *db, const struct catalog *stored, const struct
     for (uint32_t i = 0; i < stored->n; i++) {
         const struct layout *l = &stored->items[i];
         const struct oro_table_def *now = oro_schema_table(schema, oro_bytes_str(l->def->name));
+        const struct oro_index_def *pk = now != NULL ? oro_table_primary_index(now) : NULL;
+        /* A new primary key is looked at by the migration itself, which is one transaction. */
         for (uint32_t k = 0; st == ORO_OK && now != NULL && k < now->nindexes; k++)
-            if (now->indexes[k].unique)
+            if (now->indexes[k].unique && &now->indexes[k] != pk)
                 st = index_reason(db, l, now, &now->indexes[k], reasons, err);
     }
     return st;
