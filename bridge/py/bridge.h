@@ -138,9 +138,11 @@ ORO_MUST_CHECK oro_status oro_py_stage(struct oro_py *py, const char *path, cons
 /* Borrows schema as long as the version lives. Nobody may read the interpreter's numbers meanwhile, nor while it is adopted. */
 ORO_MUST_CHECK oro_status oro_py_bind_staged(struct oro_py *py, const struct oro_schema *schema,
                                              struct oro_err *err);
+/* Neither runs code of the author's: what ends with a version is set aside for oro_py_settle. */
 void oro_py_adopt(struct oro_py *py);   /* it is the one that runs; the other one ends */
 void oro_py_unstage(struct oro_py *py); /* it is dropped; nothing if there is none */
-/* Gives memory of old versions back. Takes some milliseconds. */
+/* Drops what was set aside, and gives memory of old versions back. Objects may run code of the author's at their end, which takes
+ * a generation, as an import does. Otherwise some milliseconds. */
 void oro_py_settle(struct oro_py *py);
 
 enum oro_caller {

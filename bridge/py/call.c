@@ -121,7 +121,8 @@ oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *
     Py_DECREF(module);
     if (py->staged == NULL)
         oro_globals_watch(py);
-    freeze_garbage();
+    if (py->staged == NULL) /* otherwise oro_py_settle does, when nobody waits */
+        freeze_garbage();
     return ORO_OK;
 }
 

@@ -470,6 +470,20 @@ import_end(struct oro_py *py)
     py->grace_us = 0;
 }
 
+void
+oro_py_end_begin(struct oro_py *py)
+{
+    import_begin(py);
+    py->ending = true;
+}
+
+void
+oro_py_end_end(struct oro_py *py)
+{
+    py->ending = false;
+    import_end(py);
+}
+
 /* The package's import may need the C side whole. */
 static int
 ready(void)
@@ -756,6 +770,10 @@ oro_py_acquire(struct oro_py *py)
     "into "                                                                                    \
     "@init, a scheduled function or another program"
 
+#define END_LATE                                                                               \
+    "what the old version of the module does at its end takes too long: __del__, finally and " \
+    "weakref.finalize must not wait"
+
 /* Folder of the module's own files, with a slash: what a traceback shows. */
 static char *
 root_of(const char *path)
@@ -899,8 +917,9 @@ raise_timeout(void *arg)
      * the try block, where the loop jumps back. */
     if (++py->hits >= POLITE)
         (void)oro_py_pend(py, raise_timeout, py);
-    PyErr_SetString(py->e_timeout,
-                    oro_py_running == py ? "the reducer ran longer than its limit" : IMPORT_LATE);
+    PyErr_SetString(py->e_timeout, oro_py_running == py ? "the reducer ran longer than its limit"
+                                   : py->ending         ? END_LATE
+                                                        : IMPORT_LATE);
     return -1;
 }
 

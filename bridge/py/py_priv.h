@@ -531,36 +531,37 @@ struct oro_lost {
 };
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                   \
-    X(keep)                                                                                 \
-    X(t_row)                                                                                \
-    X(t_coldescr)                                                                           \
-    X(t_table)                                                                              \
-    X(t_column)                                                                             \
-    X(t_rows)                                                                               \
-    X(t_rowsiter)                                                                           \
-    X(t_ctx)                                                                                \
-    X(t_dbbase)                                                                             \
-    X(t_db)                                                                                 \
-    X(t_log)                                                                                \
-    X(t_codec)                                                                              \
-    X(t_identity)                                                                           \
-    X(t_connid)                                                                             \
-    X(Timestamp)                                                                            \
-    X(TimeDuration)                                                                         \
-    X(ScheduleAt)                                                                           \
-    X(UUID)                                                                                 \
-    X(Ok)                                                                                   \
-    X(Err)                                                                                  \
-    X(e_orochi)                                                                             \
-    X(e_reducer)                                                                            \
-    X(e_rownotfound) X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex)  \
-        X(e_wrongalgo) X(e_notunique) X(e_encode) X(e_decode) X(e_schema) X(e_timeout)      \
-            X(e_transaction) X(e_forbidden) X(json_dump) X(json_revive) X(datetime_to_us)   \
-                X(us_to_datetime) X(timedelta_to_us) X(us_to_timedelta) X(format_exception) \
-                    X(describe_error) X(refusal) X(make_auth) X(deepcopy) X(random_cls)     \
-                        X(chance_of) X(db) X(log) X(ctx) X(module_spec) X(s_int) X(s_value) \
-                            X(s_is_interval) X(s_told) X(s_post_init) X(empty_tuple) X(zero)
+#define ORO_PY_OBJECTS(X)                                                                       \
+    X(keep)                                                                                     \
+    X(t_row)                                                                                    \
+    X(t_coldescr)                                                                               \
+    X(t_table)                                                                                  \
+    X(t_column)                                                                                 \
+    X(t_rows)                                                                                   \
+    X(t_rowsiter)                                                                               \
+    X(t_ctx)                                                                                    \
+    X(t_dbbase)                                                                                 \
+    X(t_db)                                                                                     \
+    X(t_log)                                                                                    \
+    X(t_codec)                                                                                  \
+    X(t_identity)                                                                               \
+    X(t_connid)                                                                                 \
+    X(Timestamp)                                                                                \
+    X(TimeDuration)                                                                             \
+    X(ScheduleAt)                                                                               \
+    X(UUID)                                                                                     \
+    X(Ok)                                                                                       \
+    X(Err)                                                                                      \
+    X(e_orochi)                                                                                 \
+    X(e_reducer)                                                                                \
+    X(e_rownotfound)                                                                            \
+    X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_wrongalgo)        \
+        X(e_notunique) X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction)        \
+            X(e_forbidden) X(json_dump) X(json_revive) X(datetime_to_us) X(us_to_datetime)      \
+                X(timedelta_to_us) X(us_to_timedelta) X(format_exception) X(describe_error)     \
+                    X(refusal) X(make_auth) X(deepcopy) X(random_cls) X(chance_of) X(db) X(log) \
+                        X(ctx) X(module_spec) X(s_int) X(s_value) X(s_is_interval) X(s_told)    \
+                            X(s_post_init) X(empty_tuple) X(zero)
 
 struct oro_py {
     unsigned worker;
@@ -611,6 +612,9 @@ struct oro_py {
     uint64_t ncodecs;      /* compiled for tables and reducers: the pinned part of the type cache */
     struct oro_lost lost[ORO_LOST_MAX];
     unsigned nlost;
+    /* What an old version leaves behind (reload.c), a list or NULL; and whether it is just being dropped. */
+    PyObject *leaving;
+    bool ending;
     struct oro_globals *globals; /* NULL: not watched */
     bool globals_sized;          /* some are looked at after each call */
     struct oro_json *json;       /* shapes and keys of dynamic values; NULL until there is one */
@@ -728,6 +732,9 @@ oro_py_hits(struct oro_py *py)
 {
     return oro_py_running == py && atomic_load_explicit(&py->in_reducer, memory_order_relaxed);
 }
+/* Between these two, objects of the author's end. They have a generation and can be interrupted, as an import can. */
+void oro_py_end_begin(struct oro_py *py);
+void oro_py_end_end(struct oro_py *py);
 /* Has fn(arg) run in the interpreter's loop as soon as it executes Python code; false: this Python cannot. Any thread. */
 bool oro_py_pend(struct oro_py *py, int (*fn)(void *), void *arg);
 

@@ -65,13 +65,24 @@ call_load(const char *function)
     return out;
 }
 
+/* The end of o may run code of the author's, which may take any time: it has to wait for oro_py_settle. */
+static void
+set_aside(struct oro_py *py, PyObject *o)
+{
+    if (py->leaving == NULL)
+        py->leaving = PyList_New(0);
+    if (o != NULL && (py->leaving == NULL || PyList_Append(py->leaving, o) < 0))
+        PyErr_Clear(); /* no memory: it ends at once */
+}
+
 /* For what must not fail but in want of memory. */
 static void
-do_load(const char *function)
+do_load(struct oro_py *py, const char *function)
 {
     PyObject *out = call_load(function);
     if (out == NULL)
         PyErr_WriteUnraisable(NULL);
+    set_aside(py, out);
     Py_XDECREF(out);
 }
 
@@ -98,6 +109,7 @@ classes_retire(struct oro_py *py, struct version *v)
         c->limit = 0;
         c->retired = true;
         for (unsigned i = 0; i < c->ncols; i++) {
+            set_aside(py, c->cols[i].dflt);
             Py_CLEAR(c->cols[i].dflt);
             c->cols[i].dkind = DEFAULT_NONE;
         }
@@ -133,6 +145,9 @@ tables_retire(struct version *v)
 static void
 retire(struct oro_py *py, struct version *v)
 {
+    set_aside(py, v->keep);
+    set_aside(py, v->ctx);
+    set_aside(py, v->module_spec);
     v->watched = PyList_New(0);
     /* Without memory for the references nobody could say when it ends: then it stays for ever. */
     int known = v->watched != NULL ? 0 : -1;
@@ -201,9 +216,14 @@ collect(const char *step)
 void
 oro_py_settle(struct oro_py *py)
 {
+    PyObject *leaving = py->leaving;
+    py->leaving = NULL;
+    oro_py_end_begin(py);
+    Py_XDECREF(leaving);
     collect("unfreeze");
     collect("collect");
     collect("freeze");
+    oro_py_end_end(py);
     for (struct version **link = &py->old_versions, *v; (v = *link) != NULL;) {
         if (!is_gone(v)) {
             link = &v->next;
@@ -240,7 +260,7 @@ oro_py_stage(struct oro_py *py, const char *path, const char *name, char **descr
     oro_status st = ORO_EINTERNAL;
     if (out != NULL) {
         st = oro_py_load(py, path, name, descriptor, report, err);
-        do_load("end_second");
+        do_load(py, "end_second");
     } else {
         PyErr_Clear();
         oro_err_set(err, st, "no memory to import the module");
@@ -270,7 +290,7 @@ oro_py_adopt(struct oro_py *py)
     py->staged = NULL;
     exchange(py, v);
     py->config_generation = 0; /* its classes take the settings over */
-    do_load("take_second");
+    do_load(py, "take_second");
     oro_py_notices_forget();
     oro_globals_watch(py);
     retire(py, v);
@@ -283,6 +303,6 @@ oro_py_unstage(struct oro_py *py)
     if (v == NULL)
         return;
     py->staged = NULL;
-    do_load("drop_second");
+    do_load(py, "drop_second");
     retire(py, v);
 }

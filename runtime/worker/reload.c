@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#define END_US 1000000       /* for what the author's objects do at the end of an old version */
 #define PATIENCE_US 10000000 /* for calls that run */
 
 /* ---- errands ---- */
@@ -113,11 +114,21 @@ stage_errand(struct worker *w, void *arg)
     w->err.status = st;
 }
 
+/* Objects of a version that goes may do anything at their end, but not for long: their worker serves nobody meanwhile. */
+static void
+end(struct worker *w, void (*fn)(struct oro_py *))
+{
+    oro_worker_watch(w, END_US);
+    fn(w->py);
+    atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
+}
+
 static void
 unstage_errand(struct worker *w, void *arg)
 {
     (void)arg;
     oro_py_unstage(w->py);
+    end(w, oro_py_settle);
 }
 
 static oro_status
@@ -190,7 +201,7 @@ static void
 settle_errand(struct worker *w, void *arg)
 {
     (void)arg;
-    oro_py_settle(w->py);
+    end(w, oro_py_settle);
 }
 
 void

@@ -23,7 +23,7 @@ os.unshare(0)|os.closerange(3, 1000)|os.close(3)|os.close(0)|os.dup2(0, 2)|local
 resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))|resource.prlimit(0, resource.RLIMIT_NOFILE, (16, 16))|socket.sethostname("x")
 time.clock_settime(time.CLOCK_REALTIME, 0)|time.sleep.__self__.tzset.__call__()|__import__("posix")._exit(3)|getattr(os, "_exit")(3)
 map(os._exit, [3]).__next__()|functools.partial(os._exit, 3)()|__import__("_imp").create_builtin(__import__("posix").__spec__)._exit(3)
-sys._current_frames()|sys._current_exceptions()|sys.getallocatedblocks()|__import__("_interpreters").exec(0, "")|__import__("_interpreters").run_string(0, "")
+sys._current_frames()|sys._current_exceptions()|__import__("_interpreters").exec(0, "")|__import__("_interpreters").run_string(0, "")
 __import__("_interpreters").destroy(0)|open(3)|open(3, "wb", closefd=False)|io.FileIO(3)|os.fdopen(3)|select.epoll.fromfd(3)
 `.trim().split(/[|\n]/);
 

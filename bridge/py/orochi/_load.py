@@ -112,13 +112,15 @@ def end_second():
 
 
 def take_second():
-    """The second version is the one that runs."""
+    """The second version is the one that runs. The modules of the first, whose end may run code of the author's."""
     _exchange()
-    _second.clear()
+    return drop_second()
 
 
 def drop_second():
+    gone = dict(_second)
     _second.clear()
+    return gone
 
 
 def _take_mine():
