@@ -88,6 +88,7 @@ struct shard {
     struct oro_server *server;
     unsigned number;
     struct oro_session *session;
+    bool in_snapshot; /* the session is reading, and records are applied up to there */
     struct oro_cursor *cursor;
     struct oro_subs *subs;
     struct oro_map clients;  /* by connection id */

@@ -65,7 +65,9 @@ static bool
 snapshot_begin(struct shard *sh, uint64_t *seq)
 {
     *seq = oro_read_begin(sh->session);
+    sh->in_snapshot = true;
     bool there = oro_shard_catch_up(sh, *seq);
+    sh->in_snapshot = false;
     oro_bb_clear(&sh->out);
     if (!there)
         oro_read_end(sh->session);
