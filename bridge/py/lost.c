@@ -98,6 +98,10 @@ tell(struct oro_py *py, struct oro_pytable *t, const struct oro_lost *l)
             continue;
         oro_bb_printf(&names, "%s%s.", names.len > 0 ? ", " : "", t->label);
         oro_pyerr_put(l->rc->cols[i].name, &names);
+        if (i >= 63 && l->rc->ncols > i + 1) { /* the columns from here on share a bit */
+            oro_bb_printf(&names, " or a later column");
+            break;
+        }
     }
     oro_place_warn(py, &l->place,
                    "%.*s was set on a row that was then dropped, so nothing is stored: "

@@ -239,3 +239,22 @@ Test(notice, both_can_be_turned_off)
             0) "    global count\n    count += 1\n    names.append(1)\n    t.get(1).score = 5\n",
         1, ORO_OK);
 }
+
+/* From the 64th column on columns share a bit: the warning does not say that all of them were set. */
+Test(notice, of_a_wide_table_no_column_is_named_that_was_not_set)
+{
+    struct fixture f;
+    open_with(&f, "Wide = table(type('Wide', (), {'__module__': __name__, '__annotations__': "
+                  "{'id': PrimaryKey[u32], "
+                  "**{f'c{i}': i32 for i in range(80)}}}))\n"
+                  "@reducer\n"
+                  "def r0(ctx):\n"
+                  "    ctx.db.wide.insert(id=1, **{f'c{i}': i for i in range(80)})\n"
+                  "    row = ctx.db.wide.get(1)\n"
+                  "    row.c3 = 9\n"
+                  "    row.c75 = 9\n");
+    char *text = words_of(&f, "r0", ORO_OK);
+    cr_expect_not_null(strstr(text, "wide.c3, wide.c62 or a later column was set"), "%s", text);
+    free(text);
+    fixture_close(&f);
+}
