@@ -11,6 +11,7 @@
 #include "bridge/py/guard_priv.h" // oro_guards_install()
 #include "bridge/py/py_priv.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/log.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ORO_SANITIZED
@@ -470,6 +471,10 @@ import_end(struct oro_py *py)
     py->grace_us = 0;
 }
 
+#define END_LATE                                                                               \
+    "what the old version of the module does at its end takes too long: __del__, finally and " \
+    "weakref.finalize must not wait"
+
 void
 oro_py_end_begin(struct oro_py *py)
 {
@@ -481,6 +486,8 @@ void
 oro_py_end_end(struct oro_py *py)
 {
     py->ending = false;
+    if (py->hits > 0) /* what it raised went into a destructor, which passes nothing on */
+        oro_log_limited(ORO_LOG_WARN, "module", END_LATE);
     import_end(py);
 }
 
@@ -769,10 +776,6 @@ oro_py_acquire(struct oro_py *py)
     "the import ran longer than server.import_timeout_ms: what takes long, or waits, belongs " \
     "into "                                                                                    \
     "@init, a scheduled function or another program"
-
-#define END_LATE                                                                               \
-    "what the old version of the module does at its end takes too long: __del__, finally and " \
-    "weakref.finalize must not wait"
 
 /* Folder of the module's own files, with a slash: what a traceback shows. */
 static char *

@@ -49,6 +49,7 @@ test("what an old version does at its end is limited, also that of one that was 
     await writeFile(file, source(++n, ""));
     await until(`the version after ${lines}`, () => serves(server, n));
   }
+  await until("it is told", () => /WARN +module: what the old version of the module does at its end takes too long/.test(server.output()));
   assert.doesNotMatch(server.output(), /was given up/);
   assert.equal(await server.stop(), 0, server.output());
 });
