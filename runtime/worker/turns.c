@@ -4,6 +4,13 @@
 
 /* Of the front queue before it is a client's turn: a timer that is always due must not starve clients. */
 #define FRONT_RUN 2
+/* A turn ends after 5 ms, or with the call that is running then; 64 short calls take a fraction of a millisecond. The system may
+ * take the core away in the middle of one, so the mean over some turns decides; who comes begins above the limit. */
+#define SHORT_US 2000
+#define FIRST_US 3000
+#define MEAN_OF 4
+/* While somebody with short turns waits, every so many turns are of the others. */
+#define OTHERS_EVERY 8
 /* While somebody present waits, every so many turns are of those who have left. */
 #define LEFT_EVERY 16
 
@@ -60,6 +67,7 @@ turns_join(struct turns *t, const struct oro_identity *id)
     if (s == NULL) {
         s = ORO_NEW(struct oro_sharer);
         s->identity = *id;
+        atomic_init(&s->turn_us, FIRST_US);
         oro_map_put(&t->sharers, identity_bytes(id), s);
     }
     s->refs++;
@@ -76,7 +84,8 @@ turns_leave(struct turns *t, struct oro_sharer *s)
         oro_map_del(&t->sharers, identity_bytes(&s->identity));
     pthread_mutex_unlock(&t->register_lock);
     if (last) {
-        ORO_ASSERT(!s->queued[LANE_PRESENT] && !s->queued[LANE_LEFT]);
+        for (int lane = 0; lane < LANES; lane++)
+            ORO_ASSERT(!s->queued[lane]);
         oro_free(s);
     }
 }
@@ -108,6 +117,16 @@ lane_first(struct turns *t, enum lane lane)
     return s;
 }
 
+static enum lane
+lane_of(const struct oro_mailbox *m)
+{
+    if (atomic_load_explicit(&m->left, memory_order_relaxed))
+        return LANE_LEFT;
+    return atomic_load_explicit(&m->sharer->turn_us, memory_order_relaxed) <= SHORT_US
+               ? LANE_SHORT
+               : LANE_OTHERS;
+}
+
 static void
 push_to(struct turns *t, struct oro_mailbox *m, enum lane lane)
 {
@@ -133,6 +152,16 @@ lane_pop(struct turns *t, enum lane lane)
 }
 
 void
+turns_used(struct oro_mailbox *m, int64_t us)
+{
+    if (m->sharer == NULL)
+        return;
+    /* Two workers may do this at once for one identity: then one of the turns is not counted. */
+    int64_t mean = atomic_load_explicit(&m->sharer->turn_us, memory_order_relaxed);
+    atomic_store_explicit(&m->sharer->turn_us, mean + (us - mean) / MEAN_OF, memory_order_relaxed);
+}
+
+void
 turns_push_front(struct turns *t, struct oro_mailbox *m)
 {
     queue_push(&t->front, m);
@@ -144,8 +173,22 @@ turns_push(struct turns *t, struct oro_mailbox *m)
     if (m->sharer == NULL)
         queue_push(&t->front, m);
     else
-        push_to(t, m,
-                atomic_load_explicit(&m->left, memory_order_relaxed) ? LANE_LEFT : LANE_PRESENT);
+        push_to(t, m, lane_of(m));
+}
+
+static struct oro_mailbox *
+pop_present(struct turns *t)
+{
+    struct oro_mailbox *m = NULL;
+    if (t->lanes[LANE_OTHERS].head == NULL || t->short_run + 1 < OTHERS_EVERY)
+        m = lane_pop(t, LANE_SHORT);
+    if (m != NULL) {
+        t->short_run++;
+        return m;
+    }
+    t->short_run = 0;
+    m = lane_pop(t, LANE_OTHERS);
+    return m != NULL ? m : lane_pop(t, LANE_SHORT);
 }
 
 static struct oro_mailbox *
@@ -153,20 +196,22 @@ pop_lanes(struct turns *t)
 {
     struct oro_mailbox *m = NULL;
     if (t->lanes[LANE_LEFT].head == NULL || t->present_run + 1 < LEFT_EVERY)
-        m = lane_pop(t, LANE_PRESENT);
+        m = pop_present(t);
     if (m != NULL) {
         t->present_run++;
         return m;
     }
     t->present_run = 0;
     m = lane_pop(t, LANE_LEFT);
-    return m != NULL ? m : lane_pop(t, LANE_PRESENT);
+    return m != NULL ? m : pop_present(t);
 }
 
 struct oro_mailbox *
 turns_pop(struct turns *t)
 {
-    bool others = t->lanes[LANE_PRESENT].head != NULL || t->lanes[LANE_LEFT].head != NULL;
+    bool others = false;
+    for (int lane = 0; lane < LANES; lane++)
+        others = others || t->lanes[lane].head != NULL;
     struct oro_mailbox *m = t->front_run < FRONT_RUN || !others ? queue_pop(&t->front) : NULL;
     if (m != NULL) {
         t->front_run++;

@@ -1,14 +1,17 @@
 /* runtime/worker/turns.h - whose turn it is: the run queue of mailboxes that have work.
  *
  * Turns go round by identity: however many connections one has, it has one turn in a round, and its mailboxes take theirs one
- * after another. Mailboxes whose clients have left stand in a lane of their own, which has a turn when nobody present waits, and
- * one of LEFT_EVERY otherwise. Timers and lifecycle calls stand in front, and have at most two turns of three.
+ * after another. Whose turns are short goes before the others, who have one of OTHERS_EVERY meanwhile: so a player with short
+ * calls does not wait for a crowd with long ones, and who comes is one of the others until he has had some. Mailboxes
+ * whose clients have left stand in a lane of their own, which has a turn when nobody present waits, and one of LEFT_EVERY
+ * otherwise. Timers and lifecycle calls stand in front, and have at most two turns of three.
  *
  * All of it is guarded by the caller's lock, but for the register of identities, which has its own. */
 #ifndef ORO_WORKER_TURNS_H
 #define ORO_WORKER_TURNS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "runtime/base/id.h"
 #include "runtime/base/map.h"
@@ -19,12 +22,13 @@ struct run_queue {
     struct oro_mailbox *head, *tail;
 };
 
-enum lane { LANE_PRESENT, LANE_LEFT, LANES };
+enum lane { LANE_SHORT, LANE_OTHERS, LANE_LEFT, LANES };
 
 /* One identity's mailboxes. */
 struct oro_sharer {
     struct oro_identity identity;
-    unsigned refs; /* mailboxes of it; guarded by the register's lock */
+    unsigned refs;           /* mailboxes of it; guarded by the register's lock */
+    _Atomic int64_t turn_us; /* what its turns take, a running mean */
     struct run_queue waiting[LANES];
     struct oro_sharer *next[LANES];
     bool queued[LANES];
@@ -36,6 +40,7 @@ struct turns {
         struct oro_sharer *head, *tail;
     } lanes[LANES];
     unsigned front_run;   /* taken from front since the last one of a lane */
+    unsigned short_run;   /* taken from the short ones since the last one of the others */
     unsigned present_run; /* taken from the present since the last one that has left */
     pthread_mutex_t register_lock;
     struct oro_map sharers; /* by identity */
@@ -47,6 +52,8 @@ void turns_fini(struct turns *t); /* nobody waits and no mailbox is left */
 struct oro_sharer *turns_join(struct turns *t, const struct oro_identity *id);
 void turns_leave(struct turns *t, struct oro_sharer *s);
 
+/* A turn of this mailbox took so long. Any thread, before it is pushed again. */
+void turns_used(struct oro_mailbox *m, int64_t us);
 void turns_push_front(struct turns *t, struct oro_mailbox *m);
 void turns_push(struct turns *t, struct oro_mailbox *m); /* at the end of its lane */
 struct oro_mailbox *turns_pop(struct turns *t);          /* NULL: nobody waits */

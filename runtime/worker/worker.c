@@ -589,6 +589,7 @@ mailbox_run(struct worker *w, struct oro_mailbox *m)
     struct oro_job *job;
     while (turn.budget > 0 && (job = oro_mailbox_first(m)) != NULL)
         job_run(w, m, job, &turn);
+    turns_used(m, oro_mono_us() - turn.end_us + SLICE_US);
     tell(w);
     oro_pool_give_back(w->pool, m);
 }

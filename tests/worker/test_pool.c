@@ -8,6 +8,7 @@
 #include "runtime/base/metric.h"
 #include "runtime/store/tx.h"
 #include "runtime/worker/pool.h"
+#include "runtime/worker/turns.h"
 #include "tests/store/fixture.h"
 #include "tests/worker/stub_py.h"
 
@@ -424,6 +425,54 @@ Test(pool, many_connections_of_one_identity_are_one_in_the_round)
                   atomic_load(&noted[3]));
     crowd_leaves(0, false);
     crowd_ends();
+}
+
+/* Whose turns are short does not wait for a crowd of strangers with long ones, each of whom is somebody else. */
+Test(pool, short_turns_go_before_long_ones)
+{
+    struct oro_mailbox *player = box_of(2);
+    for (int i = 0; i < 8; i++) {
+        oro_pool_post(pool, player, calls_of(2, NOTE, 1), false);
+        while (oro_pool_busy(pool) > 0)
+            sched_yield();
+        turns_used(player, 0); /* on a busy machine the call may have taken long */
+    }
+    atomic_store(&noted[2], 0);
+    atomic_store(&begun, 0);
+    workers_hold();
+    crowd_queues(SOCKETS);
+    oro_pool_post(pool, player, calls_of(2, NOTE, 1), false);
+    atomic_store(&gate, true);
+    wait_noted(2);
+    cr_assert_leq(atomic_load(&noted[2]), WORKERS + WORKERS, "%u had begun",
+                  atomic_load(&noted[2]));
+    oro_mailbox_unref(player);
+    crowd_leaves(0, false);
+    crowd_ends();
+}
+
+/* A crowd with short turns does not keep others from theirs. */
+Test(pool, long_turns_are_not_starved_by_short_ones)
+{
+    workers_hold();
+    struct oro_mailbox *busy[2 * WORKERS];
+    for (unsigned i = 0; i < ORO_ARRAY_LEN(busy); i++) {
+        busy[i] = box_of((uint8_t)(10 + i));
+        for (int k = 0; k < 8; k++)
+            turns_used(busy[i], 0); /* as if there had been short ones */
+        oro_pool_post(pool, busy[i], calls_of((uint8_t)(10 + i), NOTE, 4000), false);
+    }
+    player_calls(3); /* who has just come */
+    atomic_store(&gate, true);
+    wait_noted(3);
+    cr_assert_leq(atomic_load(&noted[3]), WORKERS + (8 + WORKERS) * 64, "%u had begun",
+                  atomic_load(&noted[3])); /* 64 calls are a turn */
+    for (unsigned i = 0; i < ORO_ARRAY_LEN(busy); i++) {
+        oro_mailbox_leave(busy[i], 0, false);
+        oro_mailbox_unref(busy[i]);
+    }
+    while (oro_pool_busy(pool) > 0)
+        sched_yield();
 }
 
 /* They come last, but they come: one turn in sixteen while others are never through. */
