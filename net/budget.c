@@ -21,9 +21,15 @@
 void
 budget_tell(struct shard *s)
 {
-    /* Relaxed: a number that others compare, nothing is published with it. */
-    if (s->untold != 0)
-        atomic_fetch_add_explicit(&s->net->used, s->untold, memory_order_relaxed);
+    if (s->untold == 0)
+        return;
+    /* Relaxed: numbers that others compare, nothing is published with them. */
+    struct oro_net *net = s->net;
+    int64_t used =
+        atomic_fetch_add_explicit(&net->used, s->untold, memory_order_relaxed) + s->untold;
+    int64_t most = atomic_load_explicit(&net->most_used, memory_order_relaxed);
+    while (used > most && !atomic_compare_exchange_weak(&net->most_used, &most, used))
+        ;
     s->untold = 0;
 }
 

@@ -270,6 +270,7 @@ struct trim {
     atomic_bool runs;
     int64_t most; /* that was used since memory was given back last */
     int times;    /* that it is still to be done */
+    int rest;     /* seconds in which it is not begun again */
 };
 
 struct oro_net {
@@ -285,7 +286,8 @@ struct oro_net {
     unsigned next_shard;
     atomic_uint open_sockets;
     unsigned max_sockets;
-    _Atomic int64_t used; /* of opt.buffer_memory */
+    _Atomic int64_t used;      /* of opt.buffer_memory */
+    _Atomic int64_t most_used; /* since trim_look looked */
     struct trim trim;
 
     struct oro_metric *m_connections, *m_messages_in, *m_messages_out, *m_bytes_in, *m_bytes_out,

@@ -11,6 +11,9 @@
 #define TRIM_AGAIN \
     2 /* a second later once more: who is cut off leaves the count before the memory */
 
+#define TRIM_REST \
+    10 /* seconds: traffic that comes and goes in waves does not keep the allocator busy */
+
 static void *
 trim_main(void *arg)
 {
@@ -33,11 +36,16 @@ trim_look(struct oro_net *net)
 {
     struct trim *t = &net->trim;
     int64_t used = atomic_load_explicit(&net->used, memory_order_relaxed);
-    if (used > t->most)
-        t->most = used;
-    if (t->most - used >= TRIM_BYTES) {
+    /* Between two looks a flood may come and go. */
+    int64_t most = atomic_exchange_explicit(&net->most_used, used, memory_order_relaxed);
+    if (most > t->most)
+        t->most = most;
+    if (t->rest > 0)
+        t->rest--;
+    else if (t->most - used >= TRIM_BYTES) {
         t->most = used;
         t->times = TRIM_AGAIN;
+        t->rest = TRIM_REST;
     }
     if (t->times == 0 || atomic_load(&t->runs))
         return;
