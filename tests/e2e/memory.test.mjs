@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { call, cleanFolders, module, serve, sql, until } from "./lib/server.mjs";
+import { call, cleanFolders, module, serve, SLOW, sql, until } from "./lib/server.mjs";
 
 const LIMIT = 64; // MB; the interpreter itself takes some of it
 let server;
@@ -57,5 +57,6 @@ test("lines of the log count as well: those without room are dropped", async () 
 });
 
 test("the process has stayed near the limit, and not near what was asked for", async () => {
-  assert.ok(await peak() < 600, `${await peak()} MiB`);
+  // The sanitizers keep 256 MB of what was freed, and more around each block.
+  assert.ok(await peak() < 600 * (SLOW > 1 ? 2 : 1), `${await peak()} MiB`);
 });
