@@ -74,6 +74,20 @@ snapshot_begin(struct shard *sh, uint64_t *seq)
     return there;
 }
 
+/* Sends what stands in out, or why there is no such answer. */
+static void
+set_answer(struct shard *sh, struct client *c, const struct oro_client_message *m, oro_status st,
+           uint64_t seq, const struct oro_err *err)
+{
+    if (st != ORO_OK) {
+        oro_bb_clear(&sh->out);
+        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
+                                   oro_bytes_str(err->text));
+    }
+    oro_shard_count_subs(sh);
+    oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
+}
+
 /* These give false if it is more than can be done here. */
 static bool
 subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m)
@@ -90,14 +104,9 @@ subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m
     oro_read_end(sh->session);
     if (budget.spent)
         return false;
-    if (st != ORO_OK) {
+    if (st != ORO_OK)
         oro_client_refused(sh, m->queries, &err);
-        oro_bb_clear(&sh->out);
-        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
-                                   oro_bytes_str(err.text));
-    }
-    oro_shard_count_subs(sh);
-    oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
+    set_answer(sh, c, m, st, seq, &err);
     return true;
 }
 
@@ -119,13 +128,7 @@ unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message 
         oro_read_end(sh->session);
     if (budget.spent)
         return false;
-    if (st != ORO_OK) {
-        oro_bb_clear(&sh->out);
-        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
-                                   oro_bytes_str(err.text));
-    }
-    oro_shard_count_subs(sh);
-    oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
+    set_answer(sh, c, m, st, seq, &err);
     return true;
 }
 
