@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "bridge/py/bridge.h"
+#include "bridge/host/bridge.h"
 #include "config/config.h"
 #include "net/net.h"
 #include "net/token.h"

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bridge/py/bridge.h"
+#include "bridge/host/bridge.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/check.h"

@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "bridge/py/bridge.h"
+#include "bridge/host/bridge.h"
 #include "runtime/base/thread.h"
 #include "runtime/store/store.h"
 #include "runtime/timers/timers.h"

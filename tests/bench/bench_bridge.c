@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "bridge/py/bridge.h"
+#include "bridge/host/bridge.h"
 #include "runtime/base/clock.h"
 
 enum { ROUNDS = 9, ACCOUNTS = 1000, WIDE = 1000 };

@@ -2,7 +2,7 @@
  * it: what `meson test --benchmark` calls. */
 #include <stdio.h>
 
-#include "bridge/py/bridge.h"
+#include "bridge/host/bridge.h"
 
 int
 main(int argc, char **argv)

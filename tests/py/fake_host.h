@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "bridge/bsatn/value.h"
-#include "bridge/py/bridge.h"
+#include "bridge/host/bridge.h"
 
 #define FAKE_TABLES 32
 

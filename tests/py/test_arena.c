@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge/py/arena.h"
+#include "bridge/host/arena.h"
 #include "runtime/base/mem.h"
 
 #define MIB ((size_t)1 << 20)

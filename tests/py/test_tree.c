@@ -1,5 +1,5 @@
 /* The tree of handles below ctx.db: what a call did not ask for costs it nothing, and whatever it kept ends with it. */
-#include "bridge/py/py_priv.h"
+#include "bridge/py_priv.h"
 #include "tests/py/fixture.h"
 
 TestSuite(tree, .init = fixture_start, .fini = oro_py_stop);

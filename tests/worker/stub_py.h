@@ -2,7 +2,7 @@
 #ifndef ORO_TESTS_WORKER_STUB_PY_H
 #define ORO_TESTS_WORKER_STUB_PY_H
 
-#include "bridge/py/bridge.h"
+#include "bridge/host/bridge.h"
 
 typedef oro_status stub_reducer(struct oro_py *py, const struct oro_host_ops *ops,
                                 struct oro_py_call *call);

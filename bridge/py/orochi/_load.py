@@ -81,7 +81,7 @@ def _file_of(path):
 
 
 def own_globals():
-    """The namespaces of the module that runs, and of what it imported from its folder (bridge/py/globals.c)."""
+    """The namespaces of the module that runs, and of what it imported from its folder (bridge/host/globals.c)."""
     return [vars(sys.modules[name]) for name in _mine if name in sys.modules]
 
 

@@ -1,0 +1,678 @@
+/* bridge/codec/codec.c - type specs (tuples made by orochi._schema) compiled to codecs, and what is known of a codec without a
+ * value: sizes, order, whether its values can change. */
+#include <math.h>
+
+#include "bridge/py_priv.h"
+
+static struct oro_codec *compile(struct oro_py *py, PyObject *spec, unsigned depth);
+
+static const struct {
+    const char *name;
+    uint8_t op, width;
+    bool is_signed;
+} scalars[] = {
+    {"bool", OP_BOOL, 1, false},
+    {"i8", OP_I8, 1, true},
+    {"u8", OP_U8, 1, false},
+    {"i16", OP_I16, 2, true},
+    {"u16", OP_U16, 2, false},
+    {"i32", OP_I32, 4, true},
+    {"u32", OP_U32, 4, false},
+    {"i64", OP_I64, 8, true},
+    {"u64", OP_U64, 8, false},
+    {"i128", OP_BIG, 16, true},
+    {"u128", OP_BIG, 16, false},
+    {"i256", OP_BIG, 32, true},
+    {"u256", OP_BIG, 32, false},
+    {"f32", OP_F32, 4, false},
+    {"f64", OP_F64, 8, false},
+    {"unit", OP_UNIT, 0, false},
+    {"identity", OP_IDENTITY, 32, false},
+    {"connection_id", OP_CONNECTION_ID, 16, false},
+    {"timestamp", OP_TIMESTAMP, 8, false},
+    {"duration", OP_DURATION, 8, false},
+    {"datetime", OP_DATETIME, 8, false},
+    {"timedelta", OP_TIMEDELTA, 8, false},
+    {"uuid", OP_UUID, 16, false},
+    {"schedule_at", OP_SCHEDULE_AT, 9, false},
+};
+
+static int
+bad_spec(PyObject *spec)
+{
+    if (!PyErr_Occurred())
+        PyErr_Format(PyExc_TypeError, "not a type spec: %R", spec);
+    return -1;
+}
+
+/* Keeps o alive as long as the interpreter; returns it borrowed. */
+static PyObject *
+keep(struct oro_py *py, PyObject *o)
+{
+    if (o == NULL || PyList_Append(py->keep, o) < 0)
+        return NULL;
+    return o;
+}
+
+static PyObject *
+keep_name(struct oro_py *py, PyObject *name)
+{
+    if (name == NULL || !PyUnicode_CheckExact(name)) {
+        PyErr_SetString(PyExc_TypeError, "a type spec's name is not a str");
+        return NULL;
+    }
+    Py_INCREF(name);
+    PyUnicode_InternInPlace(&name);
+    PyObject *kept = keep(py, name);
+    Py_DECREF(name);
+    return kept;
+}
+
+static void
+set_fixed(struct oro_codec *c, uint32_t n)
+{
+    c->min_size = c->fixed_size = n;
+}
+
+static PyObject *
+item(PyObject *t, Py_ssize_t i)
+{
+    return PyTuple_Check(t) && i < PyTuple_GET_SIZE(t) ? PyTuple_GET_ITEM(t, i) : NULL;
+}
+
+/* Fields of fixed size that follow each other are checked for room at once. */
+static void
+find_runs(struct oro_codec *c)
+{
+    struct oro_cfield *head = NULL;
+    for (uint32_t i = 0; i < c->n; i++) {
+        uint32_t size = c->fields[i].codec->fixed_size;
+        if (size == ORO_VARIABLE || c->fields[i].codec->op >= OP_ARRAY) {
+            head = NULL;
+            continue;
+        }
+        if (head == NULL)
+            head = &c->fields[i];
+        head->run += size;
+    }
+}
+
+/* Sizes and immutability of a product from its fields. */
+static void
+sum_fields(struct oro_codec *c)
+{
+    uint64_t min = 0;
+    bool fixed = true;
+    for (uint32_t i = 0; i < c->n; i++) {
+        min += c->fields[i].codec->min_size;
+        fixed = fixed && c->fields[i].codec->fixed_size != ORO_VARIABLE;
+        c->immutable = c->immutable && c->fields[i].codec->immutable;
+        c->wild = c->wild || c->fields[i].codec->wild;
+        c->fallible = c->fallible || c->fields[i].codec->fallible;
+    }
+    c->min_size = min > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)min;
+    c->fixed_size = fixed ? c->min_size : ORO_VARIABLE;
+    find_runs(c);
+}
+
+/* Are all fields slots of the class? */
+static bool
+find_slots(struct oro_codec *c)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *d = PyObject_GetAttr(c->cls, c->fields[i].name);
+        const PyMemberDef *m = d != NULL && Py_TYPE(d) == &PyMemberDescr_Type
+                                   ? ((PyMemberDescrObject *)d)->d_member
+                                   : NULL;
+        c->fields[i].slot = m != NULL && m->type == Py_T_OBJECT_EX && m->flags == 0 ? m->offset : 0;
+        Py_XDECREF(d); /* the class keeps it */
+        PyErr_Clear();
+        if (c->fields[i].slot == 0)
+            return false;
+    }
+    return c->n > 0;
+}
+
+/* An instance with field i set to marks[i], by Python's own means or by ours. */
+static PyObject *
+marked(const struct oro_codec *c, PyObject *const *marks, bool ours)
+{
+    PyTypeObject *type = (PyTypeObject *)c->cls;
+    PyObject *o = type->tp_alloc(type, 0);
+    for (uint32_t i = 0; o != NULL && i < c->n; i++) {
+        if (ours)
+            oro_inline_values(o)->values[c->fields[i].slot] = Py_NewRef(marks[i]);
+        else if (PyObject_GenericSetAttr(o, c->fields[i].name, marks[i]) < 0)
+            Py_CLEAR(o);
+    }
+    if (o != NULL && ours)
+        oro_inlined_finish(c, o);
+    return o;
+}
+
+/* Where Python put the marks. */
+static bool
+places(struct oro_codec *c, PyObject *o, PyObject *const *marks)
+{
+    const struct oro_inline_values *in = oro_inline_values(o);
+    if (!in->valid || !in->embedded || in->size != c->n || in->capacity < c->n ||
+        in->capacity > ORO_INLINE_MAX)
+        return false;
+    for (uint32_t i = 0; i < c->n; i++) {
+        Py_ssize_t at = ((const uint8_t *)&in->values[in->capacity])[i];
+        if (at >= in->capacity || in->values[at] != marks[i])
+            return false;
+        c->fields[i].slot = at;
+    }
+    return true;
+}
+
+/* Is what we made like what Python made, and does Python find the marks in it? */
+static bool
+found_again(const struct oro_codec *c, PyObject *theirs, PyObject *ours, PyObject *const *marks)
+{
+    const struct oro_inline_values *a = oro_inline_values(theirs), *b = oro_inline_values(ours);
+    bool same = b->valid && b->embedded && b->size == a->size &&
+                memcmp(&a->values[a->capacity], &b->values[b->capacity], c->n) == 0;
+    for (uint32_t i = 0; same && i < c->n; i++) {
+        PyObject *v = PyObject_GetAttr(ours, c->fields[i].name);
+        same = v == marks[i];
+        Py_XDECREF(v);
+    }
+    return same;
+}
+
+static bool
+inlines(const PyTypeObject *type)
+{
+#if defined(Py_GIL_DISABLED) || PY_VERSION_HEX >= 0x030f0000
+    return false; /* not looked up there */
+#else
+    unsigned long flags = type->tp_flags, wanted = Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_HAVE_GC |
+                                                   Py_TPFLAGS_MANAGED_DICT |
+                                                   Py_TPFLAGS_INLINE_VALUES;
+    return (flags & (wanted | Py_TPFLAGS_IS_ABSTRACT)) == wanted &&
+           type->tp_basicsize == sizeof(PyObject) && type->tp_itemsize == 0 &&
+           type->tp_alloc == PyType_GenericAlloc && type->tp_free == PyObject_GC_Del &&
+           type->tp_getattro == PyObject_GenericGetAttr && type->tp_finalize == NULL &&
+           type->tp_del == NULL;
+#endif
+}
+
+/* Are all fields inline values of its instances? */
+static bool
+find_inlined(struct oro_py *py, struct oro_codec *c)
+{
+    PyObject *marks[ORO_INLINE_MAX] = {0}, *theirs = NULL, *ours = NULL;
+    bool found = false;
+    if (c->n == 0 || c->n > ORO_INLINE_MAX || !inlines((PyTypeObject *)c->cls))
+        return false;
+    for (uint32_t i = 0; i < c->n; i++)
+        if ((marks[i] = PyFloat_FromDouble(i)) == NULL)
+            goto done;
+    theirs = marked(c, marks, false);
+    if (theirs == NULL || !places(c, theirs, marks))
+        goto done;
+    ours = marked(c, marks, true);
+    found = ours != NULL && found_again(c, theirs, ours, marks);
+done:
+    PyErr_Clear();
+    Py_XDECREF(theirs);
+    Py_XDECREF(ours);
+    for (uint32_t i = 0; i < c->n; i++)
+        Py_XDECREF(marks[i]);
+    if (!found)
+        return false;
+    c->inlined = oro_arena_alloc(&py->arena, sizeof(*c->inlined));
+    *c->inlined = (struct oro_inlined){0};
+    return true;
+}
+
+bool
+oro_inlined_look(const struct oro_codec *c)
+{
+    PyTypeObject *type = (PyTypeObject *)c->cls;
+    if (!inlines(type))
+        return false;
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *hides = _PyType_Lookup(type, c->fields[i].name); /* gives the type a version */
+        if (hides != NULL && Py_TYPE(hides)->tp_descr_set != NULL)
+            return false;
+    }
+    c->inlined->version = type->tp_version_tag;
+    return true;
+}
+
+/* Fields that the constructor does not take. */
+static int
+find_late(struct oro_codec *c, PyObject *fields)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *f = PyDict_GetItemWithError(fields, c->fields[i].name);
+        PyObject *init = f != NULL ? PyObject_GetAttrString(f, "init") : NULL;
+        if (init == NULL && PyErr_Occurred())
+            return -1;
+        c->fields[i].late = init == Py_False;
+        Py_XDECREF(init);
+    }
+    return 0;
+}
+
+/* May instances be made with __new__ and attributes set one by one? Only when the dataclass's own __init__ would do no more. */
+static int
+dataclass_traits(struct oro_py *py, struct oro_codec *c)
+{
+    PyObject *params = NULL, *frozen = NULL, *fields = NULL, *init = NULL, *code = NULL,
+             *file = NULL;
+    int rc = -1;
+    c->immutable = false;
+    c->plain_new = false;
+    params = PyObject_GetAttrString(c->cls, "__dataclass_params__");
+    if (params == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    frozen = PyObject_GetAttrString(params, "frozen");
+    fields = PyObject_GetAttrString(c->cls, "__dataclass_fields__");
+    if (frozen == NULL || fields == NULL)
+        goto done;
+    c->immutable = frozen == Py_True;
+    rc = 0;
+    if (PyDict_Check(fields) && find_late(c, fields) < 0)
+        PyErr_Clear();
+    if (PyObject_HasAttr(c->cls, py->s_post_init) || !PyDict_Check(fields) ||
+        PyDict_GET_SIZE(fields) != (Py_ssize_t)c->n)
+        goto done;
+    if (((PyTypeObject *)c->cls)->tp_new != PyBaseObject_Type.tp_new)
+        goto done;
+    init = PyObject_GetAttrString(c->cls, "__init__");
+    code = init != NULL ? PyObject_GetAttrString(init, "__code__") : NULL;
+    file = code != NULL ? PyObject_GetAttrString(code, "co_filename") : NULL;
+    c->plain_new = file != NULL && PyUnicode_Check(file) &&
+                   PyUnicode_CompareWithASCIIString(file, "<string>") == 0;
+    PyErr_Clear();
+    c->slotted = c->plain_new &&
+                 !PyType_HasFeature((PyTypeObject *)c->cls, Py_TPFLAGS_IS_ABSTRACT) &&
+                 find_slots(c);
+    if (c->plain_new && !c->slotted)
+        find_inlined(py, c);
+done:
+    Py_XDECREF(params);
+    Py_XDECREF(frozen);
+    Py_XDECREF(fields);
+    Py_XDECREF(init);
+    Py_XDECREF(code);
+    Py_XDECREF(file);
+    return rc;
+}
+
+/* ("product", cls, how, ((name, spec), ...)) */
+static int
+compile_product(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+{
+    static const char *const hows[] = {"dataclass", "namedtuple", "typeddict", "tuple", "row"};
+    PyObject *cls = item(spec, 1), *how = item(spec, 2), *fields = item(spec, 3);
+    if (cls == NULL || how == NULL || fields == NULL || !PyUnicode_Check(how) ||
+        !PyTuple_Check(fields))
+        return bad_spec(spec);
+    c->op = OP_PRODUCT;
+    for (c->how = 0; c->how < 5; c->how++)
+        if (PyUnicode_CompareWithASCIIString(how, hows[c->how]) == 0)
+            break;
+    if (c->how == 5)
+        return bad_spec(spec);
+    c->cls = keep(py, cls);
+    if (c->cls == NULL)
+        return -1;
+    c->n = (uint32_t)PyTuple_GET_SIZE(fields);
+    c->fields = oro_arena_alloc(&py->arena, (c->n + 1) * sizeof(*c->fields));
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *f = PyTuple_GET_ITEM(fields, i);
+        c->fields[i] = (struct oro_cfield){.name = keep_name(py, item(f, 0))};
+        if (c->fields[i].name == NULL || item(f, 1) == NULL)
+            return bad_spec(spec);
+        c->fields[i].codec = compile(py, item(f, 1), depth + 1);
+        if (c->fields[i].codec == NULL)
+            return -1;
+    }
+    switch (c->how) {
+    case HOW_DATACLASS:
+        if (dataclass_traits(py, c) < 0)
+            return -1;
+        break;
+    case HOW_NAMEDTUPLE:
+    case HOW_TUPLE:
+        c->immutable = true;
+        break;
+    case HOW_ROW:
+        c->rowclass = PyType_Check(c->cls) ? oro_rowclass_of(py, (PyTypeObject *)c->cls) : NULL;
+        break;
+    }
+    sum_fields(c);
+    c->wild_inside = c->wild;
+    /* Inlined values are set by us as long as the class stays as it is. */
+    c->wild = c->wild || c->how == HOW_NAMEDTUPLE || (c->how == HOW_DATACLASS && !c->slotted) ||
+              (c->how == HOW_ROW && c->rowclass == NULL);
+    c->fallible = c->fallible || (c->how == HOW_DATACLASS && !c->plain_new) ||
+                  (c->how == HOW_ROW && c->rowclass == NULL);
+    if (c->rowclass != NULL && c->rowclass->ncols != c->n) {
+        PyErr_Format(PyExc_TypeError, "%R has %u columns, its spec has %u", cls, c->rowclass->ncols,
+                     c->n);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+compile_members(struct oro_py *py, struct oro_codec *c, PyObject *spec, PyObject *members,
+                uint8_t op)
+{
+    if (members == NULL || !PyTuple_Check(members) || PyTuple_GET_SIZE(members) == 0 ||
+        PyTuple_GET_SIZE(members) > 256)
+        return bad_spec(spec);
+    c->op = op;
+    c->n = (uint32_t)PyTuple_GET_SIZE(members);
+    c->immutable = true;
+    set_fixed(c, 1);
+    c->members = oro_arena_alloc(&py->arena, c->n * sizeof(*c->members));
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *m = PyTuple_GET_ITEM(members, i);
+        c->members[i] = op == OP_LITERAL ? keep_name(py, m) : keep(py, m);
+        if (c->members[i] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+/* ("union", ((name, cls, spec or None, how), ...)) */
+static int
+compile_union(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+{
+    PyObject *variants = item(spec, 1);
+    if (variants == NULL || !PyTuple_Check(variants) || PyTuple_GET_SIZE(variants) > 256)
+        return bad_spec(spec);
+    c->op = OP_UNION;
+    c->immutable = true;
+    c->wild = true;
+    c->n = (uint32_t)PyTuple_GET_SIZE(variants);
+    c->fields = oro_arena_alloc(&py->arena, (c->n + 1) * sizeof(*c->fields));
+    uint32_t least = c->n > 0 ? UINT32_MAX : 0;
+    bool same = c->n > 0;
+    for (uint32_t i = 0; i < c->n; i++) {
+        PyObject *v = PyTuple_GET_ITEM(variants, i), *payload = item(v, 2);
+        c->fields[i] =
+            (struct oro_cfield){.name = keep_name(py, item(v, 0)), .cls = keep(py, item(v, 1))};
+        if (payload == NULL || c->fields[i].name == NULL || c->fields[i].cls == NULL)
+            return bad_spec(spec);
+        uint32_t fixed = 0, min = 0;
+        if (payload != Py_None) {
+            const struct oro_codec *p = compile(py, payload, depth + 1);
+            if (p == NULL)
+                return -1;
+            c->fields[i].codec = p;
+            c->immutable = c->immutable && p->immutable;
+            c->fallible = c->fallible || p->fallible;
+            fixed = p->fixed_size;
+            min = p->min_size;
+        } else {
+            struct oro_codec made = {.cls = c->fields[i].cls};
+            if (dataclass_traits(py, &made) < 0)
+                return -1;
+            c->fallible = c->fallible || !made.plain_new;
+        }
+        least = min < least ? min : least;
+        same = same && fixed != ORO_VARIABLE && (i == 0 || fixed + 1 == c->fixed_size);
+        c->fixed_size = fixed == ORO_VARIABLE ? ORO_VARIABLE : fixed + 1;
+    }
+    c->min_size = least + 1;
+    if (!same)
+        c->fixed_size = ORO_VARIABLE;
+    return 0;
+}
+
+static int
+compile_array(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+{
+    static const char *const kinds[] = {"list", "tuple", "set", "frozenset"};
+    PyObject *kind = item(spec, 2);
+    c->op = OP_ARRAY;
+    if (kind == NULL || !PyUnicode_Check(kind))
+        return bad_spec(spec);
+    for (c->kind = 0; c->kind < 4; c->kind++)
+        if (PyUnicode_CompareWithASCIIString(kind, kinds[c->kind]) == 0)
+            break;
+    if (c->kind == 4)
+        return bad_spec(spec);
+    c->elem = compile(py, item(spec, 1), depth + 1);
+    if (c->elem == NULL)
+        return -1;
+    c->min_size = 4;
+    c->fixed_size = ORO_VARIABLE;
+    c->immutable = (c->kind == ARRAY_TUPLE || c->kind == ARRAY_FROZENSET) && c->elem->immutable;
+    c->wild = c->kind == ARRAY_SET || c->kind == ARRAY_FROZENSET || c->elem->wild;
+    c->fallible = c->elem->fallible;
+    return 0;
+}
+
+static int
+compile_named(struct oro_py *py, struct oro_codec *c, PyObject *spec)
+{
+    PyObject *n = item(spec, 1);
+    long i = n != NULL ? PyLong_AsLong(n) : -1;
+    if (i < 0 || (unsigned long)i >= py->nnamed)
+        return bad_spec(spec);
+    /* The target may not be compiled yet, so its size is not known here; a value of a recursive type takes a byte at least
+     * (the tag or count that ends the recursion). */
+    c->op = OP_REF;
+    c->elem = py->named[i];
+    c->min_size = 1;
+    c->fixed_size = ORO_VARIABLE;
+    c->immutable = false;
+    c->wild = c->fallible = true; /* not known yet */
+    return 0;
+}
+
+static int
+compile_two(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth, uint8_t op)
+{
+    c->op = op;
+    c->elem = compile(py, item(spec, 1), depth + 1);
+    c->elem2 = c->elem != NULL ? compile(py, item(spec, 2), depth + 1) : NULL;
+    if (c->elem2 == NULL)
+        return -1;
+    c->min_size = op == OP_DICT ? 4
+                                : 1 + (c->elem->min_size < c->elem2->min_size ? c->elem->min_size
+                                                                              : c->elem2->min_size);
+    c->fixed_size = ORO_VARIABLE;
+    c->immutable = op == OP_RESULT && c->elem->immutable && c->elem2->immutable;
+    c->wild = true;
+    c->fallible = c->elem->fallible || c->elem2->fallible;
+    return 0;
+}
+
+static int
+compile_checked(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+{
+    c->op = OP_CHECKED;
+    c->elem = compile(py, item(spec, 1), depth + 1);
+    if (c->elem == NULL)
+        return -1;
+    c->checker = keep(py, item(spec, 2));
+    if (c->checker == NULL)
+        return bad_spec(spec);
+    c->min_size = c->elem->min_size;
+    c->fixed_size = c->elem->fixed_size;
+    c->immutable = c->elem->immutable;
+    c->wild = true;
+    c->fallible = c->elem->fallible;
+    return 0;
+}
+
+static int
+compile_into(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+{
+    PyObject *head = spec != NULL ? item(spec, 0) : NULL;
+    if (head == NULL || !PyUnicode_Check(head))
+        return bad_spec(spec != NULL ? spec : Py_None);
+    const char *name = PyUnicode_AsUTF8(head);
+    if (name == NULL)
+        return -1;
+    for (size_t i = 0; i < ORO_ARRAY_LEN(scalars); i++)
+        if (strcmp(name, scalars[i].name) == 0) {
+            c->op = scalars[i].op;
+            c->width = scalars[i].width;
+            c->is_signed = scalars[i].is_signed;
+            c->immutable = true;
+            c->wild = c->op == OP_TIMESTAMP || c->op == OP_DURATION || c->op == OP_DATETIME ||
+                      c->op == OP_TIMEDELTA || c->op == OP_UUID || c->op == OP_SCHEDULE_AT;
+            set_fixed(c, scalars[i].width);
+            return 0;
+        }
+    if (strcmp(name, "string") == 0 || strcmp(name, "bytes") == 0 || strcmp(name, "json") == 0) {
+        c->op = name[0] == 's' ? OP_STRING : name[0] == 'b' ? OP_BYTES : OP_JSON;
+        c->immutable = c->op != OP_JSON;
+        c->wild = c->op == OP_JSON;
+        c->min_size = 4;
+        c->fixed_size = ORO_VARIABLE;
+        return 0;
+    }
+    if (strcmp(name, "array") == 0)
+        return compile_array(py, c, spec, depth);
+    if (strcmp(name, "option") == 0) {
+        c->op = OP_OPTION;
+        c->elem = compile(py, item(spec, 1), depth + 1);
+        if (c->elem == NULL)
+            return -1;
+        c->min_size = 1;
+        c->fixed_size = c->elem->fixed_size == 0 ? 1 : ORO_VARIABLE;
+        c->immutable = c->elem->immutable;
+        c->wild = c->elem->wild;
+        c->fallible = c->elem->fallible;
+        return 0;
+    }
+    if (strcmp(name, "product") == 0)
+        return compile_product(py, c, spec, depth);
+    if (strcmp(name, "enum") == 0) {
+        c->cls = keep(py, item(spec, 1));
+        return c->cls == NULL ? bad_spec(spec)
+                              : compile_members(py, c, spec, item(spec, 2), OP_ENUM);
+    }
+    if (strcmp(name, "literal") == 0)
+        return compile_members(py, c, spec, item(spec, 1), OP_LITERAL);
+    if (strcmp(name, "union") == 0)
+        return compile_union(py, c, spec, depth);
+    if (strcmp(name, "dict") == 0)
+        return compile_two(py, c, spec, depth, OP_DICT);
+    if (strcmp(name, "result") == 0)
+        return compile_two(py, c, spec, depth, OP_RESULT);
+    if (strcmp(name, "checked") == 0)
+        return compile_checked(py, c, spec, depth);
+    if (strcmp(name, "named") == 0)
+        return compile_named(py, c, spec);
+    return bad_spec(spec);
+}
+
+static struct oro_codec *
+compile(struct oro_py *py, PyObject *spec, unsigned depth)
+{
+    if (depth > ORO_MAX_DEPTH) {
+        PyErr_SetString(PyExc_ValueError, "a type is nested too deeply");
+        return NULL;
+    }
+    struct oro_codec *c = oro_arena_alloc(&py->arena, sizeof(*c));
+    *c = (struct oro_codec){0};
+    return compile_into(py, c, spec, depth) < 0 ? NULL : c;
+}
+
+const struct oro_codec *
+oro_codec_compile(struct oro_py *py, PyObject *spec)
+{
+    return compile(py, spec, 1);
+}
+
+int
+oro_codec_compile_named(struct oro_py *py, PyObject *specs)
+{
+    if (!PyList_Check(specs)) {
+        PyErr_SetString(PyExc_TypeError, "\"types\" is not a list");
+        return -1;
+    }
+    py->nnamed = (unsigned)PyList_GET_SIZE(specs);
+    py->named = oro_arena_alloc(&py->arena, (py->nnamed + 1) * sizeof(*py->named));
+    for (unsigned i = 0; i < py->nnamed; i++) {
+        py->named[i] = oro_arena_alloc(&py->arena, sizeof(**py->named));
+        *py->named[i] = (struct oro_codec){0};
+    }
+    for (unsigned i = 0; i < py->nnamed; i++)
+        if (compile_into(py, py->named[i], PyList_GET_ITEM(specs, i), 1) < 0)
+            return -1;
+    return 0;
+}
+
+const struct oro_codec *
+oro_codec_bare(const struct oro_codec *c)
+{
+    while (c->op == OP_CHECKED || c->op == OP_REF)
+        c = c->elem;
+    return c;
+}
+
+static void
+union_name(const struct oro_codec *c, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (uint32_t i = 0; i < c->n && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? " | " : "",
+                              oro_pyclass_name(c->fields[i].cls));
+}
+
+void
+oro_codec_name(const struct oro_codec *c, char *out, size_t size)
+{
+    static const char *const kinds[] = {"list", "tuple", "set", "frozenset"};
+    const char *name = "value";
+    c = oro_codec_bare(c);
+    for (size_t i = 0; i < ORO_ARRAY_LEN(scalars); i++)
+        if (scalars[i].op == c->op && scalars[i].width == c->width &&
+            scalars[i].is_signed == c->is_signed)
+            name = scalars[i].name;
+    switch ((enum oro_op)c->op) {
+    case OP_STRING:
+    case OP_LITERAL:
+        name = "str";
+        break;
+    case OP_BYTES:
+        name = "bytes";
+        break;
+    case OP_UNIT:
+        name = "None";
+        break;
+    case OP_ARRAY:
+        name = kinds[c->kind];
+        break;
+    case OP_PRODUCT:
+    case OP_ENUM:
+        name = oro_pyclass_name(c->cls);
+        break;
+    case OP_UNION:
+        union_name(c, out, size);
+        return;
+    case OP_OPTION:
+        oro_codec_name(c->elem, out, size - 7);
+        strcat(out, " | None");
+        return;
+    case OP_DICT:
+        name = "dict";
+        break;
+    case OP_RESULT:
+        name = "Ok | Err";
+        break;
+    case OP_JSON:
+        name = "dynamic value";
+        break;
+    default:
+        break;
+    }
+    snprintf(out, size, "%s", name);
+}

@@ -1,0 +1,491 @@
+/* bridge/db/context.c - the first argument of every reducer, and its logger. What a reducer seldom asks for is made when it
+ * asks. A context is used again by the next call unless somebody kept it. */
+#include "bridge/py_priv.h"
+
+#define CTX(o) ((struct oro_ctx *)(o))
+
+static struct oro_py *
+enter(PyObject *o)
+{
+    struct oro_py *py = CTX(o)->py;
+    if (ORO_LIKELY(py != NULL && py->call != NULL))
+        return py;
+    struct oro_py *owner = oro_py_of_module(PyType_GetModule(Py_TYPE(o)));
+    PyErr_SetString(owner->e_transaction, "ctx was used outside the call it belongs to");
+    return NULL;
+}
+
+/* A random number that is the same for every attempt of a call and differs between calls. */
+static uint64_t
+mix(uint64_t h, const void *p, size_t n)
+{
+    const uint8_t *b = p;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ b[i]) * 0x100000001b3ull;
+    h ^= h >> 29;
+    h *= 0xbf58476d1ce4e5b9ull;
+    return h ^ h >> 32;
+}
+
+static uint64_t
+call_seed(const struct oro_py_call *c)
+{
+    uint64_t h = 0xcbf29ce484222325ull;
+    h = mix(h, &c->timestamp_us, sizeof(c->timestamp_us));
+    h = mix(h, c->sender.le, sizeof(c->sender.le));
+    h = mix(h, c->connection.le, sizeof(c->connection.le));
+    h = mix(h, &c->reducer->id, sizeof(c->reducer->id));
+    return mix(h, c->args.data, c->args.len);
+}
+
+#define GETTER(name)                                        \
+    static PyObject *get_##name(PyObject *o, void *closure) \
+    {                                                       \
+        struct oro_py *py = enter(o);                       \
+        if (py == NULL)                                     \
+            return NULL;                                    \
+        if (CTX(o)->name == NULL) {                         \
+            PyObject *made = make_##name(py, CTX(o));       \
+            if (CTX(o)->name == NULL)                       \
+                CTX(o)->name = made;                        \
+            else /* by what ran meanwhile */                \
+                Py_XDECREF(made);                           \
+        }                                                   \
+        return Py_XNewRef(CTX(o)->name);                    \
+    }
+
+static PyObject *
+make_sender(struct oro_py *py, struct oro_ctx *c)
+{
+    return oro_pyid_new(py, (PyTypeObject *)py->t_identity, py->call->sender.le);
+}
+GETTER(sender)
+
+static PyObject *
+make_identity(struct oro_py *py, struct oro_ctx *c)
+{
+    return oro_pyid_new(py, (PyTypeObject *)py->t_identity, py->call->database.le);
+}
+GETTER(identity)
+
+static PyObject *
+make_connection_id(struct oro_py *py, struct oro_ctx *c)
+{
+    if (oro_connection_id_is_none(&py->call->connection))
+        return Py_NewRef(Py_None);
+    return oro_pyid_new(py, (PyTypeObject *)py->t_connid, py->call->connection.le);
+}
+GETTER(connection_id)
+
+static PyObject *
+make_timestamp(struct oro_py *py, struct oro_ctx *c)
+{
+    PyObject *us = PyLong_FromLongLong(py->call->timestamp_us), *out = NULL;
+    if (us != NULL)
+        out = PyObject_CallOneArg(py->Timestamp, us);
+    Py_XDECREF(us);
+    return out;
+}
+GETTER(timestamp)
+
+static PyObject *
+make_rng(struct oro_py *py, struct oro_ctx *c)
+{
+    PyObject *seed = PyLong_FromUnsignedLongLong(call_seed(py->call)), *out = NULL;
+    if (seed != NULL)
+        out = PyObject_CallOneArg(py->random_cls, seed);
+    Py_XDECREF(seed);
+    return out;
+}
+GETTER(rng)
+
+static PyObject *
+make_auth(struct oro_py *py, struct oro_ctx *c)
+{
+    enum oro_caller by = py->call->caller;
+    PyObject *sender = get_sender((PyObject *)c, NULL), *out = NULL;
+    if (sender != NULL)
+        out = PyObject_CallFunction(
+            py->make_auth, "zOO", py->call->jwt_payload,
+            by == ORO_CALLER_SCHEDULE || by == ORO_CALLER_INTERNAL ? Py_True : Py_False, sender);
+    Py_XDECREF(sender);
+    return out;
+}
+GETTER(auth)
+
+static PyObject *
+get_dt(PyObject *o, void *closure)
+{
+    struct oro_py *py = enter(o);
+    return py != NULL ? PyFloat_FromDouble(py->call->dt) : NULL;
+}
+
+static PyObject *
+get_reducer(PyObject *o, void *closure)
+{
+    struct oro_py *py = enter(o);
+    return py != NULL ? PyUnicode_FromString(py->call->reducer->name) : NULL;
+}
+
+static PyObject *
+get_caller(PyObject *o, void *closure)
+{
+    static const char *const names[] = {"client", "schedule", "owner", "http", "internal"};
+    struct oro_py *py = enter(o);
+    return py != NULL ? PyUnicode_FromString(names[py->call->caller]) : NULL;
+}
+
+static PyObject *
+ctx_random(PyObject *o, PyObject *none)
+{
+    PyObject *rng = get_rng(o, NULL), *out = NULL;
+    if (rng != NULL)
+        out = PyObject_CallMethod(rng, "random", NULL);
+    Py_XDECREF(rng);
+    return out;
+}
+
+/* n random bytes of the call's generator; 0 or -1 */
+static int
+random_bytes(PyObject *o, uint8_t *out, unsigned n)
+{
+    PyObject *rng = get_rng(o, NULL), *bytes = NULL;
+    int rc = -1;
+    if (rng != NULL)
+        bytes = PyObject_CallMethod(rng, "randbytes", "I", n);
+    if (bytes != NULL && PyBytes_Check(bytes) && PyBytes_GET_SIZE(bytes) == (Py_ssize_t)n) {
+        memcpy(out, PyBytes_AS_STRING(bytes), n);
+        rc = 0;
+    }
+    Py_XDECREF(rng);
+    Py_XDECREF(bytes);
+    return rc;
+}
+
+static PyObject *
+uuid_of(struct oro_py *py, const uint8_t be[16])
+{
+    return PyObject_CallFunction(py->UUID, "Oy#", Py_None, (const char *)be, (Py_ssize_t)16);
+}
+
+static PyObject *
+ctx_new_uuid4(PyObject *o, PyObject *none)
+{
+    struct oro_py *py = enter(o);
+    uint8_t be[16];
+    if (py == NULL || random_bytes(o, be, 16) < 0)
+        return NULL;
+    be[6] = (uint8_t)(0x40 | (be[6] & 0x0f));
+    be[8] = (uint8_t)(0x80 | (be[8] & 0x3f));
+    return uuid_of(py, be);
+}
+
+/* Milliseconds, then a counter of 31 bits around the version and variant, then random bits (spec/bsatn.md 4). */
+static PyObject *
+ctx_new_uuid7(PyObject *o, PyObject *none)
+{
+    struct oro_py *py = enter(o);
+    uint8_t be[16];
+    if (py == NULL || random_bytes(o, be, 16) < 0)
+        return NULL;
+    uint64_t ms = (uint64_t)(py->call->timestamp_us / 1000);
+    uint32_t n = py->uuid_counter++ & 0x7fffffff;
+    for (int i = 0; i < 6; i++)
+        be[i] = (uint8_t)(ms >> (40 - 8 * i));
+    be[6] = 0x70;
+    be[7] = (uint8_t)(n >> 23);
+    be[8] = 0x80;
+    be[9] = (uint8_t)(n >> 15);
+    be[10] = (uint8_t)(n >> 7);
+    be[11] = (uint8_t)(n << 1);
+    be[12] &= 0x7f;
+    return uuid_of(py, be);
+}
+
+static PyObject *
+not_yet(PyObject *o, const char *what)
+{
+    if (enter(o) == NULL)
+        return NULL;
+    return PyErr_Format(PyExc_NotImplementedError,
+                        "%s is not available: declare a table with @table(scheduled=...) and "
+                        "insert a row with a ScheduleAt",
+                        what);
+}
+
+static PyObject *
+ctx_schedule(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    return not_yet(o, "ctx.schedule()");
+}
+
+static PyObject *
+ctx_schedule_reducer(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    return not_yet(o, "ctx.schedule_reducer()");
+}
+
+static PyObject *
+ctx_cancel(PyObject *o, PyObject *token)
+{
+    return not_yet(o, "ctx.cancel()");
+}
+
+static void
+drop_made(struct oro_ctx *c)
+{
+    Py_CLEAR(c->sender);
+    Py_CLEAR(c->connection_id);
+    Py_CLEAR(c->timestamp);
+    Py_CLEAR(c->identity);
+    Py_CLEAR(c->rng);
+    Py_CLEAR(c->auth);
+}
+
+void
+oro_pyctx_reset(struct oro_ctx *c)
+{
+    drop_made(c);
+}
+
+static void
+ctx_dealloc(PyObject *o)
+{
+    PyTypeObject *type = Py_TYPE(o);
+    drop_made(CTX(o));
+    Py_CLEAR(CTX(o)->db);
+    Py_CLEAR(CTX(o)->log);
+    type->tp_free(o);
+    Py_DECREF(type);
+}
+
+PyObject *
+oro_pyctx_new(struct oro_py *py)
+{
+    PyTypeObject *type = (PyTypeObject *)py->t_ctx;
+    struct oro_ctx *c = (struct oro_ctx *)type->tp_alloc(type, 0);
+    if (c == NULL)
+        return NULL;
+    c->py = py;
+    c->db = Py_NewRef(py->db);
+    c->log = Py_NewRef(py->log);
+    return (PyObject *)c;
+}
+
+static PyMemberDef ctx_members[] = {
+    {"db", Py_T_OBJECT_EX, offsetof(struct oro_ctx, db), Py_READONLY, "The database."},
+    {"log", Py_T_OBJECT_EX, offsetof(struct oro_ctx, log), Py_READONLY, "A logger; also callable."},
+    {0},
+};
+
+static PyGetSetDef ctx_getset[] = {
+    {"sender", get_sender, NULL, "Identity of the caller.", NULL},
+    {"connection_id", get_connection_id, NULL, "ConnectionId of the caller, or None.", NULL},
+    {"timestamp", get_timestamp, NULL, "When the call began.", NULL},
+    {"identity", get_identity, NULL, "Identity of the database.", NULL},
+    {"database_identity", get_identity, NULL, "Identity of the database.", NULL},
+    {"auth", get_auth, NULL, "What is known of the caller's token.", NULL},
+    {"sender_auth", get_auth, NULL, "The same as auth.", NULL},
+    {"rng", get_rng, NULL, "A random.Random seeded for this call.", NULL},
+    {"dt", get_dt, NULL, "Seconds since this schedule last ran.", NULL},
+    {"reducer", get_reducer, NULL, "Name of the reducer.", NULL},
+    {"caller", get_caller, NULL, "client, schedule, owner, http or internal.", NULL},
+    {0},
+};
+
+#define FASTCALL(f) ((PyCFunction)(void (*)(void))(f))
+static PyMethodDef ctx_methods[] = {
+    {"random", ctx_random, METH_NOARGS, "rng.random()"},
+    {"new_uuid4", ctx_new_uuid4, METH_NOARGS, "A random UUID."},
+    {"new_uuid7", ctx_new_uuid7, METH_NOARGS, "A UUID that sorts by time."},
+    {"schedule", FASTCALL(ctx_schedule), METH_FASTCALL | METH_KEYWORDS, "Calls a reducer later."},
+    {"schedule_reducer", FASTCALL(ctx_schedule_reducer), METH_FASTCALL | METH_KEYWORDS,
+     "Calls a reducer later."},
+    {"cancel", ctx_cancel, METH_O, "Takes a schedule back."},
+    {0},
+};
+
+/* ---- log ---- */
+
+struct logobj {
+    PyObject_HEAD struct oro_py *py;
+};
+
+void
+oro_pylog(struct oro_py *py, enum oro_log_level level, const char *target, struct oro_bytes text)
+{
+    PyFrameObject *frame = PyEval_GetFrame();
+    PyCodeObject *code = frame != NULL ? PyFrame_GetCode(frame) : NULL;
+    const char *file = code != NULL ? PyUnicode_AsUTF8(code->co_filename) : NULL;
+    int line = frame != NULL ? PyFrame_GetLineNumber(frame) : 0;
+    if (PyErr_Occurred())
+        PyErr_Clear();
+    if (py->call != NULL)
+        py->ops->log(py->call->host, level, target, file, line, text);
+    else
+        oro_log(level, "module", "%.*s", (int)(text.len < 4000 ? text.len : 4000),
+                (const char *)text.data);
+    Py_XDECREF(code);
+}
+
+/* The text of a record: template % args, as the logging module does it. A template that does not fit its arguments is
+ * logged as it is, since a log line must not end a reducer. New reference or NULL. */
+static PyObject *
+format(PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *text = PyObject_Str(args[0]), *values, *out;
+    if (text == NULL || nargs == 1)
+        return text;
+    if (nargs == 2 && PyDict_Check(args[1]) && PyDict_GET_SIZE(args[1]) > 0) {
+        values = Py_NewRef(args[1]);
+    } else if ((values = PyTuple_New(nargs - 1)) != NULL) {
+        for (Py_ssize_t i = 1; i < nargs; i++)
+            PyTuple_SET_ITEM(values, i - 1, Py_NewRef(args[i]));
+    }
+    out = values != NULL ? PyUnicode_Format(text, values) : NULL;
+    if (out == NULL && values != NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_Clear();
+        out = PyUnicode_FromFormat("%U %R", text, values);
+    }
+    Py_DECREF(text);
+    Py_XDECREF(values);
+    return out;
+}
+
+static PyObject *
+record(PyObject *self, enum oro_log_level level, PyObject *const *args, Py_ssize_t nargs)
+{
+    Py_ssize_t n;
+    if (nargs < 1)
+        return PyErr_Format(PyExc_TypeError, "a log record needs a text");
+    PyObject *text = format(args, nargs);
+    const char *s = text != NULL ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
+    if (s != NULL)
+        oro_pylog(((struct logobj *)self)->py, level, "module", oro_bytes(s, (size_t)n));
+    Py_XDECREF(text);
+    return s != NULL ? Py_NewRef(Py_None) : NULL;
+}
+
+#define LEVEL(name, level)                                                               \
+    static PyObject *log_##name(PyObject *self, PyObject *const *args, Py_ssize_t nargs) \
+    {                                                                                    \
+        return record(self, level, args, nargs);                                         \
+    }
+LEVEL(debug, ORO_LOG_DEBUG)
+LEVEL(info, ORO_LOG_INFO)
+LEVEL(warning, ORO_LOG_WARN)
+LEVEL(error, ORO_LOG_ERROR)
+
+/* Like error, with the exception that is being handled. */
+static PyObject *
+log_exception(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    struct oro_py *py = ((struct logobj *)self)->py;
+    PyObject *error = PyErr_GetHandledException(), *text, *trace = NULL, *both = NULL;
+    if (error == NULL || error == Py_None || nargs < 1) {
+        Py_XDECREF(error);
+        return log_error(self, args, nargs);
+    }
+    text = format(args, nargs);
+    if (text != NULL)
+        trace = PyObject_CallFunction(py->format_exception, "Oz", error, py->root);
+    if (trace != NULL)
+        both = PyUnicode_FromFormat("%U\n%S", text, trace);
+    PyObject *out = both != NULL ? record(self, ORO_LOG_ERROR, &both, 1) : NULL;
+    Py_DECREF(error);
+    Py_XDECREF(text);
+    Py_XDECREF(trace);
+    Py_XDECREF(both);
+    return out;
+}
+
+static enum oro_log_level
+level_of(long n)
+{
+    return n >= 40   ? ORO_LOG_ERROR
+           : n >= 30 ? ORO_LOG_WARN
+           : n >= 20 ? ORO_LOG_INFO
+           : n >= 10 ? ORO_LOG_DEBUG
+                     : ORO_LOG_TRACE;
+}
+
+/* ctx.log("text", "warning"); the level is a name or a number of the logging module. */
+static PyObject *
+log_call(PyObject *self, PyObject *args, PyObject *kw)
+{
+    static char *names[] = {"", "level", NULL};
+    static const char *const levels[] = {"trace",   "debug", "info",      "warn",
+                                         "warning", "error", "exception", "critical"};
+    static const int numbers[] = {5, 10, 20, 30, 30, 40, 40, 50};
+    PyObject *text, *level = NULL;
+    long n = 20;
+    if (!PyArg_ParseTupleAndKeywords(args, kw, "O|O", names, &text, &level))
+        return NULL;
+    if (level != NULL && PyLong_Check(level)) {
+        n = PyLong_AsLong(level);
+        if (n == -1 && PyErr_Occurred())
+            return NULL;
+    } else if (level != NULL) {
+        const char *s = PyUnicode_Check(level) ? PyUnicode_AsUTF8(level) : NULL;
+        size_t i = 0;
+        while (s != NULL && i < ORO_ARRAY_LEN(levels) && strcasecmp(s, levels[i]) != 0)
+            i++;
+        if (s == NULL || i == ORO_ARRAY_LEN(levels))
+            return PyErr_Format(PyExc_ValueError,
+                                "unknown log level %R (debug, info, warning or error)", level);
+        n = numbers[i];
+    }
+    return record(self, level_of(n), &text, 1);
+}
+
+static void
+log_dealloc(PyObject *o)
+{
+    PyTypeObject *type = Py_TYPE(o);
+    type->tp_free(o);
+    Py_DECREF(type);
+}
+
+static PyMethodDef log_methods[] = {
+    {"debug", FASTCALL(log_debug), METH_FASTCALL, "Logs template % args."},
+    {"info", FASTCALL(log_info), METH_FASTCALL, "Logs template % args."},
+    {"warning", FASTCALL(log_warning), METH_FASTCALL, "Logs template % args."},
+    {"warn", FASTCALL(log_warning), METH_FASTCALL, "Logs template % args."},
+    {"error", FASTCALL(log_error), METH_FASTCALL, "Logs template % args."},
+    {"critical", FASTCALL(log_error), METH_FASTCALL, "Logs template % args."},
+    {"exception", FASTCALL(log_exception), METH_FASTCALL,
+     "Logs template % args and the exception being handled."},
+    {0},
+};
+
+int
+oro_pyctx_types(struct oro_py *py, PyObject *module)
+{
+    PyType_Slot ctx_slots[] = {
+        {Py_tp_members, ctx_members},
+        {Py_tp_getset, ctx_getset},
+        {Py_tp_methods, ctx_methods},
+        {Py_tp_dealloc, ctx_dealloc},
+        {Py_tp_doc, "The first argument of every reducer."},
+        {0, NULL},
+    };
+    PyType_Slot log_slots[] = {
+        {Py_tp_methods, log_methods},
+        {Py_tp_call, log_call},
+        {Py_tp_dealloc, log_dealloc},
+        {0, NULL},
+    };
+    unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    PyType_Spec ctx_spec = {"orochi.ReducerContext", sizeof(struct oro_ctx), 0, flags, ctx_slots};
+    PyType_Spec log_spec = {"orochi.Log", sizeof(struct logobj), 0, flags, log_slots};
+    py->t_ctx = PyType_FromModuleAndSpec(module, &ctx_spec, NULL);
+    py->t_log = PyType_FromModuleAndSpec(module, &log_spec, NULL);
+    if (py->t_ctx == NULL || py->t_log == NULL)
+        return -1;
+    struct logobj *log = PyObject_New(struct logobj, (PyTypeObject *)py->t_log);
+    if (log == NULL)
+        return -1;
+    log->py = py;
+    py->log = (PyObject *)log;
+    return 0;
+}

@@ -1,0 +1,414 @@
+/* bridge/db/table.c - the handle of a table: its methods and operators. */
+#include "bridge/db/table_priv.h"
+
+static const struct oro_accessor *
+pk_of(struct oro_py *py, struct oro_pytable *t, const char *what)
+{
+    if (t->pk == NULL)
+        PyErr_Format(py->e_wrongindex, "%s: %s needs a primary key, and the table has none",
+                     t->def->name, what);
+    return t->pk;
+}
+
+#define TABLE_ENTER(self)                         \
+    struct oro_py *py = TH(self)->py;             \
+    struct oro_pytable *t = TH(self)->t;          \
+    if (ORO_UNLIKELY(!oro_pyhandle_alive(py, t))) \
+    return NULL
+
+static PyObject *
+table_insert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TABLE_ENTER(self);
+    PyObject *row;
+    if (nargs > 1 || (nargs == 1 && kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0))
+        return PyErr_Format(PyExc_TypeError, "insert() takes one row, or columns by name");
+    if (nargs == 1) {
+        if ((row = oro_pytable_row_of(py, t, args[0])) == NULL)
+            return NULL;
+    } else if ((row = oro_pyrow_make(t->rc, args, kwnames)) == NULL) {
+        return NULL;
+    }
+    if (!oro_pyhandle_alive(py, t) ||
+        oro_pytable_write(py, t, NULL, (struct oro_row *)row, ORO_VERB_INSERT) < 0)
+        Py_CLEAR(row);
+    return row;
+}
+
+/* What rows gives, which is anything that can be iterated over: endless, too, without a step of Python in which it could be ended.
+ * A tuple: nobody can change it, though code of the author runs for each row. */
+static PyObject *
+all_of(struct oro_py *py, PyObject *rows)
+{
+    if (PyList_CheckExact(rows) || PyTuple_CheckExact(rows))
+        return PySequence_Tuple(rows);
+    PyObject *it = PyObject_GetIter(rows), *list = it != NULL ? PyList_New(0) : NULL, *row = NULL;
+    bool ok = list != NULL;
+    for (size_t i = 0; ok && (row = PyIter_Next(it)) != NULL; i++) {
+        ok = PyList_Append(list, row) == 0 && (i % 1024 != 1023 || oro_py_look(py) == 0);
+        Py_DECREF(row);
+    }
+    PyObject *all = ok && !PyErr_Occurred() ? PyList_AsTuple(list) : NULL;
+    Py_XDECREF(it);
+    Py_XDECREF(list);
+    return all;
+}
+
+/* All rows, or none when one is refused. acc NULL: insert. A list of them. */
+static PyObject *
+write_many(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *rows)
+{
+    PyObject *all = all_of(py, rows), *list = all != NULL ? PyList_New(0) : NULL;
+    if (list == NULL || !oro_pyhandle_alive(py, t)) {
+        Py_XDECREF(all);
+        Py_XDECREF(list);
+        return NULL;
+    }
+    struct oro_py_mark mark = oro_pytable_begin(py);
+    bool ok = true;
+    for (Py_ssize_t i = 0; ok && i < PyTuple_GET_SIZE(all); i++) {
+        PyObject *row = oro_pytable_row_of(py, t, PyTuple_GET_ITEM(all, i));
+        ok = row != NULL && PyList_Append(list, row) == 0 &&
+             oro_pytable_write(py, t, acc, (struct oro_row *)row,
+                               acc != NULL ? ORO_VERB_UPSERT : ORO_VERB_INSERT) == 0;
+        Py_XDECREF(row);
+    }
+    if (!ok)
+        Py_CLEAR(list);
+    oro_pytable_end(py, mark, list != NULL);
+    Py_DECREF(all);
+    return list;
+}
+
+static PyObject *
+table_insert_many(PyObject *self, PyObject *rows)
+{
+    TABLE_ENTER(self);
+    return write_many(py, t, NULL, rows);
+}
+
+static PyObject *
+table_upsert_many(PyObject *self, PyObject *rows)
+{
+    TABLE_ENTER(self);
+    return write_many(py, t, t->pk, rows);
+}
+
+static PyObject *
+table_upsert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TABLE_ENTER(self);
+    const struct oro_accessor *pk = pk_of(py, t, "upsert()");
+    return pk != NULL ? oro_pytable_upsert_with(py, t, pk, args, nargs, kwnames) : NULL;
+}
+
+/* _upsert_new(row) or (columns by name): insert-or-replace where there is a primary key, insert where there is none. */
+static PyObject *
+table_upsert_new(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TABLE_ENTER(self);
+    if (t->pk == NULL)
+        return table_insert(self, args, nargs, kwnames);
+    if (nargs == 1)
+        return oro_pytable_upsert_with(py, t, t->pk, args, 1, NULL);
+    PyObject *row = oro_pyrow_make(t->rc, args, kwnames), *out = NULL;
+    if (row != NULL && oro_pyhandle_alive(py, t))
+        out = oro_pytable_upsert_with(py, t, t->pk, &row, 1, NULL);
+    Py_XDECREF(row);
+    return out;
+}
+
+static PyObject *
+table_update(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TABLE_ENTER(self);
+    const struct oro_accessor *pk = pk_of(py, t, "update()");
+    return pk != NULL ? oro_pytable_update_with(py, t, pk, args, nargs, kwnames) : NULL;
+}
+
+static PyObject *
+table_delete(PyObject *self, PyObject *v)
+{
+    TABLE_ENTER(self);
+    if (oro_pyrow_is(t->rc, v) && ((struct oro_row *)v)->rc == t->rc)
+        return oro_pytable_delete_rowobj(py, t, (struct oro_row *)v);
+    const struct oro_accessor *pk = pk_of(py, t, "delete() by key");
+    return pk != NULL ? oro_pytable_delete_key(py, t, pk, v) : NULL;
+}
+
+static PyObject *
+table_clear(PyObject *self, PyObject *none)
+{
+    TABLE_ENTER(self);
+    if (oro_pytable_before_write(py, t) < 0)
+        return NULL;
+    uint64_t n = 0;
+    oro_status st = py->ops->clear(py->call->host, t->def, &n);
+    return st == ORO_OK ? PyLong_FromUnsignedLongLong(n) : oro_pytable_fail(py, t, st, NULL);
+}
+
+static PyObject *
+table_find(PyObject *self, PyObject *key)
+{
+    TABLE_ENTER(self);
+    const struct oro_accessor *pk = pk_of(py, t, "find()");
+    return pk != NULL ? oro_pytable_find(py, t, pk, key, false) : NULL;
+}
+
+static PyObject *
+table_get(PyObject *self, PyObject *key)
+{
+    TABLE_ENTER(self);
+    const struct oro_accessor *pk = pk_of(py, t, "get()");
+    return pk != NULL ? oro_pytable_find(py, t, pk, key, true) : NULL;
+}
+
+static int
+table_contains(PyObject *self, PyObject *key)
+{
+    struct oro_py *py = TH(self)->py;
+    struct oro_pytable *t = TH(self)->t;
+    struct oro_bytes row;
+    if (!oro_pyhandle_alive(py, t))
+        return -1;
+    const struct oro_accessor *pk = pk_of(py, t, "in");
+    return pk != NULL ? oro_pytable_find_bytes(py, t, pk, key, &row) : -1;
+}
+
+static Py_ssize_t
+table_len(PyObject *self)
+{
+    struct oro_py *py = TH(self)->py;
+    if (!oro_pyhandle_alive(py, TH(self)->t))
+        return -1;
+    return (Py_ssize_t)py->ops->count(py->call->host, TH(self)->t->def);
+}
+
+static PyObject *
+no_positional(const char *name)
+{
+    return PyErr_Format(PyExc_TypeError, "%s() takes conditions by name: score__gte=10", name);
+}
+
+static PyObject *
+select_rows(struct oro_py *py, struct oro_pytable *t, const char *name, PyObject *const *args,
+            Py_ssize_t nargs, PyObject *kwnames, size_t limit)
+{
+    struct oro_cond conds[ORO_CONDS_MAX];
+    if (nargs > 0)
+        return no_positional(name);
+    int n = oro_pyquery_parse(py, t, args, kwnames, conds);
+    return n < 0 ? NULL : oro_pyquery_run(py, t, NULL, conds, (unsigned)n, limit);
+}
+
+static PyObject *
+table_filter(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TABLE_ENTER(self);
+    return select_rows(py, t, "filter", args, nargs, kwnames, 0);
+}
+
+PyObject *
+oro_pyrows_first_of(PyObject *rows)
+{
+    if (rows == NULL)
+        return NULL;
+    PyObject *out = oro_pyrows_first(rows);
+    Py_DECREF(rows);
+    return out;
+}
+
+PyObject *
+oro_pyrows_len_of(PyObject *rows)
+{
+    if (rows == NULL)
+        return NULL;
+    Py_ssize_t n = oro_pyrows_len(rows);
+    Py_DECREF(rows);
+    return n >= 0 ? PyLong_FromSsize_t(n) : NULL;
+}
+
+static PyObject *
+table_first(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TABLE_ENTER(self);
+    return oro_pyrows_first_of(select_rows(py, t, "first", args, nargs, kwnames, 1));
+}
+
+/* one() found nothing. */
+static PyObject *
+none_meets(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *conds, unsigned n)
+{
+    bool harmless = true;
+    PyObject *text = oro_pyquery_text(t, conds, n), *what = PyUnicode_FromString("");
+    for (unsigned i = 0; what != NULL && i < n; i++) {
+        harmless = harmless && oro_pyrefusal_harmless(t, conds[i].v);
+        Py_SETREF(what, PyUnicode_FromFormat("%U%s%U", what, i > 0 ? ", " : "",
+                                             t->rc->cols[conds[i].col].name));
+    }
+    if (text != NULL)
+        Py_SETREF(text, PyUnicode_FromFormat(n > 0 ? "%s: no row with %U" : "%s: no row%U",
+                                             t->def->name, text));
+    if (text != NULL && what != NULL)
+        oro_pyrefusal_missing(py, t, text, what, harmless);
+    Py_XDECREF(text);
+    Py_XDECREF(what);
+    return NULL;
+}
+
+static PyObject *
+table_one(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TABLE_ENTER(self);
+    struct oro_cond conds[ORO_CONDS_MAX];
+    if (nargs > 0)
+        return no_positional("one");
+    int n = oro_pyquery_parse(py, t, args, kwnames, conds);
+    PyObject *row =
+        n < 0 ? NULL : oro_pyrows_first_of(oro_pyquery_run(py, t, NULL, conds, (unsigned)n, 1));
+    if (row != Py_None)
+        return row;
+    Py_DECREF(row);
+    return none_meets(py, t, conds, (unsigned)n);
+}
+
+static PyObject *
+table_exists(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TABLE_ENTER(self);
+    if (nargs == 0 && (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0))
+        return PyBool_FromLong(py->ops->count(py->call->host, t->def) > 0);
+    PyObject *row = oro_pyrows_first_of(select_rows(py, t, "exists", args, nargs, kwnames, 1));
+    bool found = row != Py_None;
+    Py_XDECREF(row);
+    return row != NULL ? PyBool_FromLong(found) : NULL;
+}
+
+static PyObject *
+table_count(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TABLE_ENTER(self);
+    if (nargs == 0 && (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0))
+        return PyLong_FromUnsignedLongLong(py->ops->count(py->call->host, t->def));
+    return oro_pyrows_len_of(select_rows(py, t, "count", args, nargs, kwnames, 0));
+}
+
+PyObject *
+oro_pyrows_delete_all(PyObject *rows)
+{
+    if (rows == NULL)
+        return NULL;
+    PyObject *out = PyObject_CallMethod(rows, "delete", NULL);
+    Py_DECREF(rows);
+    return out;
+}
+
+static PyObject *
+table_delete_where(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TABLE_ENTER(self);
+    if (nargs == 0 && (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0))
+        return PyErr_Format(PyExc_TypeError,
+                            "delete_where() needs a condition; clear() deletes every row");
+    return oro_pyrows_delete_all(select_rows(py, t, "delete_where", args, nargs, kwnames, 0));
+}
+
+static PyObject *
+table_all(PyObject *self, PyObject *none)
+{
+    TABLE_ENTER(self);
+    return oro_pyquery_run(py, t, NULL, NULL, 0, 0);
+}
+
+static PyObject *
+table_iter(PyObject *self)
+{
+    PyObject *rows = table_all(self, NULL), *it = rows != NULL ? PyObject_GetIter(rows) : NULL;
+    Py_XDECREF(rows);
+    return it;
+}
+
+static PyObject *
+table_iter_method(PyObject *self, PyObject *none)
+{
+    return table_iter(self);
+}
+
+static PyObject *
+table_column(PyObject *self, PyObject *name)
+{
+    struct oro_pytable *t = TH(self)->t;
+    for (unsigned i = 0; PyUnicode_Check(name) && i < t->nacc; i++)
+        if (PyUnicode_Compare(t->acc[i].name, name) == 0)
+            return Py_NewRef(TH(self)->cols[i]);
+    return PyErr_Format(PyExc_AttributeError, "%s has no column or index %R", t->label, name);
+}
+
+static PyObject *
+table_repr(PyObject *self)
+{
+    return PyUnicode_FromFormat("<table '%s'>", TH(self)->t->label);
+}
+
+static void
+table_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    for (unsigned i = 0; i < TH(self)->t->nacc; i++)
+        Py_CLEAR(TH(self)->cols[i]);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef table_methods[] = {
+    {"insert", FASTCALL(table_insert), KW,
+     "Adds a row and returns it with its auto_inc columns filled in."},
+    {"insert_many", table_insert_many, METH_O,
+     "Adds rows: all, or none when one is refused. Returns them as a list."},
+    {"batch_insert", table_insert_many, METH_O, "The same as insert_many."},
+    {"upsert", FASTCALL(table_upsert), KW,
+     "Adds the row, or replaces the one with its primary key."},
+    {"_upsert_many", table_upsert_many, METH_O, NULL},
+    {"_upsert_new", FASTCALL(table_upsert_new), KW, NULL},
+    {"insert_or_update", FASTCALL(table_upsert), KW, "The same as upsert."},
+    {"update", FASTCALL(table_update), KW,
+     "Replaces the row with this primary key; NoSuchRow if there is none."},
+    {"delete", table_delete, METH_O,
+     "Deletes by primary key, or the row that is equal in every column; was there one?"},
+    {"delete_where", FASTCALL(table_delete_where), KW,
+     "Deletes the rows that meet the conditions; how many."},
+    {"clear", table_clear, METH_NOARGS, "Deletes every row; how many."},
+    {"find", table_find, METH_O, "The row with this primary key, or None."},
+    {"get", table_get, METH_O, "The row with this primary key; RowNotFound if there is none."},
+    {"exists", FASTCALL(table_exists), KW, "Does any row meet the conditions?"},
+    {"filter", FASTCALL(table_filter), KW,
+     "The rows that meet the conditions, found by the best index."},
+    {"first", FASTCALL(table_first), KW, "The first such row, or None."},
+    {"one", FASTCALL(table_one), KW, "The first such row; RowNotFound if there is none."},
+    {"count", FASTCALL(table_count), KW, "How many rows meet the conditions."},
+    {"all", table_all, METH_NOARGS, "All rows."},
+    {"iter", table_iter_method, METH_NOARGS, "Iterates over all rows."},
+    {"column", table_column, METH_O, "The column or index of that name."},
+    {0},
+};
+int
+oro_pytable_types(struct oro_py *py, PyObject *module)
+{
+    PyType_Slot table_slots[] = {
+        {Py_tp_methods, table_methods},
+        {Py_tp_iter, table_iter},
+        {Py_sq_length, table_len},
+        {Py_sq_contains, table_contains},
+        {Py_tp_repr, table_repr},
+        {Py_tp_dealloc, table_dealloc},
+        {Py_tp_doc, "One table of ctx.db."},
+        {0, NULL},
+    };
+    PyType_Spec table_spec = {
+        "orochi.Table", sizeof(struct oro_thandle), 0,
+        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_BASETYPE, table_slots};
+    py->t_table = PyType_FromModuleAndSpec(module, &table_spec, NULL);
+    if (py->t_table == NULL || oro_pycolumn_types(py, module) < 0)
+        return -1;
+    return oro_pytree_types(py, module);
+}

@@ -1,0 +1,228 @@
+/* bridge/host/bridge.h - Python modules: one subinterpreter with its own GIL for each worker thread. The only header of this
+ * folder that others include; it says nothing of PyObject.
+ *
+ * Order: oro_py_start once on the main thread; on each worker thread oro_py_open, oro_py_load, then (when the schema that
+ * the first worker's descriptor gave is parsed) oro_py_bind; then oro_py_call for each call; oro_py_close; at the end
+ * oro_py_stop on the main thread. The thread holds its interpreter's GIL between open and close, except between
+ * oro_py_release and oro_py_acquire, which a worker puts around waiting for work. */
+#ifndef ORO_HOST_BRIDGE_H
+#define ORO_HOST_BRIDGE_H
+
+#include "bridge/bsatn/schema.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/log.h"
+
+struct oro_py;
+
+/* The texts of exceptions are the author's, and may repeat what a stranger sent: what is longer is cut, with a word on it. */
+#define ORO_PY_TEXT_MOST 16384
+
+struct oro_py_options {
+    const char *home; /* prefix of the embedded Python; NULL: the one it was built with */
+    const char *
+        package_dir; /* folder that holds the `orochi` package; NULL: found beside the program or as built */
+};
+
+/* Initialises the runtime, imports the allow-list of standard modules in the main interpreter and keeps them
+ * (field-notes.md), releases its GIL. Main thread, once a process. */
+ORO_MUST_CHECK oro_status oro_py_start(const struct oro_py_options *opt, struct oro_err *err);
+/* After every interpreter is closed. */
+void oro_py_stop(void);
+/* "3.13.5" */
+const char *oro_py_version(void);
+
+enum oro_py_io { ORO_PY_IO_DENY, ORO_PY_IO_WARN, ORO_PY_IO_ALLOW };
+
+/* What modules run in. */
+struct oro_py_environment {
+    bool
+        main_interpreter; /* oro_py_open takes the main interpreter, once a process: any C extension works there */
+    const char *venv; /* folder of a virtual environment whose packages can be imported; or NULL */
+    unsigned memory_limit_mb; /* Python memory of one worker (memory.c); 0: no limit */
+    enum oro_py_io io;        /* what becomes of a reducer's input and output (guard.c) */
+    /* Warnings, once for each place: changed rows that are dropped (lost.c), globals that reducers write (globals.c). */
+    bool warn_lost_changes, warn_globals;
+    bool strict_index; /* conditions that no index answers raise WrongIndex (query.c) */
+};
+/* Of every interpreter opened from now on. ORO_EINVAL says what is wrong with the virtual environment. Main thread, after start
+ * and before the first open. */
+ORO_MUST_CHECK oro_status oro_py_set_environment(const struct oro_py_environment *env,
+                                                 struct oro_err *err);
+
+/* Runs a developer command (`orochi.tools`) in the main interpreter: argv[0] is the command's name. Returns the exit
+ * status. Main thread, after start. */
+int oro_py_run_tool(int argc, char **argv);
+/* What the module prints is no log record, but goes to stderr. The worker's thread. */
+void oro_py_print_plain(struct oro_py *py);
+/* The same in py, as a command that imports a module: it takes a generation and can be interrupted. The worker's thread. */
+int oro_py_tool(struct oro_py *py, int argc, char **argv);
+/* Parses a TOML file with tomllib: Gives its JSON text. ORO_EIO, or ORO_EMALFORMED with "line 3: ...". Main thread, after start. */
+ORO_MUST_CHECK oro_status oro_py_toml(const char *path, char **json, struct oro_err *err);
+
+/* ---- what the bridge needs of the world: filled in by runtime/worker ---- */
+struct oro_py_rows {
+    struct oro_bytes *rows;
+    size_t n;
+};
+struct oro_py_range {
+    struct oro_bytes prefix; /* BSATN of the leading columns back to back */
+    unsigned nprefix;
+    bool has_lo, has_hi, lo_open, hi_open;
+    struct oro_bytes lo, hi; /* BSATN of the next column */
+    bool reverse;            /* keys descending; rows of one key come as they do ascending */
+    size_t limit;            /* no more rows than this are wanted, or read; 0: all */
+};
+
+/* A moment of the call's transaction. */
+struct oro_py_mark {
+    size_t a, b;
+    unsigned level;
+};
+
+/* `host` is the pointer of struct oro_py_call. Bytes handed out live until the call ends. Errors: ORO_ENOTFOUND,
+ * ORO_EEXISTS (text for the author in err), ORO_EFULL (sequence exhausted), ORO_ETYPE (range on a hash index), ORO_ENOMEM
+ * (oro_py_memory_room said no; nothing has changed). */
+struct oro_host_ops {
+    oro_status (*find)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                       struct oro_bytes key, struct oro_bytes *row);
+    oro_status (*scan)(void *host, const struct oro_table_def *t, struct oro_py_rows *out);
+    oro_status (*range)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                        const struct oro_py_range *range, struct oro_py_rows *out);
+    uint64_t (*count)(void *host, const struct oro_table_def *t);
+    oro_status (*insert)(void *host, const struct oro_table_def *t, struct oro_bytes row,
+                         struct oro_bytes *stored, struct oro_err *err);
+    oro_status (*update)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                         struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err);
+    oro_status (*upsert)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                         struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err);
+    oro_status (*delete_key)(void *host, const struct oro_table_def *t,
+                             const struct oro_index_def *ix, struct oro_bytes key);
+    oro_status (*delete_row)(void *host, const struct oro_table_def *t, struct oro_bytes row);
+    oro_status (*clear)(void *host, const struct oro_table_def *t, uint64_t *n);
+    /* One call on a table that makes several changes is atomic: save before, then release, or restore when it failed, in
+     * reverse order of save. Sequences do not go back; bytes that were handed out since stay valid. */
+    struct oro_py_mark (*save)(void *host);
+    void (*release)(void *host, struct oro_py_mark mark);
+    void (*restore)(void *host, struct oro_py_mark mark);
+    /* A log record of the module: kept with the call and dropped when its attempt is. function: the reducer. line 0: unknown. */
+    void (*log)(void *host, enum oro_log_level level, const char *target, const char *file,
+                int line, struct oro_bytes text);
+};
+
+/* Gives *out. Calling thread: the worker, which then holds the GIL. worker: its number, for names and logs. */
+ORO_MUST_CHECK oro_status oro_py_open(unsigned worker, const struct oro_host_ops *ops,
+                                      struct oro_py **out, struct oro_err *err);
+void oro_py_close(struct oro_py *py);   /* Takes py; same thread */
+void oro_py_release(struct oro_py *py); /* gives the GIL up while waiting */
+void oro_py_acquire(struct oro_py *py);
+
+/* Imports the module (a .py file or a package folder) under `name` and collects its declarations. On ORO_EINVAL err holds the
+ * first line and *report (Given, may be several lines: every problem with file, line and what to do). *descriptor (Given): the
+ * JSON that oro_schema_parse reads. */
+ORO_MUST_CHECK oro_status oro_py_load(struct oro_py *py, const char *path, const char *name,
+                                      char **descriptor, char **report, struct oro_err *err);
+/* What is said of an import that an interruption does not reach. */
+#define ORO_PY_IMPORT_STUCK                                                                    \
+    "the import has not ended within server.import_timeout_ms, and cannot be interrupted: it " \
+    "waits "                                                                                   \
+    "or computes in C code (a socket, a lock, a regular expression, a large number)"
+/* Connects classes and functions with the parsed schema and compiles the codecs. Borrows schema until close. */
+ORO_MUST_CHECK oro_status oro_py_bind(struct oro_py *py, const struct oro_schema *schema,
+                                      struct oro_err *err);
+
+/* ---- a new version of the module, in the interpreter that runs the old one (reload.c) ---- */
+/* Imports it beside the one that runs, which serves on. On failure as oro_py_load, and all is as before. Each import takes a
+ * generation, so that one that does not end can be interrupted. */
+ORO_MUST_CHECK oro_status oro_py_stage(struct oro_py *py, const char *path, const char *name,
+                                       char **descriptor, char **report, struct oro_err *err);
+/* Borrows schema as long as the version lives. Nobody may read the interpreter's numbers meanwhile, nor while it is adopted. */
+ORO_MUST_CHECK oro_status oro_py_bind_staged(struct oro_py *py, const struct oro_schema *schema,
+                                             struct oro_err *err);
+/* Neither runs code of the author's: what ends with a version is set aside for oro_py_settle. */
+void oro_py_adopt(struct oro_py *py);   /* it is the one that runs; the other one ends */
+void oro_py_unstage(struct oro_py *py); /* it is dropped; nothing if there is none */
+/* Drops what was set aside, and gives memory of old versions back. Objects may run code of the author's at their end, which takes
+ * a generation, as an import does. Otherwise some milliseconds. */
+void oro_py_settle(struct oro_py *py);
+
+enum oro_caller {
+    ORO_CALLER_CLIENT,
+    ORO_CALLER_SCHEDULE,
+    ORO_CALLER_OWNER,
+    ORO_CALLER_HTTP,
+    ORO_CALLER_INTERNAL
+};
+
+struct oro_py_call {
+    const struct oro_reducer_def *reducer;
+    struct oro_bytes args; /* BSATN of the parameters; strict: trailing bytes are an error */
+    struct oro_identity sender, database;
+    struct oro_connection_id connection; /* all zero: None */
+    int64_t timestamp_us;
+    enum oro_caller caller;
+    const char *jwt_payload; /* claims as JSON text, or NULL */
+    double dt;               /* seconds, scheduled calls */
+    void *host;              /* handed to the ops */
+    /* Results. text: for the caller when ORO_EUSER ("no row with id = 7") or ORO_EINVAL (bad arguments: "send.text: expected
+     * str ..."), for the log when ORO_EINTERNAL (traceback with the module's own lines). Appended to; cleared by call first. */
+    struct oro_bb *text;
+    /* With ORO_EUSER, and cleared as text is. detail: {"code": ..., "data": ...} for callers that can be told more than a text.
+     * logged: what the log says instead of text, where the caller may not know all of it. Either may be NULL. */
+    struct oro_bb *detail, *logged;
+};
+
+/* Runs the reducer once. ORO_OK, ORO_EUSER (raised ReducerError: roll back, text is for the caller), ORO_EINVAL (arguments;
+ * nothing ran), ORO_EINTERNAL (any other exception), ORO_ETIMEOUT (interrupted). Leaves no exception set; rows, handles and
+ * contexts of the call are dead afterwards (using one raises TransactionError). */
+ORO_MUST_CHECK oro_status oro_py_call(struct oro_py *py, struct oro_py_call *call);
+/* Any thread: makes the running call raise ReducerTimeout as soon as it executes Python code. A late one hits nothing:
+ * generation is what oro_py_generation gave when the call began. Code that catches it is interrupted again by the next one; from
+ * the third on it is raised at every step, which no handler survives. */
+void oro_py_interrupt(struct oro_py *py, uint64_t generation);
+/* Any thread: the running call is given up for good; should it ever reach another step of Python, its thread sleeps there for
+ * ever. Nobody uses py any more. */
+void oro_py_abandon(struct oro_py *py);
+uint64_t oro_py_generation(const struct oro_py *py); /* of the running call; any thread */
+
+/* What a call holds outside of Python counts as its objects do (reducer.memory_limit_mb): the caller has `held` bytes for it and
+ * asks for `more`. False: that is beyond the limit. The worker's thread, within a call. */
+bool oro_py_memory_room(uint64_t held, uint64_t more);
+
+/* Live numbers of the interpreter's cache and pool; any thread (relaxed reads). */
+struct oro_py_stats {
+    uint64_t cache_hits, cache_misses, cache_evictions, cache_expirations, cache_size;
+    uint64_t pool_hits, pool_misses, pool_returns, pool_drops;
+    uint64_t decodes, encodes, bytes_in, bytes_out, errors;
+    uint64_t memory, memory_peak; /* bytes of rows, in use and spare, with their buffers */
+    uint64_t
+        python_memory; /* bytes of all objects; 0 when there is no limit that they are counted for */
+};
+void oro_py_stats(const struct oro_py *py, struct oro_py_stats *out);
+
+/* Settings of all interpreters (report.c). */
+struct oro_py_config {
+    unsigned max_cache_size; /* shapes of dynamic values, and types that converters compiled */
+    unsigned max_pool_size;  /* spare rows of each table */
+    bool enable_batch_optimization, enable_memory_monitoring;
+    bool
+        auto_tune; /* pools grow to 8 times their size while rows find no room in them, and shrink again */
+    int64_t cache_ttl_ms; /* 0: for ever */
+};
+#define ORO_PY_CONFIG_DEFAULT               \
+    {                                       \
+        1000, 100, true, true, true, 300000 \
+    }
+
+/* Any thread. Every interpreter takes them over before its next call; later ones begin with them. */
+void oro_py_configure(const struct oro_py_config *c);
+void oro_py_configured(struct oro_py_config *out);
+/* Changes one field by name. ORO_EINVAL says what is wrong with the name or the value. */
+ORO_MUST_CHECK oro_status oro_py_config_set(struct oro_py_config *c, const char *name, int64_t v,
+                                            bool is_bool, struct oro_err *err);
+void oro_py_config_json(const struct oro_py_config *c, struct oro_bb *out);
+
+/* Appends the performance report as JSON, summed over interpreters that are bound to the same module and stay so until return.
+ * Any thread; relaxed reads. */
+void oro_py_report(struct oro_py *const *py, unsigned n, struct oro_bb *out);
+
+#endif

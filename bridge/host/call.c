@@ -1,0 +1,312 @@
+/* bridge/host/call.c - connecting a loaded module with the schema, and running one reducer. */
+#include "bridge/py_priv.h"
+#include "runtime/base/clock.h"
+
+#define ARGS_ON_STACK 24
+
+/* ---- bind ---- */
+
+static int
+bind_reducer(struct oro_py *py, PyObject *spec)
+{
+    PyObject *name = PyDict_GetItemString(spec, "name"), *fn = PyDict_GetItemString(spec, "fn"),
+             *params = PyDict_GetItemString(spec, "params"),
+             *takes_row = PyDict_GetItemString(spec, "takes_row");
+    if (name == NULL || fn == NULL || params == NULL || !PyTuple_Check(params)) {
+        PyErr_SetString(PyExc_TypeError, "a reducer's spec is incomplete");
+        return -1;
+    }
+    const struct oro_reducer_def *def =
+        oro_schema_reducer(py->schema, oro_bytes_str(PyUnicode_AsUTF8(name)));
+    if (def == NULL || def->id >= py->nreducers) {
+        PyErr_Format(PyExc_ValueError, "reducer %R is not in the schema", name);
+        return -1;
+    }
+    struct oro_pyreducer *r = &py->reducers[def->id];
+    r->name = def->name;
+    r->takes_row = takes_row == NULL || PyObject_IsTrue(takes_row) == 1;
+    r->nparams = r->takes_row ? (unsigned)PyTuple_GET_SIZE(params) : 0;
+    r->params = oro_arena_alloc(&py->arena, (r->nparams + 1) * sizeof(*r->params));
+    for (unsigned i = 0; i < r->nparams; i++) {
+        PyObject *p = PyTuple_GET_ITEM(params, i);
+        if (!PyTuple_Check(p) || PyTuple_GET_SIZE(p) != 2) {
+            PyErr_Format(PyExc_TypeError, "reducer %R: a parameter is not a pair", name);
+            return -1;
+        }
+        r->params[i].name = PyTuple_GET_ITEM(p, 0);
+        if (PyList_Append(py->keep, r->params[i].name) < 0)
+            return -1;
+        r->params[i].codec = oro_codec_compile(py, PyTuple_GET_ITEM(p, 1));
+        if (r->params[i].codec == NULL)
+            return -1;
+        py->ncodecs++;
+    }
+    r->fn = fn;
+    return PyList_Append(py->keep, fn);
+}
+
+static PyObject *
+spec_list(PyObject *spec, const char *key)
+{
+    PyObject *list = PyDict_Check(spec) ? PyDict_GetItemString(spec, key) : NULL;
+    if (list == NULL || !PyList_Check(list)) {
+        PyErr_Format(PyExc_TypeError, "the module spec has no list \"%s\"", key);
+        return NULL;
+    }
+    return list;
+}
+
+static int
+make_handles(struct oro_py *py)
+{
+    py->db = oro_pytree_new(py);
+    py->ctx = py->db != NULL ? oro_pyctx_new(py) : NULL;
+    return py->ctx != NULL ? 0 : -1;
+}
+
+static int
+bind_all(struct oro_py *py, PyObject *module)
+{
+    PyObject *types = spec_list(py->module_spec, "types"),
+             *tables = spec_list(py->module_spec, "tables"),
+             *reducers = spec_list(py->module_spec, "reducers");
+    if (types == NULL || tables == NULL || reducers == NULL ||
+        oro_codec_compile_named(py, types) < 0)
+        return -1;
+    py->ntables = (unsigned)PyList_GET_SIZE(tables);
+    py->tables = oro_arena_alloc(&py->arena, (py->ntables + 1) * sizeof(*py->tables));
+    memset(py->tables, 0, (py->ntables + 1) * sizeof(*py->tables));
+    for (unsigned i = 0; i < py->ntables; i++)
+        if (oro_pytable_bind(py, &py->tables[i], PyList_GET_ITEM(tables, i), py->schema) < 0)
+            return -1;
+    if (oro_pytable_bind_types(py, module) < 0)
+        return -1;
+    py->nreducers = py->schema->nreducers;
+    py->reducers = oro_arena_alloc(&py->arena, (py->nreducers + 1) * sizeof(*py->reducers));
+    memset(py->reducers, 0, (py->nreducers + 1) * sizeof(*py->reducers));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(reducers); i++)
+        if (bind_reducer(py, PyList_GET_ITEM(reducers, i)) < 0)
+            return -1;
+    return make_handles(py);
+}
+
+/* What was imported lives as long as the interpreter: the collector need not look at it again. */
+static void
+freeze_garbage(void)
+{
+    PyObject *gc = PyImport_ImportModule("gc");
+    PyObject *a = gc != NULL ? PyObject_CallMethod(gc, "collect", NULL) : NULL;
+    PyObject *b = a != NULL ? PyObject_CallMethod(gc, "freeze", NULL) : NULL;
+    Py_XDECREF(gc);
+    Py_XDECREF(a);
+    Py_XDECREF(b);
+    PyErr_Clear();
+}
+
+oro_status
+oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *err)
+{
+    if (py->module_spec == NULL || py->schema != NULL)
+        return oro_err_set(err, ORO_EINVAL, "no module is loaded, or it is bound already");
+    PyObject *module = PyImport_ImportModule("_orochi");
+    py->schema = schema;
+    if (module == NULL || bind_all(py, module) < 0) {
+        struct oro_bb text = {0};
+        oro_pyerr_text(py, false, &text);
+        Py_XDECREF(module);
+        oro_err_set(err, ORO_EINTERNAL, "%.*s", (int)text.len, (char *)text.data);
+        oro_bb_fini(&text);
+        return ORO_EINTERNAL;
+    }
+    Py_DECREF(module);
+    if (py->staged == NULL)
+        oro_globals_watch(py);
+    if (py->staged == NULL) /* otherwise oro_py_settle does, when nobody waits */
+        freeze_garbage();
+    return ORO_OK;
+}
+
+/* ---- call ---- */
+
+static oro_status
+map_exception(struct oro_py *py)
+{
+    struct oro_bb *text = py->call->text;
+    py->grace_us = oro_mono_us() + ORO_PY_WORDS_US;
+    if (!PyErr_Occurred()) {
+        oro_bb_printf(text,
+                      "MemoryError"); /* NULL without an exception: seen near a memory limit */
+        oro_py_memory_words(text);
+        return ORO_EINTERNAL;
+    }
+    if (PyErr_ExceptionMatches(py->e_reducer)) {
+        oro_pyrefusal_tell(py, PyErr_GetRaisedException());
+        return ORO_EUSER;
+    }
+    oro_status st = PyErr_ExceptionMatches(py->e_timeout) ? ORO_ETIMEOUT : ORO_EINTERNAL;
+    oro_pyerr_text(py, true, text);
+    oro_py_memory_words(text);
+    return st;
+}
+
+/* A constructor or a check of the author's refused the call, was interrupted, ran out of memory or has a fault: only what a
+ * value is refused with says something of the caller's argument. */
+static bool
+is_not_the_callers(struct oro_py *py)
+{
+    const PyObject *error = py->cerr.cause;
+    if (!py->cerr.set)
+        return !PyErr_Occurred() || !PyErr_ExceptionMatches(PyExc_Exception) ||
+               PyErr_ExceptionMatches(PyExc_MemoryError) || PyErr_ExceptionMatches(py->e_reducer);
+    PyObject *const says_why[] = {PyExc_ValueError, PyExc_TypeError, PyExc_AssertionError,
+                                  PyExc_OverflowError};
+    for (size_t i = 0; error != NULL && i < ORO_ARRAY_LEN(says_why); i++)
+        if (PyErr_GivenExceptionMatches((PyObject *)error, says_why[i]))
+            error = NULL;
+    return error != NULL;
+}
+
+static oro_status
+bad_argument(struct oro_py *py, struct oro_pyreducer *r, unsigned i)
+{
+    ORO_BUMP(r->tally.errors[DIR_DECODE], 1);
+    if (is_not_the_callers(py)) {
+        if (py->cerr.set) {
+            PyErr_SetRaisedException(Py_NewRef(py->cerr.cause));
+            oro_cerr_clear(py);
+        }
+        return map_exception(py);
+    }
+    if (i < r->nparams)
+        oro_cerr_name(py, r->params[i].name);
+    oro_cerr_text(py, r->name, py->call->text);
+    return ORO_EINVAL;
+}
+
+static void
+release(PyObject **args, unsigned n)
+{
+    while (n > 0)
+        Py_DECREF(args[--n]);
+}
+
+/* Decodes the arguments into args[0..nparams). On failure none is left. */
+static oro_status
+decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
+{
+    struct oro_reader rd = oro_reader(py->call->args);
+    uint64_t began = oro_tally_begin(py);
+    for (unsigned i = 0; i < r->nparams; i++) {
+        args[i] = oro_codec_decode(py, r->params[i].codec, &rd, 1);
+        if (args[i] == NULL) {
+            release(args, i);
+            return bad_argument(py, r, i);
+        }
+    }
+    if (r->takes_row && oro_rd_left(&rd) > 0) {
+        release(args, r->nparams);
+        oro_cerr_set(py, "%zu bytes too many after the arguments", oro_rd_left(&rd));
+        return bad_argument(py, r, r->nparams);
+    }
+    if (r->nparams > 0)
+        oro_tally_end(py, &r->tally, DIR_DECODE, py->call->args.len, began);
+    return ORO_OK;
+}
+
+static oro_status
+run(struct oro_py *py, struct oro_pyreducer *r)
+{
+    PyObject *few[ARGS_ON_STACK + 2], **args = few;
+    if (r->nparams > ARGS_ON_STACK)
+        args = oro_alloc((r->nparams + 2) * sizeof(*args));
+    args[1] = py->ctx;
+    py->hits = 0;
+    py->grace_us = 0;
+    /* Arguments run code of the author's, too: constructors and checks. */
+    atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
+    oro_status st = decode_args(py, r, args + 2);
+    if (st == ORO_OK) {
+        PyObject *out = PyObject_Vectorcall(
+            r->fn, args + 1, (1 + r->nparams) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        release(args + 2, r->nparams);
+        Py_XDECREF(out);
+        if (out != NULL && ORO_UNLIKELY(py->hits > 0)) {
+            /* Something of it was cut off, in a __del__ or where it was caught: half of its work must not count. */
+            PyErr_SetString(py->e_timeout, "the reducer ran longer than its limit, and went on");
+            out = NULL;
+        }
+        if (out == NULL)
+            st = map_exception(py); /* runs the author's __str__, so it may be interrupted too */
+    }
+    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
+    py->grace_us = 0;
+    if (args != few)
+        oro_free(args);
+    return st;
+}
+
+/* Ends what the call lent out. Handles that somebody kept are dead from now on, and new ones serve the next call. */
+static void
+end_call(struct oro_py *py)
+{
+    oro_py_running = NULL;
+    oro_pyrows_kill_all(py);
+    py->call =
+        NULL; /* before the context lets go: a __del__ must not make it anew, for the next caller to find */
+    oro_pyctx_reset((struct oro_ctx *)py->ctx);
+    if (ORO_LIKELY(Py_REFCNT(py->ctx) == 1 && !oro_pytree_kept(py)))
+        return;
+    oro_pytree_kill(py);
+    ((struct oro_ctx *)py->ctx)->py = NULL;
+    Py_CLEAR(py->ctx);
+    Py_CLEAR(py->db);
+    if (make_handles(py) < 0)
+        PyErr_Clear(); /* the next call tries again */
+}
+
+oro_status
+oro_py_call(struct oro_py *py, struct oro_py_call *call)
+{
+    struct oro_pyreducer *r =
+        call->reducer->id < py->nreducers ? &py->reducers[call->reducer->id] : NULL;
+    oro_bb_clear(call->text);
+    if (call->detail != NULL)
+        oro_bb_clear(call->detail);
+    if (call->logged != NULL)
+        oro_bb_clear(call->logged);
+    if (py->ctx == NULL) {
+        Py_CLEAR(py->db);
+        if (r != NULL && make_handles(py) < 0)
+            PyErr_Clear();
+    }
+    if (r == NULL || r->fn == NULL || py->ctx == NULL) {
+        oro_bb_printf(call->text, "reducer %s cannot run", call->reducer->name);
+        return ORO_EINTERNAL;
+    }
+    uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&py->generation, gen, memory_order_release);
+    oro_py_config_look(py);
+    if (ORO_UNLIKELY(gen % 4096 == 0))
+        oro_py_pool_shrink(py);
+    py->call = call;
+    oro_py_running = py;
+    py->cerr.set = false;
+    oro_status st = run(py, r);
+    if (ORO_UNLIKELY(py->nlost > 0))
+        oro_lost_end(py, st == ORO_OK);
+    if (py->globals_sized)
+        oro_globals_look(py, r->fn);
+    if (ORO_UNLIKELY(st != ORO_OK))
+        ORO_COUNT(py, errors, 1);
+    end_call(py);
+    oro_py_memory_relax(py);
+    return st;
+}
+
+/* ---- interrupt ---- */
+
+uint64_t
+oro_py_generation(const struct oro_py *py)
+{
+    return atomic_load_explicit(&py->generation, memory_order_acquire);
+}

@@ -1,0 +1,320 @@
+/* bridge/host/guard.c - what a reducer may not do: files, sockets, processes, threads and sleeping, since it may be run again, holds
+ * up its worker, and must give the same result wherever it runs; and what no module may do, since the server would end or
+ * change. CPython tells an audit hook of much; the hook belongs to the process, so it looks at what this thread is running. What
+ * CPython tells nobody is guarded in its method tables (guards.c), which asks here. */
+#include <fcntl.h>
+
+#include "bridge/host/guard_priv.h"
+
+_Thread_local struct oro_py *oro_py_running;
+enum oro_py_io oro_py_io_mode;
+
+/* What stands behind "is not allowed in a reducer: ", or "in a module: ". */
+static const char *const reasons[] = {
+    [WHY_FILE] =
+        "it may run again, and disks can be slow: read files when the module is imported, keep "
+        "what changes in tables",
+    [WHY_NET] =
+        "it may run again, and must not wait: let a client or another program do it, and call a "
+        "reducer with the result",
+    [WHY_PROCESS] =
+        "it may run again, and must not wait: let a client or another program do it, and "
+        "call a reducer with the result",
+    [WHY_THREAD] =
+        "it may run again, and nothing else runs in its worker that could end the wait: what is to "
+        "happen later is a @scheduled function, or a row of a scheduled table",
+    [WHY_WAIT] = "it may run again, and its worker serves nobody while it waits: what is to happen "
+                 "later is a "
+                 "@scheduled function, or a row of a scheduled table",
+    [WHY_STATE] =
+        "later calls of the same worker would find it changed, and those of others not: do "
+        "it when the module is imported",
+    [WHY_END] =
+        "the server would end, or become another program: raise ReducerError to refuse a call, "
+        "SystemExit to refuse the import",
+    [WHY_SIGNAL] = "signals and timers of the process are the server's own: reducer.timeout_ms "
+                   "limits calls, and "
+                   "@scheduled functions run later",
+    [WHY_OTHERS] = "it reaches into the other workers while they run, and the server would end: "
+                   "what happens in "
+                   "them is in its log and its metrics",
+    [WHY_SERVER] = "the whole server would change, not just the module: set it where the server is "
+                   "started",
+};
+
+/* Exact names, and prefixes that end in a point. Looking into folders is not among them: imports do it. */
+static const struct {
+    const char *event;
+    enum oro_guard_why why;
+} forbidden[] = {
+    {"_thread.start_new_thread", WHY_THREAD},
+    {"_thread.start_joinable_thread", WHY_THREAD},
+    {"builtins.breakpoint", WHY_FILE},
+    {"builtins.input", WHY_FILE},
+    {"time.sleep", WHY_WAIT},
+    {"os.system", WHY_PROCESS},
+    {"os.exec", WHY_PROCESS},
+    {"os.fork", WHY_PROCESS},
+    {"os.forkpty", WHY_PROCESS},
+    {"os.posix_spawn", WHY_PROCESS},
+    {"os.spawn", WHY_PROCESS},
+    {"os.startfile", WHY_PROCESS},
+    {"os.kill", WHY_PROCESS},
+    {"os.killpg", WHY_PROCESS},
+    {"os.remove", WHY_FILE},
+    {"os.rename", WHY_FILE},
+    {"os.mkdir", WHY_FILE},
+    {"os.rmdir", WHY_FILE},
+    {"os.link", WHY_FILE},
+    {"os.symlink", WHY_FILE},
+    {"os.truncate", WHY_FILE},
+    {"os.chdir", WHY_FILE},
+    {"os.chmod", WHY_FILE},
+    {"os.chown", WHY_FILE},
+    {"os.lockf", WHY_FILE},
+    {"os.utime", WHY_FILE},
+    {"os.setxattr", WHY_FILE},
+    {"os.removexattr", WHY_FILE},
+    {"os.putenv", WHY_STATE},
+    {"os.unsetenv", WHY_STATE},
+    {"sys.addaudithook", WHY_STATE},
+    {"sys.setprofile", WHY_STATE},
+    {"sys.settrace", WHY_STATE},
+    {"subprocess.Popen", WHY_PROCESS},
+    {"pty.spawn", WHY_PROCESS},
+    {"signal.pthread_kill", WHY_PROCESS},
+    {"cpython.PyInterpreterState_New", WHY_THREAD},
+    {"sqlite3.", WHY_FILE},
+    {"mmap.", WHY_FILE},
+    {"dbm.", WHY_FILE},
+    {"resource.", WHY_STATE},
+    {"syslog.", WHY_FILE},
+    {"socket.", WHY_NET},
+    {"shutil.", WHY_FILE},
+    {"tempfile.", WHY_FILE},
+    {"fcntl.", WHY_FILE},
+    {"ftplib.", WHY_NET},
+    {"http.client.", WHY_NET},
+    {"imaplib.", WHY_NET},
+    {"nntplib.", WHY_NET},
+    {"poplib.", WHY_NET},
+    {"smtplib.", WHY_NET},
+    {"telnetlib.", WHY_NET},
+    {"urllib.", WHY_NET},
+    {"webbrowser.", WHY_PROCESS},
+    {"ctypes.", WHY_PROCESS},
+    {"_posixsubprocess.", WHY_PROCESS},
+    {"winreg.", WHY_FILE},
+};
+
+/* Its index, or -1. */
+static int
+find_event(const char *event)
+{
+    for (size_t i = 0; i < ORO_ARRAY_LEN(forbidden); i++) {
+        const char *name = forbidden[i].event;
+        size_t n = strlen(name);
+        if (strncmp(event, name, n) == 0 && (event[n] == 0 || name[n - 1] == '.'))
+            return (int)i;
+    }
+    return -1;
+}
+
+/* Reading Python's own files is no harm, and happens when a function imports a module or a traceback is printed. */
+bool
+oro_guard_harmless(PyObject *path)
+{
+    static const char *const harmless[] = {".py", ".pyc", ".so", ".zip", "pyvenv.cfg", "PYZ"};
+    const char *name = PyUnicode_Check(path) ? PyUnicode_AsUTF8(path) : NULL;
+    if (name == NULL) {
+        PyErr_Clear();
+        return false;
+    }
+    size_t n = strlen(name);
+    for (size_t i = 0; i < ORO_ARRAY_LEN(harmless); i++) {
+        size_t m = strlen(harmless[i]);
+        if (n >= m && strcmp(name + n - m, harmless[i]) == 0)
+            return true;
+    }
+    return strstr(name, "/zoneinfo/") != NULL;
+}
+
+static bool
+may_open(PyObject *args)
+{
+    PyObject *path, *mode;
+    int flags;
+    if (!PyArg_ParseTuple(args, "OOi", &path, &mode, &flags)) {
+        PyErr_Clear();
+        return false;
+    }
+    return (flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND)) == 0 &&
+           oro_guard_harmless(path);
+}
+
+static bool
+is_known(const struct oro_py *py, const char *what)
+{
+    uint64_t hash = oro_bytes_hash(oro_bytes_str(what));
+    for (unsigned i = 0; i < py->nwarned; i++)
+        if (py->io_warned[i] == hash)
+            return true;
+    return py->nwarned == ORO_ARRAY_LEN(py->io_warned);
+}
+
+static bool
+is_first(struct oro_py *py, const char *what)
+{
+    if (is_known(py, what))
+        return false;
+    uint64_t hash = oro_bytes_hash(oro_bytes_str(what));
+    if (py->nwarned < ORO_ARRAY_LEN(py->io_warned))
+        py->io_warned[py->nwarned++] = hash;
+    return true;
+}
+
+/* ---- the log ---- */
+
+/* A place in the author's code. */
+struct place {
+    PyObject *code; /* owned */
+    int line;
+};
+
+static const char *
+file_of(const struct place *at)
+{
+    const char *file =
+        at->code != NULL ? PyUnicode_AsUTF8(((PyCodeObject *)at->code)->co_filename) : NULL;
+    PyErr_Clear();
+    return file;
+}
+
+static bool
+is_file(const struct place *at, const char *folder, const char *name)
+{
+    const char *file = file_of(at);
+    size_t n = folder != NULL ? strlen(folder) : 0;
+    return file != NULL && n > 0 && strncmp(file, folder, n) == 0 &&
+           (name == NULL || strcmp(file + n, name) == 0);
+}
+
+/* The frame so many calls up; false: there is none. at is emptied by place_drop. */
+static bool
+place_at(struct place *at, PyFrameObject *frame)
+{
+    Py_CLEAR(at->code);
+    if (frame == NULL)
+        return false;
+    at->code = (PyObject *)PyFrame_GetCode(frame);
+    at->line = PyFrame_GetLineNumber(frame);
+    return true;
+}
+
+static void
+log_put(struct oro_py *py, const struct place *at, const struct oro_bb *text)
+{
+    py->ops->log(py->call->host, ORO_LOG_WARN, "guard", file_of(at), at->line, oro_bb_bytes(text));
+}
+
+/* Once for each kind of thing in each worker, since a reducer may do it at every call. */
+static void
+warn(struct oro_py *py, const char *what)
+{
+    if (!is_first(py, what))
+        return;
+    struct oro_bb text = {0};
+    struct place at = {NULL, 0};
+    (void)place_at(&at, PyEval_GetFrame());
+    oro_bb_printf(&text, "%s in a reducer: it may run again, and holds up its worker", what);
+    log_put(py, &at, &text);
+    oro_bb_fini(&text);
+    Py_XDECREF(at.code);
+}
+
+/* Steps over the frames of the standard library's random.py; what is the outermost of these functions. */
+static PyFrameObject *
+step_over_random(struct oro_py *py, struct place *at, char *what, size_t size)
+{
+    PyFrameObject *frame = (PyFrameObject *)Py_XNewRef(PyEval_GetFrame());
+    snprintf(what, size, "random.random()");
+    while (place_at(at, frame) && is_file(at, py->stdlib, "random.py")) {
+        const char *name = PyUnicode_AsUTF8(((PyCodeObject *)at->code)->co_name);
+        if (name != NULL && name[0] != '_')
+            snprintf(what, size, "random.%s()", name);
+        PyErr_Clear();
+        Py_SETREF(frame, PyFrame_GetBack(frame));
+    }
+    return frame;
+}
+
+void
+oro_guard_discourage(const char *what, const char *better)
+{
+    struct oro_py *py = oro_py_running;
+    if (py == NULL || !oro_py_hits(py) || (what != NULL && is_known(py, what)))
+        return;
+    char name[64];
+    struct place at = {NULL, 0};
+    PyObject *error = PyErr_GetRaisedException();
+    PyFrameObject *frame = step_over_random(py, &at, name, sizeof(name));
+    what = what != NULL ? what : name;
+    if (frame != NULL && !is_file(&at, py->stdlib, NULL) && is_first(py, what)) {
+        struct oro_bb text = {0};
+        oro_bb_printf(&text, "%s in a reducer gives another result when it runs again: use %s",
+                      what, better);
+        log_put(py, &at, &text);
+        oro_bb_fini(&text);
+    }
+    Py_XDECREF(frame);
+    Py_XDECREF(at.code);
+    PyErr_SetRaisedException(error);
+}
+
+/* ---- the refusals ---- */
+
+int
+oro_guard_forbid(const char *what, enum oro_guard_why why)
+{
+    struct oro_py *py = oro_py_running;
+    if (ORO_LIKELY(py == NULL) || oro_py_io_mode == ORO_PY_IO_ALLOW ||
+        !atomic_load_explicit(&py->in_reducer, memory_order_relaxed))
+        return 0;
+    if (oro_py_io_mode == ORO_PY_IO_WARN) {
+        warn(py, what);
+        return 0;
+    }
+    PyErr_Format(py->e_forbidden, "%s is not allowed in a reducer: %s", what, reasons[why]);
+    return -1;
+}
+
+int
+oro_guard_never(const char *what, enum oro_guard_why why)
+{
+    struct oro_py *py = oro_py_here;
+    if (ORO_LIKELY(py == NULL && atomic_load_explicit(&oro_py_opened, memory_order_relaxed) == 0))
+        return 0;
+    bool calls = py != NULL && py == oro_py_running;
+    /* A thread of the module's own, in the main interpreter, has none of ours. */
+    PyErr_Format(py != NULL && py->e_forbidden != NULL ? py->e_forbidden : PyExc_RuntimeError,
+                 "%s is not allowed in a %s: %s", what, calls ? "reducer" : "module", reasons[why]);
+    return -1;
+}
+
+int
+oro_py_audit(const char *event, PyObject *args, void *data)
+{
+    struct oro_py *py = oro_py_running;
+    bool opens = event[0] == 'o' && strcmp(event, "open") == 0;
+    if (opens && PyTuple_GET_SIZE(args) > 0 &&
+        oro_guard_descriptor(PyTuple_GET_ITEM(args, 0),
+                             "opening a descriptor that the module did not open") < 0)
+        return -1;
+    if (ORO_LIKELY(py == NULL) || oro_py_io_mode == ORO_PY_IO_ALLOW ||
+        !atomic_load_explicit(&py->in_reducer, memory_order_relaxed))
+        return 0;
+    if (opens)
+        return may_open(args) ? 0 : oro_guard_forbid("opening a file", WHY_FILE);
+    int found = find_event(event);
+    return found < 0 ? 0 : oro_guard_forbid(event, forbidden[found].why);
+}

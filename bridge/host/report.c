@@ -1,0 +1,369 @@
+/* bridge/host/report.c - settings that change while interpreters run, and what their codecs did, summed over interpreters.
+ *
+ * A thread that changes the settings puts them down under a lock and raises a number; each interpreter compares the number
+ * before a call and takes the settings over by itself, so nothing of an interpreter is touched from outside. The counters are
+ * written by the interpreter's thread alone and read by any thread; time is taken of one conversion in 64, so that asking the
+ * clock costs less than a nanosecond for each. */
+#include <pthread.h>
+
+#include "bridge/py_priv.h"
+#include "runtime/base/clock.h"
+
+/* ---- settings ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    struct oro_py_config now;
+    _Atomic uint64_t generation;
+    _Atomic uint64_t started_ns; /* the first interpreter */
+} settings = {.lock = PTHREAD_MUTEX_INITIALIZER, .now = ORO_PY_CONFIG_DEFAULT, .generation = 1};
+
+void
+oro_py_configure(const struct oro_py_config *c)
+{
+    pthread_mutex_lock(&settings.lock);
+    settings.now = *c;
+    /* Pairs with the load in oro_py_config_look(); what it announces is read under the lock. */
+    atomic_fetch_add_explicit(&settings.generation, 1, memory_order_release);
+    pthread_mutex_unlock(&settings.lock);
+}
+
+void
+oro_py_configured(struct oro_py_config *out)
+{
+    pthread_mutex_lock(&settings.lock);
+    *out = settings.now;
+    pthread_mutex_unlock(&settings.lock);
+}
+
+uint64_t
+oro_py_config_generation(void)
+{
+    return atomic_load_explicit(&settings.generation, memory_order_acquire);
+}
+
+void
+oro_py_pool_limit(struct oro_py *py, unsigned n)
+{
+    py->max_pool = n < ORO_POOL_MAX ? n : ORO_POOL_MAX;
+    for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next) {
+        rc->limit = py->max_pool;
+        if (rc->npool > rc->limit)
+            oro_rowclass_drop_pool(rc, rc->limit);
+    }
+}
+
+void
+oro_py_pool_shrink(struct oro_py *py)
+{
+    for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next) {
+        if (rc->limit > py->max_pool && rc->low > rc->limit / 2) {
+            rc->limit = rc->limit / 2 > py->max_pool ? rc->limit / 2 : py->max_pool;
+            oro_rowclass_drop_pool(rc, rc->limit);
+        }
+        rc->low = rc->npool;
+    }
+}
+
+void
+oro_py_shape_limit(struct oro_py *py, unsigned n, int64_t ttl_ms)
+{
+    if (n < py->max_shapes)
+        oro_json_clear(py);
+    py->max_shapes = n < 1000000 ? n : 1000000;
+    py->ttl_us = ttl_ms < 0 || ttl_ms > INT64_MAX / 1000 ? 0 : ttl_ms * 1000;
+}
+
+static void
+config_take(struct oro_py *py)
+{
+    struct oro_py_config c;
+    oro_py_configured(&c);
+    oro_py_pool_limit(py, c.max_pool_size);
+    oro_py_shape_limit(py, c.max_cache_size, c.cache_ttl_ms);
+    py->batches = c.enable_batch_optimization;
+    py->watch_memory = c.enable_memory_monitoring;
+    py->auto_tune = c.auto_tune;
+}
+
+void
+oro_py_config_look(struct oro_py *py)
+{
+    uint64_t g = oro_py_config_generation();
+    if (ORO_LIKELY(g == py->config_generation))
+        return;
+    py->config_generation = g;
+    uint64_t none = 0;
+    atomic_compare_exchange_strong(&settings.started_ns, &none, oro_mono_ns());
+    config_take(py);
+}
+
+/* ---- times ---- */
+
+uint64_t
+oro_tally_turn(struct oro_py *py)
+{
+    py->chance = py->chance * 1664525u + 1013904223u;
+    py->until_timed = (py->chance >> 16) % 127; /* so a step is 1 to 127, 64 on average */
+    return oro_mono_ns();
+}
+
+void
+oro_tally_time(struct oro_py *py, struct oro_tally *t, enum oro_dir dir, uint64_t began)
+{
+    uint64_t ns = oro_mono_ns() - began;
+    unsigned slot = 63 - (unsigned)__builtin_clzll(ns | 1);
+    ORO_BUMP(t->timed[dir], 1);
+    ORO_BUMP(t->ns[dir], ns);
+    ORO_BUMP(py->times[dir][slot < ORO_TIME_SLOTS ? slot : ORO_TIME_SLOTS - 1], 1);
+}
+
+/* ---- the report ---- */
+
+struct sums {
+    uint64_t n[DIRS], bytes[DIRS], errors[DIRS], timed[DIRS], ns[DIRS];
+};
+
+static uint64_t
+relaxed(const _Atomic uint64_t *p)
+{
+    return atomic_load_explicit(p, memory_order_relaxed);
+}
+
+static void
+sums_add(struct sums *s, const struct oro_tally *t)
+{
+    for (int d = 0; d < DIRS; d++) {
+        s->n[d] += d == DIR_COLUMN ? 64 * relaxed(&t->timed[d]) : relaxed(&t->n[d]);
+        s->bytes[d] += relaxed(&t->bytes[d]);
+        s->errors[d] += relaxed(&t->errors[d]);
+        s->timed[d] += relaxed(&t->timed[d]);
+        s->ns[d] += relaxed(&t->ns[d]);
+    }
+}
+
+static double
+ratio(uint64_t a, uint64_t b)
+{
+    return a + b > 0 ? (double)a / (double)(a + b) : 0;
+}
+
+static double
+mean_us(const struct sums *s, int d)
+{
+    return s->timed[d] > 0 ? (double)s->ns[d] / (double)s->timed[d] / 1000 : 0;
+}
+
+/* Of the sampled times, with a straight line inside a slot, which reaches from 2^i to 2^(i+1) ns. */
+static double
+percentile_us(const uint64_t *slots, double p)
+{
+    uint64_t all = 0, seen = 0;
+    for (int i = 0; i < ORO_TIME_SLOTS; i++)
+        all += slots[i];
+    double want = p * (double)all;
+    for (int i = 0; i < ORO_TIME_SLOTS; i++) {
+        if (slots[i] > 0 && (double)(seen + slots[i]) >= want)
+            return (double)(1ull << i) * (1 + (want - (double)seen) / (double)slots[i]) / 1000;
+        seen += slots[i];
+    }
+    return 0;
+}
+
+static void
+put_type(struct oro_bb *out, const char *sep, const char *kind, const char *name,
+         const struct sums *s)
+{
+    static const char *const names[DIRS] = {"decode", "encode", "column"};
+    oro_bb_printf(out, "%s\"%s%s\":{", sep, kind, name);
+    uint64_t calls = 0, bytes = 0, ns = 0, timed = 0;
+    for (int d = 0; d < DIRS; d++) {
+        oro_bb_printf(out,
+                      "\"%s\":{\"calls\":%llu,\"bytes\":%llu,\"errors\":%llu,\"mean_us\":%.3f},",
+                      names[d], (unsigned long long)s->n[d], (unsigned long long)s->bytes[d],
+                      (unsigned long long)s->errors[d], mean_us(s, d));
+        calls += d != DIR_COLUMN ? s->n[d] : 0;
+        bytes += s->bytes[d];
+        ns += s->ns[d];
+        timed += s->timed[d];
+    }
+    oro_bb_printf(out, "\"calls\":%llu,\"bytes\":%llu,\"mean_us\":%.3f}", (unsigned long long)calls,
+                  (unsigned long long)bytes, timed > 0 ? (double)ns / (double)timed / 1000 : 0.0);
+}
+
+/* Of one table, by all interpreters. */
+static uint64_t
+table_scans(struct oro_py *const *py, unsigned n, unsigned table)
+{
+    uint64_t scans = 0;
+    for (unsigned i = 0; i < n; i++)
+        scans += relaxed(&py[i]->tables[table].scans);
+    return scans;
+}
+
+static void
+put_scans(struct oro_py *const *py, unsigned n, struct oro_bb *out)
+{
+    const char *sep = "";
+    oro_bb_printf(out, "\"scans_without_index\":{");
+    for (unsigned t = 0; n > 0 && t < py[0]->ntables; t++) {
+        uint64_t scans = table_scans(py, n, t);
+        if (scans > 0) {
+            oro_bb_printf(out, "%s\"%s\":%llu", sep, py[0]->tables[t].def->name,
+                          (unsigned long long)scans);
+            sep = ",";
+        }
+    }
+    oro_bb_printf(out, "},");
+}
+
+static double
+put_types(struct oro_py *const *py, unsigned n, struct oro_bb *out)
+{
+    const char *sep = "";
+    double us = 0;
+    for (unsigned t = 0; n > 0 && t < py[0]->ntables + py[0]->nreducers; t++) {
+        bool is_table = t < py[0]->ntables;
+        unsigned r = t - py[0]->ntables;
+        if (!is_table && py[0]->reducers[r].fn == NULL)
+            continue;
+        struct sums s = {0};
+        for (unsigned i = 0; i < n; i++)
+            sums_add(&s, is_table ? &py[i]->tables[t].rc->tally : &py[i]->reducers[r].tally);
+        put_type(out, sep, is_table ? "" : "arguments of ",
+                 is_table ? py[0]->tables[t].def->name : py[0]->reducers[r].name, &s);
+        for (int d = 0; d < DIRS; d++)
+            us += mean_us(&s, d) * (double)s.n[d];
+        sep = ",";
+    }
+    return us;
+}
+
+#define U(x) (unsigned long long)(x)
+
+void
+oro_py_report(struct oro_py *const *py, unsigned n, struct oro_bb *out)
+{
+    struct oro_py_stats all = {0};
+    uint64_t slots[ORO_TIME_SLOTS] = {0}, shape_hits = 0, shape_misses = 0, batches = 0,
+             batch_items = 0, pooled = 0;
+    struct oro_bb types = {0};
+    struct oro_py_config c;
+    oro_py_configured(&c);
+    for (unsigned i = 0; i < n; i++) {
+        struct oro_py_stats s;
+        oro_py_stats(py[i], &s);
+#define ADD(name) all.name += s.name;
+        ORO_STAT_FIELDS(ADD)
+#undef ADD
+        shape_hits += relaxed(&py[i]->n_shape_hits);
+        shape_misses += relaxed(&py[i]->n_shape_misses);
+        batches += relaxed(&py[i]->n_batches);
+        batch_items += relaxed(&py[i]->n_batch_items);
+        pooled += relaxed(&py[i]->n_pool_returns) - relaxed(&py[i]->n_pool_hits);
+        for (int d = 0; d < DIRS; d++)
+            for (int k = 0; k < ORO_TIME_SLOTS; k++)
+                slots[k] += relaxed(&py[i]->times[d][k]);
+    }
+    double us = put_types(py, n, &types);
+    uint64_t conversions = all.decodes + all.encodes;
+    double seconds = us / 1e6;
+    oro_bb_printf(out, "{\"conversions_performed\":%llu,\"decodes\":%llu,\"encodes\":%llu,",
+                  U(conversions), U(all.decodes), U(all.encodes));
+    oro_bb_printf(
+        out,
+        "\"cache_hits\":%llu,\"cache_misses\":%llu,\"cache_hit_ratio\":%.6f,\"cache_size\":%llu,",
+        U(all.cache_hits), U(all.cache_misses), ratio(all.cache_hits, all.cache_misses),
+        U(all.cache_size));
+    oro_bb_printf(
+        out, "\"plan_hits\":%llu,\"plan_misses\":%llu,\"shape_hits\":%llu,\"shape_misses\":%llu,",
+        U(all.cache_hits - shape_hits), U(all.cache_misses - shape_misses), U(shape_hits),
+        U(shape_misses));
+    oro_bb_printf(out, "\"smart_cache_hit_ratio\":%.6f,\"evictions\":%llu,\"expirations\":%llu,",
+                  ratio(shape_hits, shape_misses), U(all.cache_evictions),
+                  U(all.cache_expirations));
+    oro_bb_printf(out,
+                  "\"errors_encountered\":%llu,\"batch_conversions\":%llu,\"batch_items\":%llu,",
+                  U(all.errors), U(batches), U(batch_items));
+    oro_bb_printf(out,
+                  "\"object_pool_hits\":%llu,\"object_pool_misses\":%llu,\"pool_hit_ratio\":%.6f,",
+                  U(all.pool_hits), U(all.pool_misses), ratio(all.pool_hits, all.pool_misses));
+    oro_bb_printf(out,
+                  "\"pool_returns\":%llu,\"pool_drops\":%llu,\"pool_utilization\":{\"objects\":%"
+                  "llu,\"arrays\":0},",
+                  U(all.pool_returns), U(all.pool_drops), U(pooled));
+    oro_bb_printf(out,
+                  "\"bytes_in\":%llu,\"bytes_out\":%llu,\"current_memory_usage\":%llu,\"peak_"
+                  "memory_usage\":%llu,",
+                  U(all.bytes_in), U(all.bytes_out), U(all.memory), U(all.memory_peak));
+    oro_bb_printf(out, "\"total_processing_time_ms\":%.3f,\"average_conversion_time_ms\":%.6f,",
+                  us / 1000, conversions > 0 ? us / 1000 / (double)conversions : 0.0);
+    oro_bb_printf(
+        out,
+        "\"throughput_per_second\":%.0f,\"bytes_per_second\":%.0f,\"p50_us\":%.3f,\"p99_us\":%.3f,",
+        seconds > 0 ? (double)conversions / seconds : 0.0,
+        seconds > 0 ? (double)(all.bytes_in + all.bytes_out) / seconds : 0.0,
+        percentile_us(slots, 0.5), percentile_us(slots, 0.99));
+    put_scans(py, n, out);
+    oro_bb_printf(out, "\"per_type\":{%.*s},\"config\":", (int)types.len,
+                  types.len > 0 ? (const char *)types.data : "");
+    oro_py_config_json(&c, out);
+    oro_bb_printf(out, ",\"workers\":%u,\"uptime_s\":%.3f}", n,
+                  (double)(oro_mono_ns() - relaxed(&settings.started_ns)) / 1e9);
+    oro_bb_fini(&types);
+}
+
+static const char *
+word(bool b)
+{
+    return b ? "true" : "false";
+}
+
+void
+oro_py_config_json(const struct oro_py_config *c, struct oro_bb *out)
+{
+    oro_bb_printf(out,
+                  "{\"max_cache_size\":%u,\"max_pool_size\":%u,\"enable_batch_optimization\":%s,"
+                  "\"enable_memory_monitoring\":%s,\"cache_ttl_ms\":%lld,\"auto_tune\":%s}",
+                  c->max_cache_size, c->max_pool_size, word(c->enable_batch_optimization),
+                  word(c->enable_memory_monitoring), (long long)c->cache_ttl_ms,
+                  word(c->auto_tune));
+}
+
+oro_status
+oro_py_config_set(struct oro_py_config *c, const char *name, int64_t v, bool is_bool,
+                  struct oro_err *err)
+{
+    const struct {
+        const char *name;
+        unsigned *number;
+        int64_t *time;
+        bool *flag;
+        int64_t most;
+    } all[] = {
+        {"max_cache_size", &c->max_cache_size, NULL, NULL, 1000000},
+        {"max_pool_size", &c->max_pool_size, NULL, NULL, ORO_POOL_MAX},
+        {"cache_ttl_ms", NULL, &c->cache_ttl_ms, NULL, 1000000000000},
+        {"enable_batch_optimization", NULL, NULL, &c->enable_batch_optimization, 1},
+        {"enable_memory_monitoring", NULL, NULL, &c->enable_memory_monitoring, 1},
+        {"auto_tune", NULL, NULL, &c->auto_tune, 1},
+    };
+    for (size_t i = 0; i < ORO_ARRAY_LEN(all); i++) {
+        if (strcmp(all[i].name, name) != 0)
+            continue;
+        if (is_bool != (all[i].flag != NULL))
+            return oro_err_set(err, ORO_EINVAL, "%s is %s", name,
+                               is_bool ? "a number" : "true or false");
+        if (v < 0 || v > all[i].most)
+            return oro_err_set(err, ORO_EINVAL, "%s is a number from 0 to %lld, got %lld", name,
+                               (long long)all[i].most, (long long)v);
+        if (all[i].flag != NULL)
+            *all[i].flag = v != 0;
+        else if (all[i].time != NULL)
+            *all[i].time = v;
+        else
+            *all[i].number = (unsigned)v;
+        return ORO_OK;
+    }
+    return oro_err_set(err, ORO_EINVAL, "there is no setting %.60s", name);
+}
