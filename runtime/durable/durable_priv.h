@@ -34,47 +34,17 @@
 
 #include "runtime/base/map.h"
 #include "runtime/base/thread.h"
-#include "runtime/durable/catalog.h"
-#include "runtime/durable/changes.h"
-#include "runtime/durable/confirmed.h"
 #include "runtime/durable/durable.h"
-#include "runtime/durable/presence.h"
-#include "runtime/durable/record.h"
+#include "runtime/log/confirmed.h"
+#include "runtime/log/lock.h"
+#include "runtime/log/presence.h"
+#include "runtime/tables/checkpoint.h"
 
 #define APPLICATION_ID 0x4f524f43 /* OROC */
 /* 1: the log was in the file of the tables; 2: rows without sums; 3: whether init has run was told by what is there; 4: by
  * `_initialized`. */
 #define FORMAT_VERSION 4
 #define FORMAT_OLDEST 3 /* brought to the newest when it is opened */
-
-#define INITIALIZED_SQL "INSERT OR REPLACE INTO _orochi_meta VALUES ('_initialized', 1)"
-
-/* One server, or one restore, for each database: locks <dir>/<name>.lock, and the database itself, because the lock file looks
- * like something to delete. The locks go with the process, however it ends. */
-struct data_locks {
-    int file, database; /* descriptors, -1: none */
-    bool held_data;     /* the lock file says that there was a database once */
-};
-#define DATA_LOCKS_NONE ((struct data_locks){-1, -1, false})
-/* Every file of the database that is there is a file: a FIFO would hold whoever opens it for ever, and of a link SQLite keeps
- * the WAL elsewhere. replaced: they will be, so that only a folder is in the way. ORO_EIO. */
-ORO_MUST_CHECK oro_status data_check_files(const char *dir, const char *name, bool replaced,
-                                           struct oro_err *err);
-/* Under the lock: links and FIFOs under the names of the database's files go. */
-void data_clear_others(const char *dir, const char *name);
-/* Takes both, the database's if it is there. ORO_EIO: another one runs, or the folder cannot be written. */
-ORO_MUST_CHECK oro_status data_lock(struct data_locks *l, const char *dir, const char *name,
-                                    struct oro_err *err);
-/* Once more for a database that may have been made anew in the meantime; makes an empty one where there is none. */
-ORO_MUST_CHECK oro_status data_lock_database(struct data_locks *l, const char *path,
-                                             struct oro_err *err);
-/* There is a database: the lock file tells the next start, which then does not take a missing one for the very first. */
-void data_lock_note(struct data_locks *l);
-/* After the last connection to the database was closed: closing a descriptor drops the locks that SQLite has. */
-void data_unlock(struct data_locks *l);
-/* Takes from others what they may do with the files of the database, and with the folder where nothing else is in it; says so
- * otherwise. */
-void data_hide(const char *dir, const char *name);
 
 /* Ours, of a version that we know. *empty: it holds nothing at all, which is no error. */
 ORO_MUST_CHECK oro_status data_format(struct db *db, bool *empty, struct oro_err *err);
@@ -110,84 +80,6 @@ ORO_MUST_CHECK oro_status loss_of_database(const struct oro_durable *d, struct o
 ORO_MUST_CHECK oro_status loss_at_first_sight(const struct oro_durable *d, struct oro_err *err);
 /* Before SQLite reads them: does either end in the middle? ORO_EMALFORMED. */
 ORO_MUST_CHECK oro_status loss_in_wals(struct oro_durable *d, struct oro_err *err);
-
-/* Who may write into the log. The log thread goes first: the checkpointer waits while it does. */
-struct turn {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool busy, log_waits;
-};
-
-void turn_init(struct turn *t);
-void turn_fini(struct turn *t);
-void turn_take(struct turn *t, bool log);
-void turn_give(struct turn *t);
-
-/* Reads the log in order, checking sums and that nothing is missing. */
-struct log_reader {
-    struct db_stmt *stmt;
-    const char *path;
-    uint64_t expect; /* the offset that has to come next */
-    bool begun;
-};
-struct log_row {
-    uint64_t first, last;
-    struct oro_bytes records; /* borrowed until the next row */
-};
-ORO_MUST_CHECK oro_status log_open(struct log_reader *r, struct db *db, const char *path,
-                                   uint64_t applied, struct oro_err *err);
-ORO_MUST_CHECK oro_status log_next(struct log_reader *r, struct log_row *row, bool *more,
-                                   struct oro_err *err);
-void log_close(struct log_reader *r);
-/* A message for a blob that passed its sum and does not decode, or decodes to nonsense. */
-oro_status log_damaged(const char *path, const struct log_row *row, const char *what,
-                       struct oro_err *err);
-/* The sum that guards a row of the log. */
-uint32_t log_sum(uint64_t first, uint64_t last, struct oro_bytes records);
-
-/* Moves transactions from the log into the tables. */
-struct checkpoint {
-    struct catalog *catalog;
-    struct db *tables, *log; /* by init the log within the tables' file */
-    struct turn *turn;       /* for the log; NULL: nobody else writes there */
-    const char *path;        /* of the log */
-    uint64_t applied;
-    uint64_t until;          /* not beyond this offset of the log; 0: all of it */
-    const atomic_bool *stop; /* or NULL: give up when it is set */
-    bool (*late)(void *arg); /* or NULL: the same, asked now and then */
-    void (*look)(void *arg); /* or NULL: called now and then while it writes */
-    void *arg;
-    size_t limit;       /* rows of one SQL transaction */
-    int64_t longest_us; /* the longest that the log thread was held up */
-    uint64_t freed;     /* bytes of log that are in the tables now; the owner sets it to 0 */
-    /* One slice. */
-    struct oro_arena arena;
-    struct checkpoint_slot *slots; /* a hash table by table and key */
-    struct checkpoint_place *places;
-    size_t nslots, n, bytes, read;
-    const uint64_t *rows; /* by position in the schema; NULL: not known */
-    struct checkpoint_sequence *sequences;
-    size_t nseq, seq_cap;
-    bool initializes; /* init's transaction is among them */
-    uint64_t *
-        marks; /* offsets to drop the log up to, one after the other; none left over: all is dropped */
-    size_t nmarks, marks_cap;
-};
-void checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *tables,
-                     const char *path, uint64_t applied);
-void checkpoint_fini(struct checkpoint *k);
-/* The log thread was held up for that long. */
-void checkpoint_held(struct checkpoint *k, int64_t us);
-/* *more: there may be more to move. On failure the tables have not changed, or the log has not and will shrink next time. */
-ORO_MUST_CHECK oro_status checkpoint_slice(struct checkpoint *k, bool *more, struct oro_err *err);
-/* Copies the rows that have changed, as they are at the session's snapshot, which nobody needs after that. */
-void checkpoint_gather(struct checkpoint *k, const struct changes *changes,
-                       const struct oro_schema *schema, struct oro_session *se);
-/* Writes what was gathered; the tables are at `upto` then, and the log is cut at the marks. *written: the tables have changed;
- * it may be that, and the log not: that shrinks the next time. */
-ORO_MUST_CHECK oro_status checkpoint_changes(struct checkpoint *k, const struct changes *changes,
-                                             const uint64_t *rows, uint64_t upto, bool *written,
-                                             struct oro_err *err);
 
 /* How the two threads divide the stream into checkpoints, without either waiting for the other: the log thread pins the newest
  * snapshot when the checkpointer wants a cut, goes on to exactly that record, and leaves the checkpointer the changes up to it

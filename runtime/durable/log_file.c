@@ -8,7 +8,7 @@
 
 #include "runtime/base/log.h"
 #include "runtime/durable/durable_priv.h"
-#include "runtime/durable/wal.h"
+#include "runtime/log/wal.h"
 
 static const char log_sql[] =
     "BEGIN IMMEDIATE;"

@@ -9,7 +9,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/durable/durable_priv.h"
-#include "runtime/durable/edits.h"
+#include "runtime/tables/edits.h"
 
 #define CHECKPOINT_BYTES (64u << 20)
 #define CHECKPOINT_INTERVAL_S 60
@@ -418,6 +418,13 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     data_lock_note(&d->locks);
     *out = d;
     return ORO_OK;
+}
+
+void
+oro_durable_reasons(struct oro_store *store, const struct oro_schema *schema,
+                    struct oro_bb *reasons)
+{
+    catalog_store_reasons(store, schema, reasons);
 }
 
 bool

@@ -7,7 +7,7 @@
  * Where only code has changed, the new schema takes over the table definitions of the old one (oro_schema_borrow_tables), so
  * that the store, its log and the subscriptions do not notice. Where tables have changed, a new store is filled from the old
  * one, the data file is opened anew, which changes it in one SQL transaction, and subscriptions are moved; both ask the same
- * rules whether that can be (runtime/durable/catalog.c). Records and log go on with the next number. */
+ * rules whether that can be (runtime/tables/catalog.c). Records and log go on with the next number. */
 #include "runtime/base/clock.h"
 #include "runtime/server/server_priv.h"
 #include "runtime/timers/install.h"

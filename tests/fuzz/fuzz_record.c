@@ -1,4 +1,4 @@
-/* What stands in the log of a damaged file that has the right checksum: the bytes of one group commit (runtime/durable/record.h),
+/* What stands in the log of a damaged file that has the right checksum: the bytes of one group commit (runtime/log/record.h),
  * replayed into an empty store as a start does. Properties: it ends, with success or the word that the log is damaged; every op
  * lies within the bytes; the invariants of the store hold after every transaction that was taken in. */
 #include "runtime/durable/recover.c"

@@ -6,7 +6,7 @@
 #   sh tests/fuzz/run.sh -m FUZZER CORPUS    takes from a corpus what reaches more than the seeds do, into them
 #
 # Fuzzers: value json message schema type literal (bridge/bsatn), query (runtime/subs), token and net (net), record
-# (runtime/durable), py (bridge/codec). What they find lies in build-fuzz/found; the corpus that they grow in
+# (runtime/log), py (bridge/codec). What they find lies in build-fuzz/found; the corpus that they grow in
 # build-fuzz/corpus, where the next run goes on. OROCHI_FUZZ_BUILD names another folder for both.
 #
 # The last line of each is one record: executions, seconds, edges and features covered, findings. Exit code 1: findings.

@@ -1,4 +1,4 @@
-#include "runtime/durable/wal.h"
+#include "runtime/log/wal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "runtime/durable/presence.h"
+#include "runtime/log/presence.h"
 
 #include <errno.h>
 #include <stdlib.h>

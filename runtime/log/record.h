@@ -1,4 +1,4 @@
-/* runtime/durable/record.h - transactions as bytes in the log. Pure functions; any thread.
+/* runtime/log/record.h - transactions as bytes in the log. Pure functions; any thread.
  *
  * A group commit is one blob, for offsets first..last:
  *
@@ -10,8 +10,8 @@
  *       INIT           varint 0                      (table 1, which says nothing) init's transaction: it has run
  *
  * Offsets of transactions that touched event tables only are left out: nothing of them is kept. */
-#ifndef ORO_DURABLE_RECORD_H
-#define ORO_DURABLE_RECORD_H
+#ifndef ORO_LOG_RECORD_H
+#define ORO_LOG_RECORD_H
 
 #include "runtime/store/commit.h"
 

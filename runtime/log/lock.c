@@ -1,4 +1,5 @@
-/* Who may use the data: one server for each database, and nobody else on the machine. */
+#include "runtime/log/lock.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,9 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/assert.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
-#include "runtime/durable/durable_priv.h"
+#include "runtime/base/mem.h"
 
 /* ---- locks ---- */
 

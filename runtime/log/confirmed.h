@@ -1,4 +1,4 @@
-/* runtime/durable/confirmed.h - how far the log was confirmed, in a file beside it: <dir>/<name>.db-confirmed, there as long as
+/* runtime/log/confirmed.h - how far the log was confirmed, in a file beside it: <dir>/<name>.db-confirmed, there as long as
  * the log is.
  *
  * SQLite ends a WAL at the first frame that does not fit, without a word: that is right for the torn end of a crash, and
@@ -7,8 +7,8 @@
  * synced. A killed process leaves it as it was. After a power cut it may be older, never newer than the log: then it proves
  * less (wal.h goes on from there). Where group commits are not synced, the end of the log may be lost with the machine, and
  * it counts for nothing after a boot. Measured: 1.1 us for each group commit. */
-#ifndef ORO_DURABLE_CONFIRMED_H
-#define ORO_DURABLE_CONFIRMED_H
+#ifndef ORO_LOG_CONFIRMED_H
+#define ORO_LOG_CONFIRMED_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "runtime/durable/edits.h"
+#include "runtime/tables/edits.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The machine's own instruction where it has one, asked when it runs; else eight tables, eight bytes a step, some 1.5 GB/s. */
-#include "runtime/durable/crc.h"
+#include "runtime/base/crc.h"
 
 #include <pthread.h>
 

@@ -2,8 +2,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "runtime/durable/crc.h"
-#include "runtime/durable/record.h"
+#include "runtime/base/crc.h"
+#include "runtime/log/record.h"
 #include "tests/subs/db.h"
 
 static const char *const lines[] = {

@@ -1,6 +1,6 @@
-#include "runtime/durable/changes.h"
+#include "runtime/tables/changes.h"
 
-#include "runtime/durable/record.h"
+#include "runtime/log/record.h"
 
 #define CHUNK_LEAST ((size_t)4 << 10)
 #define CHUNK_MOST ((size_t)256 << 10)

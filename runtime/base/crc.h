@@ -1,6 +1,6 @@
-/* runtime/durable/crc.h - CRC-32C (Castagnoli), which guards each group commit in the log. */
-#ifndef ORO_DURABLE_CRC_H
-#define ORO_DURABLE_CRC_H
+/* runtime/base/crc.h - CRC-32C (Castagnoli), which guards each group commit in the log. */
+#ifndef ORO_BASE_CRC_H
+#define ORO_BASE_CRC_H
 
 #include "runtime/base/bytes.h"
 

@@ -1,13 +1,13 @@
-/* runtime/durable/edits.h - rows that somebody has edited in the stopped file, with sqlite3 or another program.
+/* runtime/tables/edits.h - rows that somebody has edited in the stopped file, with sqlite3 or another program.
  *
  * Each table has triggers that note the keys of rows whose columns were changed, or that were deleted, in _orochi_edits. Our own
  * connections run no triggers. At the start the columns of a noted row become the row, and it goes into the log's place: what
  * the columns say now is newer than what the log says. A wrong bit in a column is no edit: nobody has noted it, and `_row`
  * holds. Rows cannot be added: the trigger says so. */
-#ifndef ORO_DURABLE_EDITS_H
-#define ORO_DURABLE_EDITS_H
+#ifndef ORO_TABLES_EDITS_H
+#define ORO_TABLES_EDITS_H
 
-#include "runtime/durable/catalog.h"
+#include "runtime/tables/catalog.h"
 
 /* Makes the triggers of tables that have none; in one SQL transaction. */
 ORO_MUST_CHECK oro_status edits_watch(struct db *db, const struct catalog *c, struct oro_err *err);

@@ -1,7 +1,7 @@
-/* runtime/durable/db.h - the little of SQLite that we need, with our error idiom. db.c is the only file that includes
+/* runtime/db/db.h - the little of SQLite that we need, with our error idiom. db.c is the only file that includes
  * sqlite3.h. A connection and its statements belong to one thread at a time. */
-#ifndef ORO_DURABLE_DB_H
-#define ORO_DURABLE_DB_H
+#ifndef ORO_DB_DB_H
+#define ORO_DB_DB_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
-/* runtime/durable/changes.h - what a checkpoint has to write: the keys of the rows that have changed since the one before, and
+/* runtime/tables/changes.h - what a checkpoint has to write: the keys of the rows that have changed since the one before, and
  * where the log may be cut once they are written. The log thread collects while it encodes; what the rows are now the
  * checkpointer reads in the store. A row that changes a thousand times is here once: a version that is replaced says how old
  * it is, and one younger than the last checkpoint was here already. One thread at a time. */
-#ifndef ORO_DURABLE_CHANGES_H
-#define ORO_DURABLE_CHANGES_H
+#ifndef ORO_TABLES_CHANGES_H
+#define ORO_TABLES_CHANGES_H
 
 #include "runtime/store/commit.h"
 

@@ -1,4 +1,4 @@
-/* runtime/durable/layout.h - one ordinary SQL table for each table of the module, for people and their tools, with the exact
+/* runtime/tables/layout.h - one ordinary SQL table for each table of the module, for people and their tools, with the exact
  * row beside it for us.
  *
  *     _key BLOB   order-preserving key of the primary key (tables without one: absent, and _row is the key)
@@ -9,11 +9,11 @@
  *     _row BLOB   BSATN, all that recovery reads but of rows that were edited by hand (edits.h), and four bytes of its CRC-32C: SQLite has no sums of its own
  *
  * Names that SQLite cannot take as they are (equal but for case, reserved) get _ and a number. */
-#ifndef ORO_DURABLE_LAYOUT_H
-#define ORO_DURABLE_LAYOUT_H
+#ifndef ORO_TABLES_LAYOUT_H
+#define ORO_TABLES_LAYOUT_H
 
 #include "bridge/bsatn/schema.h"
-#include "runtime/durable/db.h"
+#include "runtime/db/db.h"
 
 /* Beyond these a table's columns are in _row only: SQLite takes 2000. */
 #define LAYOUT_MAX_COLUMNS 1900

@@ -1,4 +1,4 @@
-#include "runtime/durable/db.h"
+#include "runtime/db/db.h"
 
 #include <errno.h>
 #include <sqlite3.h>

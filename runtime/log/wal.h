@@ -1,12 +1,12 @@
-/* runtime/durable/wal.h - an SQLite WAL read as a file, before SQLite reads it: whether it ends where its last commit ended, or
+/* runtime/log/wal.h - an SQLite WAL read as a file, before SQLite reads it: whether it ends where its last commit ended, or
  * in the middle. Pure but for reading.
  *
  * Each frame has the salts of its WAL and a sum over all frames before it; SQLite takes the frames up to the first that does
  * not fit. Where every transaction is synced before the next begins, only the last one can be torn by a crash. So a frame of
  * the same salts that begins after another commit, behind one that does not fit, proves that something in the middle has
  * changed; likewise a head that does not fit above frames that do. */
-#ifndef ORO_DURABLE_WAL_H
-#define ORO_DURABLE_WAL_H
+#ifndef ORO_LOG_WAL_H
+#define ORO_LOG_WAL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "runtime/durable/confirmed.h"
+#include "runtime/log/confirmed.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
-#include "runtime/durable/crc.h"
+#include "runtime/base/crc.h"
 
 static const char magic[8] = {'o', 'r', 'o', 'c', 'h', 'i', ' ', 'c'};
 

@@ -1,7 +1,7 @@
-/* runtime/durable/presence.h - whether the files that a server writes into still have their names: SQLite goes on writing into
+/* runtime/log/presence.h - whether the files that a server writes into still have their names: SQLite goes on writing into
  * files that were removed, and syncs them, and nobody ever finds them again. One thread. */
-#ifndef ORO_DURABLE_PRESENCE_H
-#define ORO_DURABLE_PRESENCE_H
+#ifndef ORO_LOG_PRESENCE_H
+#define ORO_LOG_PRESENCE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,12 +1,11 @@
-#include "runtime/durable/catalog.h"
+#include "runtime/tables/catalog.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "bridge/bsatn/value.h"
 #include "runtime/base/buf.h"
-#include "runtime/durable/durable.h"
-#include "runtime/durable/record.h"
+#include "runtime/log/record.h"
 
 /* ---- reading ---- */
 
@@ -445,8 +444,8 @@ untouched_in_store(void *arg, const struct oro_table_def *old, uint32_t col)
 }
 
 void
-oro_durable_reasons(struct oro_store *store, const struct oro_schema *schema,
-                    struct oro_bb *reasons)
+catalog_store_reasons(struct oro_store *store, const struct oro_schema *schema,
+                      struct oro_bb *reasons)
 {
     const struct oro_schema *old = oro_store_schema(store);
     struct oro_session *se = oro_session_open(store);

@@ -1,5 +1,5 @@
 /* Unique constraints that a new version of the module adds, looked for in the file before anything in it is changed. */
-#include "runtime/durable/catalog.h"
+#include "runtime/tables/catalog.h"
 
 /* Appends the file's names of the columns that the index is over. False: one of them is new, or not in SQL. */
 static bool

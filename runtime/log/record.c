@@ -1,4 +1,4 @@
-#include "runtime/durable/record.h"
+#include "runtime/log/record.h"
 
 #include "bridge/bsatn/value.h"
 

@@ -1,12 +1,12 @@
-#include "runtime/durable/layout.h"
+#include "runtime/tables/layout.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "bridge/bsatn/value.h"
-#include "runtime/durable/crc.h"
-#include "runtime/durable/record.h"
+#include "runtime/base/crc.h"
+#include "runtime/log/record.h"
 
 /* ---- names ---- */
 

@@ -1,9 +1,10 @@
-/* runtime/durable/catalog.h - which tables the file has: names, columns, types, as stored by the module that ran last; and
+/* runtime/tables/catalog.h - which tables the file has: names, columns, types, as stored by the module that ran last; and
  * whether today's module fits (spec/semantics.md 13). One thread. */
-#ifndef ORO_DURABLE_CATALOG_H
-#define ORO_DURABLE_CATALOG_H
+#ifndef ORO_TABLES_CATALOG_H
+#define ORO_TABLES_CATALOG_H
 
-#include "runtime/durable/layout.h"
+#include "runtime/store/store.h"
+#include "runtime/tables/layout.h"
 
 struct catalog {
     struct layout *items;
@@ -37,6 +38,9 @@ bool catalog_gives_up(const struct catalog *stored, const struct oro_schema *sch
 ORO_MUST_CHECK oro_status catalog_reasons(struct db *db, const struct catalog *stored,
                                           const struct oro_schema *schema, struct oro_bb *reasons,
                                           struct oro_err *err);
+/* The same of the tables that `store` has, while nothing is published. */
+void catalog_store_reasons(struct oro_store *store, const struct oro_schema *schema,
+                           struct oro_bb *reasons);
 /* Makes the file fit, in one SQL transaction. ORO_EINVAL: it cannot after all (duplicate keys); nothing changed. */
 ORO_MUST_CHECK oro_status catalog_migrate(struct db *db, const struct catalog *stored,
                                           const struct oro_schema *schema, struct oro_err *err);
