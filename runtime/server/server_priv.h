@@ -2,12 +2,12 @@
 #ifndef ORO_SERVER_SERVER_PRIV_H
 #define ORO_SERVER_SERVER_PRIV_H
 
-#include "bridge/bsatn/message.h"
 #include "runtime/base/map.h"
 #include "runtime/base/metric.h"
 #include "runtime/server/server.h"
 #include "runtime/base/thread.h"
 #include "runtime/exec/readers.h"
+#include "runtime/proto/v2.h"
 #include "runtime/subs/subs.h"
 #include "runtime/timers/timers.h"
 

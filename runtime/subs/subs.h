@@ -3,7 +3,8 @@
 #ifndef ORO_SUBS_SUBS_H
 #define ORO_SUBS_SUBS_H
 
-#include "bridge/bsatn/message.h"
+#include "bridge/bsatn/reader.h"
+#include "bridge/bsatn/row_list.h"
 #include "runtime/subs/query.h"
 
 struct oro_subs;

@@ -1,11 +1,12 @@
-/* What every call and every row pays in bridge/bsatn: nanoseconds for one. */
+/* What every call and every row pays in bridge/bsatn and runtime/proto: nanoseconds for one. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bridge/bsatn/message.h"
+#include "bridge/bsatn/row_list.h"
 #include "bridge/bsatn/schema.h"
 #include "bridge/bsatn/value.h"
 #include "runtime/base/clock.h"
+#include "runtime/proto/v2.h"
 
 #define E(name, type) "{\"name\":{\"some\":\"" name "\"},\"algebraic_type\":" type "}"
 #define P(elems) "{\"Product\":{\"elements\":[" elems "]}}"

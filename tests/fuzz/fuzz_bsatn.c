@@ -1,4 +1,4 @@
-/* Everything of bridge/bsatn that reads bytes or text from outside. The first byte says which, the second chooses a type.
+/* Everything of bridge/bsatn and runtime/proto that reads bytes or text from outside. The first byte says which, the second chooses a type.
  *
  *   0 value    what the check accepts has one length, one key length, and comes back from JSON unchanged
  *   1 JSON     what is accepted is a valid value, which comes back from its own JSON unchanged
@@ -10,10 +10,10 @@
  * ORO_FUZZ_KIND=n in the environment: that kind, whatever the first byte says. */
 #include <stdlib.h>
 
-#include "bridge/bsatn/message.h"
 #include "bridge/bsatn/schema.h"
 #include "bridge/bsatn/type.h"
 #include "bridge/bsatn/value.h"
+#include "runtime/proto/v2.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

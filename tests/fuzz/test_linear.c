@@ -4,9 +4,9 @@
  * Each case is run with n, 2n and 4n; what grows with n log n stays below the bound, what grows with its square does not. */
 #include <criterion/criterion.h>
 
-#include "bridge/bsatn/message.h"
 #include "bridge/bsatn/type.h"
 #include "bridge/bsatn/value.h"
+#include "runtime/proto/v2.h"
 #include "runtime/subs/subs.h"
 #include "tests/fuzz/fuzz_net.c"
 #include "tests/subs/db.h"

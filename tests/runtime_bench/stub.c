@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bridge/bsatn/message.h"
+#include "bridge/bsatn/row_list.h"
+#include "runtime/proto/v2.h"
 
 #define PART 4096
 

@@ -4,7 +4,8 @@
 
 #include <criterion/criterion.h>
 
-#include "bridge/bsatn/message.h"
+#include "bridge/bsatn/row_list.h"
+#include "runtime/proto/v2.h"
 
 static struct oro_client_message
 read_back(struct oro_bb *bb)

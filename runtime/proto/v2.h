@@ -1,12 +1,11 @@
-/* bridge/bsatn/message.h - client messages decoded into structs that borrow from the frame, and server messages
+/* runtime/proto/v2.h - client messages decoded into structs that borrow from the frame, and server messages
  * written (spec/wire.md 4, v2 and v3). Pure functions; any thread. */
-#ifndef ORO_BSATN_MESSAGE_H
-#define ORO_BSATN_MESSAGE_H
+#ifndef ORO_PROTO_V2_H
+#define ORO_PROTO_V2_H
 
 #include "bridge/bsatn/reader.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/id.h"
-#include "runtime/base/parts.h"
 
 enum oro_client_tag {
     ORO_MSG_SUBSCRIBE,
@@ -54,22 +53,5 @@ void oro_msg_reducer_internal(struct oro_bb *out, uint32_t request_id, int64_t t
                               struct oro_bytes text);
 void oro_msg_procedure_internal(struct oro_bb *out, uint32_t request_id, struct oro_bytes text);
 void oro_msg_transaction_update_head(struct oro_bb *out); /* the tag; query_sets array follows */
-
-/* BsatnRowList of rows that lie one after the other (spec/wire.md 3.1): FixedSize if all have one size of 1..65535, else
- * RowOffsets. A builder, so that rows are copied once. Zeroed = empty. */
-struct oro_row_list {
-    struct oro_bb rows;
-    uint64_t *offsets;
-    size_t n, cap;
-    uint32_t first_len;
-    bool same_len;
-};
-void oro_row_list_add(struct oro_row_list *l, struct oro_bytes row);
-void oro_row_list_clear(struct oro_row_list *l); /* keeps memory */
-void oro_row_list_fini(struct oro_row_list *l);
-void oro_row_list_write(const struct oro_row_list *l, struct oro_bb *out);
-/* The same of rows that lie anywhere; less than 4 GiB together. Whole parts of out go to parts; NULL: to nowhere. */
-void oro_row_list_put(const struct oro_bytes *rows, size_t n, struct oro_bb *out,
-                      struct oro_parts *parts);
 
 #endif
