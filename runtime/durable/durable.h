@@ -49,6 +49,9 @@ ORO_MUST_CHECK oro_status oro_durable_set_initialized(struct oro_durable *d, str
 char *oro_durable_meta_get(struct oro_durable *d, const char *key);
 ORO_MUST_CHECK oro_status oro_durable_meta_set(struct oro_durable *d, const char *key,
                                                const char *value, struct oro_err *err);
+/* The same at any time, on a connection of its own. Any thread. */
+ORO_MUST_CHECK oro_status oro_durable_meta_note(struct oro_durable *d, const char *key,
+                                                const char *value, struct oro_err *err);
 /* Starts the threads; reads the ring from now on. */
 ORO_MUST_CHECK oro_status oro_durable_start(struct oro_durable *d, struct oro_store *store,
                                             struct oro_err *err);

@@ -1,4 +1,4 @@
-/* The mark that init has run. Init's transaction carries it into the log and the tables (RECORD_INIT); where init stores nothing
+/* Marks that are set while the server runs. The one that init has run: Init's transaction carries it into the log and the tables (RECORD_INIT); where init stores nothing
  * it is written by itself. A connection of its own: the others belong to threads by now. */
 #include "runtime/durable/durable_priv.h"
 
@@ -8,16 +8,47 @@ oro_durable_needs_init(const struct oro_durable *d)
     return !atomic_load(&d->initialized);
 }
 
-oro_status
-oro_durable_set_initialized(struct oro_durable *d, struct oro_err *err)
+static oro_status
+set(struct db *db, const char *key, const char *value, struct oro_err *err)
+{
+    struct db_stmt *s;
+    oro_status st = db_exec(db, "PRAGMA wal_autocheckpoint = 0", err);
+    if (st == ORO_OK)
+        st = db_prepare(db, "INSERT OR REPLACE INTO _orochi_meta VALUES (?, ?)", &s, err);
+    if (st != ORO_OK)
+        return st;
+    db_bind_text(s, 1, oro_bytes_str(key));
+    db_bind_text(s, 2, oro_bytes_str(value));
+    st = db_run(s, err);
+    db_finalize(s);
+    return st;
+}
+
+static oro_status
+note(struct oro_durable *d, const char *key, const char *value, struct oro_err *err)
 {
     struct db *db;
     oro_status st = db_open(d->path, &db, err);
     if (st != ORO_OK)
         return oro_err_wrap(err, "%s", d->path);
-    st = db_exec(db, "PRAGMA wal_autocheckpoint = 0;" INITIALIZED_SQL, err);
+    st = set(db, key, value, err);
     db_close(db);
+    return st == ORO_OK ? ORO_OK : oro_err_wrap(err, "%s", d->path);
+}
+
+oro_status
+oro_durable_set_initialized(struct oro_durable *d, struct oro_err *err)
+{
+    oro_status st = note(d, "_initialized", "1", err);
     if (st == ORO_OK)
         atomic_store(&d->initialized, true);
-    return st == ORO_OK ? ORO_OK : oro_err_wrap(err, "%s", d->path);
+    return st;
+}
+
+oro_status
+oro_durable_meta_note(struct oro_durable *d, const char *key, const char *value,
+                      struct oro_err *err)
+{
+    ORO_ASSERT(key[0] != '_');
+    return note(d, key, value, err);
 }

@@ -242,13 +242,11 @@ data_start(struct oro_server *s, const struct oro_schema *old)
 {
     struct oro_err err = {0};
     oro_free(s->once_new);
-    oro_status st = oro_schedules_look_again(s->schema, old, s->durable, &s->once_new, &err);
-    if (st != ORO_OK)
-        oro_log(ORO_LOG_ERROR, "server", "functions that run once: %s", err.text);
+    oro_schedules_look_again(s->schema, old, s->durable, &s->once_new);
     if (s->durable == NULL)
         return;
     oro_durable_continue(s->durable, s->store);
-    st = oro_durable_start(s->durable, s->store, &err);
+    oro_status st = oro_durable_start(s->durable, s->store, &err);
     if (st == ORO_OK)
         return;
     oro_log(ORO_LOG_ERROR, "server",

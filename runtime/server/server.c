@@ -355,7 +355,7 @@ data_open(struct oro_server *s, struct oro_err *err)
     if (st == ORO_OK)
         st = owner_keep(s, err);
     if (st == ORO_OK)
-        st = oro_schedules_look(s->schema, s->durable, &s->once_new, err);
+        oro_schedules_look(s->schema, s->durable, &s->once_new);
     if (st == ORO_OK && s->durable != NULL)
         st = oro_durable_start(s->durable, s->store, err);
     oro_identity_text(&s->database, s->database_text);
@@ -487,7 +487,16 @@ on_fire(void *arg, const struct oro_firing *f)
 oro_status
 oro_server_schedules_install(struct oro_server *s, struct oro_err *err)
 {
-    return oro_schedules_install(s->schema, s->store, s->once_new, ORO_ORIGIN_INTERNAL, err);
+    oro_status st =
+        oro_schedules_install(s->schema, s->store, s->once_new, ORO_ORIGIN_INTERNAL, err);
+    if (st != ORO_OK || s->durable == NULL || !oro_schedules_any(s->schema, s->once_new))
+        return st;
+    struct oro_err mine = {0};
+    if (oro_reload_disk_wait(s, &mine) == ORO_OK)
+        return oro_schedules_note(s->schema, s->durable, s->once_new, err);
+    /* They run now; should the disk not take their rows after all, the next start runs them again. */
+    oro_log(ORO_LOG_WARN, "server", "functions that run once: %s", mine.text);
+    return ORO_OK;
 }
 
 oro_status

@@ -39,38 +39,61 @@ schedule_install(struct oro_tx *tx, const struct oro_schedule_def *d, const stru
     return oro_tx_update(tx, t, &t->indexes[0], schedule_row(key, want, bytes), NULL, err);
 }
 
-oro_status
-oro_schedules_look(const struct oro_schema *schema, struct oro_durable *durable, bool **once_new,
-                   struct oro_err *err)
+static char *
+mark_of(const struct oro_schedule_def *d)
+{
+    return oro_asprintf("scheduled %s", d->reducer);
+}
+
+void
+oro_schedules_look(const struct oro_schema *schema, struct oro_durable *durable, bool **once_new)
 {
     bool fresh = durable == NULL || oro_durable_needs_init(durable);
-    oro_status st = ORO_OK;
     bool *once = *once_new = ORO_NEW_ARRAY(bool, schema->nschedules + 1);
-    for (uint32_t i = 0; i < schema->nschedules && st == ORO_OK; i++) {
+    for (uint32_t i = 0; i < schema->nschedules; i++) {
         const struct oro_schedule_def *d = &schema->schedules[i];
         if (d->interval_us > 0)
             continue;
-        once[i] = fresh;
-        if (durable == NULL)
-            continue;
-        char *key = oro_asprintf("scheduled %s", d->reducer),
-             *seen = oro_durable_meta_get(durable, key);
-        if (seen == NULL) {
-            once[i] = true;
-            st = oro_durable_meta_set(durable, key, "once", err);
-        }
+        char *key = mark_of(d),
+             *seen = durable != NULL ? oro_durable_meta_get(durable, key) : NULL;
+        once[i] = fresh || seen == NULL;
         oro_free(seen);
+        oro_free(key);
+    }
+}
+
+oro_status
+oro_schedules_note(const struct oro_schema *schema, struct oro_durable *durable,
+                   const bool *once_new, struct oro_err *err)
+{
+    oro_status st = ORO_OK;
+    for (uint32_t i = 0; st == ORO_OK && i < schema->nschedules; i++) {
+        if (!once_new[i])
+            continue;
+        char *key = mark_of(&schema->schedules[i]);
+        st = oro_durable_meta_note(durable, key, "once", err);
         oro_free(key);
     }
     return st;
 }
 
-oro_status
-oro_schedules_look_again(const struct oro_schema *schema, const struct oro_schema *old,
-                         struct oro_durable *durable, bool **once_new, struct oro_err *err)
+bool
+oro_schedules_any(const struct oro_schema *schema, const bool *once_new)
 {
-    if (durable != NULL)
-        return oro_schedules_look(schema, durable, once_new, err);
+    for (uint32_t i = 0; i < schema->nschedules; i++)
+        if (once_new[i])
+            return true;
+    return false;
+}
+
+void
+oro_schedules_look_again(const struct oro_schema *schema, const struct oro_schema *old,
+                         struct oro_durable *durable, bool **once_new)
+{
+    if (durable != NULL) {
+        oro_schedules_look(schema, durable, once_new);
+        return;
+    }
     bool *once = *once_new = ORO_NEW_ARRAY(bool, schema->nschedules + 1);
     for (uint32_t i = 0; i < schema->nschedules; i++) {
         once[i] = true;
@@ -79,7 +102,6 @@ oro_schedules_look_again(const struct oro_schema *schema, const struct oro_schem
                 strcmp(old->schedules[k].reducer, schema->schedules[i].reducer) == 0)
                 once[i] = false;
     }
-    return ORO_OK;
 }
 
 oro_status

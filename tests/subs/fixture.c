@@ -62,6 +62,11 @@ named_type(struct oro_typespace *ts, const char *name)
         struct oro_elem e[3] = {{"Red", unit(ts)}, {"Green", unit(ts)}, {"Blue", unit(ts)}};
         return oro_type_sum(ts, e, name[5] == '3' ? 3 : 2);
     }
+    if (strcmp(name, "at") == 0) {
+        struct oro_elem e[2] = {{"Interval", named_type(ts, "span")},
+                                {"Time", named_type(ts, "time")}};
+        return oro_type_sum(ts, e, 2);
+    }
     ORO_ASSERT(strcmp(name, "pair") == 0);
     struct oro_elem e[2] = {{"x", oro_type_scalar(ts, ORO_U8)},
                             {"y", oro_type_scalar(ts, ORO_STRING)}};

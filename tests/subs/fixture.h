@@ -4,7 +4,7 @@
  *
  * The second word is public, private or event. A column is name:type and any of pk, unique, auto, idx (btree), hash, and
  * =N (its default when it is added to a table, a small number written in the column's width). Types: the scalars, string,
- * bytes, identity, conn, time, span, uuid, opt_u32, opt_string, color (enum Red, Green), list_u16, pair (u8, string). */
+ * bytes, identity, conn, time, span, uuid, opt_u32, opt_string, color (enum Red, Green), list_u16, pair (u8, string), at (ScheduleAt). */
 #ifndef ORO_TESTS_SUBS_FIXTURE_H
 #define ORO_TESTS_SUBS_FIXTURE_H
 
