@@ -20,8 +20,9 @@
 #include "runtime/bench/bench.h"
 #include "runtime/check.h"
 #include "runtime/durable/backup.h"
+#include "runtime/http/http.h"
 #include "runtime/server/server.h"
-#include "runtime/server/watch.h"
+#include "runtime/watch.h"
 
 #define PATIENCE_MS \
     1000 /* with whoever reads standard output and error, when there is no more to do */
@@ -270,6 +271,7 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
                  .resign = auth_resign,
                  .check = auth_check,
                  .public_pem = oro_keys_public_pem(keys)},
+        .front = &oro_http_front,
     };
 }
 

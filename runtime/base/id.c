@@ -1,5 +1,7 @@
 #include "runtime/base/id.h"
 
+#include <sys/random.h>
+
 #include "runtime/base/bytes.h"
 
 static void
@@ -46,4 +48,13 @@ bool
 oro_connection_id_parse(const char *text, struct oro_connection_id *out)
 {
     return le_parse(text, out->le, sizeof(out->le));
+}
+
+void
+oro_connection_id_random(struct oro_connection_id *out)
+{
+    do {
+        if (getrandom(out->le, sizeof(out->le), 0) != (ssize_t)sizeof(out->le))
+            continue;
+    } while (oro_connection_id_is_none(out));
 }

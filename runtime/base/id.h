@@ -40,5 +40,7 @@ void oro_connection_id_text(const struct oro_connection_id *id, char out[33]);
 /* Exactly 64 (32) hex digits of either case, an optional 0x in front; false otherwise. */
 bool oro_identity_parse(const char *text, struct oro_identity *out);
 bool oro_connection_id_parse(const char *text, struct oro_connection_id *out);
+/* Not none. */
+void oro_connection_id_random(struct oro_connection_id *out);
 
 #endif

@@ -422,13 +422,13 @@ oro_server_reload(struct oro_server *s, char **report, struct oro_err *err)
 /* ---- over HTTP: on a thread of its own, since a net thread may not wait ---- */
 
 void
-oro_reload_ask(struct shard *sh, oro_conn_id req_id, const struct oro_http_response *res)
+oro_reload_ask(struct shard *sh, oro_conn_id req_id, const char *headers)
 {
     struct reload *r = &sh->server->reload;
     struct reload_answer *a = ORO_NEW(struct reload_answer);
     a->shard = sh->number;
     a->req_id = req_id;
-    snprintf(a->res.extra_headers, sizeof(a->res.extra_headers), "%s", res->extra_headers);
+    snprintf(a->res.extra_headers, sizeof(a->res.extra_headers), "%s", headers);
     pthread_mutex_lock(&r->lock);
     struct reload_answer **end = &r->asked;
     while (*end != NULL)

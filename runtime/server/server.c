@@ -527,9 +527,9 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
     s->opt = *opt;
     s->sink = (struct oro_sink){
         .self = s,
-        .http = oro_api_http,
+        .http = opt->front->http,
         .http_gone = oro_api_gone,
-        .ws_request = oro_api_ws_request,
+        .ws_request = opt->front->ws_request,
         .ws_open = ws_open,
         .ws_abandon = ws_abandon,
         .ws_message = ws_message,

@@ -12,6 +12,7 @@
 #include "runtime/worker/pool.h"
 
 struct oro_server;
+struct oro_server_front; /* front.h */
 
 /* What the server needs of the network; main.c fills it in with net's functions. Each is called on the shard's thread, but
  * wake, which any thread may call. */
@@ -71,6 +72,7 @@ struct oro_server_options {
     size_t client_queries; /* that one client is subscribed to */
     unsigned readers;      /* threads that read for clients */
     struct oro_server_auth auth;
+    const struct oro_server_front *front; /* runtime/http */
 };
 
 /* Loads the module, recovers the data, runs init on new data, forgets clients of an earlier run, arms the timers. Borrows what opt

@@ -4,7 +4,7 @@
 
 #include "runtime/base/map.h"
 #include "runtime/base/metric.h"
-#include "runtime/server/server.h"
+#include "runtime/server/front.h"
 #include "runtime/base/thread.h"
 #include "runtime/exec/readers.h"
 #include "runtime/proto/v2.h"
@@ -75,7 +75,7 @@ struct client {
     oro_conn_id req_id; /* 0: the requester is gone or answered */
     char *headers;      /* of the answer */
     struct oro_bb sql;
-    bool wants_json; /* a refusal as an object (refusal.c) */
+    bool wants_json; /* a refusal as an object */
     bool asked;      /* SQL: evaluated, and a disconnect job is posted if there has to be one */
     bool leaves;     /* a disconnect record follows */
     bool answered;   /* there was a reply, though it may still wait */
@@ -252,33 +252,18 @@ uint64_t oro_server_durable_seq(const struct oro_server *s);
 /* server.c: what the data is opened with */
 struct oro_durable_options oro_server_durable_options(struct oro_server *s);
 
-/* api.c, socket.c: HTTP */
-bool oro_api_http(void *self, unsigned shard, oro_conn_id req_id,
-                  const struct oro_http_request *req, struct oro_http_response *res);
+/* http_client.c: one HTTP request */
 void oro_api_gone(void *self, unsigned shard, oro_conn_id req_id);
-bool oro_api_ws_request(void *self, unsigned shard, const struct oro_http_request *req,
-                        struct oro_ws_accept *acc, struct oro_http_response *res);
 /* The HTTP client's connect or call record was read. */
 void oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec);
 /* Gives its answer if that may leave. False: that was all, c is gone. */
 bool oro_api_release(struct shard *sh, struct client *c);
 /* At the end, on the main thread: what has to be said about requests that nobody will come back to. */
 void oro_api_abandon(struct shard *sh, struct client *c);
-
-/* refusal.c: gives the answer of a call that failed; json: as an object. Borrows origin. */
-void oro_api_refusal(struct oro_http_response *res, int status, const struct oro_origin *o,
-                     bool json);
-bool oro_api_wants_json(const char *accept); /* the header's value, or NULL */
 bool oro_api_has_lifecycle(const struct oro_server *s);
 /* Keeps the answer until what it reflects is durable, then gives it. Takes the body of res. */
 void oro_api_reply_later(struct shard *sh, struct client *c, struct oro_http_response *res,
                          uint64_t seq);
-void oro_api_duration(struct oro_http_response *res, int64_t us); /* adds the header */
-
-/* bridge_api.c: GET and PATCH /v1/database/:name/bridge */
-void oro_api_bridge_report(const struct oro_server *s, struct oro_http_response *res);
-/* The body is a JSON object of settings: all of them are changed, or none. Answers the settings as they are now. */
-void oro_api_bridge_change(struct oro_bytes body, struct oro_http_response *res);
 
 /* reload.c */
 ORO_MUST_CHECK oro_status oro_reload_open(struct oro_server *s, struct oro_err *err);
@@ -286,7 +271,7 @@ ORO_MUST_CHECK oro_status oro_reload_open(struct oro_server *s, struct oro_err *
 void oro_reload_close(struct oro_server *s);
 void oro_reload_free(struct oro_server *s);
 /* POST /v1/database/:name/reload; the answer comes later. */
-void oro_reload_ask(struct shard *sh, oro_conn_id req_id, const struct oro_http_response *res);
+void oro_reload_ask(struct shard *sh, oro_conn_id req_id, const char *headers);
 /* On the shard's thread: stands still, everything published being applied; gives its answers. */
 void oro_reload_park(struct shard *sh);
 void oro_reload_answer(struct shard *sh);
@@ -294,10 +279,6 @@ void oro_reload_answer(struct shard *sh);
 void oro_reload_on_durable(struct oro_server *s);
 /* Nothing is published meanwhile: until all that was is on disk, for ten seconds at most. ORO_EIO. */
 ORO_MUST_CHECK oro_status oro_reload_disk_wait(struct oro_server *s, struct oro_err *err);
-
-/* static.c */
-bool oro_static_file(const char *dir, const char *path, const struct oro_http_request *req,
-                     struct oro_http_response *res);
 
 /* server.c: puts the rows of @scheduled functions there; arms all timers */
 ORO_MUST_CHECK oro_status oro_server_schedules_install(struct oro_server *s, struct oro_err *err);

@@ -12,7 +12,7 @@ oro_client_env(const struct shard *sh, const struct client *c)
 
 /* Steps within which an answer is given on the net thread: some ten microseconds. */
 #define INLINE_STEPS 2000
-#define INLINE_TEXT 8192 /* bytes of queries that are parsed there */
+#define INLINE_TEXT 8192      /* bytes of queries that are parsed there */
 #define INLINE_BYTES ORO_PART /* of rows: more is encoded elsewhere, and linked */
 #define INLINE_RECORDS 256
 

@@ -1,5 +1,5 @@
 /* Looking is cheap enough to be done a few times a second, works on every file system, and sees what is new. */
-#include "runtime/server/watch.h"
+#include "runtime/watch.h"
 
 #include <dirent.h>
 #include <string.h>

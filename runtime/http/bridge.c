@@ -1,19 +1,18 @@
 /* The bridge over HTTP: what the codecs of all workers did, and their settings. The settings come as one flat JSON object, so
  * the reader here knows nothing more. */
-#include "runtime/server/server_priv.h"
+#include "bridge/host/bridge.h"
+#include "runtime/http/http_priv.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define JSON "application/json"
-
 void
-oro_api_bridge_report(const struct oro_server *s, struct oro_http_response *res)
+oro_http_get_bridge(struct request *q)
 {
-    res->status = 200;
-    res->content_type = JSON;
-    oro_pool_bridge_report(s->pool, &res->body);
+    q->res->status = 200;
+    q->res->content_type = MIME_JSON;
+    oro_server_bridge_report(q->server, &q->res->body);
 }
 
 /* ---- {"name": number or true or false, ...} ---- */
@@ -100,25 +99,26 @@ read_settings(const char *text, struct oro_py_config *c, struct oro_err *err)
                        (size_t)(r.at - text));
 }
 
+/* All of the settings in the body are changed, or none. Answers them as they are now. */
 void
-oro_api_bridge_change(struct oro_bytes body, struct oro_http_response *res)
+oro_http_patch_bridge(struct request *q)
 {
     struct oro_py_config c;
     struct oro_err err = {0};
+    struct oro_bytes body = q->http->body;
+    struct oro_http_response *res = q->res;
     char *text = oro_strndup(body.len > 0 ? (const char *)body.data : "",
                              body.len); /* a NUL inside ends it */
     oro_py_configured(&c);
     if (read_settings(text, &c, &err) == ORO_OK) {
         oro_py_configure(&c);
         res->status = 200;
-        res->content_type = JSON;
+        res->content_type = MIME_JSON;
         oro_py_config_json(&c, &res->body);
         oro_log(ORO_LOG_INFO, "server", "settings of the bridge: %.*s", (int)res->body.len,
                 (const char *)res->body.data);
     } else {
-        res->status = 400;
-        res->content_type = "text/plain; charset=utf-8";
-        oro_bb_put_bytes(&res->body, oro_bytes_str(err.text));
+        oro_http_answer(res, 400, "%s", err.text);
     }
     oro_free(text);
 }

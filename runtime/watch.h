@@ -1,6 +1,6 @@
-/* runtime/server/watch.h - whether a module's files have changed. */
-#ifndef ORO_SERVER_WATCH_H
-#define ORO_SERVER_WATCH_H
+/* runtime/watch.h - whether a module's files have changed. */
+#ifndef ORO_WATCH_H
+#define ORO_WATCH_H
 
 #include <stdint.h>
 

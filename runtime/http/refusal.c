@@ -1,6 +1,6 @@
 /* How a call's failure is told over HTTP. The body is the text, as in the reference; what else a ReducerError carries stands in
  * the header `orochi-error`, {"code": ..., "data": ...}. Who asks for JSON gets all three as the body. */
-#include "runtime/server/server_priv.h"
+#include "runtime/http/http_priv.h"
 
 #include "bridge/bsatn/value.h"
 #include "runtime/base/header.h"
@@ -11,7 +11,7 @@
 
 /* axios, for one, asks for JSON and plain text alike, and expects what the reference sends. */
 bool
-oro_api_wants_json(const char *accept)
+oro_http_wants_json(const char *accept)
 {
     return accept != NULL && strstr(accept, "application/json") != NULL &&
            strstr(accept, "text/plain") == NULL && strstr(accept, "*/*") == NULL;
@@ -62,7 +62,7 @@ put_object(struct oro_bb *out, struct oro_bytes text, struct oro_bytes detail)
 }
 
 void
-oro_api_refusal(struct oro_http_response *res, int status, const struct oro_origin *o, bool json)
+oro_http_refusal(struct oro_http_response *res, int status, const struct oro_origin *o, bool json)
 {
     struct oro_bytes text = o->text != NULL ? oro_buf_bytes(o->text) : (struct oro_bytes){0};
     res->status = status;

@@ -1,5 +1,5 @@
 /* What is not the API: the module's page, the dashboard, and the policies that browsers are told with them. */
-#include "runtime/server/api_priv.h"
+#include "runtime/http/http_priv.h"
 
 #include <stdio.h>
 
@@ -28,7 +28,7 @@ framers(const struct oro_server_options *opt, enum page_kind kind, char *out, si
 static void
 policies(struct request *q, enum page_kind kind)
 {
-    const struct oro_server_options *opt = &q->server->opt;
+    const struct oro_server_options *opt = q->opt;
     const char *host = q->http->host != NULL ? q->http->host : "";
     char frames[ORO_ORIGINS_MAX + 64], text[sizeof(frames) + 1024];
     const char *who = framers(opt, kind, frames, sizeof(frames));
@@ -42,10 +42,10 @@ policies(struct request *q, enum page_kind kind)
     else
         snprintf(text, sizeof(text), "%sdefault-src 'none'; base-uri 'none'; form-action 'none'",
                  who);
-    oro_api_header(q->res, "content-security-policy", text);
+    oro_http_header(q->res, "content-security-policy", text);
     if (strstr(text, "frame-ancestors 'self' ;") != NULL)
-        oro_api_header(q->res, "x-frame-options", "SAMEORIGIN");
-    oro_api_header(q->res, "referrer-policy", "same-origin");
+        oro_http_header(q->res, "x-frame-options", "SAMEORIGIN");
+    oro_http_header(q->res, "referrer-policy", "same-origin");
 }
 
 /* ---- pages ---- */
@@ -54,7 +54,7 @@ policies(struct request *q, enum page_kind kind)
 static void
 own_page(struct request *q)
 {
-    const char *name = q->server->opt.name;
+    const char *name = q->opt->name;
     q->res->status = 200;
     q->res->content_type = "text/html; charset=utf-8";
     oro_bb_printf(
@@ -71,27 +71,27 @@ own_page(struct request *q)
 static bool
 file_page(struct request *q, bool dashboard)
 {
-    const struct oro_server_options *opt = &q->server->opt;
+    const struct oro_server_options *opt = q->opt;
     const char *dir = dashboard ? opt->dashboard_dir : opt->static_dir, *path = q->http->path;
-    if (dir == NULL || !oro_static_file(dir, dashboard ? path + 10 : path, q->http, q->res))
+    if (dir == NULL || !oro_http_static(dir, dashboard ? path + 10 : path, q->http, q->res))
         return false;
     policies(q, dashboard ? PAGE_DASHBOARD : PAGE_MODULE);
     return true;
 }
 
 void
-oro_api_page(struct request *q)
+oro_http_page(struct request *q)
 {
-    const struct oro_server_options *opt = &q->server->opt;
+    const struct oro_server_options *opt = q->opt;
     const char *path = q->http->path;
     if (strcmp(q->http->method, "GET") != 0 && strcmp(q->http->method, "HEAD") != 0) {
-        oro_api_answer(q->res, 405, "%s is not possible here", q->http->method);
-        oro_api_header(q->res, "allow", "GET");
+        oro_http_answer(q->res, 405, "%s is not possible here", q->http->method);
+        oro_http_header(q->res, "allow", "GET");
         return;
     }
     if (strcmp(path, "/dashboard") == 0) {
-        oro_api_answer(q->res, 301, "/dashboard/");
-        oro_api_header(q->res, "location", "/dashboard/");
+        oro_http_answer(q->res, 301, "/dashboard/");
+        oro_http_header(q->res, "location", "/dashboard/");
         return;
     }
     bool dashboard = strncmp(path, "/dashboard/", 11) == 0;
@@ -99,7 +99,7 @@ oro_api_page(struct request *q)
         return;
     policies(q, PAGE_OWN);
     if (dashboard && strcmp(path, "/dashboard/") == 0) {
-        oro_api_answer(
+        oro_http_answer(
             q->res, 404,
             "The dashboard's page is not built: `sh config/build.sh` or `sh config/run.sh` "
             "does that (it needs "
@@ -110,5 +110,5 @@ oro_api_page(struct request *q)
     if (strcmp(path, "/") == 0)
         own_page(q);
     else
-        oro_api_answer(q->res, 404, "There is no such page.");
+        oro_http_answer(q->res, 404, "There is no such page.");
 }

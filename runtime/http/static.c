@@ -1,8 +1,7 @@
 /* Files of the module's web page and of the dashboard. */
-#include "runtime/server/server_priv.h"
+#include "runtime/http/http_priv.h"
 
 #include "runtime/base/header.h"
-#include "runtime/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -137,9 +136,8 @@ header(struct oro_http_response *res, const char *name, const char *value)
     (void)oro_header_add(res->extra_headers, sizeof(res->extra_headers), name, value);
 }
 
-/* path: "/" or "/assets/x.js" below dir. False: there is no such file. */
 bool
-oro_static_file(const char *dir, const char *path, const struct oro_http_request *req,
+oro_http_static(const char *dir, const char *path, const struct oro_http_request *req,
                 struct oro_http_response *res)
 {
     if (!path_is_plain(path))

@@ -1,0 +1,41 @@
+/* POST /v1/database/:name/call/:reducer. */
+#include "runtime/http/http_priv.h"
+
+#include "bridge/bsatn/value.h"
+
+void
+oro_http_post_call(struct request *q)
+{
+    struct oro_err err = {0};
+    const char *name = q->parts[4];
+    const struct oro_reducer_def *r =
+        oro_schema_reducer(oro_server_schema(q->server), oro_bytes_str(name));
+    if (q->http->content_type == NULL) {
+        oro_http_answer(q->res, 400, "Header of type `content-type` was missing");
+        return;
+    }
+    if (strcmp(q->http->content_type, MIME_JSON) != 0) {
+        oro_http_answer(q->res, 415, "Expected request with `Content-Type: application/json`");
+        return;
+    }
+    if (r == NULL || (r->is_private && r->lifecycle == ORO_LIFE_NONE && !oro_http_is_owner(q))) {
+        oro_log_limited(
+            ORO_LOG_ERROR, "module",
+            "a request called the reducer \"%.80s\", which does not exist or is private", name);
+        oro_http_answer(q->res, 404, "no such reducer: %.100s", name);
+        return;
+    }
+    if (r->lifecycle != ORO_LIFE_NONE) {
+        oro_http_answer(q->res, 400, "can't directly call special lifecycle reducer: %.100s", name);
+        return;
+    }
+    struct oro_bb args = {0};
+    if (oro_args_from_json_with(r->params, r->defaults, q->http->body, &args, &err) != ORO_OK) {
+        oro_http_answer(q->res, 400, "invalid arguments for reducer %s: %s", name, err.text);
+        oro_bb_fini(&args);
+        return;
+    }
+    q->kept = true;
+    struct oro_http_asker asker = oro_http_asker(q);
+    oro_server_http_call(q->server, q->shard, &asker, r, &args);
+}

@@ -1,0 +1,44 @@
+/* The server itself: whether it is there, and its metrics, also live over a websocket. */
+#include "runtime/http/http_priv.h"
+
+#include "runtime/base/metric.h"
+
+void
+oro_http_get_ping(struct request *q)
+{
+    q->res->status = 200;
+}
+
+void
+oro_http_get_health(struct request *q)
+{
+    oro_http_answer_json(
+        q->res,
+        "{\"nodes\":[0],\"package_name\":\"orochi\",\"schedulable\":true,\"version\":\"0.1.0\"}");
+}
+
+void
+oro_http_get_metrics(struct request *q)
+{
+    q->res->status = 200;
+    q->res->content_type = MIME_TEXT;
+    oro_metrics_text(&q->res->body);
+}
+
+void
+oro_http_get_sd_config(struct request *q)
+{
+    oro_http_answer_json(q->res, "[{\"targets\":[\"node:80\"],\"labels\":{}}]");
+}
+
+#define METRICS "orochi.metrics.json"
+
+bool
+oro_http_live_metrics(struct request *q, struct oro_ws_accept *acc)
+{
+    acc->protocol = oro_http_offers(q->http->protocols, METRICS) ? METRICS : NULL;
+    acc->framing = ORO_FRAMING_TEXT;
+    acc->observer = true;
+    acc->user = oro_server_observer(q->server, q->shard);
+    return true;
+}

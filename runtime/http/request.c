@@ -1,0 +1,189 @@
+/* One request: its parts, what its query says, and how it is answered. */
+#include "runtime/http/http_priv.h"
+
+#include "runtime/base/header.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- answers ---- */
+
+void
+oro_http_answer(struct oro_http_response *res, int status, const char *fmt, ...)
+{
+    char text[1200];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    res->status = status;
+    res->content_type = "text/plain; charset=utf-8";
+    oro_bb_clear(&res->body);
+    oro_bb_put_bytes(&res->body, oro_bytes_str(text));
+}
+
+void
+oro_http_answer_json(struct oro_http_response *res, const char *json)
+{
+    res->status = 200;
+    res->content_type = MIME_JSON;
+    oro_bb_put_bytes(&res->body, oro_bytes_str(json));
+}
+
+void
+oro_http_header(struct oro_http_response *res, const char *name, const char *value)
+{
+    (void)oro_header_add(res->extra_headers, sizeof(res->extra_headers), name, value);
+}
+
+/* Who may not read an answer was refused before (oro_http_origin_allowed), so the star of the protocol says no more than that.
+ * Nothing is stored: what is told is of this moment, and tokens stand in it. */
+void
+oro_http_usual_headers(struct request *q)
+{
+    oro_http_header(q->res, "access-control-allow-origin", "*");
+    oro_http_header(q->res, "vary",
+                    "origin, access-control-request-method, access-control-request-headers");
+    oro_http_header(q->res, "cache-control", "no-store");
+}
+
+/* ---- query parameters ---- */
+
+static int
+hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+char *
+oro_http_param(const char *query, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = query; p != NULL && *p != '\0';
+         p = strchr(p, '&') != NULL ? strchr(p, '&') + 1 : NULL) {
+        if (strncmp(p, name, n) != 0 || p[n] != '=')
+            continue;
+        p += n + 1;
+        size_t len = strcspn(p, "&");
+        char *value = oro_alloc(len + 1), *out = value;
+        for (size_t i = 0; i < len; i++) {
+            int a = p[i] == '%' && i + 2 < len ? hex_digit(p[i + 1]) : -1,
+                b = a >= 0 ? hex_digit(p[i + 2]) : -1;
+            if (b >= 0 && a + b > 0) {
+                *out++ = (char)(a * 16 + b);
+                i += 2;
+            } else {
+                *out++ = p[i] == '+' ? ' ' : p[i];
+            }
+        }
+        *out = '\0';
+        return value;
+    }
+    return NULL;
+}
+
+bool
+oro_http_param_bool(struct request *q, const char *name, bool *value)
+{
+    char *text = oro_http_param(q->http->query, name);
+    bool fine = text == NULL || strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+    if (text != NULL && fine)
+        *value = text[0] == 't';
+    if (!fine)
+        oro_http_answer(q->res, 400, "Failed to deserialize query string: `%s` is true or false",
+                        name);
+    oro_free(text);
+    return fine;
+}
+
+/* How often a parameter stands in the query. */
+static unsigned
+param_count(const char *query, const char *name)
+{
+    unsigned count = 0;
+    size_t n = strlen(name);
+    for (const char *p = query; *p != '\0'; p += strcspn(p, "&"), p += *p == '&')
+        count += strncmp(p, name, n) == 0 && (p[n] == '=' || p[n] == '&' || p[n] == '\0');
+    return count;
+}
+
+bool
+oro_http_params_once(struct request *q)
+{
+    static const char *const names[] = {"token",   "compression",   "confirmed", "light",
+                                        "version", "connection_id", "session_id"};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(names); i++)
+        if (param_count(q->http->query, names[i]) > 1) {
+            oro_http_answer(q->res, 400, "Failed to deserialize query string: duplicate field `%s`",
+                            names[i]);
+            return false;
+        }
+    return true;
+}
+
+/* ---- its path ---- */
+
+bool
+oro_http_part_identity(struct request *q, unsigned part, struct oro_identity *id)
+{
+    if (oro_identity_parse(q->parts[part], id))
+        return true;
+    oro_http_answer(q->res, 400, "Invalid URL: `%.80s` is not an identity", q->parts[part]);
+    return false;
+}
+
+bool
+oro_http_database_known(struct request *q)
+{
+    const char *n = q->parts[2];
+    struct oro_identity id;
+    if (oro_identity_parse(n, &id)) {
+        if (oro_identity_eq(&id, oro_server_database(q->server)))
+            return true;
+        oro_http_answer(q->res, 404, "No such database.");
+        return false;
+    }
+    for (const char *c = n; *c != '\0'; c++) {
+        /* The reference allows no underscore; names of Python modules have them, so they are fine here. */
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' ||
+              (*c >= 'A' && *c <= 'Z'))) {
+            oro_http_answer(q->res, 400, "Invalid URL: `%.80s` is not a database name", n);
+            return false;
+        }
+    }
+    if (strcmp(n, q->opt->name) == 0)
+        return true;
+    oro_http_answer(q->res, 404, "`%.80s` not found (this server has `%s`)", n, q->opt->name);
+    return false;
+}
+
+/* "/v1/ping" -> "v1", "ping". A trailing slash makes an empty last part, which matches nothing. */
+void
+oro_http_path_split(struct request *q)
+{
+    q->path_copy = oro_strdup(q->http->path);
+    char *p = q->path_copy;
+    if (*p == '/')
+        p++;
+    for (q->nparts = 0; q->nparts < MAX_PARTS; q->nparts++) {
+        char *slash = strchr(p, '/');
+        q->parts[q->nparts] = p;
+        if (slash == NULL) {
+            q->nparts++;
+            break;
+        }
+        *slash = '\0';
+        p = slash + 1;
+    }
+}
+
+void
+oro_http_request_end(struct request *q)
+{
+    oro_free(q->path_copy);
+    oro_free(q->token);
+    oro_free(q->claims);
+}

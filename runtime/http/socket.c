@@ -1,0 +1,92 @@
+/* The websocket of the database (spec/wire.md 1): what a client asks for when it opens it. */
+#include "runtime/http/http_priv.h"
+
+#include "runtime/base/header.h"
+
+bool
+oro_http_offers(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; p != NULL; p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL) {
+        p += strspn(p, " \t");
+        if (strncmp(p, word, n) == 0 && (p[n] == '\0' || strchr(", \t", p[n]) != NULL))
+            return true;
+    }
+    return false;
+}
+
+/* The first of our own list that the client offers (spec/wire.md 1.4). */
+static const char *
+choose_protocol(const char *offered, enum oro_framing *framing)
+{
+    static const struct {
+        const char *name;
+        enum oro_framing framing;
+    } ours[] = {
+        {"v3.bsatn.spacetimedb", ORO_FRAMING_STREAM},
+        {"v2.bsatn.spacetimedb", ORO_FRAMING_SINGLE},
+    };
+    for (size_t i = 0; i < ORO_ARRAY_LEN(ours); i++) {
+        if (oro_http_offers(offered, ours[i].name)) {
+            *framing = ours[i].framing;
+            return ours[i].name;
+        }
+    }
+    return NULL;
+}
+
+struct socket_params {
+    bool confirmed, light;
+    struct oro_connection_id connection;
+};
+
+static bool
+socket_params(struct request *q, struct socket_params *out)
+{
+    char *compression = oro_http_param(q->http->query, "compression");
+    bool fine = compression == NULL || strcmp(compression, "None") == 0 ||
+                strcmp(compression, "Brotli") == 0 || strcmp(compression, "Gzip") == 0;
+    if (!fine)
+        oro_http_answer(
+            q->res, 400,
+            "Failed to deserialize query string: `compression` is None, Brotli or Gzip");
+    oro_free(compression);
+    out->confirmed = true;
+    if (!fine || !oro_http_param_bool(q, "confirmed", &out->confirmed) ||
+        !oro_http_param_bool(q, "light", &out->light))
+        return false;
+    char *connection = oro_http_param(q->http->query, "connection_id");
+    if (connection == NULL) {
+        oro_connection_id_random(&out->connection);
+        return true;
+    }
+    fine = strlen(connection) == 32 && oro_connection_id_parse(connection, &out->connection);
+    oro_free(connection);
+    if (!fine)
+        oro_http_answer(q->res, 400,
+                        "Failed to deserialize query string: `connection_id` has 32 hex digits");
+    else if (oro_connection_id_is_none(&out->connection))
+        oro_http_answer(q->res, 400, "Invalid connection id: all zeros is reserved");
+    return fine && !oro_connection_id_is_none(&out->connection);
+}
+
+bool
+oro_http_subscribe(struct request *q, struct oro_ws_accept *acc)
+{
+    struct socket_params params = {0};
+    if (!socket_params(q, &params))
+        return false;
+    acc->protocol = choose_protocol(q->http->protocols, &acc->framing);
+    if (acc->protocol == NULL) {
+        oro_http_answer(q->res, 400, "no valid protocol selected");
+        return false;
+    }
+    struct oro_principal *who =
+        oro_principal_new(ORO_CALLER_CLIENT, &q->identity, &params.connection, q->claims);
+    acc->user = oro_server_socket(q->server, q->shard, who, q->token, params.confirmed,
+                                  acc->framing == ORO_FRAMING_SINGLE);
+    oro_http_identity_headers(q, acc->extra_headers, sizeof(acc->extra_headers));
+    (void)oro_header_add(acc->extra_headers, sizeof(acc->extra_headers), "cache-control",
+                         "no-store");
+    return true;
+}

@@ -1,0 +1,63 @@
+/* runtime/server/front.h - what runtime/http and the server are to each other. The server knows clients, and the order of what
+ * they are told; what a request asks for, and how it is answered, is above it. All on the thread of the shard, if nothing else
+ * is said. */
+#ifndef ORO_SERVER_FRONT_H
+#define ORO_SERVER_FRONT_H
+
+#include "runtime/server/server.h"
+#include "runtime/store/commit.h"
+
+/* What the server asks of the layer above (oro_server_options.front). */
+struct oro_server_front {
+    /* As in struct oro_sink; self is the server. */
+    bool (*http)(void *self, unsigned shard, oro_conn_id req_id, const struct oro_http_request *req,
+                 struct oro_http_response *res);
+    bool (*ws_request)(void *self, unsigned shard, const struct oro_http_request *req,
+                       struct oro_ws_accept *acc, struct oro_http_response *res);
+    /* Fill in the answer of a request, which is empty, when its record was read: of its call, or of client_connected, which has
+     * let nobody in. json: a refusal as an object. Borrow origin. */
+    void (*called)(struct oro_http_response *res, const struct oro_origin *origin, bool json);
+    void (*refused)(struct oro_http_response *res, const struct oro_origin *origin, bool json);
+};
+
+/* ---- what it serves; the schema until the return, any other until the server stops ---- */
+const struct oro_server_options *oro_server_opt(const struct oro_server *s);
+const struct oro_schema *oro_server_schema(const struct oro_server *s);
+const struct oro_identity *oro_server_owner(const struct oro_server *s);
+const struct oro_identity *oro_server_database(const struct oro_server *s);
+const char *oro_server_database_text(const struct oro_server *s); /* 64 hex digits */
+/* Appends what the codecs of all workers did, as JSON. */
+void oro_server_bridge_report(const struct oro_server *s, struct oro_bb *out);
+
+/* ---- websockets: Give the object for oro_ws_accept.user ---- */
+/* A client of the database. Takes who; copies token, which it is told. confirmed: is told nothing that is not on disk. single:
+ * a frame holds one message. */
+void *oro_server_socket(struct oro_server *s, unsigned shard, struct oro_principal *who,
+                        const char *token, bool confirmed, bool single);
+/* One that is sent the metrics once a second. */
+void *oro_server_observer(struct oro_server *s, unsigned shard);
+
+/* ---- requests that a short-lived client is made for (spec/http.md 8); answered later, through net ---- */
+struct oro_http_asker {
+    oro_conn_id req_id;
+    struct oro_identity identity;
+    bool minted;                /* which is of this request alone */
+    const char *token, *claims; /* or NULL */
+    const char *headers;        /* that the answer begins with */
+    bool wants_json;            /* a refusal as an object */
+    bool confirmed;             /* is answered when it is on disk */
+};
+/* Calls the reducer. Takes what is in args (BSATN). */
+void oro_server_http_call(struct oro_server *s, unsigned shard, const struct oro_http_asker *asker,
+                          const struct oro_reducer_def *reducer, struct oro_bb *args);
+/* Answers a query. Borrows text. */
+void oro_server_http_sql(struct oro_server *s, unsigned shard, const struct oro_http_asker *asker,
+                         struct oro_bytes text);
+/* Reloads the module, as oro_server_reload. */
+void oro_server_http_reload(struct oro_server *s, unsigned shard, oro_conn_id req_id,
+                            const char *headers);
+
+/* Adds the header that tells how long it took. */
+void oro_api_duration(struct oro_http_response *res, int64_t us);
+
+#endif

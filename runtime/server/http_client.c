@@ -1,0 +1,192 @@
+/* The short-lived client of one HTTP request (spec/http.md 8): client_connected, the call or the query, client_disconnected; and
+ * its answer, which is kept until what it reflects is on disk. */
+#include "runtime/server/server_priv.h"
+
+#include "runtime/base/header.h"
+
+#include <stdio.h>
+
+/* What a request takes while it is kept counts as its connection's. If that one goes for it, http_gone comes. */
+static void
+http_charge(struct shard *sh, struct client *c, size_t bytes)
+{
+    c->http_counted += bytes;
+    (void)oro_client_charge(sh, c, (int64_t)bytes);
+}
+
+static struct client *
+http_client(struct shard *sh, enum client_kind kind, const struct oro_http_asker *a)
+{
+    struct oro_connection_id connection;
+    oro_connection_id_random(&connection);
+    struct oro_principal *who =
+        oro_principal_new(ORO_CALLER_HTTP, &a->identity, &connection, a->claims);
+    /* An identity that was made for this request alone would have turns of its own: those are all nobody's. */
+    static const struct oro_identity nobody;
+    struct client *c = oro_client_new(sh, kind, who, a->token != NULL ? oro_strdup(a->token) : NULL,
+                                      a->minted ? &nobody : &a->identity);
+    c->conn = (1ull << 63) | ++sh->next_request;
+    c->req_id = a->req_id;
+    c->confirmed = a->confirmed;
+    c->wants_json = a->wants_json;
+    c->headers = oro_strdup(a->headers);
+    oro_map_put_u64(&sh->clients, c->conn, c);
+    oro_map_put_u64(&sh->requests, c->req_id, c);
+    /* Itself, its headers, its token and claims, its mailbox and principal, and its jobs. */
+    size_t token = c->token != NULL ? strlen(c->token) : 0;
+    http_charge(sh, c, sizeof(*c) + strlen(c->headers) + 2 * token + 1024);
+    return c;
+}
+
+bool
+oro_api_has_lifecycle(const struct oro_server *s)
+{
+    return oro_schema_lifecycle(s->schema, ORO_LIFE_CONNECT) != NULL ||
+           oro_schema_lifecycle(s->schema, ORO_LIFE_DISCONNECT) != NULL;
+}
+
+void
+oro_api_reply_later(struct shard *sh, struct client *c, struct oro_http_response *res, uint64_t seq)
+{
+    char *own = oro_strdup(res->extra_headers);
+    c->answered = true;
+    c->reply = oro_alloc(sizeof(*c->reply));
+    *c->reply = *res;
+    c->reply_seq = c->confirmed ? seq : 0;
+    http_charge(sh, c, sizeof(*c->reply) + c->reply->body.cap + oro_parts_cost(&c->reply->parts));
+    snprintf(c->reply->extra_headers, sizeof(c->reply->extra_headers), "%s", c->headers);
+    size_t n = strlen(c->reply->extra_headers);
+    if (n + strlen(own) < sizeof(c->reply->extra_headers))
+        strcpy(c->reply->extra_headers + n, own);
+    oro_free(own);
+    oro_client_hold(sh, c);
+    sh->held_fresh = true;
+}
+
+/* False: it was answered and has left, so it is gone. */
+static bool
+still_needed(struct shard *sh, struct client *c)
+{
+    if (!c->answered || c->reply != NULL || c->leaves)
+        return true;
+    oro_client_remove(sh, c);
+    return false;
+}
+
+bool
+oro_api_release(struct shard *sh, struct client *c)
+{
+    if (c->reply == NULL || c->reply_seq > oro_server_durable_seq(sh->server))
+        return true;
+    struct oro_server_net *net = &sh->server->net;
+    if (c->req_id != 0) {
+        oro_map_del_u64(&sh->requests, c->req_id);
+        (void)oro_client_charge(sh, c, -(int64_t)c->http_counted);
+        c->http_counted = 0;
+        net->http_reply(net->net, sh->number, c->req_id, c->reply);
+        c->req_id = 0;
+    } else {
+        oro_parts_fini(&c->reply->parts);
+        oro_bb_fini(&c->reply->body);
+    }
+    oro_free(c->reply);
+    c->reply = NULL;
+    return still_needed(sh, c);
+}
+
+void
+oro_api_duration(struct oro_http_response *res, int64_t us)
+{
+    char number[32];
+    snprintf(number, sizeof(number), "%lld", (long long)us);
+    (void)oro_header_add(res->extra_headers, sizeof(res->extra_headers),
+                         "spacetime-execution-duration-micros", number);
+}
+
+/* The mailbox keeps the order, and skips the call if client_connected refuses. Takes args. */
+static void
+start_call(struct shard *sh, struct client *c, const struct oro_reducer_def *reducer,
+           struct oro_bb *args)
+{
+    struct oro_job *job = oro_job_new(ORO_JOB_CALLS, oro_principal_ref(c->who), 1);
+    job->shard = (uint16_t)sh->number;
+    job->conn = c->conn;
+    job->frame = oro_buf_copy(oro_bb_bytes(args));
+    job->calls[0] = (struct oro_job_call){.reducer = reducer, .args = oro_buf_bytes(job->frame)};
+    http_charge(sh, c, sizeof(*job) + args->len);
+    oro_bb_fini(args);
+    c->leaves = oro_api_has_lifecycle(sh->server);
+    if (c->leaves)
+        oro_client_post(sh, c, ORO_JOB_CONNECT);
+    oro_pool_post(sh->server->pool, c->mailbox, job, false);
+    if (c->leaves)
+        oro_client_post(sh, c, ORO_JOB_DISCONNECT);
+}
+
+void
+oro_api_abandon(struct shard *sh, struct client *c)
+{
+    if (c->kind == CLIENT_HTTP_SQL && c->leaves && !c->asked)
+        oro_client_post(sh, c, ORO_JOB_DISCONNECT);
+}
+
+static void
+call_answer(struct shard *sh, struct client *c, const struct oro_commit *rec)
+{
+    const struct oro_origin *o = &rec->origin;
+    struct oro_http_response res = {0};
+    sh->server->opt.front->called(&res, o, c->wants_json);
+    oro_api_reply_later(sh, c, &res, rec->seq);
+}
+
+void
+oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
+{
+    const struct oro_origin *o = &rec->origin;
+    if (o->kind == ORO_ORIGIN_CONNECT && o->outcome == ORO_OK) {
+        if (c->kind == CLIENT_HTTP_SQL)
+            oro_sql_run(sh, c);
+    } else if (o->kind == ORO_ORIGIN_CONNECT) {
+        struct oro_http_response res = {0};
+        sh->server->opt.front->refused(&res, o, c->wants_json);
+        if (c->kind == CLIENT_HTTP_SQL)
+            c->leaves = false; /* of a call the disconnect job is posted already */
+        oro_api_reply_later(sh, c, &res, rec->seq);
+    } else if (o->kind == ORO_ORIGIN_CALL) {
+        call_answer(sh, c, rec);
+    } else if (o->kind == ORO_ORIGIN_DISCONNECT) {
+        c->leaves = false;
+        (void)still_needed(sh, c);
+    }
+}
+
+void
+oro_api_gone(void *self, unsigned shard, oro_conn_id req_id)
+{
+    struct oro_server *s = self;
+    struct client *c = oro_map_del_u64(&s->shards[shard].requests, req_id);
+    if (c == NULL)
+        return;
+    c->req_id = 0;
+    oro_read_interrupt(c);
+    oro_mailbox_leave(c->mailbox, 0, true);
+}
+
+void
+oro_server_http_call(struct oro_server *s, unsigned shard, const struct oro_http_asker *asker,
+                     const struct oro_reducer_def *reducer, struct oro_bb *args)
+{
+    struct shard *sh = &s->shards[shard];
+    start_call(sh, http_client(sh, CLIENT_HTTP_CALL, asker), reducer, args);
+}
+
+void
+oro_server_http_sql(struct oro_server *s, unsigned shard, const struct oro_http_asker *asker,
+                    struct oro_bytes text)
+{
+    struct shard *sh = &s->shards[shard];
+    struct client *c = http_client(sh, CLIENT_HTTP_SQL, asker);
+    oro_bb_put_bytes(&c->sql, text);
+    http_charge(sh, c, c->sql.cap);
+    oro_sql_start(sh, c);
+}
