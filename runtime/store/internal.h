@@ -67,6 +67,13 @@ struct oro_cursor {
     _Atomic uint64_t seq ORO_CACHE_ALIGNED; /* of `at`: what the reclaimer looks at */
 };
 
+/* A snapshot that is held (pin.c). The list's links: commit lock. */
+struct oro_pin {
+    struct oro_store *store;
+    struct oro_pin *next, *prev;
+    struct oro_commit *anchor; /* the record at whose seq it stands */
+};
+
 /* ---- a transaction ---- */
 
 struct oro_write {
@@ -188,6 +195,7 @@ struct oro_store {
     struct oro_wake turn_wake;
     struct oro_session *sessions;
     struct oro_cursor *cursors;
+    struct oro_pin *pins, *pins_last; /* the oldest snapshot first */
     struct oro_commit *first; /* oldest record not detached */
     /* newest record whose deleted versions have all left the indexes */
     struct oro_commit *unlinked;

@@ -103,6 +103,9 @@ struct gather {
     struct oro_bytes *batch;
     size_t nbatch;
     bool stopped;
+    /* Or until so many are in the batch, from a place on. */
+    size_t most;
+    struct oro_place *place;
 };
 
 /* The committer is not shut out meanwhile: what is done with rows may take its time. */
@@ -118,6 +121,12 @@ static void
 gather_add(struct gather *g, const struct oro_row *r)
 {
     struct oro_rows *out = g->out;
+    if (g->place != NULL) {
+        g->batch[g->nbatch++] = oro_row_bytes(r);
+        g->place->row = r;
+        g->stopped = g->nbatch == g->most;
+        return;
+    }
     if (g->visit != NULL) {
         ORO_ASSERT(g->nbatch < CHUNK); /* each was a step, and after so many there is a pause */
         g->batch[g->nbatch++] = oro_row_bytes(r);
@@ -152,9 +161,9 @@ gather_pause(struct gather *g, const struct oro_row *r)
 }
 
 static void
-gather_chain(struct gather *g, oro_head *cell)
+gather_rows(struct gather *g, const struct oro_row *first)
 {
-    for (const struct oro_row *r = oro_head_row(cell); r != NULL; r = oro_row_older(r, g->ix->at)) {
+    for (const struct oro_row *r = first; r != NULL; r = oro_row_older(r, g->ix->at)) {
         g->steps++;
         if (!oro_row_visible(r, g->se->snap)) {
             if (g->ix->unique && oro_row_begin(r) <= g->se->snap)
@@ -163,11 +172,17 @@ gather_chain(struct gather *g, oro_head *cell)
         }
         if (g->tx == NULL || oro_ws_old(g->tx, g->t, r) == ORO_NONE)
             gather_add(g, r);
-        if (g->steps >= CHUNK)
+        if (g->steps >= CHUNK && g->place == NULL)
             gather_pause(g, r);
         if (g->ix->unique || gather_full(g))
             break; /* unique: older ones ended before this one began */
     }
+}
+
+static void
+gather_chain(struct gather *g, oro_head *cell)
+{
+    gather_rows(g, oro_head_row(cell));
 }
 
 static bool
@@ -284,6 +299,49 @@ oro_read_each(struct oro_session *se, const struct oro_table_def *def,
     }
     gather_run(&g, ixd != NULL ? &iv : NULL);
     gather_hand_over(&g);
+    return ORO_OK;
+}
+
+/* From the place on: the rest of its row's chain, then what stands behind that key. The row is visible, so it is still linked. */
+static void
+gather_from(struct gather *g, const struct oro_interval *iv)
+{
+    const struct oro_row *last = g->place->row;
+    const struct oro_index *ix = g->ix;
+    struct oro_key k;
+    oro_reading_enter(g->se);
+    if (!ix->unique)
+        gather_rows(g, oro_row_older(last, ix->at));
+    if (!g->stopped && ix->kind == ORO_IX_BTREE && (iv == NULL || !iv->point)) {
+        oro_bb_clear(&g->se->key);
+        oro_index_key_of_row(ix, last, &g->se->key, &k);
+        struct oro_bound lo = {.word = k.word, .bytes = k.bytes, .after = true};
+        gather_tree(g, lo, iv != NULL ? &iv->hi : NULL);
+    }
+    oro_reading_leave(g->se);
+}
+
+oro_status
+oro_read_next(struct oro_session *se, const struct oro_table_def *def,
+              const struct oro_index_def *ixd, const struct oro_range *range,
+              struct oro_place *place, struct oro_bytes *rows, size_t most, size_t *n)
+{
+    struct oro_table *t = oro_table_of(se->store, def);
+    const struct oro_index *ix = ixd != NULL ? oro_index_of(t, ixd) : t->scan;
+    struct gather g = {.se = se, .t = t, .ix = ix, .batch = rows, .most = most, .place = place};
+    struct oro_interval iv;
+    ORO_ASSERT(most > 0 && most <= ORO_READ_MOST);
+    if (ixd != NULL) {
+        oro_status st = oro_interval_make(se, ix, range, &iv);
+        if (st != ORO_OK)
+            return st;
+    }
+    if (!place->ended && place->row == NULL)
+        gather_run(&g, ixd != NULL ? &iv : NULL);
+    else if (!place->ended)
+        gather_from(&g, ixd != NULL ? &iv : NULL);
+    place->ended = !g.stopped;
+    *n = g.nbatch;
     return ORO_OK;
 }
 

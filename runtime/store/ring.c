@@ -70,6 +70,8 @@ static uint64_t
 oldest_snapshot(const struct oro_store *s)
 {
     uint64_t min = atomic_load_explicit(&s->seq, memory_order_relaxed);
+    if (s->pins != NULL && s->pins->anchor->seq < min)
+        min = s->pins->anchor->seq;
     for (struct oro_session *se = s->sessions; se != NULL; se = se->next) {
         /* See oro_session_pin() and oro_session_unpin(). */
         uint64_t snap = atomic_load(&se->snapshot);
@@ -253,6 +255,12 @@ struct oro_cursor *
 oro_cursor_fork(const struct oro_cursor *c)
 {
     return cursor_new(c->store, c->at); /* c holds the record until then */
+}
+
+struct oro_cursor *
+oro_cursor_open_at(const struct oro_pin *p)
+{
+    return cursor_new(p->store, p->anchor); /* p holds it */
 }
 
 void

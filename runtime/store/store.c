@@ -143,7 +143,7 @@ oro_store_destroy(struct oro_store *s)
 {
     if (s == NULL)
         return;
-    ORO_ASSERT(s->sessions == NULL && s->cursors == NULL);
+    ORO_ASSERT(s->sessions == NULL && s->cursors == NULL && s->pins == NULL);
     oro_ring_free_all(s);
     for (uint32_t i = 0; i < s->ntables; i++)
         table_fini(s, &s->tables[i]);
@@ -273,7 +273,7 @@ oro_store_load(struct oro_store *s, const struct oro_table_def *def, struct oro_
                bool replace, struct oro_err *err)
 {
     struct oro_table *t = oro_table_of(s, def);
-    ORO_ASSERT(s->sessions == NULL && s->cursors == NULL && !def->is_event);
+    ORO_ASSERT(s->sessions == NULL && s->cursors == NULL && s->pins == NULL && !def->is_event);
     struct oro_row *old = load_find(s, t->identity, bytes);
     if (old != NULL && replace && (t->pk != NULL || oro_row_same(old, bytes)))
         load_remove(s, t, old);
@@ -304,7 +304,7 @@ oro_status
 oro_store_unload(struct oro_store *s, const struct oro_table_def *def, struct oro_bytes key_or_row)
 {
     struct oro_table *t = oro_table_of(s, def);
-    ORO_ASSERT(s->sessions == NULL && s->cursors == NULL);
+    ORO_ASSERT(s->sessions == NULL && s->cursors == NULL && s->pins == NULL);
     struct oro_row *row;
     if (t->pk != NULL) {
         struct oro_key k;

@@ -58,6 +58,20 @@ void oro_session_close(struct oro_session *se);            /* Takes se */
 uint64_t oro_read_begin(struct oro_session *se);
 void oro_read_end(struct oro_session *se);
 
+/* ---- a snapshot that is held from one reading to the next ---- */
+struct oro_pin; /* keeps what a snapshot sees, and the records behind it; thousands of them cost commits nothing */
+/* Any thread. Pins the newest snapshot; every record up to it is readable by cursors. Gives; NULL: no memory. */
+struct oro_pin *oro_pin_open(struct oro_store *s);
+void oro_pin_close(struct oro_pin *p); /* Takes p; nobody reads at it. NULL is fine */
+uint64_t oro_pin_seq(const struct oro_pin *p);
+/* Bytes of rows written since: about what it keeps in memory that could be gone. Any thread. */
+uint64_t oro_pin_written(const struct oro_pin *p);
+/* As oro_read_begin, at the pin's snapshot. Borrows p until oro_read_end; rows live as long as p. */
+void oro_read_begin_at(struct oro_session *se, const struct oro_pin *p);
+/* How many rows, of how many bytes, a table has at the snapshot; costs what was changed since. */
+void oro_read_totals(struct oro_session *se, const struct oro_table_def *t, uint64_t *rows,
+                     uint64_t *bytes);
+
 /* Rows found; the array and the bytes live until the reading or the transaction ends. */
 struct oro_rows {
     struct oro_bytes *rows;
@@ -93,6 +107,19 @@ ORO_MUST_CHECK oro_status oro_read_each(struct oro_session *se, const struct oro
                                         const struct oro_range *range, oro_row_visit visit,
                                         void *arg);
 
+/* A place in a reading of all rows, or of a range: zeroed, the beginning. As long as the snapshot is held. */
+struct oro_place {
+    const struct oro_row *row; /* the last one that was given */
+    bool ended;                /* there are no more */
+};
+#define ORO_READ_MOST 256 /* rows at a time: committers are shut out meanwhile */
+/* Gives the next rows, at most `most` of them, and moves the place behind them; in the order of oro_read_each, whose arguments
+ * the others are. Bytes live as long as the snapshot. */
+ORO_MUST_CHECK oro_status oro_read_next(struct oro_session *se, const struct oro_table_def *t,
+                                        const struct oro_index_def *ix,
+                                        const struct oro_range *range, struct oro_place *place,
+                                        struct oro_bytes *rows, size_t most, size_t *n);
+
 /* The row there is for a primary key value (BSATN of the column), or for a whole row where the table has none. False: none. */
 bool oro_read_row(struct oro_session *se, const struct oro_table_def *t,
                   struct oro_bytes key_or_row, struct oro_bytes *row);
@@ -115,6 +142,8 @@ bool oro_store_check(const struct oro_store *s);
 struct oro_cursor *oro_cursor_open(struct oro_store *s);
 /* Another one where this one stands. On its thread. Gives. */
 struct oro_cursor *oro_cursor_fork(const struct oro_cursor *c);
+/* At the record that a pin stands at. Any thread; then one thread at a time. Gives. */
+struct oro_cursor *oro_cursor_open_at(const struct oro_pin *p);
 void oro_cursor_close(struct oro_cursor *c); /* Takes c */
 /* The next record or NULL. Borrowed until the following call on this cursor, which also lets go of it for freeing. */
 const struct oro_commit *oro_cursor_next(struct oro_cursor *c);

@@ -413,6 +413,7 @@ oro_query_parse(const struct oro_schema *schema, struct oro_bytes text, enum oro
 {
     struct oro_err mine = {0};
     struct oro_query *q = ORO_NEW(struct oro_query);
+    atomic_init(&q->refs, 1);
     oro_arena_init(&q->arena);
     oro_status st = parse_into(q, schema, text, use, env, &mine);
     if (st == ORO_OK) {
@@ -426,10 +427,18 @@ oro_query_parse(const struct oro_schema *schema, struct oro_bytes text, enum oro
     return oro_err_set(err, st, "%s, executing: `%.*s`", mine.text, TEXT(text));
 }
 
+struct oro_query *
+oro_query_ref(struct oro_query *q)
+{
+    atomic_fetch_add_explicit(&q->refs, 1, memory_order_relaxed);
+    return q;
+}
+
 void
 oro_query_free(struct oro_query *q)
 {
-    if (q == NULL)
+    /* Pairs with itself: what the others have read, they have read before. */
+    if (q == NULL || atomic_fetch_sub_explicit(&q->refs, 1, memory_order_acq_rel) > 1)
         return;
     oro_arena_fini(&q->arena);
     oro_free(q);

@@ -42,7 +42,8 @@ struct oro_query; /* immutable after parsing */
 ORO_MUST_CHECK oro_status oro_query_parse(const struct oro_schema *schema, struct oro_bytes text,
                                           enum oro_query_use use, const struct oro_query_env *env,
                                           struct oro_query **out, struct oro_err *err);
-void oro_query_free(struct oro_query *q);
+struct oro_query *oro_query_ref(struct oro_query *q); /* Gives one more. Any thread */
+void oro_query_free(struct oro_query *q);             /* Takes one; NULL is fine */
 const struct oro_table_def *oro_query_table(const struct oro_query *q);
 bool oro_query_matches(const struct oro_query *q, struct oro_bytes row);
 bool oro_query_uses_sender(const struct oro_query *q);
@@ -56,6 +57,23 @@ typedef bool (*oro_query_visit)(void *arg, struct oro_bytes row); /* false: that
 ORO_MUST_CHECK oro_status oro_query_each(const struct oro_query *q, struct oro_session *se,
                                          struct oro_budget *budget, oro_query_visit visit,
                                          void *arg, struct oro_err *err);
+/* The rows one after the other, in the same order, over any number of readings at one snapshot. Some KiB: not for a stack that
+ * is small. */
+struct oro_query_cursor {
+    const struct oro_query *query; /* borrowed */
+    struct oro_place place;
+    uint64_t left; /* of LIMIT */
+    uint32_t point;
+    bool ended;
+    unsigned i, n; /* of rows */
+    struct oro_bytes rows[ORO_READ_MOST];
+};
+void oro_query_cursor_init(struct oro_query_cursor *c, const struct oro_query *q);
+/* *found false: there are no more. On failure it stays where it is, and can go on with another budget, which may not be NULL. */
+ORO_MUST_CHECK oro_status oro_query_next(struct oro_query_cursor *c, struct oro_session *se,
+                                         struct oro_budget *budget, struct oro_bytes *row,
+                                         bool *found, struct oro_err *err);
+
 /* The rows, as long as the reading is open. Gives *out, to be ended with oro_found_fini. */
 struct oro_found {
     struct oro_bytes *rows;

@@ -51,8 +51,8 @@ put_schema(const struct oro_query *q, struct oro_bb *out)
     put_text(out, "]}");
 }
 
-static void
-put_row(const struct oro_query *q, struct oro_bytes row, struct oro_bb *out)
+void
+query_json_row(const struct oro_query *q, struct oro_bytes row, struct oro_bb *out)
 {
     if (q->columns == NULL) {
         oro_value_to_json(q->table->row, row.data, ORO_JSON_POSITIONAL, out);
@@ -99,11 +99,28 @@ put_rows(const struct oro_query *q, struct oro_session *se, struct oro_budget *b
     for (size_t i = 0; i < found.n; i++) {
         if (i > 0)
             oro_bb_u8(out, ',');
-        put_row(q, found.rows[i], out);
+        query_json_row(q, found.rows[i], out);
         oro_parts_spill(parts, out);
     }
     oro_found_fini(&found);
     return ORO_OK;
+}
+
+void
+query_json_begin(const struct oro_query *q, struct oro_bb *out)
+{
+    put_text(out, "[{\"schema\":");
+    put_schema(q, out);
+    put_text(out, ",\"rows\":[");
+}
+
+void
+query_json_end(int64_t took_us, struct oro_bb *out)
+{
+    oro_bb_printf(out,
+                  "],\"total_duration_micros\":%lld,"
+                  "\"stats\":{\"rows_inserted\":0,\"rows_deleted\":0,\"rows_updated\":0}}]",
+                  (long long)took_us);
 }
 
 oro_status
@@ -111,16 +128,10 @@ oro_query_sql_json(const struct oro_query *q, struct oro_session *se, struct oro
                    struct oro_bb *out, struct oro_parts *parts, struct oro_err *err)
 {
     int64_t begin = oro_mono_us();
-    put_text(out, "[{\"schema\":");
-    put_schema(q, out);
-    put_text(out, ",\"rows\":[");
+    query_json_begin(q, out);
     oro_status st =
         q->count ? put_count(q, se, budget, out, err) : put_rows(q, se, budget, out, parts, err);
-    if (st != ORO_OK)
-        return st;
-    oro_bb_printf(out,
-                  "],\"total_duration_micros\":%lld,"
-                  "\"stats\":{\"rows_inserted\":0,\"rows_deleted\":0,\"rows_updated\":0}}]",
-                  (long long)(oro_mono_us() - begin));
-    return ORO_OK;
+    if (st == ORO_OK)
+        query_json_end(oro_mono_us() - begin, out);
+    return st;
 }

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define FOUND_BYTES ((uint64_t)1 << 30) /* of one query's rows: a length of the wire has 32 bits */
-
 /* ---- choosing an index ---- */
 
 /* The conjuncts: the condition itself or the elements of its AND. */
@@ -147,8 +145,8 @@ struct run {
     struct oro_err *err;
 };
 
-static oro_status
-fail_steps(struct oro_err *err)
+oro_status
+query_fail_steps(struct oro_err *err)
 {
     return oro_err_set(err, ORO_EFULL,
                        "the query is too expensive: it would look at too many rows with too many "
@@ -156,35 +154,46 @@ fail_steps(struct oro_err *err)
                        "LIMIT make it cheaper (query.max_steps)");
 }
 
+oro_status
+query_spend(struct oro_budget *b, uint64_t steps, struct oro_err *err)
+{
+    if (steps > b->left) {
+        b->spent = true;
+        return query_fail_steps(err);
+    }
+    b->left -= steps;
+    return ORO_OK;
+}
+
+oro_status
+query_may_go_on(const struct oro_budget *b, struct oro_err *err)
+{
+    if (b->stop != NULL && atomic_load_explicit(b->stop, memory_order_relaxed))
+        return oro_err_set(err, ORO_ETIMEOUT, "the query was interrupted: ask again");
+    return ORO_OK;
+}
+
 static bool
 spend(struct run *r, uint64_t steps)
 {
-    if (steps > r->budget->left) {
-        r->budget->spent = true;
-        r->st = fail_steps(r->err);
-        return false;
-    }
-    r->budget->left -= steps;
-    return true;
+    r->st = query_spend(r->budget, steps, r->err);
+    return r->st == ORO_OK;
 }
 
 static bool
 run_rows(void *arg, const struct oro_bytes *rows, size_t n)
 {
     struct run *r = arg;
-    if (r->budget->stop != NULL && atomic_load_explicit(r->budget->stop, memory_order_relaxed)) {
-        r->st = oro_err_set(r->err, ORO_ETIMEOUT, "the query was interrupted: ask again");
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (!spend(r, r->q->weight + (rows[i].len >> 8) * r->q->byte_weight))
+    r->st = query_may_go_on(r->budget, r->err);
+    for (size_t i = 0; i < n && r->st == ORO_OK; i++) {
+        if (!spend(r, query_row_steps(r->q, rows[i])))
             return false;
         if (!oro_query_matches(r->q, rows[i]))
             continue;
         if (!r->visit(r->arg, rows[i]) || --r->left == 0)
             return false;
     }
-    return true;
+    return r->st == ORO_OK;
 }
 
 static void
@@ -224,6 +233,17 @@ oro_query_each(const struct oro_query *q, struct oro_session *se, struct oro_bud
 
 /* ---- keeping what was found ---- */
 
+#define FOUND_BYTES ((uint64_t)1 << 30) /* of one query's rows: a length of the wire has 32 bits */
+
+oro_status
+query_bytes_fit(uint64_t bytes, struct oro_err *err)
+{
+    if (bytes <= FOUND_BYTES)
+        return ORO_OK;
+    return oro_err_set(err, ORO_EFULL,
+                       "the query finds more than 1 GiB of rows: ask for fewer at a time");
+}
+
 struct keeping {
     struct oro_found *out;
     struct oro_budget *budget;
@@ -262,11 +282,8 @@ keep_row(void *arg, struct oro_bytes row)
         k->st = oro_err_set(k->err, ORO_EFULL, "the query finds more bytes than may be read here");
         return false;
     }
-    if (f->bytes <= FOUND_BYTES)
-        return true;
-    k->st = oro_err_set(k->err, ORO_EFULL,
-                        "the query finds more than 1 GiB of rows: ask for fewer at a time");
-    return false;
+    k->st = query_bytes_fit(f->bytes, k->err);
+    return k->st == ORO_OK;
 }
 
 oro_status

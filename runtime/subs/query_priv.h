@@ -29,6 +29,7 @@ struct query_column {
 
 struct oro_query {
     struct oro_arena arena;
+    atomic_uint refs;
     const struct oro_table_def *table;
     struct pred *where; /* NULL: every row */
     bool never;         /* where is FALSE */
@@ -70,5 +71,21 @@ query_column_at(const struct oro_query *q, const uint8_t *row, uint16_t col)
 
 /* query_plan.c: sets index, points, range, eq_column, eq_value. */
 void query_plan(struct oro_query *q);
+/* ORO_EFULL: there are not so many steps left. */
+oro_status query_spend(struct oro_budget *b, uint64_t steps, struct oro_err *err);
+oro_status query_fail_steps(struct oro_err *err);
+oro_status query_may_go_on(const struct oro_budget *b, struct oro_err *err); /* ORO_ETIMEOUT */
+oro_status query_bytes_fit(uint64_t bytes, struct oro_err *err); /* ORO_EFULL */
+
+static inline uint64_t
+query_row_steps(const struct oro_query *q, struct oro_bytes row)
+{
+    return q->weight + (row.len >> 8) * q->byte_weight;
+}
+
+/* query_json.c: what stands before the rows of POST /sql's answer, one row, and what stands behind them. */
+void query_json_begin(const struct oro_query *q, struct oro_bb *out);
+void query_json_row(const struct oro_query *q, struct oro_bytes row, struct oro_bb *out);
+void query_json_end(int64_t took_us, struct oro_bb *out);
 
 #endif

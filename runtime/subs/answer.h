@@ -1,0 +1,34 @@
+/* runtime/subs/answer.h - an answer of any size, made piece by piece: the rows of some queries at one snapshot, as the wire has
+ * them (QueryRows, spec/wire.md 4.2) or as POST /sql does. Whoever reads slowly costs a piece of it, not all.
+ *
+ * On the wire counts and lengths stand before the rows. So it is measured first, which is also when it can fail; then made, in
+ * as many steps as one likes. What is known of a whole table is not counted: then the first piece is there at once. Few rows
+ * are kept from the measuring (by address); more are looked for a second time.
+ *
+ * One thread at a time; all readings are at one snapshot, which is held (oro_pin) from the measuring to the end. */
+#ifndef ORO_SUBS_ANSWER_H
+#define ORO_SUBS_ANSWER_H
+
+#include "runtime/subs/subs.h"
+
+struct oro_answer;
+
+/* Borrow what they are of until the return. Give; NULL: no memory. */
+struct oro_answer *oro_answer_of_set(const struct oro_prepared *p);
+struct oro_answer *oro_answer_of_query(struct oro_query *q); /* QueryRows with one table */
+struct oro_answer *oro_answer_of_sql(struct oro_query *q);   /* the JSON of POST /sql */
+void oro_answer_free(struct oro_answer *a);                  /* NULL is fine */
+
+/* most: steps that each query may cost; the budget is what can be spent here. On failure, which is that of oro_query_run, nothing
+ * was made. Once. */
+ORO_MUST_CHECK oro_status oro_answer_measure(struct oro_answer *a, struct oro_session *se,
+                                             uint64_t most, struct oro_budget *budget,
+                                             struct oro_err *err);
+/* Makes some more of it: until bb and parts have `want` bytes together, steps (as in a budget) are spent, or *stop is set (NULL:
+ * never); one row as JSON is not divided. Ended: oro_answer_ended, and not before its last byte is made, so that a piece without
+ * bytes is never the last one. parts->failed: no memory; what comes then is of no use. */
+void oro_answer_more(struct oro_answer *a, struct oro_session *se, size_t want, uint64_t steps,
+                     const atomic_bool *stop, struct oro_bb *bb, struct oro_parts *parts);
+bool oro_answer_ended(const struct oro_answer *a);
+
+#endif
