@@ -35,7 +35,7 @@ enum {
     EXIT_NET = 3,    /* cannot listen */
     EXIT_DATA = 4,   /* data folder, keys */
     EXIT_PYTHON = 5, /* the interpreter does not start */
-    /* 6: ORO_EXIT_STUCK, too many workers were lost (runtime/worker/pool.h) */
+    /* 6: ORO_EXIT_STUCK, too many workers were lost (runtime/exec/writers/pool.h) */
 };
 
 /* ---- net and tokens, as the server sees them ---- */

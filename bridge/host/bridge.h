@@ -59,7 +59,7 @@ int oro_py_tool(struct oro_py *py, int argc, char **argv);
 /* Parses a TOML file with tomllib: Gives its JSON text. ORO_EIO, or ORO_EMALFORMED with "line 3: ...". Main thread, after start. */
 ORO_MUST_CHECK oro_status oro_py_toml(const char *path, char **json, struct oro_err *err);
 
-/* ---- what the bridge needs of the world: filled in by runtime/worker ---- */
+/* ---- what the bridge needs of the world: filled in by runtime/exec/writers ---- */
 struct oro_py_rows {
     struct oro_bytes *rows;
     size_t n;

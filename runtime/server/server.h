@@ -9,7 +9,7 @@
 #include "runtime/base/sink.h"
 #include "runtime/durable/durable.h"
 #include "runtime/subs/query.h"
-#include "runtime/worker/pool.h"
+#include "runtime/exec/writers/pool.h"
 
 struct oro_server;
 struct oro_server_front; /* front.h */

@@ -5,7 +5,7 @@
  * Only who is in Python code is given up, since then it holds nothing of the store. The watchdog asks first, and looks a while
  * later: by then a worker that went back into our code has either shown that, or waits for what becomes of it. */
 #include "runtime/base/clock.h"
-#include "runtime/worker/pool_priv.h"
+#include "runtime/exec/writers/pool_priv.h"
 
 #include <unistd.h>
 

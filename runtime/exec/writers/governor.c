@@ -1,4 +1,4 @@
-#include "runtime/worker/governor.h"
+#include "runtime/exec/writers/governor.h"
 
 #define SHARE_HIGH 0.2
 #define CALLS_FEW \

@@ -1,6 +1,6 @@
-/* tests/worker/stub_py.c - bridge/host/bridge.h without Python, so that the workers can run under ThreadSanitizer. The reducers are
+/* tests/exec/writers/stub_py.c - bridge/host/bridge.h without Python, so that the workers can run under ThreadSanitizer. The reducers are
  * C functions that a test fills in; what an interpreter must not be asked to do is asserted. */
-#include "tests/worker/stub_py.h"
+#include "tests/exec/writers/stub_py.h"
 
 #include <stdlib.h>
 

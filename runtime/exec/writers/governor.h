@@ -1,4 +1,4 @@
-/* runtime/worker/governor.h - how many workers run, so that parallel never loses to serial. Where reducers want the same rows,
+/* runtime/exec/writers/governor.h - how many workers run, so that parallel never loses to serial. Where reducers want the same rows,
  * most attempts of many workers are in vain; fewer of them do more. Pure: time and counts come from outside. */
 #ifndef ORO_WORKER_GOVERNOR_H
 #define ORO_WORKER_GOVERNOR_H

@@ -1,5 +1,5 @@
 #include "runtime/base/clock.h"
-#include "runtime/worker/pool_priv.h"
+#include "runtime/exec/writers/pool_priv.h"
 
 #include <sched.h>
 #include <stdio.h>

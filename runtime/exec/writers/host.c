@@ -1,5 +1,5 @@
 /* struct oro_host_ops over the transaction of the running call. */
-#include "runtime/worker/pool_priv.h"
+#include "runtime/exec/writers/pool_priv.h"
 
 static struct oro_tx *
 tx_of(void *host)

@@ -1,6 +1,6 @@
-#include "runtime/worker/turns.h"
+#include "runtime/exec/writers/turns.h"
 
-#include "runtime/worker/pool_priv.h"
+#include "runtime/exec/writers/pool_priv.h"
 
 /* Of the front queue before it is a client's turn: a timer that is always due must not starve clients. */
 #define FRONT_RUN 2

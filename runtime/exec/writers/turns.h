@@ -1,4 +1,4 @@
-/* runtime/worker/turns.h - whose turn it is: the run queue of mailboxes that have work.
+/* runtime/exec/writers/turns.h - whose turn it is: the run queue of mailboxes that have work.
  *
  * Turns go round by identity: however many connections one has, it has one turn in a round, and its mailboxes take theirs one
  * after another. Whose turns are short goes before the others, who have one of OTHERS_EVERY meanwhile: so a player with short

@@ -1,7 +1,7 @@
 /* The governor against machines whose conflicts follow a simple law. */
 #include <criterion/criterion.h>
 
-#include "runtime/worker/governor.h"
+#include "runtime/exec/writers/governor.h"
 
 struct machine {
     struct governor g;

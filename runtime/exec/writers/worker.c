@@ -1,6 +1,6 @@
 /* One worker: take a mailbox, run a batch of its calls, each in a transaction, publish, wake who waits. */
 #include "runtime/base/clock.h"
-#include "runtime/worker/pool_priv.h"
+#include "runtime/exec/writers/pool_priv.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-/* tests/worker/stub_py.h - reducers in C, for tests of the workers without Python. */
+/* tests/exec/writers/stub_py.h - reducers in C, for tests of the workers without Python. */
 #ifndef ORO_TESTS_WORKER_STUB_PY_H
 #define ORO_TESTS_WORKER_STUB_PY_H
 

@@ -1,4 +1,4 @@
-/* runtime/worker/pool.h - the worker threads, each with its own interpreter, and the run queue that feeds them.
+/* runtime/exec/writers/pool.h - the worker threads, each with its own interpreter, and the run queue that feeds them.
  *
  * A client is a mailbox: its jobs run in the order they were posted, one at a time; different mailboxes run in parallel. A
  * mailbox that has work stands in the run queue once; a worker takes it, runs up to a small batch of calls and puts it back

@@ -7,10 +7,10 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/metric.h"
 #include "runtime/store/tx.h"
-#include "runtime/worker/pool.h"
-#include "runtime/worker/turns.h"
+#include "runtime/exec/writers/pool.h"
+#include "runtime/exec/writers/turns.h"
 #include "tests/store/fixture.h"
-#include "tests/worker/stub_py.h"
+#include "tests/exec/writers/stub_py.h"
 
 #define WORKERS 4
 #define CLIENTS 12

@@ -2,7 +2,7 @@
  * catch that; in a stop, also one that nobody will wait for. Code in C that does not return cannot be interrupted: that is said
  * in the log and the metrics, and the other workers go on. Beside that it looks whether all workers should run. */
 #include "runtime/base/clock.h"
-#include "runtime/worker/pool_priv.h"
+#include "runtime/exec/writers/pool_priv.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-/* runtime/worker/pool_priv.h - shared by the files of this folder only. */
+/* runtime/exec/writers/pool_priv.h - shared by the files of this folder only. */
 #ifndef ORO_WORKER_POOL_PRIV_H
 #define ORO_WORKER_POOL_PRIV_H
 
@@ -8,9 +8,9 @@
 #include "runtime/base/metric.h"
 #include "runtime/store/tx.h"
 #include "runtime/timers/last_run.h"
-#include "runtime/worker/governor.h"
-#include "runtime/worker/pool.h"
-#include "runtime/worker/turns.h"
+#include "runtime/exec/writers/governor.h"
+#include "runtime/exec/writers/pool.h"
+#include "runtime/exec/writers/turns.h"
 
 struct oro_mailbox {
     struct oro_spin lock;

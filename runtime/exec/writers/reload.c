@@ -1,7 +1,7 @@
 /* The workers' side of a reload: errands, which a worker does between two jobs because another thread asks; the pause, in which
  * no job runs; and the exchange of the module (pool.h). */
 #include "runtime/base/clock.h"
-#include "runtime/worker/pool_priv.h"
+#include "runtime/exec/writers/pool_priv.h"
 
 #include <stdio.h>
 
