@@ -14,6 +14,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/header.h"
 #include "runtime/base/log.h"
+#include "runtime/base/utf8.h"
 
 /* Decodes %xx in place; false for a broken one, for control characters, and for what is not UTF-8 then. */
 static bool
@@ -25,14 +26,14 @@ percent_decode(char *p)
             *to++ = *p;
             continue;
         }
-        int a = http_hex_digit(p[1]), b = a < 0 ? -1 : http_hex_digit(p[2]), ch = a * 16 + b;
+        int a = oro_hex_digit(p[1]), b = a < 0 ? -1 : oro_hex_digit(p[2]), ch = a * 16 + b;
         if (b < 0 || ch < 0x20 || ch == 0x7f)
             return false;
         *to++ = (char)ch;
         p += 2;
     }
     *to = '\0';
-    return ws_utf8_valid((uint8_t *)from, (size_t)(to - from));
+    return oro_utf8_valid(oro_bytes(from, (size_t)(to - from)));
 }
 
 /* ---- answering ---- */

@@ -100,10 +100,10 @@ read_size(struct conn *c, size_t max, const char **why)
     int got = next_line(c, CHUNK_LINE_MAX, &line, &len, why);
     if (got != DONE)
         return got;
-    for (; digits < len && http_hex_digit((char)line[digits]) >= 0; digits++) {
+    for (; digits < len && oro_hex_digit((char)line[digits]) >= 0; digits++) {
         if (digits == CHUNK_DIGITS_MAX)
             break;
-        n = n * 16 + (size_t)http_hex_digit((char)line[digits]);
+        n = n * 16 + (size_t)oro_hex_digit((char)line[digits]);
     }
     if (digits == 0 || !extensions_legal(line + digits, len - digits)) {
         *why = "a chunk begins with its length in up to 8 hex digits and CRLF";

@@ -45,7 +45,6 @@ enum {
 bool http_is_token_char(unsigned char ch);
 /* A byte that may stand in the value of a field. */
 bool http_is_value_char(unsigned char ch);
-int http_hex_digit(char ch); /* -1: none */
 bool span_is(struct span s, const char *text);
 
 /* Looks for the end of the head at the beginning of conn->in, from where it stopped. DONE: *len is its length with the empty

@@ -403,7 +403,6 @@ void ws_close(struct conn *c, int code, const char *reason, size_t reason_len);
 bool ws_put_close(struct conn *c, int code, const char *reason, size_t len);
 /* base64 of SHA-1 of key and the GUID of RFC 6455; out has room for 29. */
 void ws_accept_key(const char *key, char out[29]);
-bool ws_utf8_valid(const uint8_t *p, size_t n);
 
 #define HTTP_HEAD_LIMIT_US \
     ((int64_t)15 * 1000000) /* from the first byte of a request to the end of its head */

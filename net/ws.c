@@ -7,6 +7,8 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "runtime/base/utf8.h"
+
 enum opcode { OP_CONT = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
 
 #define FIN 0x80
@@ -263,40 +265,6 @@ unmask(uint8_t *to, const uint8_t *from, size_t n, const uint8_t mask[4], uint64
         to[i] = from[i] ^ m8[i & 7];
 }
 
-bool
-ws_utf8_valid(const uint8_t *p, size_t n)
-{
-    size_t i = 0;
-    while (i < n) {
-        uint8_t b = p[i];
-        size_t more;
-        uint32_t cp, least;
-        if (b < 0x80) {
-            i++;
-            continue;
-        } else if ((b & 0xe0) == 0xc0) {
-            more = 1, cp = b & 0x1f, least = 0x80;
-        } else if ((b & 0xf0) == 0xe0) {
-            more = 2, cp = b & 0x0f, least = 0x800;
-        } else if ((b & 0xf8) == 0xf0) {
-            more = 3, cp = b & 0x07, least = 0x10000;
-        } else {
-            return false;
-        }
-        if (n - i <= more)
-            return false;
-        for (size_t k = 1; k <= more; k++) {
-            if ((p[i + k] & 0xc0) != 0x80)
-                return false;
-            cp = cp << 6 | (p[i + k] & 0x3f);
-        }
-        if (cp < least || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff))
-            return false;
-        i += more + 1;
-    }
-    return true;
-}
-
 /* What comes is still looked at, if only for the peer's Close. */
 static bool
 takes_input(const struct conn *c)
@@ -313,7 +281,7 @@ deliver(struct conn *c, struct oro_buf *buf, bool binary)
         oro_buf_unref(buf); /* we have sent our Close: read and discarded */
         return true;
     }
-    if (!binary && !ws_utf8_valid(buf->data, buf->len)) {
+    if (!binary && !oro_utf8_valid(oro_bytes(buf->data, buf->len))) {
         oro_buf_unref(buf);
         conn_doom(c, CAUSE_PROTOCOL);
         return false;
@@ -342,7 +310,7 @@ on_close_frame(struct conn *c, const uint8_t *payload, size_t len)
     }
     unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
     bool legal =
-        len == 0 || (len >= 2 && close_code_legal(code) && ws_utf8_valid(payload + 2, len - 2));
+        len == 0 || (len >= 2 && close_code_legal(code) && oro_utf8_valid(oro_bytes(payload + 2, len - 2)));
     bool leaves = len == 0 || code == 1000 || code == 1001;
     if (c->cause == CAUSE_IO)
         c->cause = !legal ? CAUSE_PROTOCOL : leaves ? CAUSE_CLIENT_CLOSE : CAUSE_CLIENT_ERROR;

@@ -72,7 +72,5 @@ ORO_MUST_CHECK oro_status oro_rd_bool(struct oro_reader *r, bool *out);
 /* A count of elements of at least elem_min bytes each: refused when the rest of the input cannot hold it (elements
  * without bytes: when above ORO_MAX_UNIT_COUNT). */
 ORO_MUST_CHECK oro_status oro_rd_count(struct oro_reader *r, size_t elem_min, uint32_t *out);
-/* Strict UTF-8: no overlong forms, surrogates or values above U+10FFFF. */
-bool oro_utf8_valid(struct oro_bytes b);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef ORO_BSATN_TYPE_JSON_PRIV_H
 #define ORO_BSATN_TYPE_JSON_PRIV_H
 
-#include "bridge/bsatn/json_priv.h"
+#include "runtime/base/json.h"
 #include "bridge/bsatn/type.h"
 
 /* Gives *out, which belongs to ts and is not sealed. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "bridge/bsatn/value_priv.h"
+#include "runtime/base/utf8.h"
 
 struct walk {
     struct oro_reader *r;

@@ -6,10 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "bridge/bsatn/json_priv.h"
+#include "runtime/base/json.h"
 #include "bridge/bsatn/number_priv.h"
 #include "bridge/bsatn/value.h"
 #include "bridge/bsatn/value_priv.h"
+#include "runtime/base/utf8.h"
 
 /* Below ORO_MAX_DEPTH levels of a value there may be those of one type without variable parts, which do not count. */
 #define MAX_TEXT_DEPTH (2 * ORO_MAX_DEPTH + 2)

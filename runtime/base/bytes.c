@@ -88,8 +88,8 @@ oro_hex(struct oro_bytes b, char *out)
     *out = '\0';
 }
 
-static int
-hex_digit(char c)
+int
+oro_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -100,16 +100,29 @@ hex_digit(char c)
     return -1;
 }
 
+int
+oro_hex4(const uint8_t *p)
+{
+    int v = 0;
+    for (int i = 0; i < 4; i++) {
+        int d = oro_hex_digit((char)p[i]);
+        if (d < 0)
+            return -1;
+        v = v << 4 | d;
+    }
+    return v;
+}
+
 bool
 oro_unhex(const char *text, size_t text_len, uint8_t *out, size_t n)
 {
     if (text_len % 2 != 0 || text_len / 2 != n)
         return false;
     for (size_t i = 0; i < text_len; i++) {
-        if (hex_digit(text[i]) < 0)
+        if (oro_hex_digit(text[i]) < 0)
             return false;
     }
     for (size_t i = 0; i < n; i++)
-        out[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+        out[i] = (uint8_t)(oro_hex_digit(text[2 * i]) << 4 | oro_hex_digit(text[2 * i + 1]));
     return true;
 }

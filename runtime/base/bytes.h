@@ -44,6 +44,9 @@ uint64_t oro_bytes_hash(struct oro_bytes b);
 
 /* Hex text, lower case, no prefix; out has room for 2 * b.len + 1. */
 void oro_hex(struct oro_bytes b, char *out);
+/* The value of a hex digit of either case, -1 if it is none; the value of four. Everybody who reads hex does it with these. */
+int oro_hex_digit(char c);
+int oro_hex4(const uint8_t *p);
 /* Reads exactly 2 * n hex digits of either case; false otherwise. */
 bool oro_unhex(const char *text, size_t text_len, uint8_t *out, size_t n);
 

@@ -49,15 +49,6 @@ oro_http_usual_headers(struct request *q)
 
 /* ---- query parameters ---- */
 
-static int
-hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 char *
 oro_http_param(const char *query, const char *name)
 {
@@ -70,8 +61,8 @@ oro_http_param(const char *query, const char *name)
         size_t len = strcspn(p, "&");
         char *value = oro_alloc(len + 1), *out = value;
         for (size_t i = 0; i < len; i++) {
-            int a = p[i] == '%' && i + 2 < len ? hex_digit(p[i + 1]) : -1,
-                b = a >= 0 ? hex_digit(p[i + 2]) : -1;
+            int a = p[i] == '%' && i + 2 < len ? oro_hex_digit(p[i + 1]) : -1,
+                b = a >= 0 ? oro_hex_digit(p[i + 2]) : -1;
             if (b >= 0 && a + b > 0) {
                 *out++ = (char)(a * 16 + b);
                 i += 2;

@@ -2,6 +2,7 @@
 #include "runtime/http/http_priv.h"
 
 #include "bridge/bsatn/value.h"
+#include "runtime/base/utf8.h"
 
 void
 oro_http_post_sql(struct request *q)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bridge/bsatn/json_priv.h"
+#include "runtime/base/json.h"
 #include "bridge/bsatn/type.h"
 #include "bridge/bsatn/type_json_priv.h"
 #include "bridge/bsatn/value.h"

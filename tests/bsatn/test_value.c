@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "bridge/bsatn/number_priv.h"
+#include "runtime/base/utf8.h"
 #include "tests/bsatn/help.h"
 
 static struct oro_typespace ts;

@@ -4,9 +4,10 @@
  * the live query is registered under; the answer of POST /sql is JSON. */
 #include <stdlib.h>
 
-#include "bridge/bsatn/json_priv.h"
+#include "runtime/base/json.h"
 #include "bridge/bsatn/reader.h"
 #include "bridge/bsatn/value.h"
+#include "runtime/base/utf8.h"
 #include "runtime/subs/query.h"
 #include "tests/subs/db.h"
 

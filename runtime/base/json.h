@@ -1,4 +1,4 @@
-/* bridge/bsatn/json_priv.h - JSON text read strictly (RFC 8259) into a flat list of nodes that point into the text.
+/* runtime/base/json.h - JSON text read strictly (RFC 8259) into a flat list of nodes that point into the text.
  *
  * Numbers stay text, so that no digit is lost; repeated keys stay visible. A node is followed by its children, an
  * object's member by two nodes, key and value:
@@ -6,8 +6,8 @@
  *   {"a":[1,2],"b":""}    0 object  1 "a"  2 array  3 1  4 2  5 "b"  6 ""
  *
  * Pure functions; any thread. */
-#ifndef ORO_BSATN_JSON_PRIV_H
-#define ORO_BSATN_JSON_PRIV_H
+#ifndef ORO_JSON_H
+#define ORO_JSON_H
 
 #include "runtime/base/buf.h"
 #include "runtime/base/status.h"

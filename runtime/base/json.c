@@ -1,8 +1,8 @@
-/* bridge/bsatn/json.c - see json_priv.h. One pass without recursion: the containers that are open are a stack of node
+/* runtime/base/json.c - see json.h. One pass without recursion: the containers that are open are a stack of node
  * numbers. */
-#include "bridge/bsatn/json_priv.h"
+#include "runtime/base/json.h"
 
-#include "bridge/bsatn/reader.h" // oro_utf8_valid()
+#include "runtime/base/utf8.h"
 
 struct scan {
     struct oro_json *j;
@@ -49,20 +49,6 @@ add_node(struct scan *s, enum oro_json_kind kind, const uint8_t *from, const uin
     return ORO_OK;
 }
 
-static int
-hex4(const uint8_t *p)
-{
-    int v = 0;
-    for (int i = 0; i < 4; i++) {
-        int c = p[i] | 0x20;
-        int d = p[i] >= '0' && p[i] <= '9' ? p[i] - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        if (d < 0)
-            return -1;
-        v = v << 4 | d;
-    }
-    return v;
-}
-
 /* At the backslash. A surrogate is legal only as a pair, high before low. */
 static oro_status
 scan_escape(struct scan *s)
@@ -75,7 +61,7 @@ scan_escape(struct scan *s)
         s->at += 2;
         return ORO_OK;
     }
-    int c = s->end - s->at >= 6 ? hex4(s->at + 2) : -1;
+    int c = s->end - s->at >= 6 ? oro_hex4(s->at + 2) : -1;
     if (c < 0)
         return bad(s, "a \\u escape without four hex digits");
     if (c < 0xd800 || c > 0xdfff) {
@@ -83,7 +69,7 @@ scan_escape(struct scan *s)
         return ORO_OK;
     }
     bool pair = c < 0xdc00 && s->end - s->at >= 12 && s->at[6] == '\\' && s->at[7] == 'u';
-    int low = pair ? hex4(s->at + 8) : -1;
+    int low = pair ? oro_hex4(s->at + 8) : -1;
     if (low < 0xdc00 || low > 0xdfff)
         return bad(s, "a lone surrogate");
     s->at += 12;
@@ -324,12 +310,12 @@ put_escape(const uint8_t *p, struct oro_bb *out)
         oro_bb_u8(out, (uint8_t)to[strchr(from, p[1]) - from]);
         return 2;
     }
-    uint32_t c = (uint32_t)hex4(p + 2);
+    uint32_t c = (uint32_t)oro_hex4(p + 2);
     if (c < 0xd800 || c > 0xdfff) {
         put_utf8(c, out);
         return 6;
     }
-    put_utf8(0x10000 + ((c & 0x3ff) << 10 | ((uint32_t)hex4(p + 8) & 0x3ff)), out);
+    put_utf8(0x10000 + ((c & 0x3ff) << 10 | ((uint32_t)oro_hex4(p + 8) & 0x3ff)), out);
     return 12;
 }
 
