@@ -75,6 +75,9 @@ quietly() {
     return 1
 }
 
+# Files of tests/e2e that run together. They wait for limits and starts more than they compute.
+files_at_once=$(($(nproc 2>/dev/null || echo 2) + 1))
+
 # The sanitizers of older compilers cannot map their shadow under the widest address randomisation.
 steady=
 setarch -R true 2>/dev/null && steady="setarch -R"
@@ -133,16 +136,29 @@ stage_web() {
     count web "$good $bad"
 }
 
-# Each file of tests/e2e is a node process with servers of its own on free ports. OROCHI_BIN names the binary.
+# Each file of tests/e2e is a node process with servers of its own on free ports. Most of the time they wait, so several go at
+# once; a file that measures times or memory says "// Alone: why" in its first lines, and has the machine to itself.
 node_tests() { # STAGE BINARY
     [ -x "$2" ] || { say "$2 is not there"; broken "$1"; return; }
-    rm -f "$out/$1.tap"
     files=$(find tests/e2e -name node_modules -prune -o -name '*.test.*js' -print | sort)
     [ -n "$files" ] || { broken "$1"; return; }
     # shellcheck disable=SC2086 # file names without spaces
-    OROCHI_BIN=$2 $steady node --test --test-reporter=tap --test-reporter-destination="$out/$1.tap" \
+    alone=$(grep -l '^// Alone: ' $files)
+    together=$(printf '%s\n' "$files" | grep -vxF "${alone:-none}")
+    node_files "$1" "$2" "$files_at_once" "$together"
+    [ -z "$alone" ] || node_files "$1-alone" "$2" 1 "$alone"
+}
+
+# STAGE BINARY WIDTH FILES, which must not be none
+node_files() {
+    rm -f "$out/$1.tap"
+    wide=
+    ! node --help | grep -q -e --test-concurrency || wide=--test-concurrency=$3 # node 18.19, 20.10
+    # shellcheck disable=SC2086
+    OROCHI_BIN=$2 $steady node --test $wide \
+        --test-reporter=tap --test-reporter-destination="$out/$1.tap" \
         --test-reporter=spec --test-reporter-destination="$out/$1.log" \
-        $files >&2
+        $4 >&2
     [ -z "${OROCHI_VERBOSE:-}" ] || cat "$out/$1.log" >&2
     [ -f "$out/$1.tap" ] || { broken "$1"; return; }
     count "$1" "$("$python" config/tally.py node "$1" "$out/$1.tap")"

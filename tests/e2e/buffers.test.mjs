@@ -1,5 +1,6 @@
 // Strangers that fill buffers: unfinished messages, answers that nobody reads, frames behind a slow call, heads and bodies
 // without end. All of it together stays within net.buffer_memory_mb, and a client beside them is served as ever.
+// Alone: the memory of the process is measured, and how long others wait.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";

@@ -1,4 +1,5 @@
 // What queries may cost: budgets and their words, and that others are served meanwhile.
+// Alone: how long others wait is measured.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

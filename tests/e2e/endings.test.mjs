@@ -6,6 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { call, cleanFolders, folder, serve, until } from "./lib/server.mjs";
+import { together } from "./lib/together.mjs";
 
 after(cleanFolders);
 
@@ -35,21 +36,24 @@ const endless = [
 
 const serves = async (server, n) => (await call(server, "m", "version", [n])).status === 200;
 
-test("what an old version does at its end is limited, also that of one that was refused", async () => {
-  const file = join(await folder(), "m.py");
-  await writeFile(file, source(1, ""));
-  const server = await serve(file, { flags: ["--memory", "--watch", "--workers", "2", "--set", "server.import_timeout_ms=1000"] });
-  let n = 1;
-  for (const lines of endless) {
-    await writeFile(file, source(++n, lines));
-    await until(`served: ${lines}`, () => serves(server, n));
-    await writeFile(file, source(999, `${lines}\nimport nowhere${n}`));
-    await until(`refused: ${lines}`, () => server.output().includes(`nowhere${n}`));
-    assert.ok(await serves(server, n), `after a refusal: ${lines}`);
-    await writeFile(file, source(++n, ""));
-    await until(`the version after ${lines}`, () => serves(server, n));
-  }
-  await until("it is told", () => /WARN +module: what the old version of the module does at its end takes too long/.test(server.output()));
-  assert.doesNotMatch(server.output(), /was given up/);
-  assert.equal(await server.stop(), 0, server.output());
+test("what an old version does at its end is limited, also that of one that was refused", () => {
+  const shares = [0, 1, 2].map(share => endless.filter((_, i) => i % 3 === share)); // a server each
+  return together(3, shares, async share => {
+    const file = join(await folder(), "m.py");
+    await writeFile(file, source(1, ""));
+    const server = await serve(file, { flags: ["--memory", "--watch", "--workers", "2", "--set", "server.import_timeout_ms=1000"] });
+    let n = 1;
+    for (const lines of share) {
+      await writeFile(file, source(++n, lines));
+      await until(`served: ${lines}`, () => serves(server, n));
+      await writeFile(file, source(999, `${lines}\nimport nowhere${n}`));
+      await until(`refused: ${lines}`, () => server.output().includes(`nowhere${n}`));
+      assert.ok(await serves(server, n), `after a refusal: ${lines}`);
+      await writeFile(file, source(++n, ""));
+      await until(`the version after ${lines}`, () => serves(server, n));
+    }
+    await until("it is told", () => /WARN +module: what the old version of the module does at its end takes too long/.test(server.output()));
+    assert.doesNotMatch(server.output(), /was given up/);
+    assert.equal(await server.stop(), 0, server.output());
+  });
 });

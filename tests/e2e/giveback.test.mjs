@@ -1,4 +1,5 @@
 // What strangers made the server keep goes back to the system when they have left.
+// Alone: the memory of the process is measured.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

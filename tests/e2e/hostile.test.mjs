@@ -1,5 +1,6 @@
 // Raw sockets that break every rule, and a client with the npm package beside them who must notice nothing: his calls are
 // answered, his rows change, his connection stays. The server must stop cleanly at the end (under the sanitizers, too).
+// Alone: how long others wait is measured.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";

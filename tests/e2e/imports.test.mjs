@@ -6,6 +6,7 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { call, cleanFolders, folder, orochi, serve, until } from "./lib/server.mjs";
+import { together } from "./lib/together.mjs";
 
 after(cleanFolders);
 
@@ -71,10 +72,9 @@ const refused = {
 
 const QUICK = ["--set", "server.import_timeout_ms=700"];
 
-test("check says what run says: what does not end, and what a worker refuses", async () => {
-  const file = join(await folder(), "m.py");
-  for (const [lines, expected] of Object.entries({ ...endless, ...refused })) {
-    await rm(`${file}.fifo`, { force: true });
+test("check says what run says: what does not end, and what a worker refuses", () =>
+  together(4, Object.entries({ ...endless, ...refused }), async ([lines, expected]) => {
+    const file = join(await folder(), "m.py");
     await writeFile(file, source("VERSION = 1", lines).replace("VERSION = 1\n", "") + "\nVERSION = 1\n");
     for (const command of [["check", file], ["run", file, "--memory", "--listen", "127.0.0.1:0"]]) {
       await rm(`${file}.fifo`, { force: true });
@@ -83,8 +83,7 @@ test("check says what run says: what does not end, and what a worker refuses", a
       assert.match(text, expected, `${command[0]}: ${lines}`);
       assert.match(text, STUCK === expected ? STUCK : PLACE, `${command[0]}: ${lines}`);
     }
-  }
-});
+  }));
 
 test("so do the other commands that import a module; what it prints is not in their result", async () => {
   const dir = await folder(), file = join(dir, "m.py");
@@ -126,38 +125,41 @@ async function reload(server, token) {
 
 const serves = async (server, n) => (await call(server, "m", "version", [n])).status;
 
-test("a reload whose import does not end, or ends the process, is answered; the next one is served", async () => {
-  const dir = await folder(), data = join(dir, "data"), file = join(dir, "m.py");
-  const write = (n, ...lines) => writeFile(file, source(`VERSION = ${n}`, ...lines));
-  await write(1);
-  const server = await serve(file, { flags: ["--data", data, "--workers", "2", ...QUICK] });
-  const { stdout } = await orochi(["reload", "--url", server.url, "--data", data]);
-  assert.match(stdout, /the code was exchanged/);
-  const token = (await readFile(join(data, "owner.token"), "utf8")).trim();
-  const bad = { ...endless, ...refused, "import os\nos.kill(os.getppid(), 9) if False else None\nimport nowhere2": /nowhere2/ };
-  let n = 1;
-  for (const [lines, expected] of Object.entries(bad)) {
-    await rm(`${file}.fifo`, { force: true });
-    await write(999, lines);
-    const before = reload(server, token);
-    assert.equal(await serves(server, n), 200, `while ${lines} is imported`);
-    const { status, text } = await before;
-    assert.equal(status, 400, `${lines}: ${status} ${text}`);
-    assert.match(text, expected, lines);
-    assert.equal(await serves(server, n), 200, `after ${lines}`);
+test("a reload whose import does not end, or ends the process, is answered; the next one is served", () => {
+  const bad = Object.entries({ ...endless, ...refused, "import os\nos.kill(os.getppid(), 9) if False else None\nimport nowhere2": /nowhere2/ });
+  const shares = [0, 1, 2].map(share => bad.filter((_, i) => i % 3 === share)); // a server each
+  return together(3, shares, async share => {
+    const dir = await folder(), data = join(dir, "data"), file = join(dir, "m.py");
+    const write = (n, ...lines) => writeFile(file, source(`VERSION = ${n}`, ...lines));
+    await write(1);
+    const server = await serve(file, { flags: ["--data", data, "--workers", "2", ...QUICK] });
+    const { stdout } = await orochi(["reload", "--url", server.url, "--data", data]);
+    assert.match(stdout, /the code was exchanged/);
+    const token = (await readFile(join(data, "owner.token"), "utf8")).trim();
+    let n = 1;
+    for (const [lines, expected] of share) {
+      await rm(`${file}.fifo`, { force: true });
+      await write(999, lines);
+      const before = reload(server, token);
+      assert.equal(await serves(server, n), 200, `while ${lines} is imported`);
+      const { status, text } = await before;
+      assert.equal(status, 400, `${lines}: ${status} ${text}`);
+      assert.match(text, expected, lines);
+      assert.equal(await serves(server, n), 200, `after ${lines}`);
+      await write(++n);
+      assert.deepEqual([(await reload(server, token)).status, await serves(server, n)], [200, 200], `the version after ${lines}`);
+    }
+    // the file goes, and is a folder
+    await rename(file, `${file}.away`);
+    assert.match((await reload(server, token)).text, /there is no such file or folder/);
+    await mkdir(file);
+    assert.match((await reload(server, token)).text, /has neither __init__\.py nor module\.py/);
+    await rm(file, { recursive: true });
     await write(++n);
-    assert.deepEqual([(await reload(server, token)).status, await serves(server, n)], [200, 200], `the version after ${lines}`);
-  }
-  // the file goes, and is a folder
-  await rename(file, `${file}.away`);
-  assert.match((await reload(server, token)).text, /there is no such file or folder/);
-  await mkdir(file);
-  assert.match((await reload(server, token)).text, /has neither __init__\.py nor module\.py/);
-  await rm(file, { recursive: true });
-  await write(++n);
-  assert.deepEqual([(await reload(server, token)).status, await serves(server, n)], [200, 200]);
-  assert.equal(await server.stop(), 0, server.output());
-  assert.doesNotMatch(server.output(), /cannot be interrupted: it is in C code/);
+    assert.deepEqual([(await reload(server, token)).status, await serves(server, n)], [200, 200]);
+    assert.equal(await server.stop(), 0, server.output());
+    assert.doesNotMatch(server.output(), /cannot be interrupted: it is in C code/);
+  });
 });
 
 test("with --watch a save that blocks does not stand in the way of the next", async () => {

@@ -1,4 +1,5 @@
 // reducer.memory_limit_mb: what a call makes the store hold counts, whatever way it goes.
+// Alone: the memory of the process is measured.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";

@@ -1,5 +1,6 @@
 // Answers of many megabytes: they lie in memory once, from the thread that reads to the socket, also while they wait for the disk;
 // what their client gets is what was asked for, in its order; and whoever leaves, reloads or stops meanwhile leaves nothing.
+// Alone: the memory of the process is measured.
 
 import assert from "node:assert/strict";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
 // Many clients that ask for much that is small: everybody has his turn all the same.
+// Alone: how long others wait is measured.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

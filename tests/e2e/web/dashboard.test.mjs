@@ -1,4 +1,5 @@
 // The dashboard while a game is played: numbers are there, are right, and change.
+// Alone: rates are measured.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
