@@ -1,6 +1,6 @@
 /* bridge/bsatn/value_from_json.c - SATS-JSON in every accepted form (spec/bsatn.md 5.2) to BSATN.
  *
- * The text is first read into nodes (json_priv.h): an object may have its members in any order, and a number must keep
+ * The text is first read into nodes (runtime/base/json.h): an object may have its members in any order, and a number must keep
  * its digits. Then the type is walked, at most ORO_MAX_DEPTH deep, and bytes are written in its order. */
 #include <math.h>
 #include <stdarg.h>
