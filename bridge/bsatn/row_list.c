@@ -51,7 +51,7 @@ oro_row_list_fini(struct oro_row_list *l)
 }
 
 void
-oro_row_list_write(const struct oro_row_list *l, struct oro_bb *out)
+oro_row_list_spill(const struct oro_row_list *l, struct oro_bb *out, struct oro_parts *parts)
 {
     ORO_ASSERT(l->rows.len <= UINT32_MAX && l->n <= UINT32_MAX);
     if (l->n > 0 && l->same_len) {
@@ -60,9 +60,16 @@ oro_row_list_write(const struct oro_row_list *l, struct oro_bb *out)
     } else {
         oro_bb_u8(out, ROW_OFFSETS);
         oro_bb_u32(out, (uint32_t)l->n);
-        oro_bb_put(out, l->offsets, l->n * sizeof(*l->offsets));
+        oro_parts_put(parts, out, l->offsets, l->n * sizeof(*l->offsets));
     }
-    oro_bb_lenbytes(out, oro_bb_bytes(&l->rows));
+    oro_bb_u32(out, (uint32_t)l->rows.len);
+    oro_parts_put(parts, out, l->rows.data, l->rows.len);
+}
+
+void
+oro_row_list_write(const struct oro_row_list *l, struct oro_bb *out)
+{
+    oro_row_list_spill(l, out, NULL);
 }
 
 void

@@ -17,6 +17,8 @@ void oro_row_list_add(struct oro_row_list *l, struct oro_bytes row);
 void oro_row_list_clear(struct oro_row_list *l); /* keeps memory */
 void oro_row_list_fini(struct oro_row_list *l);
 void oro_row_list_write(const struct oro_row_list *l, struct oro_bb *out);
+/* Whole parts of out go to parts; NULL: to nowhere. */
+void oro_row_list_spill(const struct oro_row_list *l, struct oro_bb *out, struct oro_parts *parts);
 /* The same of rows that lie anywhere; less than 4 GiB together. Whole parts of out go to parts; NULL: to nowhere. */
 void oro_row_list_put(const struct oro_bytes *rows, size_t n, struct oro_bb *out,
                       struct oro_parts *parts);

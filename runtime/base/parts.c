@@ -9,22 +9,38 @@ fail(struct oro_parts *p)
     p->failed = true;
 }
 
+/* Takes b; NULL: there was no memory for it. */
+static void
+append(struct oro_parts *p, struct oro_buf *b)
+{
+    void *bufs = p->bufs;
+    bool room = oro_try_grow(&bufs, p->n, &p->cap, sizeof(struct oro_buf *));
+    p->bufs = bufs;
+    if (b == NULL || !room) {
+        oro_buf_unref(b);
+        fail(p);
+        return;
+    }
+    p->bufs[p->n++] = b;
+    p->bytes += b->len;
+}
+
 static void
 add(struct oro_parts *p, const uint8_t *data, size_t len)
 {
     if (p->failed)
         return;
-    void *bufs = p->bufs;
-    bool room = oro_try_grow(&bufs, p->n, &p->cap, sizeof(struct oro_buf *));
-    p->bufs = bufs;
-    struct oro_buf *b = room ? oro_buf_try_new((uint32_t)len) : NULL;
-    if (b == NULL) {
-        fail(p);
-        return;
-    }
-    memcpy(b->data, data, len);
-    p->bufs[p->n++] = b;
-    p->bytes += len;
+    struct oro_buf *b = oro_buf_try_new((uint32_t)len);
+    if (b != NULL)
+        memcpy(b->data, data, len);
+    append(p, b);
+}
+
+void
+oro_parts_link(struct oro_parts *p, struct oro_buf *part)
+{
+    if (!p->failed)
+        append(p, oro_buf_ref(part));
 }
 
 void
@@ -53,11 +69,18 @@ oro_parts_put(struct oro_parts *p, struct oro_bb *bb, const void *data, size_t n
 }
 
 void
-oro_parts_close(struct oro_parts *p, struct oro_bb *bb)
+oro_parts_cut(struct oro_parts *p, struct oro_bb *bb)
 {
     oro_parts_spill(p, bb);
     if (bb->len > 0)
         add(p, bb->data, bb->len);
+    oro_bb_clear(bb);
+}
+
+void
+oro_parts_close(struct oro_parts *p, struct oro_bb *bb)
+{
+    oro_parts_cut(p, bb);
     oro_bb_fini(bb);
 }
 

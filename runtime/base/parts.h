@@ -14,7 +14,7 @@
 
 #define ORO_PART ((size_t)256 * 1024)
 
-/* Zeroed: empty. None of the parts is; each but the last has ORO_PART bytes. */
+/* Zeroed: empty. None of the parts is, and none has more than ORO_PART bytes. */
 struct oro_parts {
     struct oro_buf **bufs; /* a reference to each */
     size_t n, cap;
@@ -35,6 +35,10 @@ oro_parts_spill(struct oro_parts *p, struct oro_bb *bb)
 
 /* Appends, so that bb never has more than a part. p NULL: to bb alone. Borrows data. */
 void oro_parts_put(struct oro_parts *p, struct oro_bb *bb, const void *data, size_t n);
+/* Moves what bb has into a part that ends there, so that another run of parts can follow; bb keeps its memory. */
+void oro_parts_cut(struct oro_parts *p, struct oro_bb *bb);
+/* Appends a part that is somebody else's, too: takes a reference to it. */
+void oro_parts_link(struct oro_parts *p, struct oro_buf *part);
 /* Moves the rest of bb, which is freed. */
 void oro_parts_close(struct oro_parts *p, struct oro_bb *bb);
 void oro_parts_fini(struct oro_parts *p); /* gives back its references, and zeroes */

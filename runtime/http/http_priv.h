@@ -98,8 +98,6 @@ void oro_http_post_call(struct request *q);
 void oro_http_post_sql(struct request *q);
 /* socket.c */
 bool oro_http_subscribe(struct request *q, struct oro_ws_accept *acc);
-/* Is the word an item of the list, which may be NULL? */
-bool oro_http_offers(const char *list, const char *word);
 /* pages.c: whatever is not below /v1 */
 void oro_http_page(struct request *q);
 

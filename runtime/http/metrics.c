@@ -2,6 +2,7 @@
 #include "runtime/http/http_priv.h"
 
 #include "runtime/base/metric.h"
+#include "runtime/proto/proto.h"
 
 void
 oro_http_get_ping(struct request *q)
@@ -36,7 +37,7 @@ oro_http_get_sd_config(struct request *q)
 bool
 oro_http_live_metrics(struct request *q, struct oro_ws_accept *acc)
 {
-    acc->protocol = oro_http_offers(q->http->protocols, METRICS) ? METRICS : NULL;
+    acc->protocol = oro_proto_offers(q->http->protocols, METRICS) ? METRICS : NULL;
     acc->framing = ORO_FRAMING_TEXT;
     acc->observer = true;
     acc->user = oro_server_observer(q->server, q->shard);

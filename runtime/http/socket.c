@@ -2,38 +2,7 @@
 #include "runtime/http/http_priv.h"
 
 #include "runtime/base/header.h"
-
-bool
-oro_http_offers(const char *list, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *p = list; p != NULL; p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL) {
-        p += strspn(p, " \t");
-        if (strncmp(p, word, n) == 0 && (p[n] == '\0' || strchr(", \t", p[n]) != NULL))
-            return true;
-    }
-    return false;
-}
-
-/* The first of our own list that the client offers (spec/wire.md 1.4). */
-static const char *
-choose_protocol(const char *offered, enum oro_framing *framing)
-{
-    static const struct {
-        const char *name;
-        enum oro_framing framing;
-    } ours[] = {
-        {"v3.bsatn.spacetimedb", ORO_FRAMING_STREAM},
-        {"v2.bsatn.spacetimedb", ORO_FRAMING_SINGLE},
-    };
-    for (size_t i = 0; i < ORO_ARRAY_LEN(ours); i++) {
-        if (oro_http_offers(offered, ours[i].name)) {
-            *framing = ours[i].framing;
-            return ours[i].name;
-        }
-    }
-    return NULL;
-}
+#include "runtime/proto/proto.h"
 
 struct socket_params {
     bool confirmed, light;
@@ -76,15 +45,16 @@ oro_http_subscribe(struct request *q, struct oro_ws_accept *acc)
     struct socket_params params = {0};
     if (!socket_params(q, &params))
         return false;
-    acc->protocol = choose_protocol(q->http->protocols, &acc->framing);
-    if (acc->protocol == NULL) {
+    const struct oro_proto *proto = oro_proto_choose(q->http->protocols);
+    if (proto == NULL) {
         oro_http_answer(q->res, 400, "no valid protocol selected");
         return false;
     }
+    acc->protocol = proto->name;
+    acc->framing = proto->framing;
     struct oro_principal *who =
         oro_principal_new(ORO_CALLER_CLIENT, &q->identity, &params.connection, q->claims);
-    acc->user = oro_server_socket(q->server, q->shard, who, q->token, params.confirmed,
-                                  acc->framing == ORO_FRAMING_SINGLE);
+    acc->user = oro_server_socket(q->server, q->shard, who, q->token, params.confirmed, proto);
     oro_http_identity_headers(q, acc->extra_headers, sizeof(acc->extra_headers));
     (void)oro_header_add(acc->extra_headers, sizeof(acc->extra_headers), "cache-control",
                          "no-store");

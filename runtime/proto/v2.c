@@ -1,5 +1,5 @@
-/* runtime/proto/v2.c - see v2.h and spec/wire.md 4. */
-#include "runtime/proto/v2.h"
+/* Messages of v2.bsatn.spacetimedb, read and written (spec/wire.md 4), without the compression byte. */
+#include "runtime/proto/v2_priv.h"
 
 enum server_tag {
     INITIAL_CONNECTION,
@@ -74,7 +74,7 @@ read_call(struct oro_reader *r, struct oro_client_message *m, struct oro_err *er
 }
 
 oro_status
-oro_client_message_read(struct oro_reader *r, struct oro_client_message *out, struct oro_err *err)
+v2_read(struct oro_reader *r, struct oro_client_message *out, struct oro_err *err)
 {
     struct oro_client_message m = {0};
     uint8_t tag;
@@ -107,25 +107,13 @@ oro_client_message_read(struct oro_reader *r, struct oro_client_message *out, st
 /* ---- server messages ---- */
 
 void
-oro_msg_initial_connection(struct oro_bb *out, const struct oro_identity *id,
-                           const struct oro_connection_id *conn, struct oro_bytes token)
+v2_connected(struct oro_bb *out, const struct oro_identity *id,
+             const struct oro_connection_id *conn, struct oro_bytes token)
 {
     oro_bb_u8(out, INITIAL_CONNECTION);
     oro_bb_put(out, id->le, sizeof(id->le));
     oro_bb_put(out, conn->le, sizeof(conn->le));
     oro_bb_lenbytes(out, token);
-}
-
-void
-oro_msg_subscription_error(struct oro_bb *out, bool has_request, uint32_t request_id,
-                           uint32_t query_set_id, struct oro_bytes text)
-{
-    oro_bb_u8(out, SUBSCRIPTION_ERROR);
-    oro_bb_u8(out, has_request ? SOME : NONE);
-    if (has_request)
-        oro_bb_u32(out, request_id);
-    oro_bb_u32(out, query_set_id);
-    oro_bb_lenbytes(out, text);
 }
 
 static void
@@ -136,76 +124,39 @@ head(struct oro_bb *out, enum server_tag tag, uint32_t request_id)
 }
 
 void
-oro_msg_one_off_error(struct oro_bb *out, uint32_t request_id, struct oro_bytes text)
+v2_applied(struct oro_bb *out, const struct oro_asked *to, bool with_rows)
 {
-    head(out, ONE_OFF_RESULT, request_id);
-    oro_bb_u8(out, ERR);
-    oro_bb_lenbytes(out, text);
-}
-
-void
-oro_msg_one_off_ok_head(struct oro_bb *out, uint32_t request_id)
-{
-    head(out, ONE_OFF_RESULT, request_id);
-    oro_bb_u8(out, OK);
-}
-
-void
-oro_msg_subscribe_applied_head(struct oro_bb *out, uint32_t request_id, uint32_t query_set_id)
-{
-    head(out, SUBSCRIBE_APPLIED, request_id);
-    oro_bb_u32(out, query_set_id);
-}
-
-void
-oro_msg_unsubscribe_applied_head(struct oro_bb *out, uint32_t request_id, uint32_t query_set_id,
-                                 bool with_rows)
-{
-    head(out, UNSUBSCRIBE_APPLIED, request_id);
-    oro_bb_u32(out, query_set_id);
-    oro_bb_u8(out, with_rows ? SOME : NONE);
+    switch (to->tag) {
+    case ORO_MSG_SUBSCRIBE:
+        head(out, SUBSCRIBE_APPLIED, to->request_id);
+        oro_bb_u32(out, to->query_set_id);
+        return;
+    case ORO_MSG_UNSUBSCRIBE:
+        head(out, UNSUBSCRIBE_APPLIED, to->request_id);
+        oro_bb_u32(out, to->query_set_id);
+        oro_bb_u8(out, with_rows ? SOME : NONE);
+        return;
+    default:
+        ORO_ASSERT(to->tag == ORO_MSG_ONE_OFF);
+        head(out, ONE_OFF_RESULT, to->request_id);
+        oro_bb_u8(out, OK);
+        return;
+    }
 }
 
 static void
-reducer_head(struct oro_bb *out, uint32_t request_id, int64_t timestamp_us, uint8_t outcome)
+subscription_error(struct oro_bb *out, const struct oro_asked *to, struct oro_bytes text)
 {
-    head(out, REDUCER_RESULT, request_id);
-    oro_bb_u64(out, (uint64_t)timestamp_us);
-    oro_bb_u8(out, outcome);
-}
-
-void
-oro_msg_reducer_ok_head(struct oro_bb *out, uint32_t request_id, int64_t timestamp_us)
-{
-    reducer_head(out, request_id, timestamp_us, RED_OK);
-    oro_bb_u32(out, 0); /* ret_value */
-}
-
-void
-oro_msg_reducer_ok_empty(struct oro_bb *out, uint32_t request_id, int64_t timestamp_us)
-{
-    reducer_head(out, request_id, timestamp_us, RED_OK_EMPTY);
-}
-
-void
-oro_msg_reducer_err(struct oro_bb *out, uint32_t request_id, int64_t timestamp_us,
-                    struct oro_bytes text)
-{
-    reducer_head(out, request_id, timestamp_us, RED_ERR);
-    oro_bb_u32(out, (uint32_t)text.len + 4); /* a byte array that holds a string */
+    oro_bb_u8(out, SUBSCRIPTION_ERROR);
+    oro_bb_u8(out, to->unasked ? NONE : SOME);
+    if (!to->unasked)
+        oro_bb_u32(out, to->request_id);
+    oro_bb_u32(out, to->query_set_id);
     oro_bb_lenbytes(out, text);
 }
 
-void
-oro_msg_reducer_internal(struct oro_bb *out, uint32_t request_id, int64_t timestamp_us,
-                         struct oro_bytes text)
-{
-    reducer_head(out, request_id, timestamp_us, RED_INTERNAL);
-    oro_bb_lenbytes(out, text);
-}
-
-void
-oro_msg_procedure_internal(struct oro_bb *out, uint32_t request_id, struct oro_bytes text)
+static void
+procedure_error(struct oro_bb *out, uint32_t request_id, struct oro_bytes text)
 {
     oro_bb_u8(out, PROCEDURE_RESULT);
     oro_bb_u8(out, PROC_INTERNAL);
@@ -216,7 +167,60 @@ oro_msg_procedure_internal(struct oro_bb *out, uint32_t request_id, struct oro_b
 }
 
 void
-oro_msg_transaction_update_head(struct oro_bb *out)
+v2_error(struct oro_bb *out, const struct oro_asked *to, struct oro_bytes text)
 {
-    oro_bb_u8(out, TRANSACTION_UPDATE);
+    switch (to->tag) {
+    case ORO_MSG_SUBSCRIBE:
+    case ORO_MSG_UNSUBSCRIBE:
+        subscription_error(out, to, text);
+        return;
+    case ORO_MSG_ONE_OFF:
+        head(out, ONE_OFF_RESULT, to->request_id);
+        oro_bb_u8(out, ERR);
+        oro_bb_lenbytes(out, text);
+        return;
+    default:
+        ORO_ASSERT(to->tag == ORO_MSG_CALL_PROCEDURE);
+        procedure_error(out, to->request_id, text);
+        return;
+    }
+}
+
+static void
+reducer_head(struct oro_bb *out, const struct oro_call_result *r, uint8_t outcome)
+{
+    head(out, REDUCER_RESULT, r->request_id);
+    oro_bb_u64(out, (uint64_t)r->timestamp_us);
+    oro_bb_u8(out, outcome);
+}
+
+void
+v2_result(struct oro_bb *out, const struct oro_call_result *r)
+{
+    switch (r->outcome) {
+    case ORO_OK:
+        reducer_head(out, r, RED_OK_EMPTY);
+        return;
+    case ORO_EUSER:
+        reducer_head(out, r, RED_ERR);
+        oro_bb_u32(out, (uint32_t)r->text.len + 4); /* a byte array that holds a string */
+        oro_bb_lenbytes(out, r->text);
+        return;
+    default:
+        reducer_head(out, r, RED_INTERNAL);
+        oro_bb_lenbytes(out, r->text);
+        return;
+    }
+}
+
+void
+v2_update_head(struct oro_bb *out, const struct oro_call_result *result)
+{
+    if (result == NULL) {
+        oro_bb_u8(out, TRANSACTION_UPDATE);
+        return;
+    }
+    ORO_ASSERT(result->outcome == ORO_OK);
+    reducer_head(out, result, RED_OK);
+    oro_bb_u32(out, 0); /* ret_value */
 }

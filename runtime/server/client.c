@@ -225,7 +225,7 @@ held_add(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq)
     }
     struct held_mark *last = c->nmarks > 0 ? &c->marks[c->nmarks - 1] : NULL;
     /* Messages of one record go together, unless each has to be a frame of its own. */
-    if (last != NULL && last->seq == seq && !c->single && last->parts == NULL)
+    if (last != NULL && last->seq == seq && c->proto->many && last->parts == NULL)
         last->end = c->held.len;
     else
         c->marks[c->nmarks++] = (struct held_mark){.end = c->held.len, .seq = seq};
@@ -312,7 +312,7 @@ held_send_parts(struct shard *sh, struct client *c, struct held_mark *m)
 static bool
 goes_together(const struct client *c, size_t i, size_t start, uint64_t durable)
 {
-    return !c->single && i + 1 < c->nmarks && c->marks[i + 1].seq <= durable &&
+    return c->proto->many && i + 1 < c->nmarks && c->marks[i + 1].seq <= durable &&
            c->marks[i + 1].parts == NULL && c->marks[i].end - start < PIECE;
 }
 
@@ -412,8 +412,9 @@ oro_client_close(struct shard *sh, struct client *c, int code, const char *why)
 static void
 procedure(struct shard *sh, struct client *c, const struct oro_client_message *m)
 {
+    struct oro_asked to = {.tag = m->tag, .request_id = m->request_id};
     oro_bb_clear(&sh->out);
-    oro_msg_procedure_internal(&sh->out, m->request_id, oro_bytes_str("No such procedure"));
+    c->proto->error(&sh->out, &to, oro_bytes_str("No such procedure"));
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), 0);
 }
 
@@ -591,7 +592,7 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
         size_t here = oro_rd_offset(&r);
         struct oro_client_message m;
         struct oro_err err = {0};
-        if (oro_client_message_read(&r, &m, &err) != ORO_OK) {
+        if (c->proto->read(&r, &m, &err) != ORO_OK) {
             /* What came before has been asked for properly. */
             (void)calls_post(sh, c, frame, calls, n, again);
             oro_client_close(sh, c, 1011, err.text);
@@ -628,7 +629,7 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
                 turn_count(sh, c, from);
             from = oro_mono_us();
         }
-        if (c->single)
+        if (!c->proto->many)
             break; /* v2: one message in a frame; what follows is ignored (wire.md 2.3) */
     }
     (void)calls_post(sh, c, frame, calls, n, again);

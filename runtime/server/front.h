@@ -7,6 +7,8 @@
 #include "runtime/server/server.h"
 #include "runtime/store/commit.h"
 
+struct oro_proto;
+
 /* What the server asks of the layer above (oro_server_options.front). */
 struct oro_server_front {
     /* As in struct oro_sink; self is the server. */
@@ -30,10 +32,11 @@ const char *oro_server_database_text(const struct oro_server *s); /* 64 hex digi
 void oro_server_bridge_report(const struct oro_server *s, struct oro_bb *out);
 
 /* ---- websockets: Give the object for oro_ws_accept.user ---- */
-/* A client of the database. Takes who; copies token, which it is told. confirmed: is told nothing that is not on disk. single:
- * a frame holds one message. */
+/* A client of the database. Takes who; copies token, which it is told. confirmed: is told nothing that is not on disk. proto: what
+ * it speaks. */
 void *oro_server_socket(struct oro_server *s, unsigned shard, struct oro_principal *who,
-                        const char *token, bool confirmed, bool single);
+                        const char *token, bool confirmed,
+                        const struct oro_proto *proto);
 /* One that is sent the metrics once a second. */
 void *oro_server_observer(struct oro_server *s, unsigned shard);
 

@@ -82,6 +82,17 @@ seal(struct read_task *t)
                             "the server has no memory left for this answer: try again later");
 }
 
+static struct oro_asked
+asked(const struct read_task *t)
+{
+    static const enum oro_client_tag tags[] = {[READ_SUBSCRIBE] = ORO_MSG_SUBSCRIBE,
+                                               [READ_UNSUBSCRIBE] = ORO_MSG_UNSUBSCRIBE,
+                                               [READ_ONE_OFF] = ORO_MSG_ONE_OFF,
+                                               [READ_SQL] = ORO_MSG_ONE_OFF};
+    return (struct oro_asked){
+        .tag = tags[t->kind], .request_id = t->request_id, .query_set_id = t->query_set_id};
+}
+
 static void
 run(struct oro_read_task *base)
 {
@@ -89,12 +100,9 @@ run(struct oro_read_task *base)
     uint64_t most = t->sh->server->opt.query.steps;
     bool small = base->lane == ORO_READ_SMALL && most > SMALL_STEPS;
     struct oro_budget budget = {.left = small ? SMALL_STEPS : most, .stop = &base->stop};
-    if (t->kind == READ_SUBSCRIBE)
-        oro_msg_subscribe_applied_head(&t->out, t->request_id, t->query_set_id);
-    else if (t->kind == READ_UNSUBSCRIBE)
-        oro_msg_unsubscribe_applied_head(&t->out, t->request_id, t->query_set_id, true);
-    else if (t->kind == READ_ONE_OFF)
-        oro_msg_one_off_ok_head(&t->out, t->request_id);
+    struct oro_asked to = asked(t);
+    if (t->kind != READ_SQL)
+        t->proto->applied(&t->out, &to, true);
     bool set = t->kind == READ_SUBSCRIBE || t->kind == READ_UNSUBSCRIBE;
     t->st = set ? run_set(t, &budget) : run_one(t, &budget);
     seal(t);
@@ -112,6 +120,7 @@ task_new(struct shard *sh, struct client *c, enum read_kind kind)
     t->sh = sh;
     t->client = c;
     t->conn = c->conn;
+    t->proto = c->proto;
     t->kind = kind;
     t->env = oro_client_env(sh, c);
     ORO_ASSERT(c->reads == NULL);
@@ -271,11 +280,8 @@ tell(struct read_task *t)
             oro_client_refused(sh, t->texts, &t->err);
         oro_bb_clear(&t->out);
         oro_parts_fini(&t->parts);
-        struct oro_bytes why = oro_bytes_str(t->err.text);
-        if (t->kind == READ_ONE_OFF)
-            oro_msg_one_off_error(&t->out, t->request_id, why);
-        else
-            oro_msg_subscription_error(&t->out, true, t->request_id, t->query_set_id, why);
+        struct oro_asked to = asked(t);
+        t->proto->error(&t->out, &to, oro_bytes_str(t->err.text));
     }
     oro_shard_count_subs(sh);
     t->told = true;

@@ -14,6 +14,7 @@ struct read_task {
     struct shard *sh;
     struct client *client; /* NULL: it has left */
     oro_conn_id conn;
+    const struct oro_proto *proto; /* not of SQL */
     enum read_kind kind;
     enum read_phase phase;
     /* What is asked. */

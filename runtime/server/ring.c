@@ -7,44 +7,33 @@ oro_server_durable_seq(const struct oro_server *s)
     return s->durable != NULL ? oro_durable_seq(s->durable) : UINT64_MAX;
 }
 
-/* ReducerResult (spec/wire.md 4.3) without rows, or its head before the caller's own update. */
-static void
-result_begin(struct shard *sh, const struct oro_commit *rec, bool has_rows)
+static struct oro_call_result
+result_of(const struct oro_commit *rec)
 {
     const struct oro_origin *o = &rec->origin;
-    struct oro_bytes text = o->text != NULL ? oro_buf_bytes(o->text) : (struct oro_bytes){0};
-    oro_bb_clear(&sh->out);
-    switch ((oro_status)o->outcome) {
-    case ORO_OK:
-        if (has_rows)
-            oro_msg_reducer_ok_head(&sh->out, o->request_id, o->timestamp_us);
-        else
-            oro_msg_reducer_ok_empty(&sh->out, o->request_id, o->timestamp_us);
-        break;
-    case ORO_EUSER:
-        oro_msg_reducer_err(&sh->out, o->request_id, o->timestamp_us, text);
-        break;
-    default:
-        oro_msg_reducer_internal(&sh->out, o->request_id, o->timestamp_us, text);
-        break;
-    }
+    return (struct oro_call_result){
+        .request_id = o->request_id,
+        .timestamp_us = o->timestamp_us,
+        .outcome = (oro_status)o->outcome,
+        .text = o->text != NULL ? oro_buf_bytes(o->text) : (struct oro_bytes){0},
+    };
 }
 
 static void
-update_emit(void *arg, oro_conn_id conn, struct oro_bytes query_sets)
+update_emit(void *arg, oro_conn_id conn, const struct oro_subs_notice *notices, size_t n)
 {
     struct shard *sh = arg;
     struct client *c = oro_client_find(sh, conn);
     if (c == NULL)
         return;
-    if (c == sh->caller) {
-        result_begin(sh, sh->applying, true);
-        sh->caller_told = true;
-    } else {
-        oro_bb_clear(&sh->out);
-        oro_msg_transaction_update_head(&sh->out);
-    }
-    oro_bb_put_bytes(&sh->out, query_sets);
+    struct oro_call_result result = result_of(sh->applying);
+    bool its = c == sh->caller;
+    sh->caller_told |= its;
+    oro_bb_clear(&sh->out);
+    const struct oro_parts *body =
+        c->proto->update(sh->updates, notices, n, its ? &result : NULL, &sh->out);
+    for (size_t i = 0; body != NULL && i < body->n; i++)
+        oro_bb_put_bytes(&sh->out, oro_buf_bytes(body->bufs[i]));
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), sh->applying->seq);
 }
 
@@ -80,8 +69,7 @@ connected(struct shard *sh, struct client *c, const struct oro_commit *rec)
     }
     c->state = CLIENT_OPEN;
     oro_bb_clear(&sh->out);
-    oro_msg_initial_connection(&sh->out, &c->who->identity, &c->who->connection,
-                               oro_bytes_str(c->token));
+    c->proto->connected(&sh->out, &c->who->identity, &c->who->connection, oro_bytes_str(c->token));
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), 0);
     oro_client_resume_later(sh, c);
 }
@@ -90,7 +78,9 @@ static void
 answered(struct shard *sh, struct client *c, const struct oro_commit *rec)
 {
     if (!sh->caller_told) {
-        result_begin(sh, rec, false);
+        struct oro_call_result result = result_of(rec);
+        oro_bb_clear(&sh->out);
+        c->proto->result(&sh->out, &result);
         oro_client_send(sh, c, oro_bb_bytes(&sh->out), rec->seq);
     }
     oro_client_call_done(sh, c);
@@ -106,8 +96,10 @@ record_apply(struct shard *sh, const struct oro_commit *rec)
     sh->applying = rec;
     sh->caller = websocket && o->kind == ORO_ORIGIN_CALL ? c : NULL;
     sh->caller_told = false;
-    if (rec->nops > 0)
+    if (rec->nops > 0) {
         oro_subs_apply(sh->subs, rec, update_emit, sh);
+        oro_updates_clear(sh->updates);
+    }
     if (c == NULL)
         return;
     if (!websocket)
@@ -126,6 +118,7 @@ oro_shard_apply_to(struct shard *sh, oro_conn_id conn, const struct oro_commit *
     sh->applying = rec;
     sh->caller = NULL; /* nothing that it calls runs meanwhile */
     oro_subs_apply_to(sh->subs, conn, rec, update_emit, sh);
+    oro_updates_clear(sh->updates);
 }
 
 /* Before sockets have their turn again: workers may publish without end, and a record may concern many subscriptions. */

@@ -420,6 +420,7 @@ shards_open(struct oro_server *s)
         sh->session = oro_session_open(s->store);
         sh->cursor = oro_cursor_open(s->store);
         sh->subs = oro_subs_create(s->schema);
+        sh->updates = oro_updates_create();
         oro_subs_limit(sh->subs, s->opt.client_terms, s->opt.client_queries);
     }
 }
@@ -436,6 +437,7 @@ shards_close(struct oro_server *s)
         oro_map_fini(&sh->clients);
         oro_map_fini(&sh->requests);
         oro_subs_destroy(sh->subs);
+        oro_updates_destroy(sh->updates);
         oro_cursor_close(sh->cursor);
         oro_session_close(sh->session);
         oro_bb_fini(&sh->out);

@@ -7,7 +7,7 @@
 #include "runtime/server/front.h"
 #include "runtime/base/thread.h"
 #include "runtime/exec/readers.h"
-#include "runtime/proto/v2.h"
+#include "runtime/proto/proto.h"
 #include "runtime/subs/subs.h"
 #include "runtime/timers/timers.h"
 
@@ -44,7 +44,8 @@ struct client {
     enum client_kind kind;
     oro_conn_id conn;
     unsigned shard;
-    bool confirmed, single, is_owner, in_held_list;
+    const struct oro_proto *proto; /* a database's websocket: what it speaks */
+    bool confirmed, is_owner, in_held_list;
     bool paused;   /* nothing is read from it, since too much waits already */
     bool outdated; /* what it is subscribed to is no more: closed when its shard goes on */
     struct oro_principal *who;
@@ -106,6 +107,7 @@ struct shard {
     atomic_bool sleeping;
     atomic_uint unconfirmed; /* clients that want results before they are durable */
     struct oro_bb out;       /* message being built */
+    struct oro_updates *updates; /* of the record that is applied */
     const struct oro_commit *applying;
     struct client
         *caller; /* whose call the record answers, so that its update goes into the result */

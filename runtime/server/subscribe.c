@@ -74,15 +74,22 @@ snapshot_begin(struct shard *sh, uint64_t *seq)
     return there;
 }
 
+static struct oro_asked
+asked(const struct oro_client_message *m)
+{
+    return (struct oro_asked){
+        .tag = m->tag, .request_id = m->request_id, .query_set_id = m->query_set_id};
+}
+
 /* Sends what stands in out, or why there is no such answer. */
 static void
 set_answer(struct shard *sh, struct client *c, const struct oro_client_message *m, oro_status st,
            uint64_t seq, const struct oro_err *err)
 {
     if (st != ORO_OK) {
+        struct oro_asked to = asked(m);
         oro_bb_clear(&sh->out);
-        oro_msg_subscription_error(&sh->out, true, m->request_id, m->query_set_id,
-                                   oro_bytes_str(err->text));
+        c->proto->error(&sh->out, &to, oro_bytes_str(err->text));
     }
     oro_shard_count_subs(sh);
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
@@ -95,10 +102,11 @@ subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m
     struct oro_err err = {0};
     struct oro_query_env env = oro_client_env(sh, c);
     struct oro_budget budget = oro_shard_budget(sh);
+    struct oro_asked to = asked(m);
     uint64_t seq;
     if (!snapshot_begin(sh, &seq))
         return false;
-    oro_msg_subscribe_applied_head(&sh->out, m->request_id, m->query_set_id);
+    c->proto->applied(&sh->out, &to, true);
     oro_status st = oro_subs_subscribe(sh->subs, sh->session, c->conn, m->query_set_id, m->queries,
                                        m->nqueries, &env, &budget, &sh->out, &err);
     oro_read_end(sh->session);
@@ -115,13 +123,13 @@ unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message 
 {
     struct oro_err err = {0};
     struct oro_budget budget = oro_shard_budget(sh);
+    struct oro_asked to = asked(m);
     bool rows = m->send_dropped_rows && oro_subs_has(sh->subs, c->conn, m->query_set_id);
     uint64_t seq = oro_cursor_seq(sh->cursor);
     oro_bb_clear(&sh->out);
     if (rows && !snapshot_begin(sh, &seq))
         return false;
-    oro_msg_unsubscribe_applied_head(&sh->out, m->request_id, m->query_set_id,
-                                     m->send_dropped_rows);
+    c->proto->applied(&sh->out, &to, m->send_dropped_rows);
     oro_status st = oro_subs_unsubscribe(sh->subs, sh->session, c->conn, m->query_set_id, rows,
                                          &budget, &sh->out, &err);
     if (rows)
@@ -139,13 +147,14 @@ one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
     struct oro_query_env env = oro_client_env(sh, c);
     struct oro_query *q = NULL;
     struct oro_budget budget = oro_shard_budget(sh);
+    struct oro_asked to = asked(m);
     uint64_t seq;
     if (!snapshot_begin(sh, &seq))
         return false;
     oro_status st =
         oro_query_parse(sh->server->schema, m->query, ORO_QUERY_ONE_OFF, &env, &q, &err);
     if (st == ORO_OK) {
-        oro_msg_one_off_ok_head(&sh->out, m->request_id);
+        c->proto->applied(&sh->out, &to, true);
         st = oro_subs_one_off(q, sh->session, &budget, &sh->out, NULL, &err);
     }
     oro_read_end(sh->session);
@@ -154,7 +163,7 @@ one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
         return false;
     if (st != ORO_OK) {
         oro_bb_clear(&sh->out);
-        oro_msg_one_off_error(&sh->out, m->request_id, oro_bytes_str(err.text));
+        c->proto->error(&sh->out, &to, oro_bytes_str(err.text));
     }
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
     return true;

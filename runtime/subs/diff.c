@@ -1,4 +1,4 @@
-/* One commit against the live queries: which of them see which rows, each encoded once, then what each connection gets.
+/* One commit against the live queries: which of them see which rows, and whose connections they are.
  * Cost: the changed rows times the queries that could match them, plus the connections that receive something. */
 #include "runtime/subs/subs_priv.h"
 
@@ -9,7 +9,6 @@
 
 /* Scratch memory above this is given back after the commit that needed it. */
 #define KEEP_ROWS (256u << 10)
-#define KEEP_BYTES (4u << 20)
 
 /* ---- rows to live queries ---- */
 
@@ -26,7 +25,6 @@ change_of(struct oro_subs *s, struct live_query *q)
     }
     c->live = q;
     subs_forget_initial(s, q);
-    c->len = c->whole_len = 0;
     q->epoch = s->epoch;
     q->change = (uint32_t)s->nchanges++;
     return c;
@@ -88,28 +86,6 @@ match_commit(struct oro_subs *s, const struct oro_commit *commit)
     }
 }
 
-/* ---- live queries to bytes ---- */
-
-/* TableUpdateRows: 0 PersistentTable (inserts, deletes), 1 EventTable (events). */
-static void
-encode_change(struct oro_subs *s, struct change *c)
-{
-    struct oro_bb *out = &s->encoded;
-    c->at = out->len;
-    bool event = c->live->table->def->is_event;
-    oro_bb_u8(out, event ? 1 : 0);
-    oro_row_list_write(&c->inserts, out);
-    if (!event)
-        oro_row_list_write(&c->deletes, out);
-    c->len = out->len - c->at;
-}
-
-static void
-put_encoded(const struct oro_subs *s, const struct change *c, struct oro_bb *out)
-{
-    oro_bb_put(out, s->encoded.data + c->at, c->len);
-}
-
 /* ---- live queries to connections ---- */
 
 static void
@@ -130,25 +106,6 @@ notify(struct oro_subs *s, const struct subscriber *sub, uint32_t change)
         s->touched[s->ntouched++] = c;
     }
     c->last = at;
-}
-
-/* The frequent case, one query of one set: made once for all, but for the id of the set. */
-static struct oro_bytes
-whole_for(struct oro_subs *s, struct change *c, uint32_t query_set_id)
-{
-    struct oro_bb *out = &s->whole;
-    if (c->whole_len == 0) {
-        c->whole_at = out->len;
-        oro_bb_u32(out, 1); /* query sets */
-        oro_bb_u32(out, 0);
-        oro_bb_u32(out, 1); /* tables */
-        oro_bb_lenbytes(out, oro_bytes_str(c->live->table->def->name));
-        oro_bb_u32(out, 1); /* TableUpdateRows */
-        put_encoded(s, c, out);
-        c->whole_len = out->len - c->whole_at;
-    }
-    oro_bb_patch_u32(out, c->whole_at + 4, query_set_id);
-    return oro_bytes(out->data + c->whole_at, c->whole_len);
 }
 
 static const struct live_query *
@@ -183,64 +140,46 @@ sort_notices(struct oro_subs *s, const struct subs_conn *c)
     return n;
 }
 
-static struct oro_bytes
-assemble(struct oro_subs *s, const struct subs_conn *c)
+static void
+tell(struct oro_subs *s, const struct subs_conn *c, oro_subs_emit emit, void *arg)
 {
-    struct oro_bb *out = &s->out;
-    size_t n = sort_notices(s, c), tables_at = 0, rows_at = 0;
-    uint32_t nsets = 0, ntables = 0, nrows = 0;
-    const struct query_set *set = NULL;
-    const struct subs_table *table = NULL;
-    oro_bb_clear(out);
-    oro_bb_u32(out, 0);
+    size_t n = sort_notices(s, c);
     for (size_t i = 0; i < n; i++) {
         const struct notice *no = s->sorted[i];
-        const struct live_query *live = live_of(no);
-        if (no->set != set) {
-            set = no->set;
-            table = NULL;
-            ntables = 0;
-            nsets++;
-            oro_bb_u32(out, set->id);
-            tables_at = out->len;
-            oro_bb_u32(out, 0);
-        }
-        if (live->table != table) {
-            table = live->table;
-            nrows = 0;
-            oro_bb_patch_u32(out, tables_at, ++ntables);
-            oro_bb_lenbytes(out, oro_bytes_str(table->def->name));
-            rows_at = out->len;
-            oro_bb_u32(out, 0);
-        }
-        oro_bb_patch_u32(out, rows_at, ++nrows);
-        put_encoded(s, &s->changes[no->change], out);
+        s->told = oro_grow(s->told, i, &s->told_cap, sizeof(*s->told));
+        s->told[i] = (struct oro_subs_notice){no->set->id, &s->changes[no->change].seen};
     }
-    oro_bb_patch_u32(out, 0, nsets);
-    return oro_bb_bytes(out);
+    emit(arg, c->id, s->told, n);
+}
+
+/* The changes lie where they will lie until all has been told. */
+static void
+show_changes(struct oro_subs *s)
+{
+    for (size_t i = 0; i < s->nchanges; i++) {
+        struct change *c = &s->changes[i];
+        c->seen.table = c->live->table->def;
+        c->seen.inserts = &c->inserts;
+        c->seen.deletes = &c->deletes;
+    }
 }
 
 static void
 emit_all(struct oro_subs *s, oro_subs_emit emit, void *arg)
 {
+    show_changes(s);
     for (size_t i = 0; i < s->ntouched; i++) {
         struct subs_conn *c = s->touched[i];
         if (c->dropped)
             continue;
-        const struct notice *first = &s->notices[c->first];
-        struct oro_bytes bytes = c->first == c->last
-                                     ? whole_for(s, &s->changes[first->change], first->set->id)
-                                     : assemble(s, c);
-        emit(arg, c->id, bytes);
+        if (c->first != c->last) {
+            tell(s, c, emit, arg);
+            continue;
+        }
+        const struct notice *only = &s->notices[c->first]; /* the frequent case */
+        struct oro_subs_notice notice = {only->set->id, &s->changes[only->change].seen};
+        emit(arg, c->id, &notice, 1);
     }
-}
-
-static void
-trim_bb(struct oro_bb *bb, size_t most)
-{
-    if (bb->cap > most)
-        oro_bb_fini(bb);
-    oro_bb_clear(bb);
 }
 
 static void
@@ -258,11 +197,10 @@ finish(struct oro_subs *s)
     for (size_t i = 0; i < s->nchanges; i++) {
         clear_list(&s->changes[i].inserts);
         clear_list(&s->changes[i].deletes);
+        for (unsigned f = 0; f < ORO_SUBS_FORMATS; f++)
+            oro_parts_fini(&s->changes[i].seen.made[f]);
     }
     s->nchanges = s->nnotices = s->ntouched = 0;
-    trim_bb(&s->encoded, KEEP_BYTES);
-    trim_bb(&s->whole, KEEP_BYTES);
-    trim_bb(&s->out, KEEP_BYTES);
     s->applying = false;
     s->only = NULL;
     while (s->ndropped > 0)
@@ -279,7 +217,6 @@ oro_subs_apply(struct oro_subs *s, const struct oro_commit *c, oro_subs_emit emi
     match_commit(s, c);
     for (uint32_t i = 0; i < s->nchanges; i++) {
         struct live_query *q = s->changes[i].live;
-        encode_change(s, &s->changes[i]);
         for (size_t k = 0; k < q->nsubs; k++)
             notify(s, &q->subs[k], i);
     }
@@ -307,12 +244,8 @@ notify_member(struct oro_subs *s, struct query_set *set, uint32_t member)
 {
     struct live_query *q = set->members[member].live;
     struct subscriber sub = {set, member};
-    if (q->epoch != s->epoch)
-        return;
-    struct change *c = &s->changes[q->change];
-    if (c->len == 0)
-        encode_change(s, c);
-    notify(s, &sub, q->change);
+    if (q->epoch == s->epoch)
+        notify(s, &sub, q->change);
 }
 
 /* A query in two of its sets is matched once and told twice. */

@@ -638,8 +638,6 @@ oro_subs_destroy(struct oro_subs *s)
     oro_free(s->touched);
     oro_free(s->dropped);
     oro_free(s->sorted);
-    oro_bb_fini(&s->encoded);
-    oro_bb_fini(&s->whole);
-    oro_bb_fini(&s->out);
+    oro_free(s->told);
     oro_free(s);
 }

@@ -63,9 +63,29 @@ typedef void (*oro_subs_visit)(void *arg, oro_conn_id conn, uint32_t query_set_i
                                struct oro_bytes texts, uint32_t n);
 void oro_subs_each(const struct oro_subs *s, oro_subs_visit visit, void *arg);
 
-/* For each connection with at least one change, calls emit with the encoded array of QuerySetUpdates (u32 count, then
- * each; spec/wire.md 4.2): query sets by ascending id. The bytes are borrowed until emit returns. */
-typedef void (*oro_subs_emit)(void *arg, oro_conn_id conn, struct oro_bytes query_sets);
+/* ---- what a commit changes ---- */
+
+#define ORO_SUBS_FORMATS 2 /* of the protocols above */
+
+/* What the clients of one live query see of a commit, however many they are. */
+struct oro_subs_change {
+    const struct oro_table_def *table;
+    const struct oro_row_list *inserts, *deletes; /* not both empty; of an event table only inserts */
+    /* What was made of it for the wire, in each format: filled by whoever is told, empty before that, given back when the commit
+     * has been told. */
+    struct oro_parts made[ORO_SUBS_FORMATS];
+};
+
+/* A query of a connection that sees something. */
+struct oro_subs_notice {
+    uint32_t query_set_id;
+    struct oro_subs_change *change;
+};
+
+/* For each connection with at least one change: its query sets by ascending id, in them the tables by name, and the queries as
+ * they were written. Borrowed until emit returns; changes keep their address until the commit has been told. */
+typedef void (*oro_subs_emit)(void *arg, oro_conn_id conn, const struct oro_subs_notice *notices,
+                              size_t n);
 void oro_subs_apply(struct oro_subs *s, const struct oro_commit *c, oro_subs_emit emit, void *arg);
 /* For one connection only, frozen or not. Costs its own queries, not those of others. */
 void oro_subs_apply_to(struct oro_subs *s, oro_conn_id conn, const struct oro_commit *c,

@@ -94,10 +94,7 @@ struct subs_conn {
 struct change { /* what a live query sees of the commit */
     struct live_query *live;
     struct oro_row_list inserts, deletes;
-    size_t at, len; /* TableUpdateRows in subs->encoded */
-    /* What a connection gets that has this as its only change; len 0: not made yet. Only the id of the query set is
-     * written anew for each connection. */
-    size_t whole_at, whole_len; /* in subs->whole */
+    struct oro_subs_change seen; /* of it, by those who are told */
 };
 
 struct notice { /* one change for one connection */
@@ -133,7 +130,8 @@ struct oro_subs {
     size_t ndropped, dropped_cap;
     const struct notice **sorted;
     size_t sorted_cap;
-    struct oro_bb encoded, whole, out;
+    struct oro_subs_notice *told; /* to one connection */
+    size_t told_cap;
 };
 
 /* A subscription's queries, parsed (prepare.c). */

@@ -6,7 +6,7 @@
 #include "bridge/bsatn/schema.h"
 #include "bridge/bsatn/value.h"
 #include "runtime/base/clock.h"
-#include "runtime/proto/v2.h"
+#include "runtime/proto/proto.h"
 
 #define E(name, type) "{\"name\":{\"some\":\"" name "\"},\"algebraic_type\":" type "}"
 #define P(elems) "{\"Product\":{\"elements\":[" elems "]}}"
@@ -87,7 +87,7 @@ message(struct subject *s)
 {
     struct oro_client_message m;
     struct oro_reader r = oro_reader(oro_bb_bytes(&s->value));
-    return oro_client_message_read(&r, &m, NULL) == ORO_OK ? m.args.len : 0;
+    return oro_proto_v2.read(&r, &m, NULL) == ORO_OK ? m.args.len : 0;
 }
 
 static size_t

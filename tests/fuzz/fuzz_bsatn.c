@@ -13,7 +13,7 @@
 #include "bridge/bsatn/schema.h"
 #include "bridge/bsatn/type.h"
 #include "bridge/bsatn/value.h"
-#include "runtime/proto/v2.h"
+#include "runtime/proto/v2_priv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -135,7 +135,7 @@ fuzz_message(struct oro_bytes in)
     struct oro_err err;
     struct oro_bb out = {0};
     struct oro_reader r = oro_reader(in);
-    if (oro_client_message_read(&r, &m, &err) != ORO_OK)
+    if (v2_read(&r, &m, &err) != ORO_OK)
         return;
     oro_bb_u8(&out, (uint8_t)m.tag);
     oro_bb_u32(&out, m.request_id);

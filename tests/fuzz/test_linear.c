@@ -6,7 +6,7 @@
 
 #include "bridge/bsatn/type.h"
 #include "bridge/bsatn/value.h"
-#include "runtime/proto/v2.h"
+#include "runtime/proto/v2_priv.h"
 #include "runtime/subs/subs.h"
 #include "tests/fuzz/fuzz_net.c"
 #include "tests/subs/db.h"
@@ -178,7 +178,7 @@ queries_of_a_message(size_t n)
         oro_bb_lenbytes(&b, oro_bytes_str("SELECT * FROM x"));
     struct oro_reader r = oro_reader(oro_bb_bytes(&b));
     uint64_t before = oro_steps;
-    cr_assert_eq(oro_client_message_read(&r, &m, &err), ORO_OK);
+    cr_assert_eq(v2_read(&r, &m, &err), ORO_OK);
     oro_bb_fini(&b);
     return oro_steps - before;
 }

@@ -1,5 +1,5 @@
 /* wire_v2.json: client messages read, server messages written, byte for byte. */
-#include "runtime/proto/v2.h"
+#include "runtime/proto/v2_priv.h"
 
 #include "bridge/bsatn/row_list.h"
 
@@ -45,7 +45,7 @@ check_client_message(const struct oro_json *j, uint32_t value, struct oro_reader
     struct oro_err err;
     struct oro_bb args = {0};
     uint32_t body = value + 2;
-    cr_assert_eq(oro_client_message_read(r, &m, &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(v2_read(r, &m, &err), ORO_OK, "%s", err.text);
     cr_assert(oro_json_string_is(j, value + 1, names[m.tag]));
     cr_assert_eq(m.request_id, member_u32(j, body, "request_id"));
     if (m.tag <= ORO_MSG_UNSUBSCRIBE)
@@ -83,7 +83,7 @@ check_cut(struct oro_bytes whole)
         struct oro_err err;
         memcpy(cut, whole.data, n);
         struct oro_reader r = oro_reader(oro_bytes(cut, n));
-        cr_assert_eq(oro_client_message_read(&r, &m, &err), ORO_EMALFORMED, "cut at %zu", n);
+        cr_assert_eq(v2_read(&r, &m, &err), ORO_EMALFORMED, "cut at %zu", n);
         oro_free(cut);
     }
 }
@@ -168,7 +168,7 @@ put_initial(const struct oro_json *j, uint32_t body, struct oro_bb *out)
     memset(text, 0, sizeof(text));
     memcpy(text, member_str(j, body, "connection_id").data, 32);
     cr_assert(oro_connection_id_parse(text, &conn));
-    oro_msg_initial_connection(out, &id, &conn, member_str(j, body, "token"));
+    v2_connected(out, &id, &conn, member_str(j, body, "token"));
 }
 
 static void
@@ -177,31 +177,34 @@ put_reducer_result(const struct oro_json *j, uint32_t body, struct oro_bb *out)
     uint32_t id = member_u32(j, body, "request_id"), result = member(j, body, "result"), what;
     int64_t time = strtoll((const char *)member_str(j, body, "timestamp").data, NULL, 10);
     if ((what = oro_json_variant(j, result, "OkEmpty")) != 0) {
-        oro_msg_reducer_ok_empty(out, id, time);
+        v2_result(out, &(struct oro_call_result){.request_id = id, .timestamp_us = time});
     } else if ((what = oro_json_variant(j, result, "Ok")) != 0) {
-        oro_msg_reducer_ok_head(out, id, time);
+        v2_update_head(out, &(struct oro_call_result){.request_id = id, .timestamp_us = time});
         put_query_sets(j, member(j, what, "transaction_update"), out);
     } else if ((what = oro_json_variant(j, result, "Err")) != 0) {
         struct oro_bb text = {0};
         put_hex(j, what, &text);
-        oro_msg_reducer_err(out, id, time, oro_bytes(text.data + 4, text.len - 4));
+        v2_result(out, &(struct oro_call_result){id, time, ORO_EUSER,
+                                                 oro_bytes(text.data + 4, text.len - 4)});
         oro_bb_fini(&text);
     } else {
         what = oro_json_variant(j, result, "InternalError");
-        oro_msg_reducer_internal(out, id, time, oro_json_text(j, what));
+        v2_result(out,
+                  &(struct oro_call_result){id, time, ORO_EINVAL, oro_json_text(j, what)});
     }
 }
 
 static void
 put_one_off(const struct oro_json *j, uint32_t body, struct oro_bb *out)
 {
-    uint32_t id = member_u32(j, body, "request_id"), result = member(j, body, "result");
+    uint32_t result = member(j, body, "result");
+    struct oro_asked to = {.tag = ORO_MSG_ONE_OFF, .request_id = member_u32(j, body, "request_id")};
     uint32_t ok = oro_json_variant(j, result, "ok"), bad = oro_json_variant(j, result, "err");
     if (ok == 0) {
-        oro_msg_one_off_error(out, id, oro_json_text(j, bad));
+        v2_error(out, &to, oro_json_text(j, bad));
         return;
     }
-    oro_msg_one_off_ok_head(out, id);
+    v2_applied(out, &to, true);
     put_query_rows(j, member(j, ok, "tables") ? ok : 0, out);
 }
 
@@ -210,23 +213,28 @@ static bool
 put_server_message(const struct oro_json *j, uint32_t value, struct oro_bb *out)
 {
     uint32_t body = value + 2;
+    struct oro_asked to;
     if (oro_json_string_is(j, value + 1, "InitialConnection")) {
         put_initial(j, body, out);
     } else if (oro_json_string_is(j, value + 1, "SubscribeApplied")) {
-        oro_msg_subscribe_applied_head(out, member_u32(j, body, "request_id"), query_set(j, body));
+        to = (struct oro_asked){ORO_MSG_SUBSCRIBE, member_u32(j, body, "request_id"),
+                                query_set(j, body), false};
+        v2_applied(out, &to, true);
         put_query_rows(j, member(j, body, "rows"), out);
     } else if (oro_json_string_is(j, value + 1, "UnsubscribeApplied")) {
         bool with_rows = j->nodes[member(j, body, "rows")].kind != ORO_JSON_NULL;
-        oro_msg_unsubscribe_applied_head(out, member_u32(j, body, "request_id"), query_set(j, body),
-                                         with_rows);
+        to = (struct oro_asked){ORO_MSG_UNSUBSCRIBE, member_u32(j, body, "request_id"),
+                                query_set(j, body), false};
+        v2_applied(out, &to, with_rows);
         if (with_rows)
             put_query_rows(j, member(j, body, "rows"), out);
     } else if (oro_json_string_is(j, value + 1, "SubscriptionError")) {
         bool has = j->nodes[member(j, body, "request_id")].kind == ORO_JSON_NUMBER;
-        oro_msg_subscription_error(out, has, has ? member_u32(j, body, "request_id") : 77,
-                                   query_set(j, body), member_str(j, body, "error"));
+        to = (struct oro_asked){ORO_MSG_SUBSCRIBE, has ? member_u32(j, body, "request_id") : 77,
+                                query_set(j, body), !has};
+        v2_error(out, &to, member_str(j, body, "error"));
     } else if (oro_json_string_is(j, value + 1, "TransactionUpdate")) {
-        oro_msg_transaction_update_head(out);
+        v2_update_head(out, NULL);
         put_query_sets(j, body, out);
     } else if (oro_json_string_is(j, value + 1, "OneOffQueryResult")) {
         put_one_off(j, body, out);
@@ -236,7 +244,9 @@ put_server_message(const struct oro_json *j, uint32_t value, struct oro_bb *out)
         uint32_t text = oro_json_variant(j, member(j, body, "status"), "InternalError");
         if (text == 0)
             return false;
-        oro_msg_procedure_internal(out, member_u32(j, body, "request_id"), oro_json_text(j, text));
+        to = (struct oro_asked){.tag = ORO_MSG_CALL_PROCEDURE,
+                                .request_id = member_u32(j, body, "request_id")};
+        v2_error(out, &to, oro_json_text(j, text));
     }
     return true;
 }
@@ -310,7 +320,7 @@ Test(message, bad_input_is_refused)
         struct oro_err err;
         cr_assert(oro_unhex(cases[i].hex, 2 * n, bytes, n));
         struct oro_reader r = oro_reader(oro_bytes(bytes, n));
-        cr_assert_eq(oro_client_message_read(&r, &m, &err), ORO_EMALFORMED, "%s", cases[i].hex);
+        cr_assert_eq(v2_read(&r, &m, &err), ORO_EMALFORMED, "%s", cases[i].hex);
         cr_assert_not_null(strstr(err.text, cases[i].says), "%s: %s", cases[i].hex, err.text);
         cr_assert_eq(m.request_id, 7, "out is left alone");
     }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "bridge/bsatn/row_list.h"
-#include "runtime/proto/v2.h"
+#include "runtime/proto/proto.h"
 
 #define PART 4096
 
@@ -115,13 +115,21 @@ transfer(struct stub *s, const struct oro_client_message *m)
 }
 
 /* False: hang up. */
+static void
+put_result(struct stub_conn *c, uint32_t id, oro_status outcome, const char *text)
+{
+    struct oro_call_result r = {
+        .request_id = id, .timestamp_us = 1, .outcome = outcome, .text = oro_bytes_str(text)};
+    oro_proto_v3.result(&c->out, &r);
+}
+
 static bool
 call(struct stub_conn *c, const struct oro_client_message *m)
 {
     struct stub *s = c->stub;
     if (oro_bytes_eq(m->name, oro_bytes_str("seed"))) {
         seed(s, m);
-        oro_msg_reducer_ok_empty(&c->out, m->request_id, 1);
+        put_result(c, m->request_id, ORO_OK, "");
         return true;
     }
     s->calls++;
@@ -130,15 +138,12 @@ call(struct stub_conn *c, const struct oro_client_message *m)
     if (s->fault == STUB_FORGETS && s->calls == 100)
         return true;
     if (s->fault == STUB_FAILS && s->calls % 100 == 0) {
-        oro_msg_reducer_internal(&c->out, m->request_id, 1, oro_bytes_str("it \"broke\""));
+        put_result(c, m->request_id, ORO_EINVAL, "it \"broke\"");
         return true;
     }
     const char *said = transfer(s, m);
     uint32_t id = m->request_id + (s->fault == STUB_OUT_OF_ORDER && s->calls == 10);
-    if (said != NULL)
-        oro_msg_reducer_err(&c->out, id, 1, oro_bytes_str(said));
-    else
-        oro_msg_reducer_ok_empty(&c->out, id, 1);
+    put_result(c, id, said != NULL ? ORO_EUSER : ORO_OK, said != NULL ? said : "");
     return true;
 }
 
@@ -152,7 +157,8 @@ query(struct stub_conn *c, const struct oro_client_message *m)
         memcpy(row + 4, &c->stub->balances[i], 8);
         oro_row_list_add(&list, oro_bytes(row, sizeof(row)));
     }
-    oro_msg_one_off_ok_head(&c->out, m->request_id);
+    struct oro_asked to = {.tag = m->tag, .request_id = m->request_id};
+    oro_proto_v3.applied(&c->out, &to, true);
     oro_bb_u32(&c->out, 1);
     oro_bb_lenbytes(&c->out, oro_bytes_str("accounts"));
     oro_row_list_write(&list, &c->out);
@@ -172,7 +178,7 @@ answer_frame(struct stub_conn *c, struct oro_bytes payload)
     oro_bb_u8(&c->out, 0);
     pthread_mutex_lock(&c->stub->lock);
     while (fine && oro_rd_left(&r) > 0) {
-        if (oro_client_message_read(&r, &m, &err) != ORO_OK)
+        if (oro_proto_v3.read(&r, &m, &err) != ORO_OK)
             abort();
         if (m.tag == ORO_MSG_ONE_OFF)
             query(c, &m);
@@ -230,7 +236,7 @@ conn_main(void *arg)
     int opcode = 0;
     bool fine = shake_hands(c);
     oro_bb_u8(&c->out, 0);
-    oro_msg_initial_connection(&c->out, &id, &conn, oro_bytes_str("token"));
+    oro_proto_v3.connected(&c->out, &id, &conn, oro_bytes_str("token"));
     fine = fine && send_message(c, c->out.data, c->out.len);
     while (fine && (opcode = read_frame(c->fd, &payload)) >= 0)
         fine = opcode == 10 || (opcode == 2 && answer_frame(c, oro_bb_bytes(&payload)));

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "bridge/bsatn/row_list.h"
-#include "runtime/proto/v2.h"
+#include "runtime/proto/v2_priv.h"
 
 static struct oro_client_message
 read_back(struct oro_bb *bb)
@@ -13,7 +13,7 @@ read_back(struct oro_bb *bb)
     struct oro_client_message m;
     struct oro_err err;
     struct oro_reader r = oro_reader(oro_bb_bytes(bb));
-    cr_assert_eq(oro_client_message_read(&r, &m, &err), ORO_OK);
+    cr_assert_eq(v2_read(&r, &m, &err), ORO_OK);
     cr_assert_eq(oro_rd_left(&r), 0);
     return m;
 }
@@ -47,19 +47,35 @@ Test(message, seed_and_query)
     oro_bb_fini(&bb);
 }
 
+static void
+put_result(struct oro_bb *bb, uint32_t id, oro_status outcome, const char *text)
+{
+    struct oro_call_result r = {
+        .request_id = id, .timestamp_us = 123, .outcome = outcome, .text = oro_bytes_str(text)};
+    v2_result(bb, &r);
+}
+
+static void
+put_ok_head(struct oro_bb *bb, uint32_t id)
+{
+    struct oro_call_result r = {.request_id = id, .timestamp_us = 123, .outcome = ORO_OK};
+    v2_update_head(bb, &r);
+}
+
 Test(message, replies_one_after_the_other)
 {
     struct oro_bb bb = {0};
     struct oro_bench_reply reply;
     struct oro_identity id = {{1}};
     struct oro_connection_id conn = {{2}};
-    oro_msg_initial_connection(&bb, &id, &conn, oro_bytes_str("a token"));
-    oro_msg_reducer_ok_empty(&bb, 10, 123);
-    oro_msg_reducer_ok_head(&bb, 11, 123);
+    v2_connected(&bb, &id, &conn, oro_bytes_str("a token"));
+    put_result(&bb, 10, ORO_OK, "");
+    put_ok_head(&bb, 11);
     oro_bb_u32(&bb, 0); /* query sets */
-    oro_msg_reducer_err(&bb, 12, 123, oro_bytes_str("insufficient_funds"));
-    oro_msg_reducer_internal(&bb, 13, 123, oro_bytes_str("boom"));
-    oro_msg_one_off_error(&bb, 14, oro_bytes_str("no such table"));
+    put_result(&bb, 12, ORO_EUSER, "insufficient_funds");
+    put_result(&bb, 13, ORO_EINVAL, "boom");
+    v2_error(&bb, &(struct oro_asked){ORO_MSG_ONE_OFF, 14, 0, false},
+             oro_bytes_str("no such table"));
     static const struct {
         enum oro_bench_reply_kind kind;
         uint32_t id;
@@ -92,7 +108,7 @@ put_account(struct oro_row_list *list, uint32_t id, int64_t balance)
 static void
 put_answer(struct oro_bb *bb, const struct oro_row_list *list)
 {
-    oro_msg_one_off_ok_head(bb, 5);
+    v2_applied(bb, &(struct oro_asked){ORO_MSG_ONE_OFF, 5, 0, false}, true);
     oro_bb_u32(bb, 1);
     oro_bb_lenbytes(bb, oro_bytes_str("accounts"));
     oro_row_list_write(list, bb);
@@ -155,12 +171,12 @@ Test(message, updates_that_nobody_asked_for_are_malformed)
 {
     struct oro_bb bb = {0};
     struct oro_bench_reply reply;
-    oro_msg_transaction_update_head(&bb);
+    v2_update_head(&bb, NULL);
     oro_bb_u32(&bb, 0);
     struct oro_reader r = oro_reader(oro_bb_bytes(&bb));
     cr_assert_eq(oro_bench_reply_read(&r, &reply), ORO_EMALFORMED);
     oro_bb_clear(&bb);
-    oro_msg_reducer_ok_head(&bb, 1, 1);
+    put_ok_head(&bb, 1);
     oro_bb_u32(&bb, 1);
     r = oro_reader(oro_bb_bytes(&bb));
     cr_assert_eq(oro_bench_reply_read(&r, &reply), ORO_EMALFORMED);

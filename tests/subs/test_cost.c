@@ -415,9 +415,9 @@ unsubscribe(oro_conn_id conn, uint32_t id)
 }
 
 static void
-ignore(void *arg, oro_conn_id conn, struct oro_bytes query_sets)
+ignore(void *arg, oro_conn_id conn, const struct oro_subs_notice *notices, size_t n)
 {
-    (void)arg, (void)conn, (void)query_sets;
+    (void)arg, (void)conn, (void)notices, (void)n;
 }
 
 /* Subscribes until it is refused, and gives how often that went well. */

@@ -9,6 +9,7 @@
 #include "runtime/base/map.h"
 #include "runtime/subs/subs.h"
 #include "tests/subs/db.h"
+#include "tests/subs/told.h"
 
 #define CONNS 5
 #define SETS 3
@@ -46,6 +47,7 @@ struct model_set {
 
 static struct db db;
 static struct oro_subs *subs;
+static struct oro_updates *made;
 static struct model_set model[CONNS][SETS];
 
 static struct oro_query_env
@@ -148,9 +150,11 @@ read_table_update(struct oro_reader *r, struct model_set *m, struct oro_bytes ta
 }
 
 static void
-on_update(void *arg, oro_conn_id conn, struct oro_bytes b)
+on_update(void *arg, oro_conn_id conn, const struct oro_subs_notice *notices, size_t n)
 {
-    struct oro_reader r = oro_reader(b);
+    struct oro_bb b = {0};
+    told_bytes(made, notices, n, &b);
+    struct oro_reader r = oro_reader(oro_bb_bytes(&b));
     uint32_t nsets, last_id = 0;
     cr_assert_eq(oro_rd_u32(&r, &nsets), ORO_OK);
     cr_assert_gt(nsets, 0);
@@ -174,6 +178,7 @@ on_update(void *arg, oro_conn_id conn, struct oro_bytes b)
         }
     }
     cr_assert_eq(oro_rd_left(&r), 0);
+    oro_bb_fini(&b);
 }
 
 /* ---- what it has to be ---- */
@@ -293,6 +298,7 @@ random_commit(void)
     for (unsigned n = 1 + rnd(6); n > 0; n--)
         random_write(&row);
     oro_subs_apply(subs, db_commit(&db), on_update, NULL);
+    oro_updates_clear(made);
     oro_bb_fini(&row);
 }
 
@@ -352,6 +358,7 @@ run(unsigned seed)
     srand(seed);
     db = db_open(lines);
     subs = oro_subs_create(db.schema);
+    made = oro_updates_create();
     for (unsigned step = 0; step < 1500; step++) {
         unsigned c = rnd(CONNS), id = rnd(SETS), what = rnd(20);
         if (what < 3 && !model[c][id].open)
@@ -369,6 +376,7 @@ run(unsigned seed)
     oro_subs_stats(subs, &st);
     cr_assert_eq(st.queries, 0);
     cr_assert_eq(st.query_sets, 0);
+    oro_updates_destroy(made);
     oro_subs_destroy(subs);
     db_close(&db);
 }

@@ -6,6 +6,7 @@
 
 #include "runtime/subs/subs.h"
 #include "tests/subs/db.h"
+#include "tests/subs/told.h"
 
 static const char *const lines[] = {
     "user public identity:identity:pk name:opt_string online:bool",
@@ -17,17 +18,20 @@ static const char *const lines[] = {
 
 static struct db db;
 static struct oro_subs *subs;
+static struct oro_updates *made;
 
 static void
 setup(void)
 {
     db = db_open(lines);
     subs = oro_subs_create(db.schema);
+    made = oro_updates_create();
 }
 
 static void
 teardown(void)
 {
+    oro_updates_destroy(made);
     oro_subs_destroy(subs);
     db_close(&db);
 }
@@ -43,13 +47,16 @@ struct got {
 };
 
 static void
-collect(void *arg, oro_conn_id conn, struct oro_bytes b)
+collect(void *arg, oro_conn_id conn, const struct oro_subs_notice *notices, size_t n)
 {
     struct got *g = arg;
+    struct oro_bb b = {0};
+    told_bytes(made, notices, n, &b);
     cr_assert_lt(g->n, 16);
     cr_assert_lt(2 * b.len, sizeof(g->hex[0]));
     g->conns[g->n] = conn;
-    oro_hex(b, g->hex[g->n++]);
+    oro_hex(oro_bb_bytes(&b), g->hex[g->n++]);
+    oro_bb_fini(&b);
 }
 
 static oro_status
@@ -128,6 +135,7 @@ apply(const struct oro_commit *c, struct got *g)
 {
     *g = (struct got){0};
     oro_subs_apply(subs, c, collect, g);
+    oro_updates_clear(made);
 }
 
 /* ---- bytes, as spec/vectors/wire_v2.json has them ---- */
@@ -404,7 +412,7 @@ Test(subs, a_known_private_query_stays_hidden)
 }
 
 static void
-drop_it(void *arg, oro_conn_id conn, struct oro_bytes b)
+drop_it(void *arg, oro_conn_id conn, const struct oro_subs_notice *notices, size_t n)
 {
     ++*(unsigned *)arg;
     oro_subs_drop(subs, 1);

@@ -1,0 +1,96 @@
+/* runtime/proto/proto.h - what a websocket subprotocol does: it reads what its clients ask, and writes what they are told. One
+ * file for each; whoever serves clients knows this struct alone, and a new subprotocol is a file and a line in proto.c.
+ *
+ * What clients are told is a head, written for each, and behind it rows that others may be told as well: those are counted
+ * parts, made once for a change and a wire format. Pure functions; any thread, but where it says otherwise. */
+#ifndef ORO_PROTO_PROTO_H
+#define ORO_PROTO_PROTO_H
+
+#include "bridge/bsatn/reader.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/id.h"
+#include "runtime/base/parts.h"
+#include "runtime/base/sink.h"
+
+struct oro_subs_notice;
+
+/* ---- what clients ask ---- */
+
+enum oro_client_tag {
+    ORO_MSG_SUBSCRIBE,
+    ORO_MSG_UNSUBSCRIBE,
+    ORO_MSG_ONE_OFF,
+    ORO_MSG_CALL_REDUCER,
+    ORO_MSG_CALL_PROCEDURE,
+};
+
+/* Borrows from the frame. */
+struct oro_client_message {
+    enum oro_client_tag tag;
+    uint32_t request_id;
+    uint32_t query_set_id;  /* subscribe, unsubscribe */
+    bool send_dropped_rows; /* unsubscribe */
+    struct oro_bytes name;  /* reducer, procedure */
+    struct oro_bytes args;
+    struct oro_bytes query; /* one-off */
+    struct oro_bytes
+        queries; /* subscribe: the encoded strings (nqueries of them), walk with oro_rd_string */
+    uint32_t nqueries;
+};
+
+/* ---- what they are told ---- */
+
+/* The question that an answer belongs to. */
+struct oro_asked {
+    enum oro_client_tag tag; /* any but a reducer's call */
+    uint32_t request_id;
+    uint32_t query_set_id; /* subscribe, unsubscribe */
+    bool unasked;          /* an error of a set that was granted before: request_id is of no question */
+};
+
+struct oro_call_result {
+    uint32_t request_id;
+    int64_t timestamp_us;
+    oro_status outcome; /* ORO_OK; ORO_EUSER: what the reducer raised on purpose; else it failed, or did not run */
+    struct oro_bytes text; /* why, unless it is ORO_OK */
+};
+
+/* What was put together for clients that see the same changes of one commit. One thread; see oro_updates_clear. */
+struct oro_updates;
+
+struct oro_proto {
+    const char *name; /* as it stands in Sec-WebSocket-Protocol */
+    enum oro_framing framing;
+    bool many; /* a frame may hold more than one message */
+    /* ORO_EMALFORMED, with a reason and the place: unknown tag, flags, UTF-8 ... */
+    ORO_MUST_CHECK oro_status (*read)(struct oro_reader *r, struct oro_client_message *out,
+                                      struct oro_err *err);
+    /* The following append to out. */
+    void (*connected)(struct oro_bb *out, const struct oro_identity *id,
+                      const struct oro_connection_id *conn, struct oro_bytes token);
+    void (*result)(struct oro_bb *out, const struct oro_call_result *r); /* no rows of its own */
+    /* Granted. with_rows: QueryRows follow (runtime/subs), which one-off queries always have. */
+    void (*applied)(struct oro_bb *out, const struct oro_asked *to, bool with_rows);
+    void (*error)(struct oro_bb *out, const struct oro_asked *to, struct oro_bytes text);
+    /* What a commit changed for one client. result: the end of its own call, which it comes with; NULL: somebody else's. Appends
+     * the head to out, and gives what follows it, borrowed until oro_updates_clear; NULL: there is no memory. On the thread
+     * of made and of the notices. */
+    const struct oro_parts *(*update)(struct oro_updates *made,
+                                      const struct oro_subs_notice *notices, size_t n,
+                                      const struct oro_call_result *result, struct oro_bb *out);
+};
+
+/* The first of our own list that is among those offered (spec/wire.md 1.4): the value of Sec-WebSocket-Protocol, or NULL. NULL:
+ * none of them. */
+const struct oro_proto *oro_proto_choose(const char *offered);
+/* Is the word an item of such a list? */
+bool oro_proto_offers(const char *offered, const char *word);
+
+struct oro_updates *oro_updates_create(void);
+void oro_updates_destroy(struct oro_updates *u);
+/* The commit has been told. Before the next one's first update. */
+void oro_updates_clear(struct oro_updates *u);
+
+extern const struct oro_proto oro_proto_v2, oro_proto_v3;
+
+#endif

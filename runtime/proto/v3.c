@@ -1,0 +1,9 @@
+/* v3.bsatn.spacetimedb (spec/wire.md 5): v2's messages, one or more in a frame, both ways. */
+#include "runtime/proto/v2_priv.h"
+
+const struct oro_proto oro_proto_v3 = {
+    .name = "v3.bsatn.spacetimedb",
+    .framing = ORO_FRAMING_STREAM,
+    .many = true,
+    V2_MESSAGES,
+};
