@@ -8,7 +8,7 @@
  *   outbox.c  what waits to be sent
  *   budget.c  how much memory all of it may take, and who goes when that is exceeded
  *   http.c  HTTP/1.1 requests and answers, the upgrade; http_head.c, http_chunk.c: their reading
- *   ws.c    RFC 6455 frames, both ways
+ *   ws.c    websockets: messages in frames, both ways; ws_frame.c: the frames themselves
  *
  * A connection goes HTTP -> WS -> (CLOSING | FAREWELL) -> gone, or HTTP -> DRAIN -> gone; from
  * every state straight to DOOMED. Nobody frees a connection but conn_gone(), which

@@ -1,54 +1,28 @@
-/* net/ws.c - RFC 6455 frames. In: messages are unmasked while they are copied into the buffer
+/* net/ws.c - messages in RFC 6455 frames (ws_frame.c). In: messages are unmasked while they are copied into the buffer
  * that the sink gets; one that lies whole in what was read is copied once. Out: messages become
  * frames as they are queued, by the framing of the connection; a v3 frame stays open for more
  * messages until it is about to be sent. */
 #include "net/net_priv.h"
+#include "net/ws_frame.h"
 
 #include <openssl/evp.h>
 #include <string.h>
 
 #include "runtime/base/utf8.h"
 
-enum opcode { OP_CONT = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
-
-#define FIN 0x80
-#define HEADER_MAX 10 /* of a frame we send: no mask */
+#define HEAD_MAX ORO_WS_SERVER_HEAD_MAX
 
 /* ---- out ---- */
-
-static size_t
-header_len(size_t payload)
-{
-    return payload < 126 ? 2 : payload <= 0xffff ? 4 : 10;
-}
-
-/* Writes the header of an unmasked frame, whose first byte is given; at has header_len(payload) bytes. */
-static void
-put_header(uint8_t *at, unsigned first, size_t payload)
-{
-    at[0] = (uint8_t)first;
-    if (payload < 126) {
-        at[1] = (uint8_t)payload;
-    } else if (payload <= 0xffff) {
-        at[1] = 126;
-        at[2] = (uint8_t)(payload >> 8);
-        at[3] = (uint8_t)payload;
-    } else {
-        at[1] = 127;
-        for (int i = 0; i < 8; i++)
-            at[2 + i] = (uint8_t)((uint64_t)payload >> (56 - 8 * i));
-    }
-}
 
 /* An open piece is: room for the longest header, a byte 0 (no compression), messages. Sealing
  * puts the header right before the byte 0 and skips what is left over. */
 void
 ws_seal(struct conn *c, struct piece *p)
 {
-    size_t payload = p->len - HEADER_MAX, h = header_len(payload);
-    p->off = HEADER_MAX - h;
+    size_t payload = p->len - HEAD_MAX;
+    p->off = HEAD_MAX - oro_ws_head_len(payload, false);
     c->out_bytes -= p->off;
-    put_header(p->data + p->off, FIN | OP_BINARY, payload);
+    oro_ws_head_put(p->data + p->off, ORO_WS_FIN | ORO_WS_BINARY, payload, NULL);
     p->open = false;
 }
 
@@ -58,17 +32,17 @@ static bool
 send_stream(struct conn *c, struct oro_bytes msg)
 {
     struct piece *p = c->out_tail;
-    if (p != NULL && p->open && p->len - HEADER_MAX - 1 + msg.len > STREAM_BODY_MAX)
+    if (p != NULL && p->open && p->len - HEAD_MAX - 1 + msg.len > STREAM_BODY_MAX)
         ws_seal(c, p);
     bool fresh = p == NULL || !p->open;
     if (fresh) {
-        size_t need = HEADER_MAX + 1 + msg.len, cap = (size_t)1 << c->out_hint;
+        size_t need = HEAD_MAX + 1 + msg.len, cap = (size_t)1 << c->out_hint;
         p = out_new(c, need > cap ? need : cap);
         if (p == NULL)
             return false;
         p->open = true;
-        p->data[HEADER_MAX] = 0;
-        p->len = HEADER_MAX + 1;
+        p->data[HEAD_MAX] = 0;
+        p->len = HEAD_MAX + 1;
         out_append(c, p);
     }
     p = out_room(c, msg.len);
@@ -83,12 +57,12 @@ send_stream(struct conn *c, struct oro_bytes msg)
 static bool
 send_frame(struct conn *c, unsigned opcode, bool lead, struct oro_bytes msg)
 {
-    size_t payload = msg.len + lead, h = header_len(payload);
+    size_t payload = msg.len + lead, h = oro_ws_head_len(payload, false);
     struct piece *p = out_room(c, h + payload);
     if (p == NULL)
         return false;
     p->joinable = true;
-    put_header(p->data + p->len, FIN | opcode, payload);
+    oro_ws_head_put(p->data + p->len, ORO_WS_FIN | opcode, payload, NULL);
     p->len += h;
     if (lead)
         p->data[p->len++] = 0;
@@ -108,11 +82,13 @@ send_fragments(struct conn *c, unsigned opcode, bool lead, struct oro_bytes msg)
     for (size_t at = 0; at < msg.len;) {
         size_t n = msg.len - at < FRAGMENT ? msg.len - at : FRAGMENT;
         bool first = at == 0, last = at + n == msg.len, zero = first && lead;
-        struct piece *p = out_new(c, HEADER_MAX + 1 + n);
+        struct piece *p = out_new(c, HEAD_MAX + 1 + n);
         if (p == NULL)
             return false; /* what was queued of it goes with the connection */
-        put_header(p->data, (last ? FIN : 0u) | (first ? opcode : (unsigned)OP_CONT), n + zero);
-        p->len = header_len(n + zero);
+        oro_ws_head_put(p->data,
+                        (last ? ORO_WS_FIN : 0u) | (first ? opcode : (unsigned)ORO_WS_CONT),
+                        n + zero, NULL);
+        p->len = oro_ws_head_len(n + zero, false);
         if (zero)
             p->data[p->len++] = 0;
         memcpy(p->data + p->len, msg.data + at, n);
@@ -131,9 +107,10 @@ link_fragments(struct conn *c, unsigned opcode, bool lead, const struct oro_part
         ws_seal(c, c->out_tail);
     for (size_t i = 0; i < parts->n; i++) {
         bool first = i == 0, last = i + 1 == parts->n, zero = first && lead;
-        size_t payload = parts->bufs[i]->len + zero, h = header_len(payload);
-        uint8_t head[HEADER_MAX + 1] = {0};
-        put_header(head, (last ? FIN : 0u) | (first ? opcode : (unsigned)OP_CONT), payload);
+        size_t payload = parts->bufs[i]->len + zero, h = oro_ws_head_len(payload, false);
+        uint8_t head[HEAD_MAX + 1] = {0};
+        oro_ws_head_put(head, (last ? ORO_WS_FIN : 0u) | (first ? opcode : (unsigned)ORO_WS_CONT),
+                        payload, NULL);
         if (out_link(c, parts->bufs[i], head, h + zero) == NULL)
             return false;
     }
@@ -168,7 +145,7 @@ ws_send_parts(struct conn *c, const struct oro_parts *msg)
     if (!takes_output(c))
         return false;
     bool text = c->framing == ORO_FRAMING_TEXT;
-    return queued_all(c, link_fragments(c, text ? OP_TEXT : OP_BINARY, !text, msg));
+    return queued_all(c, link_fragments(c, text ? ORO_WS_TEXT : ORO_WS_BINARY, !text, msg));
 }
 
 bool
@@ -176,7 +153,7 @@ ws_send(struct conn *c, struct oro_bytes msg)
 {
     if (!takes_output(c))
         return false;
-    unsigned opcode = c->framing == ORO_FRAMING_TEXT ? OP_TEXT : OP_BINARY;
+    unsigned opcode = c->framing == ORO_FRAMING_TEXT ? ORO_WS_TEXT : ORO_WS_BINARY;
     bool lead = c->framing != ORO_FRAMING_TEXT;
     bool queued = msg.len > STREAM_BODY_MAX          ? send_fragments(c, opcode, lead, msg)
                   : c->framing == ORO_FRAMING_STREAM ? send_stream(c, msg)
@@ -190,7 +167,7 @@ send_control(struct conn *c, unsigned opcode, const void *payload, size_t len, b
     struct piece *p = overtake ? out_control(c, 2 + len) : out_new(c, 2 + len);
     if (p == NULL)
         return false;
-    put_header(p->data + p->len, FIN | opcode, len);
+    oro_ws_head_put(p->data + p->len, ORO_WS_FIN | opcode, len, NULL);
     if (len > 0)
         memcpy(p->data + p->len + 2, payload, len);
     p->len += 2 + len;
@@ -209,7 +186,7 @@ void
 ws_ping(struct conn *c)
 {
     c->last_ping_us = c->shard->now_us;
-    c->ping_unanswered = send_control(c, OP_PING, NULL, 0, true);
+    c->ping_unanswered = send_control(c, ORO_WS_PING, NULL, 0, true);
 }
 
 bool
@@ -225,7 +202,7 @@ ws_put_close(struct conn *c, int code, const char *reason, size_t len)
     payload[1] = (char)code;
     if (len > 0)
         memcpy(payload + 2, reason, len);
-    return send_control(c, OP_CLOSE, payload, code != 0 ? len + 2 : 0, false);
+    return send_control(c, ORO_WS_CLOSE, payload, code != 0 ? len + 2 : 0, false);
 }
 
 void
@@ -245,25 +222,6 @@ ws_close(struct conn *c, int code, const char *reason, size_t reason_len)
 }
 
 /* ---- in ---- */
-
-/* to[i] = from[i] ^ mask[(phase + i) & 3] */
-static void
-unmask(uint8_t *to, const uint8_t *from, size_t n, const uint8_t mask[4], uint64_t phase)
-{
-    uint8_t m8[8];
-    for (int i = 0; i < 8; i++)
-        m8[i] = mask[(phase + (uint64_t)i) & 3];
-    uint64_t m, v;
-    memcpy(&m, m8, 8);
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        memcpy(&v, from + i, 8);
-        v ^= m;
-        memcpy(to + i, &v, 8);
-    }
-    for (; i < n; i++)
-        to[i] = from[i] ^ m8[i & 7];
-}
 
 /* What comes is still looked at, if only for the peer's Close. */
 static bool
@@ -293,13 +251,6 @@ deliver(struct conn *c, struct oro_buf *buf, bool binary)
     return takes_input(c);
 }
 
-static bool
-close_code_legal(unsigned code)
-{
-    return (code >= 3000 && code <= 4999) ||
-           (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006);
-}
-
 /* False: the connection takes no more input. */
 static bool
 on_close_frame(struct conn *c, const uint8_t *payload, size_t len)
@@ -309,8 +260,8 @@ on_close_frame(struct conn *c, const uint8_t *payload, size_t len)
         return false;
     }
     unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
-    bool legal =
-        len == 0 || (len >= 2 && close_code_legal(code) && oro_utf8_valid(oro_bytes(payload + 2, len - 2)));
+    bool legal = len == 0 || (len >= 2 && oro_ws_code_legal(code) &&
+                              oro_utf8_valid(oro_bytes(payload + 2, len - 2)));
     bool leaves = len == 0 || code == 1000 || code == 1001;
     if (c->cause == CAUSE_IO)
         c->cause = !legal ? CAUSE_PROTOCOL : leaves ? CAUSE_CLIENT_CLOSE : CAUSE_CLIENT_ERROR;
@@ -329,67 +280,24 @@ on_close_frame(struct conn *c, const uint8_t *payload, size_t len)
 static bool
 on_control(struct conn *c, unsigned opcode, const uint8_t *payload, size_t len)
 {
-    if (opcode == OP_CLOSE)
+    if (opcode == ORO_WS_CLOSE)
         return on_close_frame(c, payload, len);
-    if (opcode == OP_PONG) {
+    if (opcode == ORO_WS_PONG) {
         c->ping_unanswered = false;
-    } else if (c->state == CONN_WS && !send_control(c, OP_PONG, payload, len, true)) {
+    } else if (c->state == CONN_WS && !send_control(c, ORO_WS_PONG, payload, len, true)) {
         conn_cut(c, CAUSE_BUFFERS);
         return false;
     }
     return true;
 }
 
-struct frame {
-    bool fin;
-    uint8_t opcode;
-    uint64_t len;
-    uint8_t mask[4];
-    size_t header;
-};
-
-/* Header from p[0..n): 1 parsed, 0 more bytes are needed, -1 against the protocol. */
-static int
-parse_frame(const uint8_t *p, size_t n, struct frame *f)
-{
-    if (n < 2)
-        return 0;
-    if ((p[0] & 0x70) != 0 || !(p[1] & 0x80))
-        return -1; /* extensions, which nobody negotiated, or no mask */
-    f->fin = p[0] & FIN;
-    f->opcode = p[0] & 0x0f;
-    unsigned len7 = p[1] & 0x7f;
-    size_t ext = len7 == 126 ? 2 : len7 == 127 ? 8 : 0;
-    if (n < 2 + ext + 4)
-        return 0;
-    f->len = ext == 0 ? len7 : 0;
-    for (size_t i = 0; i < ext; i++)
-        f->len = f->len << 8 | p[2 + i];
-    if (f->len >> 63)
-        return -1;
-    memcpy(f->mask, p + 2 + ext, 4);
-    f->header = 2 + ext + 4;
-    switch (f->opcode) {
-    case OP_CONT:
-    case OP_TEXT:
-    case OP_BINARY:
-        return 1;
-    case OP_CLOSE:
-    case OP_PING:
-    case OP_PONG:
-        return f->fin && f->len <= 125 ? 1 : -1;
-    default:
-        return -1;
-    }
-}
-
 /* A header is complete. Checks it against the message under way. False: the connection is over. */
 static bool
-begin_frame(struct conn *c, const struct frame *f, unsigned msg_opcode)
+begin_frame(struct conn *c, const struct oro_ws_frame *f, unsigned msg_opcode)
 {
-    if (f->opcode >= OP_CLOSE)
+    if (f->opcode >= ORO_WS_CLOSE)
         return true;
-    if ((f->opcode == OP_CONT) != (msg_opcode != 0)) {
+    if ((f->opcode == ORO_WS_CONT) != (msg_opcode != 0)) {
         conn_doom(c, CAUSE_PROTOCOL);
         return false;
     }
@@ -402,11 +310,11 @@ begin_frame(struct conn *c, const struct frame *f, unsigned msg_opcode)
 
 /* A frame that lies whole in what was read, no message being under way: the fast path. */
 static bool
-whole_frame(struct conn *c, const struct frame *f, const uint8_t *payload)
+whole_frame(struct conn *c, const struct oro_ws_frame *f, const uint8_t *payload)
 {
-    if (f->opcode >= OP_CLOSE) {
+    if (f->opcode >= ORO_WS_CLOSE) {
         uint8_t control[125];
-        unmask(control, payload, (size_t)f->len, f->mask, 0);
+        oro_ws_mask(control, payload, (size_t)f->len, f->mask, 0);
         return on_control(c, f->opcode, control, (size_t)f->len);
     }
     struct oro_buf *buf = oro_buf_try_new((uint32_t)f->len);
@@ -414,8 +322,8 @@ whole_frame(struct conn *c, const struct frame *f, const uint8_t *payload)
         conn_cut(c, CAUSE_BUFFERS);
         return false;
     }
-    unmask(buf->data, payload, (size_t)f->len, f->mask, 0);
-    return deliver(c, buf, f->opcode == OP_BINARY);
+    oro_ws_mask(buf->data, payload, (size_t)f->len, f->mask, 0);
+    return deliver(c, buf, f->opcode == ORO_WS_BINARY);
 }
 
 /* The payload of the current frame has ended. */
@@ -425,11 +333,11 @@ end_frame(struct conn *c)
     struct ws_rx *rx = c->rx;
     rx->in_payload = false;
     rx->hdr_len = 0;
-    if (rx->opcode >= OP_CLOSE)
+    if (rx->opcode >= ORO_WS_CLOSE)
         return on_control(c, rx->opcode, rx->control, rx->control_len);
     if (!rx->fin)
         return true;
-    bool binary = rx->msg_opcode == OP_BINARY;
+    bool binary = rx->msg_opcode == ORO_WS_BINARY;
     rx->msg_opcode = 0;
     struct oro_buf *buf = oro_buf_try_new((uint32_t)c->in.len);
     if (buf == NULL) {
@@ -444,12 +352,12 @@ end_frame(struct conn *c)
 }
 
 static bool
-start_slow(struct conn *c, const struct frame *f)
+start_slow(struct conn *c, const struct oro_ws_frame *f)
 {
     struct ws_rx *rx = c->rx;
     if (!begin_frame(c, f, rx->msg_opcode))
         return false;
-    if (f->opcode == OP_TEXT || f->opcode == OP_BINARY)
+    if (f->opcode == ORO_WS_TEXT || f->opcode == ORO_WS_BINARY)
         rx->msg_opcode = f->opcode;
     rx->opcode = f->opcode;
     rx->fin = f->fin;
@@ -465,8 +373,8 @@ static bool
 take_payload(struct conn *c, const uint8_t *data, size_t n)
 {
     struct ws_rx *rx = c->rx;
-    if (rx->opcode >= OP_CLOSE) {
-        unmask(rx->control + rx->control_len, data, n, rx->mask, rx->at);
+    if (rx->opcode >= ORO_WS_CLOSE) {
+        oro_ws_mask(rx->control + rx->control_len, data, n, rx->mask, rx->at);
         rx->control_len = (uint8_t)(rx->control_len + n);
     } else if (c->state == CONN_WS) {
         /* Of the last frame it is known where it ends. */
@@ -475,7 +383,7 @@ take_payload(struct conn *c, const uint8_t *data, size_t n)
             conn_cut(c, CAUSE_BUFFERS);
             return false;
         }
-        unmask(c->in.data + c->in.len, data, n, rx->mask, rx->at);
+        oro_ws_mask(c->in.data + c->in.len, data, n, rx->mask, rx->at);
         c->in.len += n;
         c->stored += n;
     }
@@ -495,13 +403,13 @@ slow_step(struct conn *c, const uint8_t *data, size_t len, size_t *used)
     }
     size_t had = rx->hdr_len, n = sizeof(rx->hdr) - had < len ? sizeof(rx->hdr) - had : len;
     memcpy(rx->hdr + had, data, n);
-    struct frame f;
-    int rc = parse_frame(rx->hdr, had + n, &f);
+    struct oro_ws_frame f;
+    int rc = oro_ws_head_read(rx->hdr, had + n, true, &f);
     if (rc < 0) {
         conn_doom(c, CAUSE_PROTOCOL);
         return false;
     }
-    *used = rc > 0 ? f.header - had : n;
+    *used = rc > 0 ? f.head - had : n;
     rx->hdr_len = (uint8_t)(had + *used);
     return rc == 0 || start_slow(c, &f);
 }
@@ -525,17 +433,17 @@ ws_rx(struct conn *c, uint8_t *data, size_t len)
     bool on = true;
     while (len > 0 && on) {
         if (c->rx == NULL) {
-            struct frame f;
-            int rc = parse_frame(data, len, &f);
+            struct oro_ws_frame f;
+            int rc = oro_ws_head_read(data, len, true, &f);
             if (rc < 0) {
                 conn_doom(c, CAUSE_PROTOCOL);
                 break;
             }
-            bool whole = rc > 0 && f.len <= len - f.header && (f.fin || f.opcode >= OP_CLOSE);
+            bool whole = rc > 0 && f.len <= len - f.head && (f.fin || f.opcode >= ORO_WS_CLOSE);
             if (whole) {
-                on = begin_frame(c, &f, 0) && whole_frame(c, &f, data + f.header);
-                data += f.header + (size_t)f.len;
-                len -= f.header + (size_t)f.len;
+                on = begin_frame(c, &f, 0) && whole_frame(c, &f, data + f.head);
+                data += f.head + (size_t)f.len;
+                len -= f.head + (size_t)f.len;
                 continue;
             }
             c->rx = rx_new(c);

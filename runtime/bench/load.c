@@ -104,7 +104,7 @@ conn_lose(struct load_thread *t, struct conn *c, const char *why)
 static void
 put_calls(struct load_thread *t, struct conn *c, uint32_t n, uint64_t now)
 {
-    oro_wsc_put_head(&c->ws.out, ORO_WSC_BINARY, (size_t)n * ORO_BENCH_CALL_SIZE);
+    oro_wsc_put_head(&c->ws.out, ORO_WS_BINARY, (size_t)n * ORO_BENCH_CALL_SIZE);
     for (uint32_t i = 0; i < n; i++) {
         const struct oro_bench_pair *p = &c->pairs[c->pair];
         c->pair = c->pair + 1 < c->npairs ? c->pair + 1 : 0;

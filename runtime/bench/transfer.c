@@ -61,7 +61,7 @@ ask(const struct oro_wsc_target *target, struct oro_wsc *c, const struct oro_bb 
     oro_status st = oro_wsc_open(c, target, ANSWER_TIMEOUT_MS, err);
     if (st != ORO_OK)
         return st;
-    oro_wsc_put_head(&c->out, ORO_WSC_BINARY, question->len);
+    oro_wsc_put_head(&c->out, ORO_WS_BINARY, question->len);
     oro_bb_put_bytes(&c->out, oro_bb_bytes(question));
     for (;;) {
         st = oro_wsc_wait(c, ANSWER_TIMEOUT_MS, &payload, err);

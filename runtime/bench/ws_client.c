@@ -25,62 +25,25 @@
 /* ---- bytes only ---- */
 
 void
-oro_wsc_put_head(struct oro_bb *out, enum oro_wsc_opcode opcode, size_t len)
+oro_wsc_put_head(struct oro_bb *out, enum oro_ws_opcode opcode, size_t len)
 {
-    oro_bb_u8(out, 0x80u | (uint8_t)opcode);
-    if (len < 126) {
-        oro_bb_u8(out, 0x80u | (uint8_t)len);
-    } else if (len <= UINT16_MAX) {
-        oro_bb_u8(out, 0x80u | 126u);
-        oro_bb_u16(out, htons((uint16_t)len));
-    } else {
-        oro_bb_u8(out, 0x80u | 127u);
-        oro_bb_u32(out, htonl((uint32_t)((uint64_t)len >> 32)));
-        oro_bb_u32(out, htonl((uint32_t)len));
-    }
-    oro_bb_u32(out, 0);
-}
-
-static bool
-opcode_known(unsigned opcode)
-{
-    return opcode <= ORO_WSC_BINARY || (opcode >= ORO_WSC_CLOSE && opcode <= ORO_WSC_PONG);
-}
-
-/* The payload's length, and that of the head before it (0: not all of it is here). */
-static size_t
-head_read(struct oro_bytes in, uint64_t *len)
-{
-    size_t extra = (in.data[1] & 127) == 126 ? 2 : (in.data[1] & 127) == 127 ? 8 : 0;
-    if (in.len < 2 + extra)
-        return 0;
-    *len = extra == 0 ? in.data[1] & 127u : 0;
-    for (size_t i = 0; i < extra; i++)
-        *len = *len << 8 | in.data[2 + i];
-    return 2 + extra;
+    static const uint8_t mask[4];
+    oro_bb_reserve(out, ORO_WS_HEAD_MAX);
+    out->len += oro_ws_head_put(out->data + out->len, ORO_WS_FIN | opcode, len, mask);
 }
 
 enum oro_wsc_parsed
 oro_wsc_parse(struct oro_bytes in, struct oro_wsc_frame *out, size_t *used)
 {
-    uint64_t len;
-    if (in.len < 2)
-        return ORO_WSC_MORE;
-    unsigned opcode = in.data[0] & 15;
-    bool fin = (in.data[0] & 0x80) != 0, control = opcode >= ORO_WSC_CLOSE;
-    bool reserved = (in.data[0] & 0x70) != 0, masked = (in.data[1] & 0x80) != 0;
-    if (reserved || masked || !opcode_known(opcode) ||
-        (control && (!fin || (in.data[1] & 127) > 125)))
+    struct oro_ws_frame f;
+    int rc = oro_ws_head_read(in.data, in.len, false, &f);
+    if (rc < 0)
         return ORO_WSC_BAD;
-    size_t head = head_read(in, &len);
-    if (head == 0)
+    if (rc == 0 || in.len - f.head < f.len)
         return ORO_WSC_MORE;
-    if (len > INT64_MAX)
-        return ORO_WSC_BAD;
-    if (in.len - head < len)
-        return ORO_WSC_MORE;
-    *out = (struct oro_wsc_frame){(enum oro_wsc_opcode)opcode, fin, oro_bytes(in.data + head, len)};
-    *used = head + len;
+    *out = (struct oro_wsc_frame){(enum oro_ws_opcode)f.opcode, f.fin,
+                                  oro_bytes(in.data + f.head, f.len)};
+    *used = f.head + f.len;
     return ORO_WSC_FRAME;
 }
 
@@ -306,9 +269,9 @@ static oro_status
 message_add(struct oro_wsc *c, const struct oro_wsc_frame *f, struct oro_bytes *message, bool *got,
             struct oro_err *err)
 {
-    if ((f->opcode == ORO_WSC_CONTINUATION) != c->in_parts)
+    if ((f->opcode == ORO_WS_CONT) != c->in_parts)
         return oro_err_set(err, ORO_EMALFORMED, "a continuation frame out of place");
-    if (f->opcode == ORO_WSC_TEXT)
+    if (f->opcode == ORO_WS_TEXT)
         return oro_err_set(err, ORO_EMALFORMED, "a text message");
     *got = f->fin;
     if (f->fin && !c->in_parts) {
@@ -328,13 +291,13 @@ frame_take(struct oro_wsc *c, const struct oro_wsc_frame *f, struct oro_bytes *m
            struct oro_err *err)
 {
     switch (f->opcode) {
-    case ORO_WSC_CLOSE:
+    case ORO_WS_CLOSE:
         return closed_by(f->payload, err);
-    case ORO_WSC_PING:
-        oro_wsc_put_head(&c->out, ORO_WSC_PONG, f->payload.len);
+    case ORO_WS_PING:
+        oro_wsc_put_head(&c->out, ORO_WS_PONG, f->payload.len);
         oro_bb_put_bytes(&c->out, f->payload);
         return ORO_OK;
-    case ORO_WSC_PONG:
+    case ORO_WS_PONG:
         return ORO_OK;
     default:
         return message_add(c, f, message, got, err);

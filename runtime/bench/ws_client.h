@@ -7,29 +7,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/ws_frame.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/status.h"
 
-enum oro_wsc_opcode {
-    ORO_WSC_CONTINUATION = 0,
-    ORO_WSC_TEXT = 1,
-    ORO_WSC_BINARY = 2,
-    ORO_WSC_CLOSE = 8,
-    ORO_WSC_PING = 9,
-    ORO_WSC_PONG = 10,
-};
-
 /* ---- bytes only ---- */
-
-/* The most that oro_wsc_put_head writes. */
-#define ORO_WSC_HEAD_MAX 14
 
 /* Appends the head of a final client frame; the caller appends len bytes of payload as they are,
  * since the mask is zero. */
-void oro_wsc_put_head(struct oro_bb *out, enum oro_wsc_opcode opcode, size_t len);
+void oro_wsc_put_head(struct oro_bb *out, enum oro_ws_opcode opcode, size_t len);
 
 struct oro_wsc_frame {
-    enum oro_wsc_opcode opcode;
+    enum oro_ws_opcode opcode;
     bool fin;
     struct oro_bytes payload; /* borrows from the input */
 };

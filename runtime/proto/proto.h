@@ -45,13 +45,14 @@ struct oro_asked {
     enum oro_client_tag tag; /* any but a reducer's call */
     uint32_t request_id;
     uint32_t query_set_id; /* subscribe, unsubscribe */
-    bool unasked;          /* an error of a set that was granted before: request_id is of no question */
+    bool unasked; /* an error of a set that was granted before: request_id is of no question */
 };
 
 struct oro_call_result {
     uint32_t request_id;
     int64_t timestamp_us;
-    oro_status outcome; /* ORO_OK; ORO_EUSER: what the reducer raised on purpose; else it failed, or did not run */
+    oro_status
+        outcome; /* ORO_OK; ORO_EUSER: what the reducer raised on purpose; else it failed, or did not run */
     struct oro_bytes text; /* why, unless it is ORO_OK */
 };
 

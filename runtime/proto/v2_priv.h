@@ -21,7 +21,7 @@ const struct oro_parts *v2_update(struct oro_updates *made, const struct oro_sub
                                   size_t n, const struct oro_call_result *result,
                                   struct oro_bb *out);
 
-#define V2_MESSAGES                                                                          \
+#define V2_MESSAGES                                                                         \
     .read = v2_read, .connected = v2_connected, .result = v2_result, .applied = v2_applied, \
     .error = v2_error, .update = v2_update
 

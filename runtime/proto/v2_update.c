@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-#define OWN_PART ((size_t)32 * 1024) /* of rows: from here on they are linked into what is put together */
+#define OWN_PART \
+    ((size_t)32 * 1024) /* of rows: from here on they are linked into what is put together */
 
 static size_t
 rows_at(const struct oro_table_def *t)

@@ -70,7 +70,8 @@ void oro_subs_each(const struct oro_subs *s, oro_subs_visit visit, void *arg);
 /* What the clients of one live query see of a commit, however many they are. */
 struct oro_subs_change {
     const struct oro_table_def *table;
-    const struct oro_row_list *inserts, *deletes; /* not both empty; of an event table only inserts */
+    const struct oro_row_list *inserts,
+        *deletes; /* not both empty; of an event table only inserts */
     /* What was made of it for the wire, in each format: filled by whoever is told, empty before that, given back when the commit
      * has been told. */
     struct oro_parts made[ORO_SUBS_FORMATS];

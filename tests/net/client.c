@@ -236,8 +236,8 @@ client_ws(int port, const char *protocol)
     cr_assert(client_upgrade(c, "/ws", protocol, "", &r), "upgrade: %s%s", r.head, r.body);
     reply_free(&r);
     struct frame f = ws_client_recv(c);
-    cr_assert_eq(f.opcode, OP_PING);
-    ws_client_send(c, OP_PONG, true, f.data, f.len);
+    cr_assert_eq(f.opcode, ORO_WS_PING);
+    ws_client_send(c, ORO_WS_PONG, true, f.data, f.len);
     frame_free(&f);
     return c;
 }
@@ -246,27 +246,14 @@ size_t
 ws_client_frame(uint8_t *to, int opcode, bool fin, const void *data, size_t len)
 {
     static unsigned seed = 7;
-    uint8_t *p = to;
-    *p++ = (uint8_t)((fin ? 0x80 : 0) | opcode);
-    if (len < 126) {
-        *p++ = (uint8_t)(0x80 | len);
-    } else if (len <= 0xffff) {
-        *p++ = 0x80 | 126;
-        *p++ = (uint8_t)(len >> 8);
-        *p++ = (uint8_t)len;
-    } else {
-        *p++ = 0x80 | 127;
-        for (int i = 7; i >= 0; i--)
-            *p++ = (uint8_t)((uint64_t)len >> (8 * i));
-    }
     uint8_t mask[4];
     for (int i = 0; i < 4; i++) {
         seed = seed * 1103515245u + 12345u;
-        *p++ = mask[i] = (uint8_t)(seed >> 16);
+        mask[i] = (uint8_t)(seed >> 16);
     }
-    for (size_t i = 0; i < len; i++)
-        p[i] = (uint8_t)(((const uint8_t *)data)[i] ^ mask[i & 3]);
-    return (size_t)(p - to) + len;
+    size_t n = oro_ws_head_put(to, (fin ? ORO_WS_FIN : 0) | (unsigned)opcode, len, mask);
+    oro_ws_mask(to + n, data, len, mask, 0);
+    return n + len;
 }
 
 void
@@ -281,42 +268,30 @@ struct frame
 ws_client_recv(struct client *c)
 {
     struct frame f = {.opcode = -1};
-    size_t head = 2, len = 0;
+    struct oro_ws_frame head;
     for (;;) {
-        if (c->len >= 2) {
-            len = c->in[1] & 0x7f;
-            cr_assert_eq(c->in[1] & 0x80, 0, "the server masked a frame");
-            size_t ext = len == 126 ? 2 : len == 127 ? 8 : 0;
-            head = 2 + ext;
-            if (c->len >= head) {
-                if (ext > 0)
-                    len = 0;
-                for (size_t i = 0; i < ext; i++)
-                    len = len << 8 | c->in[2 + i];
-                cr_assert(ext != 2 || len >= 126, "not the shortest length");
-                cr_assert(ext != 8 || len > 0xffff, "not the shortest length");
-                if (c->len >= head + len)
-                    break;
-            }
-        }
+        int rc = oro_ws_head_read(c->in, c->len, false, &head);
+        cr_assert(rc >= 0, "a frame that no server may send");
+        if (rc > 0 && c->len - head.head >= head.len)
+            break;
         if (!fill(c, LIMIT_MS))
             return f;
     }
-    f.fin = c->in[0] & 0x80;
-    f.opcode = c->in[0] & 0x0f;
-    cr_assert_eq(c->in[0] & 0x70, 0);
-    f.len = len;
-    f.data = need(malloc(len + 1));
-    memcpy(f.data, c->in + head, len);
-    f.data[len] = '\0';
-    take(c, head + len);
+    cr_assert_eq(head.head, oro_ws_head_len(head.len, false), "not the shortest length");
+    f.fin = head.fin;
+    f.opcode = head.opcode;
+    f.len = (size_t)head.len;
+    f.data = need(malloc(f.len + 1));
+    memcpy(f.data, c->in + head.head, f.len);
+    f.data[f.len] = '\0';
+    take(c, head.head + f.len);
     return f;
 }
 
 static void
 join(struct frame *all, const struct frame *f)
 {
-    cr_assert_eq(f->opcode, OP_CONT, "opcode %d within a message", f->opcode);
+    cr_assert_eq(f->opcode, ORO_WS_CONT, "opcode %d within a message", f->opcode);
     all->data = need(realloc(all->data, all->len + f->len + 1));
     memcpy(all->data + all->len, f->data, f->len + 1);
     all->len += f->len;
@@ -330,10 +305,10 @@ ws_client_data(struct client *c)
     for (;;) {
         struct frame f = ws_client_recv(c);
         bool begun = !all.fin,
-             data = f.opcode == OP_CONT || f.opcode == OP_TEXT || f.opcode == OP_BINARY;
-        if (f.opcode == OP_PING) {
-            ws_client_send(c, OP_PONG, true, f.data, f.len);
-        } else if (f.opcode == OP_PONG) {
+             data = f.opcode == ORO_WS_CONT || f.opcode == ORO_WS_TEXT || f.opcode == ORO_WS_BINARY;
+        if (f.opcode == ORO_WS_PING) {
+            ws_client_send(c, ORO_WS_PONG, true, f.data, f.len);
+        } else if (f.opcode == ORO_WS_PONG) {
         } else if (!data) { /* a Close, or the end: what was begun does not come any more */
             frame_free(&all);
             return f;

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/ws_frame.h"
+
 struct client {
     int fd;
     void *ssl;   /* SSL *, NULL: plain */
@@ -58,7 +60,6 @@ bool client_upgrade(struct client *c, const char *target, const char *protocols,
 /* Opens a websocket that must succeed, and takes the first ping. */
 struct client *client_ws(int port, const char *protocol);
 
-enum { OP_CONT = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
 void ws_client_send(struct client *c, int opcode, bool fin, const void *data, size_t len);
 /* Puts a masked frame at `to`, which has len + 14 bytes; gives its length. */
 size_t ws_client_frame(uint8_t *to, int opcode, bool fin, const void *data, size_t len);

@@ -66,9 +66,9 @@ cut_off(const char *cause)
 static void
 echo(struct client *c, const char *text)
 {
-    ws_client_send(c, OP_BINARY, true, text, strlen(text));
+    ws_client_send(c, ORO_WS_BINARY, true, text, strlen(text));
     struct frame f = ws_client_data(c);
-    cr_assert_eq(f.opcode, OP_BINARY);
+    cr_assert_eq(f.opcode, ORO_WS_BINARY);
     cr_assert_eq(f.len, strlen(text) + 1);
     cr_assert(memcmp(f.data + 1, text, strlen(text)) == 0);
     frame_free(&f);
@@ -87,7 +87,7 @@ static void
 expect_close(struct client *c, int code)
 {
     struct frame f = ws_client_data(c);
-    cr_assert_eq(f.opcode, OP_CLOSE, "opcode %d", f.opcode);
+    cr_assert_eq(f.opcode, ORO_WS_CLOSE, "opcode %d", f.opcode);
     cr_assert_eq(f.data[0] << 8 | f.data[1], code);
     frame_free(&f);
 }
@@ -120,7 +120,7 @@ part_of_a_message(struct client *c)
 {
     size_t len = 3 * MB;
     uint8_t *data = calloc(1, len), *frame = malloc(len + 14);
-    size_t n = ws_client_frame(frame, OP_BINARY, true, data, len);
+    size_t n = ws_client_frame(frame, ORO_WS_BINARY, true, data, len);
     client_try_send(c, frame, n - 1);
     free(data);
     free(frame);
@@ -142,9 +142,9 @@ part_of_fragments(struct client *c)
     size_t len = 64 * 1024;
     uint8_t *data = calloc(1, len), *frame = malloc(len + 14);
     for (int i = 0; i < 48; i++) {
-        size_t n = ws_client_frame(frame, i == 0 ? OP_BINARY : OP_CONT, false, data, len);
+        size_t n = ws_client_frame(frame, i == 0 ? ORO_WS_BINARY : ORO_WS_CONT, false, data, len);
         client_try_send(c, frame, n);
-        n = ws_client_frame(frame, OP_CONT, false, data, 0);
+        n = ws_client_frame(frame, ORO_WS_CONT, false, data, 0);
         client_try_send(c, frame, n);
     }
     free(data);
@@ -206,7 +206,7 @@ asks_and_does_not_read(struct client *c)
 {
     const char *command = "burst 20 1000000";
     int before = atomic_load(&t.messages);
-    ws_client_send(c, OP_TEXT, true, command, strlen(command));
+    ws_client_send(c, ORO_WS_TEXT, true, command, strlen(command));
     test_server_wait(&t, &t.messages, before + 1);
 }
 
@@ -297,14 +297,14 @@ Test(budget, the_largest_goes_first)
     struct client *large = client_ws(t.port, V2), *small = client_ws(t.port, V2),
                   *last = client_ws(t.port, V2);
     uint8_t *data = calloc(1, 6 * MB), *frame = malloc(6 * MB + 14);
-    size_t n = ws_client_frame(frame, OP_BINARY, true, data, 6 * MB);
+    size_t n = ws_client_frame(frame, ORO_WS_BINARY, true, data, 6 * MB);
     client_send(large, frame, n - 1);
-    n = ws_client_frame(frame, OP_BINARY, true, data, MB);
+    n = ws_client_frame(frame, ORO_WS_BINARY, true, data, MB);
     uint8_t end = frame[n - 1];
     client_send(small, frame, n - 1);
     for (int i = 0; i < 2000 && used() < (int64_t)(6 * MB + 900000); i++)
         usleep(10000);
-    size_t m = ws_client_frame(frame, OP_BINARY, true, data, 2 * MB);
+    size_t m = ws_client_frame(frame, ORO_WS_BINARY, true, data, 2 * MB);
     client_send(last, frame, m);
     expect_close(large, 1013);
     cr_assert(client_sees_end(large, 20000));
@@ -333,13 +333,13 @@ Test(budget, a_reader_of_more_than_the_limit_gets_everything)
     test_server_start(&t); /* 4 MB may wait */
     struct client *c = client_ws(t.port, V2);
     const char *command = "burst 2 40000000";
-    ws_client_send(c, OP_TEXT, true, command, strlen(command));
+    ws_client_send(c, ORO_WS_TEXT, true, command, strlen(command));
     int pings = 0;
     for (size_t got = 0; got < 80000002;) {
         struct frame f = ws_client_recv(c); /* never a Pong */
-        cr_assert(f.opcode == OP_BINARY || f.opcode == OP_CONT || f.opcode == OP_PING, "%d",
-                  f.opcode);
-        if (f.opcode == OP_PING)
+        cr_assert(f.opcode == ORO_WS_BINARY || f.opcode == ORO_WS_CONT || f.opcode == ORO_WS_PING,
+                  "%d", f.opcode);
+        if (f.opcode == ORO_WS_PING)
             pings++;
         else
             got += f.len;
@@ -359,7 +359,7 @@ Test(budget, who_stops_reading_is_told_why)
     test_server_start(&t);
     struct client *c = client_ws(t.port, V2);
     const char *command = "burst 3 10000000";
-    ws_client_send(c, OP_TEXT, true, command, strlen(command));
+    ws_client_send(c, ORO_WS_TEXT, true, command, strlen(command));
     for (int i = 0; i < 4000 && cut_off("outgoing_queue_full") == 0; i++)
         usleep(10000);
     cr_assert_eq(cut_off("outgoing_queue_full"), 1);
@@ -377,15 +377,15 @@ Test(budget, what_was_begun_has_to_get_further)
     struct client *ws = client_ws(t.port, V2), *http = client_open(t.port),
                   *slow = client_ws(t.port, V2);
     uint8_t frame[200 + 14];
-    ws_client_frame(frame, OP_BINARY, true, frame, 200);
+    ws_client_frame(frame, ORO_WS_BINARY, true, frame, 200);
     client_send(ws, frame, 100);
     client_send_text(http, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345");
     uint8_t empty[16]; /* fragments without a byte are no progress, and Pings are none */
-    size_t n = ws_client_frame(empty, OP_BINARY, false, "", 0);
+    size_t n = ws_client_frame(empty, ORO_WS_BINARY, false, "", 0);
     client_send(slow, empty, n);
     bool cut = false;
     for (int i = 0; i < 2000 && !cut; i++) {
-        n = ws_client_frame(empty, i % 2 ? OP_CONT : OP_PING, i % 2 == 0, "", 0);
+        n = ws_client_frame(empty, i % 2 ? ORO_WS_CONT : ORO_WS_PING, i % 2 == 0, "", 0);
         cut = !client_try_send(slow, empty, n) || cut_off("unfinished") == 3;
         usleep(10000);
     }
@@ -409,7 +409,7 @@ Test(budget, pings_that_nobody_reads_stop_being_taken)
     uint8_t *flood = malloc(MB);
     size_t len = 0;
     while (len + 150 < MB)
-        len += ws_client_frame(flood + len, OP_PING, true, flood, 125);
+        len += ws_client_frame(flood + len, ORO_WS_PING, true, flood, 125);
     struct timeval tv = {.tv_usec = 300000};
     cr_assert_eq(setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)), 0);
     int i = 0;

@@ -345,7 +345,7 @@ Test(http, pipelines_take_turns_with_everybody)
         for (int k = 0; k < REQUESTS; k++)
             client_send_text(many[i], "GET /burn HTTP/1.1\r\nhost: t\r\n\r\n");
     }
-    ws_client_send(player, OP_TEXT, true, "burned", 6);
+    ws_client_send(player, ORO_WS_TEXT, true, "burned", 6);
     pthread_mutex_lock(&t.lock);
     t.gate_open = true;
     pthread_cond_broadcast(&t.changed);

@@ -138,7 +138,7 @@ Test(net, no_wake_is_lost)
             int64_t from = oro_mono_us();
             while (atomic_load(&used) != atomic_load(&made))
                 cr_assert(oro_mono_us() - from < 500000, "a wake was lost"); /* the tick is 1 s */
-            ws_client_send(c, OP_BINARY, true, "x", 1);
+            ws_client_send(c, ORO_WS_BINARY, true, "x", 1);
             struct frame f = ws_client_data(c);
             frame_free(&f);
         }
@@ -194,17 +194,17 @@ Test(net, tls)
     reply_free(&r);
     cr_assert(client_upgrade(c, "/ws", "v3.bsatn.spacetimedb", "", &r));
     reply_free(&r);
-    ws_client_send(c, OP_TEXT, true, "burst 30 100000", 15);
+    ws_client_send(c, ORO_WS_TEXT, true, "burst 30 100000", 15);
     size_t got = 0;
     while (got < 3000000) {
         struct frame f = ws_client_data(c);
-        cr_assert_eq(f.opcode, OP_BINARY);
+        cr_assert_eq(f.opcode, ORO_WS_BINARY);
         got += f.len - 1;
         frame_free(&f);
     }
-    ws_client_send(c, OP_CLOSE, true, "\x03\xe8", 2);
+    ws_client_send(c, ORO_WS_CLOSE, true, "\x03\xe8", 2);
     struct frame f = ws_client_data(c);
-    cr_assert_eq(f.opcode, OP_CLOSE);
+    cr_assert_eq(f.opcode, ORO_WS_CLOSE);
     frame_free(&f);
     cr_assert(client_sees_end(c, 2000));
     client_close(c);

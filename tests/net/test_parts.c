@@ -53,7 +53,7 @@ ask(struct client *c, const char *what, size_t size)
 {
     char text[64];
     snprintf(text, sizeof(text), "%s %zu", what, size);
-    ws_client_send(c, OP_TEXT, true, text, strlen(text));
+    ws_client_send(c, ORO_WS_TEXT, true, text, strlen(text));
 }
 
 static struct frame
@@ -61,7 +61,7 @@ next_data(struct client *c)
 {
     for (;;) {
         struct frame f = ws_client_recv(c);
-        if (f.opcode != OP_PING)
+        if (f.opcode != ORO_WS_PING)
             return f;
         frame_free(&f);
     }
@@ -104,9 +104,9 @@ Test(parts, a_single_part_and_its_neighbours_keep_their_order)
     start(0);
     struct client *c = client_ws(t.port, V2);
     for (size_t size = 1; size < 300000; size = size * 3 + 1) {
-        ws_client_send(c, OP_BINARY, true, "before", 6);
+        ws_client_send(c, ORO_WS_BINARY, true, "before", 6);
         ask(c, "linked", size);
-        ws_client_send(c, OP_BINARY, true, "after", 5);
+        ws_client_send(c, ORO_WS_BINARY, true, "after", 5);
         struct frame before = ws_client_data(c), f = ws_client_data(c), after = ws_client_data(c);
         cr_assert(before.len == 7 && memcmp(before.data + 1, "before", 6) == 0);
         cr_assert_eq(f.len, size + 1);
@@ -131,14 +131,14 @@ Test(parts, control_frames_come_between)
     struct client *c = client_ws(t.port, V2);
     ask(c, "linked", 30000000);
     struct frame f = next_data(c);
-    ws_client_send(c, OP_PING, true, "now", 3);
+    ws_client_send(c, ORO_WS_PING, true, "now", 3);
     bool pong = false;
     size_t got = f.len;
-    while (!f.fin || f.opcode == OP_PONG) {
+    while (!f.fin || f.opcode == ORO_WS_PONG) {
         frame_free(&f);
         f = next_data(c);
-        pong = pong || (f.opcode == OP_PONG && got < 29000000);
-        got += f.opcode != OP_PONG ? f.len : 0;
+        pong = pong || (f.opcode == ORO_WS_PONG && got < 29000000);
+        got += f.opcode != ORO_WS_PONG ? f.len : 0;
         usleep(1000);
     }
     frame_free(&f);
@@ -162,15 +162,15 @@ Test(parts, count_in_the_budget)
     greedy = client_ws(t.port, V2);
     ask(greedy, "linked", 39000000);
     struct frame f;
-    ws_client_send(greedy, OP_BINARY, true, "echo", 4); /* sending is when it is looked at */
+    ws_client_send(greedy, ORO_WS_BINARY, true, "echo", 4); /* sending is when it is looked at */
     do {
         f = ws_client_recv(greedy);
         cr_assert_geq(f.opcode, 0, "it ended without a Close");
-        int code = f.opcode == OP_CLOSE ? f.data[0] << 8 | f.data[1] : 0;
+        int code = f.opcode == ORO_WS_CLOSE ? f.data[0] << 8 | f.data[1] : 0;
         frame_free(&f);
         if (code != 0)
             cr_assert_eq(code, 1013);
-    } while (f.opcode != OP_CLOSE);
+    } while (f.opcode != ORO_WS_CLOSE);
     size_t got = 0;
     do {
         f = next_data(c);

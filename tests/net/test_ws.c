@@ -61,7 +61,7 @@ static void
 expect_close_code(struct client *c, int code)
 {
     struct frame f = ws_client_data(c);
-    cr_assert_eq(f.opcode, OP_CLOSE, "opcode %d", f.opcode);
+    cr_assert_eq(f.opcode, ORO_WS_CLOSE, "opcode %d", f.opcode);
     cr_assert_geq(f.len, 2);
     cr_assert_eq(f.data[0] << 8 | f.data[1], code);
     frame_free(&f);
@@ -186,14 +186,14 @@ Test(ws, frames_that_come_with_the_upgrade_request_are_read)
                      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
                      "dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: " V2 "\r\n\r\n");
     size_t len = (size_t)n;
-    len += ws_client_frame(buf + len, OP_BINARY, true, "early", 5);
-    len += ws_client_frame(buf + len, OP_BINARY, true, "bird", 4);
+    len += ws_client_frame(buf + len, ORO_WS_BINARY, true, "early", 5);
+    len += ws_client_frame(buf + len, ORO_WS_BINARY, true, "bird", 4);
     client_send(c, buf, len);
     cr_assert(client_reply(c, &r, false));
     cr_assert_eq(r.status, 101);
     reply_free(&r);
-    expect_data(c, OP_BINARY, "\0early", 6);
-    expect_data(c, OP_BINARY, "\0bird", 5);
+    expect_data(c, ORO_WS_BINARY, "\0early", 6);
+    expect_data(c, ORO_WS_BINARY, "\0bird", 5);
     client_close(c);
 }
 
@@ -212,8 +212,9 @@ Test(ws, echo_in_every_framing_and_size)
         for (size_t i = 0; i < 1024 * 1024; i++)
             data[1 + i] = (uint8_t)(i * 7 % 127);
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-            ws_client_send(c, OP_BINARY, true, data + 1, sizes[i]);
-            expect_data(c, lead ? OP_BINARY : OP_TEXT, lead ? data : data + 1, sizes[i] + lead);
+            ws_client_send(c, ORO_WS_BINARY, true, data + 1, sizes[i]);
+            expect_data(c, lead ? ORO_WS_BINARY : ORO_WS_TEXT, lead ? data : data + 1,
+                        sizes[i] + lead);
         }
         client_close(c);
     }
@@ -223,8 +224,8 @@ Test(ws, echo_in_every_framing_and_size)
 Test(ws, empty_messages)
 {
     struct client *c = client_ws(t.port, V2);
-    ws_client_send(c, OP_BINARY, true, "", 0);
-    expect_data(c, OP_BINARY, "", 1);
+    ws_client_send(c, ORO_WS_BINARY, true, "", 0);
+    expect_data(c, ORO_WS_BINARY, "", 1);
     client_close(c);
 }
 
@@ -232,22 +233,22 @@ Test(ws, fragments_are_put_together_with_control_frames_between)
 {
     struct client *c = client_ws(t.port, V2);
     struct frame f;
-    ws_client_send(c, OP_BINARY, false, "ab", 2);
-    ws_client_send(c, OP_PING, true, "in between", 10);
-    ws_client_send(c, OP_CONT, false, "", 0);
-    ws_client_send(c, OP_CONT, false, "cd", 2);
-    ws_client_send(c, OP_PONG, true, "unasked", 7);
-    ws_client_send(c, OP_CONT, true, "e", 1);
-    ws_client_send(c, OP_BINARY, true, "next", 4);
+    ws_client_send(c, ORO_WS_BINARY, false, "ab", 2);
+    ws_client_send(c, ORO_WS_PING, true, "in between", 10);
+    ws_client_send(c, ORO_WS_CONT, false, "", 0);
+    ws_client_send(c, ORO_WS_CONT, false, "cd", 2);
+    ws_client_send(c, ORO_WS_PONG, true, "unasked", 7);
+    ws_client_send(c, ORO_WS_CONT, true, "e", 1);
+    ws_client_send(c, ORO_WS_BINARY, true, "next", 4);
     f = ws_client_recv(c);
-    cr_assert_eq(f.opcode, OP_PONG);
+    cr_assert_eq(f.opcode, ORO_WS_PONG);
     cr_assert_str_eq((char *)f.data, "in between");
     frame_free(&f);
-    expect_data(c, OP_BINARY, "\0abcde", 6);
-    expect_data(c, OP_BINARY, "\0next", 5);
-    ws_client_send(c, OP_TEXT, false, "echo te", 7);
-    ws_client_send(c, OP_CONT, true, "xt", 2);
-    expect_data(c, OP_BINARY, "\0echo text", 10);
+    expect_data(c, ORO_WS_BINARY, "\0abcde", 6);
+    expect_data(c, ORO_WS_BINARY, "\0next", 5);
+    ws_client_send(c, ORO_WS_TEXT, false, "echo te", 7);
+    ws_client_send(c, ORO_WS_CONT, true, "xt", 2);
+    expect_data(c, ORO_WS_BINARY, "\0echo text", 10);
     client_close(c);
     cr_assert_eq(atomic_load(&t.messages), 3);
 }
@@ -257,20 +258,20 @@ Test(ws, frames_may_come_byte_by_byte)
     struct client *c = client_ws(t.port, V2);
     uint8_t big[300], buf[1400];
     memset(big, 'z', sizeof(big));
-    size_t len = ws_client_frame(buf, OP_BINARY, true, "one", 3);
-    len += ws_client_frame(buf + len, OP_PING, true, "p", 1);
-    len += ws_client_frame(buf + len, OP_BINARY, true, big, sizeof(big));
-    len += ws_client_frame(buf + len, OP_BINARY, false, "t", 1);
-    len += ws_client_frame(buf + len, OP_CONT, true, "wo", 2);
-    len += ws_client_frame(buf + len, OP_BINARY, true, "", 0);
+    size_t len = ws_client_frame(buf, ORO_WS_BINARY, true, "one", 3);
+    len += ws_client_frame(buf + len, ORO_WS_PING, true, "p", 1);
+    len += ws_client_frame(buf + len, ORO_WS_BINARY, true, big, sizeof(big));
+    len += ws_client_frame(buf + len, ORO_WS_BINARY, false, "t", 1);
+    len += ws_client_frame(buf + len, ORO_WS_CONT, true, "wo", 2);
+    len += ws_client_frame(buf + len, ORO_WS_BINARY, true, "", 0);
     for (size_t i = 0; i < len; i++)
         client_send(c, buf + i, 1);
-    expect_data(c, OP_BINARY, "\0one", 4);
+    expect_data(c, ORO_WS_BINARY, "\0one", 4);
     struct frame f = ws_client_data(c);
     cr_assert_eq(f.len, 301);
     frame_free(&f);
-    expect_data(c, OP_BINARY, "\0two", 4);
-    expect_data(c, OP_BINARY, "", 1);
+    expect_data(c, ORO_WS_BINARY, "\0two", 4);
+    expect_data(c, ORO_WS_BINARY, "", 1);
     client_close(c);
 }
 
@@ -279,16 +280,16 @@ Test(ws, frames_may_be_cut_anywhere)
 {
     struct client *c = client_ws(t.port, V2);
     uint8_t buf[512];
-    size_t len = ws_client_frame(buf, OP_BINARY, true, "first", 5);
-    len += ws_client_frame(buf + len, OP_BINARY, false, "sec", 3);
-    len += ws_client_frame(buf + len, OP_PING, true, "!", 1);
-    len += ws_client_frame(buf + len, OP_CONT, true, "ond", 3);
+    size_t len = ws_client_frame(buf, ORO_WS_BINARY, true, "first", 5);
+    len += ws_client_frame(buf + len, ORO_WS_BINARY, false, "sec", 3);
+    len += ws_client_frame(buf + len, ORO_WS_PING, true, "!", 1);
+    len += ws_client_frame(buf + len, ORO_WS_CONT, true, "ond", 3);
     for (size_t cut = 1; cut < len; cut++) {
         client_send(c, buf, cut);
         usleep(200); /* gives the server a chance to read the parts apart; right either way */
         client_send(c, buf + cut, len - cut);
-        expect_data(c, OP_BINARY, "\0first", 6);
-        expect_data(c, OP_BINARY, "\0second", 7);
+        expect_data(c, ORO_WS_BINARY, "\0first", 6);
+        expect_data(c, ORO_WS_BINARY, "\0second", 7);
     }
     client_close(c);
 }
@@ -301,11 +302,11 @@ Test(ws, stream_framing_coalesces_in_order)
     const uint32_t n = 20000, size = 100;
     char command[64];
     snprintf(command, sizeof(command), "burst %u %u", n, size);
-    ws_client_send(c, OP_TEXT, true, command, strlen(command));
+    ws_client_send(c, ORO_WS_TEXT, true, command, strlen(command));
     uint32_t next = 0, frames = 0;
     while (next < n) {
         struct frame f = ws_client_data(c);
-        cr_assert_eq(f.opcode, OP_BINARY);
+        cr_assert_eq(f.opcode, ORO_WS_BINARY);
         cr_assert(f.len > 1 && f.data[0] == 0);
         cr_assert_eq((f.len - 1) % size, 0, "a message was cut");
         cr_assert(f.len - 1 <= 512 * 1024);
@@ -317,7 +318,7 @@ Test(ws, stream_framing_coalesces_in_order)
     cr_assert(frames >= 4 && frames <= 40, "%u frames", frames);
     /* one message larger than the bound goes alone */
     snprintf(command, sizeof(command), "burst 3 600000");
-    ws_client_send(c, OP_TEXT, true, command, strlen(command));
+    ws_client_send(c, ORO_WS_TEXT, true, command, strlen(command));
     for (int i = 0; i < 3; i++) {
         struct frame f = ws_client_data(c);
         cr_assert_eq(f.len, 600001);
@@ -330,7 +331,7 @@ Test(ws, single_framing_keeps_one_message_a_frame)
 {
     struct client *c = client_ws(t.port, V2);
     const char *command = "burst 5000 200";
-    ws_client_send(c, OP_TEXT, true, command, strlen(command));
+    ws_client_send(c, ORO_WS_TEXT, true, command, strlen(command));
     for (uint32_t i = 0; i < 5000; i++) {
         struct frame f = ws_client_data(c);
         cr_assert_eq(f.len, 201);
@@ -351,7 +352,7 @@ Test(ws_special, who_does_not_read_is_cut)
     test_server_start(&t);
     struct client *c = client_ws(t.port, V3);
     const char *command = "burst 200 1000000";
-    ws_client_send(c, OP_TEXT, true, command, strlen(command));
+    ws_client_send(c, ORO_WS_TEXT, true, command, strlen(command));
     expect_cause("outgoing_queue_full");
     client_close(c);
     struct oro_metric *m = oro_metric(ORO_METRIC_COUNTER, "orochi_ws_disconnections_total",
@@ -364,7 +365,7 @@ Test(ws, a_slow_reader_within_the_limit_gets_everything)
 {
     struct client *c = client_ws(t.port, V3);
     const char *command = "burst 30 100000";
-    ws_client_send(c, OP_TEXT, true, command, strlen(command));
+    ws_client_send(c, ORO_WS_TEXT, true, command, strlen(command));
     test_server_wait(&t, &t.messages, 1);
     size_t got = 0;
     while (got < 30 * 100000) {
@@ -382,7 +383,7 @@ Test(ws, too_large_a_message_drops_the_connection)
     static uint8_t big[1024 * 1024 + 1];
     uint8_t head[16];
     struct client *c = client_ws(t.port, V2);
-    ws_client_frame(head, OP_BINARY, true, "", 0);
+    ws_client_frame(head, ORO_WS_BINARY, true, "", 0);
     uint8_t huge[14] = {0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 1, 1, 2, 3, 4};
     client_send(c, huge, sizeof(huge));
     expect_close_code(c, 1009);
@@ -392,7 +393,8 @@ Test(ws, too_large_a_message_drops_the_connection)
     c = client_ws(t.port, V2); /* in fragments */
     for (int i = 0; i < 5; i++) {
         uint8_t *buf = malloc(sizeof(big) / 4 + 14);
-        size_t n = ws_client_frame(buf, i == 0 ? OP_BINARY : OP_CONT, i == 4, big, sizeof(big) / 4);
+        size_t n = ws_client_frame(buf, i == 0 ? ORO_WS_BINARY : ORO_WS_CONT, i == 4, big,
+                                   sizeof(big) / 4);
         client_try_send(c, buf, n);
         free(buf);
     }
@@ -440,7 +442,7 @@ static void
 expect_close(struct client *c, int code, const char *reason)
 {
     struct frame f = ws_client_data(c);
-    cr_assert_eq(f.opcode, OP_CLOSE);
+    cr_assert_eq(f.opcode, ORO_WS_CLOSE);
     if (code == 0) {
         cr_assert_eq(f.len, 0);
     } else {
@@ -470,9 +472,9 @@ Test(ws, the_clients_close_is_answered)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct client *c = client_ws(t.port, V3);
-        ws_client_send(c, OP_BINARY, true, "before", 6);
-        ws_client_send(c, OP_CLOSE, true, cases[i].payload, cases[i].len);
-        expect_data(c, OP_BINARY, "\0before", 7);
+        ws_client_send(c, ORO_WS_BINARY, true, "before", 6);
+        ws_client_send(c, ORO_WS_CLOSE, true, cases[i].payload, cases[i].len);
+        expect_data(c, ORO_WS_BINARY, "\0before", 7);
         expect_close(c, cases[i].code, cases[i].reason);
         cr_assert(client_sees_end(c, 2000));
         client_close(c);
@@ -483,7 +485,7 @@ Test(ws, the_clients_close_is_answered)
 Test(ws, the_clients_close_has_its_cause)
 {
     struct client *c = client_ws(t.port, V3);
-    ws_client_send(c, OP_CLOSE, true, "\x03\xe8", 2);
+    ws_client_send(c, ORO_WS_CLOSE, true, "\x03\xe8", 2);
     expect_cause("client_close");
     client_close(c);
 }
@@ -499,15 +501,15 @@ Test(ws, the_servers_close_comes_after_what_is_queued)
 {
     struct client *c = client_ws(t.port, V3);
     uint8_t buf[256];
-    size_t len = ws_client_frame(buf, OP_TEXT, true, "burst 3 10", 10);
-    len += ws_client_frame(buf + len, OP_TEXT, true, "close 1011 because", 18);
-    len += ws_client_frame(buf + len, OP_BINARY, true, "too late", 8);
+    size_t len = ws_client_frame(buf, ORO_WS_TEXT, true, "burst 3 10", 10);
+    len += ws_client_frame(buf + len, ORO_WS_TEXT, true, "close 1011 because", 18);
+    len += ws_client_frame(buf + len, ORO_WS_BINARY, true, "too late", 8);
     client_send(c, buf, len);
     struct frame f = ws_client_data(c);
     cr_assert_eq(f.len, 31);
     frame_free(&f);
     expect_close(c, 1011, "because");
-    ws_client_send(c, OP_CLOSE, true, "\x03\xf3", 2);
+    ws_client_send(c, ORO_WS_CLOSE, true, "\x03\xf3", 2);
     cr_assert(client_sees_end(c, 5000));
     client_close(c);
     expect_cause("server_close");
@@ -517,7 +519,7 @@ Test(ws, the_servers_close_comes_after_what_is_queued)
 Test(ws, who_does_not_answer_a_close_is_dropped_soon)
 {
     struct client *c = client_ws(t.port, V3);
-    ws_client_send(c, OP_TEXT, true, "close 1008 out", 14);
+    ws_client_send(c, ORO_WS_TEXT, true, "close 1008 out", 14);
     expect_close(c, 1008, "out");
     struct timespec a, b;
     clock_gettime(CLOCK_MONOTONIC, &a);
@@ -539,7 +541,7 @@ Test(ws, close_reasons_are_cut_between_characters)
     for (int i = 0; i < 61; i++)
         strcat(want, "\xc3\xa9");
     strcat(want, "a");
-    ws_client_send(c, OP_TEXT, true, command, strlen(command));
+    ws_client_send(c, ORO_WS_TEXT, true, command, strlen(command));
     expect_close(c, 1011, want);
     client_close(c);
 }
@@ -547,7 +549,7 @@ Test(ws, close_reasons_are_cut_between_characters)
 Test(ws, drop_closes_tcp_without_a_frame)
 {
     struct client *c = client_ws(t.port, V3);
-    ws_client_send(c, OP_TEXT, true, "drop", 4);
+    ws_client_send(c, ORO_WS_TEXT, true, "drop", 4);
     struct frame f = ws_client_recv(c);
     cr_assert_eq(f.opcode, -1);
     client_close(c);
@@ -575,7 +577,7 @@ Test(ws, stop_says_goodbye_to_all)
     cr_assert_eq(atomic_load(&t.http_gone), 1);
     for (int i = 0; i < 20; i++) {
         struct frame f = ws_client_data(c[i]);
-        cr_assert_eq(f.opcode, OP_CLOSE);
+        cr_assert_eq(f.opcode, ORO_WS_CLOSE);
         cr_assert_eq(f.data[0] << 8 | f.data[1], 1001);
         frame_free(&f);
         client_close(c[i]);
@@ -590,8 +592,8 @@ Test(ws, stop_accepting_leaves_the_others_alone)
     struct client *c = client_ws(t.port, V2);
     oro_net_stop_accepting(t.net);
     for (int i = 0; i < 3; i++) {
-        ws_client_send(c, OP_BINARY, true, "still", 5);
-        expect_data(c, OP_BINARY, "\0still", 6);
+        ws_client_send(c, ORO_WS_BINARY, true, "still", 5);
+        expect_data(c, ORO_WS_BINARY, "\0still", 6);
     }
     client_close(c);
 }
@@ -601,16 +603,16 @@ Test(ws, stop_accepting_leaves_the_others_alone)
 Test(ws, a_paused_connection_is_not_read)
 {
     struct client *c = client_ws(t.port, V2);
-    ws_client_send(c, OP_TEXT, true, "pause", 5);
+    ws_client_send(c, ORO_WS_TEXT, true, "pause", 5);
     test_server_wait(&t, &t.messages, 1);
     for (int i = 0; i < 5; i++)
-        ws_client_send(c, OP_BINARY, true, "wait", 4);
+        ws_client_send(c, ORO_WS_BINARY, true, "wait", 4);
     struct pollfd p = {.fd = c->fd, .events = POLLIN};
     cr_assert_eq(poll(&p, 1, 100), 0, "something came while paused");
     cr_assert_eq(atomic_load(&t.messages), 1);
     test_server_resume(&t);
     for (int i = 0; i < 5; i++)
-        expect_data(c, OP_BINARY, "\0wait", 5);
+        expect_data(c, ORO_WS_BINARY, "\0wait", 5);
     client_close(c);
 }
 
@@ -627,20 +629,20 @@ Test(ws_special, pings_come_and_the_silent_are_dropped)
     /* `live` answers pings and outlives the limit; `quiet` does not. */
     while (atomic_load(&t.closed) == 0 || pings < 3) {
         struct frame f = ws_client_recv(live);
-        cr_assert_eq(f.opcode, OP_PING);
-        ws_client_send(live, OP_PONG, true, f.data, f.len);
+        cr_assert_eq(f.opcode, ORO_WS_PING);
+        ws_client_send(live, ORO_WS_PONG, true, f.data, f.len);
         frame_free(&f);
         pings++;
     }
     expect_cause("idle_timeout");
     struct frame f = ws_client_recv(quiet);
-    cr_assert_eq(f.opcode, OP_PING);
+    cr_assert_eq(f.opcode, ORO_WS_PING);
     frame_free(&f);
     f = ws_client_recv(quiet);
     cr_assert_eq(f.opcode, -1, "a second ping while the first is unanswered, or a Close");
     client_close(quiet);
-    ws_client_send(live, OP_BINARY, true, "here", 4);
-    expect_data(live, OP_BINARY, "\0here", 5);
+    ws_client_send(live, ORO_WS_BINARY, true, "here", 4);
+    expect_data(live, ORO_WS_BINARY, "\0here", 5);
     client_close(live);
     test_server_stop(&t);
 }
@@ -661,11 +663,11 @@ Test(ws_special, two_shards_share_a_thousand_connections)
     cr_assert_eq(atomic_load(&t.open_now[0]), N / 2);
     cr_assert_eq(atomic_load(&t.open_now[1]), N / 2);
     for (int i = 0; i < N; i++)
-        ws_client_send(c[i], OP_BINARY, true, &i, sizeof(i));
+        ws_client_send(c[i], ORO_WS_BINARY, true, &i, sizeof(i));
     for (int i = 0; i < N; i++) {
         uint8_t want[5] = {0};
         memcpy(want + 1, &i, 4);
-        expect_data(c[i], OP_BINARY, want, 5);
+        expect_data(c[i], ORO_WS_BINARY, want, 5);
     }
     struct oro_metric *m = oro_metric(ORO_METRIC_GAUGE, "orochi_connections", "", "");
     cr_assert_eq(oro_metric_value(m), N);
@@ -711,10 +713,10 @@ Test(ws_special, wakes_from_other_threads_while_clients_talk)
         pthread_create(&th[i], NULL, waker, NULL);
     struct client *a = client_ws(t.port, V2), *b = client_ws(t.port, V3);
     for (int i = 0; i < 200; i++) {
-        ws_client_send(a, OP_BINARY, true, "a", 1);
-        ws_client_send(b, OP_BINARY, true, "b", 1);
-        expect_data(a, OP_BINARY, "\0a", 2);
-        expect_data(b, OP_BINARY, "\0b", 2);
+        ws_client_send(a, ORO_WS_BINARY, true, "a", 1);
+        ws_client_send(b, ORO_WS_BINARY, true, "b", 1);
+        expect_data(a, ORO_WS_BINARY, "\0a", 2);
+        expect_data(b, ORO_WS_BINARY, "\0b", 2);
     }
     for (int i = 0; i < 2; i++)
         pthread_join(th[i], NULL);

@@ -189,8 +189,7 @@ put_reducer_result(const struct oro_json *j, uint32_t body, struct oro_bb *out)
         oro_bb_fini(&text);
     } else {
         what = oro_json_variant(j, result, "InternalError");
-        v2_result(out,
-                  &(struct oro_call_result){id, time, ORO_EINVAL, oro_json_text(j, what)});
+        v2_result(out, &(struct oro_call_result){id, time, ORO_EINVAL, oro_json_text(j, what)});
     }
 }
 

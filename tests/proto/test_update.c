@@ -142,9 +142,8 @@ has_part(const struct oro_parts *p, const struct oro_buf *part)
 
 Test(update, many_rows_are_linked)
 {
-    struct oro_subs_notice no[] = {{1, change(0, 0, 4, 12)},
-                                   {2, change(1, 1, 40000, 30)},
-                                   {3, change(2, 1, 1500, 30)}};
+    struct oro_subs_notice no[] = {
+        {1, change(0, 0, 4, 12)}, {2, change(1, 1, 40000, 30)}, {3, change(2, 1, 1500, 30)}};
     struct oro_bb head = {0};
     check(no, 3);
     const struct oro_parts *all = update(no, 3, &head), *rows = update(&no[1], 1, &head);

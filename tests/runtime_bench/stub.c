@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bridge/bsatn/row_list.h"
+#include "net/ws_frame.h"
 #include "runtime/proto/proto.h"
 
 #define PART 4096
@@ -34,13 +35,8 @@ static bool
 send_frame(struct stub_conn *c, unsigned first, const void *payload, size_t len)
 {
     struct oro_bb bb = {0};
-    oro_bb_u8(&bb, (uint8_t)first);
-    if (len < 126) {
-        oro_bb_u8(&bb, (uint8_t)len);
-    } else {
-        oro_bb_u8(&bb, 126);
-        oro_bb_u16(&bb, htons((uint16_t)len));
-    }
+    oro_bb_reserve(&bb, ORO_WS_SERVER_HEAD_MAX + len);
+    bb.len = oro_ws_head_put(bb.data, first, len, NULL);
     oro_bb_put(&bb, payload, len);
     bool sent = send(c->fd, bb.data, bb.len, MSG_NOSIGNAL) == (ssize_t)bb.len;
     oro_bb_fini(&bb);
@@ -62,25 +58,22 @@ send_message(struct stub_conn *c, const uint8_t *data, size_t len)
 static int
 read_frame(int fd, struct oro_bb *payload)
 {
-    uint8_t head[2], more[8], mask[4];
-    if (!read_all(fd, head, 2))
-        return -1;
-    if ((head[0] & 0xf0) != 0x80 || (head[1] & 0x80) == 0)
+    uint8_t head[ORO_WS_HEAD_MAX];
+    struct oro_ws_frame f;
+    size_t n = 0;
+    int rc;
+    while ((rc = oro_ws_head_read(head, n, true, &f)) == 0)
+        if (!read_all(fd, head + n++, 1))
+            return -1;
+    if (rc < 0 || !f.fin)
         abort(); /* in parts, with reserved bits, or not masked */
-    size_t extra = (head[1] & 127) == 126 ? 2 : (head[1] & 127) == 127 ? 8 : 0;
-    size_t len = extra == 0 ? head[1] & 127u : 0;
-    if (!read_all(fd, more, extra))
-        return -1;
-    for (size_t i = 0; i < extra; i++)
-        len = len << 8 | more[i];
     oro_bb_clear(payload);
-    oro_bb_reserve(payload, len + 1);
-    if (!read_all(fd, mask, 4) || !read_all(fd, payload->data, len))
+    oro_bb_reserve(payload, f.len + 1);
+    if (!read_all(fd, payload->data, f.len))
         return -1;
-    payload->len = len;
-    for (size_t i = 0; i < len; i++)
-        payload->data[i] ^= mask[i % 4];
-    return head[0] & 15;
+    payload->len = f.len;
+    oro_ws_mask(payload->data, payload->data, f.len, f.mask, 0);
+    return f.opcode;
 }
 
 /* ---- what the module would do ---- */

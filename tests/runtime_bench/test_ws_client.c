@@ -11,7 +11,7 @@ static void
 check_head(size_t len, const char *want, size_t want_len)
 {
     struct oro_bb bb = {0};
-    oro_wsc_put_head(&bb, ORO_WSC_BINARY, len);
+    oro_wsc_put_head(&bb, ORO_WS_BINARY, len);
     cr_assert(oro_bytes_eq(oro_bb_bytes(&bb), oro_bytes(want, want_len)), "head for %zu bytes",
               len);
     oro_bb_fini(&bb);
@@ -61,7 +61,7 @@ Test(ws_client, a_frame_is_read_only_when_it_is_whole)
         cr_assert_eq(oro_wsc_parse(oro_bb_bytes(&bb), &f, &used), ORO_WSC_FRAME);
         cr_assert_eq(used, bb.len - 1);
         cr_assert_eq(f.payload.len, lengths[i]);
-        cr_assert(f.fin && f.opcode == ORO_WSC_BINARY);
+        cr_assert(f.fin && f.opcode == ORO_WS_BINARY);
         oro_bb_fini(&bb);
     }
 }
@@ -244,7 +244,7 @@ Test(ws_client, the_end_of_the_stream_and_a_full_socket)
     static char payload[1 << 20];
     open_pair(&c, &server);
     while (all) {
-        oro_wsc_put_head(&c.out, ORO_WSC_BINARY, sizeof(payload));
+        oro_wsc_put_head(&c.out, ORO_WS_BINARY, sizeof(payload));
         oro_bb_put(&c.out, payload, sizeof(payload));
         cr_assert_eq(oro_wsc_flush(&c, &all, &err), ORO_OK);
     }

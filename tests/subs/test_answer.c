@@ -46,9 +46,10 @@ put(const char *table, const struct oro_bb *row)
 {
     const struct oro_table_def *t = fixture_table(db.schema, table);
     struct oro_err err;
-    oro_status st = oro_table_primary_index(t) != NULL
-                        ? oro_tx_upsert(db.tx, t, fixture_index(t, "id"), oro_bb_bytes(row), NULL, &err)
-                        : oro_tx_insert(db.tx, t, oro_bb_bytes(row), NULL, &err);
+    oro_status st =
+        oro_table_primary_index(t) != NULL
+            ? oro_tx_upsert(db.tx, t, fixture_index(t, "id"), oro_bb_bytes(row), NULL, &err)
+            : oro_tx_insert(db.tx, t, oro_bb_bytes(row), NULL, &err);
     cr_assert_eq(st, ORO_OK, "%s", err.text);
 }
 
@@ -207,8 +208,9 @@ Test(answer, in_pieces_is_the_one_at_once)
 /* More than is kept from the measuring: they are looked for again. */
 Test(answer, of_many_rows)
 {
-    static const char *const many[] = {"SELECT * FROM player WHERE level < 3", "SELECT * FROM player",
-                                       "SELECT * FROM mark WHERE id >= 0", "SELECT * FROM item"};
+    static const char *const many[] = {"SELECT * FROM player WHERE level < 3",
+                                       "SELECT * FROM player", "SELECT * FROM mark WHERE id >= 0",
+                                       "SELECT * FROM item"};
     srand(8);
     db = db_open(lines);
     for (unsigned i = 0; i < 40; i++)
@@ -290,7 +292,7 @@ Test(answer, as_json)
 Test(answer, what_costs_too_much_is_known_before)
 {
     static const char *const whole[] = {"SELECT * FROM mark"},
-                            *const some[] = {"SELECT * FROM mark WHERE id > 5"};
+                             *const some[] = {"SELECT * FROM mark WHERE id > 5"};
     srand(10);
     db = db_open(lines);
     commit_some(4000, 100000);

@@ -190,7 +190,8 @@ Test(cost, bytes_have_a_budget_where_they_are_bounded)
 {
     struct oro_err err = {0};
     size_t n;
-    struct oro_budget any = {.left = UINT64_MAX}, bounded = {.left = UINT64_MAX, .most = UINT64_MAX};
+    struct oro_budget any = {.left = UINT64_MAX},
+                      bounded = {.left = UINT64_MAX, .most = UINT64_MAX};
     cr_assert_eq(run("SELECT * FROM unit", &any, &n, &err), ORO_OK);
     cr_assert(any.found == 0 && !any.spent);
     cr_assert_eq(run("SELECT * FROM unit", &bounded, &n, &err), ORO_OK);
