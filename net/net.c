@@ -536,16 +536,24 @@ oro_net_stop_accepting(struct oro_net *net)
 }
 
 void
+oro_net_end(struct oro_net *net)
+{
+    for (unsigned i = 0; i < net->shard_count; i++)
+        if (net->shards[i].thread_started)
+            command(&net->shards[i], CMD_STOP);
+    for (unsigned i = 0; i < net->shard_count; i++) {
+        if (net->shards[i].thread_started)
+            oro_thread_join(net->shards[i].thread);
+        net->shards[i].thread_started = false;
+    }
+}
+
+void
 oro_net_stop(struct oro_net *net)
 {
     if (net == NULL)
         return;
-    for (unsigned i = 0; i < net->shard_count; i++)
-        if (net->shards[i].thread_started)
-            command(&net->shards[i], CMD_STOP);
-    for (unsigned i = 0; i < net->shard_count; i++)
-        if (net->shards[i].thread_started)
-            oro_thread_join(net->shards[i].thread);
+    oro_net_end(net);
     trim_stop(net);
     net_free(net);
 }

@@ -42,7 +42,10 @@ int oro_net_port(const struct oro_net *net);
 unsigned oro_net_shards(const struct oro_net *net);
 /* Stops accepting; existing connections go on. Main thread. */
 void oro_net_stop_accepting(struct oro_net *net);
-/* Closes every connection (1001), joins the threads, frees. Takes net. Main thread. */
+/* Closes every connection (1001) and joins the threads. Others may still call oro_net_wake, and nothing else; oro_net_stop
+ * follows. Main thread. */
+void oro_net_end(struct oro_net *net);
+/* Ends it, if that is not done, and frees. Takes net. Main thread. */
 void oro_net_stop(struct oro_net *net);
 
 /* Any thread: makes the loop of the shard call sink.drain soon. Cheap when already asked. */

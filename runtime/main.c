@@ -470,10 +470,12 @@ signals_wait(const struct oro_config *c, struct oro_server *server, uint64_t ser
     }
 }
 
+/* Until somebody wants it to stop. Gives *out: workers that finish what is queued may wake it until the server has stopped. */
 static oro_status
-serve(const struct oro_config *c, struct oro_server *server, uint64_t files, struct oro_err *err)
+serve(const struct oro_config *c, struct oro_server *server, uint64_t files, struct oro_net **out,
+      struct oro_err *err)
 {
-    struct net_handle handle = {NULL};
+    static struct net_handle handle;
     struct oro_server_net sn = {&handle,   net_send,   net_send_parts, net_close,
                                 net_pause, net_charge, net_http_reply, net_wake};
     struct oro_net_options no = net_options(c);
@@ -489,7 +491,8 @@ serve(const struct oro_config *c, struct oro_server *server, uint64_t files, str
     oro_log(ORO_LOG_INFO, "server", "stopping");
     oro_server_quiesce(server);
     oro_net_stop_accepting(net);
-    oro_net_stop(net);
+    oro_net_end(net);
+    *out = net;
     return ORO_OK;
 }
 
@@ -527,7 +530,8 @@ run_module(const struct oro_config *c, struct oro_err *err)
             _exit(code);
         }
     } else {
-        if (serve(c, server, files, err) != ORO_OK)
+        struct oro_net *net = NULL;
+        if (serve(c, server, files, &net, err) != ORO_OK)
             code = EXIT_NET;
         bool lost;
         bool freed = oro_server_stop(server, &lost);
@@ -539,6 +543,7 @@ run_module(const struct oro_config *c, struct oro_err *err)
             oro_log_stop(PATIENCE_MS);
             _exit(code); /* a thread still uses what would be freed */
         }
+        oro_net_stop(net);
     }
     oro_free(report);
     oro_free(dashboard);
@@ -557,23 +562,14 @@ build_info(void)
 }
 
 static int
-print_text(void (*text)(struct oro_bb *out))
-{
-    struct oro_bb out = {0};
-    text(&out);
-    fwrite(out.data, 1, out.len, stdout);
-    oro_bb_fini(&out);
-    return EXIT_FINE;
-}
-
-static int
 serve_command(int argc, char **argv)
 {
     struct oro_config c;
     struct oro_err err = {0};
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            return print_text(oro_config_usage);
+            fputs(oro_config_usage, stdout);
+            return EXIT_FINE;
         }
     }
     /* Before there are other threads: they inherit what is blocked. */
@@ -731,8 +727,6 @@ static const char usage[] =
     "(SIGHUP does, too)\n"
     "  config get|set bridge.KEY[=VALUE]               settings of a server that runs (`orochi "
     "config --help`)\n"
-    "  help settings                                   every setting with its default, as a file "
-    "for --config\n"
     "  version\n";
 
 static const struct {
@@ -754,13 +748,11 @@ static const struct {
     {"reload", command_tool},
 };
 
-/* `orochi help run` is `orochi run --help`; `orochi help settings` is a file with all of them. */
+/* `orochi help run` is `orochi run --help`. */
 static int
 help_of(const char *word)
 {
     char help[] = "--help", *argv[] = {(char *)word, help, NULL};
-    if (strcmp(word, "settings") == 0)
-        return print_text(oro_config_toml);
     for (size_t i = 0; i < ORO_ARRAY_LEN(commands); i++)
         if (strcmp(word, commands[i].name) == 0)
             return commands[i].run(2, argv);

@@ -35,8 +35,7 @@ void oro_server_bridge_report(const struct oro_server *s, struct oro_bb *out);
 /* A client of the database. Takes who; copies token, which it is told. confirmed: is told nothing that is not on disk. proto: what
  * it speaks. */
 void *oro_server_socket(struct oro_server *s, unsigned shard, struct oro_principal *who,
-                        const char *token, bool confirmed,
-                        const struct oro_proto *proto);
+                        const char *token, bool confirmed, const struct oro_proto *proto);
 /* One that is sent the metrics once a second. */
 void *oro_server_observer(struct oro_server *s, unsigned shard);
 

@@ -117,11 +117,18 @@ awake(void *self, unsigned shard)
 }
 
 static void
+timers_wake(struct oro_server *s)
+{
+    /* acquire: with the store in oro_server_timers_start(). */
+    oro_timers_wake(atomic_load_explicit(&s->timers, memory_order_acquire));
+}
+
+static void
 tick(void *self, unsigned shard)
 {
     struct shard *sh = shard_of(self, shard);
     if (shard == 0)
-        oro_timers_wake(sh->server->timers);
+        timers_wake(sh->server);
     if (shard == 0 && sh->server->durable != NULL)
         oro_durable_look(sh->server->durable, oro_mono_us());
     if (sh->live == 0)
@@ -166,10 +173,9 @@ on_published(void *arg, bool scheduled)
         oro_durable_throttle(s->durable);
     }
     /* Now and then for the ring's sake: records are kept until the scheduler has passed them. */
-    if (s->timers != NULL &&
-        (scheduled ||
-         atomic_fetch_add_explicit(&s->unfed, 1, memory_order_relaxed) % FEED_EVERY == 0))
-        oro_timers_wake(s->timers);
+    if (scheduled ||
+        atomic_fetch_add_explicit(&s->unfed, 1, memory_order_relaxed) % FEED_EVERY == 0)
+        timers_wake(s);
     shards_wake(s, false);
 }
 
@@ -509,14 +515,17 @@ oro_server_timers_start(struct oro_server *s, struct oro_err *err)
                                      .run_kind = ORO_ORIGIN_TIMER,
                                      .fire = on_fire,
                                      .arg = s};
-    return oro_timers_start(&opt, &s->timers, err);
+    struct oro_timers *timers = NULL;
+    oro_status st = oro_timers_start(&opt, &timers, err);
+    /* Workers publish already. What one of them does not wake it for, it finds when it begins. */
+    atomic_store_explicit(&s->timers, timers, memory_order_release);
+    return st;
 }
 
 void
 oro_server_timers_stop(struct oro_server *s)
 {
-    oro_timers_stop(s->timers);
-    s->timers = NULL;
+    oro_timers_stop(atomic_exchange(&s->timers, NULL));
 }
 
 oro_status
@@ -626,12 +635,14 @@ oro_server_stop(struct oro_server *s, bool *lost)
             *lost = !oro_durable_stop(s->durable);
         return false;
     }
-    oro_server_timers_stop(
-        s); /* after the workers, which arm timers; before the queue that timers are posted to goes */
-    shards_close(s);
-    oro_pool_free(s->pool);
+    /* After the workers, who arm timers; before the queue goes that timers are posted to. */
+    oro_server_timers_stop(s);
+    /* Before the shards go, which its thread wakes. */
     if (s->durable != NULL)
         *lost = !oro_durable_stop(s->durable);
+    s->durable = NULL;
+    shards_close(s);
+    oro_pool_free(s->pool);
     if (s->store != NULL)
         oro_store_destroy(s->store);
     oro_reload_free(s);

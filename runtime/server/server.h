@@ -92,7 +92,7 @@ void oro_server_quiesce(struct oro_server *s);
  * data does not fit it; ORO_ETIMEOUT, ORO_EIO: not now. */
 ORO_MUST_CHECK oro_status oro_server_reload(struct oro_server *s, char **report,
                                             struct oro_err *err);
-/* After net has stopped: runs what is queued (client_disconnected of everybody), flushes the data, frees. Takes s. False: a
+/* After net's threads have ended; its wake may be called until this returns. Runs what is queued (client_disconnected of everybody), flushes the data, frees. Takes s. False: a
  * reducer hangs where it cannot be interrupted; the data is safe, but the process has to end without freeing anything. *lost:
  * the last transactions could not be written, as the log says. */
 ORO_MUST_CHECK bool oro_server_stop(struct oro_server *s, bool *lost);

@@ -105,8 +105,8 @@ struct shard {
     _Atomic(struct read_task *) read_inbox; /* tasks that are admitted or done, newest first */
     struct read_task *following; /* connections on their way from their snapshot to here */
     atomic_bool sleeping;
-    atomic_uint unconfirmed; /* clients that want results before they are durable */
-    struct oro_bb out;       /* message being built */
+    atomic_uint unconfirmed;     /* clients that want results before they are durable */
+    struct oro_bb out;           /* message being built */
     struct oro_updates *updates; /* of the record that is applied */
     const struct oro_commit *applying;
     struct client
@@ -158,8 +158,8 @@ struct oro_server {
     struct oro_schema *tables; /* whose tables the store has: the same one, or its lender */
     struct reload reload;
     struct oro_store *store;
-    struct oro_durable *durable; /* NULL: in memory */
-    struct oro_timers *timers;   /* NULL: none */
+    struct oro_durable *durable;         /* NULL: in memory */
+    _Atomic(struct oro_timers *) timers; /* NULL: none */
     atomic_uint unfed; /* batches published since the scheduler was woken for the ring's sake */
     struct oro_identity database, owner;
     char database_text[65];
