@@ -3,12 +3,14 @@
 #include "tests/exec/writers/stub_py.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/assert.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/thread.h"
 
 stub_reducer *const *stub_reducers;
+const char *stub_descriptor = "{}";
 uint64_t stub_memory_limit = UINT64_MAX;
 
 struct oro_py {
@@ -64,7 +66,11 @@ oro_py_load(struct oro_py *py, const char *path, const char *name, char **descri
             struct oro_err *err)
 {
     check(py, true);
-    *descriptor = oro_asprintf("{}");
+    if (stub_descriptor == NULL) {
+        *report = oro_strdup("module.py:1: it does not load");
+        return oro_err_set(err, ORO_EINVAL, "it does not load");
+    }
+    *descriptor = oro_strdup(stub_descriptor);
     return ORO_OK;
 }
 
@@ -84,6 +90,12 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     atomic_fetch_add(&py->calls, 1);
     atomic_fetch_add(&py->generation, 1);
     return stub_reducers[call->reducer->id](py, py->ops, call);
+}
+
+const struct oro_schema *
+stub_schema(const struct oro_py *py)
+{
+    return py->schema;
 }
 
 bool
@@ -158,4 +170,41 @@ void
 oro_py_settle(struct oro_py *py)
 {
     check(py, true);
+}
+
+/* ---- settings: kept, and of no effect ---- */
+
+static struct oro_spin config_lock;
+static struct oro_py_config config = ORO_PY_CONFIG_DEFAULT;
+
+void
+oro_py_configure(const struct oro_py_config *c)
+{
+    oro_spin_lock(&config_lock);
+    config = *c;
+    oro_spin_unlock(&config_lock);
+}
+
+void
+oro_py_configured(struct oro_py_config *out)
+{
+    oro_spin_lock(&config_lock);
+    *out = config;
+    oro_spin_unlock(&config_lock);
+}
+
+oro_status
+oro_py_config_set(struct oro_py_config *c, const char *name, int64_t v, bool is_bool,
+                  struct oro_err *err)
+{
+    if (strcmp(name, "max_pool_size") != 0)
+        return oro_err_set(err, ORO_EINVAL, "there is no setting %s", name);
+    c->max_pool_size = (unsigned)v;
+    return ORO_OK;
+}
+
+void
+oro_py_config_json(const struct oro_py_config *c, struct oro_bb *out)
+{
+    oro_bb_printf(out, "{\"max_pool_size\":%u}", c->max_pool_size);
 }
