@@ -5,240 +5,21 @@
 #ifndef ORO_PY_PRIV_H
 #define ORO_PY_PRIV_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <structmember.h> // Py_T_OBJECT_EX before 3.12 spellings
-
-#include <stdatomic.h>
-
-#include "bridge/bsatn/reader.h"
+#include "bridge/codec/codecobj.h"
+#include "bridge/codec/error.h"
+#include "bridge/codec/id.h"
+#include "bridge/codec/dynamic.h"
 #include "bridge/host/bridge.h"
-#include "runtime/base/buf.h"
 #include "runtime/base/map.h"
 #include "runtime/base/mem.h"
-
-/* ---- codecs: how one type is read and written (codec.c) ---- */
-enum oro_op {
-    OP_BOOL,
-    OP_I8,
-    OP_U8,
-    OP_I16,
-    OP_U16,
-    OP_I32,
-    OP_U32,
-    OP_I64,
-    OP_U64,
-    OP_BIG, /* 128 and 256 bits */
-    OP_F32,
-    OP_F64,
-    OP_STRING,
-    OP_BYTES,
-    OP_UNIT,
-    OP_ARRAY,
-    OP_OPTION,
-    OP_PRODUCT,
-    OP_ENUM,
-    OP_LITERAL,
-    OP_UNION,
-    OP_IDENTITY,
-    OP_CONNECTION_ID,
-    OP_TIMESTAMP,
-    OP_DURATION,
-    OP_DATETIME,
-    OP_TIMEDELTA,
-    OP_UUID,
-    OP_SCHEDULE_AT,
-    OP_JSON,
-    OP_DICT,
-    OP_RESULT,
-    OP_CHECKED,
-    OP_REF,
-};
-
-enum oro_how { HOW_DATACLASS, HOW_NAMEDTUPLE, HOW_TYPEDDICT, HOW_TUPLE, HOW_ROW };
-enum oro_array_kind { ARRAY_LIST, ARRAY_TUPLE, ARRAY_SET, ARRAY_FROZENSET };
 
 /* What this thread's reducer runs in, or NULL (guard.c). */
 extern _Thread_local struct oro_py *oro_py_running;
 
-struct oro_codec;
-struct oro_rowclass;
-
-struct oro_cfield {
-    PyObject *name;                /* borrowed from the keep list; interned */
-    bool late;                     /* field(init=False): set after the constructor has run */
-    PyObject *cls;                 /* unions: class of the variant */
-    const struct oro_codec *codec; /* unions: NULL for a variant without payload */
-    Py_ssize_t
-        slot; /* slotted classes: where the object keeps the field; inlined ones: number of the value */
-    uint32_t
-        run; /* bytes of the fields of fixed size that begin here; 0 inside such a run, and elsewhere */
-};
-
-/* Lives in the interpreter's arena; the objects it names are kept alive by oro_py.keep. */
-struct oro_codec {
-    uint8_t op, how, kind;
-    uint8_t width; /* OP_BIG: bytes */
-    bool is_signed;
-    bool
-        immutable; /* values cannot change behind our back: an untouched column need not be encoded again */
-    /* Reading a value runs Python code (constructors, checks, __hash__, what the collector finds then): the bytes that are read
-     * and what is half made are kept out of its reach. */
-    bool wild, wild_inside; /* inside: reading a field of a product does */
-    bool fallible;          /* a constructor of the author's may refuse what was written */
-    bool plain_new;         /* HOW_DATACLASS: may be built without calling __init__ */
-    bool slotted;           /* and all its fields are slots, which are read and written directly */
-    struct oro_inlined *inlined; /* or all are inline values; NULL: they are not */
-    uint32_t min_size;
-    uint32_t fixed_size; /* or ORO_VARIABLE */
-    uint32_t n;
-    const struct oro_codec *elem,
-        *elem2; /* array, option, checked, ref; dict: key and value; result: ok and err */
-    struct oro_cfield *fields;     /* products, unions */
-    PyObject **members;            /* enums, literals: borrowed */
-    PyObject *cls;                 /* products, enums: borrowed */
-    PyObject *checker;             /* borrowed */
-    struct oro_rowclass *rowclass; /* HOW_ROW, when the interpreter has row classes for it */
-};
-
-/* Where a value went wrong. The path grows at its front while the recursion unwinds, so nothing is paid while all is well. */
-struct oro_cerr {
-    char text[400];
-    char path[400];
-    size_t at; /* path starts here */
-    bool set;  /* text and path are the reason; otherwise a Python exception is */
-    /* What the exception tells in attributes; filled in where the error is met first. */
-    bool explained;
-    size_t offset; /* of the bad bytes, or bytes written before the bad value */
-    char expected[120], found[120];
-    char type_name[80]; /* encoding: class of the value */
-    PyObject *cause;    /* owned: what the author's code raised, or NULL */
-};
-
-/* Keys of strangers that have one hash (collide.c). */
-struct oro_collide {
-    uint8_t *counts; /* owned; NULL: not looked at */
-    size_t mask;
-};
-/* For up to n keys. -1 with an exception. Ended by fini, on failure too. */
-int oro_collide_init(struct oro_collide *c, const struct oro_codec *key, Py_ssize_t n);
-/* A key that was new. -1 with an exception or the refusal set. */
-int oro_collide_add(struct oro_py *py, struct oro_collide *c, PyObject *key);
-void oro_collide_fini(struct oro_collide *c);
-
-/* Instances of a plain class keep their attributes behind the object header, at places that the class's first instances
- * decided; a dict is made only when somebody asks for it. CPython does not promise this layout, so a codec uses it only after
- * it was tried on instances of the very class (find_inlined in codec.c), and never with another Python than those it was
- * looked up in. valid: the object's attributes are here, and not in a dict that has been parted from it. */
-struct oro_inline_values {
-    uint8_t capacity, size, embedded, valid;
-    /* capacity of them, then a byte for each that is set: its number, in order of setting */
-    PyObject *values[];
-};
-static inline struct oro_inline_values *
-oro_inline_values(PyObject *o)
-{
-    return (struct oro_inline_values *)((char *)o + sizeof(PyObject));
-}
-
-struct oro_inlined {
-    unsigned version; /* of the type when no field was hidden by a descriptor of the class */
-};
-#define ORO_INLINE_MAX 30                         /* more attributes than that go to a dict */
-bool oro_inlined_look(const struct oro_codec *c); /* the class has changed since: is it still so? */
-/* All values of a new instance were set: their order. */
-static inline void
-oro_inlined_finish(const struct oro_codec *c, PyObject *o)
-{
-    struct oro_inline_values *in = oro_inline_values(o);
-    uint8_t *order = (uint8_t *)&in->values[in->capacity];
-    for (uint32_t i = 0; i < c->n; i++)
-        order[i] = (uint8_t)c->fields[i].slot;
-    in->size = (uint8_t)c->n;
-}
-static inline bool
-oro_inlined_holds(const struct oro_codec *c)
-{
-    unsigned now = ((PyTypeObject *)c->cls)->tp_version_tag;
-    return ORO_LIKELY(now == c->inlined->version && now != 0) || oro_inlined_look(c);
-}
-
-/* spec (contract of orochi._schema) to codec. NULL with an exception set. */
-const struct oro_codec *oro_codec_compile(struct oro_py *py, PyObject *spec);
-/* Compiles what ("named", n) refers to; before anything that refers. */
-int oro_codec_compile_named(struct oro_py *py, PyObject *specs);
-/* New reference, or NULL: py->cerr or an exception says why. Strict; the reader may stand anywhere in a buffer. */
-PyObject *oro_codec_decode(struct oro_py *py, const struct oro_codec *c, struct oro_reader *r,
-                           unsigned depth);
-/* Appends to out; -1 like decode. */
-int oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
-                     unsigned depth);
-/* Microseconds that a datetime has a name for; the refusal of others: -1. */
-bool oro_datetime_shows(int64_t us);
-int oro_datetime_refuse(struct oro_py *py, int64_t us);
-/* A str of UTF-8; UnicodeDecodeError. */
-PyObject *oro_py_text(const uint8_t *p, size_t n);
-/* Before n values are made. Stops the collector if they are many; true: PyGC_Enable() afterwards. */
-bool oro_batch_begin(struct oro_py *py, Py_ssize_t n);
-/* Advances over one value of trusted bytes, checking bounds only. */
-int oro_codec_skip(const struct oro_codec *c, struct oro_reader *r);
-/* SATS order of two encoded values. */
-int oro_codec_cmp(const struct oro_codec *c, struct oro_reader *a, struct oro_reader *b);
-const struct oro_codec *oro_codec_bare(
-    const struct oro_codec *c); /* checks and references taken off */
-
-bool oro_codec_has_floats(const struct oro_codec *c); /* all named types are compiled */
-
-void oro_cerr_clear(struct oro_py *py);
-int oro_cerr_set(struct oro_py *py, const char *fmt, ...) ORO_PRINTF(2, 3); /* -1 */
-void oro_cerr_found(struct oro_py *py, const char *fmt, ...) ORO_PRINTF(2, 3);
-/* The pending exception of a constructor or a checker becomes the reason; others stay exceptions (a timeout). -1 */
-int oro_cerr_take(struct oro_py *py);
-/* "u32", "Vec2", "list": what a codec takes. */
-void oro_codec_name(const struct oro_codec *c, char *out, size_t size);
-/* Puts offset and expected type to an error that does not have them yet. */
-void oro_cerr_explain(struct oro_py *py, const struct oro_codec *c, size_t offset);
-void oro_cerr_name(struct oro_py *py, PyObject *name); /* puts ".name" before the path */
-void oro_cerr_index(struct oro_py *py, Py_ssize_t i);  /* puts "[i]" */
-/* Raises cls("root.path: text") if cerr is set, else leaves the exception that is set. Always -1. */
-int oro_cerr_raise(struct oro_py *py, PyObject *cls, const char *root);
-/* The same as text, for callers outside Python; takes a pending exception's text too. */
-void oro_cerr_text(struct oro_py *py, const char *root, struct oro_bb *out);
-
-void oro_cerr_key(struct oro_py *py, PyObject *key); /* puts "['key']" before the path */
-
-/* ---- dynamic values (json.c) ---- */
-int oro_json_encode(struct oro_py *py, PyObject *v,
-                    struct oro_bb *out); /* with its length in front; -1 like encode */
-PyObject *oro_json_decode(struct oro_py *py, struct oro_bytes text);
-void oro_json_clear(struct oro_py *py); /* drops shapes and keys */
-void oro_json_free(struct oro_py *py);
-
-/* ---- what conversions cost, by type (report.c) ---- */
-enum oro_dir {
-    DIR_DECODE,
-    DIR_ENCODE,
-    DIR_COLUMN,
-    DIRS
-};                        /* a column of a row is decoded when it is first touched */
-#define ORO_TIME_SLOTS 32 /* of times from 2^i to 2^(i+1) ns */
-
-/* Written by the interpreter's thread alone. */
-struct oro_tally {
-    _Atomic uint64_t n[DIRS], bytes[DIRS], errors[DIRS];
-    _Atomic uint64_t timed[DIRS], ns[DIRS]; /* of those that were timed */
-};
-#define ORO_BUMP(counter, by)                                                                      \
-    atomic_store_explicit(&(counter),                                                              \
-                          atomic_load_explicit(&(counter), memory_order_relaxed) + (uint64_t)(by), \
-                          memory_order_relaxed)
-uint64_t oro_tally_turn(struct oro_py *py);
-void oro_tally_time(struct oro_py *py, struct oro_tally *t, enum oro_dir dir, uint64_t began);
 void oro_py_config_look(struct oro_py *py); /* takes new settings over */
 uint64_t oro_py_config_generation(void);    /* rises when they change */
 void oro_py_pool_shrink(struct oro_py *py); /* pools that grew and are hardly used become smaller */
 void oro_py_pool_limit(struct oro_py *py, unsigned n);
-void oro_py_shape_limit(struct oro_py *py, unsigned n, int64_t ttl_ms);
 
 /* ---- row classes (row.c) ---- */
 #define ORO_ROW_COLS_MAX 512
@@ -317,6 +98,7 @@ void oro_rowclass_bind(struct oro_rowclass *rc, const char *table,
 void oro_rowclass_drop_pool(struct oro_rowclass *rc, unsigned keep); /* frees the others */
 /* The class's row description, or NULL if it is no row class. */
 struct oro_rowclass *oro_rowclass_of(struct oro_py *py, PyTypeObject *type);
+void oro_pyrow_hook(struct oro_py *py); /* codecs make and read rows of its classes from now on */
 static inline bool oro_pyrow_is(struct oro_rowclass *rc, PyObject *o);
 /* A row over a copy of the bytes. NULL with an exception. */
 PyObject *oro_pyrow_from_bytes(struct oro_rowclass *rc, struct oro_bytes b);
@@ -456,8 +238,6 @@ PyObject *oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct
 PyObject *oro_pyquery_sift(struct oro_py *py, struct oro_pytable *t, const struct oro_bytes *rows,
                            size_t nrows, const struct oro_cond *conds, unsigned n,
                            uint32_t answered, size_t limit);
-/* Are two values one in the order of indexes? 0 also for what is no value of the type; -1 raised. */
-int oro_pyvalue_same(struct oro_py *py, const struct oro_codec *c, PyObject *v, PyObject *w);
 /* A list of ints: each row's place in the order of the column, equal ones alike. New reference. */
 PyObject *oro_pyvalue_ranks(struct oro_rowclass *rc, const struct oro_bytes *rows, Py_ssize_t n,
                             unsigned col);
@@ -488,9 +268,6 @@ struct oro_ctx {
 };
 PyObject *oro_pyctx_new(struct oro_py *py);
 void oro_pyctx_reset(struct oro_ctx *c); /* between calls */
-PyObject *oro_pyid_new(struct oro_py *py, PyTypeObject *type, const uint8_t *le);
-const uint8_t *oro_pyid_le(PyObject *o);
-
 /* ---- reducers (call.c) ---- */
 struct oro_pyparam {
     PyObject *name; /* kept */
@@ -505,11 +282,8 @@ struct oro_pyreducer {
     struct oro_tally tally;
 };
 
-/* Counters that are not in oro_py_stats as they are: shapes of dynamic values, which it adds to the cache's. */
-#define ORO_SHAPE_FIELDS(X) \
-    X(shape_hits)           \
-    X(shape_misses) X(shape_evictions) X(shape_expirations) X(shapes) X(batches) X(batch_items)
-#define ORO_STAT_FIELDS(X) \
+/* Of rows and the type caches of converters. */
+#define ORO_PY_COUNTERS(X) \
     X(cache_hits)          \
     X(cache_misses)        \
     X(cache_evictions)     \
@@ -518,7 +292,9 @@ struct oro_pyreducer {
     X(pool_hits)           \
     X(pool_misses)         \
     X(pool_returns)        \
-    X(pool_drops) X(decodes) X(encodes) X(bytes_in) X(bytes_out) X(errors) X(memory) X(memory_peak)
+    X(pool_drops)          \
+    X(memory)              \
+    X(memory_peak)
 
 /* A changed row that was dropped (lost.c). */
 #define ORO_LOST_MAX 8 /* of one call */
@@ -531,52 +307,54 @@ struct oro_lost {
 };
 
 /* ---- one interpreter ---- */
-#define ORO_PY_OBJECTS(X)                                                                       \
-    X(keep)                                                                                     \
-    X(t_row)                                                                                    \
-    X(t_coldescr)                                                                               \
-    X(t_table)                                                                                  \
-    X(t_column)                                                                                 \
-    X(t_rows)                                                                                   \
-    X(t_rowsiter)                                                                               \
-    X(t_ctx)                                                                                    \
-    X(t_dbbase)                                                                                 \
-    X(t_db)                                                                                     \
-    X(t_log)                                                                                    \
-    X(t_codec)                                                                                  \
-    X(t_identity)                                                                               \
-    X(t_connid)                                                                                 \
-    X(Timestamp)                                                                                \
-    X(TimeDuration)                                                                             \
-    X(ScheduleAt)                                                                               \
-    X(UUID)                                                                                     \
-    X(Ok)                                                                                       \
-    X(Err)                                                                                      \
-    X(e_orochi)                                                                                 \
-    X(e_reducer)                                                                                \
-    X(e_rownotfound)                                                                            \
-    X(e_database) X(e_unique) X(e_nosuchrow) X(e_autoinc) X(e_wrongindex) X(e_wrongalgo)        \
-        X(e_notunique) X(e_encode) X(e_decode) X(e_schema) X(e_timeout) X(e_transaction)        \
-            X(e_forbidden) X(json_dump) X(json_revive) X(datetime_to_us) X(us_to_datetime)      \
-                X(timedelta_to_us) X(us_to_timedelta) X(format_exception) X(describe_error)     \
-                    X(refusal) X(make_auth) X(deepcopy) X(random_cls) X(chance_of) X(db) X(log) \
-                        X(ctx) X(module_spec) X(s_int) X(s_value) X(s_is_interval) X(s_told)    \
-                            X(s_post_init) X(empty_tuple) X(zero)
+#define ORO_PY_OBJECTS(X) \
+    X(t_row)              \
+    X(t_coldescr)         \
+    X(t_table)            \
+    X(t_column)           \
+    X(t_rows)             \
+    X(t_rowsiter)         \
+    X(t_ctx)              \
+    X(t_dbbase)           \
+    X(t_db)               \
+    X(t_log)              \
+    X(e_reducer)          \
+    X(e_rownotfound)      \
+    X(e_database)         \
+    X(e_unique)           \
+    X(e_nosuchrow)        \
+    X(e_autoinc)          \
+    X(e_wrongindex)       \
+    X(e_wrongalgo)        \
+    X(e_notunique)        \
+    X(e_schema)           \
+    X(e_timeout)          \
+    X(e_transaction)      \
+    X(e_forbidden)        \
+    X(refusal)            \
+    X(make_auth)          \
+    X(deepcopy)           \
+    X(random_cls)         \
+    X(chance_of)          \
+    X(db)                 \
+    X(log)                \
+    X(ctx)                \
+    X(module_spec)        \
+    X(s_told)             \
+    X(zero)
 
 struct oro_py {
+    struct oro_codecs codecs;
     unsigned worker;
     const struct oro_host_ops *ops;
     PyThreadState *ts;
     PyInterpreterState *interp;
     bool module_owned; /* made by the module itself: an interpreter without worker (tools) */
 
-    struct oro_arena arena;
     struct oro_rowclass *classes;
     struct oro_rowclass **staged_classes; /* where new ones go while a second version is imported */
     struct version *staged, *old_versions; /* reload.c */
     struct oro_map class_map;              /* type to rowclass */
-    struct oro_codec **named;              /* codecs of ("named", n) */
-    unsigned nnamed;
     const struct oro_schema *schema;
     struct oro_pytable *tables;
     unsigned ntables;
@@ -603,13 +381,7 @@ struct oro_py {
     char *stdlib; /* folder of the standard library, with a slash */
     /* Of all its objects, after the last call; 0: nobody counts (memory.c). */
     _Atomic int64_t python_memory;
-    struct oro_bb bb[3]; /* scratch; see oro_bb_take */
-    struct oro_cerr cerr;
-    /* Elements without bytes that the value may still have which is being decoded, or encoded. */
-    uint32_t units, units_out;
-    uint64_t promised;     /* bytes that the open lists' further elements take at least */
     uint32_t uuid_counter; /* of version 7 */
-    uint64_t ncodecs;      /* compiled for tables and reducers: the pinned part of the type cache */
     struct oro_lost lost[ORO_LOST_MAX];
     unsigned nlost;
     /* What an old version leaves behind (reload.c), a list or NULL; and whether it is just being dropped. */
@@ -617,21 +389,13 @@ struct oro_py {
     bool ending;
     struct oro_globals *globals; /* NULL: not watched */
     bool globals_sized;          /* some are looked at after each call */
-    struct oro_json *json;       /* shapes and keys of dynamic values; NULL until there is one */
-    unsigned max_shapes;
-    int64_t ttl_us; /* of a shape that is not used; 0: for ever */
     unsigned max_pool;
-    bool batches, watch_memory, auto_tune;
+    bool watch_memory, auto_tune;
     uint64_t config_generation; /* of the settings in use; 0: none taken yet */
-    /* One conversion in 64 is timed, at steps of chance: calls repeat the same few conversions, and a fixed step would
-     * meet the same one each time. */
-    unsigned until_timed, chance;
-    _Atomic uint64_t times[DIRS][ORO_TIME_SLOTS];
-    char *root; /* folder of the module, for tracebacks */
+    char *root;                 /* folder of the module, for tracebacks */
 
 #define ORO_FIELD(name) _Atomic uint64_t n_##name;
-    ORO_STAT_FIELDS(ORO_FIELD)
-    ORO_SHAPE_FIELDS(ORO_FIELD)
+    ORO_PY_COUNTERS(ORO_FIELD)
 #undef ORO_FIELD
 #define ORO_FIELD(name) PyObject *name;
     ORO_PY_OBJECTS(ORO_FIELD)
@@ -646,33 +410,6 @@ oro_pyhandle_alive(struct oro_py *py, struct oro_pytable *t)
            oro_pyhandle_look(py, t);
 }
 
-#define ORO_COUNT(py, field, by)                                                         \
-    atomic_store_explicit(&(py)->n_##field,                                              \
-                          atomic_load_explicit(&(py)->n_##field, memory_order_relaxed) + \
-                              (uint64_t)(by),                                            \
-                          memory_order_relaxed)
-
-/* 0, or when it is this conversion's turn to be timed, the time. */
-static inline uint64_t
-oro_tally_begin(struct oro_py *py)
-{
-    if (ORO_LIKELY(py->until_timed > 0)) {
-        py->until_timed--;
-        return 0;
-    }
-    return oro_tally_turn(py);
-}
-
-static inline void
-oro_tally_end(struct oro_py *py, struct oro_tally *t, enum oro_dir dir, size_t bytes,
-              uint64_t began)
-{
-    ORO_BUMP(t->n[dir], 1);
-    ORO_BUMP(t->bytes[dir], bytes);
-    if (ORO_UNLIKELY(began != 0))
-        oro_tally_time(py, t, dir, began);
-}
-
 /* Memory of rows: `more` bytes were taken, or, negative, given back. */
 static inline void
 oro_py_memory(struct oro_py *py, Py_ssize_t more)
@@ -681,26 +418,6 @@ oro_py_memory(struct oro_py *py, Py_ssize_t more)
     uint64_t now = atomic_load_explicit(&py->n_memory, memory_order_relaxed);
     if (py->watch_memory && now > atomic_load_explicit(&py->n_memory_peak, memory_order_relaxed))
         atomic_store_explicit(&py->n_memory_peak, now, memory_order_relaxed);
-}
-
-/* A scratch builder is taken out while used, so that Python code which runs in between (a checker, __index__) and comes back
- * to us finds an empty one instead of ours. */
-static inline struct oro_bb
-oro_bb_take(struct oro_py *py, int which)
-{
-    struct oro_bb b = py->bb[which];
-    py->bb[which] = (struct oro_bb){0};
-    b.len = 0;
-    return b;
-}
-
-static inline void
-oro_bb_give(struct oro_py *py, int which, struct oro_bb *b)
-{
-    if (py->bb[which].data == NULL && b->cap <= 1u << 20)
-        py->bb[which] = *b;
-    else
-        oro_bb_fini(b);
 }
 
 static inline bool
@@ -750,24 +467,10 @@ void oro_py_memory_relax(struct oro_py *py);
 /* What an open in progress on this thread hands to module_exec. */
 extern _Thread_local struct oro_py *oro_py_opening;
 
-int oro_pyrow_types(struct oro_py *py, PyObject *module);    /* row.c */
-int oro_pytable_types(struct oro_py *py, PyObject *module);  /* table.c */
-int oro_pyrows_types(struct oro_py *py, PyObject *module);   /* rows.c */
-int oro_pyctx_types(struct oro_py *py, PyObject *module);    /* context.c */
-int oro_codecobj_types(struct oro_py *py, PyObject *module); /* codecobj.c */
-PyObject *oro_codecobj_compile(PyObject *module, PyObject *args);
-int oro_pyid_types(struct oro_py *py, PyObject *module); /* id.c */
-/* _orochi.sats, sats_to_json, sats_from_json (sats.c) */
-PyObject *oro_pysats(PyObject *module, PyObject *args);
-PyObject *oro_pysats_to_json(PyObject *module, PyObject *args);
-PyObject *oro_pysats_from_json(PyObject *module, PyObject *args);
-
-/* Appends the pending exception's text (one line, or with the module's frames) and clears it. */
-void oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out);
-/* Appends a str as UTF-8, of a long one no more than ORO_PY_TEXT_MOST characters; nothing if it is NULL or none. May leave an
- * exception. */
-void oro_pyerr_put(PyObject *s, struct oro_bb *out);
-
+int oro_pyrow_types(struct oro_py *py, PyObject *module);   /* row.c */
+int oro_pytable_types(struct oro_py *py, PyObject *module); /* table.c */
+int oro_pyrows_types(struct oro_py *py, PyObject *module);  /* rows.c */
+int oro_pyctx_types(struct oro_py *py, PyObject *module);   /* context.c */
 /* ---- refusals (refusal.c) ---- */
 /* Takes error, a ReducerError that ended the call: its text, detail and what the log says go into py->call. */
 void oro_pyrefusal_tell(struct oro_py *py, PyObject *error);
@@ -781,10 +484,6 @@ bool oro_pyrefusal_harmless(const struct oro_pytable *t, PyObject *v);
  * writes the text. Always NULL. */
 PyObject *oro_pyerr_no_column(const char *advice, const char *owner, const struct oro_rowclass *rc,
                               PyObject *name);
-/* "int", "Player", "None": for "expected ..., got ..." */
-const char *oro_pytype_name(PyObject *o);
-/* The name of a class without its module, for "expected Vec2"; "tuple" where there is no class. Borrowed from cls. */
-const char *oro_pyclass_name(PyObject *cls);
 /* A record of the module's log, with file and line of the Python code that runs now. */
 void oro_pylog(struct oro_py *py, enum oro_log_level level, const char *target,
                struct oro_bytes text);

@@ -2,9 +2,11 @@
  * value: sizes, order, whether its values can change. */
 #include <math.h>
 
-#include "bridge/py_priv.h"
+#include "bridge/codec/error.h"
+#include "bridge/codec/inlined.h"
+#include "bridge/codec/state.h"
 
-static struct oro_codec *compile(struct oro_py *py, PyObject *spec, unsigned depth);
+static struct oro_codec *compile(struct oro_codecs *cs, PyObject *spec, unsigned depth);
 
 static const struct {
     const char *name;
@@ -47,15 +49,15 @@ bad_spec(PyObject *spec)
 
 /* Keeps o alive as long as the interpreter; returns it borrowed. */
 static PyObject *
-keep(struct oro_py *py, PyObject *o)
+keep(struct oro_codecs *cs, PyObject *o)
 {
-    if (o == NULL || PyList_Append(py->keep, o) < 0)
+    if (o == NULL || PyList_Append(cs->program.keep, o) < 0)
         return NULL;
     return o;
 }
 
 static PyObject *
-keep_name(struct oro_py *py, PyObject *name)
+keep_name(struct oro_codecs *cs, PyObject *name)
 {
     if (name == NULL || !PyUnicode_CheckExact(name)) {
         PyErr_SetString(PyExc_TypeError, "a type spec's name is not a str");
@@ -63,7 +65,7 @@ keep_name(struct oro_py *py, PyObject *name)
     }
     Py_INCREF(name);
     PyUnicode_InternInPlace(&name);
-    PyObject *kept = keep(py, name);
+    PyObject *kept = keep(cs, name);
     Py_DECREF(name);
     return kept;
 }
@@ -201,7 +203,7 @@ inlines(const PyTypeObject *type)
 
 /* Are all fields inline values of its instances? */
 static bool
-find_inlined(struct oro_py *py, struct oro_codec *c)
+find_inlined(struct oro_codecs *cs, struct oro_codec *c)
 {
     PyObject *marks[ORO_INLINE_MAX] = {0}, *theirs = NULL, *ours = NULL;
     bool found = false;
@@ -223,7 +225,7 @@ done:
         Py_XDECREF(marks[i]);
     if (!found)
         return false;
-    c->inlined = oro_arena_alloc(&py->arena, sizeof(*c->inlined));
+    c->inlined = oro_arena_alloc(&cs->program.arena, sizeof(*c->inlined));
     *c->inlined = (struct oro_inlined){0};
     return true;
 }
@@ -260,7 +262,7 @@ find_late(struct oro_codec *c, PyObject *fields)
 
 /* May instances be made with __new__ and attributes set one by one? Only when the dataclass's own __init__ would do no more. */
 static int
-dataclass_traits(struct oro_py *py, struct oro_codec *c)
+dataclass_traits(struct oro_codecs *cs, struct oro_codec *c)
 {
     PyObject *params = NULL, *frozen = NULL, *fields = NULL, *init = NULL, *code = NULL,
              *file = NULL;
@@ -280,7 +282,7 @@ dataclass_traits(struct oro_py *py, struct oro_codec *c)
     rc = 0;
     if (PyDict_Check(fields) && find_late(c, fields) < 0)
         PyErr_Clear();
-    if (PyObject_HasAttr(c->cls, py->s_post_init) || !PyDict_Check(fields) ||
+    if (PyObject_HasAttr(c->cls, cs->s_post_init) || !PyDict_Check(fields) ||
         PyDict_GET_SIZE(fields) != (Py_ssize_t)c->n)
         goto done;
     if (((PyTypeObject *)c->cls)->tp_new != PyBaseObject_Type.tp_new)
@@ -295,7 +297,7 @@ dataclass_traits(struct oro_py *py, struct oro_codec *c)
                  !PyType_HasFeature((PyTypeObject *)c->cls, Py_TPFLAGS_IS_ABSTRACT) &&
                  find_slots(c);
     if (c->plain_new && !c->slotted)
-        find_inlined(py, c);
+        find_inlined(cs, c);
 done:
     Py_XDECREF(params);
     Py_XDECREF(frozen);
@@ -308,10 +310,11 @@ done:
 
 /* ("product", cls, how, ((name, spec), ...)) */
 static int
-compile_product(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+compile_product(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec, unsigned depth)
 {
     static const char *const hows[] = {"dataclass", "namedtuple", "typeddict", "tuple", "row"};
     PyObject *cls = item(spec, 1), *how = item(spec, 2), *fields = item(spec, 3);
+    unsigned ncols = 0;
     if (cls == NULL || how == NULL || fields == NULL || !PyUnicode_Check(how) ||
         !PyTuple_Check(fields))
         return bad_spec(spec);
@@ -321,23 +324,23 @@ compile_product(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned
             break;
     if (c->how == 5)
         return bad_spec(spec);
-    c->cls = keep(py, cls);
+    c->cls = keep(cs, cls);
     if (c->cls == NULL)
         return -1;
     c->n = (uint32_t)PyTuple_GET_SIZE(fields);
-    c->fields = oro_arena_alloc(&py->arena, (c->n + 1) * sizeof(*c->fields));
+    c->fields = oro_arena_alloc(&cs->program.arena, (c->n + 1) * sizeof(*c->fields));
     for (uint32_t i = 0; i < c->n; i++) {
         PyObject *f = PyTuple_GET_ITEM(fields, i);
-        c->fields[i] = (struct oro_cfield){.name = keep_name(py, item(f, 0))};
+        c->fields[i] = (struct oro_cfield){.name = keep_name(cs, item(f, 0))};
         if (c->fields[i].name == NULL || item(f, 1) == NULL)
             return bad_spec(spec);
-        c->fields[i].codec = compile(py, item(f, 1), depth + 1);
+        c->fields[i].codec = compile(cs, item(f, 1), depth + 1);
         if (c->fields[i].codec == NULL)
             return -1;
     }
     switch (c->how) {
     case HOW_DATACLASS:
-        if (dataclass_traits(py, c) < 0)
+        if (dataclass_traits(cs, c) < 0)
             return -1;
         break;
     case HOW_NAMEDTUPLE:
@@ -345,7 +348,8 @@ compile_product(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned
         c->immutable = true;
         break;
     case HOW_ROW:
-        c->rowclass = PyType_Check(c->cls) ? oro_rowclass_of(py, (PyTypeObject *)c->cls) : NULL;
+        if (cs->rows != NULL && PyType_Check(c->cls))
+            c->rowclass = cs->rows->class_of(cs, (PyTypeObject *)c->cls, &ncols);
         break;
     }
     sum_fields(c);
@@ -355,16 +359,15 @@ compile_product(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned
               (c->how == HOW_ROW && c->rowclass == NULL);
     c->fallible = c->fallible || (c->how == HOW_DATACLASS && !c->plain_new) ||
                   (c->how == HOW_ROW && c->rowclass == NULL);
-    if (c->rowclass != NULL && c->rowclass->ncols != c->n) {
-        PyErr_Format(PyExc_TypeError, "%R has %u columns, its spec has %u", cls, c->rowclass->ncols,
-                     c->n);
+    if (c->rowclass != NULL && ncols != c->n) {
+        PyErr_Format(PyExc_TypeError, "%R has %u columns, its spec has %u", cls, ncols, c->n);
         return -1;
     }
     return 0;
 }
 
 static int
-compile_members(struct oro_py *py, struct oro_codec *c, PyObject *spec, PyObject *members,
+compile_members(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec, PyObject *members,
                 uint8_t op)
 {
     if (members == NULL || !PyTuple_Check(members) || PyTuple_GET_SIZE(members) == 0 ||
@@ -374,10 +377,10 @@ compile_members(struct oro_py *py, struct oro_codec *c, PyObject *spec, PyObject
     c->n = (uint32_t)PyTuple_GET_SIZE(members);
     c->immutable = true;
     set_fixed(c, 1);
-    c->members = oro_arena_alloc(&py->arena, c->n * sizeof(*c->members));
+    c->members = oro_arena_alloc(&cs->program.arena, c->n * sizeof(*c->members));
     for (uint32_t i = 0; i < c->n; i++) {
         PyObject *m = PyTuple_GET_ITEM(members, i);
-        c->members[i] = op == OP_LITERAL ? keep_name(py, m) : keep(py, m);
+        c->members[i] = op == OP_LITERAL ? keep_name(cs, m) : keep(cs, m);
         if (c->members[i] == NULL)
             return -1;
     }
@@ -386,7 +389,7 @@ compile_members(struct oro_py *py, struct oro_codec *c, PyObject *spec, PyObject
 
 /* ("union", ((name, cls, spec or None, how), ...)) */
 static int
-compile_union(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+compile_union(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec, unsigned depth)
 {
     PyObject *variants = item(spec, 1);
     if (variants == NULL || !PyTuple_Check(variants) || PyTuple_GET_SIZE(variants) > 256)
@@ -395,18 +398,18 @@ compile_union(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned d
     c->immutable = true;
     c->wild = true;
     c->n = (uint32_t)PyTuple_GET_SIZE(variants);
-    c->fields = oro_arena_alloc(&py->arena, (c->n + 1) * sizeof(*c->fields));
+    c->fields = oro_arena_alloc(&cs->program.arena, (c->n + 1) * sizeof(*c->fields));
     uint32_t least = c->n > 0 ? UINT32_MAX : 0;
     bool same = c->n > 0;
     for (uint32_t i = 0; i < c->n; i++) {
         PyObject *v = PyTuple_GET_ITEM(variants, i), *payload = item(v, 2);
         c->fields[i] =
-            (struct oro_cfield){.name = keep_name(py, item(v, 0)), .cls = keep(py, item(v, 1))};
+            (struct oro_cfield){.name = keep_name(cs, item(v, 0)), .cls = keep(cs, item(v, 1))};
         if (payload == NULL || c->fields[i].name == NULL || c->fields[i].cls == NULL)
             return bad_spec(spec);
         uint32_t fixed = 0, min = 0;
         if (payload != Py_None) {
-            const struct oro_codec *p = compile(py, payload, depth + 1);
+            const struct oro_codec *p = compile(cs, payload, depth + 1);
             if (p == NULL)
                 return -1;
             c->fields[i].codec = p;
@@ -416,7 +419,7 @@ compile_union(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned d
             min = p->min_size;
         } else {
             struct oro_codec made = {.cls = c->fields[i].cls};
-            if (dataclass_traits(py, &made) < 0)
+            if (dataclass_traits(cs, &made) < 0)
                 return -1;
             c->fallible = c->fallible || !made.plain_new;
         }
@@ -431,7 +434,7 @@ compile_union(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned d
 }
 
 static int
-compile_array(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+compile_array(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec, unsigned depth)
 {
     static const char *const kinds[] = {"list", "tuple", "set", "frozenset"};
     PyObject *kind = item(spec, 2);
@@ -443,7 +446,7 @@ compile_array(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned d
             break;
     if (c->kind == 4)
         return bad_spec(spec);
-    c->elem = compile(py, item(spec, 1), depth + 1);
+    c->elem = compile(cs, item(spec, 1), depth + 1);
     if (c->elem == NULL)
         return -1;
     c->min_size = 4;
@@ -455,16 +458,16 @@ compile_array(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned d
 }
 
 static int
-compile_named(struct oro_py *py, struct oro_codec *c, PyObject *spec)
+compile_named(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec)
 {
     PyObject *n = item(spec, 1);
     long i = n != NULL ? PyLong_AsLong(n) : -1;
-    if (i < 0 || (unsigned long)i >= py->nnamed)
+    if (i < 0 || (unsigned long)i >= cs->program.nnamed)
         return bad_spec(spec);
     /* The target may not be compiled yet, so its size is not known here; a value of a recursive type takes a byte at least
      * (the tag or count that ends the recursion). */
     c->op = OP_REF;
-    c->elem = py->named[i];
+    c->elem = cs->program.named[i];
     c->min_size = 1;
     c->fixed_size = ORO_VARIABLE;
     c->immutable = false;
@@ -473,11 +476,11 @@ compile_named(struct oro_py *py, struct oro_codec *c, PyObject *spec)
 }
 
 static int
-compile_two(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth, uint8_t op)
+compile_two(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec, unsigned depth, uint8_t op)
 {
     c->op = op;
-    c->elem = compile(py, item(spec, 1), depth + 1);
-    c->elem2 = c->elem != NULL ? compile(py, item(spec, 2), depth + 1) : NULL;
+    c->elem = compile(cs, item(spec, 1), depth + 1);
+    c->elem2 = c->elem != NULL ? compile(cs, item(spec, 2), depth + 1) : NULL;
     if (c->elem2 == NULL)
         return -1;
     c->min_size = op == OP_DICT ? 4
@@ -491,13 +494,13 @@ compile_two(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned dep
 }
 
 static int
-compile_checked(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+compile_checked(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec, unsigned depth)
 {
     c->op = OP_CHECKED;
-    c->elem = compile(py, item(spec, 1), depth + 1);
+    c->elem = compile(cs, item(spec, 1), depth + 1);
     if (c->elem == NULL)
         return -1;
-    c->checker = keep(py, item(spec, 2));
+    c->checker = keep(cs, item(spec, 2));
     if (c->checker == NULL)
         return bad_spec(spec);
     c->min_size = c->elem->min_size;
@@ -509,7 +512,7 @@ compile_checked(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned
 }
 
 static int
-compile_into(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned depth)
+compile_into(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec, unsigned depth)
 {
     PyObject *head = spec != NULL ? item(spec, 0) : NULL;
     if (head == NULL || !PyUnicode_Check(head))
@@ -537,10 +540,10 @@ compile_into(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned de
         return 0;
     }
     if (strcmp(name, "array") == 0)
-        return compile_array(py, c, spec, depth);
+        return compile_array(cs, c, spec, depth);
     if (strcmp(name, "option") == 0) {
         c->op = OP_OPTION;
-        c->elem = compile(py, item(spec, 1), depth + 1);
+        c->elem = compile(cs, item(spec, 1), depth + 1);
         if (c->elem == NULL)
             return -1;
         c->min_size = 1;
@@ -551,60 +554,61 @@ compile_into(struct oro_py *py, struct oro_codec *c, PyObject *spec, unsigned de
         return 0;
     }
     if (strcmp(name, "product") == 0)
-        return compile_product(py, c, spec, depth);
+        return compile_product(cs, c, spec, depth);
     if (strcmp(name, "enum") == 0) {
-        c->cls = keep(py, item(spec, 1));
+        c->cls = keep(cs, item(spec, 1));
         return c->cls == NULL ? bad_spec(spec)
-                              : compile_members(py, c, spec, item(spec, 2), OP_ENUM);
+                              : compile_members(cs, c, spec, item(spec, 2), OP_ENUM);
     }
     if (strcmp(name, "literal") == 0)
-        return compile_members(py, c, spec, item(spec, 1), OP_LITERAL);
+        return compile_members(cs, c, spec, item(spec, 1), OP_LITERAL);
     if (strcmp(name, "union") == 0)
-        return compile_union(py, c, spec, depth);
+        return compile_union(cs, c, spec, depth);
     if (strcmp(name, "dict") == 0)
-        return compile_two(py, c, spec, depth, OP_DICT);
+        return compile_two(cs, c, spec, depth, OP_DICT);
     if (strcmp(name, "result") == 0)
-        return compile_two(py, c, spec, depth, OP_RESULT);
+        return compile_two(cs, c, spec, depth, OP_RESULT);
     if (strcmp(name, "checked") == 0)
-        return compile_checked(py, c, spec, depth);
+        return compile_checked(cs, c, spec, depth);
     if (strcmp(name, "named") == 0)
-        return compile_named(py, c, spec);
+        return compile_named(cs, c, spec);
     return bad_spec(spec);
 }
 
 static struct oro_codec *
-compile(struct oro_py *py, PyObject *spec, unsigned depth)
+compile(struct oro_codecs *cs, PyObject *spec, unsigned depth)
 {
     if (depth > ORO_MAX_DEPTH) {
         PyErr_SetString(PyExc_ValueError, "a type is nested too deeply");
         return NULL;
     }
-    struct oro_codec *c = oro_arena_alloc(&py->arena, sizeof(*c));
+    struct oro_codec *c = oro_arena_alloc(&cs->program.arena, sizeof(*c));
     *c = (struct oro_codec){0};
-    return compile_into(py, c, spec, depth) < 0 ? NULL : c;
+    return compile_into(cs, c, spec, depth) < 0 ? NULL : c;
 }
 
 const struct oro_codec *
-oro_codec_compile(struct oro_py *py, PyObject *spec)
+oro_codec_compile(struct oro_codecs *cs, PyObject *spec)
 {
-    return compile(py, spec, 1);
+    return compile(cs, spec, 1);
 }
 
 int
-oro_codec_compile_named(struct oro_py *py, PyObject *specs)
+oro_codec_compile_named(struct oro_codecs *cs, PyObject *specs)
 {
     if (!PyList_Check(specs)) {
         PyErr_SetString(PyExc_TypeError, "\"types\" is not a list");
         return -1;
     }
-    py->nnamed = (unsigned)PyList_GET_SIZE(specs);
-    py->named = oro_arena_alloc(&py->arena, (py->nnamed + 1) * sizeof(*py->named));
-    for (unsigned i = 0; i < py->nnamed; i++) {
-        py->named[i] = oro_arena_alloc(&py->arena, sizeof(**py->named));
-        *py->named[i] = (struct oro_codec){0};
+    cs->program.nnamed = (unsigned)PyList_GET_SIZE(specs);
+    cs->program.named =
+        oro_arena_alloc(&cs->program.arena, (cs->program.nnamed + 1) * sizeof(*cs->program.named));
+    for (unsigned i = 0; i < cs->program.nnamed; i++) {
+        cs->program.named[i] = oro_arena_alloc(&cs->program.arena, sizeof(**cs->program.named));
+        *cs->program.named[i] = (struct oro_codec){0};
     }
-    for (unsigned i = 0; i < py->nnamed; i++)
-        if (compile_into(py, py->named[i], PyList_GET_ITEM(specs, i), 1) < 0)
+    for (unsigned i = 0; i < cs->program.nnamed; i++)
+        if (compile_into(cs, cs->program.named[i], PyList_GET_ITEM(specs, i), 1) < 0)
             return -1;
     return 0;
 }

@@ -1,59 +1,49 @@
 /* bridge/codec/codecobj.c - a codec as a Python object, for tools, tests and orochi.bridge. It owns its program, unlike the codecs
  * of tables and reducers, which live as long as the interpreter. */
-#include "bridge/host/arena.h"
-#include "bridge/py_priv.h"
+#include "bridge/codec/codecobj.h"
+
+#include "bridge/codec/huge.h"
+#include "bridge/codec/dynamic.h"
 
 #define CO(o) ((struct codecobj *)(o))
 
 struct codecobj {
-    PyObject_HEAD struct oro_py *py;
+    PyObject_HEAD struct oro_codecs *cs;
     const struct oro_codec *codec;
-    struct oro_arena arena;
-    PyObject *keep; /* what the program refers to */
-    bool has_arena;
+    struct oro_codec_program program;
 };
 
-/* Compiles with the interpreter's arena, keep list and named types exchanged for the object's own. */
+/* Compiles with the interpreter's program exchanged for the object's own. */
 static int
-compile_into(struct oro_py *py, struct codecobj *o, PyObject *spec, PyObject *types)
+compile_into(struct oro_codecs *cs, struct codecobj *o, PyObject *spec, PyObject *types)
 {
-    struct oro_arena arena = py->arena;
-    PyObject *keep = py->keep;
-    struct oro_codec **named = py->named;
-    unsigned nnamed = py->nnamed;
-    oro_arena_init(&py->arena);
-    py->keep = o->keep;
-    py->named = NULL;
-    py->nnamed = 0;
-    int rc = types != NULL ? oro_codec_compile_named(py, types) : 0;
+    struct oro_codec_program others = cs->program;
+    cs->program = o->program;
+    int rc = types != NULL ? oro_codec_compile_named(cs, types) : 0;
     if (rc == 0)
-        o->codec = oro_codec_compile(py, spec);
-    o->arena = py->arena;
-    o->has_arena = true;
-    py->arena = arena;
-    py->keep = keep;
-    py->named = named;
-    py->nnamed = nnamed;
+        o->codec = oro_codec_compile(cs, spec);
+    o->program = cs->program;
+    cs->program = others;
     return rc == 0 && o->codec != NULL ? 0 : -1;
 }
 
 /* compile(spec, types=[]): ("named", n) in the spec refers to types[n]. */
-PyObject *
-oro_codecobj_compile(PyObject *module, PyObject *args)
+static PyObject *
+py_compile(PyObject *module, PyObject *args)
 {
-    struct oro_py *py = oro_py_of_module(module);
+    struct oro_codecs *cs = oro_codecs_of(module);
     PyObject *spec, *types = NULL;
     if (!PyArg_ParseTuple(args, "O|O!", &spec, &PyList_Type, &types))
         return NULL;
-    struct codecobj *o = PyObject_GC_New(struct codecobj, (PyTypeObject *)py->t_codec);
+    struct codecobj *o = PyObject_GC_New(struct codecobj, (PyTypeObject *)cs->t_codec);
     if (o == NULL)
         return NULL;
-    o->py = py;
+    o->cs = cs;
     o->codec = NULL;
-    o->has_arena = false;
-    o->keep = PyList_New(0);
+    oro_program_init(&o->program);
+    o->program.keep = PyList_New(0);
     PyObject_GC_Track(o);
-    if (o->keep == NULL || compile_into(py, o, spec, types) < 0) {
+    if (o->program.keep == NULL || compile_into(cs, o, spec, types) < 0) {
         Py_DECREF(o);
         return NULL;
     }
@@ -64,7 +54,7 @@ static int
 codec_traverse(PyObject *o, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(o));
-    Py_VISIT(CO(o)->keep);
+    Py_VISIT(CO(o)->program.keep);
     return 0;
 }
 
@@ -72,7 +62,7 @@ static int
 codec_clear(PyObject *o)
 {
     CO(o)->codec = NULL; /* it refers to what keep held */
-    Py_CLEAR(CO(o)->keep);
+    Py_CLEAR(CO(o)->program.keep);
     return 0;
 }
 
@@ -82,8 +72,7 @@ codec_dealloc(PyObject *o)
     PyTypeObject *type = Py_TYPE(o);
     PyObject_GC_UnTrack(o);
     codec_clear(o);
-    if (CO(o)->has_arena)
-        oro_arena_fini(&CO(o)->arena);
+    oro_arena_fini(&CO(o)->program.arena);
     type->tp_free(o);
     Py_DECREF(type);
 }
@@ -102,7 +91,7 @@ bytes_of(const struct oro_bb *bb)
 {
     PyObject *out = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bb->len);
     if (out != NULL && bb->len > 0) {
-        oro_pyarena_advise(PyBytes_AS_STRING(out), bb->len);
+        oro_huge_advise(PyBytes_AS_STRING(out), bb->len);
         memcpy(PyBytes_AS_STRING(out), bb->data, bb->len);
     }
     return out;
@@ -111,20 +100,20 @@ bytes_of(const struct oro_bb *bb)
 static PyObject *
 codec_encode(PyObject *o, PyObject *v)
 {
-    struct oro_py *py = CO(o)->py;
+    struct oro_codecs *cs = CO(o)->cs;
     PyObject *out = NULL;
     if (!usable(o))
         return NULL;
-    struct oro_bb bb = oro_bb_take(py, 2);
-    if (oro_codec_encode(py, CO(o)->codec, v, &bb, 1) < 0) {
-        ORO_COUNT(py, errors, 1);
-        oro_cerr_raise(py, py->e_encode, NULL);
+    struct oro_bb bb = oro_bb_take(cs, 2);
+    if (oro_codec_encode(cs, CO(o)->codec, v, &bb, 1) < 0) {
+        ORO_COUNT(cs, errors, 1);
+        oro_cerr_raise(cs, cs->e_encode, NULL);
     } else {
-        ORO_COUNT(py, encodes, 1);
-        ORO_COUNT(py, bytes_out, bb.len);
+        ORO_COUNT(cs, encodes, 1);
+        ORO_COUNT(cs, bytes_out, bb.len);
         out = bytes_of(&bb);
     }
-    oro_bb_give(py, 2, &bb);
+    oro_bb_give(cs, 2, &bb);
     return out;
 }
 
@@ -132,48 +121,48 @@ codec_encode(PyObject *o, PyObject *v)
 static PyObject *
 codec_encode_into(PyObject *o, PyObject *const *args, Py_ssize_t nargs)
 {
-    struct oro_py *py = CO(o)->py;
+    struct oro_codecs *cs = CO(o)->cs;
     PyObject *out = NULL;
     if (!usable(o))
         return NULL;
     if (nargs != 2 || !PyByteArray_Check(args[1]))
         return PyErr_Format(PyExc_TypeError, "encode_into() takes a value and a bytearray");
-    struct oro_bb bb = oro_bb_take(py, 2);
+    struct oro_bb bb = oro_bb_take(cs, 2);
     Py_ssize_t at;
-    if (oro_codec_encode(py, CO(o)->codec, args[0], &bb, 1) < 0) {
-        ORO_COUNT(py, errors, 1);
-        oro_cerr_raise(py, py->e_encode, NULL);
+    if (oro_codec_encode(cs, CO(o)->codec, args[0], &bb, 1) < 0) {
+        ORO_COUNT(cs, errors, 1);
+        oro_cerr_raise(cs, cs->e_encode, NULL);
     } else if (at = PyByteArray_GET_SIZE(args[1]),
                PyByteArray_Resize(args[1], at + (Py_ssize_t)bb.len) == 0) {
-        ORO_COUNT(py, encodes, 1);
-        ORO_COUNT(py, bytes_out, bb.len);
+        ORO_COUNT(cs, encodes, 1);
+        ORO_COUNT(cs, bytes_out, bb.len);
         if (bb.len > 0)
             memcpy(PyByteArray_AS_STRING(args[1]) + at, bb.data, bb.len);
         out = PyLong_FromSize_t(bb.len);
     }
-    oro_bb_give(py, 2, &bb);
+    oro_bb_give(cs, 2, &bb);
     return out;
 }
 
 static PyObject *
 decode_whole(struct codecobj *o, struct oro_bytes in)
 {
-    struct oro_py *py = o->py;
+    struct oro_codecs *cs = o->cs;
     struct oro_reader r = oro_reader(in);
-    PyObject *v = oro_codec_decode(py, o->codec, &r, 1);
+    PyObject *v = oro_codec_decode(cs, o->codec, &r, 1);
     if (v != NULL && oro_rd_left(&r) > 0) {
-        oro_cerr_set(py, "%zu bytes too many after the value", oro_rd_left(&r));
-        oro_cerr_found(py, "%zu bytes", oro_rd_left(&r));
-        snprintf(py->cerr.expected, sizeof(py->cerr.expected), "the end");
-        oro_cerr_explain(py, o->codec, oro_rd_offset(&r));
+        oro_cerr_set(cs, "%zu bytes too many after the value", oro_rd_left(&r));
+        oro_cerr_found(cs, "%zu bytes", oro_rd_left(&r));
+        snprintf(cs->cerr.expected, sizeof(cs->cerr.expected), "the end");
+        oro_cerr_explain(cs, o->codec, oro_rd_offset(&r));
         Py_CLEAR(v);
     }
     if (v == NULL) {
-        ORO_COUNT(py, errors, 1);
-        oro_cerr_raise(py, py->e_decode, NULL);
+        ORO_COUNT(cs, errors, 1);
+        oro_cerr_raise(cs, cs->e_decode, NULL);
     } else {
-        ORO_COUNT(py, decodes, 1);
-        ORO_COUNT(py, bytes_in, in.len);
+        ORO_COUNT(cs, decodes, 1);
+        ORO_COUNT(cs, bytes_in, in.len);
     }
     return v;
 }
@@ -206,7 +195,7 @@ codec_decode_many(PyObject *o, PyObject *args)
         !usable(o))
         return NULL;
     int rc = 0;
-    bool paused = oro_batch_begin(CO(o)->py, stop - start);
+    bool paused = oro_batch_begin(CO(o)->cs, stop - start);
     for (Py_ssize_t i = start; rc == 0 && i >= 0 && i < stop && i < PyList_GET_SIZE(blobs); i++) {
         PyObject *blob = Py_NewRef(PyList_GET_ITEM(blobs, i)), *v = codec_decode(o, blob);
         rc = v != NULL ? PyList_Append(out, v) : -1;
@@ -292,8 +281,82 @@ static PyGetSetDef codec_getset[] = {
     {0},
 };
 
+/* ---- functions of the module ---- */
+
+/* encode(spec, value) -> bytes; decode(spec, data) -> value: for what is converted once. */
+static PyObject *
+convert_once(PyObject *module, PyObject *args, const char *method)
+{
+    PyObject *spec, *v, *out = NULL;
+    if (!PyArg_ParseTuple(args, "OO", &spec, &v))
+        return NULL;
+    PyObject *one = PyTuple_Pack(1, spec), *codec = one != NULL ? py_compile(module, one) : NULL;
+    PyObject *name = codec != NULL ? PyUnicode_FromString(method) : NULL;
+    if (name != NULL)
+        out = PyObject_CallMethodOneArg(codec, name, v);
+    Py_XDECREF(one);
+    Py_XDECREF(name);
+    Py_XDECREF(codec);
+    return out;
+}
+
+static PyObject *
+py_encode(PyObject *module, PyObject *args)
+{
+    return convert_once(module, args, "encode");
+}
+
+static PyObject *
+py_decode(PyObject *module, PyObject *args)
+{
+    return convert_once(module, args, "decode");
+}
+
+/* set_shapes(n, ttl_ms): bound and life of the shapes of dynamic values. */
+static PyObject *
+py_set_shapes(PyObject *module, PyObject *args)
+{
+    struct oro_codecs *cs = oro_codecs_of(module);
+    long long n, ttl_ms;
+    if (!PyArg_ParseTuple(args, "LL", &n, &ttl_ms))
+        return NULL;
+    oro_dynamic_limit(cs, n < 0 ? 0 : n > 1000000 ? 1000000 : (unsigned)n, ttl_ms);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+py_clear_shapes(PyObject *module, PyObject *none)
+{
+    oro_dynamic_clear(oro_codecs_of(module));
+    Py_RETURN_NONE;
+}
+
+/* set_batches(bool): whether many values are made in one go. */
+static PyObject *
+py_set_batches(PyObject *module, PyObject *v)
+{
+    oro_codecs_of(module)->batches = v == Py_True;
+    Py_RETURN_NONE;
+}
+
+PyMethodDef oro_codec_functions[] = {
+    {"compile", py_compile, METH_VARARGS, "compile(spec, types=[]): a Codec."},
+    {"encode", py_encode, METH_VARARGS, "encode(spec, value): BSATN."},
+    {"decode", py_decode, METH_VARARGS, "decode(spec, data): the value."},
+    {"set_shapes", py_set_shapes, METH_VARARGS, "set_shapes(n, ttl_ms): bound and life of shapes."},
+    {"clear_shapes", py_clear_shapes, METH_NOARGS,
+     "clear_shapes(): forgets the shapes of mappings."},
+    {"set_batches", py_set_batches, METH_O, "set_batches(on): many values in one go or not."},
+    {"sats", oro_pysats, METH_VARARGS, "sats(types, type): a type, from JSON as clients see it."},
+    {"sats_to_json", oro_pysats_to_json, METH_VARARGS,
+     "sats_to_json(sats, data, positional): SATS-JSON of BSATN."},
+    {"sats_from_json", oro_pysats_from_json, METH_VARARGS,
+     "sats_from_json(sats, text): BSATN of SATS-JSON."},
+    {0},
+};
+
 int
-oro_codecobj_types(struct oro_py *py, PyObject *module)
+oro_codecobj_types(struct oro_codecs *cs, PyObject *module)
 {
     PyType_Slot slots[] = {
         {Py_tp_methods, codec_methods},
@@ -307,6 +370,6 @@ oro_codecobj_types(struct oro_py *py, PyObject *module)
     PyType_Spec spec = {"orochi.Codec", sizeof(struct codecobj), 0,
                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                         slots};
-    py->t_codec = PyType_FromModuleAndSpec(module, &spec, NULL);
-    return py->t_codec != NULL ? 0 : -1;
+    cs->t_codec = PyType_FromModuleAndSpec(module, &spec, NULL);
+    return cs->t_codec != NULL ? PyModule_AddFunctions(module, oro_codec_functions) : -1;
 }

@@ -3,7 +3,9 @@
  * 5,000 million comparisons in C, where nothing interrupts them. Hence keys that are new are counted by hash, in as many buckets
  * as there are keys. What has a hash with a secret (text, bytes, Identity) or at most 64 bits (eight ints share a hash) is not
  * looked at. */
-#include "bridge/py_priv.h"
+#include "bridge/codec/collide.h"
+
+#include "bridge/codec/cerr.h"
 
 #define FEW 64 /* keys that may collide, and keys that are not worth looking at */
 
@@ -43,7 +45,7 @@ oro_collide_init(struct oro_collide *c, const struct oro_codec *key, Py_ssize_t 
 }
 
 int
-oro_collide_add(struct oro_py *py, struct oro_collide *c, PyObject *key)
+oro_collide_add(struct oro_codecs *cs, struct oro_collide *c, PyObject *key)
 {
     if (c->counts == NULL)
         return 0;
@@ -52,7 +54,7 @@ oro_collide_add(struct oro_py *py, struct oro_collide *c, PyObject *key)
         return -1;
     uint8_t *count = &c->counts[oro_bytes_hash(oro_bytes(&h, sizeof(h))) & c->mask];
     if (++*count > FEW)
-        return oro_cerr_set(py, "more than %d keys have the same hash", FEW);
+        return oro_cerr_set(cs, "more than %d keys have the same hash", FEW);
     return 0;
 }
 

@@ -3,44 +3,49 @@
 #include <float.h>
 #include <math.h>
 
-#include "bridge/host/arena.h"
-#include "bridge/py_priv.h"
+#include "bridge/codec/collide.h"
+#include "bridge/codec/error.h"
+#include "bridge/codec/huge.h"
+#include "bridge/codec/id.h"
+#include "bridge/codec/inlined.h"
+#include "bridge/codec/dynamic.h"
+#include "bridge/codec/state.h"
 
 static int
-wrong_type(struct oro_py *py, const char *expected, PyObject *v)
+wrong_type(struct oro_codecs *cs, const char *expected, PyObject *v)
 {
-    oro_cerr_set(py, "expected %s, got %s", expected, oro_pytype_name(v));
-    oro_cerr_found(py, "%s", oro_pytype_name(v));
+    oro_cerr_set(cs, "expected %s, got %s", expected, oro_pytype_name(v));
+    oro_cerr_found(cs, "%s", oro_pytype_name(v));
     return -1;
 }
 
 /* New reference to an exact-enough int for v: ints, and what has __index__, but no bool. NULL: cerr or exception. */
 static PyObject *
-as_int(struct oro_py *py, PyObject *v)
+as_int(struct oro_codecs *cs, PyObject *v)
 {
     if (PyBool_Check(v)) {
-        wrong_type(py, "int", v);
+        wrong_type(cs, "int", v);
         return NULL;
     }
     if (PyLong_Check(v))
         return Py_NewRef(v);
     if (!PyIndex_Check(v)) {
-        wrong_type(py, "int", v);
+        wrong_type(cs, "int", v);
         return NULL;
     }
     return PyNumber_Index(v);
 }
 
 static int
-out_of_range(struct oro_py *py, const struct oro_codec *c, PyObject *v)
+out_of_range(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v)
 {
     PyObject *text = PyObject_Str(v); /* may refuse a huge int */
     const char *s = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
     if (s == NULL)
         PyErr_Clear();
-    oro_cerr_set(py, "%.60s is out of range for %c%u", s != NULL ? s : "the number",
+    oro_cerr_set(cs, "%.60s is out of range for %c%u", s != NULL ? s : "the number",
                  c->is_signed ? 'i' : 'u', c->fixed_size * 8);
-    oro_cerr_found(py, "%.60s", s != NULL ? s : "a huge number");
+    oro_cerr_found(cs, "%.60s", s != NULL ? s : "a huge number");
     Py_XDECREF(text);
     return -1;
 }
@@ -50,19 +55,19 @@ static const int64_t int_max[] = {[1] = INT8_MAX, [2] = INT16_MAX, [4] = INT32_M
 static const int64_t uint_max[] = {[1] = UINT8_MAX, [2] = UINT16_MAX, [4] = UINT32_MAX};
 
 static int
-encode_int(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
+encode_int(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
 {
     unsigned w = c->width;
     if (PyLong_CheckExact(v))
         Py_INCREF(v);
-    else if ((v = as_int(py, v)) == NULL)
+    else if ((v = as_int(cs, v)) == NULL)
         return -1;
     int rc = 0;
     if (w == 8 && !c->is_signed) {
         unsigned long long u = PyLong_AsUnsignedLongLong(v);
         if (u == (unsigned long long)-1 && PyErr_Occurred()) {
             PyErr_Clear();
-            rc = out_of_range(py, c, v);
+            rc = out_of_range(cs, c, v);
         } else {
             oro_bb_u64(out, u);
         }
@@ -71,7 +76,7 @@ encode_int(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro
         long long n = PyLong_AsLongLongAndOverflow(v, &over);
         if (over != 0 || (w < 8 && (n < (c->is_signed ? int_min[w] : 0) ||
                                     n > (c->is_signed ? int_max[w] : uint_max[w]))))
-            rc = out_of_range(py, c, v);
+            rc = out_of_range(cs, c, v);
         else
             oro_bb_put(out, &n, w);
     }
@@ -80,10 +85,10 @@ encode_int(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro
 }
 
 static int
-encode_big(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
+encode_big(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
 {
     uint8_t bytes[32];
-    if ((v = as_int(py, v)) == NULL)
+    if ((v = as_int(cs, v)) == NULL)
         return -1;
     int flags = Py_ASNATIVEBYTES_LITTLE_ENDIAN;
     if (!c->is_signed)
@@ -92,7 +97,7 @@ encode_big(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro
     int rc = 0;
     if (need < 0 || need > c->width) {
         PyErr_Clear();
-        rc = out_of_range(py, c, v);
+        rc = out_of_range(cs, c, v);
     } else {
         oro_bb_put(out, bytes, c->width);
     }
@@ -101,7 +106,7 @@ encode_big(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro
 }
 
 static int
-encode_float(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
+encode_float(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
 {
     double d;
     if (PyFloat_Check(v)) {
@@ -110,10 +115,10 @@ encode_float(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
         d = PyLong_AsDouble(v);
         if (d == -1.0 && PyErr_Occurred()) {
             PyErr_Clear();
-            return oro_cerr_set(py, "the number is too large for a float");
+            return oro_cerr_set(cs, "the number is too large for a float");
         }
     } else {
-        return wrong_type(py, "float", v);
+        return wrong_type(cs, "float", v);
     }
     if (c->op == OP_F64) {
         oro_bb_put(out, &d, 8);
@@ -121,7 +126,7 @@ encode_float(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
     }
     float f = (float)d;
     if (isinf(f) && !isinf(d))
-        return oro_cerr_set(py, "%g is out of range for f32", d);
+        return oro_cerr_set(cs, "%g is out of range for f32", d);
     oro_bb_put(out, &f, 4);
     return 0;
 }
@@ -130,47 +135,47 @@ encode_float(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
 
 /* The bytes of a value are no Python object, and one object may stand in it a million times. False: MemoryError. */
 static bool
-room(const struct oro_bb *out, size_t more)
+room(const struct oro_codecs *cs, const struct oro_bb *out, size_t more)
 {
-    if (out->len + more <= UNASKED || oro_py_memory_fits(out->cap + more))
+    if (out->len + more <= UNASKED || cs->fits == NULL || cs->fits(out->cap + more))
         return true;
     PyErr_SetString(PyExc_MemoryError, "the bytes of this value take too much memory");
     return false;
 }
 
 static int
-encode_str(struct oro_py *py, PyObject *v, struct oro_bb *out)
+encode_str(struct oro_codecs *cs, PyObject *v, struct oro_bb *out)
 {
     Py_ssize_t n;
     if (!PyUnicode_Check(v))
-        return wrong_type(py, "str", v);
+        return wrong_type(cs, "str", v);
     const char *s = PyUnicode_AsUTF8AndSize(v, &n);
     if (s == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
             return -1;
         PyErr_Clear();
-        return oro_cerr_set(py, "the text holds a lone surrogate");
+        return oro_cerr_set(cs, "the text holds a lone surrogate");
     }
     if (n > UINT32_MAX)
-        return oro_cerr_set(py, "the text is longer than 4 GiB");
-    if (!room(out, (size_t)n))
+        return oro_cerr_set(cs, "the text is longer than 4 GiB");
+    if (!room(cs, out, (size_t)n))
         return -1;
     oro_bb_lenbytes(out, oro_bytes(s, (size_t)n));
     return 0;
 }
 
 static int
-encode_bytes(struct oro_py *py, PyObject *v, struct oro_bb *out)
+encode_bytes(struct oro_codecs *cs, PyObject *v, struct oro_bb *out)
 {
     Py_buffer view;
     if (!PyBytes_Check(v) && !PyByteArray_Check(v) && !PyMemoryView_Check(v))
-        return wrong_type(py, "bytes", v);
+        return wrong_type(cs, "bytes", v);
     if (PyObject_GetBuffer(v, &view, PyBUF_SIMPLE) < 0)
         return -1;
     int rc = 0;
     if (view.len > UINT32_MAX)
-        rc = oro_cerr_set(py, "the bytes are longer than 4 GiB");
-    else if (!room(out, (size_t)view.len))
+        rc = oro_cerr_set(cs, "the bytes are longer than 4 GiB");
+    else if (!room(cs, out, (size_t)view.len))
         rc = -1;
     else
         oro_bb_lenbytes(out, oro_bytes(view.buf, (size_t)view.len));
@@ -180,86 +185,86 @@ encode_bytes(struct oro_py *py, PyObject *v, struct oro_bb *out)
 
 /* Microseconds: an int as it is, else by the helper of _values.py, which refuses with TypeError or ValueError. */
 static int
-encode_us(struct oro_py *py, PyObject *helper, const char *expected, PyObject *v,
+encode_us(struct oro_codecs *cs, PyObject *helper, const char *expected, PyObject *v,
           struct oro_bb *out)
 {
     static const struct oro_codec i64 = {
         .op = OP_I64, .width = 8, .fixed_size = 8, .is_signed = true};
     if (PyLong_Check(v))
-        return encode_int(py, &i64, v, out);
+        return encode_int(cs, &i64, v, out);
     PyObject *us = PyObject_CallOneArg(helper, v);
     if (us == NULL) {
         if (PyErr_ExceptionMatches(PyExc_TypeError)) {
             PyErr_Clear();
-            return wrong_type(py, expected, v);
+            return wrong_type(cs, expected, v);
         }
         if (PyErr_ExceptionMatches(PyExc_ValueError)) {
             struct oro_bb text = {0};
-            oro_pyerr_text(py, false, &text);
-            oro_cerr_set(py, "%.*s", (int)(text.len < 300 ? text.len : 300), (char *)text.data);
+            oro_pyerr_text(cs, false, &text);
+            oro_cerr_set(cs, "%.*s", (int)(text.len < 300 ? text.len : 300), (char *)text.data);
             oro_bb_fini(&text);
         }
         return -1;
     }
-    int rc = encode_int(py, &i64, us, out);
+    int rc = encode_int(cs, &i64, us, out);
     Py_DECREF(us);
     return rc;
 }
 
 /* Of a datetime column no more than a datetime can show: what cannot be read poisons every look at the table. */
 static int
-encode_micros(struct oro_py *py, const struct oro_codec *c, PyObject *helper, const char *expected,
-              PyObject *v, struct oro_bb *out)
+encode_micros(struct oro_codecs *cs, const struct oro_codec *c, PyObject *helper,
+              const char *expected, PyObject *v, struct oro_bb *out)
 {
     int64_t us;
-    if (encode_us(py, helper, expected, v, out) < 0)
+    if (encode_us(cs, helper, expected, v, out) < 0)
         return -1;
     memcpy(&us, out->data + out->len - 8, 8);
     if (c->op != OP_DATETIME || oro_datetime_shows(us))
         return 0;
     out->len -= 8;
-    return oro_datetime_refuse(py, us);
+    return oro_datetime_refuse(cs, us);
 }
 
 static int
-encode_uuid(struct oro_py *py, PyObject *v, struct oro_bb *out)
+encode_uuid(struct oro_codecs *cs, PyObject *v, struct oro_bb *out)
 {
     static const struct oro_codec u128 = {.op = OP_BIG, .width = 16, .fixed_size = 16};
-    int is = PyObject_IsInstance(v, py->UUID);
+    int is = PyObject_IsInstance(v, cs->UUID);
     if (is <= 0)
-        return is < 0 ? -1 : wrong_type(py, "UUID", v);
-    PyObject *n = PyObject_GetAttr(v, py->s_int);
+        return is < 0 ? -1 : wrong_type(cs, "UUID", v);
+    PyObject *n = PyObject_GetAttr(v, cs->s_int);
     if (n == NULL)
         return -1;
-    int rc = encode_big(py, &u128, n, out);
+    int rc = encode_big(cs, &u128, n, out);
     Py_DECREF(n);
     return rc;
 }
 
 static int
-encode_schedule_at(struct oro_py *py, PyObject *v, struct oro_bb *out)
+encode_schedule_at(struct oro_codecs *cs, PyObject *v, struct oro_bb *out)
 {
     PyObject *at, *flag = NULL, *value = NULL;
     int rc = -1, interval;
-    int is = PyObject_IsInstance(v, py->ScheduleAt);
+    int is = PyObject_IsInstance(v, cs->ScheduleAt);
     if (is < 0)
         return -1;
     if (is > 0)
         at = Py_NewRef(v);
     else /* a datetime or a timedelta */
-        at = PyObject_CallMethod(py->ScheduleAt, "of", "(O)", v);
+        at = PyObject_CallMethod(cs->ScheduleAt, "of", "(O)", v);
     if (at == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_TypeError))
             return -1;
         PyErr_Clear();
-        return wrong_type(py, "ScheduleAt", v);
+        return wrong_type(cs, "ScheduleAt", v);
     }
-    flag = PyObject_GetAttr(at, py->s_is_interval);
-    value = flag != NULL ? PyObject_GetAttr(at, py->s_value) : NULL;
+    flag = PyObject_GetAttr(at, cs->s_is_interval);
+    value = flag != NULL ? PyObject_GetAttr(at, cs->s_value) : NULL;
     if (value == NULL || (interval = PyObject_IsTrue(flag)) < 0)
         goto done;
     oro_bb_u8(out, interval ? 0 : 1);
-    rc = encode_us(py, interval ? py->timedelta_to_us : py->datetime_to_us, "ScheduleAt", value,
+    rc = encode_us(cs, interval ? cs->timedelta_to_us : cs->datetime_to_us, "ScheduleAt", value,
                    out);
 done:
     Py_DECREF(at);
@@ -364,16 +369,16 @@ put_plain(const struct oro_codec *c, PyObject *v, struct oro_bb *out)
 }
 
 static int
-encode_elem(struct oro_py *py, const struct oro_codec *c, PyObject *v, Py_ssize_t i,
+encode_elem(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, Py_ssize_t i,
             struct oro_bb *out, unsigned depth)
 {
     if (put_plain(c, v, out))
         return 0;
     Py_INCREF(v); /* the container may be changed by what we call */
-    int rc = oro_codec_encode(py, c, v, out, depth + 1);
+    int rc = oro_codec_encode(cs, c, v, out, depth + 1);
     Py_DECREF(v);
     if (rc < 0)
-        oro_cerr_index(py, i);
+        oro_cerr_index(cs, i);
     return rc;
 }
 
@@ -417,11 +422,11 @@ sort_spans(struct oro_bb *out, size_t from, struct span *spans, size_t n,
 }
 
 static int
-encode_set(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_set(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
            unsigned depth)
 {
     if (!PyAnySet_Check(v))
-        return wrong_type(py, "set", v);
+        return wrong_type(cs, "set", v);
     PyObject *list = PySequence_List(v);
     if (list == NULL)
         return -1;
@@ -433,16 +438,16 @@ encode_set(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro
     size_t from = out->len;
     for (Py_ssize_t i = 0; rc == 0 && i < n; i++) {
         if (i >= PyList_GET_SIZE(list)) { /* the collector showed it to somebody */
-            rc = oro_cerr_set(py, "the set was changed while it was read");
+            rc = oro_cerr_set(cs, "the set was changed while it was read");
             break;
         }
         PyObject *item = Py_NewRef(PyList_GET_ITEM(list, i));
         spans[i].at = out->len;
-        rc = encode_elem(py, c->elem, item, i, out, depth);
+        rc = encode_elem(cs, c->elem, item, i, out, depth);
         spans[i].end = out->len;
         spans[i].len = spans[i].end - spans[i].at;
         if (rc == 0)
-            rc = oro_collide_add(py, &collide, item);
+            rc = oro_collide_add(cs, &collide, item);
         Py_DECREF(item);
     }
     if (rc == 0)
@@ -462,22 +467,22 @@ reserve_rest(struct oro_bb *out, size_t from, size_t left)
 {
     size_t each = (out->len - from) / SAMPLE + 1;
     oro_bb_reserve(out, left < RESERVE_MAX / each ? left * each : RESERVE_MAX);
-    oro_pyarena_advise(out->data, out->cap);
+    oro_huge_advise(out->data, out->cap);
 }
 
 /* No more elements without bytes than can be read. */
 static int
-count_unit(struct oro_py *py)
+count_unit(struct oro_codecs *cs)
 {
-    if (py->units_out == 0)
-        return oro_cerr_set(py, "more than %u elements without bytes in one value",
+    if (cs->units_out == 0)
+        return oro_cerr_set(cs, "more than %u elements without bytes in one value",
                             ORO_MAX_UNIT_COUNT);
-    py->units_out--;
+    cs->units_out--;
     return 0;
 }
 
 static int
-encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_list(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
             unsigned depth)
 {
     PyObject *seq;
@@ -485,7 +490,7 @@ encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
         seq = Py_NewRef(v);
     else if (!PySequence_Check(v) || PyUnicode_Check(v) || PyBytes_Check(v) ||
              PyByteArray_Check(v) || PyDict_Check(v))
-        return wrong_type(py, c->kind == ARRAY_TUPLE ? "tuple" : "list", v);
+        return wrong_type(cs, c->kind == ARRAY_TUPLE ? "tuple" : "list", v);
     else if ((seq = PySequence_List(v)) == NULL)
         return -1;
     int rc = 0;
@@ -493,16 +498,16 @@ encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
     Py_ssize_t n = 0;
     oro_bb_u32(out, 0);
     for (; rc == 0 && n < PySequence_Fast_GET_SIZE(seq); n++) {
-        if (c->elem->fixed_size == 0 && (rc = count_unit(py)) < 0)
+        if (c->elem->fixed_size == 0 && (rc = count_unit(cs)) < 0)
             break;
-        rc = encode_elem(py, c->elem, PySequence_Fast_GET_ITEM(seq, n), n, out, depth);
-        if (ORO_UNLIKELY(out->len > UNASKED) && n % 64 == 0 && rc == 0 && !room(out, 0))
+        rc = encode_elem(cs, c->elem, PySequence_Fast_GET_ITEM(seq, n), n, out, depth);
+        if (ORO_UNLIKELY(out->len > UNASKED) && n % 64 == 0 && rc == 0 && !room(cs, out, 0))
             rc = -1;
         if (ORO_UNLIKELY(n == SAMPLE - 1 && PySequence_Fast_GET_SIZE(seq) > SAMPLE))
             reserve_rest(out, at, (size_t)(PySequence_Fast_GET_SIZE(seq) - SAMPLE));
     }
     if (rc == 0 && n > UINT32_MAX)
-        rc = oro_cerr_set(py, "too many elements");
+        rc = oro_cerr_set(cs, "too many elements");
     if (rc == 0)
         oro_bb_patch_u32(out, at, (uint32_t)n);
     Py_DECREF(seq);
@@ -511,39 +516,39 @@ encode_list(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
 
 /* Item i of what a mapping said its items are: of a class of the author's that may be anything. */
 static int
-encode_item(struct oro_py *py, const struct oro_codec *c, PyObject *items, Py_ssize_t i,
+encode_item(struct oro_codecs *cs, const struct oro_codec *c, PyObject *items, Py_ssize_t i,
             struct oro_bb *out, struct span *span, struct oro_collide *collide, unsigned depth)
 {
     if (i >= PyList_GET_SIZE(items))
-        return oro_cerr_set(py, "the mapping was changed while it was read");
+        return oro_cerr_set(cs, "the mapping was changed while it was read");
     PyObject *pair = Py_NewRef(PyList_GET_ITEM(items, i)), *k;
     if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
-        oro_cerr_set(py, "item %zd of the mapping is no pair of key and value but %s", i,
+        oro_cerr_set(cs, "item %zd of the mapping is no pair of key and value but %s", i,
                      oro_pytype_name(pair));
         Py_DECREF(pair);
         return -1;
     }
     k = PyTuple_GET_ITEM(pair, 0);
     span->at = out->len;
-    int rc = oro_codec_encode(py, c->elem, k, out, depth + 1);
+    int rc = oro_codec_encode(cs, c->elem, k, out, depth + 1);
     span->len = out->len - span->at;
     if (rc == 0)
-        rc = oro_codec_encode(py, c->elem2, PyTuple_GET_ITEM(pair, 1), out, depth + 1);
+        rc = oro_codec_encode(cs, c->elem2, PyTuple_GET_ITEM(pair, 1), out, depth + 1);
     if (rc == 0) /* what cannot be read is not written */
-        rc = oro_collide_add(py, collide, k);
+        rc = oro_collide_add(cs, collide, k);
     if (rc < 0)
-        oro_cerr_key(py, k);
+        oro_cerr_key(cs, k);
     span->end = out->len;
     Py_DECREF(pair);
     return rc;
 }
 
 static int
-encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_dict(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
             unsigned depth)
 {
     if (!PyMapping_Check(v) || PySequence_Check(v))
-        return wrong_type(py, "dict", v);
+        return wrong_type(cs, "dict", v);
     PyObject *items = PyMapping_Items(v); /* a list, whatever v says its items are */
     if (items == NULL)
         return -1;
@@ -554,7 +559,7 @@ encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
     oro_bb_u32(out, (uint32_t)n);
     size_t from = out->len;
     for (Py_ssize_t i = 0; rc == 0 && i < n; i++)
-        rc = encode_item(py, c, items, i, out, &spans[i], &collide, depth);
+        rc = encode_item(cs, c, items, i, out, &spans[i], &collide, depth);
     if (rc == 0)
         sort_spans(out, from, spans, (size_t)n, c->elem);
     oro_collide_fini(&collide);
@@ -564,14 +569,14 @@ encode_dict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct or
 }
 
 static int
-encode_field(struct oro_py *py, const struct oro_codec *c, uint32_t i, PyObject *v,
+encode_field(struct oro_codecs *cs, const struct oro_codec *c, uint32_t i, PyObject *v,
              struct oro_bb *out, unsigned depth)
 {
     if (put_plain(c->fields[i].codec, v, out))
         return 0;
-    int rc = oro_codec_encode(py, c->fields[i].codec, v, out, depth + 1);
+    int rc = oro_codec_encode(cs, c->fields[i].codec, v, out, depth + 1);
     if (rc < 0)
-        oro_cerr_name(py, c->fields[i].name);
+        oro_cerr_name(cs, c->fields[i].name);
     return rc;
 }
 
@@ -588,38 +593,38 @@ see_field(const struct oro_codec *c, PyObject *v, const struct oro_cfield *f, bo
 }
 
 static int
-encode_tuple(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_tuple(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
              unsigned depth)
 {
     if (c->how == HOW_NAMEDTUPLE ? !PyObject_TypeCheck(v, (PyTypeObject *)c->cls)
                                  : !PyTuple_Check(v))
-        return wrong_type(py, oro_pyclass_name(c->how == HOW_NAMEDTUPLE ? c->cls : NULL), v);
+        return wrong_type(cs, oro_pyclass_name(c->how == HOW_NAMEDTUPLE ? c->cls : NULL), v);
     if (PyTuple_GET_SIZE(v) != (Py_ssize_t)c->n)
-        return oro_cerr_set(py, "expected a tuple of %u, got one of %zd", c->n,
+        return oro_cerr_set(cs, "expected a tuple of %u, got one of %zd", c->n,
                             PyTuple_GET_SIZE(v));
     for (uint32_t i = 0; i < c->n; i++)
-        if (encode_field(py, c, i, PyTuple_GET_ITEM(v, i), out, depth) < 0)
+        if (encode_field(cs, c, i, PyTuple_GET_ITEM(v, i), out, depth) < 0)
             return -1;
     return 0;
 }
 
 static int
-encode_typeddict(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_typeddict(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
                  unsigned depth)
 {
     if (!PyMapping_Check(v) || PySequence_Check(v))
-        return wrong_type(py, oro_pyclass_name(c->cls), v);
+        return wrong_type(cs, oro_pyclass_name(c->cls), v);
     for (uint32_t i = 0; i < c->n; i++) {
         PyObject *x;
         int found = PyMapping_GetOptionalItem(v, c->fields[i].name, &x);
         if (found < 0)
             return -1;
         if (found == 0) {
-            oro_cerr_set(py, "missing");
-            oro_cerr_name(py, c->fields[i].name);
+            oro_cerr_set(cs, "missing");
+            oro_cerr_name(cs, c->fields[i].name);
             return -1;
         }
-        int rc = encode_field(py, c, i, x, out, depth);
+        int rc = encode_field(cs, c, i, x, out, depth);
         Py_DECREF(x);
         if (rc < 0)
             return -1;
@@ -627,20 +632,20 @@ encode_typeddict(struct oro_py *py, const struct oro_codec *c, PyObject *v, stru
     if (PyMapping_Size(v) != (Py_ssize_t)c->n)
         return PyErr_Occurred()
                    ? -1
-                   : oro_cerr_set(py, "expected %u keys, got %zd", c->n, PyMapping_Size(v));
+                   : oro_cerr_set(cs, "expected %u keys, got %zd", c->n, PyMapping_Size(v));
     return 0;
 }
 
 static int
-encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_attrs(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
              unsigned depth)
 {
     if (Py_TYPE(v) != (PyTypeObject *)c->cls && !PyObject_TypeCheck(v, (PyTypeObject *)c->cls))
-        return wrong_type(py, oro_pyclass_name(c->cls), v);
-    if (c->rowclass != NULL && c->rowclass->bound) {
-        if (((struct oro_row *)v)->rc != c->rowclass) /* its __class__ was set */
-            return wrong_type(py, oro_pyclass_name(c->cls), v);
-        return oro_pyrow_encode((struct oro_row *)v, out, depth + 1);
+        return wrong_type(cs, oro_pyclass_name(c->cls), v);
+    if (c->rowclass != NULL) {
+        int rc = cs->rows->encode(c->rowclass, v, out, depth + 1);
+        if (rc != ORO_ROW_UNBOUND)
+            return rc != ORO_ROW_OTHER ? rc : wrong_type(cs, oro_pyclass_name(c->cls), v);
     }
     bool direct = Py_TYPE(v) == (PyTypeObject *)c->cls &&
                   (c->slotted || (c->inlined != NULL && oro_inlined_holds(c)));
@@ -654,7 +659,7 @@ encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
         } else if ((x = PyObject_GetAttr(v, f->name)) == NULL) {
             return -1;
         }
-        int rc = encode_field(py, c, i, x, out, depth);
+        int rc = encode_field(cs, c, i, x, out, depth);
         Py_DECREF(x);
         if (rc < 0)
             return -1;
@@ -663,23 +668,23 @@ encode_attrs(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
 }
 
 static int
-encode_product(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_product(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
                unsigned depth)
 {
     switch ((enum oro_how)c->how) {
     case HOW_TUPLE:
     case HOW_NAMEDTUPLE:
-        return encode_tuple(py, c, v, out, depth);
+        return encode_tuple(cs, c, v, out, depth);
     case HOW_TYPEDDICT:
-        return encode_typeddict(py, c, v, out, depth);
+        return encode_typeddict(cs, c, v, out, depth);
     default:
-        return encode_attrs(py, c, v, out, depth);
+        return encode_attrs(cs, c, v, out, depth);
     }
 }
 
 /* By identity first: enum members are single, and literals are interned. */
 static int
-encode_member(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
+encode_member(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out)
 {
     for (uint32_t i = 0; i < c->n; i++)
         if (c->members[i] == v) {
@@ -687,9 +692,9 @@ encode_member(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct 
             return 0;
         }
     if (c->op == OP_ENUM)
-        return wrong_type(py, oro_pyclass_name(c->cls), v);
+        return wrong_type(cs, oro_pyclass_name(c->cls), v);
     if (!PyUnicode_Check(v))
-        return wrong_type(py, "str", v);
+        return wrong_type(cs, "str", v);
     for (uint32_t i = 0; i < c->n; i++)
         if (PyUnicode_Compare(c->members[i], v) == 0) {
             oro_bb_u8(out, (uint8_t)i);
@@ -699,7 +704,7 @@ encode_member(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct 
     struct oro_bb text = {0};
     for (uint32_t i = 0; i < c->n; i++)
         oro_bb_printf(&text, "%s\"%s\"", i > 0 ? ", " : "", PyUnicode_AsUTF8(c->members[i]));
-    oro_cerr_set(py, "expected one of %.*s, got \"%.40s\"", (int)(text.len < 300 ? text.len : 300),
+    oro_cerr_set(cs, "expected one of %.*s, got \"%.40s\"", (int)(text.len < 300 ? text.len : 300),
                  (char *)text.data, PyUnicode_AsUTF8(v));
     oro_bb_fini(&text);
     PyErr_Clear();
@@ -707,14 +712,14 @@ encode_member(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct 
 }
 
 static int
-encode_union(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_union(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
              unsigned depth)
 {
     for (uint32_t i = 0; i < c->n; i++) {
         if ((PyObject *)Py_TYPE(v) != c->fields[i].cls)
             continue;
         oro_bb_u8(out, (uint8_t)i);
-        return c->fields[i].codec != NULL ? encode_field(py, c, i, v, out, depth) : 0;
+        return c->fields[i].codec != NULL ? encode_field(cs, c, i, v, out, depth) : 0;
     }
     struct oro_bb text = {0};
     for (uint32_t i = 0; i < c->n; i++)
@@ -723,110 +728,110 @@ encode_union(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
                       : i + 1 < c->n ? ", "
                                      : " or ",
                       oro_pyclass_name(c->fields[i].cls));
-    oro_cerr_set(py, "expected %.*s, got %s", (int)(text.len < 300 ? text.len : 300),
+    oro_cerr_set(cs, "expected %.*s, got %s", (int)(text.len < 300 ? text.len : 300),
                  (char *)text.data, oro_pytype_name(v));
     oro_bb_fini(&text);
     return -1;
 }
 
 static int
-encode_result(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_result(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
               unsigned depth)
 {
-    int ok = PyObject_IsInstance(v, py->Ok), bad = ok == 0 ? PyObject_IsInstance(v, py->Err) : 0;
+    int ok = PyObject_IsInstance(v, cs->Ok), bad = ok == 0 ? PyObject_IsInstance(v, cs->Err) : 0;
     if (ok < 0 || bad < 0)
         return -1;
     if (!ok && !bad)
-        return wrong_type(py, "Ok or Err", v);
-    PyObject *x = PyObject_GetAttr(v, py->s_value);
+        return wrong_type(cs, "Ok or Err", v);
+    PyObject *x = PyObject_GetAttr(v, cs->s_value);
     if (x == NULL)
         return -1;
     oro_bb_u8(out, ok ? 0 : 1);
-    int rc = oro_codec_encode(py, ok ? c->elem : c->elem2, x, out, depth + 1);
+    int rc = oro_codec_encode(cs, ok ? c->elem : c->elem2, x, out, depth + 1);
     Py_DECREF(x);
     return rc;
 }
 
 static int
-encode_checked(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_checked(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
                unsigned depth)
 {
     /* The type first: a checker may take it for granted. */
-    if (oro_codec_encode(py, c->elem, v, out, depth) < 0)
+    if (oro_codec_encode(cs, c->elem, v, out, depth) < 0)
         return -1;
     PyObject *said = PyObject_CallOneArg(c->checker, v);
     if (said == NULL)
-        return oro_cerr_take(py);
+        return oro_cerr_take(cs);
     int rc = 0;
     if (said != Py_None) {
         const char *text = PyUnicode_Check(said) ? PyUnicode_AsUTF8(said) : "refused by its check";
-        rc = text != NULL ? oro_cerr_set(py, "%s", text) : -1;
+        rc = text != NULL ? oro_cerr_set(cs, "%s", text) : -1;
     }
     Py_DECREF(said);
     return rc;
 }
 
 static int
-encode_id(struct oro_py *py, PyObject *type, unsigned n, const char *expected, PyObject *v,
+encode_id(struct oro_codecs *cs, PyObject *type, unsigned n, const char *expected, PyObject *v,
           struct oro_bb *out)
 {
     if (!PyObject_TypeCheck(v, (PyTypeObject *)type))
-        return wrong_type(py, expected, v);
+        return wrong_type(cs, expected, v);
     oro_bb_put(out, oro_pyid_le(v), n);
     return 0;
 }
 
 static int
-encode_compound(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_compound(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
                 unsigned depth)
 {
     switch ((enum oro_op)c->op) {
     case OP_ARRAY:
         if (c->kind == ARRAY_SET || c->kind == ARRAY_FROZENSET)
-            return encode_set(py, c, v, out, depth);
-        return encode_list(py, c, v, out, depth);
+            return encode_set(cs, c, v, out, depth);
+        return encode_list(cs, c, v, out, depth);
     case OP_OPTION:
         if (v == Py_None) {
             oro_bb_u8(out, 1);
             return 0;
         }
         oro_bb_u8(out, 0);
-        return oro_codec_encode(py, c->elem, v, out, depth + 1);
+        return oro_codec_encode(cs, c->elem, v, out, depth + 1);
     case OP_PRODUCT:
-        return encode_product(py, c, v, out, depth);
+        return encode_product(cs, c, v, out, depth);
     case OP_UNION:
-        return encode_union(py, c, v, out, depth);
+        return encode_union(cs, c, v, out, depth);
     case OP_DICT:
-        return encode_dict(py, c, v, out, depth);
+        return encode_dict(cs, c, v, out, depth);
     case OP_RESULT:
-        return encode_result(py, c, v, out, depth);
+        return encode_result(cs, c, v, out, depth);
     case OP_CHECKED:
-        return encode_checked(py, c, v, out, depth);
+        return encode_checked(cs, c, v, out, depth);
     default:
-        return oro_codec_encode(py, c->elem, v, out, depth + 1); /* OP_REF */
+        return oro_codec_encode(cs, c->elem, v, out, depth + 1); /* OP_REF */
     }
 }
 
 /* As decode_outermost. */
 static int
-encode_outermost(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_outermost(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
                  unsigned depth)
 {
-    uint32_t units = py->units_out;
-    py->units_out = ORO_MAX_UNIT_COUNT;
-    int rc = encode_compound(py, c, v, out, depth);
-    py->units_out = units;
+    uint32_t units = cs->units_out;
+    cs->units_out = ORO_MAX_UNIT_COUNT;
+    int rc = encode_compound(cs, c, v, out, depth);
+    cs->units_out = units;
     return rc;
 }
 
 static int
-encode_value(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+encode_value(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
              unsigned depth)
 {
     switch ((enum oro_op)c->op) {
     case OP_BOOL:
         if (!PyBool_Check(v))
-            return wrong_type(py, "bool", v);
+            return wrong_type(cs, "bool", v);
         oro_bb_u8(out, v == Py_True);
         return 0;
     case OP_I8:
@@ -837,56 +842,56 @@ encode_value(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
     case OP_U32:
     case OP_I64:
     case OP_U64:
-        return encode_int(py, c, v, out);
+        return encode_int(cs, c, v, out);
     case OP_BIG:
-        return encode_big(py, c, v, out);
+        return encode_big(cs, c, v, out);
     case OP_F32:
     case OP_F64:
-        return encode_float(py, c, v, out);
+        return encode_float(cs, c, v, out);
     case OP_STRING:
-        return encode_str(py, v, out);
+        return encode_str(cs, v, out);
     case OP_BYTES:
-        return encode_bytes(py, v, out);
+        return encode_bytes(cs, v, out);
     case OP_UNIT:
-        return v == Py_None ? 0 : wrong_type(py, "None", v);
+        return v == Py_None ? 0 : wrong_type(cs, "None", v);
     case OP_IDENTITY:
-        return encode_id(py, py->t_identity, 32, "Identity", v, out);
+        return encode_id(cs, cs->t_identity, 32, "Identity", v, out);
     case OP_CONNECTION_ID:
-        return encode_id(py, py->t_connid, 16, "ConnectionId", v, out);
+        return encode_id(cs, cs->t_connid, 16, "ConnectionId", v, out);
     case OP_TIMESTAMP:
-        return encode_micros(py, c, py->datetime_to_us, "Timestamp", v, out);
+        return encode_micros(cs, c, cs->datetime_to_us, "Timestamp", v, out);
     case OP_DATETIME:
-        return encode_micros(py, c, py->datetime_to_us, "datetime", v, out);
+        return encode_micros(cs, c, cs->datetime_to_us, "datetime", v, out);
     case OP_DURATION:
-        return encode_micros(py, c, py->timedelta_to_us, "TimeDuration", v, out);
+        return encode_micros(cs, c, cs->timedelta_to_us, "TimeDuration", v, out);
     case OP_TIMEDELTA:
-        return encode_micros(py, c, py->timedelta_to_us, "timedelta", v, out);
+        return encode_micros(cs, c, cs->timedelta_to_us, "timedelta", v, out);
     case OP_UUID:
-        return encode_uuid(py, v, out);
+        return encode_uuid(cs, v, out);
     case OP_SCHEDULE_AT:
-        return encode_schedule_at(py, v, out);
+        return encode_schedule_at(cs, v, out);
     case OP_ENUM:
     case OP_LITERAL:
-        return encode_member(py, c, v, out);
+        return encode_member(cs, c, v, out);
     case OP_JSON:
-        return oro_json_encode(py, v, out);
+        return oro_dynamic_encode(cs, v, out);
     default:
         break;
     }
     if (depth > ORO_MAX_DEPTH)
-        return oro_cerr_set(py, "nested too deeply");
-    return depth == 1 ? encode_outermost(py, c, v, out, depth)
-                      : encode_compound(py, c, v, out, depth);
+        return oro_cerr_set(cs, "nested too deeply");
+    return depth == 1 ? encode_outermost(cs, c, v, out, depth)
+                      : encode_compound(cs, c, v, out, depth);
 }
 
 /* The innermost value tells its type. */
 static int
-explain(struct oro_py *py, const struct oro_codec *c, PyObject *v, size_t offset)
+explain(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, size_t offset)
 {
-    struct oro_cerr *e = &py->cerr;
+    struct oro_cerr *e = &cs->cerr;
     if (!e->set || e->explained)
         return -1;
-    oro_cerr_explain(py, c, offset);
+    oro_cerr_explain(cs, c, offset);
     snprintf(e->type_name, sizeof(e->type_name), "%s", oro_pytype_name(v));
     if (e->found[0] == 0)
         snprintf(e->found, sizeof(e->found), "%s", e->type_name);
@@ -894,11 +899,11 @@ explain(struct oro_py *py, const struct oro_codec *c, PyObject *v, size_t offset
 }
 
 int
-oro_codec_encode(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
+oro_codec_encode(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, struct oro_bb *out,
                  unsigned depth)
 {
     if (put_plain(c, v, out))
         return 0;
-    int rc = encode_value(py, c, v, out, depth);
-    return ORO_LIKELY(rc == 0) ? 0 : explain(py, c, v, out->len);
+    int rc = encode_value(cs, c, v, out, depth);
+    return ORO_LIKELY(rc == 0) ? 0 : explain(cs, c, v, out->len);
 }

@@ -1,11 +1,22 @@
 /* bridge/codec/error.c - the one place where a Python exception becomes text. */
-#include "bridge/py_priv.h"
+#include "bridge/codec/error.h"
+
+#include "bridge/codec/state.h"
 
 const char *
 oro_pytype_name(PyObject *o)
 {
     const char *name = Py_TYPE(o)->tp_name, *dot = strrchr(name, '.');
     return o == Py_None ? "None" : dot != NULL ? dot + 1 : name;
+}
+
+const char *
+oro_pyclass_name(PyObject *cls)
+{
+    if (cls == NULL || !PyType_Check(cls))
+        return "tuple";
+    const char *name = ((PyTypeObject *)cls)->tp_name, *dot = strrchr(name, '.');
+    return dot != NULL ? dot + 1 : name;
 }
 
 /* A lone surrogate is not UTF-8: such a text is shown with escapes. */
@@ -27,7 +38,7 @@ oro_pyerr_put(PyObject *s, struct oro_bb *out)
 }
 
 void
-oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out)
+oro_pyerr_text(struct oro_codecs *cs, bool traceback, struct oro_bb *out)
 {
     PyObject *error = PyErr_GetRaisedException(), *s = NULL;
     if (error == NULL) {
@@ -35,13 +46,13 @@ oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out)
         return;
     }
     size_t before = out->len;
-    if (traceback && py->format_exception != NULL)
-        s = PyObject_CallFunction(py->format_exception, "Oz", error, py->root);
+    if (traceback && cs->format_exception != NULL)
+        s = PyObject_CallFunction(cs->format_exception, "Oz", error, cs->root);
     else if (PyErr_GivenExceptionMatches(error, PyExc_ValueError) ||
              PyErr_GivenExceptionMatches(error, PyExc_TypeError))
         s = PyObject_Str(error); /* our own refusals: the class adds nothing */
-    else if (py->describe_error != NULL)
-        s = PyObject_CallOneArg(py->describe_error, error);
+    else if (cs->describe_error != NULL)
+        s = PyObject_CallOneArg(cs->describe_error, error);
     else
         s = PyObject_Str(error);
     PyErr_Clear();
@@ -51,22 +62,4 @@ oro_pyerr_text(struct oro_py *py, bool traceback, struct oro_bb *out)
         oro_bb_printf(out, "%s", Py_TYPE(error)->tp_name);
     Py_XDECREF(s);
     Py_DECREF(error);
-}
-
-PyObject *
-oro_pyerr_no_column(const char *advice, const char *owner, const struct oro_rowclass *rc,
-                    PyObject *name)
-{
-    PyObject *names = PyTuple_New(rc->ncols), *text = NULL;
-    PyObject *module = names != NULL ? PyImport_ImportModule("orochi._names") : NULL;
-    for (unsigned i = 0; names != NULL && i < rc->ncols; i++)
-        PyTuple_SET_ITEM(names, i, Py_NewRef(rc->cols[i].name));
-    if (module != NULL)
-        text = PyObject_CallMethod(module, advice, "sOO", owner, name, names);
-    if (text != NULL)
-        PyErr_SetObject(PyExc_TypeError, text);
-    Py_XDECREF(text);
-    Py_XDECREF(module);
-    Py_XDECREF(names);
-    return NULL;
 }

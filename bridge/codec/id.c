@@ -1,5 +1,5 @@
 /* bridge/codec/id.c - Identity and ConnectionId: immutable numbers of 256 and 128 bits, kept as their BSATN bytes. */
-#include "bridge/py_priv.h"
+#include "bridge/codec/id.h"
 
 struct idobj {
     PyObject_HEAD uint8_t le[32];
@@ -28,9 +28,9 @@ id_make(PyTypeObject *type, const uint8_t *le, unsigned n)
 }
 
 PyObject *
-oro_pyid_new(struct oro_py *py, PyTypeObject *type, const uint8_t *le)
+oro_pyid_new(struct oro_codecs *cs, PyTypeObject *type, const uint8_t *le)
 {
-    return id_make(type, le, (PyObject *)type == py->t_connid ? 16 : 32);
+    return id_make(type, le, (PyObject *)type == cs->t_connid ? 16 : 32);
 }
 
 static PyObject *
@@ -207,15 +207,15 @@ make_type(PyObject *module, const char *name, const char *doc)
 }
 
 int
-oro_pyid_types(struct oro_py *py, PyObject *module)
+oro_pyid_types(struct oro_codecs *cs, PyObject *module)
 {
-    py->t_identity = make_type(module, "orochi.Identity",
+    cs->t_identity = make_type(module, "orochi.Identity",
                                "Who: 256 bits derived from the issuer and subject of a token.");
-    py->t_connid = make_type(module, "orochi.ConnectionId", "One connection: 128 bits.");
-    if (py->t_identity == NULL || py->t_connid == NULL)
+    cs->t_connid = make_type(module, "orochi.ConnectionId", "One connection: 128 bits.");
+    if (cs->t_identity == NULL || cs->t_connid == NULL)
         return -1;
-    return PyModule_AddObjectRef(module, "Identity", py->t_identity) < 0 ||
-                   PyModule_AddObjectRef(module, "ConnectionId", py->t_connid) < 0
+    return PyModule_AddObjectRef(module, "Identity", cs->t_identity) < 0 ||
+                   PyModule_AddObjectRef(module, "ConnectionId", cs->t_connid) < 0
                ? -1
                : 0;
 }

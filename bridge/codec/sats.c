@@ -1,7 +1,7 @@
 /* bridge/codec/sats.c - values as SATS-JSON, for orochi.bridge: between BSATN and the JSON that HTTP, the JSON protocol and tools
  * speak. A codec knows how Python has a value, but not what clients call its parts; so the type comes here as JSON too. */
 #include "bridge/bsatn/value.h"
-#include "bridge/py_priv.h"
+#include "bridge/codec/codecobj.h"
 
 #define SATS "orochi.sats"
 
@@ -96,7 +96,7 @@ oro_pysats_to_json(PyObject *module, PyObject *args)
     struct sats *s = PyCapsule_GetPointer(capsule, SATS);
     struct oro_bb text = {0};
     if (s != NULL && oro_value_check(s->type, data, &err) != ORO_OK) {
-        raise(oro_py_of_module(module)->e_decode, &err);
+        raise(oro_codecs_of(module)->e_decode, &err);
     } else if (s != NULL) {
         oro_value_to_json(s->type, data.data, positional ? ORO_JSON_POSITIONAL : ORO_JSON_NAMED,
                           &text);
@@ -119,7 +119,7 @@ oro_pysats_from_json(PyObject *module, PyObject *args)
     struct oro_bb data = {0};
     if (s != NULL &&
         oro_value_from_json(s->type, oro_bytes(in.buf, (size_t)in.len), &data, &err) != ORO_OK)
-        raise(oro_py_of_module(module)->e_decode, &err);
+        raise(oro_codecs_of(module)->e_decode, &err);
     else if (s != NULL)
         out = PyBytes_FromStringAndSize((const char *)data.data, (Py_ssize_t)data.len);
     oro_bb_fini(&data);

@@ -57,14 +57,14 @@ call_seed(const struct oro_py_call *c)
 static PyObject *
 make_sender(struct oro_py *py, struct oro_ctx *c)
 {
-    return oro_pyid_new(py, (PyTypeObject *)py->t_identity, py->call->sender.le);
+    return oro_pyid_new(&py->codecs, (PyTypeObject *)py->codecs.t_identity, py->call->sender.le);
 }
 GETTER(sender)
 
 static PyObject *
 make_identity(struct oro_py *py, struct oro_ctx *c)
 {
-    return oro_pyid_new(py, (PyTypeObject *)py->t_identity, py->call->database.le);
+    return oro_pyid_new(&py->codecs, (PyTypeObject *)py->codecs.t_identity, py->call->database.le);
 }
 GETTER(identity)
 
@@ -73,7 +73,7 @@ make_connection_id(struct oro_py *py, struct oro_ctx *c)
 {
     if (oro_connection_id_is_none(&py->call->connection))
         return Py_NewRef(Py_None);
-    return oro_pyid_new(py, (PyTypeObject *)py->t_connid, py->call->connection.le);
+    return oro_pyid_new(&py->codecs, (PyTypeObject *)py->codecs.t_connid, py->call->connection.le);
 }
 GETTER(connection_id)
 
@@ -82,7 +82,7 @@ make_timestamp(struct oro_py *py, struct oro_ctx *c)
 {
     PyObject *us = PyLong_FromLongLong(py->call->timestamp_us), *out = NULL;
     if (us != NULL)
-        out = PyObject_CallOneArg(py->Timestamp, us);
+        out = PyObject_CallOneArg(py->codecs.Timestamp, us);
     Py_XDECREF(us);
     return out;
 }
@@ -165,7 +165,7 @@ random_bytes(PyObject *o, uint8_t *out, unsigned n)
 static PyObject *
 uuid_of(struct oro_py *py, const uint8_t be[16])
 {
-    return PyObject_CallFunction(py->UUID, "Oy#", Py_None, (const char *)be, (Py_ssize_t)16);
+    return PyObject_CallFunction(py->codecs.UUID, "Oy#", Py_None, (const char *)be, (Py_ssize_t)16);
 }
 
 static PyObject *
@@ -388,7 +388,7 @@ log_exception(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     }
     text = format(args, nargs);
     if (text != NULL)
-        trace = PyObject_CallFunction(py->format_exception, "Oz", error, py->root);
+        trace = PyObject_CallFunction(py->codecs.format_exception, "Oz", error, py->codecs.root);
     if (trace != NULL)
         both = PyUnicode_FromFormat("%U\n%S", text, trace);
     PyObject *out = both != NULL ? record(self, ORO_LOG_ERROR, &both, 1) : NULL;

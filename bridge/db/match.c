@@ -32,11 +32,11 @@ static int
 encode_one(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct encoded *e)
 {
     size_t at = e->bytes.len;
-    if (oro_codec_encode(py, c, v, &e->bytes, 1) < 0) {
+    if (oro_codec_encode(&py->codecs, c, v, &e->bytes, 1) < 0) {
         e->bytes.len = at;
-        if (!py->cerr.set)
+        if (!py->codecs.cerr.set)
             return -1;
-        oro_cerr_clear(py);
+        oro_cerr_clear(&py->codecs);
         return 0;
     }
     e->ends = oro_grow(e->ends, e->n, &e->cap, sizeof(*e->ends));
@@ -234,20 +234,6 @@ oro_pyquery_sift(struct oro_py *py, struct oro_pytable *t, const struct oro_byte
     return NULL;
 }
 
-int
-oro_pyvalue_same(struct oro_py *py, const struct oro_codec *c, PyObject *v, PyObject *w)
-{
-    struct encoded e = {0};
-    c = oro_codec_bare(c);
-    int rc = encode_one(py, c, v, &e);
-    if (rc > 0)
-        rc = encode_one(py, c, w, &e);
-    if (rc > 0)
-        rc = compare(c, encoded_at(&e, 0), encoded_at(&e, 1)) == 0;
-    encoded_fini(&e);
-    return rc;
-}
-
 /* ---- order ---- */
 
 struct ranked {
@@ -272,7 +258,7 @@ oro_pyvalue_ranks(struct oro_rowclass *rc, const struct oro_bytes *rows, Py_ssiz
     for (i = 0; ranks != NULL && i < n; i++) {
         all[i] = (struct ranked){.codec = oro_codec_bare(rc->cols[col].codec), .at = i};
         if (oro_rowclass_column(rc, rows[i], col, &all[i].x) < 0) {
-            PyErr_Format(rc->py->e_decode, "%s: the row's bytes are cut short", rc->table);
+            PyErr_Format(rc->py->codecs.e_decode, "%s: the row's bytes are cut short", rc->table);
             Py_CLEAR(ranks);
         }
     }

@@ -169,20 +169,21 @@ encode_end(struct oro_py *py, struct oro_pytable *t, unsigned col, PyObject *v, 
 {
     const struct oro_codec *c = oro_codec_bare(t->rc->cols[col].codec);
     size_t at = out->len;
-    if (oro_codec_encode(py, c, v, out, 1) == 0)
+    if (oro_codec_encode(&py->codecs, c, v, out, 1) == 0)
         return END_OK;
     out->len = at;
-    if (py->cerr.set && c->op >= OP_I8 && c->op <= OP_BIG && PyLong_Check(v) && !PyBool_Check(v)) {
+    if (py->codecs.cerr.set && c->op >= OP_I8 && c->op <= OP_BIG && PyLong_Check(v) &&
+        !PyBool_Check(v)) {
         PyObject *zero = PyLong_FromLong(0);
         int below = zero != NULL ? PyObject_RichCompareBool(v, zero, Py_LT) : -1;
         Py_XDECREF(zero);
         if (below >= 0) {
-            oro_cerr_clear(py);
+            oro_cerr_clear(&py->codecs);
             return below ? END_BELOW : END_ABOVE;
         }
     }
-    oro_cerr_name(py, t->rc->cols[col].name);
-    oro_cerr_raise(py, py->e_encode, t->def->name);
+    oro_cerr_name(&py->codecs, t->rc->cols[col].name);
+    oro_cerr_raise(&py->codecs, py->codecs.e_encode, t->def->name);
     return END_ERROR;
 }
 
@@ -247,9 +248,10 @@ encode_prefix(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
 {
     for (unsigned i = 0; i < p->nprefix; i++) {
         const struct oro_cond *c = &conds[p->prefix[i]];
-        if (oro_codec_encode(py, oro_codec_bare(t->rc->cols[c->col].codec), c->v, out, 1) < 0) {
-            oro_cerr_name(py, t->rc->cols[c->col].name);
-            return oro_cerr_raise(py, py->e_encode, t->def->name);
+        if (oro_codec_encode(&py->codecs, oro_codec_bare(t->rc->cols[c->col].codec), c->v, out, 1) <
+            0) {
+            oro_cerr_name(&py->codecs, t->rc->cols[c->col].name);
+            return oro_cerr_raise(&py->codecs, py->codecs.e_encode, t->def->name);
         }
     }
     return 0;
@@ -312,7 +314,7 @@ run_in(struct oro_py *py, struct oro_pytable *t, const struct plan *p, const str
        size_t limit, struct found *out)
 {
     struct in_list list = {0};
-    struct oro_bb key = oro_bb_take(py, 0);
+    struct oro_bb key = oro_bb_take(&py->codecs, 0);
     size_t head;
     int rc = -1;
     if (encode_prefix(py, t, p, conds, &key) < 0 || in_encode(py, t, &conds[p->in], &list) < 0 ||
@@ -346,7 +348,7 @@ run_in(struct oro_py *py, struct oro_pytable *t, const struct plan *p, const str
         }
     }
 done:
-    oro_bb_give(py, 0, &key);
+    oro_bb_give(&py->codecs, 0, &key);
     oro_bb_fini(&list.bytes);
     oro_free(list.values);
     return rc;
@@ -360,7 +362,7 @@ run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
          const struct oro_cond *conds, bool all, size_t limit, struct found *out,
          PyObject **pending)
 {
-    struct oro_bb prefix = oro_bb_take(py, 0), lo = {0}, hi = {0};
+    struct oro_bb prefix = oro_bb_take(&py->codecs, 0), lo = {0}, hi = {0};
     struct oro_py_range range = {.nprefix = p->nprefix, .limit = all ? limit : 0};
     struct oro_py_rows rows = {0};
     struct oro_bytes one;
@@ -403,7 +405,7 @@ run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
         rc = -1;
     }
 done:
-    oro_bb_give(py, 0, &prefix);
+    oro_bb_give(&py->codecs, 0, &prefix);
     oro_bb_fini(&lo);
     oro_bb_fini(&hi);
     return rc;

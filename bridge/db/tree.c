@@ -226,7 +226,7 @@ add_accessor(struct oro_py *py, struct oro_pytable *t, PyObject *name, const uin
         return 0;
     }
     PyUnicode_InternInPlace(&name);
-    int rc = PyList_Append(py->keep, name);
+    int rc = PyList_Append(py->codecs.program.keep, name);
     struct oro_accessor *acc = &t->acc[t->nacc++];
     *acc = (struct oro_accessor){
         .name = name, .ncols = (uint16_t)ncols, .ix = best_index(t->def, cols, ncols)};
@@ -250,7 +250,8 @@ static int
 make_accessors(struct oro_py *py, struct oro_pytable *t)
 {
     const struct oro_table_def *def = t->def;
-    t->acc = oro_arena_alloc(&py->arena, (t->rc->ncols + 2 * def->nindexes + 1) * sizeof(*t->acc));
+    t->acc = oro_arena_alloc(&py->codecs.program.arena,
+                             (t->rc->ncols + 2 * def->nindexes + 1) * sizeof(*t->acc));
     for (unsigned i = 0; i < t->rc->ncols; i++) {
         uint16_t col = (uint16_t)i;
         if (add_accessor(py, t, Py_NewRef(t->rc->cols[i].name), &col, 1) < 0)
@@ -272,7 +273,8 @@ make_accessors(struct oro_py *py, struct oro_pytable *t)
 static int
 make_table_type(struct oro_py *py, struct oro_pytable *t, PyObject *module)
 {
-    PyMemberDef *members = oro_arena_alloc(&py->arena, (t->nacc + 1) * sizeof(*members));
+    PyMemberDef *members =
+        oro_arena_alloc(&py->codecs.program.arena, (t->nacc + 1) * sizeof(*members));
     unsigned n = 0;
     for (unsigned i = 0; i < t->nacc; i++) {
         if (PyObject_HasAttr(py->t_table, t->acc[i].name)) /* reached by column() */
@@ -297,7 +299,7 @@ static const char *
 keep_text(struct oro_py *py, const char *text)
 {
     size_t n = strlen(text) + 1;
-    return memcpy(oro_arena_alloc(&py->arena, n), text, n);
+    return memcpy(oro_arena_alloc(&py->codecs.program.arena, n), text, n);
 }
 
 int
@@ -323,11 +325,11 @@ oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
         return -1;
     }
     const struct oro_codec **codecs =
-        oro_arena_alloc(&py->arena, (t->rc->ncols + 1) * sizeof(*codecs));
+        oro_arena_alloc(&py->codecs.program.arena, (t->rc->ncols + 1) * sizeof(*codecs));
     for (unsigned i = 0; i < t->rc->ncols; i++) {
         PyObject *col = PyTuple_GET_ITEM(columns, i);
         if (!PyTuple_Check(col) || PyTuple_GET_SIZE(col) != 3 ||
-            (codecs[i] = oro_codec_compile(py, PyTuple_GET_ITEM(col, 2))) == NULL) {
+            (codecs[i] = oro_codec_compile(&py->codecs, PyTuple_GET_ITEM(col, 2))) == NULL) {
             if (!PyErr_Occurred())
                 PyErr_Format(PyExc_TypeError, "table %R: a column's spec is not a triple", name);
             return -1;
@@ -339,7 +341,7 @@ oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
         if (col >= 0 && col < 63)
             t->auto_inc |= oro_pyrow_bit((unsigned)col);
     }
-    py->ncodecs++;
+    py->codecs.npinned++;
     t->label = keep_text(py, t->def->name);
     oro_rowclass_bind(t->rc, t->label, codecs, t->auto_inc);
     t->lookups = PyDict_New();
@@ -351,7 +353,7 @@ static PyObject *
 make_db_type(struct oro_py *py, PyObject *module)
 {
     unsigned n = py->ntables;
-    PyGetSetDef *tables = oro_arena_alloc(&py->arena, (2 * n + 1) * sizeof(*tables));
+    PyGetSetDef *tables = oro_arena_alloc(&py->codecs.program.arena, (2 * n + 1) * sizeof(*tables));
     /* By accessor, and by its name in SQL where no accessor is called so: of two entries the first counts. */
     for (unsigned i = 0; i < 2 * n; i++) {
         const struct oro_pytable *t = &py->tables[i % n];
@@ -374,7 +376,8 @@ oro_pytable_bind_types(struct oro_py *py, PyObject *module)
     for (unsigned i = 0; i < py->ntables; i++)
         if (make_table_type(py, &py->tables[i], module) < 0)
             return -1;
-    py->touched = oro_arena_alloc(&py->arena, (py->ntables + 1) * sizeof(struct oro_thandle *));
+    py->touched = oro_arena_alloc(&py->codecs.program.arena,
+                                  (py->ntables + 1) * sizeof(struct oro_thandle *));
     py->ntouched = 0;
     Py_XSETREF(py->t_db, make_db_type(py, module));
     return py->t_db != NULL ? 0 : -1;

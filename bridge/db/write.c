@@ -60,10 +60,10 @@ encode_keycol(struct oro_py *py, struct oro_pytable *t, unsigned col, PyObject *
               struct oro_bb *out)
 {
     const struct oro_rowcol *c = &t->rc->cols[col];
-    if (oro_codec_encode(py, oro_codec_bare(c->codec), v, out, 1) == 0)
+    if (oro_codec_encode(&py->codecs, oro_codec_bare(c->codec), v, out, 1) == 0)
         return 0;
-    oro_cerr_name(py, c->name);
-    return oro_cerr_raise(py, py->e_encode, t->def->name);
+    oro_cerr_name(&py->codecs, c->name);
+    return oro_cerr_raise(&py->codecs, py->codecs.e_encode, t->def->name);
 }
 
 int
@@ -88,7 +88,7 @@ int
 oro_pytable_find_bytes(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
                        PyObject *v, struct oro_bytes *row)
 {
-    struct oro_bb key = oro_bb_take(py, 0);
+    struct oro_bb key = oro_bb_take(&py->codecs, 0);
     int rc = oro_pykey_encode(py, t, acc, v, &key);
     if (rc == 0) {
         oro_status st = py->ops->find(py->call->host, t->def, acc->ix, oro_bb_bytes(&key), row);
@@ -98,7 +98,7 @@ oro_pytable_find_bytes(struct oro_py *py, struct oro_pytable *t, const struct or
             rc = -1;
         }
     }
-    oro_bb_give(py, 0, &key);
+    oro_bb_give(&py->codecs, 0, &key);
     return rc;
 }
 
@@ -139,7 +139,7 @@ oro_pytable_takes(struct oro_py *py, struct oro_pytable *t, PyObject *o)
 {
     if (is_own(t, o))
         return true;
-    PyErr_Format(py->e_encode, "%s: expected %s, got %s", t->def->name, t->rc->name,
+    PyErr_Format(py->codecs.e_encode, "%s: expected %s, got %s", t->def->name, t->rc->name,
                  oro_pytype_name(o));
     return false;
 }
@@ -173,13 +173,13 @@ oro_pytable_row_of(struct oro_py *py, struct oro_pytable *t, PyObject *o)
         return Py_NewRef(o);
     if (other == NULL)
         return oro_pytable_takes(py, t, o) ? Py_NewRef(o) : NULL;
-    struct oro_bb bb = oro_bb_take(py, 1);
+    struct oro_bb bb = oro_bb_take(&py->codecs, 1);
     PyObject *row = NULL;
     if (oro_pyrow_encode((struct oro_row *)o, &bb, 1) < 0)
-        oro_cerr_raise(py, py->e_encode, other->def->name);
+        oro_cerr_raise(&py->codecs, py->codecs.e_encode, other->def->name);
     else if (oro_pyhandle_alive(py, t))
         row = oro_pyrow_from_bytes(t->rc, oro_bb_bytes(&bb));
-    oro_bb_give(py, 1, &bb);
+    oro_bb_give(&py->codecs, 1, &bb);
     return row;
 }
 
@@ -229,20 +229,20 @@ int
 oro_pytable_write(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
                   struct oro_row *row, enum oro_verb verb)
 {
-    struct oro_bb bb = oro_bb_take(py, 1);
+    struct oro_bb bb = oro_bb_take(&py->codecs, 1);
     struct oro_bytes stored = {0};
     struct oro_err err;
     oro_status st;
     int rc = -1;
     err.text[0] = 0;
-    uint64_t began = oro_tally_begin(py);
+    uint64_t began = oro_tally_begin(&py->codecs.clock);
     if (oro_pyrow_encode(row, &bb, 1) < 0) {
-        ORO_COUNT(py, errors, 1);
+        ORO_COUNT(&py->codecs, errors, 1);
         ORO_BUMP(t->rc->tally.errors[DIR_ENCODE], 1);
-        oro_cerr_raise(py, py->e_encode, t->def->name);
+        oro_cerr_raise(&py->codecs, py->codecs.e_encode, t->def->name);
         goto done;
     }
-    oro_tally_end(py, &t->rc->tally, DIR_ENCODE, bb.len, began);
+    oro_tally_end(&py->codecs.clock, &t->rc->tally, DIR_ENCODE, bb.len, began);
     if (!oro_pyhandle_alive(py, t) || oro_pytable_before_write(py, t) < 0 ||
         oro_pyrow_reserve(row, bb.len) < 0) /* a checker may do anything */
         goto done;
@@ -263,7 +263,7 @@ oro_pytable_write(struct oro_py *py, struct oro_pytable *t, const struct oro_acc
         oro_pytable_fail(py, t, st, &err);
     }
 done:
-    oro_bb_give(py, 1, &bb);
+    oro_bb_give(&py->codecs, 1, &bb);
     return rc;
 }
 
@@ -356,7 +356,7 @@ PyObject *
 oro_pytable_delete_key(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
                        PyObject *v)
 {
-    struct oro_bb key = oro_bb_take(py, 0);
+    struct oro_bb key = oro_bb_take(&py->codecs, 0);
     PyObject *out = NULL;
     if (oro_pykey_encode(py, t, acc, v, &key) == 0 && oro_pytable_before_write(py, t) == 0) {
         oro_status st = py->ops->delete_key(py->call->host, t->def, acc->ix, oro_bb_bytes(&key));
@@ -365,7 +365,7 @@ oro_pytable_delete_key(struct oro_py *py, struct oro_pytable *t, const struct or
         else
             oro_pytable_fail(py, t, st, NULL);
     }
-    oro_bb_give(py, 0, &key);
+    oro_bb_give(&py->codecs, 0, &key);
     return out;
 }
 
@@ -380,7 +380,7 @@ key_in(struct oro_py *py, struct oro_pytable *t, struct oro_bytes row, struct or
         bad = oro_codec_skip(t->rc->cols[i].codec, &r);
     const uint8_t *from = r.at;
     if (bad < 0 || oro_codec_skip(t->rc->cols[col].codec, &r) < 0) {
-        PyErr_Format(py->e_decode, "%s: the row's bytes are cut short", t->def->name);
+        PyErr_Format(py->codecs.e_decode, "%s: the row's bytes are cut short", t->def->name);
         return -1;
     }
     *key = oro_bytes(from, (size_t)(r.at - from));
@@ -458,10 +458,10 @@ tell_unequal(struct oro_py *py, struct oro_pytable *t, struct oro_bytes row)
 PyObject *
 oro_pytable_delete_rowobj(struct oro_py *py, struct oro_pytable *t, struct oro_row *row)
 {
-    struct oro_bb bb = oro_bb_take(py, 1);
+    struct oro_bb bb = oro_bb_take(&py->codecs, 1);
     PyObject *out = NULL;
     if (oro_pyrow_encode(row, &bb, 1) < 0) {
-        oro_cerr_raise(py, py->e_encode, t->def->name);
+        oro_cerr_raise(&py->codecs, py->codecs.e_encode, t->def->name);
     } else if (oro_pyhandle_alive(py, t) && oro_pytable_before_write(py, t) == 0) {
         oro_status st = py->ops->delete_row(py->call->host, t->def, oro_bb_bytes(&bb));
         if (st != ORO_OK && st != ORO_ENOTFOUND)
@@ -469,6 +469,6 @@ oro_pytable_delete_rowobj(struct oro_py *py, struct oro_pytable *t, struct oro_r
         else if (st == ORO_OK || tell_unequal(py, t, oro_bb_bytes(&bb)) == 0)
             out = PyBool_FromLong(st == ORO_OK);
     }
-    oro_bb_give(py, 1, &bb);
+    oro_bb_give(&py->codecs, 1, &bb);
     return out;
 }

@@ -170,14 +170,6 @@ oro_pyarena_free(void *ctx, void *p, size_t size)
 }
 
 void
-oro_pyarena_advise(void *p, size_t n)
-{
-    char *from = (char *)(((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
-    if (n >= CHUNK)
-        (void)madvise(from, (n - (size_t)(from - (char *)p)) & ~(PAGE - 1), MADV_HUGEPAGE);
-}
-
-void
 oro_pyarena_stats(struct oro_pyarena_stats *out)
 {
     *out = (struct oro_pyarena_stats){0};

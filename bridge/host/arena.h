@@ -13,10 +13,6 @@ struct oro_pyarena_stats {
 };
 void oro_pyarena_stats(struct oro_pyarena_stats *out);
 
-/* Asks for huge pages under n bytes from malloc that are about to be written. Nothing is done for fewer than 32 MiB: those may
- * be a part of malloc's heap. */
-void oro_pyarena_advise(void *p, size_t n);
-
 /* The allocator itself, for its test. size: what obmalloc.c calls ARENA_SIZE, 1 MiB; others are mapped one by one. */
 void *oro_pyarena_alloc(void *ctx, size_t size);
 void oro_pyarena_free(void *ctx, void *p, size_t size);

@@ -14,9 +14,6 @@
 
 struct oro_py;
 
-/* The texts of exceptions are the author's, and may repeat what a stranger sent: what is longer is cut, with a word on it. */
-#define ORO_PY_TEXT_MOST 16384
-
 struct oro_py_options {
     const char *home; /* prefix of the embedded Python; NULL: the one it was built with */
     const char *

@@ -26,7 +26,7 @@ bind_reducer(struct oro_py *py, PyObject *spec)
     r->name = def->name;
     r->takes_row = takes_row == NULL || PyObject_IsTrue(takes_row) == 1;
     r->nparams = r->takes_row ? (unsigned)PyTuple_GET_SIZE(params) : 0;
-    r->params = oro_arena_alloc(&py->arena, (r->nparams + 1) * sizeof(*r->params));
+    r->params = oro_arena_alloc(&py->codecs.program.arena, (r->nparams + 1) * sizeof(*r->params));
     for (unsigned i = 0; i < r->nparams; i++) {
         PyObject *p = PyTuple_GET_ITEM(params, i);
         if (!PyTuple_Check(p) || PyTuple_GET_SIZE(p) != 2) {
@@ -34,15 +34,15 @@ bind_reducer(struct oro_py *py, PyObject *spec)
             return -1;
         }
         r->params[i].name = PyTuple_GET_ITEM(p, 0);
-        if (PyList_Append(py->keep, r->params[i].name) < 0)
+        if (PyList_Append(py->codecs.program.keep, r->params[i].name) < 0)
             return -1;
-        r->params[i].codec = oro_codec_compile(py, PyTuple_GET_ITEM(p, 1));
+        r->params[i].codec = oro_codec_compile(&py->codecs, PyTuple_GET_ITEM(p, 1));
         if (r->params[i].codec == NULL)
             return -1;
-        py->ncodecs++;
+        py->codecs.npinned++;
     }
     r->fn = fn;
-    return PyList_Append(py->keep, fn);
+    return PyList_Append(py->codecs.program.keep, fn);
 }
 
 static PyObject *
@@ -71,10 +71,11 @@ bind_all(struct oro_py *py, PyObject *module)
              *tables = spec_list(py->module_spec, "tables"),
              *reducers = spec_list(py->module_spec, "reducers");
     if (types == NULL || tables == NULL || reducers == NULL ||
-        oro_codec_compile_named(py, types) < 0)
+        oro_codec_compile_named(&py->codecs, types) < 0)
         return -1;
     py->ntables = (unsigned)PyList_GET_SIZE(tables);
-    py->tables = oro_arena_alloc(&py->arena, (py->ntables + 1) * sizeof(*py->tables));
+    py->tables =
+        oro_arena_alloc(&py->codecs.program.arena, (py->ntables + 1) * sizeof(*py->tables));
     memset(py->tables, 0, (py->ntables + 1) * sizeof(*py->tables));
     for (unsigned i = 0; i < py->ntables; i++)
         if (oro_pytable_bind(py, &py->tables[i], PyList_GET_ITEM(tables, i), py->schema) < 0)
@@ -82,7 +83,8 @@ bind_all(struct oro_py *py, PyObject *module)
     if (oro_pytable_bind_types(py, module) < 0)
         return -1;
     py->nreducers = py->schema->nreducers;
-    py->reducers = oro_arena_alloc(&py->arena, (py->nreducers + 1) * sizeof(*py->reducers));
+    py->reducers =
+        oro_arena_alloc(&py->codecs.program.arena, (py->nreducers + 1) * sizeof(*py->reducers));
     memset(py->reducers, 0, (py->nreducers + 1) * sizeof(*py->reducers));
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(reducers); i++)
         if (bind_reducer(py, PyList_GET_ITEM(reducers, i)) < 0)
@@ -112,7 +114,7 @@ oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *
     py->schema = schema;
     if (module == NULL || bind_all(py, module) < 0) {
         struct oro_bb text = {0};
-        oro_pyerr_text(py, false, &text);
+        oro_pyerr_text(&py->codecs, false, &text);
         Py_XDECREF(module);
         oro_err_set(err, ORO_EINTERNAL, "%.*s", (int)text.len, (char *)text.data);
         oro_bb_fini(&text);
@@ -144,7 +146,7 @@ map_exception(struct oro_py *py)
         return ORO_EUSER;
     }
     oro_status st = PyErr_ExceptionMatches(py->e_timeout) ? ORO_ETIMEOUT : ORO_EINTERNAL;
-    oro_pyerr_text(py, true, text);
+    oro_pyerr_text(&py->codecs, true, text);
     oro_py_memory_words(text);
     return st;
 }
@@ -154,8 +156,8 @@ map_exception(struct oro_py *py)
 static bool
 is_not_the_callers(struct oro_py *py)
 {
-    const PyObject *error = py->cerr.cause;
-    if (!py->cerr.set)
+    const PyObject *error = py->codecs.cerr.cause;
+    if (!py->codecs.cerr.set)
         return !PyErr_Occurred() || !PyErr_ExceptionMatches(PyExc_Exception) ||
                PyErr_ExceptionMatches(PyExc_MemoryError) || PyErr_ExceptionMatches(py->e_reducer);
     PyObject *const says_why[] = {PyExc_ValueError, PyExc_TypeError, PyExc_AssertionError,
@@ -171,15 +173,15 @@ bad_argument(struct oro_py *py, struct oro_pyreducer *r, unsigned i)
 {
     ORO_BUMP(r->tally.errors[DIR_DECODE], 1);
     if (is_not_the_callers(py)) {
-        if (py->cerr.set) {
-            PyErr_SetRaisedException(Py_NewRef(py->cerr.cause));
-            oro_cerr_clear(py);
+        if (py->codecs.cerr.set) {
+            PyErr_SetRaisedException(Py_NewRef(py->codecs.cerr.cause));
+            oro_cerr_clear(&py->codecs);
         }
         return map_exception(py);
     }
     if (i < r->nparams)
-        oro_cerr_name(py, r->params[i].name);
-    oro_cerr_text(py, r->name, py->call->text);
+        oro_cerr_name(&py->codecs, r->params[i].name);
+    oro_cerr_text(&py->codecs, r->name, py->call->text);
     return ORO_EINVAL;
 }
 
@@ -195,9 +197,9 @@ static oro_status
 decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
 {
     struct oro_reader rd = oro_reader(py->call->args);
-    uint64_t began = oro_tally_begin(py);
+    uint64_t began = oro_tally_begin(&py->codecs.clock);
     for (unsigned i = 0; i < r->nparams; i++) {
-        args[i] = oro_codec_decode(py, r->params[i].codec, &rd, 1);
+        args[i] = oro_codec_decode(&py->codecs, r->params[i].codec, &rd, 1);
         if (args[i] == NULL) {
             release(args, i);
             return bad_argument(py, r, i);
@@ -205,11 +207,11 @@ decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
     }
     if (r->takes_row && oro_rd_left(&rd) > 0) {
         release(args, r->nparams);
-        oro_cerr_set(py, "%zu bytes too many after the arguments", oro_rd_left(&rd));
+        oro_cerr_set(&py->codecs, "%zu bytes too many after the arguments", oro_rd_left(&rd));
         return bad_argument(py, r, r->nparams);
     }
     if (r->nparams > 0)
-        oro_tally_end(py, &r->tally, DIR_DECODE, py->call->args.len, began);
+        oro_tally_end(&py->codecs.clock, &r->tally, DIR_DECODE, py->call->args.len, began);
     return ORO_OK;
 }
 
@@ -251,6 +253,7 @@ end_call(struct oro_py *py)
 {
     oro_py_running = NULL;
     oro_pyrows_kill_all(py);
+    py->codecs.now_us = 0;
     py->call =
         NULL; /* before the context lets go: a __del__ must not make it anew, for the next caller to find */
     oro_pyctx_reset((struct oro_ctx *)py->ctx);
@@ -289,15 +292,16 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     if (ORO_UNLIKELY(gen % 4096 == 0))
         oro_py_pool_shrink(py);
     py->call = call;
+    py->codecs.now_us = call->timestamp_us;
     oro_py_running = py;
-    py->cerr.set = false;
+    py->codecs.cerr.set = false;
     oro_status st = run(py, r);
     if (ORO_UNLIKELY(py->nlost > 0))
         oro_lost_end(py, st == ORO_OK);
     if (py->globals_sized)
         oro_globals_look(py, r->fn);
     if (ORO_UNLIKELY(st != ORO_OK))
-        ORO_COUNT(py, errors, 1);
+        ORO_COUNT(&py->codecs, errors, 1);
     end_call(py);
     oro_py_memory_relax(py);
     return st;

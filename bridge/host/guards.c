@@ -236,7 +236,8 @@ chance(struct oro_invoked *call)
     P(execv, never, WHY_END)                                                                                                               \
     P(execve, never, WHY_END)                                                                                                              \
     P(kill, kills, WHY_END)                                                                                                                \
-    P(killpg, kills, WHY_END) S(raise_signal, never, WHY_END) S(pthread_kill, never, WHY_END)                                              \
+    P(killpg, kills, WHY_END)                                                                                                              \
+    S(raise_signal, never, WHY_END) S(pthread_kill, never, WHY_END)                                                                        \
         S(pidfd_send_signal, io, WHY_PROCESS) G(interrupt_main, "_thread", "interrupt_main",                                               \
                                                 "_thread.interrupt_main", never, WHY_END)                                                  \
             FAULT(_fatal_error_c_thread) FAULT(_read_null) FAULT(_sigabrt) FAULT(_sigfpe)                                                  \

@@ -317,13 +317,9 @@ free_memory(struct oro_py *py)
         oro_free(rc->name);
         oro_free(rc);
     }
-    for (size_t i = 0; i < ORO_ARRAY_LEN(py->bb); i++)
-        oro_bb_fini(&py->bb[i]);
-    oro_json_free(py);
+    oro_codecs_fini(&py->codecs);
     oro_py_versions_free(py);
     oro_map_fini(&py->class_map);
-    oro_arena_fini(&py->arena);
-    oro_free(py->root);
     oro_free(py->stdlib);
     oro_free(py);
 }
@@ -724,8 +720,9 @@ oro_py_open(unsigned worker, const struct oro_host_ops *ops, struct oro_py **out
     py->worker = worker;
     py->ops = ops;
     py->shared = rt.in_main;
-    oro_arena_init(&py->arena);
-    oro_cerr_clear(py);
+    oro_codecs_init(&py->codecs);
+    oro_pyrow_hook(py);
+    py->codecs.fits = oro_py_memory_fits;
     oro_py_config_look(py);
     pthread_mutex_lock(&rt.making);
     atomic_fetch_add(&oro_py_opened, 1);
@@ -820,7 +817,7 @@ load_failed(struct oro_py *py, const char *path, char **report, struct oro_err *
     } else {
         PyErr_Clear();
         PyErr_SetRaisedException(Py_NewRef(error));
-        oro_pyerr_text(py, true, &text);
+        oro_pyerr_text(&py->codecs, true, &text);
     }
     PyErr_Clear();
     Py_XDECREF(s);
@@ -856,8 +853,8 @@ oro_py_load(struct oro_py *py, const char *path, const char *name, char **descri
             struct oro_err *err)
 {
     *report = NULL;
-    oro_free(py->root);
-    py->root = root_of(path);
+    oro_free(py->codecs.root);
+    py->codecs.root = root_of(path);
     import_begin(py);
     PyObject *out = import_module(py, path, name);
     const char *text = out != NULL ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(out, 0)) : NULL;
@@ -982,7 +979,10 @@ void
 oro_py_stats(const struct oro_py *py, struct oro_py_stats *out)
 {
 #define COPY(name) out->name = atomic_load_explicit(&py->n_##name, memory_order_relaxed);
-    ORO_STAT_FIELDS(COPY)
+    ORO_PY_COUNTERS(COPY)
+#undef COPY
+#define COPY(name) out->name = atomic_load_explicit(&py->codecs.n_##name, memory_order_relaxed);
+    ORO_CODEC_COUNTERS(COPY)
 #undef COPY
     int64_t objects = atomic_load_explicit(&py->python_memory, memory_order_relaxed);
     out->python_memory = objects > 0 ? (uint64_t)objects : 0;
@@ -992,13 +992,15 @@ oro_py_stats(const struct oro_py *py, struct oro_py_stats *out)
     for (unsigned i = 0; i < py->nreducers; i++)
         add_tally(&py->reducers[i].tally, out);
     /* Codecs of tables and reducers are pinned: compiled once (a miss each), found at once by whatever converts later. */
-    out->cache_misses += py->ncodecs;
-    out->cache_size += py->ncodecs;
+    out->cache_misses += py->codecs.npinned;
+    out->cache_size += py->codecs.npinned;
     out->cache_hits += out->decodes + out->encodes;
     /* And the shapes of dynamic values. */
-    out->cache_hits += atomic_load_explicit(&py->n_shape_hits, memory_order_relaxed);
-    out->cache_misses += atomic_load_explicit(&py->n_shape_misses, memory_order_relaxed);
-    out->cache_evictions += atomic_load_explicit(&py->n_shape_evictions, memory_order_relaxed);
-    out->cache_expirations += atomic_load_explicit(&py->n_shape_expirations, memory_order_relaxed);
-    out->cache_size += atomic_load_explicit(&py->n_shapes, memory_order_relaxed);
+    out->cache_hits += atomic_load_explicit(&py->codecs.n_shape_hits, memory_order_relaxed);
+    out->cache_misses += atomic_load_explicit(&py->codecs.n_shape_misses, memory_order_relaxed);
+    out->cache_evictions +=
+        atomic_load_explicit(&py->codecs.n_shape_evictions, memory_order_relaxed);
+    out->cache_expirations +=
+        atomic_load_explicit(&py->codecs.n_shape_expirations, memory_order_relaxed);
+    out->cache_size += atomic_load_explicit(&py->codecs.n_shapes, memory_order_relaxed);
 }

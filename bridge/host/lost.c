@@ -17,12 +17,13 @@ is_unchanged(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct o
         return was.len == 1 && was.data[0] < c->n && c->members[was.data[0]] == v;
     bool plain = v == Py_None || PyBool_Check(v) || PyLong_CheckExact(v) || PyFloat_CheckExact(v) ||
                  PyUnicode_CheckExact(v) || PyBytes_CheckExact(v);
-    if (!plain || c->op > OP_OPTION || c->op == OP_ARRAY || py->cerr.set)
+    if (!plain || c->op > OP_OPTION || c->op == OP_ARRAY || py->codecs.cerr.set)
         return false;
     struct oro_bb now = {0};
-    bool same = oro_codec_encode(py, c, v, &now, 1) == 0 && oro_bytes_eq(oro_bb_bytes(&now), was);
+    bool same =
+        oro_codec_encode(&py->codecs, c, v, &now, 1) == 0 && oro_bytes_eq(oro_bb_bytes(&now), was);
     oro_bb_fini(&now);
-    oro_cerr_clear(py);
+    oro_cerr_clear(&py->codecs);
     PyErr_Clear();
     return same;
 }

@@ -5,7 +5,9 @@
 
 _Thread_local struct oro_py *oro_py_opening;
 
+/* Begins as a struct oro_codec_module. */
 struct module_state {
+    struct oro_codecs *codecs;
     struct oro_py *py;
 };
 
@@ -17,36 +19,6 @@ oro_py_of_module(PyObject *module)
 }
 
 /* ---- functions ---- */
-
-/* encode(spec, value) -> bytes; decode(spec, data) -> value: for what is converted once. */
-static PyObject *
-convert_once(PyObject *module, PyObject *args, const char *method)
-{
-    PyObject *spec, *v, *out = NULL;
-    if (!PyArg_ParseTuple(args, "OO", &spec, &v))
-        return NULL;
-    PyObject *one = PyTuple_Pack(1, spec),
-             *codec = one != NULL ? oro_codecobj_compile(module, one) : NULL;
-    PyObject *name = codec != NULL ? PyUnicode_FromString(method) : NULL;
-    if (name != NULL)
-        out = PyObject_CallMethodOneArg(codec, name, v);
-    Py_XDECREF(one);
-    Py_XDECREF(name);
-    Py_XDECREF(codec);
-    return out;
-}
-
-static PyObject *
-py_encode(PyObject *module, PyObject *args)
-{
-    return convert_once(module, args, "encode");
-}
-
-static PyObject *
-py_decode(PyObject *module, PyObject *args)
-{
-    return convert_once(module, args, "decode");
-}
 
 /* log(level, target, file, line, text): a record of Python's logging, or a line that was printed. */
 static PyObject *
@@ -83,17 +55,18 @@ py_stats(PyObject *module, PyObject *none)
             Py_CLEAR(out);                                        \
         Py_XDECREF(n);                                            \
     }
-    ORO_STAT_FIELDS(PUT)
+    ORO_CODEC_COUNTERS(PUT)
+    ORO_PY_COUNTERS(PUT)
 #undef PUT
-    struct oro_py *py = oro_py_of_module(module);
+    struct oro_codecs *cs = oro_codecs_of(module);
 #define PUT(name)                                                              \
     if (out != NULL) {                                                         \
-        PyObject *n = PyLong_FromUnsignedLongLong(atomic_load(&py->n_##name)); \
+        PyObject *n = PyLong_FromUnsignedLongLong(atomic_load(&cs->n_##name)); \
         if (n == NULL || PyDict_SetItemString(out, #name, n) < 0)              \
             Py_CLEAR(out);                                                     \
         Py_XDECREF(n);                                                         \
     }
-    ORO_SHAPE_FIELDS(PUT)
+    ORO_SHAPE_COUNTERS(PUT)
 #undef PUT
     unsigned long pooled = 0;
     for (struct oro_rowclass *rc = oro_py_of_module(module)->classes; rc != NULL; rc = rc->next)
@@ -124,25 +97,6 @@ py_clear_pools(PyObject *module, PyObject *none)
 {
     for (struct oro_rowclass *rc = oro_py_of_module(module)->classes; rc != NULL; rc = rc->next)
         oro_rowclass_drop_pool(rc, 0);
-    Py_RETURN_NONE;
-}
-
-/* set_shapes(n, ttl_ms): bound and life of the shapes of dynamic values. */
-static PyObject *
-py_set_shapes(PyObject *module, PyObject *args)
-{
-    struct oro_py *py = oro_py_of_module(module);
-    long long n, ttl_ms;
-    if (!PyArg_ParseTuple(args, "LL", &n, &ttl_ms))
-        return NULL;
-    oro_py_shape_limit(py, n < 0 ? 0 : n > 1000000 ? 1000000 : (unsigned)n, ttl_ms);
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-py_clear_shapes(PyObject *module, PyObject *none)
-{
-    oro_json_clear(oro_py_of_module(module));
     Py_RETURN_NONE;
 }
 
@@ -182,14 +136,6 @@ py_config_generation(PyObject *module, PyObject *none)
     return PyLong_FromUnsignedLongLong(oro_py_config_generation());
 }
 
-/* set_batches(bool): whether many values are made in one go. */
-static PyObject *
-py_set_batches(PyObject *module, PyObject *v)
-{
-    oro_py_of_module(module)->batches = v == Py_True;
-    Py_RETURN_NONE;
-}
-
 /* _watch(generator, folder): of the module random; of the standard library, with a slash. For warnings (guard.c). */
 static PyObject *
 py_watch(PyObject *module, PyObject *args)
@@ -215,64 +161,28 @@ py_words(PyObject *module, PyObject *none)
 
 static PyMethodDef functions[] = {
     {"config", py_config, METH_NOARGS, "config(): the server's settings of the bridge."},
-    {"set_batches", py_set_batches, METH_O, "set_batches(on): many values in one go or not."},
     {"row_class", oro_pyrow_class, METH_VARARGS,
      "row_class(cls, names, defaults): the class of a table's rows."},
-    {"compile", oro_codecobj_compile, METH_VARARGS, "compile(spec, types=[]): a Codec."},
-    {"encode", py_encode, METH_VARARGS, "encode(spec, value): BSATN."},
-    {"decode", py_decode, METH_VARARGS, "decode(spec, data): the value."},
     {"stats", py_stats, METH_NOARGS, "stats(): the interpreter's counters."},
     {"set_pool_size", py_set_pool_size, METH_O, "set_pool_size(n): spare rows kept of each class."},
     {"clear_pools", py_clear_pools, METH_NOARGS, "clear_pools(): frees all spare rows."},
-    {"set_shapes", py_set_shapes, METH_VARARGS, "set_shapes(n, ttl_ms): bound and life of shapes."},
-    {"clear_shapes", py_clear_shapes, METH_NOARGS,
-     "clear_shapes(): forgets the shapes of mappings."},
     {"count_cache", py_count_cache, METH_VARARGS, NULL},
     {"config_generation", py_config_generation, METH_NOARGS,
      "config_generation(): rises when config() changes."},
-    {"sats", oro_pysats, METH_VARARGS, "sats(types, type): a type, from JSON as clients see it."},
-    {"sats_to_json", oro_pysats_to_json, METH_VARARGS,
-     "sats_to_json(sats, data, positional): SATS-JSON of BSATN."},
-    {"sats_from_json", oro_pysats_from_json, METH_VARARGS,
-     "sats_from_json(sats, text): BSATN of SATS-JSON."},
     {"_log", py_log, METH_VARARGS, NULL},
     {"_watch", py_watch, METH_VARARGS, NULL},
     {"_words", py_words, METH_NOARGS, NULL},
     {0},
 };
 
-/* ---- what the codecs need of the package, looked up when first wanted ---- */
-
-static int
-take(PyObject *from, const char *name, PyObject **to)
-{
-    *to = PyObject_GetAttrString(from, name);
-    return *to != NULL ? 0 : -1;
-}
+/* ---- what is needed of the package, looked up when first wanted ---- */
 
 static int
 import_names(struct oro_py *py)
 {
-    const struct {
-        const char *module, *name;
-        PyObject **to;
-    } wanted[] = {
-        {"orochi._values", "Timestamp", &py->Timestamp},
-        {"orochi._values", "TimeDuration", &py->TimeDuration},
-        {"orochi._values", "ScheduleAt", &py->ScheduleAt},
-        {"orochi._values", "json_dump", &py->json_dump},
-        {"orochi._values", "_revive", &py->json_revive},
-        {"orochi._values", "datetime_to_us", &py->datetime_to_us},
-        {"orochi._values", "us_to_datetime", &py->us_to_datetime},
-        {"orochi._values", "timedelta_to_us", &py->timedelta_to_us},
-        {"orochi._values", "us_to_timedelta", &py->us_to_timedelta},
-        {"orochi._values", "format_exception", &py->format_exception},
-        {"orochi._values", "describe_error", &py->describe_error},
+    const struct oro_wanted wanted[] = {
         {"orochi._errors", "refusal", &py->refusal},
         {"orochi._auth", "Auth", &py->make_auth},
-        {"orochi._context", "Ok", &py->Ok},
-        {"orochi._context", "Err", &py->Err},
-        {"orochi._errors", "OrochiError", &py->e_orochi},
         {"orochi._errors", "ReducerError", &py->e_reducer},
         {"orochi._errors", "RowNotFound", &py->e_rownotfound},
         {"orochi._errors", "DatabaseError", &py->e_database},
@@ -282,24 +192,15 @@ import_names(struct oro_py *py)
         {"orochi._errors", "WrongIndex", &py->e_wrongindex},
         {"orochi._errors", "WrongIndexAlgo", &py->e_wrongalgo},
         {"orochi._errors", "IndexNotUnique", &py->e_notunique},
-        {"orochi._errors", "EncodeError", &py->e_encode},
-        {"orochi._errors", "DecodeError", &py->e_decode},
         {"orochi._errors", "SchemaError", &py->e_schema},
         {"orochi._errors", "ReducerTimeout", &py->e_timeout},
         {"orochi._errors", "TransactionError", &py->e_transaction},
         {"orochi._errors", "ForbiddenInReducer", &py->e_forbidden},
-        {"uuid", "UUID", &py->UUID},
         {"random", "Random", &py->random_cls},
         {"copy", "deepcopy", &py->deepcopy},
     };
-    for (size_t i = 0; i < ORO_ARRAY_LEN(wanted); i++) {
-        PyObject *m = PyImport_ImportModule(wanted[i].module);
-        int rc = m != NULL ? take(m, wanted[i].name, wanted[i].to) : -1;
-        Py_XDECREF(m);
-        if (rc < 0)
-            return -1;
-    }
-    return 0;
+    return oro_codecs_import(&py->codecs) < 0 ? -1
+                                              : oro_import_names(wanted, ORO_ARRAY_LEN(wanted));
 }
 
 /* The package imports `_orochi` while it is itself half imported, so what we need of it is fetched by this call, made at the
@@ -308,7 +209,7 @@ static PyObject *
 py_ready(PyObject *module, PyObject *none)
 {
     struct oro_py *py = oro_py_of_module(module);
-    if (py->e_orochi == NULL && import_names(py) < 0)
+    if (py->codecs.e_orochi == NULL && import_names(py) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -318,18 +219,9 @@ static PyMethodDef ready_def = {"_ready", py_ready, METH_NOARGS, NULL};
 static int
 make_strings(struct oro_py *py)
 {
-    py->keep = PyList_New(0);
-    py->s_int = PyUnicode_InternFromString("int");
-    py->s_value = PyUnicode_InternFromString("value");
-    py->s_is_interval = PyUnicode_InternFromString("is_interval");
     py->s_told = PyUnicode_InternFromString("told");
-    py->s_post_init = PyUnicode_InternFromString("__post_init__");
-    py->empty_tuple = PyTuple_New(0);
     py->zero = PyLong_FromLong(0);
-    return py->keep && py->s_int && py->s_value && py->s_is_interval && py->s_told &&
-                   py->s_post_init && py->empty_tuple && py->zero
-               ? 0
-               : -1;
+    return py->s_told != NULL && py->zero != NULL ? 0 : -1;
 }
 
 static int
@@ -340,14 +232,15 @@ module_exec(PyObject *module)
     if (py == NULL) {
         py = ORO_NEW(struct oro_py);
         py->module_owned = true;
-        oro_arena_init(&py->arena);
-        oro_cerr_clear(py);
+        oro_codecs_init(&py->codecs);
+        oro_pyrow_hook(py);
         oro_py_config_look(py);
     }
     s->py = py;
-    if (make_strings(py) < 0 || oro_pyid_types(py, module) < 0 || oro_pyrow_types(py, module) < 0 ||
-        oro_pytable_types(py, module) < 0 || oro_pyrows_types(py, module) < 0 ||
-        oro_pyctx_types(py, module) < 0 || oro_codecobj_types(py, module) < 0)
+    s->codecs = &py->codecs;
+    if (make_strings(py) < 0 || oro_codecs_types(&py->codecs, module) < 0 ||
+        oro_pyrow_types(py, module) < 0 || oro_pytable_types(py, module) < 0 ||
+        oro_pyrows_types(py, module) < 0 || oro_pyctx_types(py, module) < 0)
         return -1;
     PyObject *name = PyUnicode_FromString("_orochi"), *ready = NULL;
     if (name != NULL)
@@ -366,6 +259,9 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     struct module_state *s = PyModule_GetState(module);
     if (s == NULL || s->py == NULL)
         return 0;
+    int stop = oro_codecs_traverse(&s->py->codecs, visit, arg);
+    if (stop != 0)
+        return stop;
 #define VISIT(name) Py_VISIT(s->py->name);
     ORO_PY_OBJECTS(VISIT)
 #undef VISIT
@@ -387,9 +283,7 @@ module_clear(PyObject *module)
         return 0;
     struct oro_py *py = s->py;
     py->auto_tune = false;
-    oro_cerr_clear(py);
     oro_py_pool_limit(py, 0);
-    oro_json_clear(py);
     oro_globals_free(py);
     for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next) {
         oro_rowclass_drop_pool(rc, 0);
@@ -409,6 +303,7 @@ module_clear(PyObject *module)
 #define CLEAR(name) Py_CLEAR(py->name);
     ORO_PY_OBJECTS(CLEAR)
 #undef CLEAR
+    oro_codecs_clear(&py->codecs);
     return 0;
 }
 

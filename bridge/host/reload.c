@@ -8,26 +8,25 @@
  * until then each class keeps alive what its codecs point to. */
 #include "bridge/py_priv.h"
 
-#define PLAIN_FIELDS(X) \
-    X(arena)            \
-    X(classes)          \
-    X(named)            \
-    X(nnamed)           \
-    X(schema)           \
-    X(tables)           \
-    X(ntables)          \
-    X(reducers)         \
-    X(nreducers)        \
-    X(touched)          \
-    X(ntouched)         \
-    X(ncodecs)          \
-    X(root)
-#define OBJECT_FIELDS(X) X(keep) X(module_spec) X(db) X(ctx) X(t_db)
+/* Names here, and where struct oro_py has them. */
+#define PLAIN_FIELDS(X)        \
+    X(program, codecs.program) \
+    X(npinned, codecs.npinned) \
+    X(root, codecs.root)       \
+    X(classes, classes)        \
+    X(schema, schema)          \
+    X(tables, tables)          \
+    X(ntables, ntables)        \
+    X(reducers, reducers)      \
+    X(nreducers, nreducers)    \
+    X(touched, touched)        \
+    X(ntouched, ntouched)
+#define OBJECT_FIELDS(X) X(module_spec, module_spec) X(db, db) X(ctx, ctx) X(t_db, t_db)
 /* Of these, what other threads read for the numbers (oro_py_stats, oro_py_report) stays in place while a version is staged. */
-#define STAGED_FIELDS(X) X(arena) X(keep) X(module_spec) X(root)
+#define STAGED_FIELDS(X) X(program, codecs.program) X(module_spec, module_spec) X(root, codecs.root)
 
 struct version {
-#define FIELD(name) __typeof__(((struct oro_py *)NULL)->name) name;
+#define FIELD(name, path) __typeof__(((struct oro_py *)NULL)->path) name;
     PLAIN_FIELDS(FIELD)
     OBJECT_FIELDS(FIELD)
 #undef FIELD
@@ -36,10 +35,10 @@ struct version {
     PyObject *watched; /* list of weak references to its types */
 };
 
-#define EXCHANGE(name)                         \
+#define EXCHANGE(name, path)                   \
     do {                                       \
-        __typeof__(py->name) kept_ = py->name; \
-        py->name = v->name;                    \
+        __typeof__(py->path) kept_ = py->path; \
+        py->path = v->name;                    \
         v->name = kept_;                       \
     } while (0);
 
@@ -117,7 +116,7 @@ classes_retire(struct oro_py *py, struct version *v)
             continue; /* its making failed */
         oro_map_del_u64(&py->class_map, (uint64_t)(uintptr_t)c->type);
         if (watch(v, (PyObject *)c->type) < 0 ||
-            PyObject_SetAttrString((PyObject *)c->type, "__orochi_kept__", v->keep) < 0)
+            PyObject_SetAttrString((PyObject *)c->type, "__orochi_kept__", v->program.keep) < 0)
             rc = -1;
     }
     return rc;
@@ -131,7 +130,7 @@ tables_retire(struct version *v)
         struct oro_pytable *t = &v->tables[i];
         if (watch(v, (PyObject *)t->type) < 0 ||
             (t->type != NULL &&
-             PyObject_SetAttrString((PyObject *)t->type, "__orochi_kept__", v->keep) < 0))
+             PyObject_SetAttrString((PyObject *)t->type, "__orochi_kept__", v->program.keep) < 0))
             rc = -1;
         Py_CLEAR(t->type);
         Py_CLEAR(t->lookups);
@@ -145,7 +144,7 @@ tables_retire(struct version *v)
 static void
 retire(struct oro_py *py, struct version *v)
 {
-    set_aside(py, v->keep);
+    set_aside(py, v->program.keep);
     set_aside(py, v->ctx);
     set_aside(py, v->module_spec);
     v->watched = PyList_New(0);
@@ -159,7 +158,7 @@ retire(struct oro_py *py, struct version *v)
         PyErr_Clear();
         Py_CLEAR(v->watched);
     } else {
-        Py_CLEAR(v->keep);
+        Py_CLEAR(v->program.keep);
     }
     Py_CLEAR(v->ctx);
     Py_CLEAR(v->db);
@@ -198,7 +197,7 @@ version_free(struct version *v, bool alive)
     }
     if (alive)
         Py_CLEAR(v->watched);
-    oro_arena_fini(&v->arena);
+    oro_arena_fini(&v->program.arena);
     oro_free(v->root);
     oro_free(v);
 }
@@ -252,11 +251,11 @@ oro_py_stage(struct oro_py *py, const char *path, const char *name, char **descr
 {
     oro_py_unstage(py); /* of an attempt that was given up */
     struct version *v = ORO_NEW(struct version);
-    oro_arena_init(&v->arena);
-    v->keep = PyList_New(0);
+    oro_program_init(&v->program);
+    v->program.keep = PyList_New(0);
     py->staged_classes = &v->classes;
     exchange_staged(py, v);
-    PyObject *out = py->keep != NULL ? call_load("begin_second") : NULL;
+    PyObject *out = py->codecs.program.keep != NULL ? call_load("begin_second") : NULL;
     oro_status st = ORO_EINTERNAL;
     if (out != NULL) {
         st = oro_py_load(py, path, name, descriptor, report, err);

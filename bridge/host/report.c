@@ -65,23 +65,14 @@ oro_py_pool_shrink(struct oro_py *py)
     }
 }
 
-void
-oro_py_shape_limit(struct oro_py *py, unsigned n, int64_t ttl_ms)
-{
-    if (n < py->max_shapes)
-        oro_json_clear(py);
-    py->max_shapes = n < 1000000 ? n : 1000000;
-    py->ttl_us = ttl_ms < 0 || ttl_ms > INT64_MAX / 1000 ? 0 : ttl_ms * 1000;
-}
-
 static void
 config_take(struct oro_py *py)
 {
     struct oro_py_config c;
     oro_py_configured(&c);
     oro_py_pool_limit(py, c.max_pool_size);
-    oro_py_shape_limit(py, c.max_cache_size, c.cache_ttl_ms);
-    py->batches = c.enable_batch_optimization;
+    oro_dynamic_limit(&py->codecs, c.max_cache_size, c.cache_ttl_ms);
+    py->codecs.batches = c.enable_batch_optimization;
     py->watch_memory = c.enable_memory_monitoring;
     py->auto_tune = c.auto_tune;
 }
@@ -96,26 +87,6 @@ oro_py_config_look(struct oro_py *py)
     uint64_t none = 0;
     atomic_compare_exchange_strong(&settings.started_ns, &none, oro_mono_ns());
     config_take(py);
-}
-
-/* ---- times ---- */
-
-uint64_t
-oro_tally_turn(struct oro_py *py)
-{
-    py->chance = py->chance * 1664525u + 1013904223u;
-    py->until_timed = (py->chance >> 16) % 127; /* so a step is 1 to 127, 64 on average */
-    return oro_mono_ns();
-}
-
-void
-oro_tally_time(struct oro_py *py, struct oro_tally *t, enum oro_dir dir, uint64_t began)
-{
-    uint64_t ns = oro_mono_ns() - began;
-    unsigned slot = 63 - (unsigned)__builtin_clzll(ns | 1);
-    ORO_BUMP(t->timed[dir], 1);
-    ORO_BUMP(t->ns[dir], ns);
-    ORO_BUMP(py->times[dir][slot < ORO_TIME_SLOTS ? slot : ORO_TIME_SLOTS - 1], 1);
 }
 
 /* ---- the report ---- */
@@ -254,16 +225,17 @@ oro_py_report(struct oro_py *const *py, unsigned n, struct oro_bb *out)
         struct oro_py_stats s;
         oro_py_stats(py[i], &s);
 #define ADD(name) all.name += s.name;
-        ORO_STAT_FIELDS(ADD)
+        ORO_CODEC_COUNTERS(ADD)
+        ORO_PY_COUNTERS(ADD)
 #undef ADD
-        shape_hits += relaxed(&py[i]->n_shape_hits);
-        shape_misses += relaxed(&py[i]->n_shape_misses);
-        batches += relaxed(&py[i]->n_batches);
-        batch_items += relaxed(&py[i]->n_batch_items);
+        shape_hits += relaxed(&py[i]->codecs.n_shape_hits);
+        shape_misses += relaxed(&py[i]->codecs.n_shape_misses);
+        batches += relaxed(&py[i]->codecs.n_batches);
+        batch_items += relaxed(&py[i]->codecs.n_batch_items);
         pooled += relaxed(&py[i]->n_pool_returns) - relaxed(&py[i]->n_pool_hits);
         for (int d = 0; d < DIRS; d++)
             for (int k = 0; k < ORO_TIME_SLOTS; k++)
-                slots[k] += relaxed(&py[i]->times[d][k]);
+                slots[k] += relaxed(&py[i]->codecs.clock.times[d][k]);
     }
     double us = put_types(py, n, &types);
     uint64_t conversions = all.decodes + all.encodes;

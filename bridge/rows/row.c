@@ -29,8 +29,8 @@ track(struct oro_row *r, PyObject *v)
 static int
 bad_bytes(struct oro_row *r, unsigned i)
 {
-    oro_cerr_name(r->rc->py, r->rc->cols[i].name);
-    return oro_cerr_raise(r->rc->py, r->rc->py->e_decode, r->rc->table);
+    oro_cerr_name(&r->rc->py->codecs, r->rc->cols[i].name);
+    return oro_cerr_raise(&r->rc->py->codecs, r->rc->py->codecs.e_decode, r->rc->table);
 }
 
 /* Where column i starts; -1 when the bytes are not a row of this class. */
@@ -98,13 +98,13 @@ decode_col(struct oro_row *r, unsigned i)
         return NULL;
     }
     if (seek(rc, oro_bytes(r->data, r->len), i, &rd) < 0) {
-        oro_cerr_set(rc->py, "the row's bytes are cut short");
+        oro_cerr_set(&rc->py->codecs, "the row's bytes are cut short");
         bad_bytes(r, i);
         return NULL;
     }
-    uint64_t began = oro_tally_begin(rc->py);
+    uint64_t began = oro_tally_begin(&rc->py->codecs.clock);
     struct pin held = pin(r);
-    PyObject *v = oro_codec_decode(rc->py, rc->cols[i].codec, &rd, 1);
+    PyObject *v = oro_codec_decode(&rc->py->codecs, rc->cols[i].codec, &rd, 1);
     unpin(r, held);
     if (v == NULL) {
         ORO_BUMP(rc->tally.errors[DIR_COLUMN], 1);
@@ -113,7 +113,7 @@ decode_col(struct oro_row *r, unsigned i)
     }
     if (ORO_UNLIKELY(began !=
                      0)) /* columns are not counted one by one: each timed one stands for 64 */
-        oro_tally_time(rc->py, &rc->tally, DIR_COLUMN, began);
+        oro_tally_time(&rc->py->codecs.clock, &rc->tally, DIR_COLUMN, began);
     if (r->cols[i] != NULL) { /* a checker touched it meanwhile */
         Py_DECREF(v);
         if (r->cols[i] == NULL)
@@ -285,7 +285,7 @@ set_bytes(struct oro_row *r, struct oro_bytes b)
 PyObject *
 oro_pyrow_from_bytes(struct oro_rowclass *rc, struct oro_bytes b)
 {
-    uint64_t began = oro_tally_begin(rc->py);
+    uint64_t began = oro_tally_begin(&rc->py->codecs.clock);
     struct oro_row *r = oro_pyrow_alloc(rc);
     if (r == NULL)
         return NULL;
@@ -293,7 +293,7 @@ oro_pyrow_from_bytes(struct oro_rowclass *rc, struct oro_bytes b)
         Py_DECREF(r);
         return NULL;
     }
-    oro_tally_end(rc->py, &rc->tally, DIR_DECODE, b.len, began);
+    oro_tally_end(&rc->py->codecs.clock, &rc->tally, DIR_DECODE, b.len, began);
     return (PyObject *)r;
 }
 
@@ -474,7 +474,7 @@ complete(struct oro_row *r)
     }
     if (!rc->has_post_init)
         return 0;
-    PyObject *done = PyObject_CallMethodNoArgs((PyObject *)r, rc->py->s_post_init);
+    PyObject *done = PyObject_CallMethodNoArgs((PyObject *)r, rc->py->codecs.s_post_init);
     Py_XDECREF(done);
     return done != NULL ? 0 : -1;
 }
@@ -601,7 +601,7 @@ row_compare(PyObject *a, PyObject *b, int op)
                      *w = v != NULL ? Py_XNewRef(oro_pyrow_col(y, i)) : NULL;
             int same = w != NULL ? PyObject_RichCompareBool(v, w, Py_EQ) : -1;
             if (same == 0 && x->rc->bound && x->rc->cols[i].floats) /* NaN is what NaN is */
-                same = oro_pyvalue_same(x->rc->py, x->rc->cols[i].codec, v, w);
+                same = oro_codec_same(&x->rc->py->codecs, x->rc->cols[i].codec, v, w);
             Py_XDECREF(v);
             Py_XDECREF(w);
             if (same < 0)
@@ -616,8 +616,8 @@ copy_of(struct oro_row *r, bool deep)
 {
     struct oro_rowclass *rc = r->rc;
     PyTypeObject *type = Py_TYPE(r);
-    struct oro_row *c =
-        type == rc->type ? oro_pyrow_alloc(rc) : ROW(row_new(type, rc->py->empty_tuple, NULL));
+    struct oro_row *c = type == rc->type ? oro_pyrow_alloc(rc)
+                                         : ROW(row_new(type, rc->py->codecs.empty_tuple, NULL));
     if (c == NULL)
         return NULL;
     oro_pyrow_looked(r, UINT64_MAX); /* handed on */
@@ -669,16 +669,16 @@ row_replace(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
 
 /* The author's constructor refuses now rather than at every look at the row. */
 static int
-try_reading(struct oro_py *py, const struct oro_codec *c, struct oro_bytes b)
+try_reading(struct oro_codecs *cs, const struct oro_codec *c, struct oro_bytes b)
 {
     static const char words[] = "it could not be read back: ";
     struct oro_reader r = oro_reader(b);
-    PyObject *v = oro_codec_decode(py, c, &r, 1);
-    if (v == NULL && py->cerr.set) {
-        size_t n = sizeof(py->cerr.text) - sizeof(words);
-        memmove(py->cerr.text + sizeof(words) - 1, py->cerr.text, n);
-        memcpy(py->cerr.text, words, sizeof(words) - 1);
-        py->cerr.text[sizeof(py->cerr.text) - 1] = 0;
+    PyObject *v = oro_codec_decode(cs, c, &r, 1);
+    if (v == NULL && cs->cerr.set) {
+        size_t n = sizeof(cs->cerr.text) - sizeof(words);
+        memmove(cs->cerr.text + sizeof(words) - 1, cs->cerr.text, n);
+        memcpy(cs->cerr.text, words, sizeof(words) - 1);
+        cs->cerr.text[sizeof(cs->cerr.text) - 1] = 0;
     }
     Py_XDECREF(v);
     return v != NULL ? 0 : -1;
@@ -690,20 +690,21 @@ encode_col(struct oro_row *r, unsigned i, struct oro_bb *out, unsigned depth)
     struct oro_rowclass *rc = r->rc;
     PyObject *v = r->cols[i];
     if (v == NULL) {
-        oro_cerr_set(rc->py, "not set");
-        oro_cerr_name(rc->py, rc->cols[i].name);
+        oro_cerr_set(&rc->py->codecs, "not set");
+        oro_cerr_name(&rc->py->codecs, rc->cols[i].name);
         return -1;
     }
     if (v == Py_None && rc->cols[i].auto_inc)
         v = rc->py->zero;
     size_t from = out->len;
     Py_INCREF(v);
-    int st = oro_codec_encode(rc->py, rc->cols[i].codec, v, out, depth);
+    int st = oro_codec_encode(&rc->py->codecs, rc->cols[i].codec, v, out, depth);
     Py_DECREF(v);
     if (st == 0 && ORO_UNLIKELY(rc->cols[i].codec->fallible) && depth == 1)
-        st = try_reading(rc->py, rc->cols[i].codec, oro_bytes(out->data + from, out->len - from));
+        st = try_reading(&rc->py->codecs, rc->cols[i].codec,
+                         oro_bytes(out->data + from, out->len - from));
     if (st < 0)
-        oro_cerr_name(rc->py, rc->cols[i].name);
+        oro_cerr_name(&rc->py->codecs, rc->cols[i].name);
     return st;
 }
 
@@ -736,7 +737,7 @@ encode_mixed(struct oro_row *r, struct oro_bb *out, unsigned depth)
     for (unsigned i = 0; st == 0 && i < rc->ncols; i++) {
         const uint8_t *from = rd.at;
         if (oro_codec_skip(rc->cols[i].codec, &rd) < 0)
-            st = oro_cerr_set(rc->py, "the row's bytes are cut short");
+            st = oro_cerr_set(&rc->py->codecs, "the row's bytes are cut short");
         else if ((r->dirty & oro_pyrow_bit(i)) == 0 || r->cols[i] == NULL)
             oro_bb_put(out, from, (size_t)(rd.at - from));
         else
@@ -752,7 +753,7 @@ oro_pyrow_encode(struct oro_row *r, struct oro_bb *out, unsigned depth)
     struct oro_rowclass *rc = r->rc;
     oro_pyrow_looked(r, UINT64_MAX); /* it is given to a table, or is part of what is */
     if (!rc->bound)
-        return oro_cerr_set(rc->py, "%s belongs to no table of this database", rc->name);
+        return oro_cerr_set(&rc->py->codecs, "%s belongs to no table of this database", rc->name);
     if (r->has_bytes) {
         if (r->dirty == 0) {
             oro_bb_put(out, r->data, r->len);
@@ -785,6 +786,45 @@ oro_pyrow_stored(struct oro_row *r, struct oro_bytes b, uint64_t refresh)
             r->dirty |= oro_pyrow_bit(i);
     }
     return 0;
+}
+
+/* ---- what codecs ask of rows ---- */
+
+static struct oro_rowclass *
+class_for(struct oro_codecs *cs, PyTypeObject *type, unsigned *ncols)
+{
+    struct oro_rowclass *rc = oro_rowclass_of(cs->rows_owner, type);
+    if (rc != NULL)
+        *ncols = rc->ncols;
+    return rc;
+}
+
+static PyObject *
+make_empty(struct oro_rowclass *rc)
+{
+    return (PyObject *)oro_pyrow_alloc(rc);
+}
+
+static int
+set_value(PyObject *row, unsigned i, PyObject *v)
+{
+    return oro_pyrow_set(ROW(row), i, v);
+}
+
+static int
+encode_as(struct oro_rowclass *rc, PyObject *row, struct oro_bb *out, unsigned depth)
+{
+    if (!rc->bound)
+        return ORO_ROW_UNBOUND;
+    return ROW(row)->rc == rc ? oro_pyrow_encode(ROW(row), out, depth) : ORO_ROW_OTHER;
+}
+
+void
+oro_pyrow_hook(struct oro_py *py)
+{
+    static const struct oro_row_hooks hooks = {class_for, make_empty, set_value, encode_as};
+    py->codecs.rows = &hooks;
+    py->codecs.rows_owner = py;
 }
 
 /* ---- the types ---- */

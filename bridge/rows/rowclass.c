@@ -174,8 +174,8 @@ oro_pyrow_class(PyObject *module, PyObject *args)
     for (unsigned i = 0; i < n; i++)
         if (oro_pyrow_add_column(py, made, &rc->cols[i], i) < 0)
             goto error;
-    rc->has_post_init = PyObject_HasAttr(made, py->s_post_init);
-    if (PyList_Append(py->keep, made) < 0) /* rc->type is borrowed */
+    rc->has_post_init = PyObject_HasAttr(made, py->codecs.s_post_init);
+    if (PyList_Append(py->codecs.program.keep, made) < 0) /* rc->type is borrowed */
         goto error;
     return made;
 error:
@@ -211,4 +211,22 @@ oro_rowclass_bind(struct oro_rowclass *rc, const char *table, const struct oro_c
             rc->changeable |= oro_pyrow_bit(i);
     }
     rc->bound = true;
+}
+
+PyObject *
+oro_pyerr_no_column(const char *advice, const char *owner, const struct oro_rowclass *rc,
+                    PyObject *name)
+{
+    PyObject *names = PyTuple_New(rc->ncols), *text = NULL;
+    PyObject *module = names != NULL ? PyImport_ImportModule("orochi._names") : NULL;
+    for (unsigned i = 0; names != NULL && i < rc->ncols; i++)
+        PyTuple_SET_ITEM(names, i, Py_NewRef(rc->cols[i].name));
+    if (module != NULL)
+        text = PyObject_CallMethod(module, advice, "sOO", owner, name, names);
+    if (text != NULL)
+        PyErr_SetObject(PyExc_TypeError, text);
+    Py_XDECREF(text);
+    Py_XDECREF(module);
+    Py_XDECREF(names);
+    return NULL;
 }

@@ -1,5 +1,8 @@
 /* What the Python side of a call costs: the bank's transfer with its arguments, and the single steps of table access, over a
- * host that answers from an array. CPU time of the thread, median of several rounds; nanoseconds for one. */
+ * host that answers from an array. CPU time of the thread, median of several rounds; nanoseconds for one.
+ *
+ * With arguments "REDUCER CALLS" that one alone, once, for counting its instructions:
+ *     valgrind --tool=callgrind --toggle-collect=oro_py_call build/tests/py/bench_bridge transfer 5000 */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -176,8 +179,25 @@ measure(struct oro_py *py, const struct oro_schema *schema, struct host *host, c
     oro_bb_fini(&text);
 }
 
+/* For a profiler: nothing but the calls of one transfer-like reducer. */
+static void
+only(struct oro_py *py, const struct oro_schema *schema, struct host *host, const char *reducer,
+     struct oro_bytes args, int calls)
+{
+    struct oro_bb text = {0};
+    struct oro_py_call call = {.reducer = oro_schema_reducer(schema, oro_bytes_str(reducer)),
+                               .args = args,
+                               .timestamp_us = 1,
+                               .host = host,
+                               .text = &text};
+    for (int i = 0; call.reducer != NULL && i < calls; i++)
+        if (oro_py_call(py, &call) != ORO_OK)
+            exit(1);
+    oro_bb_fini(&text);
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
     struct oro_err err = {0};
     struct oro_py *py;
@@ -189,6 +209,7 @@ main(void)
                                    0,   't', 'w', 'e', 'l',  'v',  'e', ' ', 'c',  'h',  'a',
                                    'r', 's', 0,   0,   0xc0, 0x3f, 0,   0,   0x20, 0x40, 1};
     uint32_t many = 1000;
+    struct oro_py_stats stats;
     memcpy(host.wide_row, wide, sizeof(wide));
     for (uint32_t i = 0; i < ACCOUNTS; i++) {
         int64_t balance = 1000000000;
@@ -211,6 +232,10 @@ main(void)
         return 1;
     }
     struct oro_bytes a = oro_bytes(args, 16), n = oro_bytes(&many, 4);
+    if (argc == 3) {
+        only(py, schema, &host, argv[1], a, atoi(argv[2]));
+        goto done;
+    }
     printf("CPython %s\n", oro_py_version());
     measure(py, schema, &host, "call of nothing, 3 arguments", "nothing", a, 20000, 1);
     measure(py, schema, &host, "bank transfer", "transfer", a, 20000, 1);
@@ -223,10 +248,10 @@ main(void)
     measure(py, schema, &host, "insert(5 columns)", "insert", n, 100, many);
     measure(py, schema, &host, "scan, a row untouched", "scan", n, 100, WIDE);
     measure(py, schema, &host, "scan, a row's 5 columns", "decode", n, 100, WIDE);
-    struct oro_py_stats stats;
     oro_py_stats(py, &stats);
     printf("pool: %.2f %% of rows reused\n",
            100.0 * (double)stats.pool_hits / (double)(stats.pool_hits + stats.pool_misses));
+done:
     oro_py_close(py);
     oro_py_stop();
     oro_schema_free(schema);

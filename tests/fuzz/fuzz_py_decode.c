@@ -27,7 +27,7 @@ die(const char *what)
 {
     struct oro_bb why = {0};
     if (PyErr_Occurred())
-        oro_pyerr_text(py, true, &why);
+        oro_pyerr_text(&py->codecs, true, &why);
     fprintf(stderr, "%s %.*s\n", what, (int)why.len, why.len > 0 ? (const char *)why.data : "");
     abort();
 }
@@ -186,7 +186,7 @@ make_type(struct feed *f, unsigned depth)
 static void
 refused(bool made_up)
 {
-    if (!PyErr_ExceptionMatches(py->e_decode) &&
+    if (!PyErr_ExceptionMatches(py->codecs.e_decode) &&
         !(made_up && PyErr_ExceptionMatches(PyExc_TypeError)))
         die("refused with another exception than DecodeError");
     PyErr_Clear();

@@ -1,4 +1,4 @@
-/* bridge/codec/json.c - dynamic values (python-api 3.3): canonical JSON text from Python objects and back. Plain values are
+/* bridge/codec/dynamic.c - dynamic values (python-api 3.3): canonical JSON text from Python objects and back. Plain values are
  * handled here; what JSON lacks (bytes, times, records ...) is an object with a $ key, made and read by _values.py.
  *
  * Shapes: a mapping is written with its keys sorted. Most mappings of a game have the keys that others had before, so the
@@ -11,7 +11,10 @@
  * is hashed and looked up. */
 #include <math.h>
 
-#include "bridge/py_priv.h"
+#include "bridge/codec/dynamic.h"
+
+#include "bridge/codec/error.h"
+#include "bridge/codec/state.h"
 
 #define MAX_DEPTH 64 /* of what is written; each level may take three in the text ($map) */
 #define MAX_READ_DEPTH 256
@@ -53,7 +56,7 @@ struct frame {
     bool held;
 };
 
-struct oro_json {
+struct oro_dynamic {
     struct frame *writing; /* the innermost mapping */
     struct shape *
         last[MAX_DEPTH +
@@ -64,7 +67,7 @@ struct oro_json {
     struct key root; /* for guesses of the outermost mapping */
 };
 
-static int write_value(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth);
+static int write_value(struct oro_codecs *cs, PyObject *v, struct oro_bb *out, unsigned depth);
 
 /* ---- shapes ---- */
 
@@ -81,9 +84,9 @@ shape_drop(struct shape *s)
 }
 
 void
-oro_json_clear(struct oro_py *py)
+oro_dynamic_clear(struct oro_codecs *cs)
 {
-    struct oro_json *j = py->json;
+    struct oro_dynamic *j = cs->dynamic;
     if (j == NULL)
         return;
     memset(j->last, 0, sizeof(j->last));
@@ -93,22 +96,31 @@ oro_json_clear(struct oro_py *py)
         Py_CLEAR(j->keys[i].name);
         j->keys[i] = (struct key){0};
     }
-    atomic_store_explicit(&py->n_shapes, 0, memory_order_relaxed);
+    atomic_store_explicit(&cs->n_shapes, 0, memory_order_relaxed);
 }
 
 void
-oro_json_free(struct oro_py *py)
+oro_dynamic_free(struct oro_codecs *cs)
 {
-    oro_free(py->json); /* cleared with the module's state */
-    py->json = NULL;
+    oro_free(cs->dynamic); /* cleared with the module's state */
+    cs->dynamic = NULL;
 }
 
-static struct oro_json *
-json_of(struct oro_py *py)
+void
+oro_dynamic_limit(struct oro_codecs *cs, unsigned n, int64_t ttl_ms)
 {
-    if (py->json == NULL)
-        py->json = ORO_NEW(struct oro_json);
-    return py->json;
+    if (n < cs->max_shapes)
+        oro_dynamic_clear(cs);
+    cs->max_shapes = n < 1000000 ? n : 1000000;
+    cs->ttl_us = ttl_ms < 0 || ttl_ms > INT64_MAX / 1000 ? 0 : ttl_ms * 1000;
+}
+
+static struct oro_dynamic *
+json_of(struct oro_codecs *cs)
+{
+    if (cs->dynamic == NULL)
+        cs->dynamic = ORO_NEW(struct oro_dynamic);
+    return cs->dynamic;
 }
 
 /* Is it the mapping's key set, in its order? Equal keys are nearly always one object. */
@@ -190,7 +202,7 @@ put_escaped(const char *p, size_t n, struct oro_bb *out)
 }
 
 static int
-put_string(struct oro_py *py, PyObject *s, struct oro_bb *out)
+put_string(struct oro_codecs *cs, PyObject *s, struct oro_bb *out)
 {
     Py_ssize_t n;
     const char *p;
@@ -201,7 +213,7 @@ put_string(struct oro_py *py, PyObject *s, struct oro_bb *out)
         if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
             return -1;
         PyErr_Clear();
-        return oro_cerr_set(py, "the text holds a lone surrogate");
+        return oro_cerr_set(cs, "the text holds a lone surrogate");
     }
     oro_bb_reserve(out, (size_t)n + 2);
     uint8_t *to = out->data + out->len;
@@ -230,14 +242,15 @@ sort_keys(PyObject *const *keys, unsigned n, uint8_t *order)
 }
 
 static int
-shape_learn(struct oro_py *py, struct shape *s, uint64_t hash, PyObject *const *keys, unsigned n)
+shape_learn(struct oro_codecs *cs, struct shape *s, uint64_t hash, PyObject *const *keys,
+            unsigned n)
 {
     struct oro_bb text = {0};
     uint8_t order[SHAPE_KEYS];
     uint32_t at[SHAPE_KEYS + 1] = {0};
     sort_keys(keys, n, order);
     for (unsigned i = 0; i < n; i++) {
-        if (put_string(py, keys[order[i]], &text) < 0) {
+        if (put_string(cs, keys[order[i]], &text) < 0) {
             oro_bb_fini(&text);
             return -1;
         }
@@ -247,9 +260,9 @@ shape_learn(struct oro_py *py, struct shape *s, uint64_t hash, PyObject *const *
     oro_bb_reserve(&text, TEXT_PAD);
     memset(text.data + text.len, 0, TEXT_PAD);
     if (s->hash != 0)
-        ORO_COUNT(py, shape_evictions, 1);
+        ORO_COUNT(cs, shape_evictions, 1);
     else
-        ORO_COUNT(py, shapes, 1);
+        ORO_COUNT(cs, shapes, 1);
     shape_drop(s);
     *s = (struct shape){.hash = hash, .n = n, .text = text.data};
     s->keys = oro_alloc((n + 1) * sizeof(*s->keys));
@@ -272,15 +285,15 @@ hash_of(PyObject *key)
 
 /* NULL: its time is over. */
 static struct shape *
-shape_use(struct oro_py *py, struct shape *s, int64_t now)
+shape_use(struct oro_codecs *cs, struct shape *s, int64_t now)
 {
-    if (py->ttl_us != 0 && now - s->used_us > py->ttl_us) {
-        ORO_COUNT(py, shape_expirations, 1);
+    if (cs->ttl_us != 0 && now - s->used_us > cs->ttl_us) {
+        ORO_COUNT(cs, shape_expirations, 1);
         return NULL;
     }
-    ORO_COUNT(py, shape_hits, 1);
+    ORO_COUNT(cs, shape_hits, 1);
     s->used_us = now;
-    s->tick = ++py->json->tick;
+    s->tick = ++cs->dynamic->tick;
     return s;
 }
 
@@ -297,10 +310,10 @@ shape_is_same(const struct shape *s, PyObject *const *keys, unsigned n)
 }
 
 static struct shape *
-shape_find(struct oro_py *py, PyObject *const *keys, unsigned n, int64_t now)
+shape_find(struct oro_codecs *cs, PyObject *const *keys, unsigned n, int64_t now)
 {
-    struct oro_json *j = py->json;
-    unsigned ways = py->max_shapes / SETS < WAYS ? py->max_shapes / SETS : WAYS;
+    struct oro_dynamic *j = cs->dynamic;
+    unsigned ways = cs->max_shapes / SETS < WAYS ? cs->max_shapes / SETS : WAYS;
     uint64_t hash = n + 1;
     for (unsigned i = 0; i < n; i++)
         hash = (hash ^ (uint64_t)hash_of(keys[i])) * 0x9e3779b97f4a7c15ull;
@@ -310,7 +323,7 @@ shape_find(struct oro_py *py, PyObject *const *keys, unsigned n, int64_t now)
     for (unsigned i = 0; i < ways; i++) {
         struct shape *s = &set[i];
         if (shape_is(s, hash, keys, n)) {
-            if (shape_use(py, s, now) != NULL)
+            if (shape_use(cs, s, now) != NULL)
                 return s;
             oldest = s;
             break;
@@ -318,8 +331,8 @@ shape_find(struct oro_py *py, PyObject *const *keys, unsigned n, int64_t now)
         if (s->tick < oldest->tick)
             oldest = s;
     }
-    ORO_COUNT(py, shape_misses, 1);
-    if (shape_learn(py, oldest, hash, keys, n) < 0)
+    ORO_COUNT(cs, shape_misses, 1);
+    if (shape_learn(cs, oldest, hash, keys, n) < 0)
         return NULL;
     oldest->used_us = now;
     oldest->tick = ++j->tick;
@@ -328,13 +341,13 @@ shape_find(struct oro_py *py, PyObject *const *keys, unsigned n, int64_t now)
 
 /* The shape of these keys, learnt if it is new. NULL: cerr or exception. */
 static inline struct shape *
-shape_of(struct oro_py *py, PyObject *const *keys, unsigned n, unsigned depth)
+shape_of(struct oro_codecs *cs, PyObject *const *keys, unsigned n, unsigned depth)
 {
-    struct shape **last = &py->json->last[depth], *s = NULL;
-    int64_t now = py->call != NULL ? py->call->timestamp_us : 0;
-    if (shape_is_same(*last, keys, n) && (s = shape_use(py, *last, now)) != NULL)
+    struct shape **last = &cs->dynamic->last[depth], *s = NULL;
+    int64_t now = cs->now_us;
+    if (shape_is_same(*last, keys, n) && (s = shape_use(cs, *last, now)) != NULL)
         return s;
-    *last = shape_find(py, keys, n, now);
+    *last = shape_find(cs, keys, n, now);
     return *last;
 }
 
@@ -342,9 +355,9 @@ shape_of(struct oro_py *py, PyObject *const *keys, unsigned n, unsigned depth)
 
 /* Code of the author may change what is being written. */
 static void
-hold_all(struct oro_py *py)
+hold_all(struct oro_codecs *cs)
 {
-    for (struct frame *f = py->json->writing; f != NULL && !f->held; f = f->up) {
+    for (struct frame *f = cs->dynamic->writing; f != NULL && !f->held; f = f->up) {
         for (unsigned i = 0; i < f->n; i++) {
             Py_INCREF(f->keys[i]);
             Py_INCREF(f->values[i]);
@@ -354,9 +367,9 @@ hold_all(struct oro_py *py)
 }
 
 static void
-let_go(struct oro_py *py, struct frame *f)
+let_go(struct oro_codecs *cs, struct frame *f)
 {
-    py->json->writing = f->up;
+    cs->dynamic->writing = f->up;
     for (unsigned i = 0; f->held && i < f->n; i++) {
         Py_DECREF(f->keys[i]);
         Py_DECREF(f->values[i]);
@@ -365,22 +378,22 @@ let_go(struct oro_py *py, struct frame *f)
 
 /* What has no plain form: _values.py writes the text of the whole value. */
 static int
-write_extra(struct oro_py *py, PyObject *v, struct oro_bb *out)
+write_extra(struct oro_codecs *cs, PyObject *v, struct oro_bb *out)
 {
     Py_ssize_t n;
-    hold_all(py);
-    PyObject *s = PyObject_CallOneArg(py->json_dump, v);
+    hold_all(cs);
+    PyObject *s = PyObject_CallOneArg(cs->json_dump, v);
     const char *p = s != NULL ? PyUnicode_AsUTF8AndSize(s, &n) : NULL;
     if (p == NULL) {
         Py_XDECREF(s);
         if (PyErr_ExceptionMatches(PyExc_TypeError) || PyErr_ExceptionMatches(PyExc_ValueError)) {
             struct oro_bb text = {0};
             bool surrogate = PyErr_ExceptionMatches(PyExc_UnicodeEncodeError);
-            oro_pyerr_text(py, false, &text);
+            oro_pyerr_text(cs, false, &text);
             if (surrogate)
-                oro_cerr_set(py, "the text holds a lone surrogate");
+                oro_cerr_set(cs, "the text holds a lone surrogate");
             else
-                oro_cerr_set(py, "%.*s", (int)(text.len < 300 ? text.len : 300), (char *)text.data);
+                oro_cerr_set(cs, "%.*s", (int)(text.len < 300 ? text.len : 300), (char *)text.data);
             oro_bb_fini(&text);
         }
         return -1;
@@ -421,7 +434,7 @@ put_text(const struct shape *s, unsigned i, struct oro_bb *out)
 }
 
 static int
-write_dict(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth)
+write_dict(struct oro_codecs *cs, PyObject *v, struct oro_bb *out, unsigned depth)
 {
     PyObject *keys[SHAPE_KEYS], *values[SHAPE_KEYS];
     uint8_t order[SHAPE_KEYS];
@@ -429,10 +442,10 @@ write_dict(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth)
     unsigned n = (unsigned)size;
     int rc = 0;
     if (size > SHAPE_KEYS || !plain_items(v, keys, values, n))
-        return write_extra(py, v, out);
-    struct frame frame = {.up = py->json->writing, .keys = keys, .values = values, .n = n};
-    py->json->writing = &frame;
-    struct shape *s = n > 0 ? shape_of(py, keys, n, depth) : NULL;
+        return write_extra(cs, v, out);
+    struct frame frame = {.up = cs->dynamic->writing, .keys = keys, .values = values, .n = n};
+    cs->dynamic->writing = &frame;
+    struct shape *s = n > 0 ? shape_of(cs, keys, n, depth) : NULL;
     if (n > 0 && s == NULL)
         rc = -1;
     else if (n > 0)
@@ -445,31 +458,31 @@ write_dict(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth)
             oro_bb_u8(out, ',');
         if (s->hash == hash && s->n == n) { /* a nested mapping may have taken the place */
             put_text(s, i, out);
-        } else if ((rc = put_string(py, keys[k], out)) == 0) {
+        } else if ((rc = put_string(cs, keys[k], out)) == 0) {
             oro_bb_u8(out, ':');
         }
         if (rc == 0)
-            rc = write_value(py, values[k], out, depth + 1);
-        if (rc < 0 && py->cerr.set)
-            oro_cerr_key(py, keys[k]);
+            rc = write_value(cs, values[k], out, depth + 1);
+        if (rc < 0 && cs->cerr.set)
+            oro_cerr_key(cs, keys[k]);
     }
     oro_bb_u8(out, '}');
-    let_go(py, &frame);
+    let_go(cs, &frame);
     return rc;
 }
 
 static int
-write_list(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth)
+write_list(struct oro_codecs *cs, PyObject *v, struct oro_bb *out, unsigned depth)
 {
     oro_bb_u8(out, '[');
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(v); i++) {
         PyObject *x = Py_NewRef(PySequence_Fast_GET_ITEM(v, i));
         if (i > 0)
             oro_bb_u8(out, ',');
-        int rc = write_value(py, x, out, depth + 1);
+        int rc = write_value(cs, x, out, depth + 1);
         Py_DECREF(x);
         if (rc < 0) {
-            oro_cerr_index(py, i);
+            oro_cerr_index(cs, i);
             return -1;
         }
     }
@@ -487,14 +500,14 @@ put_digits(char *end, uint64_t u)
 }
 
 static int
-write_int(struct oro_py *py, PyObject *v, struct oro_bb *out)
+write_int(struct oro_codecs *cs, PyObject *v, struct oro_bb *out)
 {
     int over = 0;
     long long n = PyUnstable_Long_IsCompact((PyLongObject *)v)
                       ? PyUnstable_Long_CompactValue((PyLongObject *)v)
                       : PyLong_AsLongLongAndOverflow(v, &over);
     if (over != 0)
-        return write_extra(py, v, out);
+        return write_extra(cs, v, out);
     char text[24], *p = text + sizeof(text);
     p = put_digits(p, n < 0 ? 0ull - (unsigned long long)n : (unsigned long long)n);
     if (n < 0)
@@ -539,7 +552,7 @@ write_short_float(double d, struct oro_bb *out)
 }
 
 static int
-write_float(struct oro_py *py, PyObject *v, struct oro_bb *out)
+write_float(struct oro_codecs *cs, PyObject *v, struct oro_bb *out)
 {
     double d = PyFloat_AS_DOUBLE(v);
     if (write_short_float(d, out))
@@ -557,7 +570,7 @@ write_float(struct oro_py *py, PyObject *v, struct oro_bb *out)
 }
 
 static int
-write_value(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth)
+write_value(struct oro_codecs *cs, PyObject *v, struct oro_bb *out, unsigned depth)
 {
     if (v == Py_None)
         oro_bb_put(out, "null", 4);
@@ -566,32 +579,32 @@ write_value(struct oro_py *py, PyObject *v, struct oro_bb *out, unsigned depth)
     else if (v == Py_False)
         oro_bb_put(out, "false", 5);
     else if (PyUnicode_CheckExact(v))
-        return put_string(py, v, out);
+        return put_string(cs, v, out);
     else if (PyLong_CheckExact(v))
-        return write_int(py, v, out);
+        return write_int(cs, v, out);
     else if (PyFloat_CheckExact(v))
-        return write_float(py, v, out);
+        return write_float(cs, v, out);
     else if (depth > MAX_DEPTH)
-        return oro_cerr_set(py, "a dynamic value is nested deeper than %d", MAX_DEPTH);
+        return oro_cerr_set(cs, "a dynamic value is nested deeper than %d", MAX_DEPTH);
     else if (PyDict_CheckExact(v))
-        return write_dict(py, v, out, depth);
+        return write_dict(cs, v, out, depth);
     else if (PyList_CheckExact(v) || PyTuple_CheckExact(v))
-        return write_list(py, v, out, depth);
+        return write_list(cs, v, out, depth);
     else
-        return write_extra(py, v, out);
+        return write_extra(cs, v, out);
     return 0;
 }
 
 int
-oro_json_encode(struct oro_py *py, PyObject *v, struct oro_bb *out)
+oro_dynamic_encode(struct oro_codecs *cs, PyObject *v, struct oro_bb *out)
 {
     size_t at = out->len;
-    (void)json_of(py);
+    (void)json_of(cs);
     oro_bb_u32(out, 0);
-    if (write_value(py, v, out, 0) < 0)
+    if (write_value(cs, v, out, 0) < 0)
         return -1;
     if (out->len - at - 4 > MAX_BYTES)
-        return oro_cerr_set(py, "a dynamic value is longer than %u bytes", MAX_BYTES);
+        return oro_cerr_set(cs, "a dynamic value is longer than %u bytes", MAX_BYTES);
     oro_bb_patch_u32(out, at, (uint32_t)(out->len - at - 4));
     return 0;
 }
@@ -599,8 +612,8 @@ oro_json_encode(struct oro_py *py, PyObject *v, struct oro_bb *out)
 /* ---- reading ---- */
 
 struct parser {
-    struct oro_py *py;
-    struct oro_json *j;
+    struct oro_codecs *cs;
+    struct oro_dynamic *j;
     const uint8_t *at, *end, *start;
     struct key stranger; /* stands for a key that is not remembered */
 };
@@ -611,7 +624,7 @@ static PyObject *read_value(struct parser *p, struct key *of, unsigned depth);
 static PyObject *
 bad(struct parser *p, const char *what)
 {
-    oro_cerr_set(p->py, "not a JSON document: %s at byte %zu of it", what,
+    oro_cerr_set(p->cs, "not a JSON document: %s at byte %zu of it", what,
                  (size_t)(p->at - p->start));
     return NULL;
 }
@@ -957,7 +970,7 @@ revive(struct parser *p, PyObject *d, bool dollar)
 {
     if (!dollar || PyDict_GET_SIZE(d) > 2)
         return d;
-    PyObject *out = PyObject_CallOneArg(p->py->json_revive, d);
+    PyObject *out = PyObject_CallOneArg(p->cs->json_revive, d);
     Py_DECREF(d);
     if (out == NULL && !PyErr_ExceptionMatches(PyExc_MemoryError) &&
         PyErr_ExceptionMatches(PyExc_Exception)) {
@@ -1098,10 +1111,10 @@ read_value(struct parser *p, struct key *of, unsigned depth)
 }
 
 PyObject *
-oro_json_decode(struct oro_py *py, struct oro_bytes text)
+oro_dynamic_decode(struct oro_codecs *cs, struct oro_bytes text)
 {
-    struct parser p = {.py = py,
-                       .j = json_of(py),
+    struct parser p = {.cs = cs,
+                       .j = json_of(cs),
                        .at = text.data,
                        .end = text.data + text.len,
                        .start = text.data};
