@@ -45,7 +45,8 @@ fail(sqlite3 *h, int rc, struct oro_err *err)
     int sys = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? system_error(h) : 0;
     /* SQLite knows ENOSPC only; a quota or a limit on the file's size is as full a disk for us. */
     bool full = primary == SQLITE_FULL || sys == ENOSPC || sys == EDQUOT || sys == EFBIG;
-    bool damaged = primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+    /* All SQL is our own: where a table or a column of it is not there, somebody has changed the schema, or a bit of it. */
+    bool damaged = primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_ERROR;
     oro_status st = full ? ORO_EFULL : damaged ? ORO_EMALFORMED : ORO_EIO;
     if (sys != 0)
         return oro_err_set(err, st, "%s (%s)", sqlite3_errmsg(h), strerror(sys));
@@ -130,6 +131,22 @@ db_int(struct db *db, const char *sql, int64_t *out, struct oro_err *err)
     st = db_step(s, &row, err);
     if (st == ORO_OK)
         *out = row ? db_column_int(s, 0) : 0;
+    db_finalize(s);
+    return st;
+}
+
+oro_status
+db_text(struct db *db, const char *sql, char **out, struct oro_err *err)
+{
+    struct db_stmt *s = NULL;
+    bool row = false;
+    *out = NULL;
+    oro_status st = db_prepare(db, sql, &s, err);
+    if (st != ORO_OK)
+        return st;
+    st = db_step(s, &row, err);
+    if (st == ORO_OK && row)
+        *out = db_column_str(s, 0);
     db_finalize(s);
     return st;
 }

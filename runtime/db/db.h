@@ -26,6 +26,8 @@ ORO_PRINTF(3, 4)
 ORO_MUST_CHECK oro_status db_execf(struct db *db, struct oro_err *err, const char *fmt, ...);
 /* First column of the first row, 0 when there is none. */
 ORO_MUST_CHECK oro_status db_int(struct db *db, const char *sql, int64_t *out, struct oro_err *err);
+/* The same as text. Gives *out, NULL when there is none. */
+ORO_MUST_CHECK oro_status db_text(struct db *db, const char *sql, char **out, struct oro_err *err);
 /* The last failure was one of syncing: the system may have dropped what it could not write, and a sync that is tried again
  * says nothing about it. */
 bool db_sync_failed(struct db *db);

@@ -103,19 +103,21 @@ data_name(const char *dir, const char *name, char **out, struct oro_err *err)
 static oro_status
 check_log(struct db *db, const char *path, struct oro_err *err)
 {
-    struct log_reader log;
-    struct log_row row;
+    struct oro_txlog *log;
+    struct oro_txlog_reader r = {0};
+    struct oro_txlog_batch b;
     bool more = true;
     int64_t applied = 0;
-    oro_status st =
-        db_int(db, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &applied, err);
-    if (st == ORO_OK)
-        st = log_open(&log, db, path, (uint64_t)applied, err);
+    oro_status st = log_sqlite_within(db, path, &log, err);
     if (st != ORO_OK)
         return st;
+    st = db_int(db, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &applied, err);
+    if (st == ORO_OK)
+        st = oro_txlog_read(log, (uint64_t)applied + 1, &r, err);
     while (st == ORO_OK && more)
-        st = log_next(&log, &row, &more, err);
-    log_close(&log);
+        st = oro_txlog_next(&r, &b, &more, err);
+    oro_txlog_read_end(&r);
+    oro_txlog_close(log, true);
     return st;
 }
 
@@ -326,11 +328,11 @@ move_into_place(const char *from, const char *to, struct oro_err *err)
 }
 
 oro_status
-backup_of_open(struct db *tables, struct db *log, const char *file, const char *name,
+backup_of_open(struct db *tables, struct oro_txlog *log, const char *file, const char *name,
                struct oro_err *err)
 {
     char *part = oro_asprintf("%s.part", file);
-    struct source from = {tables, log};
+    struct source from = {tables, log_sqlite_db(log)};
     oro_status st = copy_data(&from, part, name, err);
     if (st == ORO_OK)
         st = move_into_place(part, file, err);

@@ -5,28 +5,20 @@
 #include "runtime/base/metric.h"
 #include "runtime/durable/durable_priv.h"
 
-static oro_status
-confirmed_begin(struct oro_durable *d, struct oro_err *err)
-{
-    d->confirmed = confirmed_now(d->log_id, d->mode == ORO_DURABLE_FULL, d->end);
-    return confirmed_make(d->confirmed_path, &d->confirmed, &d->confirmed_fd, err);
-}
-
 oro_status
 oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err *err)
 {
     ORO_ASSERT(!d->started);
     int pages, done;
-    oro_status st =
-        db_prepare(d->log, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &d->append, err);
-    if (st == ORO_OK) /* the schema, by which the log is read, is in the file itself then */
-        st = db_wal_checkpoint(d->tables, true, &pages, &done, err);
+    /* The schema, by which the log is read, is in the file itself then. */
+    oro_status st = db_wal_checkpoint(d->tables, true, &pages, &done, err);
     if (st == ORO_OK)
-        st = confirmed_begin(d, err);
+        st = log_sqlite_begin(d->log, d->confirmed_path, d->mode == ORO_DURABLE_FULL, err);
     if (st == ORO_OK)
         st = presence_begin(&d->presence, d->dir, d->name, d->locks.database, WAL_KEEP, err);
     if (st != ORO_OK)
         return st;
+    ORO_ASSERT(d->logged == oro_txlog_end(d->log));
     d->store = store;
     d->cursor = oro_cursor_open(store);
     d->batch_seq = d->cut_seq = oro_cursor_seq(d->cursor);
@@ -78,7 +70,13 @@ oro_durable_seq(const struct oro_durable *d)
 const char *
 oro_durable_trouble(const struct oro_durable *d)
 {
-    return atomic_load(&d->trouble);
+    return atomic_load(&d->gone) ? "a data file was removed" : oro_txlog_trouble(d->log);
+}
+
+void
+oro_durable_look(struct oro_durable *d, int64_t now_us)
+{
+    oro_txlog_look(d->log, now_us);
 }
 
 bool
@@ -98,7 +96,7 @@ oro_durable_stop(struct oro_durable *d)
         all = !d->gave_up && !atomic_load(&d->gone);
         if (atomic_load(&d->gone))
             durable_rescue(d);
-        else if (all && !atomic_load(&d->broken))
+        else if (all && !oro_txlog_is_broken(d->log))
             durable_last_checkpoint(d);
         if (atomic_load(&d->cut) == CUT_PINNED || atomic_load(&d->cut) == CUT_MADE)
             oro_read_end(d->reader);
@@ -129,15 +127,11 @@ oro_durable_checkpoint(struct oro_durable *d, int64_t patience_us)
 void
 oro_durable_test_limit(struct oro_durable *d, unsigned pages)
 {
-    turn_take(&d->turn, false);
-    oro_status st =
-        db_execf(d->log, NULL, "PRAGMA max_page_count = %u", pages != 0 ? pages : 0xfffffffe);
-    turn_give(&d->turn);
-    ORO_ASSERT(st == ORO_OK);
+    log_sqlite_limit(d->log, pages);
 }
 
 int64_t
 oro_durable_test_longest_us(const struct oro_durable *d)
 {
-    return d->checkpoint.longest_us;
+    return atomic_load(&d->log->longest_us);
 }

@@ -37,6 +37,7 @@
 #include "runtime/durable/durable.h"
 #include "runtime/log/confirmed.h"
 #include "runtime/log/lock.h"
+#include "runtime/log/log_sqlite.h"
 #include "runtime/log/presence.h"
 #include "runtime/tables/checkpoint.h"
 
@@ -57,16 +58,8 @@ ORO_MUST_CHECK oro_status data_format(struct db *db, bool *empty, struct oro_err
 oro_status damaged_advise(const char *path, oro_status st, const struct oro_err *from,
                           struct oro_err *err);
 
-/* Opens a database with the settings that both files have. Gives *out. */
-ORO_MUST_CHECK oro_status data_open(const char *path, const char *sync, unsigned page_size,
-                                    unsigned cache_kib, struct db **out, struct oro_err *err);
-/* With its WAL. */
-ORO_MUST_CHECK oro_status data_delete(const char *database, struct oro_err *err);
-
 /* log_file.c. The log beside a file of tables. Gives. */
 char *log_path_of(const char *path);
-/* The text that pairs the two files. Gives, or NULL: there is none. */
-ORO_MUST_CHECK oro_status log_pairing(struct db *db, char **out, struct oro_err *err);
 /* The tables need no log from now on; one of this id that is left beside them may go. */
 ORO_MUST_CHECK oro_status log_part_from(struct db *tables, const char *id, struct oro_err *err);
 /* Opens the log, or makes it where the tables have none. ORO_EMALFORMED: it lacks what was confirmed; nothing has changed. */
@@ -105,19 +98,14 @@ struct oro_durable {
     bool log_ended; /* the tables have everything: the log's file goes */
 
     struct db *tables; /* the checkpointer's once it runs */
-    struct db *log,
-        *log_tail; /* log: the log thread's; log_tail: the checkpointer's; both write under `turn` */
-    struct turn turn;
+    struct oro_txlog *log;
     struct catalog catalog;
     struct checkpoint checkpoint; /* the checkpointer's */
     uint32_t *ids;                /* stored ids by position in the schema */
 
     /* The log thread's. */
     struct oro_cursor *cursor;
-    struct db_stmt *append;
     struct presence presence;
-    struct confirmed confirmed;
-    int confirmed_fd;
     struct oro_bb batch;
     uint64_t logged;      /* last offset in the file */
     uint64_t batch_last;  /* last offset in the batch */
@@ -142,21 +130,14 @@ struct oro_durable {
     uint64_t recovered;     /* up to here the log is of an earlier run */
     int64_t stop_until;
 
-    _Atomic uint64_t durable; /* seq */
-    _Atomic(const char *) trouble;
-    atomic_bool broken;             /* a sync of the log has failed */
+    _Atomic uint64_t durable;       /* seq */
     atomic_bool gone;               /* a file was removed, replaced or cut */
     _Atomic uint64_t durable_bytes; /* `bytes` of the record that `durable` is */
     _Atomic uint64_t throttled_us;
-    int64_t slow_us;                  /* of a write of the log, from which on it is said */
-    _Atomic int64_t writing_since_us; /* 0: none is under way */
-    _Atomic int64_t slow_told_us;
-    struct oro_metric *write_time, *slow_writes;
     uint64_t most_records,
         most_bytes;              /* published and not on disk, beyond which callers are slowed */
     uint64_t most_log;           /* bytes in the log, likewise */
     _Atomic uint64_t log_bytes;  /* in the log, not yet in the tables */
-    _Atomic uint64_t wal_bytes;  /* written since the WAL was copied last */
     _Atomic uint64_t logged_now; /* `logged`, for the checkpointer */
     _Atomic uint64_t slices, commits;
     atomic_bool stopping;
@@ -166,11 +147,7 @@ struct oro_durable {
     pthread_t log_thread, checkpoint_thread;
 };
 
-/* Of a log that is made anew. Rows of tables change far apart, blobs of the log lie side by side: with larger pages a group
- * commit is a third of the calls and copies. */
-#define LOG_PAGE 16384u
 #define TABLES_PAGE 4096u
-#define WAL_KEEP (32u << 20) /* what a WAL that was larger is cut to */
 
 /* The tables have everything: the log's file goes when the files are closed. */
 void log_end(struct oro_durable *d);
@@ -180,24 +157,18 @@ void durable_free(struct oro_durable *d);
 /* threads.c. What the two threads run; arg is the oro_durable. */
 void *durable_log_main(void *arg);
 void *durable_checkpoint_main(void *arg);
-/* Copies the log's WAL into its file where enough was written; for checkpoint.look. */
-void wal_look(void *arg);
+/* Has the log do what it has to beside appending; for checkpoint.look. */
+void log_look(void *arg);
 /* Both have ended, and a file was removed: copies what is in the open ones into <name>.db.rescued. */
 void durable_rescue(struct oro_durable *d);
 /* backup.c. The database that is meant: name, or the only one of the folder. Gives *out. ORO_ENOTFOUND: there is none. */
 ORO_MUST_CHECK oro_status data_name(const char *dir, const char *name, char **out,
                                     struct oro_err *err);
 /* What is in the files that are open becomes a backup, `file`, which is replaced. */
-ORO_MUST_CHECK oro_status backup_of_open(struct db *tables, struct db *log, const char *file,
+ORO_MUST_CHECK oro_status backup_of_open(struct db *tables, struct oro_txlog *log, const char *file,
                                          const char *name, struct oro_err *err);
 /* Both have ended and all is in the log: moves what it can into the tables, within a time. */
 void durable_last_checkpoint(struct oro_durable *d);
-
-/* slow.c: before and after each write of the log. */
-void slow_init(struct oro_durable *d);
-void slow_begin(struct oro_durable *d);
-void slow_end(struct oro_durable *d);
-int64_t slow_running_us(const struct oro_durable *d, int64_t now_us);
 
 void pressure_init(struct oro_durable *d); /* checkpoint_bytes is set */
 void pressure_gauges(void *d);             /* for oro_metric_on_read */

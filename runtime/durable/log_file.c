@@ -10,42 +10,10 @@
 #include "runtime/durable/durable_priv.h"
 #include "runtime/log/wal.h"
 
-static const char log_sql[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE _orochi_meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE _orochi_log (first_offset INTEGER PRIMARY KEY, last_offset INTEGER NOT NULL,"
-    " crc INTEGER NOT NULL, records BLOB NOT NULL);"
-    "INSERT INTO _orochi_meta VALUES ('_log', lower(hex(randomblob(16))));"
-    "COMMIT";
-
 char *
 log_path_of(const char *path)
 {
     return oro_asprintf("%s-log", path);
-}
-
-/* Gives *out; NULL: the key is not there. */
-static oro_status
-meta_text(struct db *db, const char *key, char **out, struct oro_err *err)
-{
-    struct db_stmt *s;
-    bool row = false;
-    *out = NULL;
-    oro_status st = db_prepare(db, "SELECT value FROM _orochi_meta WHERE key = ?", &s, err);
-    if (st != ORO_OK)
-        return st;
-    db_bind_text(s, 1, oro_bytes_str(key));
-    st = db_step(s, &row, err);
-    if (st == ORO_OK && row)
-        *out = db_column_str(s, 0);
-    db_finalize(s);
-    return st;
-}
-
-oro_status
-log_pairing(struct db *db, char **out, struct oro_err *err)
-{
-    return meta_text(db, "_log", out, err);
 }
 
 oro_status
@@ -137,27 +105,23 @@ loss_in_wals(struct oro_durable *d, struct oro_err *err)
 }
 
 static oro_status
-loss_of_transactions(struct oro_durable *d, const char *id, uint64_t applied, struct oro_err *err)
+loss_of_transactions(struct oro_durable *d, uint64_t applied, struct oro_err *err)
 {
-    int64_t last = 0, dropped = 0;
-    oro_status st =
-        db_int(d->log, "SELECT coalesce(max(last_offset), 0) FROM _orochi_log", &last, err);
-    if (st == ORO_OK)
-        st = db_int(d->log, "SELECT value FROM _orochi_meta WHERE key = '_dropped'", &dropped, err);
-    if (st != ORO_OK)
-        return st;
-    d->end = (uint64_t)last > applied ? (uint64_t)last : applied;
-    if ((uint64_t)dropped > applied)
+    uint64_t end = oro_txlog_end(d->log), dropped = log_sqlite_dropped(d->log);
+    d->end = end > applied ? end : applied;
+    if (dropped > applied)
         return lost(d, err,
-                    "the tables in %s are as of transaction %llu, but they were on disk as of %lld "
+                    "the tables in %s are as of transaction %llu, but they were on disk as of %llu "
                     "once: %s-wal was removed, cut or damaged, or the file is an older one",
-                    d->path, (unsigned long long)applied, (long long)dropped, d->path);
-    if (d->has_found && strcmp(d->found.log_id, id) == 0 && d->end < d->found.offset)
+                    d->path, (unsigned long long)applied, (unsigned long long)dropped, d->path);
+    if (d->has_found && strcmp(d->found.log_id, log_sqlite_id(d->log)) == 0 &&
+        d->end < d->found.offset)
         return lost(d, err,
                     "the log %s ends with transaction %llu, but all up to %llu were confirmed: "
                     "%s-wal was removed, cut or damaged, or the file is an older one",
                     d->log_path, (unsigned long long)d->end, (unsigned long long)d->found.offset,
                     d->log_path);
+    log_sqlite_go_on_from(d->log, d->end);
     return ORO_OK;
 }
 
@@ -172,55 +136,15 @@ log_not_there(const struct oro_durable *d, const char *what, struct oro_err *err
 }
 
 static oro_status
-make_log(struct oro_durable *d, struct oro_err *err)
+make_log(struct oro_durable *d, uint64_t applied, struct oro_err *err)
 {
-    int pages, done;
-    oro_status st = db_exec(d->log, log_sql, err);
-    db_rollback(d->log);
-    if (st == ORO_OK) /* on disk before the tables say that it is there */
-        st = db_wal_checkpoint(d->log, true, &pages, &done, err);
-    if (st == ORO_OK)
-        st = log_pairing(d->log, &d->log_id, err);
-    if (st == ORO_OK)
-        st = db_execf(d->tables, err, "INSERT OR REPLACE INTO _orochi_meta VALUES ('_log', '%s')",
-                      d->log_id);
-    return st;
-}
-
-static oro_status
-check_log_file(struct oro_durable *d, uint64_t applied, struct oro_err *err)
-{
-    int64_t tables = 0;
-    char *id = NULL;
-    oro_status st = db_int(d->log, "SELECT count(*) FROM sqlite_master", &tables, err);
-    if (st == ORO_OK && tables > 0)
-        st = log_pairing(d->log, &id, err);
-    if (st == ORO_OK && (id == NULL || strcmp(id, d->log_id) != 0))
-        st = log_not_there(d, "is of other data", err);
-    if (st == ORO_OK)
-        st = loss_of_transactions(d, id, applied, err);
-    oro_free(id);
-    return st;
-}
-
-/* Of a log that the tables do not ask for: what is in it. */
-static oro_status
-left_log_read(const char *path, char **id, int64_t *last, int64_t *dropped, struct oro_err *err)
-{
-    struct db *log;
-    int64_t tables = 0;
-    oro_status st = db_open(path, &log, err); /* for reading it, but a crash may have left work */
+    oro_status st = log_sqlite_make(d->log_path, d->sync, applied, &d->log, err);
+    d->end = applied;
     if (st != ORO_OK)
         return st;
-    st = db_int(log, "SELECT count(*) FROM sqlite_master", &tables, err);
-    if (st == ORO_OK && tables > 0)
-        st = log_pairing(log, id, err);
-    if (st == ORO_OK && tables > 0)
-        st = db_int(log, "SELECT coalesce(max(last_offset), 0) FROM _orochi_log", last, err);
-    if (st == ORO_OK && tables > 0)
-        st = db_int(log, "SELECT value FROM _orochi_meta WHERE key = '_dropped'", dropped, err);
-    db_close_as_is(log);
-    return st;
+    d->log_id = oro_strdup(log_sqlite_id(d->log));
+    return db_execf(d->tables, err, "INSERT OR REPLACE INTO _orochi_meta VALUES ('_log', '%s')",
+                    d->log_id);
 }
 
 /* The tables have no log. One that is there may go if they say so, having all of it or replacing its data, or if nothing was
@@ -229,23 +153,30 @@ left_log_read(const char *path, char **id, int64_t *last, int64_t *dropped, stru
 static oro_status
 left_log_may_go(struct oro_durable *d, uint64_t applied, struct oro_err *err)
 {
-    char *gone = NULL, *id = NULL;
-    int64_t last = 0, dropped = 0, version = 0;
-    oro_status st = meta_text(d->tables, "_log_gone", &gone, err);
+    struct oro_txlog *left;
+    char *gone = NULL;
+    int64_t version = 0;
+    oro_status st =
+        db_text(d->tables, "SELECT value FROM _orochi_meta WHERE key = '_log_gone'", &gone, err);
     if (st == ORO_OK)
         st = db_int(d->tables, "PRAGMA user_version", &version, err);
     if (st == ORO_OK)
-        st = left_log_read(d->log_path, &id, &last, &dropped, err);
-    bool old = version < 4 && dropped == 0 && (uint64_t)last <= applied;
-    bool may = id == NULL || (gone != NULL && strcmp(gone, id) == 0) || (last == 0 && dropped == 0);
-    if (st == ORO_OK && !may && !old)
+        st = log_sqlite_open(d->log_path, d->sync, &left, err);
+    if (st != ORO_OK)
+        goto out;
+    const char *id = log_sqlite_id(left);
+    uint64_t end = oro_txlog_end(left);
+    bool old = version < 4 && log_sqlite_dropped(left) == 0 && end <= applied;
+    bool may = id[0] == '\0' || (gone != NULL && strcmp(gone, id) == 0) || end == 0;
+    oro_txlog_close(left, true);
+    if (!may && !old)
         st = lost(d, err,
                   "the database %s knows nothing of its log %s, which holds transactions up to "
-                  "%lld: %s-wal was removed, cut or damaged, or one of the files is of other data "
+                  "%llu: %s-wal was removed, cut or damaged, or one of the files is of other data "
                   "(then move the log away)",
-                  d->path, d->log_path, (long long)(last > dropped ? last : dropped), d->path);
+                  d->path, d->log_path, (unsigned long long)end, d->path);
+out:
     oro_free(gone);
-    oro_free(id);
     return st;
 }
 
@@ -255,10 +186,7 @@ new_log(struct oro_durable *d, uint64_t applied, struct oro_err *err)
     oro_status st = has_bytes(d->log_path) ? left_log_may_go(d, applied, err) : ORO_OK;
     if (st == ORO_OK)
         st = data_delete(d->log_path, err);
-    if (st == ORO_OK)
-        st = data_open(d->log_path, d->sync, LOG_PAGE, 8192, &d->log, err);
-    d->end = applied;
-    return st == ORO_OK ? make_log(d, err) : st;
+    return st == ORO_OK ? make_log(d, applied, err) : st;
 }
 
 static oro_status
@@ -269,12 +197,14 @@ old_log(struct oro_durable *d, uint64_t applied, struct oro_err *err)
     if (!has_bytes(d->log_path))
         return log_not_there(d, "is empty", err);
     struct oro_err mine;
-    oro_status st = data_open(d->log_path, d->sync, LOG_PAGE, 8192, &d->log, &mine);
-    if (st == ORO_OK)
-        st = check_log_file(d, applied, &mine);
-    if (st == ORO_EMALFORMED && strstr(mine.text, "Nothing was changed") == NULL)
+    oro_status st = log_sqlite_open(d->log_path, d->sync, &d->log, &mine);
+    if (st == ORO_EMALFORMED)
         return lost(d, err, "its log %s is damaged: %s", d->log_path, mine.text);
-    return st == ORO_OK ? ORO_OK : oro_err_set(err, st, "%s", mine.text);
+    if (st != ORO_OK)
+        return oro_err_set(err, st, "%s", mine.text);
+    return strcmp(log_sqlite_id(d->log), d->log_id) == 0
+               ? loss_of_transactions(d, applied, err)
+               : log_not_there(d, "is of other data", err);
 }
 
 oro_status
@@ -283,10 +213,7 @@ log_file_open(struct oro_durable *d, uint64_t applied, struct oro_err *err)
     oro_status st = log_pairing(d->tables, &d->log_id, err);
     if (st == ORO_OK)
         st = d->log_id == NULL ? new_log(d, applied, err) : old_log(d, applied, err);
-    /* What the checkpointer deletes is synced as well: of the transactions in a WAL only the last may be torn (wal.h). */
-    if (st == ORO_OK)
-        st = data_open(d->log_path, d->sync, LOG_PAGE, 8192, &d->log_tail, err);
-    return st;
+    return st == ORO_OK ? log_sqlite_divide(d->log, d->sync, err) : st;
 }
 
 /* ---- ending ---- */

@@ -16,26 +16,10 @@
 
 /* ---- opening ---- */
 
-oro_status
-data_delete(const char *database, struct oro_err *err)
-{
-    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
-    oro_status st = ORO_OK;
-    for (size_t i = 0; i < ORO_ARRAY_LEN(ends); i++) {
-        char *path = oro_asprintf("%s%s", database, ends[i]);
-        if (unlink(path) != 0 && errno != ENOENT && st == ORO_OK)
-            st = oro_err_set(err, ORO_EIO, "cannot delete %s: %s", path, strerror(errno));
-        oro_free(path);
-    }
-    return st;
-}
-
 static const char tables_sql[] =
     "BEGIN IMMEDIATE;"
-    "CREATE TABLE IF NOT EXISTS _orochi_meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS _orochi_log (first_offset INTEGER PRIMARY KEY, last_offset INTEGER "
-    "NOT NULL,"
-    " crc INTEGER NOT NULL, records BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS _orochi_meta (key TEXT PRIMARY KEY, value) WITHOUT "
+    "ROWID;" LOG_TABLE_SQL
     "CREATE TABLE IF NOT EXISTS _orochi_schema (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, "
     "sql_name TEXT NOT NULL,"
     " pk INTEGER NOT NULL);"
@@ -106,24 +90,6 @@ check_format(struct oro_durable *d, struct oro_err *err)
     return st;
 }
 
-/* secure_delete: some builds overwrite what is deleted with zeros, and the log is deleted all the time. journal_size_limit: a
- * WAL that was large once does not stay so. */
-oro_status
-data_open(const char *path, const char *sync, unsigned page_size, unsigned cache_kib,
-          struct db **out, struct oro_err *err)
-{
-    oro_status st = db_open(path, out, err);
-    return st == ORO_OK
-               ? db_execf(
-                     *out, err,
-                     "PRAGMA page_size = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; "
-                     "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = %u; "
-                     "PRAGMA secure_delete = OFF; PRAGMA cache_size = -%u; "
-                     "PRAGMA temp_store = MEMORY",
-                     page_size, sync, WAL_KEEP, cache_kib)
-               : st;
-}
-
 static oro_status
 open_tables(struct oro_durable *d, struct oro_err *err)
 {
@@ -139,14 +105,13 @@ open_tables(struct oro_durable *d, struct oro_err *err)
 
 /* Moves all of a log into the tables, with the types it was written with. */
 static oro_status
-apply_all(struct oro_durable *d, struct catalog *stored, struct db *log, const char *path,
-          uint64_t *applied, struct oro_err *err)
+apply_all(struct oro_durable *d, struct catalog *stored, struct oro_txlog *log, uint64_t *applied,
+          struct oro_err *err)
 {
     struct checkpoint k;
     bool more = true;
     oro_status st = ORO_OK;
-    checkpoint_init(&k, stored, d->tables, path, *applied);
-    k.log = log;
+    checkpoint_init(&k, stored, d->tables, log, *applied);
     while (st == ORO_OK && more)
         st = checkpoint_slice(&k, &more, err);
     *applied = k.applied;
@@ -161,7 +126,7 @@ static oro_status
 fit_changed(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct oro_err *err)
 {
     struct oro_bb reasons = {0};
-    oro_status st = apply_all(d, stored, d->log, d->log_path, applied, err);
+    oro_status st = apply_all(d, stored, d->log, applied, err);
     if (st == ORO_OK)
         st = catalog_reasons(d->tables, stored, d->schema, &reasons, err);
     if (st == ORO_OK)
@@ -185,26 +150,35 @@ has_all_tables(const struct catalog *stored, const struct oro_schema *schema)
     return want == stored->n;
 }
 
+/* The log that a backup has within the tables' file. */
+static oro_status
+apply_inner(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct oro_err *err)
+{
+    struct oro_txlog *log;
+    oro_status st = log_sqlite_within(d->tables, d->path, &log, err);
+    if (st != ORO_OK)
+        return st;
+    if (oro_txlog_end(log) > 0)
+        st = apply_all(d, stored, log, applied, err);
+    oro_txlog_close(log, true);
+    return st;
+}
+
 /* Opens the log, once what a backup or an earlier version has of it within the tables' file is in the tables. */
 static oro_status
 fit_log(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct oro_err *err)
 {
-    int64_t at = 0, rows = 0;
+    int64_t at = 0;
     oro_status st =
         db_int(d->tables, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &at, err);
-    if (st == ORO_OK)
-        st = db_int(d->tables, "SELECT count(*) FROM _orochi_log", &rows, err);
     *applied = (uint64_t)at;
-    if (st == ORO_OK && rows > 0)
-        st = apply_all(d, stored, d->tables, d->path, applied, err);
+    if (st == ORO_OK)
+        st = apply_inner(d, stored, applied, err);
     if (st == ORO_OK)
         st = log_file_open(d, *applied, err);
-    if (st == ORO_OK) /* a crash came between the tables and this */
-        st = db_execf(d->log, err, "DELETE FROM _orochi_log WHERE last_offset <= %llu",
-                      (unsigned long long)*applied);
-    if (st == ORO_OK)
-        st = db_int(d->log, "SELECT count(*) FROM _orochi_log", &rows, err);
-    d->is_new = *applied == 0 && rows == 0;
+    if (st == ORO_OK && *applied > 0) /* a crash came between the tables and this */
+        st = oro_txlog_cut(d->log, *applied, err);
+    d->is_new = st == ORO_OK && *applied == 0 && oro_txlog_end(d->log) == 0;
     return st;
 }
 
@@ -215,7 +189,7 @@ fit_edits(struct oro_durable *d, struct catalog *stored, uint64_t *applied, stru
     struct edits edits;
     oro_status st = edits_read(d->tables, stored, &edits, err);
     if (st == ORO_OK && edits.n > 0)
-        st = apply_all(d, stored, d->log, d->log_path, applied, err);
+        st = apply_all(d, stored, d->log, applied, err);
     if (st == ORO_OK && edits.n > 0)
         st = edits_write(d->tables, &edits, err);
     edits_fini(&edits);
@@ -291,10 +265,8 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
         st = edits_watch(d->tables, &d->catalog, err);
     if (st != ORO_OK)
         return st;
-    checkpoint_init(&d->checkpoint, &d->catalog, d->tables, d->log_path, at);
-    d->checkpoint.log = d->log_tail;
-    d->checkpoint.turn = &d->turn;
-    d->checkpoint.look = wal_look;
+    checkpoint_init(&d->checkpoint, &d->catalog, d->tables, d->log, at);
+    d->checkpoint.look = log_look;
     d->checkpoint.stop = &d->stopping;
     d->checkpoint.arg = d;
     d->ids = ORO_NEW_ARRAY(uint32_t, d->schema->ntables + 1);
@@ -308,22 +280,18 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
 static void
 files_close(struct oro_durable *d)
 {
-    struct db *all[] = {d->log_tail, d->log, d->tables};
-    for (size_t i = 0; i < ORO_ARRAY_LEN(all); i++) {
-        if (all[i] != NULL && (!d->was_started || atomic_load(&d->gone)))
-            db_close_as_is(all[i]);
-        else
-            db_close(all[i]);
-    }
-    if (d->confirmed_fd >= 0)
-        close(d->confirmed_fd);
+    bool as_is = !d->was_started || atomic_load(&d->gone);
+    oro_txlog_close(d->log, as_is);
+    if (d->tables != NULL && as_is)
+        db_close_as_is(d->tables);
+    else
+        db_close(d->tables);
     presence_end(&d->presence);
 }
 
 void
 durable_free(struct oro_durable *d)
 {
-    db_finalize(d->append);
     if (d->catalog.items != NULL) {
         checkpoint_fini(&d->checkpoint);
         catalog_fini(&d->catalog);
@@ -332,7 +300,6 @@ durable_free(struct oro_durable *d)
     if (d->log_ended)
         log_file_remove(d);
     data_unlock(&d->locks);
-    turn_fini(&d->turn);
     changes_fini(&d->changes);
     changes_fini(&d->cut_changes);
     changes_fini(&d->pending);
@@ -367,7 +334,6 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     struct oro_durable *d = ORO_NEW(struct oro_durable);
     *d = (struct oro_durable){
         .locks = DATA_LOCKS_NONE,
-        .confirmed_fd = -1,
         .mode = opt->mode,
         .sync = sync[opt->mode],
         .schema = schema,
@@ -378,13 +344,11 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
         .arg = opt->arg,
     };
     pressure_init(d);
-    slow_init(d);
     d->name = oro_strdup(opt->name);
     d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
     d->log_path = log_path_of(d->path);
     d->confirmed_path = confirmed_path_of(d->path);
     d->dir = oro_strdup(opt->dir);
-    turn_init(&d->turn);
     oro_status st = oro_dir_make(opt->dir, err);
     if (st == ORO_OK)
         st = data_check_files(opt->dir, opt->name, false, err);

@@ -77,7 +77,7 @@ pressure_gauges(void *arg)
                    (int64_t)oro_durable_pressure(d));
     oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_durable_write_running_seconds", "",
                               "How long the write of the log that is under way has taken so far."),
-                   slow_running_us(d, oro_mono_us()) / 1000000);
+                   slow_running_us(&d->log->slow, oro_mono_us()) / 1000000);
     oro_metric_set(oro_metric(ORO_METRIC_SECONDS, "orochi_durable_throttled_seconds_total", "",
                               "Time that workers have waited for the disk."),
                    (int64_t)atomic_load(&d->throttled_us));

@@ -150,7 +150,7 @@ load_sequences(struct oro_durable *d, struct oro_store *store, struct oro_err *e
 struct replay {
     struct oro_durable *d;
     struct oro_store *store;
-    const struct log_row *row;
+    const struct oro_txlog_batch *row;
     struct oro_err *err;
 };
 
@@ -164,7 +164,7 @@ replay_op(const struct replay *p, const struct record_op *op, bool remove)
         return ORO_OK;
     }
     if (l == NULL)
-        return log_damaged(p->d->log_path, p->row, "a table that is not in the file", p->err);
+        return oro_txlog_damaged(p->d->log, p->row, "a table that is not in the file", p->err);
     if (op->kind == RECORD_SEQUENCE) {
         if (remove && sequence_of(l->def, op->column, &seq))
             sequence_load(p->d, p->store, l->def, seq, op->allocated);
@@ -173,7 +173,8 @@ replay_op(const struct replay *p, const struct record_op *op, bool remove)
     bool put = op->kind == RECORD_PUT, keyed = l->def->pk >= 0;
     const struct oro_type *type = put || !keyed ? l->def->row : l->def->row->elems[l->def->pk].type;
     if (remove && oro_value_check(type, op->bytes, NULL) != ORO_OK)
-        return log_damaged(p->d->log_path, p->row, "a row that is not of its table's type", p->err);
+        return oro_txlog_damaged(p->d->log, p->row, "a row that is not of its table's type",
+                                 p->err);
     if (!remove)
         return put ? oro_store_load(p->store, l->def, op->bytes, false, p->err) : ORO_OK;
     if (put && !keyed)
@@ -184,8 +185,8 @@ replay_op(const struct replay *p, const struct record_op *op, bool remove)
     if (st == ORO_ENOTFOUND && put)
         return ORO_OK; /* a plain insert */
     return st == ORO_OK ? ORO_OK
-                        : log_damaged(p->d->log_path, p->row,
-                                      "a deletion of a row that is not there", p->err);
+                        : oro_txlog_damaged(p->d->log, p->row,
+                                            "a deletion of a row that is not there", p->err);
 }
 
 /* Removes first, then inserts: a transaction may have exchanged the values of a unique column between rows. */
@@ -200,7 +201,7 @@ replay_tx(const struct replay *p, struct record_reader *r)
         if ((st = replay_op(p, &op, true)) != ORO_OK)
             return st;
     if (st != ORO_OK)
-        return log_damaged(p->d->log_path, p->row, "bytes that are no transactions", p->err);
+        return oro_txlog_damaged(p->d->log, p->row, "bytes that are no transactions", p->err);
     while ((st = record_next_op(r, &op, &more)) == ORO_OK && more)
         if ((st = replay_op(p, &op, false)) != ORO_OK)
             return st;
@@ -210,19 +211,19 @@ replay_tx(const struct replay *p, struct record_reader *r)
 static oro_status
 replay_log(struct oro_durable *d, struct oro_store *store, uint64_t *count, struct oro_err *err)
 {
-    struct log_reader log;
-    struct log_row row;
+    struct oro_txlog_reader log;
+    struct oro_txlog_batch row;
     bool more;
-    oro_status st = log_open(&log, d->log, d->log_path, d->checkpoint.applied, err);
+    oro_status st = oro_txlog_read(d->log, d->checkpoint.applied + 1, &log, err);
     if (st != ORO_OK)
         return st;
     struct replay p = {.d = d, .store = store, .row = &row, .err = err};
-    while ((st = log_next(&log, &row, &more, err)) == ORO_OK && more) {
+    while ((st = oro_txlog_next(&log, &row, &more, err)) == ORO_OK && more) {
         struct record_reader r = record_reader(row.records, row.first);
         bool tx = true;
         while (st == ORO_OK) {
             if (record_next_tx(&r, &tx) != ORO_OK)
-                st = log_damaged(d->log_path, &row, "bytes that are no transactions", err);
+                st = oro_txlog_damaged(d->log, &row, "bytes that are no transactions", err);
             if (st != ORO_OK || !tx)
                 break;
             if (r.offset <= d->checkpoint.applied)
@@ -235,7 +236,7 @@ replay_log(struct oro_durable *d, struct oro_store *store, uint64_t *count, stru
         d->logged = row.last;
         atomic_fetch_add(&d->log_bytes, row.records.len);
     }
-    log_close(&log);
+    oro_txlog_read_end(&log);
     return st;
 }
 

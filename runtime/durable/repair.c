@@ -76,10 +76,11 @@ copies_remove(struct repair *r)
 
 /* Puts the group commits that follow each other into the tables' file, up to the first that is damaged. */
 static oro_status
-log_take(struct repair *r, struct db *log, struct oro_err *err)
+log_take(struct repair *r, struct db *from, struct oro_err *err)
 {
-    struct log_reader reader;
-    struct log_row row;
+    struct oro_txlog *log = NULL;
+    struct oro_txlog_reader reader = {0};
+    struct oro_txlog_batch b;
     struct db_stmt *put;
     struct oro_err bad = {0};
     bool more = true;
@@ -87,21 +88,24 @@ log_take(struct repair *r, struct db *log, struct oro_err *err)
         db_prepare(r->db, "INSERT OR REPLACE INTO _orochi_log VALUES (?, ?, ?, ?)", &put, err);
     if (st != ORO_OK)
         return st;
-    oro_status read = log_open(&reader, log, r->log, r->applied, &bad);
+    oro_status read = log_sqlite_within(from, r->log, &log, &bad);
+    if (read == ORO_OK)
+        read = oro_txlog_read(log, r->applied + 1, &reader, &bad);
     while (st == ORO_OK && read == ORO_OK) {
-        read = log_next(&reader, &row, &more, &bad);
+        read = oro_txlog_next(&reader, &b, &more, &bad);
         if (read != ORO_OK || !more)
             break;
-        db_bind_int(put, 1, (int64_t)row.first);
-        db_bind_int(put, 2, (int64_t)row.last);
-        db_bind_int(put, 3, log_sum(row.first, row.last, row.records));
-        db_bind_blob(put, 4, row.records);
+        db_bind_int(put, 1, (int64_t)b.first);
+        db_bind_int(put, 2, (int64_t)b.last);
+        db_bind_int(put, 3, log_sum(b.first, b.last, b.records));
+        db_bind_blob(put, 4, b.records);
         st = db_run(put, err);
-        r->end = row.last;
+        r->end = b.last;
     }
     if (read != ORO_OK)
         oro_bb_printf(r->report, "the log ends there: %s\n", bad.text);
-    log_close(&reader);
+    oro_txlog_read_end(&reader);
+    oro_txlog_close(log, true);
     db_finalize(put);
     return st;
 }

@@ -12,10 +12,6 @@
  * larger one only makes its first transaction wait. */
 #define BATCH_BYTES (1u << 20)
 #define BATCH_KEEP (4u << 20)
-#define WAL_COPY (16u << 20) /* written since the last time: copy the WAL into the file */
-/* Beyond this the log thread waits until it is copied, so that it starts anew. */
-#define WAL_PAGES_BIG ((int)((64u << 20) / LOG_PAGE))
-#define WAL_GROUP 12288 /* of one group commit beside its records, about */
 #define RETRY_FIRST_US 20000
 #define RETRY_MOST_US 2000000
 #define STOP_PATIENCE_US 5000000
@@ -25,49 +21,13 @@
 /* What is in the log then stays there: the next start reads it faster. */
 #define STOP_CHECKPOINT_US 2500000
 #define STOP_ROWS 200000
-/* ---- its WAL ---- */
-
-/* After a call on a connection to the log. */
-static void
-note_sync(struct oro_durable *d, struct db *db, oro_status st)
-{
-    if (st != ORO_OK && db_sync_failed(db))
-        atomic_store(&d->broken, true);
-}
-
-/* Copies the log's WAL into its file. SQLite begins the WAL anew when a writer comes and all of it is copied, which under load
- * never happens by itself: a large one is copied once more, for what came meanwhile, and then the log thread waits for the
- * little that is left. */
-static void
-copy_wal(struct oro_durable *d)
-{
-    if (atomic_load(&d->broken) || atomic_load(&d->gone))
-        return;
-    int pages = 0, done = 0;
-    struct oro_err err;
-    atomic_store(&d->wal_bytes, 0);
-    (void)!fdatasync(d->confirmed_fd); /* so that it is not much older after a power cut */
-    oro_status st = db_wal_checkpoint(d->log_tail, false, &pages, &done, &err);
-    if (st == ORO_OK && pages > WAL_PAGES_BIG) {
-        st = db_wal_checkpoint(d->log_tail, false, &pages, &done, &err);
-        turn_take(&d->turn, false);
-        int64_t begin = oro_mono_us();
-        if (st == ORO_OK)
-            st = db_wal_checkpoint(d->log_tail, false, &pages, &done, &err);
-        checkpoint_held(&d->checkpoint, oro_mono_us() - begin);
-        turn_give(&d->turn);
-    }
-    note_sync(d, d->log_tail, st);
-    if (st != ORO_OK)
-        oro_log_limited(ORO_LOG_WARN, "durable", "%s: copying the WAL: %s", d->log_path, err.text);
-}
 
 void
-wal_look(void *arg)
+log_look(void *arg)
 {
     struct oro_durable *d = arg;
-    if (atomic_load(&d->wal_bytes) >= WAL_COPY)
-        copy_wal(d);
+    if (!atomic_load(&d->gone) && oro_txlog_wants_care(d->log))
+        oro_txlog_care(d->log);
 }
 
 /* ---- the log thread ---- */
@@ -135,19 +95,8 @@ take_batch(struct oro_durable *d)
 static oro_status
 append_batch(struct oro_durable *d, struct oro_err *err)
 {
-    struct oro_bytes records = oro_bb_bytes(&d->batch);
-    slow_begin(d);
-    turn_take(&d->turn, true);
-    db_bind_int(d->append, 1, (int64_t)d->logged + 1);
-    db_bind_int(d->append, 2, (int64_t)d->batch_last);
-    db_bind_int(d->append, 3, log_sum(d->logged + 1, d->batch_last, records));
-    db_bind_blob(d->append, 4, records);
-    oro_status st = db_run(d->append, err);
-    note_sync(d, d->log, st);
-    db_rollback(d->log);
-    turn_give(&d->turn);
-    slow_end(d);
-    return st;
+    struct oro_txlog_batch b = {d->logged + 1, d->batch_last, oro_bb_bytes(&d->batch)};
+    return oro_txlog_append(d->log, &b, err);
 }
 
 /* Sleeps that long unless the server stops. */
@@ -173,7 +122,6 @@ is_present(struct oro_durable *d)
     struct oro_err err;
     if (!atomic_load(&d->gone) && presence_check(&d->presence, oro_mono_us(), &err) != ORO_OK) {
         atomic_store(&d->gone, true);
-        atomic_store(&d->trouble, "a data file was removed");
         oro_log(ORO_LOG_ERROR, "durable",
                 "%s: nothing is confirmed any more. The data is still in memory and in the files "
                 "that are open: stop the server, which then writes all of it into %s.rescued, and "
@@ -191,35 +139,6 @@ wait_for_stop(struct oro_durable *d)
         pause_us(d, RETRY_MOST_US);
 }
 
-/* Says it once when the state changes. */
-static void
-set_trouble(struct oro_durable *d, oro_status st, const struct oro_err *err)
-{
-    bool broken = atomic_load(&d->broken);
-    if (atomic_load(&d->gone))
-        return; /* was said */
-    const char *was = atomic_load(&d->trouble);
-    const char *now = st == ORO_OK      ? NULL
-                      : broken          ? "a sync has failed"
-                      : st == ORO_EFULL ? "disk full"
-                                        : "cannot write to the disk";
-    if (was == now)
-        return;
-    atomic_store(&d->trouble, now);
-    if (now != NULL && broken)
-        oro_log(ORO_LOG_ERROR, "durable",
-                "%s: %s (%s): what the disk has of the last transactions is not known, so nothing "
-                "is confirmed any more. Look at the disk, then start the server again: all that "
-                "was confirmed is there",
-                d->log_path, now, err->text);
-    else if (now != NULL)
-        oro_log(ORO_LOG_ERROR, "durable",
-                "%s: %s (%s); nothing is lost while the server runs, trying again", d->path, now,
-                err->text);
-    else
-        oro_log(ORO_LOG_INFO, "durable", "%s: writing again", d->path);
-}
-
 /* Tries until it is written. When stopping it tries for a while only; not at all once a sync has failed: the pages that were
  * to be synced count as written now, whatever the disk has. */
 static bool
@@ -227,14 +146,11 @@ write_batch(struct oro_durable *d)
 {
     struct oro_err err = {0};
     int64_t wait = RETRY_FIRST_US, stopping_since = 0;
-    oro_status st = ORO_EIO;
-    while (atomic_load(&d->broken) || (atomic_load(&d->gone) && !is_present(d)) ||
-           (st = append_batch(d, &err)) != ORO_OK) {
-        set_trouble(d, st, &err);
+    while ((atomic_load(&d->gone) && !is_present(d)) || append_batch(d, &err) != ORO_OK) {
         if (atomic_load(&d->stopping)) {
             if (stopping_since == 0)
                 stopping_since = oro_mono_us();
-            if (atomic_load(&d->broken) || oro_mono_us() - stopping_since > STOP_PATIENCE_US) {
+            if (oro_txlog_is_broken(d->log) || oro_mono_us() - stopping_since > STOP_PATIENCE_US) {
                 oro_log(ORO_LOG_ERROR, "durable",
                         "%s: stopping without having written the last transactions (%s)", d->path,
                         err.text);
@@ -246,17 +162,14 @@ write_batch(struct oro_durable *d)
     }
     if (!is_present(d)) /* removed since: what was synced is in no file that has a name */
         wait_for_stop(d);
-    set_trouble(d, ORO_OK, NULL);
     d->logged = d->batch_last;
     if (!atomic_load(&d->gone))
-        confirmed_write(d->confirmed_fd, &d->confirmed, d->logged);
+        oro_txlog_confirm(d->log, d->logged);
     changes_logged(&d->changes, d->logged, d->batch.len);
     atomic_store(&d->logged_now, d->logged);
     atomic_fetch_add(&d->commits, 1);
     uint64_t log = atomic_fetch_add(&d->log_bytes, d->batch.len) + d->batch.len;
-    uint64_t wal =
-        atomic_fetch_add(&d->wal_bytes, d->batch.len + WAL_GROUP) + d->batch.len + WAL_GROUP;
-    if (log >= d->checkpoint_bytes || wal >= WAL_COPY)
+    if (log >= d->checkpoint_bytes || oro_txlog_wants_care(d->log))
         oro_wake_signal(&d->checkpoint_wake);
     return true;
 }
@@ -351,7 +264,7 @@ tables_catch_up(struct oro_durable *d, struct oro_err *err)
     while (st == ORO_OK && more && d->checkpoint.applied < d->recovered &&
            !atomic_load(&d->stopping)) {
         st = one_slice(d, &more, err);
-        wal_look(d);
+        log_look(d);
     }
     return st;
 }
@@ -395,7 +308,7 @@ run_checkpoint(struct oro_durable *d)
 {
     struct oro_err err;
     /* The files stay as they are, for the next start or the rescue. */
-    if (atomic_load(&d->broken) || atomic_load(&d->gone)) {
+    if (oro_txlog_is_broken(d->log) || atomic_load(&d->gone)) {
         pause_us(d, RETRY_MOST_US);
         return;
     }
@@ -407,7 +320,7 @@ run_checkpoint(struct oro_durable *d)
         pause_us(d, RETRY_MOST_US / 2);
         return;
     }
-    copy_wal(d);
+    oro_txlog_care(d->log);
 }
 
 void *
@@ -423,8 +336,8 @@ durable_checkpoint_main(void *arg)
         if (bytes >= d->checkpoint_bytes || (bytes > 0 && (now >= next || asked))) {
             run_checkpoint(d);
             next = oro_mono_us() + interval;
-        } else if (atomic_load(&d->wal_bytes) >= WAL_COPY) {
-            copy_wal(d);
+        } else if (oro_txlog_wants_care(d->log) && !atomic_load(&d->gone)) {
+            oro_txlog_care(d->log);
         } else if (!asked && !atomic_load(&d->stopping)) {
             if (now >= next)
                 next = now + interval;

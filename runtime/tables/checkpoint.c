@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "bridge/bsatn/value.h"
-#include "runtime/base/clock.h"
 #include "runtime/tables/checkpoint.h"
 
 /* Most that is kept in memory; with more rows than that, several SQL transactions follow each other. */
@@ -49,15 +48,11 @@ struct checkpoint_sequence {
 /* ---- the last version of each row ---- */
 
 void
-checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *tables, const char *path,
-                uint64_t applied)
+checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *tables,
+                struct oro_txlog *log, uint64_t applied)
 {
-    *k = (struct checkpoint){.catalog = catalog,
-                             .tables = tables,
-                             .log = tables,
-                             .path = path,
-                             .applied = applied,
-                             .limit = ROWS_MOST};
+    *k = (struct checkpoint){
+        .catalog = catalog, .tables = tables, .log = log, .applied = applied, .limit = ROWS_MOST};
     oro_arena_init(&k->arena);
 }
 
@@ -163,7 +158,7 @@ add_sequence(struct checkpoint *k, const struct record_op *op)
 }
 
 static oro_status
-add_op(struct checkpoint *k, const struct record_op *op, const struct log_row *row,
+add_op(struct checkpoint *k, const struct record_op *op, const struct oro_txlog_batch *row,
        struct oro_bb *key, struct oro_err *err)
 {
     if (op->kind == RECORD_INIT) {
@@ -172,7 +167,7 @@ add_op(struct checkpoint *k, const struct record_op *op, const struct log_row *r
     }
     struct layout *l = catalog_find(k->catalog, op->table);
     if (l == NULL)
-        return log_damaged(k->path, row, "a table that is not in the file", err);
+        return oro_txlog_damaged(k->log, row, "a table that is not in the file", err);
     if (op->kind == RECORD_SEQUENCE) {
         add_sequence(k, op);
         return ORO_OK;
@@ -181,7 +176,7 @@ add_op(struct checkpoint *k, const struct record_op *op, const struct log_row *r
     const struct oro_type *type =
         put || l->def->pk < 0 ? l->def->row : l->def->row->elems[l->def->pk].type;
     if (oro_value_check(type, op->bytes, NULL) != ORO_OK)
-        return log_damaged(k->path, row, "a row that is not of its table's type", err);
+        return oro_txlog_damaged(k->log, row, "a row that is not of its table's type", err);
     oro_bb_clear(key);
     if (put)
         layout_key(l, op->bytes, key);
@@ -207,7 +202,8 @@ is_stopped(const struct checkpoint *k)
 
 /* Takes transactions of one row of the log; *upto follows. */
 static oro_status
-take_row(struct checkpoint *k, const struct log_row *row, uint64_t *upto, struct oro_err *err)
+take_row(struct checkpoint *k, const struct oro_txlog_batch *row, uint64_t *upto,
+         struct oro_err *err)
 {
     struct record_reader r = record_reader(row->records, row->first);
     struct oro_bb key = {0};
@@ -228,7 +224,7 @@ take_row(struct checkpoint *k, const struct log_row *row, uint64_t *upto, struct
             *upto = r.offset;
     }
     if (st != ORO_OK)
-        st = log_damaged(k->path, row, "bytes that are no transactions", err);
+        st = oro_txlog_damaged(k->log, row, "bytes that are no transactions", err);
     else if (!more)
         *upto = row->last; /* the last ones touched event tables only */
 out:
@@ -238,7 +234,7 @@ out:
 
 /* Remembers where the log may be cut to drop it in small pieces. */
 static void
-mark_row(struct checkpoint *k, const struct log_row *row, size_t *since)
+mark_row(struct checkpoint *k, const struct oro_txlog_batch *row, size_t *since)
 {
     *since += row->records.len;
     k->read += row->records.len;
@@ -254,15 +250,15 @@ mark_row(struct checkpoint *k, const struct log_row *row, size_t *since)
 static oro_status
 collect(struct checkpoint *k, uint64_t *upto, bool *more, struct oro_err *err)
 {
-    struct log_reader log;
-    struct log_row row;
+    struct oro_txlog_reader log;
+    struct oro_txlog_batch row;
     size_t since = 0;
-    oro_status st = log_open(&log, k->log, k->path, k->applied, err);
+    oro_status st = oro_txlog_read(k->log, k->applied + 1, &log, err);
     if (st != ORO_OK)
         return st;
     *upto = k->applied;
     while (!is_full(k) && !is_stopped(k) && (k->until == 0 || *upto < k->until)) {
-        st = log_next(&log, &row, more, err);
+        st = oro_txlog_next(&log, &row, more, err);
         if (st != ORO_OK || !*more)
             break;
         st = take_row(k, &row, upto, err);
@@ -271,7 +267,7 @@ collect(struct checkpoint *k, uint64_t *upto, bool *more, struct oro_err *err)
         if (*upto >= row.last)
             mark_row(k, &row, &since);
     }
-    log_close(&log);
+    oro_txlog_read_end(&log);
     return st;
 }
 
@@ -394,32 +390,13 @@ copy_tables(struct checkpoint *k)
     k->limit = limit < ROWS_LEAST ? ROWS_LEAST : limit > ROWS_MOST ? ROWS_MOST : limit;
 }
 
-void
-checkpoint_held(struct checkpoint *k, int64_t us)
-{
-    k->longest_us = us > k->longest_us ? us : k->longest_us;
-}
-
 /* What is in the tables, on disk, leaves the log. */
 static oro_status
 drop_log(struct checkpoint *k, struct oro_err *err)
 {
     oro_status st = ORO_OK;
-    for (size_t i = 0; st == ORO_OK && i < k->nmarks; i++) {
-        if (k->turn != NULL)
-            turn_take(k->turn, false);
-        int64_t begin = oro_mono_us();
-        st =
-            db_execf(k->log, err,
-                     "BEGIN IMMEDIATE; DELETE FROM _orochi_log WHERE first_offset <= %lld AND "
-                     "last_offset <= %lld; INSERT OR REPLACE INTO _orochi_meta VALUES ('_dropped', "
-                     "%lld); COMMIT",
-                     (long long)k->marks[i], (long long)k->marks[i], (long long)k->marks[i]);
-        db_rollback(k->log);
-        checkpoint_held(k, oro_mono_us() - begin);
-        if (k->turn != NULL)
-            turn_give(k->turn);
-    }
+    for (size_t i = 0; st == ORO_OK && i < k->nmarks; i++)
+        st = oro_txlog_cut(k->log, k->marks[i], err);
     if (st == ORO_OK)
         k->nmarks = 0;
     return st;

@@ -5,9 +5,8 @@
 #include <stdatomic.h>
 
 #include "runtime/base/mem.h"
-#include "runtime/log/reader.h"
+#include "runtime/log/log.h"
 #include "runtime/log/record.h"
-#include "runtime/log/turn.h"
 #include "runtime/store/store.h"
 #include "runtime/tables/catalog.h"
 #include "runtime/tables/changes.h"
@@ -17,18 +16,16 @@
 /* Moves transactions from the log into the tables. */
 struct checkpoint {
     struct catalog *catalog;
-    struct db *tables, *log; /* by init the log within the tables' file */
-    struct turn *turn;       /* for the log; NULL: nobody else writes there */
-    const char *path;        /* of the log */
+    struct db *tables;
+    struct oro_txlog *log; /* NULL: there is none, all comes from the store */
     uint64_t applied;
     uint64_t until;          /* not beyond this offset of the log; 0: all of it */
     const atomic_bool *stop; /* or NULL: give up when it is set */
     bool (*late)(void *arg); /* or NULL: the same, asked now and then */
     void (*look)(void *arg); /* or NULL: called now and then while it writes */
     void *arg;
-    size_t limit;       /* rows of one SQL transaction */
-    int64_t longest_us; /* the longest that the log thread was held up */
-    uint64_t freed;     /* bytes of log that are in the tables now; the owner sets it to 0 */
+    size_t limit;   /* rows of one SQL transaction */
+    uint64_t freed; /* bytes of log that are in the tables now; the owner sets it to 0 */
     /* One slice. */
     struct oro_arena arena;
     struct checkpoint_slot *slots; /* a hash table by table and key */
@@ -43,10 +40,8 @@ struct checkpoint {
     size_t nmarks, marks_cap;
 };
 void checkpoint_init(struct checkpoint *k, struct catalog *catalog, struct db *tables,
-                     const char *path, uint64_t applied);
+                     struct oro_txlog *log, uint64_t applied);
 void checkpoint_fini(struct checkpoint *k);
-/* The log thread was held up for that long. */
-void checkpoint_held(struct checkpoint *k, int64_t us);
 /* *more: there may be more to move. On failure the tables have not changed, or the log has not and will shrink next time. */
 ORO_MUST_CHECK oro_status checkpoint_slice(struct checkpoint *k, bool *more, struct oro_err *err);
 /* Copies the rows that have changed, as they are at the session's snapshot, which nobody needs after that. */

@@ -267,25 +267,25 @@ Test(disk, a_sync_that_takes_long_is_said_while_it_does)
     run_wait_durable(&r, add(&r, 1, 10));
     int64_t now = oro_mono_us(), before = slow_writes();
     oro_durable_look(r.durable, now + 3000000);
-    cr_assert_eq(atomic_load(&r.durable->slow_told_us), 0, "nothing is under way");
+    cr_assert_eq(atomic_load(&r.durable->log->slow.told_us), 0, "nothing is under way");
 
     disk_hold_syncs(true);
     uint64_t seq = add(&r, 2, 10);
-    while (atomic_load(&r.durable->writing_since_us) == 0)
+    while (atomic_load(&r.durable->log->slow.writing_since_us) == 0)
         usleep(1000);
-    now = atomic_load(&r.durable->writing_since_us);
+    now = atomic_load(&r.durable->log->slow.writing_since_us);
     oro_durable_look(r.durable, now + 900000);
-    cr_assert_eq(atomic_load(&r.durable->slow_told_us), 0, "not long yet");
+    cr_assert_eq(atomic_load(&r.durable->log->slow.told_us), 0, "not long yet");
     oro_durable_look(r.durable, now + 3000000);
-    cr_assert_eq(atomic_load(&r.durable->slow_told_us), now + 3000000);
+    cr_assert_eq(atomic_load(&r.durable->log->slow.told_us), now + 3000000);
     oro_durable_look(r.durable, now + 5000000);
-    cr_assert_eq(atomic_load(&r.durable->slow_told_us), now + 3000000, "not again so soon");
+    cr_assert_eq(atomic_load(&r.durable->log->slow.told_us), now + 3000000, "not again so soon");
     oro_durable_look(r.durable, now + 14000000);
-    cr_assert_eq(atomic_load(&r.durable->slow_told_us), now + 14000000);
+    cr_assert_eq(atomic_load(&r.durable->log->slow.told_us), now + 14000000);
     /* It is not published before it is on disk, and who does not want that does not wait: the commit has returned. */
     cr_assert_lt(oro_durable_seq(r.durable), seq);
 
-    r.durable->slow_us = 1; /* whatever it took, it took that */
+    r.durable->log->slow.slow_us = 1; /* whatever it took, it took that */
     disk_hold_syncs(false);
     run_wait_durable(&r, seq);
     cr_assert_gt(slow_writes(), before);

@@ -18,6 +18,7 @@ static struct oro_schema *schema;
 static struct layout layouts[3];
 static struct layout *by_id[] = {NULL, &layouts[0], &layouts[1], &layouts[2]};
 static struct oro_durable durable;
+static struct oro_txlog txlog = {.path = (char *)(uintptr_t) "log"};
 
 static void
 prepare(void)
@@ -28,7 +29,7 @@ prepare(void)
     durable.catalog.by_id = by_id;
     durable.catalog.nids = ORO_ARRAY_LEN(by_id);
     durable.schema = schema;
-    durable.log_path = (char *)(uintptr_t) "log";
+    durable.log = &txlog;
 }
 
 /* Walks the ops: how many bytes of rows there are, and that none lies outside. */
@@ -56,7 +57,7 @@ walk(struct oro_bytes blob)
 static oro_status
 replay_all(struct oro_store *store, struct oro_bytes blob, struct oro_err *err)
 {
-    struct log_row row = {.first = 1, .last = 1, .records = blob};
+    struct oro_txlog_batch row = {.first = 1, .last = 1, .records = blob};
     struct replay p = {.d = &durable, .store = store, .row = &row, .err = err};
     struct record_reader r = record_reader(blob, 1);
     bool more;

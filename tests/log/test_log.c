@@ -1,0 +1,218 @@
+/* What log.h promises, of the log in SQLite and of one that is made here. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/log/log_sqlite.h"
+
+static char dir[64];
+static char *path, *confirmed;
+
+static void
+setup(void)
+{
+    snprintf(dir, sizeof(dir), "/tmp/orochi-log-XXXXXX");
+    cr_assert_not_null(mkdtemp(dir));
+    path = oro_asprintf("%s/log", dir);
+    confirmed = oro_asprintf("%s/confirmed", dir);
+}
+
+static void
+teardown(void)
+{
+    cr_assert_eq(data_delete(path, NULL), ORO_OK);
+    unlink(confirmed);
+    rmdir(dir);
+    oro_free(path);
+    oro_free(confirmed);
+}
+
+TestSuite(log, .init = setup, .fini = teardown, .timeout = 60);
+
+static oro_status
+append(struct oro_txlog *log, uint64_t last, const char *text)
+{
+    struct oro_txlog_batch b = {oro_txlog_end(log) + 1, last, oro_bytes_str(text)};
+    return oro_txlog_append(log, &b, NULL);
+}
+
+/* Batches from an offset on, as "first-last text, ..."; what went wrong at its end. Gives. */
+static char *
+content(struct oro_txlog *log, uint64_t from)
+{
+    struct oro_txlog_reader r;
+    struct oro_txlog_batch b;
+    struct oro_err err = {0};
+    struct oro_bb out = {0};
+    bool more = true;
+    cr_assert_eq(oro_txlog_read(log, from, &r, NULL), ORO_OK);
+    while (more) {
+        if (oro_txlog_next(&r, &b, &more, &err) != ORO_OK) {
+            oro_bb_printf(&out, "! %s", err.text);
+            break;
+        }
+        if (more)
+            oro_bb_printf(&out, "%llu-%llu %.*s, ", (unsigned long long)b.first,
+                          (unsigned long long)b.last, (int)b.records.len,
+                          (const char *)b.records.data);
+    }
+    oro_txlog_read_end(&r);
+    oro_bb_u8(&out, 0);
+    return (char *)out.data;
+}
+
+static void
+expect(struct oro_txlog *log, uint64_t from, const char *want)
+{
+    char *got = content(log, from);
+    cr_assert_str_eq(got, want);
+    oro_free(got);
+}
+
+static struct oro_txlog *
+make(uint64_t end)
+{
+    struct oro_txlog *log;
+    struct oro_err err = {0};
+    cr_assert_eq(log_sqlite_make(path, "FULL", end, &log, &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(log_sqlite_divide(log, "FULL", &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(log_sqlite_begin(log, confirmed, true, &err), ORO_OK, "%s", err.text);
+    return log;
+}
+
+static struct oro_txlog *
+reopen(struct oro_txlog *log)
+{
+    struct oro_err err = {0};
+    oro_txlog_close(log, true);
+    cr_assert_eq(log_sqlite_open(path, "FULL", &log, &err), ORO_OK, "%s", err.text);
+    return log;
+}
+
+Test(log, what_was_appended_is_read_until_it_is_cut)
+{
+    struct oro_txlog *log = make(0);
+    char *id = oro_strdup(log_sqlite_id(log));
+    cr_assert_eq(append(log, 1, "a"), ORO_OK);
+    cr_assert_eq(append(log, 5, "b"), ORO_OK);
+    cr_assert_eq(append(log, 6, "c"), ORO_OK);
+    oro_txlog_confirm(log, 6);
+    expect(log, 1, "1-1 a, 2-5 b, 6-6 c, ");
+    expect(log, 4, "2-5 b, 6-6 c, "); /* the batch it stands in */
+    expect(log, 7, "");
+    cr_assert_eq(oro_txlog_cut(log, 4, NULL), ORO_OK); /* the second is needed still */
+    expect(log, 2, "2-5 b, 6-6 c, ");
+    log = reopen(log);
+    cr_assert_eq(oro_txlog_end(log), 6);
+    cr_assert_eq(log_sqlite_dropped(log), 4);
+    cr_assert_str_eq(log_sqlite_id(log), id);
+    cr_assert_eq(oro_txlog_cut(log, 6, NULL), ORO_OK);
+    cr_assert_eq(append(log, 7, "d"), ORO_OK);
+    expect(log, 7, "7-7 d, ");
+    cr_assert_eq(oro_txlog_cut(log, 7, NULL), ORO_OK);
+    log = reopen(log);
+    cr_assert_eq(oro_txlog_end(log), 7, "also of an empty one");
+    expect(log, 8, "");
+    oro_txlog_close(log, false);
+    oro_free(id);
+}
+
+Test(log, one_for_tables_that_have_something_goes_on_from_there)
+{
+    struct oro_txlog *log = make(41);
+    cr_assert_eq(append(log, 42, "x"), ORO_OK);
+    expect(log, 42, "42-42 x, ");
+    oro_txlog_close(log, false);
+}
+
+Test(log, gaps_and_wrong_sums_are_told)
+{
+    struct oro_txlog *log = make(0);
+    for (uint64_t i = 1; i <= 4; i++)
+        cr_assert_eq(append(log, i, "word"), ORO_OK);
+    struct db *db = log_sqlite_db(log);
+    cr_assert_eq(db_exec(db, "DELETE FROM _orochi_log WHERE first_offset = 2", NULL), ORO_OK);
+    char *got = content(log, 1);
+    cr_assert_not_null(strstr(got, "1-1 word, ! "), "%s", got);
+    cr_assert_not_null(
+        strstr(got, "transaction 2 should come next, but the next group commit has 3 to 3"), "%s",
+        got);
+    oro_free(got);
+    cr_assert_eq(db_exec(db, "UPDATE _orochi_log SET records = x'00' WHERE first_offset = 4", NULL),
+                 ORO_OK);
+    got = content(log, 3);
+    cr_assert_not_null(strstr(got, "a wrong checksum in the group commit of transactions 4 to 4"),
+                       "%s", got);
+    oro_free(got);
+    oro_txlog_close(log, false);
+}
+
+/* ---- one that fails when it is told to ---- */
+
+struct fake {
+    struct oro_txlog base;
+    oro_status next;
+    bool sync_fails;
+    unsigned appends, confirms, cares;
+};
+
+static oro_status
+fake_append(struct oro_txlog *self, const struct oro_txlog_batch *b, struct oro_err *err)
+{
+    struct fake *f = (struct fake *)self;
+    f->appends++;
+    if (f->sync_fails)
+        atomic_store(&self->broken, true);
+    return f->next == ORO_OK ? ORO_OK : oro_err_set(err, f->next, "no");
+}
+
+static void
+fake_confirm(struct oro_txlog *self, uint64_t offset)
+{
+    ((struct fake *)self)->confirms++;
+}
+
+static void
+fake_care(struct oro_txlog *self)
+{
+    ((struct fake *)self)->cares++;
+}
+
+Test(log, trouble_comes_and_goes_but_a_failed_sync_stays)
+{
+    static const struct oro_txlog_ops ops = {
+        .append = fake_append, .confirm = fake_confirm, .care = fake_care};
+    struct fake f = {0};
+    struct oro_txlog *log = &f.base;
+    txlog_init(log, &ops, oro_strdup("fake"), 0);
+    cr_assert_eq(append(log, 1, "a"), ORO_OK);
+    oro_txlog_confirm(log, 1);
+    cr_assert_null(oro_txlog_trouble(log));
+    f.next = ORO_EFULL;
+    cr_assert_eq(append(log, 2, "b"), ORO_EFULL);
+    cr_assert_str_eq(oro_txlog_trouble(log), "disk full");
+    cr_assert_eq(oro_txlog_end(log), 1);
+    f.next = ORO_EIO;
+    cr_assert_eq(append(log, 2, "b"), ORO_EIO);
+    cr_assert_str_eq(oro_txlog_trouble(log), "cannot write to the disk");
+    f.next = ORO_OK;
+    cr_assert_eq(append(log, 2, "b"), ORO_OK);
+    cr_assert_null(oro_txlog_trouble(log));
+    oro_txlog_care(log);
+    f.next = ORO_EIO;
+    f.sync_fails = true;
+    cr_assert_eq(append(log, 3, "c"), ORO_EIO);
+    cr_assert_str_eq(oro_txlog_trouble(log), "a sync has failed");
+    f.next = ORO_OK;
+    unsigned appends = f.appends;
+    cr_assert_eq(append(log, 3, "c"), ORO_EIO, "never again");
+    oro_txlog_care(log);
+    cr_assert_eq(f.appends, appends);
+    cr_assert_eq(f.cares, 1);
+    cr_assert_eq(f.confirms, 1);
+    cr_assert_eq(oro_txlog_end(log), 2);
+    txlog_fini(log);
+}
