@@ -88,7 +88,6 @@ pc:libwebsockets    libwebsockets-dev  libwebsockets, for websockets and HTTP
 hdr:ev.h            libev-dev          libev, its event loop
 pc:sqlite3          libsqlite3-dev     SQLite, where the state is kept
 pc:libcrypto        libssl-dev         OpenSSL
-pc:jansson          libjansson-dev     jansson, for JSON
 END
 }
 

@@ -3,7 +3,6 @@
  * OpenSSL signs: a library for JWT would sort the claims, and clients see them in the order of spec/http.md 4.2. */
 #include "net/token_priv.h"
 
-#include <jansson.h>
 #include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -19,6 +18,7 @@
 #include "runtime/base/bytes.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/file.h"
+#include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 
 #define PEM_MAX ((size_t)8192)
@@ -383,15 +383,46 @@ oro_token_mint(const struct oro_keys *k, char **token, struct oro_claims *claims
     return ORO_OK;
 }
 
-static json_t *
-audience_list(json_t *aud)
+/* The member as it stands there. */
+static void
+put_member(struct oro_bb *out, const struct oro_json *old, const char *name)
 {
-    if (json_is_array(aud))
-        return json_incref(aud);
-    json_t *list = json_array();
-    if (json_is_string(aud))
-        json_array_append(list, aud);
-    return list;
+    uint32_t v = oro_json_member(old, 0, name);
+    if (v == 0)
+        return;
+    oro_bb_printf(out, ",\"%s\":", name);
+    oro_json_compact(old, v, out);
+}
+
+static void
+put_audience(struct oro_bb *out, const struct oro_json *old)
+{
+    uint32_t v = oro_json_member(old, 0, "aud");
+    bool list = v != 0 && old->nodes[v].kind == ORO_JSON_ARRAY;
+    oro_bb_printf(out, list ? ",\"aud\":" : ",\"aud\":[");
+    if (v != 0)
+        oro_json_compact(old, v, out);
+    if (!list)
+        oro_bb_u8(out, ']');
+}
+
+/* Every member but those that are written otherwise. */
+static void
+put_rest(struct oro_bb *out, const struct oro_json *old)
+{
+    static const char *const written[] = {"hex_identity", "sub", "iss", "aud", "iat", "exp"};
+    uint32_t at = 1;
+    for (uint32_t i = 0; i < old->nodes[0].count; i++, at = old->nodes[at + 1].next) {
+        bool done = false;
+        for (size_t k = 0; k < ORO_ARRAY_LEN(written); k++)
+            done |= oro_json_string_is(old, at, written[k]);
+        if (done)
+            continue;
+        oro_bb_u8(out, ',');
+        oro_json_compact(old, at, out);
+        oro_bb_u8(out, ':');
+        oro_json_compact(old, at + 1, out);
+    }
 }
 
 oro_status
@@ -399,30 +430,24 @@ oro_token_resign(const struct oro_keys *k, const struct oro_claims *claims, char
                  struct oro_err *err)
 {
     char hex[65];
-    const char *name;
-    json_t *value, *old = json_loads(claims->payload, JSON_REJECT_DUPLICATES, NULL),
-                   *neu = json_object();
-    if (!json_is_object(old) || neu == NULL) {
-        json_decref(old);
-        json_decref(neu);
-        return oro_err_set(err, ORO_EMALFORMED, "the claims are not a JSON object");
-    }
+    struct oro_json old;
+    struct oro_bb text = {0};
+    oro_status st = oro_json_parse(&old, oro_bytes_str(claims->payload), ORO_JSON_MAX_DEPTH, err);
+    if (st != ORO_OK)
+        return st;
+    ORO_ASSERT(old.nodes[0].kind == ORO_JSON_OBJECT); /* it was checked, or we made it */
     int64_t now = now_s();
     oro_identity_text(&claims->identity, hex);
-    json_object_set_new(neu, "hex_identity", json_string(hex));
-    json_object_set(neu, "sub", json_object_get(old, "sub"));
-    json_object_set(neu, "iss", json_object_get(old, "iss"));
-    json_object_set_new(neu, "aud", audience_list(json_object_get(old, "aud")));
-    json_object_set_new(neu, "iat", json_integer(now));
-    json_object_set_new(neu, "exp", json_integer(now + 60));
-    json_object_foreach(old, name, value) if (json_object_get(neu, name) == NULL)
-        json_object_set(neu, name, value);
-    char *text = json_dumps(neu, JSON_COMPACT);
-    json_decref(old);
-    json_decref(neu);
-    if (text == NULL)
-        return oro_err_set(err, ORO_ENOMEM, "no memory for a token");
-    oro_status st = sign_payload(k, text, token, err);
-    free(text); /* jansson's */
+    oro_bb_printf(&text, "{\"hex_identity\":\"%s\"", hex);
+    put_member(&text, &old, "sub");
+    put_member(&text, &old, "iss");
+    put_audience(&text, &old);
+    oro_bb_printf(&text, ",\"iat\":%lld,\"exp\":%lld", (long long)now, (long long)now + 60);
+    put_rest(&text, &old);
+    oro_bb_printf(&text, "}");
+    oro_bb_u8(&text, '\0');
+    oro_json_fini(&old);
+    st = sign_payload(k, (const char *)text.data, token, err);
+    oro_bb_fini(&text);
     return st;
 }

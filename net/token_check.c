@@ -9,18 +9,21 @@
  * place of an older one. */
 #include "net/token_priv.h"
 
-#include <jansson.h>
+#include <errno.h>
 #include <openssl/ec.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "runtime/base/bytes.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 
 #define GRACE_S 60
 #define TOKEN_MAX ((size_t)8192)
 #define SIGNATURE_CHARS 86 /* of 64 bytes */
+#define CLAIMS_DEPTH 64
 
 static oro_status
 refuse(struct oro_err *err, const char *why)
@@ -79,21 +82,40 @@ b64url_text(const char *p, size_t n)
 
 /* ---- claims ---- */
 
+/* One JSON object that everybody reads alike. Borrows text until oro_json_fini, which must follow a success. */
+static bool
+object_parse(struct oro_json *j, const char *text)
+{
+    if (text == NULL || oro_json_parse(j, oro_bytes_str(text), CLAIMS_DEPTH, NULL) != ORO_OK)
+        return false;
+    if (j->nodes[0].kind == ORO_JSON_OBJECT && oro_json_unambiguous(j))
+        return true;
+    oro_json_fini(j);
+    return false;
+}
+
 /* A name claim: present, a string, 1 to 128 bytes. */
 static oro_status
-name_claim(json_t *claims, const char *name, const char **out, struct oro_err *err)
+name_claim(const struct oro_json *claims, const char *name, char out[NAME_MAX_BYTES + 1],
+           struct oro_err *err)
 {
-    json_t *v = json_object_get(claims, name);
-    if (v == NULL)
+    uint32_t v = oro_json_member(claims, 0, name);
+    if (v == 0)
         return oro_err_set(err, ORO_EREFUSED, "Invalid token: Missing required claim: %s", name);
-    if (!json_is_string(v))
+    if (claims->nodes[v].kind != ORO_JSON_STRING)
         return oro_err_set(err, ORO_EREFUSED, "Invalid token: the claim %s is not a string", name);
-    size_t n = json_string_length(v);
-    if (n < 1 || n > NAME_MAX_BYTES || strlen(json_string_value(v)) != n)
-        return oro_err_set(err, ORO_EREFUSED, "Invalid token: the claim %s must have 1 to %d bytes",
-                           name, NAME_MAX_BYTES);
-    *out = json_string_value(v);
-    return ORO_OK;
+    struct oro_bb text = {0};
+    oro_json_unescape(claims, v, &text);
+    bool fits = text.len >= 1 && text.len <= NAME_MAX_BYTES;
+    if (fits) {
+        memcpy(out, text.data, text.len);
+        out[text.len] = '\0';
+    }
+    oro_bb_fini(&text);
+    return fits ? ORO_OK
+                : oro_err_set(err, ORO_EREFUSED,
+                              "Invalid token: the claim %s must have 1 to %d bytes", name,
+                              NAME_MAX_BYTES);
 }
 
 static oro_status
@@ -107,44 +129,54 @@ check_times(const struct oro_token_times *t, struct oro_err *err)
 }
 
 static oro_status
-audience_fits(json_t *aud, struct oro_err *err)
+audience_fits(const struct oro_json *claims, struct oro_err *err)
 {
-    size_t i;
-    json_t *item;
-    if (aud == NULL || json_is_string(aud))
-        return ORO_OK;
-    if (!json_is_array(aud))
-        return refuse(err, "the claim aud is neither a string nor a list of strings");
-    json_array_foreach(aud, i, item) if (!json_is_string(item)) return refuse(
-        err, "the claim aud is neither a string nor a list of strings");
-    return ORO_OK;
+    uint32_t aud = oro_json_member(claims, 0, "aud");
+    const struct oro_json_node *v = &claims->nodes[aud];
+    bool fits = aud == 0 || v->kind == ORO_JSON_STRING || v->kind == ORO_JSON_ARRAY;
+    for (uint32_t i = 0; fits && v->kind == ORO_JSON_ARRAY && i < v->count; i++)
+        fits = claims->nodes[aud + 1 + i].kind == ORO_JSON_STRING;
+    return fits ? ORO_OK : refuse(err, "the claim aud is neither a string nor a list of strings");
+}
+
+/* The text is terminated, and no number stands at its end. */
+static bool
+integer_of(const struct oro_json *j, uint32_t node, int64_t *out)
+{
+    struct oro_bytes text = oro_json_text(j, node);
+    char *end;
+    if (node == 0 || j->nodes[node].kind != ORO_JSON_NUMBER)
+        return false;
+    errno = 0;
+    *out = strtoll((const char *)text.data, &end, 10);
+    return errno == 0 && end == (const char *)text.data + text.len;
 }
 
 /* Whole seconds of a NumericDate; one that no clock reaches is never. Absent or null leaves *out as it is. */
 static oro_status
-time_claim(json_t *claims, const char *name, int64_t *out, struct oro_err *err)
+time_claim(const struct oro_json *claims, const char *name, int64_t *out, struct oro_err *err)
 {
-    json_t *v = json_object_get(claims, name);
-    if (v == NULL || json_is_null(v))
+    uint32_t v = oro_json_member(claims, 0, name);
+    if (v == 0 || claims->nodes[v].kind == ORO_JSON_NULL)
         return ORO_OK;
-    if (!json_is_number(v))
+    if (claims->nodes[v].kind != ORO_JSON_NUMBER)
         return oro_err_set(err, ORO_EREFUSED, "Invalid token: the claim %s is not a number", name);
-    double s = json_number_value(v);
-    if (json_is_integer(v))
-        *out = json_integer_value(v);
-    else
-        *out = s >= 9e15 ? INT64_MAX : s <= 0 ? 0 : (int64_t)s;
+    if (integer_of(claims, v, out))
+        return ORO_OK;
+    double s = strtod((const char *)oro_json_text(claims, v).data, NULL);
+    *out = s >= 9e15 ? INT64_MAX : s <= 0 ? 0 : (int64_t)s;
     return ORO_OK;
 }
 
 static oro_status
-times_of(json_t *claims, struct oro_token_times *out, struct oro_err *err)
+times_of(const struct oro_json *claims, struct oro_token_times *out, struct oro_err *err)
 {
-    json_t *iat = json_object_get(claims, "iat");
+    uint32_t iat = oro_json_member(claims, 0, "iat");
+    int64_t made_s;
     *out = (struct oro_token_times){INT64_MIN, INT64_MAX};
-    if (iat == NULL)
+    if (iat == 0)
         return refuse(err, "Missing required claim: iat");
-    if (!json_is_integer(iat))
+    if (!integer_of(claims, iat, &made_s))
         return refuse(err, "the claim iat is not an integer");
     oro_status st = time_claim(claims, "exp", &out->until_s, err);
     if (st == ORO_OK)
@@ -152,30 +184,43 @@ times_of(json_t *claims, struct oro_token_times *out, struct oro_err *err)
     return st == ORO_OK ? check_times(out, err) : st;
 }
 
-/* Everything that section 4.3 asks of claims. The strings are borrowed from claims. */
 static oro_status
-check_claims(json_t *claims, const char **iss, struct oro_identity *id,
+check_hex_identity(const struct oro_json *claims, const struct oro_identity *id,
+                   struct oro_err *err)
+{
+    uint32_t hex = oro_json_member(claims, 0, "hex_identity");
+    char text[65];
+    oro_identity_text(id, text);
+    if (hex == 0 || claims->nodes[hex].kind == ORO_JSON_NULL)
+        return ORO_OK;
+    struct oro_bytes said = oro_json_text(claims, hex);
+    struct oro_identity other;
+    if (claims->nodes[hex].kind != ORO_JSON_STRING || said.len != 64)
+        return refuse(err, "hex_identity is not the identity of iss and sub");
+    memcpy(text, said.data, 64);
+    return oro_identity_parse(text, &other) && oro_identity_eq(&other, id)
+               ? ORO_OK
+               : refuse(err, "hex_identity is not the identity of iss and sub");
+}
+
+/* Everything that section 4.3 asks of claims. iss is "" where there is none that is legal. */
+static oro_status
+check_claims(const struct oro_json *claims, char iss[NAME_MAX_BYTES + 1], struct oro_identity *id,
              struct oro_token_times *times, struct oro_err *err)
 {
-    const char *sub;
-    oro_status st = name_claim(claims, "sub", &sub, err);
+    char sub[NAME_MAX_BYTES + 1];
+    iss[0] = '\0';
+    oro_status st = name_claim(claims, "sub", sub, err);
     if (st == ORO_OK)
         st = name_claim(claims, "iss", iss, err);
     if (st == ORO_OK)
-        st = audience_fits(json_object_get(claims, "aud"), err);
+        st = audience_fits(claims, err);
     if (st == ORO_OK)
         st = times_of(claims, times, err);
     if (st != ORO_OK)
         return st;
-    oro_identity_of(*iss, sub, id);
-    json_t *hex = json_object_get(claims, "hex_identity");
-    struct oro_identity said;
-    if (hex == NULL || json_is_null(hex))
-        return ORO_OK;
-    if (!json_is_string(hex) || json_string_length(hex) != 64 ||
-        !oro_identity_parse(json_string_value(hex), &said) || !oro_identity_eq(&said, id))
-        return refuse(err, "hex_identity is not the identity of iss and sub");
-    return ORO_OK;
+    oro_identity_of(iss, sub, id);
+    return check_hex_identity(claims, id, err);
 }
 
 /* ---- header and signature ---- */
@@ -183,23 +228,32 @@ check_claims(json_t *claims, const char **iss, struct oro_identity *id,
 /* ORO_OK, or why the header is not one of ours. What asks for another way to read the token is refused; a name of a key is not
  * looked at, since there is one. */
 static oro_status
+header_fits(const struct oro_json *head, struct oro_err *err)
+{
+    static const char *const extensions[] = {"crit", "b64", "zip"};
+    uint32_t alg = oro_json_member(head, 0, "alg"), typ = oro_json_member(head, 0, "typ");
+    if (alg == 0 || head->nodes[alg].kind != ORO_JSON_STRING)
+        return refuse(err, "InvalidToken");
+    if (!oro_json_string_is(head, alg, "ES256"))
+        return refuse(err, "InvalidAlgorithm");
+    struct oro_bytes name = oro_json_text(head, typ); /* with escapes it is none that we know */
+    if (typ != 0 && (head->nodes[typ].kind != ORO_JSON_STRING || name.len != 3 ||
+                     strncasecmp((const char *)name.data, "JWT", 3) != 0))
+        return refuse(err, "its header has a typ other than JWT");
+    for (size_t i = 0; i < ORO_ARRAY_LEN(extensions); i++)
+        if (oro_json_member(head, 0, extensions[i]) != 0)
+            return refuse(err, "its header asks for an extension");
+    return ORO_OK;
+}
+
+static oro_status
 check_header(const char *text, struct oro_err *err)
 {
-    json_t *head = json_loads(text, JSON_REJECT_DUPLICATES, NULL),
-           *typ = json_object_get(head, "typ");
-    const char *alg = json_string_value(json_object_get(head, "alg"));
-    oro_status st = ORO_OK;
-    if (!json_is_object(head) || alg == NULL)
-        st = refuse(err, "InvalidToken");
-    else if (strcmp(alg, "ES256") != 0)
-        st = refuse(err, "InvalidAlgorithm");
-    else if (typ != NULL &&
-             (!json_is_string(typ) || strcasecmp(json_string_value(typ), "JWT") != 0))
-        st = refuse(err, "its header has a typ other than JWT");
-    else if (json_object_get(head, "crit") != NULL || json_object_get(head, "b64") != NULL ||
-             json_object_get(head, "zip") != NULL)
-        st = refuse(err, "its header asks for an extension");
-    json_decref(head);
+    struct oro_json head;
+    if (!object_parse(&head, text))
+        return refuse(err, "InvalidToken");
+    oro_status st = header_fits(&head, err);
+    oro_json_fini(&head);
     return st;
 }
 
@@ -260,15 +314,15 @@ refuse_foreign(const char *iss, oro_status claims_st, const struct oro_err *clai
 
 static oro_status
 check_parts(const struct oro_keys *k, const char *token, size_t signed_len, const char *head,
-            json_t *claims, struct cached *out, struct oro_err *err)
+            const struct oro_json *claims, struct cached *out, struct oro_err *err)
 {
-    const char *iss = NULL;
+    char iss[NAME_MAX_BYTES + 1];
     struct oro_err claims_err;
     oro_status st = check_header(head, err);
     if (st == ORO_OK && !signature_good(k, token, signed_len))
         st = refuse(err, "InvalidSignature");
-    oro_status claims_st = check_claims(claims, &iss, &out->identity, &out->times, &claims_err);
-    if (st != ORO_OK && iss != NULL)
+    oro_status claims_st = check_claims(claims, iss, &out->identity, &out->times, &claims_err);
+    if (st != ORO_OK && iss[0] != '\0')
         return refuse_foreign(iss, claims_st, &claims_err, err);
     if (claims_st != ORO_OK)
         return oro_err_set(err, claims_st, "%s", claims_err.text);
@@ -285,15 +339,17 @@ check_slow(const struct oro_keys *k, const char *token, struct cached *out, stru
         return refuse(err, "InvalidToken");
     char *head = b64url_text(token, (size_t)(dot - token));
     char *payload = b64url_text(dot + 1, (size_t)(dot2 - dot - 1));
-    json_t *claims = payload != NULL ? json_loads(payload, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    oro_status st = head != NULL && json_is_object(claims)
-                        ? check_parts(k, token, (size_t)(dot2 - token), head, claims, out, err)
+    struct oro_json claims;
+    bool legal = object_parse(&claims, payload);
+    oro_status st = legal && head != NULL
+                        ? check_parts(k, token, (size_t)(dot2 - token), head, &claims, out, err)
                         : refuse(err, "InvalidToken");
+    if (legal)
+        oro_json_fini(&claims);
     if (st == ORO_OK) {
         out->payload = payload;
         payload = NULL;
     }
-    json_decref(claims);
     oro_free(head);
     oro_free(payload);
     return st;

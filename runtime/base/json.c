@@ -2,6 +2,7 @@
  * numbers. */
 #include "runtime/base/json.h"
 
+#include "runtime/base/map.h"
 #include "runtime/base/utf8.h"
 
 struct scan {
@@ -362,6 +363,49 @@ oro_json_member(const struct oro_json *j, uint32_t object, const char *key)
         at = j->nodes[at + 1].next;
     }
     return found;
+}
+
+static bool
+keys_differ(const struct oro_json *j, uint32_t object)
+{
+    struct oro_map seen = {0};
+    struct oro_bb key = {0};
+    uint32_t at = object + 1;
+    bool differ = true;
+    for (uint32_t i = 0; differ && i < j->nodes[object].count; i++) {
+        oro_bb_clear(&key);
+        oro_json_unescape(j, at, &key);
+        differ = oro_map_put(&seen, oro_bb_bytes(&key), (void *)(uintptr_t)j) == NULL;
+        at = j->nodes[at + 1].next;
+    }
+    oro_bb_fini(&key);
+    oro_map_fini(&seen);
+    return differ;
+}
+
+static bool
+has_zero(const struct oro_json *j, uint32_t string)
+{
+    struct oro_bb plain = {0};
+    if (!j->nodes[string].escaped) /* a control character stands in an escape only */
+        return false;
+    oro_json_unescape(j, string, &plain);
+    bool zero = plain.len > 0 && memchr(plain.data, 0, plain.len) != NULL;
+    oro_bb_fini(&plain);
+    return zero;
+}
+
+bool
+oro_json_unambiguous(const struct oro_json *j)
+{
+    for (uint32_t i = 0; i < j->n; i++) {
+        const struct oro_json_node *v = &j->nodes[i];
+        if (v->kind == ORO_JSON_STRING && has_zero(j, i))
+            return false;
+        if (v->kind == ORO_JSON_OBJECT && v->count > 1 && !keys_differ(j, i))
+            return false;
+    }
+    return true;
 }
 
 void

@@ -58,6 +58,8 @@ void oro_json_unescape(const struct oro_json *j, uint32_t node, struct oro_bb *o
 bool oro_json_string_is(const struct oro_json *j, uint32_t node, const char *text);
 /* The value of the member, 0 if there is none (node 0 is the root). The last one wins when a key is repeated. */
 uint32_t oro_json_member(const struct oro_json *j, uint32_t object, const char *key);
+/* No object has a key twice, and no string holds a zero byte: what different readers would read differently. */
+bool oro_json_unambiguous(const struct oro_json *j);
 /* The text of a value without white space between tokens, every other byte as it was. */
 void oro_json_compact(const struct oro_json *j, uint32_t node, struct oro_bb *out);
 /* "number 12", "string \"abc\"", "an object": what was found, cut short, for messages. */
