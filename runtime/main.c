@@ -562,14 +562,23 @@ build_info(void)
 }
 
 static int
+print_text(void (*text)(struct oro_bb *out))
+{
+    struct oro_bb out = {0};
+    text(&out);
+    fwrite(out.data, 1, out.len, stdout);
+    oro_bb_fini(&out);
+    return EXIT_FINE;
+}
+
+static int
 serve_command(int argc, char **argv)
 {
     struct oro_config c;
     struct oro_err err = {0};
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(oro_config_usage, stdout);
-            return EXIT_FINE;
+            return print_text(oro_config_usage);
         }
     }
     /* Before there are other threads: they inherit what is blocked. */
@@ -727,6 +736,8 @@ static const char usage[] =
     "(SIGHUP does, too)\n"
     "  config get|set bridge.KEY[=VALUE]               settings of a server that runs (`orochi "
     "config --help`)\n"
+    "  help settings                                   every setting with its default, as a file "
+    "for --config\n"
     "  version\n";
 
 static const struct {
@@ -748,11 +759,13 @@ static const struct {
     {"reload", command_tool},
 };
 
-/* `orochi help run` is `orochi run --help`. */
+/* `orochi help run` is `orochi run --help`; `orochi help settings` is a file with all of them. */
 static int
 help_of(const char *word)
 {
     char help[] = "--help", *argv[] = {(char *)word, help, NULL};
+    if (strcmp(word, "settings") == 0)
+        return print_text(oro_config_toml);
     for (size_t i = 0; i < ORO_ARRAY_LEN(commands); i++)
         if (strcmp(word, commands[i].name) == 0)
             return commands[i].run(2, argv);
