@@ -315,8 +315,12 @@ gather_from(struct gather *g, const struct oro_interval *iv)
     if (!g->stopped && ix->kind == ORO_IX_BTREE && (iv == NULL || !iv->point)) {
         oro_bb_clear(&g->se->key);
         oro_index_key_of_row(ix, last, &g->se->key, &k);
-        struct oro_bound lo = {.word = k.word, .bytes = k.bytes, .after = true};
-        gather_tree(g, lo, iv != NULL ? &iv->hi : NULL);
+        struct oro_bound at = {.word = k.word, .bytes = k.bytes};
+        at.after = iv == NULL || !iv->reverse;
+        if (at.after)
+            gather_tree(g, at, iv != NULL ? &iv->hi : NULL);
+        else
+            gather_tree_down(g, &iv->lo, at);
     }
     oro_reading_leave(g->se);
 }
@@ -330,6 +334,7 @@ oro_read_next(struct oro_session *se, const struct oro_table_def *def,
     const struct oro_index *ix = ixd != NULL ? oro_index_of(t, ixd) : t->scan;
     struct gather g = {.se = se, .t = t, .ix = ix, .batch = rows, .most = most, .place = place};
     struct oro_interval iv;
+    struct oro_arena before = se->arena;
     ORO_ASSERT(most > 0 && most <= ORO_READ_MOST);
     if (ixd != NULL) {
         oro_status st = oro_interval_make(se, ix, range, &iv);
@@ -342,6 +347,9 @@ oro_read_next(struct oro_session *se, const struct oro_table_def *def,
         gather_from(&g, ixd != NULL ? &iv : NULL);
     place->ended = !g.stopped;
     *n = g.nbatch;
+    /* A join asks a million times within one reading: bounds do not add up. */
+    if (se->arena.head == before.head)
+        se->arena = before;
     return ORO_OK;
 }
 

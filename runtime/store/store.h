@@ -114,7 +114,7 @@ struct oro_place {
 };
 #define ORO_READ_MOST 256 /* rows at a time: committers are shut out meanwhile */
 /* Gives the next rows, at most `most` of them, and moves the place behind them; in the order of oro_read_each, whose arguments
- * the others are. Bytes live as long as the snapshot. */
+ * the others are, or of an ordered index backwards (range->reverse). Bytes live as long as the snapshot. */
 ORO_MUST_CHECK oro_status oro_read_next(struct oro_session *se, const struct oro_table_def *t,
                                         const struct oro_index_def *ix,
                                         const struct oro_range *range, struct oro_place *place,

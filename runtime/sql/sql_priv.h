@@ -1,0 +1,69 @@
+/* runtime/sql/sql_priv.h - what the parts of the engine share. */
+#ifndef ORO_SQL_SQL_PRIV_H
+#define ORO_SQL_SQL_PRIV_H
+
+#include <sqlite3.h>
+
+#include "runtime/sql/sql.h"
+#include "runtime/sql/value.h"
+
+/* A connection, and the question that it is answering. On one thread at a time. */
+struct sql_engine {
+    sqlite3 *db;
+    struct sql_engine *next; /* in the pool */
+    const struct oro_schema *schema;
+    bool is_owner;
+    struct sql_module *modules; /* one for each of the schema's tables */
+    struct oro_sql_ask *ask;    /* NULL: none */
+    bool declaring;             /* a table of ours tells its columns */
+    bool stopped;               /* by ask->stop */
+    struct oro_err denied;      /* why a statement may not be prepared; empty: it may */
+};
+
+/* What a virtual table is made from: SQLite's client data. */
+struct sql_module {
+    struct sql_engine *engine;
+    const struct oro_table_def *def;
+};
+
+/* table.c */
+/* Makes def readable by its name. */
+ORO_MUST_CHECK int sql_table_register(struct sql_engine *e, struct sql_module *m);
+/* The column behind the declared type that a result column has; NULL: it is none of ours. */
+const struct oro_type *sql_declared_type(const struct sql_engine *e, const char *decltype);
+
+/* engine.c */
+/* Pays for n steps. False: they do not suffice, or the question is to end. */
+bool sql_engine_pay(struct sql_engine *e, uint64_t n);
+
+/* memory.c: what SQLite takes on this thread, beyond what it has already, is limited until the end. 0: it is not. */
+void sql_memory_begin(uint64_t most);
+bool sql_memory_end(void); /* true: it was refused some */
+
+/* answer.c: runs a statement that was prepared. */
+oro_status sql_answer(struct sql_engine *e, sqlite3_stmt *stmt, struct oro_bb *out,
+                      struct oro_parts *parts, struct oro_err *err);
+
+/* literal.c: the text with its literals as the columns beside them want them. */
+struct sql_text {
+    struct oro_bytes asked; /* as it came */
+    struct oro_bb bb;       /* as SQLite gets it, with a terminator */
+    struct sql_shift *shifts;
+    size_t nshifts, cap;
+};
+/* *t is zeroed; ended with sql_text_fini, also on failure. Borrows text. */
+ORO_MUST_CHECK oro_status sql_text_make(const struct sql_engine *e, struct oro_bytes text,
+                                        struct sql_text *t, struct oro_err *err);
+void sql_text_fini(struct sql_text *t);
+/* Where in the text that was asked byte `at` of the other one comes from. */
+size_t sql_text_origin(const struct sql_text *t, size_t at);
+
+/* error.c */
+/* "what\nthe line\n   ^": with the place in the text. at SIZE_MAX: nowhere. Returns st. */
+oro_status sql_fail_at(struct oro_err *err, oro_status st, struct oro_bytes text, size_t at,
+                       const char *what);
+/* What SQLite says of its last call. text: of the statement that it failed in, or NULL. */
+oro_status sql_fail(struct sql_engine *e, int rc, const struct sql_text *text, size_t from,
+                    struct oro_err *err);
+
+#endif
