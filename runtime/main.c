@@ -22,6 +22,7 @@
 #include "runtime/durable/backup.h"
 #include "runtime/http/http.h"
 #include "runtime/server/server.h"
+#include "runtime/sql/sql.h"
 #include "runtime/watch.h"
 
 #define PATIENCE_MS \
@@ -793,6 +794,7 @@ main(int argc, char **argv)
     oro_thread_set_role(ORO_THREAD_MAIN);
     if (!standard_descriptors())
         return EXIT_USAGE; /* nobody to tell */
+    oro_sql_init();
     for (size_t i = 0; i < ORO_ARRAY_LEN(commands); i++)
         if (strcmp(word, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);

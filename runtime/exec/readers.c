@@ -330,8 +330,8 @@ oro_readers_start(unsigned threads, struct oro_readers **out, struct oro_err *er
     for (; r->nthreads < threads; r->nthreads++) {
         char name[24];
         snprintf(name, sizeof(name), "reader %u", r->nthreads);
-        oro_status st = oro_thread_start(&r->threads[r->nthreads], ORO_THREAD_OTHER, name,
-                                         0, reader_main, r, err);
+        oro_status st = oro_thread_start(&r->threads[r->nthreads], ORO_THREAD_OTHER, name, 0,
+                                         reader_main, r, err);
         if (st != ORO_OK) {
             oro_readers_stop(r);
             return st;

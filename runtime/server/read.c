@@ -57,6 +57,9 @@ run_one(struct read_task *t, struct oro_budget *budget)
         st = oro_query_sql_json(q, t->session, budget, &t->out, &t->parts, &t->err);
     else if (st == ORO_OK)
         st = oro_subs_one_off(q, t->session, budget, &t->out, &t->parts, &t->err);
+    else if (sql && !oro_query_knows(t->texts))
+        st = oro_sql_full(t->sh->server, t->session, t->texts, &t->env, budget, &t->out, &t->parts,
+                          &t->err);
     oro_query_free(q);
     return st;
 }

@@ -146,6 +146,7 @@ static void
 go_on(struct oro_server *s)
 {
     unpark(s);
+    oro_sql_pool_reset(s->sql); /* the tables may be others now */
     oro_readers_resume(s->readers);
     oro_pool_resume(s->pool);
     s->reload.still_us = oro_mono_us() - s->reload.still_since_us;

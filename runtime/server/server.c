@@ -567,6 +567,8 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
         st = run_init(s, err);
     if (st == ORO_OK)
         st = oro_readers_start(s->opt.readers, &s->readers, err);
+    if (st == ORO_OK)
+        s->sql = oro_sql_pool_create();
     if (st == ORO_OK) {
         shards_open(s);
         oro_metric_on_read(gauges_read, s);
@@ -627,6 +629,8 @@ oro_server_stop(struct oro_server *s, bool *lost)
     atomic_store(&s->attached, false);
     oro_readers_stop(s->readers);
     s->readers = NULL;
+    oro_sql_pool_destroy(s->sql);
+    s->sql = NULL;
     if (s->shards != NULL)
         oro_metric_off_read(gauges_read, s);
     requests_abandon(s);

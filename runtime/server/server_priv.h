@@ -7,6 +7,7 @@
 #include "runtime/server/front.h"
 #include "runtime/base/thread.h"
 #include "runtime/exec/readers.h"
+#include "runtime/sql/sql.h"
 #include "runtime/proto/proto.h"
 #include "runtime/subs/subs.h"
 #include "runtime/timers/timers.h"
@@ -154,6 +155,7 @@ struct oro_server {
     atomic_bool quiet; /* stopping: nothing fires any more */
     struct oro_pool *pool;
     struct oro_readers *readers;
+    struct oro_sql_pool *sql; /* of the readers */
     struct oro_schema *schema; /* of the module that runs */
     struct oro_schema *tables; /* whose tables the store has: the same one, or its lender */
     struct reload reload;
@@ -239,6 +241,10 @@ void oro_reads_free(struct shard *sh); /* at the end; the readers have stopped *
 /* sql.c: POST /v1/database/:name/sql */
 void oro_sql_start(struct shard *sh, struct client *c);
 void oro_sql_run(struct shard *sh, struct client *c); /* client_connected has let it in */
+/* On a reader: what the grammar of subscriptions does not know. */
+oro_status oro_sql_full(struct oro_server *s, struct oro_session *se, struct oro_bytes text,
+                        const struct oro_query_env *env, struct oro_budget *budget,
+                        struct oro_bb *out, struct oro_parts *parts, struct oro_err *err);
 /* Takes parts (NULL: none), which the body begins with, and body, which has its end. */
 void oro_sql_answer(struct shard *sh, struct client *c, oro_status st, const struct oro_err *err,
                     struct oro_parts *parts, struct oro_bb *body, uint64_t seq);

@@ -42,6 +42,29 @@ oro_sql_answer(struct shard *sh, struct client *c, oro_status st, const struct o
         oro_client_post(sh, c, ORO_JOB_DISCONNECT);
 }
 
+#define ANSWER_BYTES ((uint64_t)1 << 30) /* as much as the other queries may find */
+#define ENGINE_BYTES ((uint64_t)64 << 20)
+
+oro_status
+oro_sql_full(struct oro_server *s, struct oro_session *se, struct oro_bytes text,
+             const struct oro_query_env *env, struct oro_budget *budget, struct oro_bb *out,
+             struct oro_parts *parts, struct oro_err *err)
+{
+    struct oro_sql_ask ask = {.schema = s->schema,
+                              .store = s->store,
+                              .session = se,
+                              .sender = env->sender,
+                              .is_owner = env->is_owner,
+                              .steps = budget->left,
+                              .memory = ENGINE_BYTES,
+                              .bytes = ANSWER_BYTES,
+                              .stop = budget->stop};
+    *err = (struct oro_err){0};
+    oro_status st = oro_sql_query(s->sql, &ask, text, out, parts, err);
+    budget->spent = ask.spent;
+    return st;
+}
+
 #define TEXT_HERE 8192 /* bytes of a query that is parsed on the net thread */
 
 void
@@ -59,6 +82,10 @@ oro_sql_run(struct shard *sh, struct client *c)
     }
     oro_status st = oro_query_parse(sh->server->schema, oro_bb_bytes(&c->sql), ORO_QUERY_SQL, &env,
                                     &query, &err);
+    if (st != ORO_OK && !oro_query_knows(oro_bb_bytes(&c->sql))) {
+        oro_read_sql(sh, c); /* SQLite's engine runs on the readers only */
+        return;
+    }
     uint64_t seq = oro_read_begin(sh->session);
     if (st == ORO_OK)
         st = oro_query_sql_json(query, sh->session, &budget, &body, NULL, &err);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/utf8.h"
 
 static void
 put_text(struct oro_bb *out, const char *s)

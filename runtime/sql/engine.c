@@ -51,17 +51,23 @@ deny(struct sql_engine *e, oro_status st, const char *what)
     return SQLITE_DENY;
 }
 
+/* The only ones of SQLite's own. */
+static const char *table_functions[] = {"json_each", "json_tree", NULL};
+
 static int
 authorize_read(struct sql_engine *e, const char *table, const char *column)
 {
-    static const char *const functions[] = {"json_each", "json_tree", NULL};
     char what[300];
     if (is_table(e, table)) {
         if (strcmp(column, "ROWID") != 0)
             return SQLITE_OK;
         return deny(e, ORO_EMALFORMED, "no such column: rowid");
     }
-    if (is_one_of(table, functions))
+    if (is_one_of(table, table_functions))
+        return SQLITE_OK;
+    /* COUNT(*) of a WITH table: it has this name and no column. No other tables are left (drop_modules). */
+    if (column[0] == '\0' && sqlite3_strnicmp(table, "sqlite_", 7) != 0 &&
+        sqlite3_strnicmp(table, "pragma_", 7) != 0)
         return SQLITE_OK;
     snprintf(what, sizeof(what),
              "no such table: `%s`. If the table exists, it may be marked private.", table);
@@ -193,6 +199,8 @@ engine_create(const struct oro_schema *schema, bool is_owner)
             e->db, "PRAGMA temp_store = MEMORY; SELECT 1 FROM json_each('[]'), json_tree('[]')",
             NULL, NULL, NULL);
     if (rc == SQLITE_OK)
+        rc = sqlite3_drop_modules(e->db, table_functions);
+    if (rc == SQLITE_OK)
         rc = register_tables(e);
     if (rc != SQLITE_OK) {
         engine_destroy(e);
@@ -272,6 +280,13 @@ pool_give(struct oro_sql_pool *p, struct sql_engine *e)
 
 /* ---- a question ---- */
 
+static const char *
+parameter_name(sqlite3_stmt *stmt)
+{
+    const char *name = sqlite3_bind_parameter_name(stmt, sqlite3_bind_parameter_count(stmt));
+    return name != NULL ? name : "?";
+}
+
 /* One statement at *at, which goes on behind it. */
 static oro_status
 run_statement(struct sql_engine *e, const struct sql_text *text, size_t *at, unsigned *n,
@@ -288,10 +303,14 @@ run_statement(struct sql_engine *e, const struct sql_text *text, size_t *at, uns
     oro_status st = ORO_OK;
     if ((*n)++ > 0)
         oro_bb_u8(out, ',');
-    if (sqlite3_column_count(stmt) > 0)
-        st = sql_answer(e, stmt, out, parts, err);
-    else
+    if (sqlite3_column_count(stmt) == 0)
         st = oro_err_set(err, ORO_EMALFORMED, "%s", NO_SUCH_STATEMENT); /* REINDEX */
+    else if (sqlite3_bind_parameter_count(stmt) > 0)
+        st = oro_err_set(err, ORO_EMALFORMED,
+                         "the parameter `%s` has no value: only :sender has one",
+                         parameter_name(stmt));
+    else
+        st = sql_answer(e, stmt, out, parts, err);
     sqlite3_finalize(stmt);
     return st;
 }
@@ -319,6 +338,9 @@ check_text(struct oro_bytes text, struct oro_err *err)
     if (text.len > TEXT_MOST)
         return oro_err_set(err, ORO_EMALFORMED, "the query has %zu bytes, and %d are allowed",
                            text.len, TEXT_MOST);
+    if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+        return oro_err_set(err, ORO_EMALFORMED,
+                           "syntax error: a byte order mark at position 1: SELECT was expected");
     const uint8_t *nul = memchr(text.data, 0, text.len);
     if (nul != NULL)
         return oro_err_set(err, ORO_EMALFORMED, "syntax error: a NUL byte at position %zu",

@@ -27,9 +27,11 @@ struct table {
 };
 
 struct cursor {
-    sqlite3_vtab_cursor base; /* first */
-    struct oro_walk *walk;    /* NULL: not begun */
+    sqlite3_vtab_cursor base;       /* first */
+    const struct oro_index_def *ix; /* NULL: all rows */
+    struct oro_range range;         /* its bytes are in: */
     struct oro_bb prefix, lo, hi;
+    struct oro_place place;
     unsigned n, at, batch;
     struct oro_bytes rows[BATCH];
 };

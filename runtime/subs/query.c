@@ -427,6 +427,17 @@ oro_query_parse(const struct oro_schema *schema, struct oro_bytes text, enum oro
     return oro_err_set(err, st, "%s, executing: `%.*s`", mine.text, TEXT(text));
 }
 
+bool
+oro_query_knows(struct oro_bytes text)
+{
+    struct oro_arena arena;
+    struct sql_select s;
+    oro_arena_init(&arena);
+    oro_status st = sql_parse_select(text, ORO_QUERY_SQL, &arena, &s, NULL);
+    oro_arena_fini(&arena);
+    return st == ORO_OK;
+}
+
 struct oro_query *
 oro_query_ref(struct oro_query *q)
 {

@@ -43,6 +43,8 @@ ORO_MUST_CHECK oro_status oro_query_parse(const struct oro_schema *schema, struc
                                           enum oro_query_use use, const struct oro_query_env *env,
                                           struct oro_query **out, struct oro_err *err);
 struct oro_query *oro_query_ref(struct oro_query *q); /* Gives one more. Any thread */
+/* Whether the text is a SELECT of this grammar, whatever its names and types are. */
+bool oro_query_knows(struct oro_bytes text);
 void oro_query_free(struct oro_query *q);             /* Takes one; NULL is fine */
 const struct oro_table_def *oro_query_table(const struct oro_query *q);
 bool oro_query_matches(const struct oro_query *q, struct oro_bytes row);

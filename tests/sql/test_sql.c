@@ -183,6 +183,7 @@ Test(sql, what_is_no_column_is_plain)
 {
     struct asked a = open_all();
     EQ("SELECT count(*) FROM every", "[[4]]");
+    EQ("WITH t AS (SELECT * FROM every) SELECT count(*) FROM t, (SELECT 1)", "[[4]]");
     EQ("SELECT max(i64), min(f64), max(s), max(raw) FROM every, special",
        "[[9223372036854775807,-0.5,\"it's\",\"0aff00\"]]");
     EQ("SELECT e.id, s.color FROM every e LEFT JOIN special s ON s.id = e.id WHERE e.id > 2",
@@ -281,6 +282,10 @@ Test(sql, only_reading_is_possible)
         "SELECT * FROM pragma_database_list",
         "SELECT * FROM fts3tokenize",
         "SELECT * FROM temp.sqlite_master",
+        "SELECT count(*) FROM sqlite_master",
+        "SELECT count(*) FROM pragma_database_list",
+        "SELECT count(*) FROM sqlite_dbpage",
+        "SELECT count(*) FROM dbstat",
     };
     for (size_t i = 0; i < ORO_ARRAY_LEN(refused); i++)
         cr_expect_eq(ask(&a, refused[i]), ORO_EMALFORMED, "%s", refused[i]);
