@@ -54,8 +54,7 @@ oro_schedules_look(const struct oro_schema *schema, struct oro_durable *durable,
         const struct oro_schedule_def *d = &schema->schedules[i];
         if (d->interval_us > 0)
             continue;
-        char *key = mark_of(d),
-             *seen = durable != NULL ? oro_durable_meta_get(durable, key) : NULL;
+        char *key = mark_of(d), *seen = durable != NULL ? oro_durable_meta_get(durable, key) : NULL;
         once[i] = fresh || seen == NULL;
         oro_free(seen);
         oro_free(key);

@@ -37,17 +37,26 @@ test("an interval that fails goes on, and one that deletes its row stops", async
   assert.equal(await of("deletes itself"), 1);
 });
 
-test("one-shot rows: gone after the run, also when it failed or moved itself; kept when it became an interval", async () => {
+test("one-shot rows: gone after the run, also when it failed; kept when it moved itself or became an interval", async () => {
   const failures = () => server.output().match(/RuntimeError: each time/g)?.length ?? 0;
   const before = failures();
   await ok(call(server, "busy", "arm_once", ["fails", 10]));
   await ok(call(server, "busy", "arm_once", ["postpones itself", 10]));
+  await ok(call(server, "busy", "arm_once", ["writes itself as it was", 10]));
   await ok(call(server, "busy", "arm_once", ["becomes one that repeats", 10]));
   await until("it repeats", async () => (await of("repeats now")) >= 3);
   assert.equal(failures() - before, 1, "no second try");
-  assert.equal(await of("postpones itself"), 1);
+  await until("what moved itself has run again, and then gone", async () => (await of("postpones itself")) === 3);
+  assert.equal(await of("writes itself as it was"), 1);
   assert.equal(await of("becomes one that repeats"), 1);
   await ok(call(server, "busy", "disarm", []));
+});
+
+test("an interval that becomes a time runs once more, at that time", async () => {
+  await ok(call(server, "busy", "arm", ["becomes one that does not repeat", 10_000]));
+  await until("it ran for the second time", async () => (await of("becomes one that does not repeat")) === 2);
+  await rest(200);
+  assert.equal(await of("becomes one that does not repeat"), 2);
 });
 
 test("an interval that changes its own row waits for the new time", async () => {

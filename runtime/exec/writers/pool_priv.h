@@ -171,9 +171,14 @@ void oro_worker_log_drop(struct worker *w);
 
 /* worker.c */
 void *oro_worker_main(void *arg);
+/* serve.c: until the pool stops; what a predecessor had in its hands ends as a failure, its transaction is over already. */
+void oro_worker_serve(struct worker *w);
+void oro_worker_takeover(struct worker *w);
+/* worker_metrics.c */
+void oro_worker_metrics_make(struct worker *w);
+void oro_pool_stats_read(void *pool); /* for oro_metric_on_read */
 /* reload.c */
 void oro_worker_errand(struct worker *w);
-void oro_worker_takeover(struct worker *w);
 /* successor.c */
 void oro_worker_leave_python(struct worker *w);
 static inline void

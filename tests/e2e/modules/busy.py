@@ -116,7 +116,13 @@ def turn(ctx: ReducerContext, row: Turn):
         case "slows down":
             ctx.db.turn.update(row, at=ScheduleAt.every(timedelta(hours=1)))
         case "postpones itself":
-            ctx.db.turn.update(row, at=ScheduleAt.at(ctx.timestamp + 50_000))
+            if ctx.db.tally.find(row.kind).n < 3:
+                ctx.db.turn.update(row, at=ScheduleAt.at(ctx.timestamp + 50_000))
+        case "writes itself as it was":
+            ctx.db.turn.update(row)
+        case "becomes one that does not repeat":
+            if ctx.db.tally.find(row.kind).n < 2:
+                ctx.db.turn.update(row, at=ScheduleAt.at(ctx.timestamp + 50_000))
         case "becomes one that repeats":
             ctx.db.turn.update(row, at=ScheduleAt.every(timedelta(milliseconds=20)), kind="repeats now")
 

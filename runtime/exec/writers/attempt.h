@@ -1,0 +1,51 @@
+/* runtime/exec/writers/attempt.h - a call of the module in a transaction: attempts until one commits, or fails for good. On the
+ * worker's thread; private to this folder. */
+#ifndef ORO_WRITERS_ATTEMPT_H
+#define ORO_WRITERS_ATTEMPT_H
+
+#include "runtime/exec/writers/pool_priv.h"
+
+struct outcome {
+    oro_status status;
+    struct oro_bytes text;   /* for the caller */
+    struct oro_bytes detail; /* the same, as JSON */
+};
+
+struct attempt {
+    struct worker *w;
+    struct oro_py_call call;
+    const struct oro_reducer_def *reducer;
+    /* What belongs to the transaction beside the reducer; NULL: nothing. before: ORO_ENOTFOUND when there is nothing to do
+     * any more. */
+    oro_status (*before)(struct attempt *a, struct oro_err *err);
+    oro_status (*after)(struct attempt *a, struct oro_err *err);
+    const struct oro_job *job;
+    struct oro_bytes row; /* timer: the row that is due */
+    bool stays;           /* timer: the row is there after the run */
+    int64_t begun_us;     /* monotonic, of the first attempt */
+    bool id_in_use;       /* connect: another connection has this connection id */
+};
+
+/* An attempt of `reducer` (NULL: only what is set in before and after) for the job. args is borrowed. */
+struct attempt attempt_new(struct worker *w, const struct oro_job *job,
+                           const struct oro_reducer_def *reducer, struct oro_bytes args);
+/* The origin of its record. */
+struct oro_origin origin_of(const struct attempt *a, enum oro_origin_kind kind,
+                            uint32_t request_id);
+/* Runs until it commits or fails for good; publishes the record either way. ORO_ENOTFOUND: there was nothing to do. */
+struct outcome attempt_run(struct attempt *a, struct oro_origin *origin);
+/* A record of what did not happen. */
+void publish_failure(struct worker *w, struct oro_origin *origin, struct outcome out);
+
+/* jobs.c */
+void run_call(struct worker *w, const struct oro_job *job, const struct oro_job_call *c);
+struct outcome run_connect(struct worker *w, const struct oro_job *job);
+struct outcome run_disconnect(struct worker *w, const struct oro_job *job);
+struct outcome run_init(struct worker *w, const struct oro_job *job);
+oro_status client_delete(struct attempt *a, struct oro_err *err); /* for attempt.after */
+/* timer_job.c */
+void run_timer(struct worker *w, const struct oro_job *job);
+/* For a run that did not come to its end: what run_timer does after one that failed. True: the row stays. */
+bool timer_end(struct worker *w, const struct oro_job *job);
+
+#endif
