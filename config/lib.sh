@@ -173,3 +173,44 @@ web_pages() {
         web_build "$root/$pages" || return 1
     done
 }
+
+# The archive this machine installs from, and the key it trusts it by: asked of apt, so that mirrors
+# and local copies are honoured. Prints a sources line for the suite $1.
+source_line() {
+    target=$(apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(SOURCESENTRY)' \
+        'Created-By: Packages' 'Component: main' 2>/dev/null | grep '^Debian|' | grep -v -- '-security' | head -n 1)
+    [ -n "$target" ] || return 1
+    uri=${target#*|}
+    entry=${uri#*|}
+    uri=${uri%%|*}
+    entry=${entry%:*}
+    key=$(sed -n -e 's/^Signed-By: *\(\/[^ ]*\)$/\1/p' -e 's/^deb .*signed-by=\([^] ]*\).*/\1/p' "$entry" | head -n 1)
+    [ -n "$key" ] || key=/usr/share/keyrings/debian-archive-keyring.gpg
+    if [ -f "$key" ]; then
+        echo "deb-src [signed-by=$key] $uri $1 main"
+    else
+        echo "deb-src $uri $1 main"
+    fi
+}
+
+# debian_source PACKAGE SUITE FOLDER: downloads a source package into FOLDER. apt runs on lists and a cache
+# of its own there, so the system's know nothing of the suite.
+debian_source() {
+    line=$(source_line "$2") || {
+        say "apt knows no Debian archive to take the source of $1 from"
+        return 1
+    }
+    mkdir -p "$3/lists/partial" "$3/cache/archives/partial" "$3/parts"
+    echo "$line" >"$3/sources.list"
+    cat >"$3/apt.conf" <<END
+Dir::Etc::SourceList "$3/sources.list";
+Dir::Etc::SourceParts "$3/parts";
+Dir::State::Lists "$3/lists";
+Dir::Cache "$3/cache";
+APT::Sandbox::User "";
+Debug::NoLocking "true";
+END
+    say "fetching the source of $1 ..."
+    APT_CONFIG=$3/apt.conf apt-get -qq update >&2 || return 1
+    (cd "$3" && APT_CONFIG=$3/apt.conf apt-get -qq source --download-only --only-source "$1" >&2)
+}

@@ -88,46 +88,11 @@ from_distribution() {
 
 # --- Building one. ---
 
-# The archive this machine installs from, and the key it trusts it by: asked of apt, so that mirrors
-# and local copies are honoured. Prints a sources line for $suite.
-source_line() {
-    target=$(apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(SOURCESENTRY)' \
-        'Created-By: Packages' 'Component: main' 2>/dev/null | grep '^Debian|' | grep -v -- '-security' | head -n 1)
-    [ -n "$target" ] || return 1
-    uri=${target#*|}
-    entry=${uri#*|}
-    uri=${uri%%|*}
-    entry=${entry%:*}
-    key=$(sed -n -e 's/^Signed-By: *\(\/[^ ]*\)$/\1/p' -e 's/^deb .*signed-by=\([^] ]*\).*/\1/p' "$entry" | head -n 1)
-    [ -n "$key" ] || key=/usr/share/keyrings/debian-archive-keyring.gpg
-    if [ -f "$key" ]; then
-        echo "deb-src [signed-by=$key] $uri $suite main"
-    else
-        echo "deb-src $uri $suite main"
-    fi
-}
-
-# Fetches and unpacks the source into $work/src. apt runs on lists and a cache of its own, so the system's
-# know nothing of $suite. Only the upstream tarball is unpacked: Debian's patches move directories
-# about for Debian's own layout, which an interpreter in a folder of its own does not want.
+# Only the upstream tarball is unpacked: Debian's patches move directories about for Debian's own layout, which an interpreter in
+# a folder of its own does not want.
 fetch_source() {
-    line=$(source_line) || {
-        say "apt knows no Debian archive to take the source of $source from"
-        return 1
-    }
-    mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/src" "$work/parts"
-    echo "$line" >"$work/sources.list"
-    cat >"$work/apt.conf" <<END
-Dir::Etc::SourceList "$work/sources.list";
-Dir::Etc::SourceParts "$work/parts";
-Dir::State::Lists "$work/lists";
-Dir::Cache "$work/cache";
-APT::Sandbox::User "";
-Debug::NoLocking "true";
-END
-    say "fetching the source of $source ..."
-    APT_CONFIG=$work/apt.conf apt-get -qq update >&2 || return 1
-    (cd "$work" && APT_CONFIG=$work/apt.conf apt-get -qq source --download-only --only-source "$source" >&2) || return 1
+    debian_source "$source" "$suite" "$work" || return 1
+    mkdir -p "$work/src"
     set -- "$work"/*.orig.tar.*
     tar -xf "$1" -C "$work/src" --strip-components=1
 }

@@ -10,6 +10,7 @@
 # py        the Python tests
 # web       the TypeScript of the examples and the dashboard, against the bindings, as strictly as tsc can
 # e2e       the release binary, driven by node with the npm package spacetimedb, and by Chromium
+# wheel     the wheel, installed into a fresh virtual environment and driven in the same way
 # e2e-asan  the same against the sanitizer build
 #
 # A stage that cannot run is a failure. OROCHI_VERBOSE=1 shows what the runners say.
@@ -21,11 +22,11 @@ cd "$root" || exit 1
 passed=0
 failed=0
 out=$root/build/test-results
-stages=${*:-unit asan tsan py web e2e e2e-asan}
+stages=${*:-unit asan tsan py web e2e wheel e2e-asan}
 for stage in $stages; do
     case $stage in
-    unit | asan | tsan | py | web | e2e | e2e-asan) ;;
-    *) die "no such stage: $stage (there are: unit asan tsan py web e2e e2e-asan)" ;;
+    unit | asan | tsan | py | web | e2e | wheel | e2e-asan) ;;
+    *) die "no such stage: $stage (there are: unit asan tsan py web e2e wheel e2e-asan)" ;;
     esac
 done
 began=$(date +%s)
@@ -166,6 +167,17 @@ node_files() {
 
 stage_e2e() { node_tests e2e "$root/build/orochi"; }
 
+stage_wheel() {
+    OROCHI_WHEEL=$(sh config/wheel.sh) || { broken wheel; return; }
+    export OROCHI_WHEEL
+    venv=$out/venv
+    rm -rf "$venv"
+    build/wheel/tools/bin/python -m venv "$venv" 2>/dev/null || quietly wheel virtualenv -q -p build/wheel/tools/bin/python "$venv" ||
+        { broken wheel; return; }
+    quietly wheel "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-index "$OROCHI_WHEEL" || { broken wheel; return; }
+    node_files wheel "$venv/bin/orochi" "$files_at_once" "tests/e2e/wheel.mjs tests/e2e/sdk.test.mjs tests/e2e/reload.test.mjs"
+}
+
 stage_e2e_asan() {
     asan_build || { broken e2e-asan; return; }
     # Reports go to files, since a test may not show what its server said. Leaks are the unit tests' matter:
@@ -193,7 +205,7 @@ mkdir -p "$out"
 python=$(sh config/python.sh 2>/dev/null)
 
 case " $stages " in
-*" e2e"* | *" py "* | *" web "*)
+*" e2e"* | *" py "* | *" web "* | *" wheel "*)
     need_node
     { npm_install "$root/tests/e2e" && web_pages; } || {
         say "FAILED: the web pages and node packages that the tests need"

@@ -1,5 +1,5 @@
 /* The program: reads the configuration, builds each layer, connects them, stops them in reverse. Owns the process's signals;
- * the library (liborochi.a) owns neither these nor main(). */
+ * the library (liborochi.a) does not. */
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -16,11 +16,13 @@
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/base/metric.h"
+#include "runtime/base/program.h"
 #include "runtime/base/thread.h"
 #include "runtime/bench/bench.h"
 #include "runtime/check.h"
 #include "runtime/durable/backup.h"
 #include "runtime/http/http.h"
+#include "runtime/main.h"
 #include "runtime/server/server.h"
 #include "runtime/sql/sql.h"
 #include "runtime/watch.h"
@@ -133,6 +135,9 @@ auth_check(void *keys, const char *token, struct oro_identity *id, char **claims
 
 /* ---- where our own files are ---- */
 
+/* Set before anything else happens, where the program is an extension module. */
+static struct oro_front front;
+
 /* Gives the first of: <program>/../share/orochi/<installed>, the source tree that it was built from. */
 static char *
 own_folder(const char *installed, const char *built)
@@ -159,11 +164,22 @@ own_folder(const char *installed, const char *built)
 static oro_status
 python_start(struct oro_err *err)
 {
-    char *package = own_folder("python", "bridge/py");
+    char *package =
+        front.package_dir != NULL ? oro_strdup(front.package_dir) : own_folder("python", "bridge/py");
     struct oro_py_options opt = {.package_dir = package};
     oro_status st = oro_py_start(&opt, err);
     oro_free(package);
     return st;
+}
+
+static char *
+dashboard_folder(const struct oro_config *c)
+{
+    if (c->server_dashboard_dir != NULL)
+        return oro_strdup(c->server_dashboard_dir);
+    if (front.package_dir != NULL)
+        return oro_asprintf("%s/orochi/share/dashboard", front.package_dir);
+    return own_folder("dashboard", "net/web/dist");
 }
 
 static oro_status
@@ -513,8 +529,7 @@ run_module(const struct oro_config *c, struct oro_err *err)
         return EXIT_DATA;
     if (oro_keys_open(c->server_memory ? NULL : c->server_data, &keys, err) != ORO_OK)
         return EXIT_DATA;
-    char *dashboard = c->server_dashboard_dir != NULL ? oro_strdup(c->server_dashboard_dir)
-                                                      : own_folder("dashboard", "net/web/dist");
+    char *dashboard = dashboard_folder(c);
     struct oro_server_options so = server_options(c, keys, dashboard);
     int code = EXIT_FINE;
     uint64_t files = c->server_watch ? oro_watch_digest(c->module) : 0; /* before they are read */
@@ -788,9 +803,11 @@ standard_descriptors(void)
 }
 
 int
-main(int argc, char **argv)
+oro_main(const struct oro_front *from, int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "help";
+    front = *from;
+    oro_program_set_python(from->python);
     oro_thread_set_role(ORO_THREAD_MAIN);
     if (!standard_descriptors())
         return EXIT_USAGE; /* nobody to tell */

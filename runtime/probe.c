@@ -14,6 +14,8 @@
 #include "bridge/host/bridge.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/program.h"
 #include "runtime/check.h"
 
 #define LOOK_MS 20
@@ -53,10 +55,9 @@ spawn(struct oro_probe *p, struct child *c)
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                         POSIX_SPAWN_SETPGROUP);
     p->argv[0] = "check";
-    char *argv[258] = {"orochi"};
-    for (unsigned i = 0; i < 256 && p->argv[i] != NULL; i++)
-        argv[i + 1] = p->argv[i];
-    int rc = posix_spawn(&c->pid, "/proc/self/exe", &files, &attr, argv, environ);
+    char **argv = oro_program_argv(p->argv);
+    int rc = posix_spawn(&c->pid, oro_program_path(), &files, &attr, argv, environ);
+    oro_free(argv);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attr);
     close(ends[1]);

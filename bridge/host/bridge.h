@@ -21,10 +21,16 @@ struct oro_py_options {
 };
 
 /* Initialises the runtime, imports the allow-list of standard modules in the main interpreter and keeps them
- * (field-notes.md), releases its GIL. Main thread, once a process. */
+ * (field-notes.md), releases its GIL. Main thread, once a process. Where Python runs already, since we were loaded as its
+ * extension module, that one is taken: the caller holds its GIL. */
 ORO_MUST_CHECK oro_status oro_py_start(const struct oro_py_options *opt, struct oro_err *err);
 /* After every interpreter is closed. */
 void oro_py_stop(void);
+
+/* The program, as `_orochi._main(argv, executable)` of the extension module runs it; NULL: there is none. Set when the module is
+ * loaded (runtime/extension.c). argv[0] is the program's name; executable is the Python's. Gives the exit code. */
+extern int (*oro_py_program)(int argc, char **argv, const char *executable,
+                             const char *package_dir);
 /* "3.13.5" */
 const char *oro_py_version(void);
 

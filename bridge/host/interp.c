@@ -31,6 +31,7 @@ static struct {
     pthread_mutex_t making; /* interpreters, their import of the package, and their end */
     add_pending_fn add_pending;
     char *package_dir;
+    bool adopted;            /* Python ran before us, and runs on after us */
     bool in_main;            /* modules run in the main interpreter */
     struct oro_py *was_main; /* one that did; its objects live as long as the interpreter */
     char **sites;            /* folders of packages, NULL-terminated; or NULL */
@@ -239,14 +240,15 @@ find_package(const char *wish)
     return oro_strdup(ORO_PACKAGE_DIR);
 }
 
-/* Our package comes first. The main interpreter may have it already. */
+/* Our package comes first, except where its folder is one of many packages (site-packages). The main interpreter may have it
+ * already. */
 static int
 add_path(void)
 {
     PyObject *path = PySys_GetObject("path"), *s = PyUnicode_DecodeFSDefault(rt.package_dir);
     int there = path != NULL && s != NULL ? PySequence_Contains(path, s) : -1;
     if (there == 0)
-        there = PyList_Insert(path, 0, s);
+        there = rt.adopted ? PyList_Append(path, s) : PyList_Insert(path, 0, s);
     Py_XDECREF(s);
     return there < 0 ? -1 : 0;
 }
@@ -289,11 +291,15 @@ oro_status
 oro_py_start(const struct oro_py_options *opt, struct oro_err *err)
 {
     ORO_ASSERT(rt.main == NULL);
-    oro_pyarena_install();
-    PyImport_AppendInittab("_orochi", PyInit__orochi);
+    rt.adopted = Py_IsInitialized();
+    oro_pyarena_install(); /* arenas of before are freed as CPython frees them */
+    if (!rt.adopted)
+        PyImport_AppendInittab("_orochi", PyInit__orochi);
     if (PySys_AddAuditHook(oro_py_audit, NULL) < 0)
         return oro_err_set(err, ORO_EINTERNAL, "Python refuses an audit hook");
-    PyStatus st = initialize(opt != NULL && opt->home != NULL ? opt->home : ORO_PYTHON_HOME);
+    PyStatus st = PyStatus_Ok();
+    if (!rt.adopted)
+        st = initialize(opt != NULL && opt->home != NULL ? opt->home : ORO_PYTHON_HOME);
     if (PyStatus_Exception(st))
         return failed(err, st);
     rt.package_dir = find_package(opt != NULL ? opt->package_dir : NULL);
@@ -406,7 +412,8 @@ oro_py_stop(void)
     rt.main = NULL;
 #ifdef ORO_SANITIZED
     /* Takes long and is of no use to a process that ends, except to those who look for leaks. */
-    (void)Py_FinalizeEx();
+    if (!rt.adopted)
+        (void)Py_FinalizeEx();
     if (rt.was_main != NULL)
         free_memory(rt.was_main);
     rt.was_main = NULL;

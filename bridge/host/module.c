@@ -1,5 +1,6 @@
 /* bridge/host/module.c - the built-in module `_orochi`: its state, types and the few functions that the package calls. One
  * interpreter's state is struct oro_py; a worker's comes from oro_py_open, the main interpreter (tools) gets one of its own. */
+#include "bridge/host/program.h"
 #include "bridge/py_priv.h"
 #include "runtime/base/clock.h"
 
@@ -172,6 +173,9 @@ static PyMethodDef functions[] = {
     {"_log", py_log, METH_VARARGS, NULL},
     {"_watch", py_watch, METH_VARARGS, NULL},
     {"_words", py_words, METH_NOARGS, NULL},
+    {"_main", oro_py_program_main, METH_VARARGS,
+     "_main(argv, executable, folder): runs the program with the words of its command line, as the Python `executable` that has "
+     "the package in `folder`, and ends the process with its exit code. Main thread."},
     {0},
 };
 

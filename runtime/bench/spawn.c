@@ -15,6 +15,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/program.h"
 
 #define START_TIMEOUT_US (60 * INT64_C(1000000))
 #define STOP_TIMEOUT_US (30 * INT64_C(1000000))
@@ -63,11 +64,13 @@ make_argv(const char *module, const char *folder, char *const *flags)
     size_t more = 0;
     while (flags != NULL && flags[more] != NULL)
         more++;
-    const char *fixed[] = {"orochi", "run", module, "--listen", "127.0.0.1:0", "--data", folder};
-    char **argv = oro_calloc(ORO_ARRAY_LEN(fixed) + more + 1, sizeof(*argv));
-    memcpy(argv, fixed, sizeof(fixed));
+    const char *fixed[] = {"run", module, "--listen", "127.0.0.1:0", "--data", folder};
+    char **words = oro_calloc(ORO_ARRAY_LEN(fixed) + more + 1, sizeof(*words));
+    memcpy(words, fixed, sizeof(fixed));
     if (more > 0)
-        memcpy(argv + ORO_ARRAY_LEN(fixed), flags, more * sizeof(*argv));
+        memcpy(words + ORO_ARRAY_LEN(fixed), flags, more * sizeof(*words));
+    char **argv = oro_program_argv(words);
+    oro_free(words);
     return argv;
 }
 
@@ -77,7 +80,7 @@ child_run(char **argv, int out, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() == parent && dup2(out, STDOUT_FILENO) >= 0)
-        execv("/proc/self/exe", argv);
+        execv(oro_program_path(), argv);
     _exit(127);
 }
 
