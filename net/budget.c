@@ -8,11 +8,17 @@
  * exact when it looks; then that one is woken, and looks itself. A shard that does not come to it in time is not waited for:
  * from FAR on everybody cuts its own.
  *
+ * Counted buffers that many connections have (what a commit changed, encoded once) count in the budget once, as memory does, from
+ * the first connection of the shard that has it to the last. But in the share of each of them they count in full: each keeps it
+ * alive, and whoever lets most wait is the largest, be it his own or shared. So nobody has memory for nothing by sharing it,
+ * and a thousand clients who are told the same are not taken for a flood.
+ *
  * Who is cut off leaves the count at once, so that not another one goes for what is freed a moment later. */
 #include "net/net_priv.h"
 
 #include "runtime/base/log.h"
 
+#define BLOCK 16                  /* the allocator's, for each piece of memory */
 #define STEP ((int64_t)64 * 1024) /* that much may be untold by each shard */
 /* Cut until this is free again: a walk over all connections should not be needed for each message. */
 #define TARGET(limit) ((limit) - (limit) / 16)
@@ -65,11 +71,44 @@ budget_charge_kept(struct conn *c, int64_t bytes)
     count(c, bytes);
 }
 
+static int64_t
+linked_cost(const struct oro_buf *b)
+{
+    return (int64_t)(sizeof(*b) + b->len + BLOCK);
+}
+
+void
+budget_link(struct shard *s, struct conn *c, struct oro_buf *b)
+{
+    int64_t bytes = linked_cost(b), new = b->links++ == 0 ? bytes : 0;
+    if (c == NULL || c->condemned) {
+        s->untold += new;
+        return;
+    }
+    c->mem += (size_t)bytes;
+    c->linked += (size_t)bytes;
+    count(c, new);
+}
+
+void
+budget_unlink(struct shard *s, struct conn *c, struct oro_buf *b)
+{
+    int64_t bytes = linked_cost(b);
+    ORO_ASSERT(b->links > 0);
+    if (--b->links == 0)
+        s->untold -= bytes;
+    if (c == NULL || c->condemned)
+        return;
+    ORO_ASSERT(c->linked >= (size_t)bytes && c->mem >= (size_t)bytes);
+    c->mem -= (size_t)bytes;
+    c->linked -= (size_t)bytes;
+}
+
 void
 budget_condemn(struct conn *c)
 {
-    c->shard->untold -= (int64_t)(c->mem + c->kept);
-    c->mem = c->kept = 0;
+    c->shard->untold -= (int64_t)(c->mem + c->kept - c->linked);
+    c->mem = c->kept = c->linked = 0;
     c->condemned = true;
 }
 

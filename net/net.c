@@ -583,11 +583,25 @@ oro_net_send(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_b
 }
 
 bool
-oro_net_send_parts(struct oro_net *net, unsigned shard, oro_conn_id conn,
-                   const struct oro_parts *msg)
+oro_net_send_parts(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_bytes head,
+                   const struct oro_parts *body)
 {
     struct conn *c = conn_find(shard_here(net, shard), conn);
-    return c != NULL && c->state == CONN_WS && ws_send_parts(c, msg);
+    return c != NULL && c->state == CONN_WS && ws_send_parts(c, head, body);
+}
+
+void
+oro_net_hold(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *part)
+{
+    struct shard *s = shard_here(net, shard);
+    budget_link(s, conn_find(s, conn), part);
+}
+
+void
+oro_net_release(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *part)
+{
+    struct shard *s = shard_here(net, shard);
+    budget_unlink(s, conn_find(s, conn), part);
 }
 
 void

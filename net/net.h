@@ -57,10 +57,17 @@ void oro_net_wake(struct oro_net *net, unsigned shard);
  * sleeps. False if the connection is gone, is closing, or was just cut because too much was
  * waiting; ws_close then comes from the loop, never from inside a call. */
 bool oro_net_send(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg);
-/* The same of a message that is one or more parts in a row: nothing is copied. Borrows msg, and takes a reference to each part, given
- * back as it is sent; meanwhile it counts as the connection's, whoever else has it. */
+/* The same of a message that begins with at most ORO_NET_HEAD bytes of its own, and goes on with one or more parts, which others
+ * may be sent as well: those are linked, not copied, unless they are so few bytes that a copy behind others is cheaper. Borrows
+ * both, and takes a reference to each part, given back as it is sent; meanwhile it counts as the connection's. */
+#define ORO_NET_HEAD 37
 bool oro_net_send_parts(struct oro_net *net, unsigned shard, oro_conn_id conn,
-                        const struct oro_parts *msg);
+                        struct oro_bytes head, const struct oro_parts *body);
+/* The server keeps a reference to a part that it will send to a connection, and keeps it no longer (the connection may be gone).
+ * It counts as if it waited to be sent: in the share of each connection that has it, and in the budget once. Nobody is cut off
+ * inside: that is looked at later in the turn. */
+void oro_net_hold(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
+void oro_net_release(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
 /* Starts a websocket close with code and reason (cut to 123 bytes) after what is queued; code 0:
  * drop the TCP connection. */
 void oro_net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int code,

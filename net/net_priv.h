@@ -80,17 +80,20 @@ link_remove(struct link *l)
 }
 
 /* ---- outbox: a list of pieces of bytes, sent in order ---- */
+#define LINK_HEAD (ORO_NET_HEAD + 11) /* of a message, with a frame's head and the byte before it */
 struct piece {
     struct piece *next;
     uint8_t *data;        /* owned; NULL if there is a buf */
     size_t off, len, cap; /* data[off..len) is still to be sent */
     /* Or a counted buffer, of which we hold a reference, behind the first bytes in head: off and len go over both. */
     struct oro_buf *buf;
-    uint8_t head[11], head_len;
+    uint8_t head[LINK_HEAD], head_len;
     bool open; /* a v3 frame that still takes messages: its header is written when it is sealed */
     bool started;  /* some of it may have gone to the socket: nothing may come before the rest */
     bool pinned;   /* HTTP or a control frame: control frames do not overtake it */
     bool joinable; /* whole frames, to which more may be appended */
+    bool goes_on;  /* its frame ends in a later piece, */
+    bool inside;   /* or has begun in an earlier one: nothing comes between them */
     bool is_file;  /* data is the part of a file that is on its way */
     int file;      /* owned */
     uint64_t left; /* bytes of it that are not read yet */
@@ -164,6 +167,7 @@ struct conn {
     struct link waits;  /* in shard->waiting: requests that have come wait for a later turn */
 
     size_t mem, kept; /* bytes it has in the budget: of net, of the server */
+    size_t linked;    /* of mem: in buffers that others may have as well */
     bool condemned;   /* cut off, or about to go: nothing of it counts any more */
 
     struct piece *out_head, *out_tail;
@@ -357,7 +361,7 @@ struct piece *out_room(struct conn *c, size_t need);
 struct piece *out_new(struct conn *c, size_t cap);
 /* A piece that owns the builder's memory. */
 struct piece *out_take(struct conn *c, struct oro_bb *bb);
-/* Appends head[0..head_len), at most 11 bytes, and buf, not empty, by reference. */
+/* Appends head[0..head_len), at most LINK_HEAD bytes, and buf, not empty, by reference. */
 struct piece *out_link(struct conn *c, struct oro_buf *buf, const uint8_t *head, size_t head_len);
 /* Appends `len` bytes of a file, of which a small part is in memory at a time. Takes file, on failure too. False: there are too
  * many descriptors or no memory. */
@@ -373,6 +377,9 @@ bool out_flush(struct conn *c); /* False if the socket is broken. */
 /* ---- budget.c ---- */
 void budget_charge(struct conn *c, int64_t bytes);      /* memory of net */
 void budget_charge_kept(struct conn *c, int64_t bytes); /* of the server */
+/* A connection (NULL: which is gone) has one more reference to b, or one less. */
+void budget_link(struct shard *s, struct conn *c, struct oro_buf *b);
+void budget_unlink(struct shard *s, struct conn *c, struct oro_buf *b);
 void budget_condemn(struct conn *c); /* its share is given back, and it has none from now on */
 void budget_tell(struct shard *s);
 bool budget_over(const struct shard *s);
@@ -395,7 +402,7 @@ void ws_opened(struct conn *c);
 int ws_rx(struct conn *c, uint8_t *data, size_t len);
 /* False if it was cut. */
 bool ws_send(struct conn *c, struct oro_bytes msg);
-bool ws_send_parts(struct conn *c, const struct oro_parts *msg); /* linked, not copied */
+bool ws_send_parts(struct conn *c, struct oro_bytes head, const struct oro_parts *body);
 void ws_seal(struct conn *c, struct piece *p);
 void ws_ping(struct conn *c);
 void ws_close(struct conn *c, int code, const char *reason, size_t reason_len);

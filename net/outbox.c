@@ -30,6 +30,8 @@ piece_free(struct conn *c, struct piece *p)
         c->files--;
         atomic_fetch_sub_explicit(&c->shard->net->open_sockets, 1, memory_order_relaxed);
     }
+    if (p->buf != NULL)
+        budget_unlink(c->shard, c, p->buf);
     oro_buf_unref(p->buf);
     oro_free(p->data);
     oro_free(p);
@@ -50,17 +52,23 @@ out_clear(struct conn *c)
 bool
 out_trim(struct conn *c)
 {
-    struct piece *keep = c->out_head;
-    if (keep == NULL || !keep->started) {
+    struct piece *keep = c->out_head, *last = keep;
+    if (keep == NULL || !(keep->started || keep->inside)) {
         out_clear(c);
         return true;
     }
-    c->out_head = keep->next;
+    size_t bytes = keep->len - keep->off, cap = keep->cap;
+    for (; last->goes_on && last->next != NULL; bytes += last->len) {
+        last = last->next;
+        cap += last->cap;
+    }
+    c->out_head = last->next;
     out_clear(c);
-    keep->next = NULL;
-    c->out_head = c->out_tail = keep;
-    c->out_bytes = keep->len - keep->off;
-    return keep->cap <= 2 * STREAM_BODY_MAX;
+    last->next = NULL;
+    c->out_head = keep;
+    c->out_tail = last;
+    c->out_bytes = bytes;
+    return cap <= 2 * STREAM_BODY_MAX;
 }
 
 struct piece *
@@ -96,13 +104,12 @@ out_link(struct conn *c, struct oro_buf *buf, const uint8_t *head, size_t head_l
     ORO_ASSERT(head_len <= sizeof(p->head) && buf->len > 0);
     if (p == NULL)
         return NULL;
-    *p = (struct piece){.buf = oro_buf_ref(buf),
-                        .head_len = (uint8_t)head_len,
-                        .len = head_len + buf->len,
-                        .cap = sizeof(*buf) + buf->len};
+    *p = (struct piece){
+        .buf = oro_buf_ref(buf), .head_len = (uint8_t)head_len, .len = head_len + buf->len};
     if (head_len > 0)
         memcpy(p->head, head, head_len);
     budget_charge(c, cost(p));
+    budget_link(c->shard, c, buf);
     out_append(c, p);
     return p;
 }
@@ -185,7 +192,7 @@ out_control(struct conn *c, size_t need)
     if (p == NULL)
         return NULL;
     p->pinned = true;
-    while (*at != NULL && ((*at)->started || (*at)->pinned))
+    while (*at != NULL && ((*at)->started || (*at)->pinned || (*at)->inside))
         at = &(*at)->next;
     p->next = *at;
     *at = p;
@@ -249,7 +256,7 @@ out_sent(struct conn *c, size_t n)
     c->out_tail = NULL;
 }
 
-#define WRITE_MAX 8 /* entries of a write; a piece has two at most */
+#define WRITE_MAX 32 /* entries of a write; a piece has two at most */
 
 /* What is left of a piece: gives the number of entries. */
 static int

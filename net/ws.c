@@ -26,17 +26,54 @@ ws_seal(struct conn *c, struct piece *p)
     p->open = false;
 }
 
-/* The following give false when there is no memory; then nothing of it was queued. */
+/* A message: bytes of its own, then what others may be sent as well (NULL: nothing). */
+struct message {
+    unsigned opcode;
+    bool lead; /* a byte 0 comes first: not compressed */
+    struct oro_bytes head;
+    const struct oro_parts *body;
+    size_t len; /* of both */
+};
+
+static struct message
+message(const struct conn *c, struct oro_bytes head, const struct oro_parts *body)
+{
+    bool text = c->framing == ORO_FRAMING_TEXT;
+    return (struct message){.opcode = text ? ORO_WS_TEXT : ORO_WS_BINARY,
+                            .lead = !text,
+                            .head = head,
+                            .body = body,
+                            .len = head.len + (body != NULL ? (size_t)body->bytes : 0)};
+}
+
+static void
+put_bytes(struct piece *p, struct oro_bytes b)
+{
+    if (b.len > 0)
+        memcpy(p->data + p->len, b.data, b.len);
+    p->len += b.len;
+}
+
+/* There is room for it. */
+static void
+put_message(struct piece *p, const struct message *m)
+{
+    put_bytes(p, m->head);
+    for (size_t i = 0; m->body != NULL && i < m->body->n; i++)
+        put_bytes(p, oro_buf_bytes(m->body->bufs[i]));
+}
+
+/* The following give false when there is no memory; then nothing of it was queued, or it goes with the connection. */
 
 static bool
-send_stream(struct conn *c, struct oro_bytes msg)
+send_stream(struct conn *c, const struct message *m)
 {
     struct piece *p = c->out_tail;
-    if (p != NULL && p->open && p->len - HEAD_MAX - 1 + msg.len > STREAM_BODY_MAX)
+    if (p != NULL && p->open && p->len - HEAD_MAX - 1 + m->len > STREAM_BODY_MAX)
         ws_seal(c, p);
     bool fresh = p == NULL || !p->open;
     if (fresh) {
-        size_t need = HEAD_MAX + 1 + msg.len, cap = (size_t)1 << c->out_hint;
+        size_t need = HEAD_MAX + 1 + m->len, cap = (size_t)1 << c->out_hint;
         p = out_new(c, need > cap ? need : cap);
         if (p == NULL)
             return false;
@@ -45,91 +82,116 @@ send_stream(struct conn *c, struct oro_bytes msg)
         p->len = HEAD_MAX + 1;
         out_append(c, p);
     }
-    p = out_room(c, msg.len);
+    p = out_room(c, m->len);
     if (p == NULL)
         return false;
-    memcpy(p->data + p->len, msg.data, msg.len);
-    p->len += msg.len;
-    c->out_bytes += msg.len;
+    put_message(p, m);
+    c->out_bytes += m->len;
     return true;
 }
 
 static bool
-send_frame(struct conn *c, unsigned opcode, bool lead, struct oro_bytes msg)
+send_frame(struct conn *c, const struct message *m)
 {
-    size_t payload = msg.len + lead, h = oro_ws_head_len(payload, false);
+    size_t payload = m->len + m->lead, h = oro_ws_head_len(payload, false);
     struct piece *p = out_room(c, h + payload);
     if (p == NULL)
         return false;
     p->joinable = true;
-    oro_ws_head_put(p->data + p->len, ORO_WS_FIN | opcode, payload, NULL);
-    p->len += h;
-    if (lead)
+    p->len += oro_ws_head_put(p->data + p->len, ORO_WS_FIN | m->opcode, payload, NULL);
+    if (m->lead)
         p->data[p->len++] = 0;
-    if (msg.len > 0)
-        memcpy(p->data + p->len, msg.data, msg.len);
-    p->len += msg.len;
+    put_message(p, m);
     c->out_bytes += h + payload;
     return true;
 }
 
-/* One message as a first frame and continuations, each a piece of its own. */
+/* A first frame and continuations, each a piece of its own. */
 static bool
-send_fragments(struct conn *c, unsigned opcode, bool lead, struct oro_bytes msg)
+send_fragments(struct conn *c, const struct message *m)
 {
-    if (c->out_tail != NULL && c->out_tail->open)
-        ws_seal(c, c->out_tail);
+    struct oro_bytes msg = m->head;
     for (size_t at = 0; at < msg.len;) {
         size_t n = msg.len - at < FRAGMENT ? msg.len - at : FRAGMENT;
-        bool first = at == 0, last = at + n == msg.len, zero = first && lead;
+        bool first = at == 0, last = at + n == msg.len, zero = first && m->lead;
         struct piece *p = out_new(c, HEAD_MAX + 1 + n);
         if (p == NULL)
-            return false; /* what was queued of it goes with the connection */
-        oro_ws_head_put(p->data,
-                        (last ? ORO_WS_FIN : 0u) | (first ? opcode : (unsigned)ORO_WS_CONT),
-                        n + zero, NULL);
-        p->len = oro_ws_head_len(n + zero, false);
+            return false;
+        p->len = oro_ws_head_put(
+            p->data, (last ? ORO_WS_FIN : 0u) | (first ? m->opcode : (unsigned)ORO_WS_CONT),
+            n + zero, NULL);
         if (zero)
             p->data[p->len++] = 0;
-        memcpy(p->data + p->len, msg.data + at, n);
-        p->len += n;
+        put_bytes(p, oro_bytes(msg.data + at, n));
         out_append(c, p);
         at += n;
     }
     return true;
 }
 
-/* The same of parts, which are linked. */
-static bool
-link_fragments(struct conn *c, unsigned opcode, bool lead, const struct oro_parts *parts)
+/* Links part i, behind the head of a frame of n payload bytes of the body (0: it goes on with this part), and, if the message
+ * begins with it, what it begins with. */
+static struct piece *
+link_part(struct conn *c, const struct message *m, size_t i, size_t n, bool last)
 {
-    if (c->out_tail != NULL && c->out_tail->open)
-        ws_seal(c, c->out_tail);
-    for (size_t i = 0; i < parts->n; i++) {
-        bool first = i == 0, last = i + 1 == parts->n, zero = first && lead;
-        size_t payload = parts->bufs[i]->len + zero, h = oro_ws_head_len(payload, false);
-        uint8_t head[HEAD_MAX + 1] = {0};
-        oro_ws_head_put(head, (last ? ORO_WS_FIN : 0u) | (first ? opcode : (unsigned)ORO_WS_CONT),
-                        payload, NULL);
-        if (out_link(c, parts->bufs[i], head, h + zero) == NULL)
+    uint8_t head[LINK_HEAD];
+    size_t h = 0;
+    if (n > 0) {
+        size_t own = i == 0 ? m->lead + m->head.len : 0;
+        h = oro_ws_head_put(head,
+                            (last ? ORO_WS_FIN : 0u) | (i == 0 ? m->opcode : (unsigned)ORO_WS_CONT),
+                            n + own, NULL);
+        if (i == 0 && m->lead)
+            head[h++] = 0;
+        if (i == 0 && m->head.len > 0)
+            memcpy(head + h, m->head.data, m->head.len);
+        h += i == 0 ? m->head.len : 0;
+    }
+    return out_link(c, m->body->bufs[i], head, h);
+}
+
+/* By reference: one frame, or, if it is large, one for each part. Parts of one frame stay together. */
+static bool
+link_parts(struct conn *c, const struct message *m)
+{
+    const struct oro_parts *body = m->body;
+    bool one = m->len <= STREAM_BODY_MAX;
+    ORO_ASSERT(m->head.len <= ORO_NET_HEAD);
+    for (size_t i = 0; i < body->n; i++) {
+        size_t n = !one ? body->bufs[i]->len : i == 0 ? (size_t)body->bytes : 0;
+        struct piece *p = link_part(c, m, i, n, one || i + 1 == body->n);
+        if (p == NULL)
             return false;
+        p->goes_on = one && i + 1 < body->n;
+        p->inside = one && i > 0;
     }
     return true;
 }
 
-/* Can something be sent? Any connection may be cut off inside. */
-static bool
-takes_output(struct conn *c)
-{
-    if (budget_over(c->shard))
-        budget_enforce(c->shard);
-    return c->state == CONN_WS;
-}
+/* So few bytes are copied behind others: that is less than a piece of their own, which is an allocation and two entries of the
+ * write. */
+#define LINK_MIN 512
 
 static bool
-queued_all(struct conn *c, bool queued)
+queue(struct conn *c, const struct message *m)
 {
-    if (!queued) {
+    bool linked = m->body != NULL && (m->body->bytes >= LINK_MIN || c->out_tail == NULL);
+    if (!linked && m->len <= STREAM_BODY_MAX)
+        return c->framing == ORO_FRAMING_STREAM ? send_stream(c, m) : send_frame(c, m);
+    if (c->out_tail != NULL && c->out_tail->open)
+        ws_seal(c, c->out_tail);
+    return linked ? link_parts(c, m) : send_fragments(c, m);
+}
+
+bool
+ws_send_parts(struct conn *c, struct oro_bytes head, const struct oro_parts *body)
+{
+    if (budget_over(c->shard))
+        budget_enforce(c->shard); /* any connection may be cut off inside */
+    if (c->state != CONN_WS)
+        return false;
+    struct message m = message(c, head, body);
+    if (!queue(c, &m)) {
         conn_cut(c, CAUSE_BUFFERS);
         return false;
     }
@@ -139,26 +201,9 @@ queued_all(struct conn *c, bool queued)
 }
 
 bool
-ws_send_parts(struct conn *c, const struct oro_parts *msg)
-{
-    ORO_ASSERT(msg->n > 0);
-    if (!takes_output(c))
-        return false;
-    bool text = c->framing == ORO_FRAMING_TEXT;
-    return queued_all(c, link_fragments(c, text ? ORO_WS_TEXT : ORO_WS_BINARY, !text, msg));
-}
-
-bool
 ws_send(struct conn *c, struct oro_bytes msg)
 {
-    if (!takes_output(c))
-        return false;
-    unsigned opcode = c->framing == ORO_FRAMING_TEXT ? ORO_WS_TEXT : ORO_WS_BINARY;
-    bool lead = c->framing != ORO_FRAMING_TEXT;
-    bool queued = msg.len > STREAM_BODY_MAX          ? send_fragments(c, opcode, lead, msg)
-                  : c->framing == ORO_FRAMING_STREAM ? send_stream(c, msg)
-                                                     : send_frame(c, opcode, lead, msg);
-    return queued_all(c, queued);
+    return ws_send_parts(c, msg, NULL);
 }
 
 static bool

@@ -65,9 +65,22 @@ net_send(void *h, unsigned shard, oro_conn_id conn, struct oro_bytes msg)
 }
 
 static bool
-net_send_parts(void *h, unsigned shard, oro_conn_id conn, const struct oro_parts *msg)
+net_send_parts(void *h, unsigned shard, oro_conn_id conn, struct oro_bytes head,
+               const struct oro_parts *body)
 {
-    return oro_net_send_parts(net_of(h), shard, conn, msg);
+    return oro_net_send_parts(net_of(h), shard, conn, head, body);
+}
+
+static void
+net_hold(void *h, unsigned shard, oro_conn_id conn, struct oro_buf *part)
+{
+    oro_net_hold(net_of(h), shard, conn, part);
+}
+
+static void
+net_release(void *h, unsigned shard, oro_conn_id conn, struct oro_buf *part)
+{
+    oro_net_release(net_of(h), shard, conn, part);
 }
 
 static void
@@ -493,8 +506,16 @@ serve(const struct oro_config *c, struct oro_server *server, uint64_t files, str
       struct oro_err *err)
 {
     static struct net_handle handle;
-    struct oro_server_net sn = {&handle,   net_send,   net_send_parts, net_close,
-                                net_pause, net_charge, net_http_reply, net_wake};
+    struct oro_server_net sn = {.net = &handle,
+                                .send = net_send,
+                                .send_parts = net_send_parts,
+                                .hold = net_hold,
+                                .release = net_release,
+                                .close = net_close,
+                                .pause = net_pause,
+                                .charge = net_charge,
+                                .http_reply = net_http_reply,
+                                .wake = net_wake};
     struct oro_net_options no = net_options(c);
     struct oro_net *net;
     oro_server_attach(server, &sn);

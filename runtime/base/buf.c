@@ -6,12 +6,19 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "numbers are copied as they lie in memory");
 
+static void
+begin(struct oro_buf *b, uint32_t len)
+{
+    atomic_init(&b->refs, 1);
+    b->len = len;
+    b->links = 0;
+}
+
 struct oro_buf *
 oro_buf_new(uint32_t len)
 {
     struct oro_buf *b = oro_alloc(sizeof(*b) + len);
-    atomic_init(&b->refs, 1);
-    b->len = len;
+    begin(b, len);
     return b;
 }
 
@@ -21,8 +28,7 @@ oro_buf_try_new(uint32_t len)
     struct oro_buf *b = oro_try_alloc(sizeof(*b) + len);
     if (b == NULL)
         return NULL;
-    atomic_init(&b->refs, 1);
-    b->len = len;
+    begin(b, len);
     return b;
 }
 
@@ -53,8 +59,10 @@ oro_buf_unref(struct oro_buf *b)
     /* acq_rel pairs with itself: all uses by other holders come before the free by the last one. */
     unsigned was = atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel);
     ORO_ASSERT(was > 0);
-    if (was == 1)
-        oro_free(b);
+    if (was > 1)
+        return;
+    ORO_ASSERT(b->links == 0);
+    oro_free(b);
 }
 
 void

@@ -15,6 +15,8 @@
 struct oro_buf {
     atomic_uint refs;
     uint32_t len;
+    uint32_t links; /* net's: connections that it counts for (net/budget.c); of the thread that sends it */
+    uint32_t unused; /* so that the data is aligned */
     uint8_t data[];
 };
 

@@ -32,9 +32,7 @@ update_emit(void *arg, oro_conn_id conn, const struct oro_subs_notice *notices, 
     oro_bb_clear(&sh->out);
     const struct oro_parts *body =
         c->proto->update(sh->updates, notices, n, its ? &result : NULL, &sh->out);
-    for (size_t i = 0; body != NULL && i < body->n; i++)
-        oro_bb_put_bytes(&sh->out, oro_buf_bytes(body->bufs[i]));
-    oro_client_send(sh, c, oro_bb_bytes(&sh->out), sh->applying->seq);
+    oro_client_send_linked(sh, c, oro_bb_bytes(&sh->out), body, sh->applying->seq);
 }
 
 void

@@ -69,8 +69,8 @@ ws_ended(void *self, unsigned shard, oro_conn_id conn, void *user)
 static void
 ws_cut(void *self, unsigned shard, oro_conn_id conn, void *user)
 {
-    (void)self, (void)shard, (void)conn;
-    oro_client_cut(user);
+    (void)conn;
+    oro_client_cut(shard_of(self, shard), user);
 }
 
 static void

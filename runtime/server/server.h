@@ -19,7 +19,10 @@ struct oro_server_front; /* front.h */
 struct oro_server_net {
     void *net;
     bool (*send)(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg);
-    bool (*send_parts)(void *net, unsigned shard, oro_conn_id conn, const struct oro_parts *msg);
+    bool (*send_parts)(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes head,
+                       const struct oro_parts *body);
+    void (*hold)(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
+    void (*release)(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
     void (*close)(void *net, unsigned shard, oro_conn_id conn, int code, const char *reason);
     void (*pause)(void *net, unsigned shard, oro_conn_id conn, bool paused);
     bool (*charge)(void *net, unsigned shard, oro_conn_id conn, int64_t bytes);

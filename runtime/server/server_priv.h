@@ -27,12 +27,16 @@ struct deferred {
     bool alone; /* until all of them are answered */
 };
 
-/* Up to where a message in `held` goes, and what has to be durable before it may leave; or a message in parts, with nothing
- * there. */
+/* Up to where a message in `held` goes, and what has to be durable before it may leave. It may go on with parts that others have
+ * as well: a reference to each, which net counts. */
 struct held_mark {
     size_t end;
     uint64_t seq;
-    struct oro_parts *parts; /* owned, or NULL */
+    uint32_t nparts;
+    union {
+        struct oro_buf *one;
+        struct oro_buf **many; /* owned, if there are more than one */
+    } parts;
 };
 
 /* A job that was posted: how many of its calls are not answered yet, and what it takes in memory, with its frame. */
@@ -63,8 +67,8 @@ struct client {
     struct oro_bb held;
     struct held_mark *marks;
     size_t nmarks, mark_cap;
-    size_t held_linked;  /* memory of the marks' parts */
-    size_t held_counted; /* of held, marks and parts, in the budget */
+    size_t held_lists;   /* memory of the marks' lists of parts */
+    size_t held_counted; /* of held, marks and lists, in the budget */
     size_t http_counted; /* HTTP: what was charged for the request */
     struct client *held_next;
     bool in_ended_list; /* it has ended its side, and waits for its answers */
@@ -181,7 +185,12 @@ void oro_client_post(struct shard *sh, struct client *c,
                      enum oro_job_kind kind); /* connect, disconnect */
 /* Sends when `seq` is durable (confirmed clients) or at once; keeps the order. */
 void oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq);
-/* The same of a message in parts, by reference. Takes parts, and leaves it empty. */
+/* The same of a message that goes on, behind at most ORO_SERVER_HEAD bytes, with parts that others have as well, by reference.
+ * body NULL: there was no memory for it, and the client is closed. */
+#define ORO_SERVER_HEAD 37
+void oro_client_send_linked(struct shard *sh, struct client *c, struct oro_bytes head,
+                            const struct oro_parts *body, uint64_t seq);
+/* The same of parts alone. Takes parts, and leaves it empty. */
 void oro_client_send_parts(struct shard *sh, struct client *c, struct oro_parts *parts,
                            uint64_t seq);
 void oro_client_flush_held(struct shard *sh);
@@ -200,7 +209,7 @@ void oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame)
 void oro_client_resume(struct shard *sh, struct client *c);
 bool oro_client_can_resume(const struct shard *sh, const struct client *c);
 /* Net cuts it off: gives back what is kept for it. */
-void oro_client_cut(struct client *c);
+void oro_client_cut(struct shard *sh, struct client *c);
 /* The first call that is not answered has been. */
 void oro_client_call_done(struct shard *sh, struct client *c);
 /* Counts memory that is kept for it, before it is; see oro_net_charge. False: it has been cut off. */

@@ -162,13 +162,13 @@ on_open(void *self, unsigned shard, oro_conn_id conn, void *user)
     note_text("open", "");
 }
 
-/* The frame three times, by reference. */
+/* The frame three times, by reference, behind some bytes of its own. */
 static void
 send_linked(unsigned shard, oro_conn_id conn, struct oro_buf *frame)
 {
     struct oro_buf *bufs[3] = {frame, frame, frame};
     struct oro_parts parts = {.bufs = bufs, .n = 3, .bytes = 3 * (uint64_t)frame->len};
-    oro_net_send_parts(net, shard, conn, &parts);
+    oro_net_send_parts(net, shard, conn, oro_bytes_str("head"), &parts);
 }
 
 static void

@@ -197,9 +197,38 @@ linked(struct test_server *t, unsigned shard, oro_conn_id conn, size_t size, boo
     if (copied)
         oro_net_send(t->net, shard, conn, oro_bb_bytes(&whole));
     else
-        oro_net_send_parts(t->net, shard, conn, &parts);
+        oro_net_send_parts(t->net, shard, conn, (struct oro_bytes){0}, &parts);
     oro_bb_fini(&whole);
     oro_parts_fini(&parts);
+}
+
+static void
+shared(struct test_server *t, unsigned shard, oro_conn_id conn, size_t size)
+{
+    if (t->shared.n == 0 && size > 0)
+        test_parts(size, &t->shared);
+    if (size > 0)
+        oro_net_send_parts(t->net, shard, conn, oro_bytes_str("head"), &t->shared);
+    else
+        oro_parts_fini(&t->shared);
+}
+
+static void
+several(struct test_server *t, unsigned shard, oro_conn_id conn, unsigned n, size_t size)
+{
+    struct oro_parts parts = {0};
+    uint8_t *bytes = malloc(size);
+    for (unsigned i = 0; i < n; i++) {
+        struct oro_bb bb = {0};
+        for (size_t k = 0; k < size; k++)
+            bytes[k] = test_part_byte(i * size + k);
+        oro_bb_put(&bb, bytes, size);
+        oro_parts_cut(&parts, &bb);
+        oro_bb_fini(&bb);
+    }
+    oro_net_send_parts(t->net, shard, conn, oro_bytes_str("head"), &parts);
+    oro_parts_fini(&parts);
+    free(bytes);
 }
 
 static void
@@ -223,6 +252,10 @@ on_message(void *self, unsigned shard, oro_conn_id conn, void *user, struct oro_
         oro_net_send(t->net, shard, conn, oro_bytes_str(text));
     } else if (sscanf(text, "linked %u", &size) == 1 || sscanf(text, "copied %u", &size) == 1)
         linked(t, shard, conn, size, text[0] == 'c');
+    else if (sscanf(text, "shared %u", &size) == 1)
+        shared(t, shard, conn, size);
+    else if (sscanf(text, "several %u %u", &n, &size) == 2)
+        several(t, shard, conn, n, size);
     else if (sscanf(text, "burst %u %u", &n, &size) == 2)
         burst(t, shard, conn, n, size);
     else if (strcmp(text, "pause") == 0) {
@@ -326,6 +359,7 @@ void
 test_server_stop(struct test_server *t)
 {
     oro_net_stop(t->net);
+    oro_parts_fini(&t->shared);
     cr_assert_eq(atomic_load(&t->opened), atomic_load(&t->closed),
                  "ws_close must come once for each ws_open");
     free(t->post);

@@ -17,7 +17,8 @@
  *
  * A message is echoed, unless it is one of these texts: "close CODE REASON", "drop",
  * "burned" (how many /burn there were), "burst N SIZE" (N messages of SIZE bytes that begin with their number), "linked SIZE" and
- * "copied SIZE" (one message of test_part_byte, by reference or as bytes), "pause". */
+ * "copied SIZE" (one message of test_part_byte, by reference or as bytes), "shared SIZE" (by reference the same parts for all who
+ * ask, behind "head"), "several N SIZE" (by reference N parts of SIZE bytes, behind "head"), "pause". */
 #ifndef TESTS_NET_SERVER_H
 #define TESTS_NET_SERVER_H
 
@@ -45,6 +46,8 @@ struct test_server {
     unsigned paused_shard;
     char *post; /* what drain answers the kept request with; owned */
     bool resume;
+    struct oro_parts
+        shared; /* of the one net thread; given back when it is asked for 0 bytes, or at the end */
 };
 
 /* Defaults: one thread, 1 MiB messages, 64 KiB bodies, 4 MiB outgoing, ping 15 s, idle 30 s. */

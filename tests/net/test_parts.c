@@ -226,3 +226,123 @@ Test(parts, an_answer_over_http_is_parts_and_the_rest)
     client_close(c);
     stop();
 }
+
+/* ---- what others have as well ---- */
+
+static void
+check_message(struct client *c, size_t size)
+{
+    struct frame f = ws_client_data(c);
+    cr_assert_eq(f.opcode, ORO_WS_BINARY);
+    cr_assert_eq(f.len, 1 + 4 + size);
+    cr_assert(memcmp(f.data + 1, "head", 4) == 0);
+    for (size_t k = 0; k < size; k += k < 70000 ? 1 : 997)
+        cr_assert_eq(f.data[5 + k], test_part_byte(k), "byte %zu", k);
+    frame_free(&f);
+}
+
+Test(parts, parts_of_one_message_are_one_frame)
+{
+    static const unsigned shapes[][2] = {{1, 1},    {3, 1},     {2, 300},
+                                         {3, 1000}, {16, 4096}, {40, 7000}};
+    static const char *const protocols[] = {V3, V2};
+    start(0);
+    for (size_t p = 0; p < 2; p++) {
+        struct client *c = client_ws(t.port, protocols[p]);
+        for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+            char text[64];
+            snprintf(text, sizeof(text), "several %u %u", shapes[i][0], shapes[i][1]);
+            ws_client_send(c, ORO_WS_TEXT, true, text, strlen(text));
+            struct frame f = next_data(c);
+            cr_assert(f.fin && f.opcode == ORO_WS_BINARY);
+            cr_assert_eq(f.len, 1 + 4 + shapes[i][0] * shapes[i][1]);
+            for (size_t k = 0; k + 5 < f.len; k++)
+                cr_assert_eq(f.data[5 + k], test_part_byte(k), "byte %zu", k);
+            frame_free(&f);
+        }
+        client_close(c);
+    }
+    stop();
+}
+
+/* Whether they are copied behind others, or linked before or behind them. */
+Test(parts, linked_and_copied_keep_their_order)
+{
+    start(0);
+    struct client *c = client_ws(t.port, V2);
+    uint8_t *all = malloc(400 * 64);
+    size_t n = 0;
+    for (unsigned i = 0; i < 400; i++) {
+        char text[64];
+        snprintf(text, sizeof(text), i % 3 == 0 ? "several 1 %u" : "echo %u", i * 5 + 1);
+        n += ws_client_frame(all + n, ORO_WS_TEXT, true, text, strlen(text));
+    }
+    client_send(c, all, n);
+    for (unsigned i = 0; i < 400; i++) {
+        char text[64];
+        int len = snprintf(text, sizeof(text), "echo %u", i * 5 + 1);
+        if (i % 3 == 0) {
+            check_message(c, i * 5 + 1);
+            continue;
+        }
+        struct frame f = ws_client_data(c);
+        cr_assert_eq(f.len, 1 + (size_t)len);
+        cr_assert(memcmp(f.data + 1, text, (size_t)len) == 0);
+        frame_free(&f);
+    }
+    free(all);
+    client_close(c);
+    stop();
+}
+
+#define SHARERS 40
+#define SHARED ((size_t)8 << 20)
+
+/* Forty who do not read are sent the same 8 MB: that is 8 MB, and no reason to cut anybody off. Whoever keeps it alive is counted
+ * for it, though, be he the last one. */
+Test(parts, what_many_have_counts_once_as_long_as_somebody_has_it)
+{
+    struct client *c[SHARERS];
+    start((size_t)32 << 20);
+    for (int i = 0; i < SHARERS; i++) {
+        c[i] = client_ws(t.port, i % 2 == 0 ? V3 : V2);
+        ask(c[i], "shared", SHARED);
+        test_server_wait(&t, &t.messages, i + 1);
+        cr_assert_lt(used(), (int64_t)SHARED + ((int64_t)4 << 20), "%d have it", i + 1);
+    }
+    for (int i = 0; i < SHARERS - 1; i++) {
+        if (i % 4 == 0)
+            check_message(c[i], SHARED);
+        client_close(c[i]);
+    }
+    ask(c[SHARERS - 1], "shared", 0); /* the server has none any more */
+    test_server_wait(&t, &t.closed, SHARERS - 1);
+    cr_assert_gt(used(), (int64_t)1 << 20, "one who does not read keeps it");
+    cr_assert_lt(used(), (int64_t)SHARED + ((int64_t)1 << 20));
+    check_message(c[SHARERS - 1], SHARED);
+    client_close(c[SHARERS - 1]);
+    stop();
+}
+
+/* Much of their own is not hidden behind what is shared: the largest share goes. */
+Test(parts, who_shares_much_is_the_largest_too)
+{
+    struct client *greedy, *small;
+    start((size_t)32 << 20);
+    small = client_ws(t.port, V2);
+    greedy = client_ws(t.port, V2);
+    ask(small, "shared", SHARED);
+    for (int i = 0; i < 3; i++)
+        ask(greedy, "shared", SHARED);
+    for (int i = 0; i < 4; i++)
+        ask(greedy, "linked", SHARED);
+    struct frame f;
+    do { /* what had begun, cut short, then the Close */
+        f = ws_client_recv(greedy);
+        frame_free(&f);
+    } while (f.opcode != ORO_WS_CLOSE && f.opcode != -1);
+    check_message(small, SHARED);
+    client_close(greedy);
+    client_close(small);
+    stop();
+}

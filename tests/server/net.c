@@ -146,14 +146,31 @@ net_send(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg)
 }
 
 static bool
-net_send_parts(void *net, unsigned shard, oro_conn_id conn, const struct oro_parts *msg)
+net_send_parts(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes head,
+               const struct oro_parts *body)
 {
     struct oro_bb whole = {0};
-    for (size_t i = 0; i < msg->n; i++)
-        oro_bb_put_bytes(&whole, oro_buf_bytes(msg->bufs[i]));
+    oro_bb_put_bytes(&whole, head);
+    for (size_t i = 0; i < body->n; i++)
+        oro_bb_put_bytes(&whole, oro_buf_bytes(body->bufs[i]));
     bool sent = net_send(net, shard, conn, oro_bb_bytes(&whole));
     oro_bb_fini(&whole);
     return sent;
+}
+
+static void
+net_hold(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *part)
+{
+    (void)client_of(net, shard, conn);
+    part->links++;
+}
+
+static void
+net_release(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *part)
+{
+    (void)client_of(net, shard, conn);
+    ORO_ASSERT(part->links > 0);
+    part->links--;
 }
 
 static void
@@ -214,6 +231,8 @@ fake_net_start(struct oro_server *server, unsigned shards)
     struct oro_server_net sn = {.net = net,
                                 .send = net_send,
                                 .send_parts = net_send_parts,
+                                .hold = net_hold,
+                                .release = net_release,
                                 .close = net_close,
                                 .pause = net_pause,
                                 .charge = net_charge,
