@@ -147,7 +147,7 @@ rows_left(const struct oro_index_def *ix, const struct plan *p, double n)
 {
     if (p->nprefix == ix->ncols)
         return ix->unique ? 1 : fmin(n, 10 + n / 1000);
-    double rows = p->nprefix > 0 ? fmin(n, 40 + n / 200) : n;
+    double rows = p->nprefix > 0 ? fmin(n, 10 + n / 1000) : n;
     return fmax(rows * (p->lo >= 0 ? 0.25 : 1) * (p->hi >= 0 ? 0.25 : 1), 1);
 }
 
@@ -263,7 +263,10 @@ declare(struct table *t, uint32_t slot)
         if (i > 0)
             oro_bb_u8(&bb, ',');
         put_name(&bb, name);
-        oro_bb_printf(&bb, " T%uC%u %s COLLATE %s", slot, i, sql_affinity(c->type), c->collation);
+        /* A float may be NaN, which is NULL here. */
+        bool null = c->option || c->rep == REP_REAL;
+        oro_bb_printf(&bb, " T%uC%u %s COLLATE %s%s", slot, i, sql_affinity(c->type), c->collation,
+                      null ? "" : " NOT NULL");
     }
     oro_bb_put(&bb, ")", 2);
     t->engine->declaring = true;

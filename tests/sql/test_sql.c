@@ -20,22 +20,22 @@ open_all(void)
 {
     static const char *const every[] = {
         "[1,true,-5,200,-9223372036854775808,0,\"-5\",5,\"-0x10\",\"0x10\",1.5,1e300,\"b\"]",
-        "[2,false,127,0,9223372036854775807,9223372036854775807,"
-        "170141183460469231731687303715884105727,"
-        "340282366920938463463374607431768211455,\"0x1\","
-        "\"0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\",0.1,-0.5,\"a\"]",
-        "[3,true,0,1,0,18446744073709551615,-170141183460469231731687303715884105728,"
-        "18446744073709551616,\"0x0\",\"0x0\",-1,0,\"it's\"]",
+        ("[2,false,127,0,9223372036854775807,9223372036854775807,"
+         "170141183460469231731687303715884105727,"
+         "340282366920938463463374607431768211455,\"0x1\","
+         "\"0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\",0.1,-0.5,\"a\"]"),
+        ("[3,true,0,1,0,18446744073709551615,-170141183460469231731687303715884105728,"
+         "18446744073709551616,\"0x0\",\"0x0\",-1,0,\"it's\"]"),
         "[4,true,1,2,5,9223372036854775808,0,0,\"0x2\",\"0x2\",3.25,2.5,\"\"]",
     };
     static const char *const special[] = {
-        "[1,[\"0xc200000000000000000000000000000000000000000000000000000000000007\"],[7],["
-        "1700000000000000],[1500],"
-        "[338958372025759790396521755767219228175],[1,[]],[0,5],[0,\"x\"],\"0aff\",[1,2],[9,\"q\"]"
-        "]",
+        ("[1,[\"0xc200000000000000000000000000000000000000000000000000000000000007\"],[7],["
+         "1700000000000000],[1500],"
+         "[338958372025759790396521755767219228175],[1,[]],[0,5],[0,\"x\"],\"0aff\",[1,2],[9,\"q\"]"
+         "]"),
         "[2,[\"0x7\"],[0],[0],[-1],[1],[0,[]],[1,[]],[1,[]],\"\",[],[0,\"\"]]",
-        "[3,[\"0x8\"],[255],[-5],[0],[2],[2,[]],[0,4000000000],[0,\"\"],\"0aff00\",[65535],[255,"
-        "\"\\\"\"]]",
+        ("[3,[\"0x8\"],[255],[-5],[0],[2],[2,[]],[0,4000000000],[0,\"\"],\"0aff00\",[65535],[255,"
+         "\"\\\"\"]]"),
     };
     struct asked a = ask_open(all_lines);
     const char *rows[4];
@@ -307,5 +307,160 @@ Test(sql, private_tables_are_not_there_for_strangers)
     REFUSED("SELECT every.nope, secret.id FROM every", ORO_EMALFORMED, "no such column");
     a.ask.is_owner = true;
     EQ("SELECT count(*) FROM secret", "[[1]]");
+    ask_close(&a);
+}
+
+/* ---- what is looked at ---- */
+
+static const char *const large_lines[] = {
+    "p public id:u64:pk n:u32:idx name:string:unique h:u32:hash index(n,name)",
+    "q public id:u64:pk p:u64:idx t:time:idx",
+    NULL,
+};
+
+static struct asked
+open_large(void)
+{
+    struct asked a = ask_open(large_lines);
+    char text[2000][80];
+    const char *rows[2000];
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(text[i], sizeof(text[i]), "[%u,%u,\"name%04u\",%u]", i, i / 10, i, i % 50);
+        rows[i] = text[i];
+    }
+    put_rows(&a, "p", rows, 2000);
+    for (unsigned i = 0; i < 2000; i++)
+        snprintf(text[i], sizeof(text[i]), "[%u,%u,[%u]]", i, i / 2, i * 1000);
+    put_rows(&a, "q", rows, 2000);
+    return a;
+}
+
+/* At most so many rows are looked at: rows come in batches of 8, 32, 128. */
+#define LOOKS_AT(sql, most)                                            \
+    do {                                                               \
+        a.ask.rows = 0;                                                \
+        cr_expect_eq(ask(&a, sql), ORO_OK, "%s: %s", sql, a.err.text); \
+        cr_expect_leq(a.ask.rows, most, "%s looked at %llu rows", sql, \
+                      (unsigned long long)a.ask.rows);                 \
+    } while (0)
+
+Test(sql, indexes_are_used)
+{
+    struct asked a = open_large();
+    LOOKS_AT("SELECT * FROM p WHERE id = 77", 1);
+    LOOKS_AT("SELECT * FROM p WHERE id = 77.0", 1);
+    LOOKS_AT("SELECT * FROM p WHERE id = 77.5 OR id = 3", 1);
+    LOOKS_AT("SELECT * FROM p WHERE id = -1", 0);
+    LOOKS_AT("SELECT * FROM p WHERE id IN (1, 5, 9, 5000)", 3);
+    LOOKS_AT("SELECT * FROM p WHERE id = 3 OR name = 'name0009'", 2);
+    LOOKS_AT("SELECT * FROM p WHERE h = 7", 40);
+    LOOKS_AT("SELECT * FROM p WHERE n = 7", 10);
+    LOOKS_AT("SELECT * FROM p WHERE n = 7 AND name > 'name0075'", 4);
+    LOOKS_AT("SELECT * FROM p WHERE n BETWEEN 10 AND 12", 30);
+    LOOKS_AT("SELECT * FROM p WHERE n > 197", 20);
+    LOOKS_AT("SELECT * FROM p WHERE name >= 'name1990' AND name < 'name1995'", 5);
+    LOOKS_AT("SELECT * FROM q WHERE t > '1970-01-01T00:00:01.990000Z'", 9);
+    LOOKS_AT("SELECT * FROM p ORDER BY id LIMIT 5", 8);
+    LOOKS_AT("SELECT * FROM p ORDER BY id DESC LIMIT 5", 8);
+    LOOKS_AT("SELECT * FROM p ORDER BY n DESC, name DESC LIMIT 5", 8);
+    LOOKS_AT("SELECT * FROM p WHERE n = 50 ORDER BY name LIMIT 5", 8);
+    LOOKS_AT("SELECT max(id) FROM p", 8);
+    LOOKS_AT("SELECT min(name) FROM p", 8);
+    LOOKS_AT("SELECT * FROM p JOIN q ON q.p = p.id WHERE p.id = 9", 3);
+    LOOKS_AT("SELECT count(*) FROM p JOIN q ON q.p = p.id WHERE p.n = 9", 30);
+    LOOKS_AT("SELECT * FROM q JOIN p ON p.id = q.p WHERE q.id IN (1, 2, 3)", 6);
+    LOOKS_AT("SELECT * FROM p WHERE EXISTS (SELECT 1 FROM q WHERE q.p = p.id) AND p.id < 4", 20);
+    LOOKS_AT("SELECT * FROM p LIMIT 3", 8);
+    ask_close(&a);
+}
+
+/* ---- limits ---- */
+
+Test(sql, steps_are_a_limit)
+{
+    struct asked a = open_large();
+    a.ask.steps = 100000;
+    REFUSED("SELECT count(*) FROM p, q", ORO_EFULL, "too expensive");
+    cr_expect(a.ask.spent);
+    REFUSED(
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+        ORO_EFULL, "query.max_steps");
+    EQ("SELECT count(*) FROM p", "[[2000]]");
+    atomic_bool stop = true;
+    a.ask.stop = &stop;
+    REFUSED("SELECT count(*) FROM p", ORO_ETIMEOUT, "interrupted");
+    a.ask.stop = NULL;
+    EQ("SELECT count(*) FROM p", "[[2000]]");
+    ask_close(&a);
+}
+
+Test(sql, memory_is_a_limit)
+{
+    struct asked a = open_large();
+    a.ask.memory = 2 << 20;
+    static const char *const large[] = {
+        "SELECT hex(randomblob(5000000))",
+        "SELECT group_concat(a.name || b.name || hex(zeroblob(100))) FROM p a, p b",
+        "SELECT a.name || b.name || hex(zeroblob(100)) AS x FROM p a, p b ORDER BY x DESC LIMIT "
+        "1000000",
+        "SELECT DISTINCT a.name || b.name || hex(zeroblob(100)) FROM p a, p b WHERE a.n < 100",
+        "SELECT json_group_array(a.name || b.name || hex(zeroblob(100))) FROM p a, p b",
+        "WITH RECURSIVE n(s) AS (VALUES ('x') UNION ALL SELECT s || s FROM n) SELECT "
+        "max(length(s)) FROM n",
+        "SELECT printf('%.*c', 50000000, 'x')",
+        "SELECT replace(hex(zeroblob(1000000)), '0', 'xxxxxxxxxxxxxxxxxxxx')",
+    };
+    for (size_t i = 0; i < ORO_ARRAY_LEN(large); i++) {
+        oro_status st = ask(&a, large[i]);
+        cr_expect_eq(st, ORO_EFULL, "%s: %d %s", large[i], st, a.err.text);
+        EQ("SELECT count(*) FROM p", "[[2000]]"); /* the next one is served */
+    }
+    REFUSED("SELECT length(zeroblob(100000000))", ORO_EFULL, "too large");
+    ask_close(&a);
+}
+
+Test(sql, an_answer_is_a_limit)
+{
+    struct asked a = open_large();
+    a.ask.bytes = 1 << 20;
+    REFUSED("SELECT a.name, hex(zeroblob(1000)) FROM p a", ORO_EFULL, "more than 1 MiB");
+    ask_close(&a);
+}
+
+/* Whatever is nested, the stack of a reader suffices (8 MiB, here as there). */
+Test(sql, nesting_is_a_limit)
+{
+    struct asked a = open_large();
+    static const char *const parts[][3] = {
+        {"SELECT ", "(", "1"},
+        {"SELECT ", "-", "1"},
+        {"SELECT ", "NOT ", "1"},
+        {"SELECT 1", "+1", ""},
+        {"SELECT 1", " OR 1", ""},
+        {"SELECT ", "abs(", "1"},
+        {"", "SELECT * FROM (", "SELECT 1"},
+        {"SELECT 1", " UNION ALL SELECT 1", ""},
+        {"SELECT ", "(SELECT ", "1"},
+        {"SELECT 1 IN ", "(SELECT 1 IN ", "(1)"},
+        {"SELECT ", "CASE WHEN 1 THEN ", "1"},
+        {"", "WITH a AS (", "SELECT 1"},
+        {"SELECT * FROM p", ", p", ""},
+        {"SELECT * FROM ", "(", "p"},
+        {"SELECT json('", "[", "')"},
+    };
+    for (size_t i = 0; i < ORO_ARRAY_LEN(parts); i++) {
+        for (unsigned n = 10; n < 20000; n *= 3) {
+            struct oro_bb sql = {0};
+            oro_bb_put_bytes(&sql, oro_bytes_str(parts[i][0]));
+            for (unsigned k = 0; k < n; k++)
+                oro_bb_put_bytes(&sql, oro_bytes_str(parts[i][1]));
+            oro_bb_put_bytes(&sql, oro_bytes_str(parts[i][2]));
+            oro_bb_u8(&sql, 0);
+            a.ask.steps = 100000;
+            (void)ask(&a, (const char *)sql.data);
+            oro_bb_fini(&sql);
+        }
+    }
+    EQ("SELECT count(*) FROM p", "[[2000]]");
     ask_close(&a);
 }
