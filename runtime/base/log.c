@@ -154,25 +154,6 @@ write_all(const char *p, size_t n)
     return n;
 }
 
-bool
-oro_write_within(int fd, const char *text, size_t n, int ms)
-{
-    int64_t until = oro_mono_us() + (int64_t)ms * 1000;
-    while (n > 0) {
-        int64_t left = until - oro_mono_us();
-        struct pollfd p = {.fd = fd, .events = POLLOUT};
-        if (poll(&p, 1, left > 0 ? (int)(left / 1000) : 0) <= 0 || (p.revents & POLLOUT) == 0)
-            return false;
-        /* A pipe that is said to be writable takes so much without waiting (pipe(7)). */
-        ssize_t done = write(fd, text, n < 4096 ? n : 4096);
-        if (done < 0 && errno != EINTR && errno != EAGAIN)
-            return false;
-        text += done > 0 ? done : 0;
-        n -= done > 0 ? (size_t)done : 0;
-    }
-    return true;
-}
-
 /* ---- the ring ---- */
 
 static void
@@ -266,6 +247,7 @@ oro_status
 oro_log_start(struct oro_err *err)
 {
     ORO_ASSERT(ring.mode == LOG_DIRECT);
+    oro_die_after(oro_log_drain); /* what led to the end stands before it */
     ring.dropped_total = oro_metric(ORO_METRIC_COUNTER, "orochi_log_lines_dropped_total", "",
                                     "Log lines left out since standard error did not take them.");
     ring.mode = LOG_RING;

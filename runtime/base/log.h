@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "runtime/base/annot.h"
+#include "runtime/base/die.h"
 #include "runtime/base/status.h"
 
 enum oro_log_level {
@@ -38,9 +39,6 @@ enum oro_log_level oro_log_level(void);
 ORO_PRINTF(3, 4) void oro_log(enum oro_log_level level, const char *part, const char *fmt, ...);
 /* A line (or several) without time and level: what the command line has to say to whoever typed it. */
 void oro_log_plain(const char *text);
-
-/* Writes to a descriptor that others may share, so that its flags stay, but gives up when it takes nothing for so long. */
-bool oro_write_within(int fd, const char *text, size_t n, int ms);
 
 /* At most one line a second from this place; says how many were left out. For whatever a stranger can cause. */
 #define oro_log_limited(level, part, ...)        \

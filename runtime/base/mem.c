@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/base/assert.h"
-#include "runtime/base/log.h"
+#include "runtime/base/die.h"
 
 static _Thread_local int fault_left; /* calls until one fails; 0: not armed */
 static _Thread_local bool fault_fired;
@@ -21,9 +21,7 @@ ORO_NORETURN static void
 no_memory(void)
 {
     static const char text[] = "orochi: out of memory\n";
-    (void)oro_log_drain(100);
-    (void)oro_write_within(STDERR_FILENO, text, sizeof(text) - 1, 1000);
-    abort();
+    oro_die(text, sizeof(text) - 1);
 }
 
 static inline void *

@@ -174,9 +174,10 @@ void *oro_worker_main(void *arg);
 /* serve.c: until the pool stops; what a predecessor had in its hands ends as a failure, its transaction is over already. */
 void oro_worker_serve(struct worker *w);
 void oro_worker_takeover(struct worker *w);
-/* worker_metrics.c */
+/* metrics.c */
 void oro_worker_metrics_make(struct worker *w);
-void oro_pool_stats_read(void *pool); /* for oro_metric_on_read */
+void oro_pool_metrics_make(struct oro_pool *p); /* of p->schema */
+void oro_pool_stats_read(void *pool);           /* for oro_metric_on_read */
 /* reload.c */
 void oro_worker_errand(struct worker *w);
 /* successor.c */
@@ -203,12 +204,11 @@ void oro_successor_look(struct oro_pool *p, unsigned i, bool stuck, int64_t now_
 ORO_MUST_CHECK oro_status oro_watchdog_start(struct oro_pool *p, struct oro_err *err);
 void oro_watchdog_stop(struct oro_pool *p);
 
-/* pool.c */
+/* mailbox.c */
 struct oro_mailbox *oro_pool_take(struct oro_pool *p); /* NULL: nothing ready */
 struct oro_job *oro_mailbox_first(struct oro_mailbox *m);
 void oro_mailbox_pop(struct oro_mailbox *m);
 void oro_pool_give_back(struct oro_pool *p, struct oro_mailbox *m);
 void oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_bytes text);
-void oro_pool_metrics_make(struct oro_pool *p); /* of p->schema */
 
 #endif

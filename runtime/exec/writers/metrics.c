@@ -1,4 +1,4 @@
-/* runtime/exec/writers/worker_metrics.c - what a worker's interpreter counts, for the metrics and the report. */
+/* runtime/exec/writers/metrics.c - the metrics of reducers and of workers, and the report of their interpreters. */
 #include <stdio.h>
 
 #include "runtime/exec/writers/pool_priv.h"
@@ -79,4 +79,41 @@ oro_pool_stats_read(void *arg)
     for (unsigned i = 0; i < p->started; i++)
         if (atomic_load(&p->workers[i]->phase) == PHASE_SERVING)
             stats_publish(p->workers[i]);
+}
+
+void
+oro_pool_metrics_make(struct oro_pool *p)
+{
+    oro_free(p->metrics);
+    p->metrics = ORO_NEW_ARRAY(struct reducer_metrics, p->schema->nreducers + 1);
+    for (uint32_t i = 0; i < p->schema->nreducers; i++) {
+        char *labels = oro_asprintf("reducer=\"%s\"", p->schema->reducers[i].name);
+        p->metrics[i] = (struct reducer_metrics){
+            .calls = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_calls_total", labels,
+                                "Reducer calls that ran."),
+            .errors = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_errors_total", labels,
+                                 "Reducer calls that failed by a fault of the module."),
+            .refusals = oro_metric(ORO_METRIC_COUNTER, "orochi_reducer_refusals_total", labels,
+                                   "Reducer calls that were refused: a ReducerError, or "
+                                   "arguments that do not fit."),
+            .duration = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_reducer_duration_seconds", labels,
+                                   "Run time of reducer calls, retries and commit included."),
+            .failures.burst = FAILURES_AT_ONCE,
+            .refused.burst = FAILURES_AT_ONCE,
+        };
+        oro_free(labels);
+    }
+    p->conflicts = oro_metric(ORO_METRIC_COUNTER, "orochi_tx_conflicts_total", "",
+                              "Attempts run again because another commit changed what they read.");
+    p->timer_lateness = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_timer_lateness_seconds", "",
+                                   "How late scheduled reducers started.");
+    p->timer_fired = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_fired_total", "",
+                                "Scheduled reducers started.");
+    p->queue_length = oro_metric(ORO_METRIC_GAUGE, "orochi_call_queue_length", "",
+                                 "Jobs that wait or run: frames of calls, timers, lifecycle.");
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_workers", "", "Worker threads."),
+                   p->opt.workers);
+    p->active_workers = oro_metric(ORO_METRIC_GAUGE, "orochi_active_workers", "",
+                                   "Worker threads that run; fewer while many attempts conflict.");
+    oro_metric_set(p->active_workers, p->opt.workers);
 }
