@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/server/reply.h"
@@ -63,6 +64,20 @@ fake_take(struct fake_client *c, struct oro_bytes messages)
 /* ---- clients ---- */
 
 static void
+client_post(struct fake_client *c, void (*run)(void *), void *arg)
+{
+    atomic_fetch_add(&c->posted, 1);
+    fake_post(c->sh, run, arg);
+}
+
+/* The last thing that an operation does: then the client may be freed. */
+static void
+ran(struct fake_client *c)
+{
+    atomic_fetch_sub(&c->posted, 1);
+}
+
+static void
 connect_run(void *arg)
 {
     struct fake_client *c = arg;
@@ -94,6 +109,7 @@ connect_run(void *arg)
         c->end = END_GONE;
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
+    ran(c);
 }
 
 struct fake_client *
@@ -105,7 +121,7 @@ fake_connect(struct fake_net *net, unsigned shard, uint32_t who, const char *que
     c->id = atomic_fetch_add(&net->next_id, 1) + 1;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->changed, NULL);
-    fake_post(c->sh, connect_run, c);
+    client_post(c, connect_run, c);
     return c;
 }
 
@@ -127,6 +143,7 @@ send_run(void *arg)
         sink->ws_message(sink->self, f->c->sh->number, f->c->id, f->c->user, f->buf, true);
     }
     oro_buf_unref(f->buf);
+    ran(f->c);
     oro_free(f);
 }
 
@@ -135,7 +152,7 @@ fake_send(struct fake_client *c, struct oro_bytes messages, unsigned asked)
 {
     struct frame *f = ORO_NEW(struct frame);
     *f = (struct frame){c, oro_buf_copy(messages), asked};
-    fake_post(c->sh, send_run, f);
+    client_post(c, send_run, f);
 }
 
 static void
@@ -143,6 +160,7 @@ leave_run(void *arg)
 {
     struct fake_client *c = arg;
     fake_doom(c, "io");
+    ran(c);
 }
 
 static void
@@ -150,12 +168,13 @@ say_leave_run(void *arg)
 {
     struct fake_client *c = arg;
     fake_doom(c, "client_close");
+    ran(c);
 }
 
 void
 fake_leave(struct fake_client *c, bool said_so)
 {
-    fake_post(c->sh, said_so ? say_leave_run : leave_run, c);
+    client_post(c, said_so ? say_leave_run : leave_run, c);
 }
 
 static void
@@ -165,17 +184,20 @@ half_close_run(void *arg)
     const struct oro_sink *sink = c->sh->net->sink;
     if (c->end == END_NOT && !sink->ws_ended(sink->self, c->sh->number, c->id, c->user))
         fake_doom(c, "io");
+    ran(c);
 }
 
 void
 fake_half_close(struct fake_client *c)
 {
-    fake_post(c->sh, half_close_run, c);
+    client_post(c, half_close_run, c);
 }
 
 void
 fake_client_free(struct fake_client *c)
 {
+    while (atomic_load(&c->posted) > 0)
+        sched_yield();
     for (unsigned i = 0; i < SETS; i++)
         oro_map_fini(&c->sets[i]);
     pthread_mutex_destroy(&c->lock);
@@ -201,13 +223,27 @@ fake_change_wait(pthread_cond_t *changed, pthread_mutex_t *lock, const struct ti
     ORO_ASSERT(rc == 0);
 }
 
-#define WAIT(c, condition)                                     \
-    do {                                                       \
-        struct timespec end = fake_patience();                 \
-        pthread_mutex_lock(&(c)->lock);                        \
-        while (!(condition) && (c)->end != END_GONE)           \
-            fake_change_wait(&(c)->changed, &(c)->lock, &end); \
-        pthread_mutex_unlock(&(c)->lock);                      \
+/* What did not come is told, and ends the test. */
+static void
+give_up(const struct fake_client *c, const char *condition)
+{
+    fprintf(
+        stderr,
+        "client %llu waits in vain for: %s (end %d, hello %d, close code %d, asked %u, answered "
+        "%u, updates %u)\n",
+        (unsigned long long)c->id, condition, c->end, c->hello, c->code, c->asked, c->answered,
+        c->updates);
+    abort();
+}
+
+#define WAIT(c, condition)                                                     \
+    do {                                                                       \
+        struct timespec end_ = fake_patience();                                \
+        pthread_mutex_lock(&(c)->lock);                                        \
+        while (!(condition) && (c)->end != END_GONE)                           \
+            if (pthread_cond_timedwait(&(c)->changed, &(c)->lock, &end_) != 0) \
+                give_up(c, #condition);                                        \
+        pthread_mutex_unlock(&(c)->lock);                                      \
     } while (0)
 
 void
@@ -316,6 +352,8 @@ bool
 fake_same_rows(struct fake_client *a, struct fake_client *b, unsigned set)
 {
     const struct oro_map_slot *slot;
+    if (a == b)
+        return true;
     pthread_mutex_lock(&a->lock);
     pthread_mutex_lock(&b->lock);
     bool same = oro_map_len(&a->sets[set]) == oro_map_len(&b->sets[set]);

@@ -157,7 +157,8 @@ module_becomes(const char *name)
 {
     struct oro_err err = {0};
     module_forget();
-    stub_reducers = reducers;
+    if (stub_reducers == NULL) /* workers may be reading it */
+        stub_reducers = reducers;
     stub_descriptor = NULL;
     if (name == NULL)
         return;

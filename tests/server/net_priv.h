@@ -49,7 +49,8 @@ enum end { END_NOT, END_DOOMED, END_GONE };
 struct fake_client {
     struct fake_shard *sh;
     oro_conn_id id;
-    void *user; /* the server's; the shard's thread */
+    void *user;         /* the server's; the shard's thread */
+    atomic_uint posted; /* of what a test does to it, not yet run */
     struct fake_client *next_doomed;
     const char *cause;
     bool single;
