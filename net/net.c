@@ -251,6 +251,7 @@ on_check(struct ev_loop *loop, ev_check *w, int revents)
         if (s->net->sink->awake != NULL)
             s->net->sink->awake(s->net->sink->self, s->index);
     }
+    s->noise_us = 0;
     http_turn(s);
 }
 

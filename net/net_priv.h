@@ -181,6 +181,7 @@ struct conn {
     bool held;        /* reading is stopped because too much input waits */
     bool ended;       /* the peer has ended his side: nothing is read any more */
     ev_io reader;     /* of a plain socket; see lws.c */
+    bool noisy;       /* the last read gave much: the next may have to wait for another turn */
 
     int64_t look_us;    /* when the timer list looks next */
     int64_t last_rx_us; /* last sign of life */
@@ -255,6 +256,7 @@ struct shard {
 
     struct link dirty, doomed, timers, endings, waiting;
     int64_t http_us;                /* spent on requests in this turn */
+    int64_t noise_us;               /* and on reads that gave much */
     struct counters n, n_observers; /* the latter is told nobody */
     int64_t untold;                 /* bytes of the budget that net->used does not have yet */
     atomic_size_t largest; /* share of a connection, or somewhat more: raised when one grows */

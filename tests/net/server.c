@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/metric.h"
 #include "runtime/base/mem.h"
 
 struct user {
@@ -287,6 +288,13 @@ static void
 on_drain(void *self, unsigned shard)
 {
     struct test_server *t = self;
+    if (shard == 0) { /* what came in the turn before is told by now */
+        int64_t in = oro_metric_value(
+            oro_metric(ORO_METRIC_COUNTER, "orochi_bytes_in_total", "", "Bytes read from clients"));
+        if (in - t->bytes_in > atomic_load(&t->most_in))
+            atomic_store(&t->most_in, in - t->bytes_in);
+        t->bytes_in = in;
+    }
     pthread_mutex_lock(&t->lock);
     char *post = NULL;
     if (t->post != NULL && t->kept_shard == shard) {

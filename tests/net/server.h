@@ -37,6 +37,8 @@ struct test_server {
     bool gate_open; /* guarded by lock */
     atomic_int opened, closed, messages, abandoned, http_gone, ticks;
     atomic_int open_now[8]; /* by shard */
+    int64_t bytes_in;       /* at the last turn of shard 0, */
+    atomic_llong most_in;   /* and the most that came in one */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     char cause[64];   /* of the last ws_close */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "runtime/base/clock.h"
@@ -217,4 +218,56 @@ Test(net, tls)
     unlink(cert);
     unlink(key);
     rmdir(dir);
+}
+
+/* Fills what the systems keep for a connection with fragments of no bytes, and pings between them. */
+static void
+flood(struct client *c)
+{
+    static uint8_t frames[60000];
+    size_t n = 0;
+    int size = 4 << 20;
+    setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    ws_client_send(c, ORO_WS_BINARY, false, "begun", 5);
+    for (unsigned i = 0; n + 64 < sizeof(frames); i++)
+        n += ws_client_frame(frames + n, i % 8 == 7 ? ORO_WS_PING : ORO_WS_CONT, i % 8 == 7, "", 0);
+    for (int i = 0; i < 200; i++)
+        if (send(c->fd, frames, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
+            return;
+}
+
+/* However many send small frames without end, and whatever waits of them: a turn of the loop ends, and others have theirs. */
+Test(net, floods_of_small_frames_have_a_part_of_a_turn)
+{
+    enum { FLOODS = 60 };
+    struct client *c[FLOODS], *innocent, *gate;
+    struct reply r;
+    test_server_defaults(&t);
+    test_server_start(&t);
+    innocent = client_ws(t.port, "v2.bsatn.spacetimedb");
+    for (int i = 0; i < FLOODS; i++)
+        c[i] = client_ws(t.port, "v2.bsatn.spacetimedb");
+    gate = client_open(t.port);
+    client_send_text(gate, "GET /gate HTTP/1.1\r\nhost: test\r\n\r\n");
+    test_server_wait(&t, &t.at_gate, 1);
+    for (int i = 0; i < FLOODS; i++)
+        flood(c[i]);
+    pthread_mutex_lock(&t.lock);
+    t.gate_open = true;
+    pthread_cond_broadcast(&t.changed);
+    pthread_mutex_unlock(&t.lock);
+    for (int i = 0; i < 20; i++) {
+        ws_client_send(innocent, ORO_WS_BINARY, true, "x", 1);
+        struct frame f = ws_client_data(innocent);
+        cr_assert_eq(f.len, 2);
+        frame_free(&f);
+    }
+    cr_assert(client_reply(gate, &r, false));
+    reply_free(&r);
+    for (int i = 0; i < FLOODS; i++)
+        client_close(c[i]);
+    client_close(innocent);
+    client_close(gate);
+    cr_assert_lt(atomic_load(&t.most_in), 2000000, "64 KiB of each of %d would be 3.9 MB", FLOODS);
+    test_server_stop(&t);
 }
