@@ -348,7 +348,9 @@ hold_ws(struct conn *c)
 static void
 settle_one(struct conn *c)
 {
+    const struct oro_sink *sink = c->shard->net->sink;
     bool had = c->out_head != NULL;
+    uint64_t sent = c->sent;
     if (!out_flush(c)) {
         conn_doom(c, CAUSE_IO);
         return;
@@ -362,6 +364,8 @@ settle_one(struct conn *c)
     if (c->state == CONN_HTTP && !c->busy && (c->in.len > 0 || c->held))
         http_run(c); /* a kept request was answered, or a large answer sent: those behind it */
     conn_count_in(c);
+    if (c->watched && c->sent != sent && c->state != CONN_DOOMED && sink->drained != NULL)
+        sink->drained(sink->self, c->shard->index, c->id, c->out_bytes);
 }
 
 static void

@@ -162,6 +162,73 @@ send_body(struct conn *c, struct oro_http_response *res)
         conn_cut(c, CAUSE_BUFFERS);
 }
 
+/* The request that was with the sink has its answer. */
+static void
+answer_ended(struct conn *c)
+{
+    c->busy = false;
+    if (!c->answer_close || c->state != CONN_HTTP)
+        return;
+    conn_move(c, CONN_DRAIN);
+    if (!c->running)
+        oro_bb_fini(&c->in); /* else http_run does it: strings of the request lie there */
+    conn_end_by(c, c->shard->now_us + FLUSH_LIMIT_US);
+    conn_touch(c);
+}
+
+/* The head of an answer whose length is not known. Who has no chunks sees its end by that of the connection. */
+static void
+begin_pieces(struct conn *c, char *own, size_t size)
+{
+    c->in_pieces = true;
+    c->chunked_out = !c->http_1_0;
+    c->piece_sent = false;
+    if (c->chunked_out)
+        oro_header_add(own, size, "transfer-encoding", "chunked");
+    else
+        c->answer_close = true;
+}
+
+/* The line of a chunk's size, behind the end of the chunk before it. */
+static size_t
+chunk_line(const struct conn *c, size_t len, uint8_t head[12])
+{
+    char line[16];
+    int n = snprintf(line, sizeof(line), "%s%zx\r\n", c->piece_sent ? "\r\n" : "", len);
+    ORO_ASSERT(n > 0 && n <= 12);
+    memcpy(head, line, (size_t)n);
+    return (size_t)n;
+}
+
+bool
+http_piece(struct conn *c, struct oro_buf *piece, bool last)
+{
+    uint8_t head[12];
+    ORO_ASSERT(c->in_pieces);
+    if (budget_over(c->shard))
+        budget_enforce(c->shard);
+    if (c->state != CONN_HTTP)
+        return false;
+    size_t n = c->chunked_out ? chunk_line(c, piece->len, head) : 0;
+    struct piece *p = out_link(c, piece, head, n);
+    if (p == NULL) {
+        conn_cut(c, CAUSE_BUFFERS);
+        return false;
+    }
+    p->pinned = true;
+    c->piece_sent = true;
+    if (!last)
+        return true;
+    struct oro_bb end = {0};
+    if (c->chunked_out)
+        oro_bb_printf(&end, "\r\n0\r\n\r\n");
+    send_bb(c, &end);
+    c->in_pieces = false;
+    answer_ended(c);
+    conn_touch(c); /* for the requests that wait behind it */
+    return true;
+}
+
 void
 http_answer(struct conn *c, struct oro_http_response *res)
 {
@@ -174,7 +241,9 @@ http_answer(struct conn *c, struct oro_http_response *res)
     snprintf(number, sizeof(number), "%llu", (unsigned long long)len);
     if (res->content_type != NULL)
         oro_header_add(own, sizeof(own), "content-type", res->content_type);
-    if (may_have_body)
+    if (res->in_pieces)
+        begin_pieces(c, own, sizeof(own));
+    else if (may_have_body)
         oro_header_add(own, sizeof(own), "content-length", number);
     if (c->answer_close)
         oro_header_add(own, sizeof(own), "connection", "close");
@@ -189,14 +258,8 @@ http_answer(struct conn *c, struct oro_http_response *res)
     if (with_body && c->state == CONN_HTTP)
         send_body(c, res);
     http_response_fini(res);
-    c->busy = false;
-    if (c->answer_close && c->state == CONN_HTTP) {
-        conn_move(c, CONN_DRAIN);
-        if (!c->running)
-            oro_bb_fini(&c->in); /* else http_run does it: strings of the request lie there */
-        conn_end_by(c, c->shard->now_us + FLUSH_LIMIT_US);
-        conn_touch(c);
-    }
+    if (!res->in_pieces)
+        answer_ended(c);
 }
 
 /* An answer of our own, after which the connection closes. */
@@ -332,6 +395,7 @@ serve(struct conn *c, struct head *h, size_t body_len)
     struct oro_http_request req;
     s->n.http_requests++;
     c->answer_close = !h->keep_alive || s->stop_us != 0;
+    c->http_1_0 = h->http_1_0;
     if (!fill_request(h, &req)) {
         http_refuse(c, BAD_REQUEST,
                     "the path is not percent-encoded UTF-8 without control characters");

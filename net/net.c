@@ -605,6 +605,24 @@ oro_net_release(struct oro_net *net, unsigned shard, oro_conn_id conn, struct or
     budget_unlink(s, conn_find(s, conn), part);
 }
 
+bool
+oro_net_send_piece(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *piece,
+                   bool first, bool last)
+{
+    struct conn *c = conn_find(shard_here(net, shard), conn);
+    return c != NULL && c->state == CONN_WS && ws_send_piece(c, piece, first, last);
+}
+
+size_t
+oro_net_watch(struct oro_net *net, unsigned shard, oro_conn_id id, bool on)
+{
+    struct conn *c = conn_find(shard_here(net, shard), id);
+    if (c == NULL)
+        return 0;
+    c->watched = on;
+    return c->out_bytes;
+}
+
 void
 oro_net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int code, const char *reason)
 {
@@ -652,4 +670,12 @@ oro_net_http_reply(struct oro_net *net, unsigned shard, oro_conn_id req_id,
     http_answer(c, res);
     conn_touch(c); /* for the requests that wait behind it */
     return true;
+}
+
+bool
+oro_net_http_piece(struct oro_net *net, unsigned shard, oro_conn_id req_id, struct oro_buf *piece,
+                   bool last)
+{
+    struct conn *c = conn_find(shard_here(net, shard), req_id);
+    return c != NULL && c->state == CONN_HTTP && c->busy && http_piece(c, piece, last);
 }

@@ -68,6 +68,12 @@ bool oro_net_send_parts(struct oro_net *net, unsigned shard, oro_conn_id conn,
  * inside: that is looked at later in the turn. */
 void oro_net_hold(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
 void oro_net_release(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
+/* A piece, not empty, of a message that is sent while it is made: linked as above. `first` begins the message and `last` ends it;
+ * between them nothing else is sent on the connection. */
+bool oro_net_send_piece(struct oro_net *net, unsigned shard, oro_conn_id conn,
+                        struct oro_buf *piece, bool first, bool last);
+/* Has sink.drained called for a connection, or for that of a kept request. Gives the bytes that wait there; 0 if it is gone. */
+size_t oro_net_watch(struct oro_net *net, unsigned shard, oro_conn_id id, bool on);
 /* Starts a websocket close with code and reason (cut to 123 bytes) after what is queued; code 0:
  * drop the TCP connection. */
 void oro_net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int code,
@@ -82,5 +88,9 @@ bool oro_net_charge(struct oro_net *net, unsigned shard, oro_conn_id conn, int64
 /* Answers a kept HTTP request. Takes res->body. False if the requester is gone. */
 bool oro_net_http_reply(struct oro_net *net, unsigned shard, oro_conn_id req_id,
                         struct oro_http_response *res);
+/* Behind a reply in pieces: the next one, not empty, linked as by oro_net_send_piece; `last` ends the answer, and the request is
+ * kept no longer. False if the requester is gone. */
+bool oro_net_http_piece(struct oro_net *net, unsigned shard, oro_conn_id req_id,
+                        struct oro_buf *piece, bool last);
 
 #endif

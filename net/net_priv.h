@@ -177,6 +177,11 @@ struct conn {
     unsigned files;   /* pieces that are files */
     uint8_t out_hint; /* log2 of the size to start a piece with */
     bool blocked;     /* the socket took no more: waiting for writable */
+    bool watched;     /* sink.drained is called */
+    bool http_1_0;    /* the request that is served is one, */
+    bool in_pieces;   /* its answer goes on, */
+    bool chunked_out; /* in chunks; else it ends with the connection */
+    bool piece_sent;  /* the line end of a chunk is owed */
     bool paused;      /* oro_net_pause */
     bool held;        /* reading is stopped because too much input waits */
     bool ended;       /* the peer has ended his side: nothing is read any more */
@@ -395,6 +400,8 @@ void http_response_fini(struct oro_http_response *res); /* what was not sent of 
 void http_answer(struct conn *c, struct oro_http_response *res);
 /* An answer of our own, after which the connection closes; why: a text or "". */
 void http_refuse(struct conn *c, int status, const char *why);
+/* Of an answer in pieces. False if it was cut off. */
+bool http_piece(struct conn *c, struct oro_buf *piece, bool last);
 void http_run(struct conn *c);
 /* A turn of the loop begins: those that waited for one come first. */
 void http_turn(struct shard *s);
@@ -405,6 +412,7 @@ int ws_rx(struct conn *c, uint8_t *data, size_t len);
 /* False if it was cut. */
 bool ws_send(struct conn *c, struct oro_bytes msg);
 bool ws_send_parts(struct conn *c, struct oro_bytes head, const struct oro_parts *body);
+bool ws_send_piece(struct conn *c, struct oro_buf *piece, bool first, bool last);
 void ws_seal(struct conn *c, struct piece *p);
 void ws_ping(struct conn *c);
 void ws_close(struct conn *c, int code, const char *reason, size_t reason_len);

@@ -201,6 +201,29 @@ ws_send_parts(struct conn *c, struct oro_bytes head, const struct oro_parts *bod
 }
 
 bool
+ws_send_piece(struct conn *c, struct oro_buf *piece, bool first, bool last)
+{
+    if (budget_over(c->shard))
+        budget_enforce(c->shard); /* any connection may be cut off inside */
+    if (c->state != CONN_WS)
+        return false;
+    struct oro_parts body = {.bufs = &piece, .n = 1, .bytes = piece->len};
+    struct message m = message(c, (struct oro_bytes){0}, &body);
+    if (!first) {
+        m.opcode = ORO_WS_CONT;
+        m.lead = false;
+    } else if (c->out_tail != NULL && c->out_tail->open) {
+        ws_seal(c, c->out_tail);
+    }
+    if (link_part(c, &m, 0, piece->len, last) == NULL) {
+        conn_cut(c, CAUSE_BUFFERS);
+        return false;
+    }
+    conn_counters(c)->messages_out += last;
+    return true;
+}
+
+bool
 ws_send(struct conn *c, struct oro_bytes msg)
 {
     return ws_send_parts(c, msg, NULL);

@@ -83,6 +83,25 @@ net_release(void *h, unsigned shard, oro_conn_id conn, struct oro_buf *part)
     oro_net_release(net_of(h), shard, conn, part);
 }
 
+static bool
+net_send_piece(void *h, unsigned shard, oro_conn_id conn, struct oro_buf *piece, bool first,
+               bool last)
+{
+    return oro_net_send_piece(net_of(h), shard, conn, piece, first, last);
+}
+
+static size_t
+net_watch(void *h, unsigned shard, oro_conn_id id, bool on)
+{
+    return oro_net_watch(net_of(h), shard, id, on);
+}
+
+static bool
+net_http_piece(void *h, unsigned shard, oro_conn_id req_id, struct oro_buf *piece, bool last)
+{
+    return oro_net_http_piece(net_of(h), shard, req_id, piece, last);
+}
+
 static void
 net_close(void *h, unsigned shard, oro_conn_id conn, int code, const char *reason)
 {
@@ -511,10 +530,13 @@ serve(const struct oro_config *c, struct oro_server *server, uint64_t files, str
                                 .send_parts = net_send_parts,
                                 .hold = net_hold,
                                 .release = net_release,
+                                .send_piece = net_send_piece,
+                                .watch = net_watch,
                                 .close = net_close,
                                 .pause = net_pause,
                                 .charge = net_charge,
                                 .http_reply = net_http_reply,
+                                .http_piece = net_http_piece,
                                 .wake = net_wake};
     struct oro_net_options no = net_options(c);
     struct oro_net *net;

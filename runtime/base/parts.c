@@ -93,6 +93,29 @@ oro_parts_fini(struct oro_parts *p)
     *p = (struct oro_parts){0};
 }
 
+bool
+oro_parts_move(struct oro_parts *to, struct oro_parts *from)
+{
+    if (to->n == 0 && !to->failed) {
+        oro_free(to->bufs);
+        *to = *from;
+        *from = (struct oro_parts){0};
+        return true;
+    }
+    while (to->cap - to->n < from->n) {
+        void *bufs = to->bufs;
+        if (!oro_try_grow(&bufs, to->cap, &to->cap, sizeof(*to->bufs)))
+            return false;
+        to->bufs = bufs;
+    }
+    for (size_t i = 0; i < from->n; i++)
+        to->bufs[to->n++] = from->bufs[i];
+    to->bytes += from->bytes;
+    from->n = 0;
+    oro_parts_fini(from);
+    return true;
+}
+
 size_t
 oro_parts_cost(const struct oro_parts *p)
 {

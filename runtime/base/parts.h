@@ -42,6 +42,9 @@ void oro_parts_link(struct oro_parts *p, struct oro_buf *part);
 /* Moves the rest of bb, which is freed. */
 void oro_parts_close(struct oro_parts *p, struct oro_bb *bb);
 void oro_parts_fini(struct oro_parts *p); /* gives back its references, and zeroes */
+/* Appends what `from` has, which is empty then, as parts of their own: they need not be whole. False: no memory, and nothing has
+ * changed. */
+ORO_MUST_CHECK bool oro_parts_move(struct oro_parts *to, struct oro_parts *from);
 /* Memory that it takes, with the allocator's overhead. */
 size_t oro_parts_cost(const struct oro_parts *p);
 

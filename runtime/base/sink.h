@@ -46,6 +46,8 @@ struct oro_http_response {
      * which closes it. */
     int file;
     uint64_t file_len;
+    /* Instead of all that: the body follows in pieces, by oro_net_http_piece. */
+    bool in_pieces;
     char extra_headers[8192]; /* a token of whoever's is echoed in them */
 };
 
@@ -87,6 +89,8 @@ struct oro_sink {
      * "outgoing_queue_full", "message_too_large", "protocol_error", "server_close", "buffers_full",
      * "unfinished", "io"). */
     void (*ws_close)(void *self, unsigned shard, oro_conn_id conn, void *user, const char *cause);
+    /* The socket of a connection that is watched (oro_net_watch) has taken some; `waiting` bytes are left. NULL: nobody watches. */
+    void (*drained)(void *self, unsigned shard, oro_conn_id id, size_t waiting);
     /* Before the loop sleeps, and after oro_net_wake: hand out what there is to send. */
     void (*drain)(void *self, unsigned shard);
     /* About to sleep: true if there is still work (so do not sleep). Sets the flag that makes the other side wake us. */

@@ -34,7 +34,7 @@ struct oro_readers {
     struct task_list ready[ORO_READ_LANES], running;
     unsigned slots[ORO_READ_LANES];
     unsigned busy; /* readers with a task, until its owner has been told */
-    bool paused, quits;
+    bool paused, quits, more_next;
     atomic_bool ends;
 };
 
@@ -198,7 +198,11 @@ static struct oro_read_task *
 take(struct oro_readers *r)
 {
     pthread_mutex_lock(&r->lock);
-    struct oro_read_task *t = list_pop(&r->ready[ORO_READ_SMALL]);
+    enum oro_read_lane first = r->more_next ? ORO_READ_MORE : ORO_READ_SMALL;
+    r->more_next = !r->more_next;
+    struct oro_read_task *t = list_pop(&r->ready[first]);
+    if (t == NULL)
+        t = list_pop(&r->ready[first == ORO_READ_MORE ? ORO_READ_SMALL : ORO_READ_MORE]);
     if (t == NULL)
         t = list_pop(&r->ready[ORO_READ_LARGE]);
     if (t != NULL) {

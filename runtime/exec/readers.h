@@ -20,7 +20,12 @@
 
 struct oro_readers;
 
-enum oro_read_lane { ORO_READ_SMALL, ORO_READ_LARGE, ORO_READ_LANES };
+enum oro_read_lane {
+    ORO_READ_SMALL,
+    ORO_READ_LARGE,
+    ORO_READ_MORE, /* a short run, for what had its slot before: without one, in turn with the small ones */
+    ORO_READ_LANES
+};
 
 struct oro_read_task {
     enum oro_read_lane lane;
@@ -39,7 +44,7 @@ ORO_MUST_CHECK oro_status oro_readers_start(unsigned threads, struct oro_readers
                                             struct oro_err *err);
 /* True: it has a slot. False: t->admitted follows, or t->done. */
 bool oro_readers_admit(struct oro_readers *r, struct oro_read_task *t);
-/* Of a task with a slot. t->done follows, perhaps before the return. */
+/* Of a task with a slot, or of lane ORO_READ_MORE. t->done follows, perhaps before the return. */
 void oro_readers_run(struct oro_readers *r, struct oro_read_task *t);
 /* Gives the slot of a task of this lane to the next one. */
 void oro_readers_release(struct oro_readers *r, enum oro_read_lane lane);

@@ -442,6 +442,7 @@ oro_client_flush_held(struct shard *sh)
             held_send(sh, c, durable);
         if (c->nmarks > 0)
             oro_client_hold(sh, c);
+        oro_stream_look(c);
     }
 }
 

@@ -67,7 +67,7 @@ oro_api_reply_later(struct shard *sh, struct client *c, struct oro_http_response
 static bool
 still_needed(struct shard *sh, struct client *c)
 {
-    if (!c->answered || c->reply != NULL || c->leaves)
+    if (!c->answered || c->reply != NULL || c->leaves || c->reads != NULL)
         return true;
     oro_client_remove(sh, c);
     return false;
@@ -79,19 +79,35 @@ oro_api_release(struct shard *sh, struct client *c)
     if (c->reply == NULL || c->reply_seq > oro_server_durable_seq(sh->server))
         return true;
     struct oro_server_net *net = &sh->server->net;
+    oro_conn_id conn = c->conn;
     if (c->req_id != 0) {
-        oro_map_del_u64(&sh->requests, c->req_id);
+        bool goes_on = c->reply->in_pieces;
+        if (!goes_on)
+            oro_map_del_u64(&sh->requests, c->req_id);
         (void)oro_client_charge(sh, c, -(int64_t)c->http_counted);
         c->http_counted = 0;
         net->http_reply(net->net, sh->number, c->req_id, c->reply);
-        c->req_id = 0;
+        if (!goes_on)
+            c->req_id = 0;
     } else {
         oro_parts_fini(&c->reply->parts);
         oro_bb_fini(&c->reply->body);
     }
     oro_free(c->reply);
     c->reply = NULL;
-    return still_needed(sh, c);
+    if (c->reads == NULL)
+        return still_needed(sh, c);
+    oro_stream_look(c);
+    return oro_client_find(sh, conn) != NULL;
+}
+
+void
+oro_api_streamed(struct shard *sh, struct client *c)
+{
+    if (c->req_id != 0)
+        oro_map_del_u64(&sh->requests, c->req_id);
+    c->req_id = 0;
+    (void)still_needed(sh, c);
 }
 
 void

@@ -8,11 +8,15 @@
  * Nothing of it runs while it waits for its slot, and messages that it sends meanwhile wait. */
 #include "runtime/server/read.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "runtime/base/clock.h"
 
 #define SMALL_STEPS 250000  /* what does not end within them goes to the lane of large ones */
 #define FOLLOW_RECORDS 4096 /* of all that follow, before sockets have their turn */
 #define FOLLOW_TERMS 200000 /* evaluated for them */
+#define NO_MEMORY "the server has no memory left for this answer: try again later"
 
 /* ---- between the threads ---- */
 
@@ -29,64 +33,119 @@ inbox_put(struct read_task *t)
         s->net.wake(s->net.net, sh->number);
 }
 
+/* Sets a flag of the task's (NULL: none), and puts it into the inbox unless it is there. Who finds it there is the shard; so once
+ * the lock is given back without that, it is not ours any more. */
+static void
+post(struct read_task *t, bool *flag)
+{
+    oro_spin_lock(&t->lock);
+    bool put = !t->posted;
+    t->posted = true;
+    if (flag != NULL)
+        *flag = true;
+    oro_spin_unlock(&t->lock);
+    if (put)
+        inbox_put(t);
+}
+
+void
+oro_read_post(struct read_task *t)
+{
+    post(t, NULL);
+}
+
 static void
 on_admitted(struct oro_read_task *base)
 {
     struct read_task *t = (struct read_task *)base;
-    t->phase = READ_ADMITTED;
-    inbox_put(t);
+    post(t, &t->admitted);
 }
 
 static void
 on_done(struct oro_read_task *base)
 {
     struct read_task *t = (struct read_task *)base;
-    inbox_put(t);
+    post(t, &t->stands);
 }
 
 /* ---- on a reader ---- */
 
+/* What the engine says of its time, in the end of its answer. */
+static int64_t
+took_of(struct oro_bytes json)
+{
+    static const char key[] = "],\"total_duration_micros\":";
+    const uint8_t *tail = json.len > 200 ? json.data + json.len - 200 : json.data;
+    const uint8_t *at = memmem(tail, json.len - (size_t)(tail - json.data), key, sizeof(key) - 1);
+    return at != NULL ? strtoll((const char *)at + sizeof(key) - 1, NULL, 10) : 0;
+}
+
+/* By SQLite, whose answer is whole, and handed over as one. */
 static oro_status
-run_one(struct read_task *t, struct oro_budget *budget)
+full_sql(struct read_task *t, struct oro_session *se, struct oro_budget *budget)
+{
+    struct oro_bb out = {0};
+    struct oro_parts parts = {0};
+    oro_status st =
+        oro_sql_full(t->sh->server, se, t->texts, &t->env, budget, &out, &parts, &t->err);
+    t->took_us = took_of(oro_bb_bytes(&out));
+    oro_parts_close(&parts, &out);
+    if (st == ORO_OK && parts.failed)
+        st = oro_err_set(&t->err, ORO_ENOMEM, NO_MEMORY);
+    oro_spin_lock(&t->lock);
+    if (st == ORO_OK) {
+        t->made = parts;
+        t->made_all = true;
+        parts = (struct oro_parts){0};
+    }
+    oro_spin_unlock(&t->lock);
+    oro_parts_fini(&parts);
+    return st;
+}
+
+static oro_status
+open_one(struct read_task *t, struct oro_session *se, struct oro_budget *budget)
 {
     bool sql = t->kind == READ_SQL;
     struct oro_query *q = NULL;
     oro_status st = oro_query_parse(t->sh->server->schema, t->texts,
                                     sql ? ORO_QUERY_SQL : ORO_QUERY_ONE_OFF, &t->env, &q, &t->err);
-    if (st == ORO_OK && sql)
-        st = oro_query_sql_json(q, t->session, budget, &t->out, &t->parts, &t->err);
-    else if (st == ORO_OK)
-        st = oro_subs_one_off(q, t->session, budget, &t->out, &t->parts, &t->err);
+    if (st == ORO_OK)
+        t->answer = sql ? oro_answer_of_sql(q) : oro_answer_of_query(q);
     else if (sql && !oro_query_knows(t->texts))
-        st = oro_sql_full(t->sh->server, t->session, t->texts, &t->env, budget, &t->out, &t->parts,
-                          &t->err);
+        st = full_sql(t, se, budget);
     oro_query_free(q);
     return st;
 }
 
 static oro_status
-run_set(struct read_task *t, struct oro_budget *budget)
+open_set(struct read_task *t)
 {
     oro_status st = oro_prepare(t->sh->server->schema, t->texts, t->ntexts, &t->env, &t->base.stop,
                                 &t->prepared, &t->err);
     if (st == ORO_OK)
-        st = oro_prepared_rows(t->prepared, t->session, budget, &t->out, &t->parts, &t->err);
+        t->answer = oro_answer_of_set(t->prepared);
     return st;
 }
 
-/* The answer is complete. */
-static void
-seal(struct read_task *t)
+static oro_status
+measure(struct read_task *t, struct oro_session *se)
 {
-    if (t->parts.n > 0 && t->kind != READ_SQL)
-        oro_parts_close(&t->parts, &t->out);
-    if (t->parts.failed && t->st == ORO_OK)
-        t->st = oro_err_set(&t->err, ORO_ENOMEM,
-                            "the server has no memory left for this answer: try again later");
+    uint64_t most = t->sh->server->opt.query.steps;
+    bool small = t->base.lane == ORO_READ_SMALL && most > SMALL_STEPS;
+    struct oro_budget budget = {.left = small ? SMALL_STEPS : most, .stop = &t->base.stop};
+    bool set = t->kind == READ_SUBSCRIBE || t->kind == READ_UNSUBSCRIBE;
+    oro_status st = set ? open_set(t) : open_one(t, se, &budget);
+    if (st == ORO_OK && t->answer == NULL && !t->made_all)
+        return oro_err_set(&t->err, ORO_ENOMEM, NO_MEMORY);
+    if (st == ORO_OK && t->answer != NULL)
+        st = oro_answer_measure(t->answer, se, most, &budget, &t->err);
+    t->outgrown = small && budget.spent;
+    return st;
 }
 
-static struct oro_asked
-asked(const struct read_task *t)
+struct oro_asked
+oro_read_asked(const struct read_task *t)
 {
     static const enum oro_client_tag tags[] = {[READ_SUBSCRIBE] = ORO_MSG_SUBSCRIBE,
                                                [READ_UNSUBSCRIBE] = ORO_MSG_UNSUBSCRIBE,
@@ -100,16 +159,16 @@ static void
 run(struct oro_read_task *base)
 {
     struct read_task *t = (struct read_task *)base;
-    uint64_t most = t->sh->server->opt.query.steps;
-    bool small = base->lane == ORO_READ_SMALL && most > SMALL_STEPS;
-    struct oro_budget budget = {.left = small ? SMALL_STEPS : most, .stop = &base->stop};
-    struct oro_asked to = asked(t);
-    if (t->kind != READ_SQL)
-        t->proto->applied(&t->out, &to, true);
-    bool set = t->kind == READ_SUBSCRIBE || t->kind == READ_UNSUBSCRIBE;
-    t->st = set ? run_set(t, &budget) : run_one(t, &budget);
-    seal(t);
-    t->outgrown = small && budget.spent;
+    struct oro_session *se = oro_session_open(t->sh->server->store);
+    oro_read_begin_at(se, t->pin);
+    if (t->produced == 0 && !t->measured) {
+        t->st = measure(t, se);
+        t->measured = t->st == ORO_OK;
+    }
+    if (t->answer != NULL && t->measured)
+        oro_stream_make(t, se);
+    oro_read_end(se);
+    oro_session_close(se);
 }
 
 /* ---- asking ---- */
@@ -131,9 +190,8 @@ task_new(struct shard *sh, struct client *c, enum read_kind kind)
     return t;
 }
 
-/* What it keeps counts as its client's, as the client's frames and answers do. */
-static void
-task_charge(struct read_task *t, size_t bytes)
+void
+oro_read_charge(struct read_task *t, size_t bytes)
 {
     if (t->client == NULL)
         return;
@@ -141,27 +199,63 @@ task_charge(struct read_task *t, size_t bytes)
     (void)oro_client_charge(t->sh, t->client, (int64_t)bytes);
 }
 
-static void
-task_uncharge(struct read_task *t)
+void
+oro_read_uncharge(struct read_task *t)
 {
     if (t->client != NULL)
         (void)oro_client_charge(t->sh, t->client, -(int64_t)t->charged);
     t->charged = 0;
 }
 
-static void
-task_free(struct read_task *t)
+void
+oro_read_forget_question(struct read_task *t)
 {
-    ORO_ASSERT(t->session == NULL && t->cursor == NULL);
-    task_uncharge(t);
+    t->texts = (struct oro_bytes){0};
+    oro_buf_unref(t->frame);
+    t->frame = NULL;
+    oro_bb_fini(&t->own);
+    oro_prepared_free(t->prepared);
+    t->prepared = NULL;
+}
+
+static void
+forget_answer(struct read_task *t)
+{
+    oro_answer_free(t->answer);
+    t->answer = NULL;
+    oro_parts_fini(&t->ready);
+    oro_parts_fini(&t->made);
+    t->ready_all = t->made_all = t->measured = false;
+    t->produced = 0;
+}
+
+/* Lets go of the snapshot. */
+static void
+reading_end(struct read_task *t)
+{
+    oro_pin_close(t->pin);
+    t->pin = NULL;
+}
+
+void
+oro_read_free(struct read_task *t)
+{
+    ORO_ASSERT(t->cursor == NULL && !t->streaming && !t->has_slot);
+    oro_read_uncharge(t);
+    reading_end(t);
     if (t->client != NULL)
         t->client->reads = NULL;
-    oro_buf_unref(t->frame);
-    oro_prepared_free(t->prepared);
-    oro_bb_fini(&t->own);
-    oro_bb_fini(&t->out);
-    oro_parts_fini(&t->parts);
+    oro_read_forget_question(t);
+    forget_answer(t);
     oro_free(t);
+}
+
+static void
+slot_release(struct read_task *t)
+{
+    if (t->has_slot)
+        oro_readers_release(t->sh->server->readers, t->base.lane);
+    t->has_slot = false;
 }
 
 /* It has a slot: what it reads is pinned from here on. */
@@ -169,27 +263,37 @@ static void
 begin(struct read_task *t)
 {
     struct shard *sh = t->sh;
-    struct oro_readers *readers = sh->server->readers;
+    t->has_slot = true;
     if (t->client == NULL) {
-        oro_readers_release(readers, t->base.lane);
-        task_free(t);
+        slot_release(t);
+        oro_read_free(t);
         return;
     }
     if (t->kind != READ_SQL) {
         oro_subs_freeze(sh->subs, t->conn, true);
         t->cursor = oro_cursor_fork(sh->cursor);
     }
-    t->session = oro_session_open(sh->server->store);
-    t->seq = oro_read_begin(t->session);
-    t->phase = READ_READING;
-    t->pinned = true;
-    oro_readers_run(readers, &t->base);
+    t->pin = oro_pin_open(sh->server->store);
+    t->seq = oro_pin_seq(t->pin);
+    t->phase = READ_RUNNING;
+    t->asked_us = oro_mono_us();
+    oro_readers_run(sh->server->readers, &t->base);
+}
+
+void
+oro_read_run(struct read_task *t)
+{
+    ORO_ASSERT(t->phase == READ_STANDING && t->pin != NULL);
+    t->phase = READ_RUNNING;
+    t->base.lane = ORO_READ_MORE;
+    oro_readers_run(t->sh->server->readers, &t->base);
 }
 
 static void
 ask(struct read_task *t)
 {
     t->phase = READ_WAITING;
+    atomic_store(&t->base.stop, false);
     if (oro_readers_admit(t->sh->server->readers, &t->base))
         begin(t);
 }
@@ -213,7 +317,7 @@ oro_read_message(struct shard *sh, struct client *c, const struct oro_client_mes
         t->texts = m->tag == ORO_MSG_SUBSCRIBE ? m->queries : m->query;
         t->ntexts = m->nqueries;
     }
-    task_charge(t, sizeof(*t) + t->own.cap + (t->frame != NULL ? t->frame->len : 0));
+    oro_read_charge(t, sizeof(*t) + t->own.cap + (t->frame != NULL ? t->frame->len : 0));
     ask(t);
 }
 
@@ -234,12 +338,11 @@ oro_read_abandon(struct client *c)
     if (t == NULL)
         return;
     atomic_store_explicit(&t->base.stop, true, memory_order_relaxed);
-    if (!t->pinned) {
-        oro_buf_unref(t->frame);
-        t->frame = NULL;
-    }
+    if (t->phase == READ_WAITING)
+        oro_read_forget_question(t);
     t->client = NULL;
     c->reads = NULL;
+    oro_read_post(t);
 }
 
 void
@@ -249,23 +352,36 @@ oro_read_interrupt(struct client *c)
     if (t == NULL)
         return;
     atomic_store_explicit(&t->base.stop, true, memory_order_relaxed);
-    if (t->pinned)
-        return;
-    t->texts =
-        (struct oro_bytes){0}; /* what waits has no connection any more that it would count for */
-    oro_bb_fini(&t->own);
+    if (t->phase == READ_WAITING)
+        oro_read_forget_question(t); /* it has no connection any more that it would count for */
+    oro_read_post(t);
 }
 
 /* ---- answering ---- */
 
 static void
-reading_end(struct read_task *t)
+refuse(struct read_task *t)
 {
-    if (t->session == NULL)
-        return;
-    oro_read_end(t->session);
-    oro_session_close(t->session);
-    t->session = NULL;
+    struct oro_asked to = oro_read_asked(t);
+    struct oro_bb out = {0};
+    if (t->kind == READ_SUBSCRIBE)
+        oro_client_refused(t->sh, t->texts, &t->err);
+    t->proto->error(&out, &to, oro_bytes_str(t->err.text));
+    oro_client_send(t->sh, t->client, oro_bb_bytes(&out), 0);
+    oro_bb_fini(&out);
+}
+
+#define COPIED ((size_t)16 * 1024) /* a message up to here goes with others */
+
+/* All of it is there. */
+static void
+answer(struct read_task *t)
+{
+    if (t->ready.n == 1 && t->ready.bytes <= COPIED)
+        oro_client_send(t->sh, t->client, oro_buf_bytes(t->ready.bufs[0]), t->seq);
+    else
+        oro_client_send_parts(t->sh, t->client, &t->ready, t->seq);
+    oro_parts_fini(&t->ready);
 }
 
 /* At S: everything up to it has been told. */
@@ -273,35 +389,40 @@ static void
 tell(struct read_task *t)
 {
     struct shard *sh = t->sh;
+    bool stands = t->phase == READ_STANDING;
     if (t->st == ORO_OK && t->kind == READ_SUBSCRIBE)
         t->st = oro_subs_register(sh->subs, t->conn, t->query_set_id, t->prepared, &t->err);
     else if (t->st == ORO_OK && t->kind == READ_UNSUBSCRIBE)
         t->st = oro_subs_unsubscribe(sh->subs, NULL, t->conn, t->query_set_id, false, NULL, NULL,
                                      &t->err);
-    if (t->st != ORO_OK) {
-        if (t->kind == READ_SUBSCRIBE)
-            oro_client_refused(sh, t->texts, &t->err);
-        oro_bb_clear(&t->out);
-        oro_parts_fini(&t->parts);
-        struct oro_asked to = asked(t);
-        t->proto->error(&t->out, &to, oro_bytes_str(t->err.text));
-    }
     oro_shard_count_subs(sh);
     t->told = true;
-    task_uncharge(t); /* from here on it counts as what waits to be sent */
-    uint64_t seq = t->st == ORO_OK ? t->seq : 0;
-    if (t->parts.n > 0)
-        oro_client_send_parts(sh, t->client, &t->parts, seq);
-    else
-        oro_client_send(sh, t->client, oro_bb_bytes(&t->out), seq);
-    oro_bb_fini(&t->out);
+    oro_read_uncharge(t); /* from here on it counts as what waits to be sent */
+    if (t->st != ORO_OK) {
+        refuse(t);
+        atomic_store(&t->base.stop, true);
+    } else if (stands && t->ready_all) {
+        answer(t);
+    } else {
+        oro_read_forget_question(t);
+        oro_read_charge(t, (size_t)t->ready.bytes);
+        oro_cursor_close(t->cursor); /* the snapshot holds its place */
+        t->cursor = NULL;
+        oro_stream_begin(t);
+        return;
+    }
+    oro_read_forget_question(t);
+    if (!stands)
+        return;
+    forget_answer(t);
+    reading_end(t);
 }
 
 /* The connection is where its shard is. */
 static void
 thaw(struct read_task *t)
 {
-    if (t->cursor == NULL)
+    if (t->kind == READ_SQL)
         return;
     oro_cursor_close(t->cursor);
     t->cursor = NULL;
@@ -318,7 +439,7 @@ is_to_tell(const struct read_task *t)
 static bool
 follow_can_step(const struct read_task *t)
 {
-    return t->client != NULL &&
+    return t->client != NULL && !t->streaming &&
            (is_to_tell(t) || oro_cursor_seq(t->cursor) < oro_cursor_seq(t->sh->cursor));
 }
 
@@ -335,12 +456,32 @@ follow_step(struct read_task *t)
     oro_shard_apply_to(t->sh, t->conn, rec);
 }
 
-/* Gone, or where it should be. */
+/* Gone, or where it should be; and no reader has it. */
 static bool
 follow_ended(const struct read_task *t)
 {
-    return t->client == NULL ||
-           ((t->told || t->again) && oro_cursor_seq(t->cursor) == oro_cursor_seq(t->sh->cursor));
+    bool there = t->told || t->again;
+    return t->phase == READ_STANDING &&
+           (t->client == NULL ||
+            (there && oro_cursor_seq(t->cursor) == oro_cursor_seq(t->sh->cursor)));
+}
+
+static void
+follow_add(struct read_task *t)
+{
+    ORO_ASSERT(!t->streaming && !t->listed);
+    t->listed = true;
+    t->link = t->sh->following;
+    t->sh->following = t;
+}
+
+void
+oro_read_follow(struct read_task *t)
+{
+    t->cursor = oro_cursor_open_at(t->pin);
+    forget_answer(t);
+    reading_end(t);
+    follow_add(t);
 }
 
 static void
@@ -354,7 +495,7 @@ follow_end(struct read_task *t)
         ask(t);
         return;
     }
-    task_free(t);
+    oro_read_free(t);
     if (c != NULL)
         oro_client_resume_later(sh, c);
 }
@@ -375,15 +516,17 @@ follow(struct shard *sh)
     struct read_task *list = sh->following;
     sh->following = NULL;
     for (struct read_task *t, *next; (t = list) != NULL; list = next) {
-        next = t->next;
+        next = t->link;
+        t->link = NULL;
+        t->listed = false;
         for (; left > 0 && evaluated(sh) < until && follow_can_step(t); left--)
             follow_step(t);
-        if (follow_ended(t)) {
+        if (t->streaming || t->listed)
+            continue; /* told, and on its way; or that is over already */
+        if (follow_ended(t))
             follow_end(t);
-            continue;
-        }
-        t->next = sh->following;
-        sh->following = t;
+        else
+            follow_add(t);
     }
 }
 
@@ -391,18 +534,16 @@ follow(struct shard *sh)
 static bool
 is_again(struct read_task *t)
 {
-    if (t->base.ran && !t->outgrown && t->st != ORO_ETIMEOUT)
+    if (t->measured || (t->base.ran && !t->outgrown && t->st != ORO_ETIMEOUT))
         return false;
     if (t->outgrown && t->base.ran)
         t->base.lane = ORO_READ_LARGE;
     t->st = ORO_OK;
     t->err = (struct oro_err){0};
     t->outgrown = false;
-    atomic_store_explicit(&t->base.stop, false, memory_order_relaxed);
     oro_prepared_free(t->prepared);
     t->prepared = NULL;
-    oro_bb_fini(&t->out);
-    oro_parts_fini(&t->parts);
+    forget_answer(t);
     bool nobody = t->kind == READ_SQL && t->client->req_id == 0;
     if (!nobody && !atomic_load(&t->sh->server->quiet))
         return true;
@@ -410,37 +551,84 @@ is_again(struct read_task *t)
     return false;
 }
 
+/* The first run has ended without a piece of the answer, or was not to be. */
 static void
-finished(struct read_task *t)
+came_back(struct read_task *t)
 {
-    struct shard *sh = t->sh;
-    bool pinned = t->pinned;
-    enum oro_read_lane lane = t->base.lane;
-    reading_end(t);
-    t->pinned = false;
-    t->again = t->client != NULL && is_again(t);
-    task_charge(t, t->out.cap + oro_parts_cost(&t->parts));
-    if (pinned)
-        oro_readers_release(sh->server->readers, lane);
-    if (t->kind != READ_SQL && pinned) {
-        t->next = sh->following;
-        sh->following = t;
-    } else if (t->client == NULL) {
-        task_free(t);
+    struct client *c = t->client;
+    t->again = is_again(t);
+    if (!t->measured)
+        reading_end(t);
+    if (t->cursor != NULL) {
+        follow_add(t);
     } else if (t->again) {
         t->again = false;
         ask(t);
-    } else {
-        struct client *c = t->client;
-        task_uncharge(t);
-        if (t->kind == READ_SQL)
-            oro_sql_answer(sh, c, t->st, &t->err, &t->parts, &t->out, t->seq);
-        else
-            tell(t); /* it never began */
-        t->client = NULL;
-        c->reads = NULL;
-        task_free(t);
+    } else if (t->kind == READ_SQL) {
+        oro_sql_told(t);
+    } else { /* it never began */
+        struct shard *sh = t->sh;
+        refuse(t);
+        oro_read_free(t);
+        oro_client_resume_later(sh, c);
     }
+}
+
+/* Nobody waits for it. */
+static void
+drop(struct read_task *t)
+{
+    if (t->streaming)
+        oro_stream_drop(t);
+    thaw(t);
+    oro_read_free(t);
+}
+
+static void
+take_made(struct read_task *t, bool *admitted, bool *stands)
+{
+    oro_spin_lock(&t->lock);
+    t->posted = false;
+    *admitted = t->admitted;
+    *stands = t->stands;
+    t->admitted = t->stands = false;
+    uint64_t before = t->ready.bytes;
+    bool moved = oro_parts_move(&t->ready, &t->made);
+    t->ready.failed = t->ready.failed || t->made.failed || !moved;
+    t->ready_all = t->made_all;
+    oro_spin_unlock(&t->lock);
+    if (t->ready.bytes > before)
+        oro_read_charge(t, (size_t)(t->ready.bytes - before));
+}
+
+static void
+look(struct read_task *t)
+{
+    bool admitted, stands;
+    take_made(t, &admitted, &stands);
+    if (admitted) {
+        begin(t);
+        return;
+    }
+    if (stands) {
+        t->phase = READ_STANDING;
+        t->unserved = !t->base.ran;
+        slot_release(t);
+    }
+    if (t->listed)
+        return;
+    if (t->client == NULL && t->phase == READ_STANDING)
+        drop(t);
+    else if (t->client == NULL)
+        return;
+    else if (t->streaming)
+        oro_stream_step(t);
+    else if (t->phase == READ_STANDING && t->ready.n == 0)
+        came_back(t);
+    else if (t->ready.n > 0 && t->kind == READ_SQL)
+        oro_sql_told(t);
+    else if (t->ready.n > 0)
+        follow_add(t);
 }
 
 void
@@ -454,20 +642,21 @@ oro_reads_drain(struct shard *sh)
     }
     for (struct read_task *t; (t = list) != NULL;) {
         list = t->next;
-        if (t->phase == READ_ADMITTED)
-            begin(t);
-        else
-            finished(t);
+        look(t);
     }
     if (sh->following != NULL)
         follow(sh);
+    if (oro_shard_stands_still(sh))
+        oro_streams_look(sh);
+    else
+        sh->here_us = 0;
 }
 
 bool
 oro_reads_have_work(struct shard *sh)
 {
     bool work = atomic_load(&sh->read_inbox) != NULL;
-    for (struct read_task *t = sh->following; t != NULL && !work; t = t->next)
+    for (struct read_task *t = sh->following; t != NULL && !work; t = t->link)
         work = follow_can_step(t) || follow_ended(t);
     return work;
 }
@@ -475,26 +664,37 @@ oro_reads_have_work(struct shard *sh)
 bool
 oro_reads_under_way(struct shard *sh)
 {
-    return sh->following != NULL || oro_reads_have_work(sh);
+    bool pinned = false;
+    for (struct read_task *t = sh->streams; t != NULL && !pinned; t = t->link)
+        pinned = t->pin != NULL;
+    return pinned || sh->following != NULL || oro_reads_have_work(sh);
 }
 
 static void
-list_free(struct read_task *list)
+free_at_the_end(struct read_task *t)
 {
-    for (struct read_task *t; (t = list) != NULL;) {
-        list = t->next;
-        reading_end(t);
-        oro_cursor_close(t->cursor);
-        t->cursor = NULL;
-        t->client = NULL;
-        task_free(t);
-    }
+    oro_cursor_close(t->cursor);
+    t->cursor = NULL;
+    t->client = NULL;
+    t->streaming = t->has_slot = false;
+    oro_read_free(t);
 }
 
+/* A task may be in the inbox and in one of the lists. */
 void
 oro_reads_free(struct shard *sh)
 {
-    list_free(atomic_exchange(&sh->read_inbox, NULL));
-    list_free(sh->following);
-    sh->following = NULL;
+    for (struct read_task *t = atomic_exchange(&sh->read_inbox, NULL), *next; t != NULL; t = next) {
+        next = t->next;
+        if (!t->listed && !t->streaming)
+            free_at_the_end(t);
+    }
+    struct read_task *lists[] = {sh->following, sh->streams};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(lists); i++) {
+        for (struct read_task *t = lists[i], *next; t != NULL; t = next) {
+            next = t->link;
+            free_at_the_end(t);
+        }
+    }
+    sh->following = sh->streams = NULL;
 }

@@ -1,16 +1,19 @@
-/* runtime/server/read.h - the tasks that a shard gives to the reader threads. */
+/* runtime/server/read.h - the tasks that a shard gives to the reader threads (read.c), and their answers on the way to the
+ * socket (stream.c). */
 #ifndef ORO_SERVER_READ_H
 #define ORO_SERVER_READ_H
 
 #include "runtime/server/server_priv.h"
+#include "runtime/subs/answer.h"
 
 enum read_kind { READ_SUBSCRIBE, READ_UNSUBSCRIBE, READ_ONE_OFF, READ_SQL };
-enum read_phase { READ_WAITING, READ_ADMITTED, READ_READING };
+/* WAITING for a slot; RUNNING: a reader has it, or will; STANDING: nobody does anything for it. */
+enum read_phase { READ_WAITING, READ_RUNNING, READ_STANDING };
 
-/* Belongs to its shard, except while a reader runs it. */
+/* Belongs to its shard, but for what is said below. */
 struct read_task {
     struct oro_read_task base; /* first */
-    struct read_task *next;    /* of the shard's inbox or list */
+    struct read_task *next;    /* of the shard's inbox */
     struct shard *sh;
     struct client *client; /* NULL: it has left */
     oro_conn_id conn;
@@ -25,19 +28,65 @@ struct read_task {
     struct oro_query_env env;
     size_t charged; /* to the client's connection */
     /* With a slot: the snapshot, and the connection's place in the ring. */
-    bool pinned;
-    struct oro_session *session;
+    bool has_slot;
+    struct oro_pin *pin;
     struct oro_cursor *cursor;
     uint64_t seq;
-    /* What came of it. */
+    /* Made by readers, and theirs while they run: it is the shard's again when `stands` or `made` says so. */
+    int64_t asked_us;
     oro_status st;
     struct oro_err err;
-    struct oro_bb out;
-    struct oro_parts parts; /* of a large answer; of SQL its end is in out, of the others nothing */
+    struct oro_answer *answer; /* measured, if st is ORO_OK */
     struct oro_prepared *prepared;
+    bool measured; /* the answer is, and is being made */
     bool outgrown; /* the steps of the small lane did not suffice */
-    bool again;    /* catches up with its shard, and is asked once more */
-    bool told;     /* the client has its answer */
+    uint64_t produced; /* bytes of the answer that are made */
+    int64_t took_us;   /* what SQL's answer says of its time, if all of it is */
+    /* Between the threads. */
+    struct oro_spin lock; /* over these: */
+    bool posted;          /* it stands in the inbox */
+    bool admitted, stands; /* it has a slot now; the run has ended */
+    struct oro_parts made;
+    bool made_all;
+    _Atomic uint64_t taken; /* bytes of the answer that the socket has taken: how far the reader may be ahead */
+    atomic_bool hurry;      /* it may be ahead as far as it likes */
+    /* The answer, on the shard's side. */
+    struct oro_parts ready; /* made, and not handed to net */
+    bool ready_all;
+    uint64_t handed;    /* bytes that were */
+    bool again;         /* catches up with its shard, and is asked once more */
+    bool told;          /* the client has its answer, or the beginning of it */
+    bool streaming;     /* it goes on: in sh->streams */
+    bool begun, over;   /* something of it was handed to net; nobody wants the rest */
+    bool unserved;      /* readers stand still, or stop: they did not run it */
+    bool listed;        /* in sh->following */
+    struct read_task *link, *back; /* of sh->following (link), or sh->streams */
 };
+
+/* read.c */
+struct oro_asked oro_read_asked(const struct read_task *t);
+/* Has the shard look at it, if it does not anyway. Any thread. */
+void oro_read_post(struct read_task *t);
+void oro_read_run(struct read_task *t); /* has a reader go on with it */
+void oro_read_free(struct read_task *t);
+/* A websocket's client has its answer: the connection follows the ring from there. */
+void oro_read_follow(struct read_task *t);
+
+void oro_read_forget_question(struct read_task *t); /* what is asked is not needed any more */
+
+/* sql.c: an answer, or the beginning of it, or why there is none. Takes t. */
+void oro_sql_told(struct read_task *t);
+
+/* stream.c */
+/* On a reader: makes some of the answer, as far as it may be ahead of the socket. */
+void oro_stream_make(struct read_task *t, struct oro_session *se);
+/* The client is told, but the answer is not complete yet, or was not handed to net. */
+void oro_stream_begin(struct read_task *t);
+/* Hands over what there is, and has more made. The task may be gone afterwards. */
+void oro_stream_step(struct read_task *t);
+/* Its bytes count as the client's while they wait here. */
+void oro_read_charge(struct read_task *t, size_t bytes);
+void oro_read_uncharge(struct read_task *t);
+void oro_stream_drop(struct read_task *t); /* nobody is there who wants the rest */
 
 #endif

@@ -90,6 +90,16 @@ ws_close(void *self, unsigned shard, oro_conn_id conn, void *user, const char *c
 }
 
 static void
+drained(void *self, unsigned shard, oro_conn_id id, size_t waiting)
+{
+    struct shard *sh = shard_of(self, shard);
+    struct client *c = oro_map_get_u64(&sh->requests, id);
+    c = c != NULL ? c : oro_client_find(sh, id);
+    if (c != NULL)
+        oro_stream_drained(c, waiting);
+}
+
+static void
 drain(void *self, unsigned shard)
 {
     oro_shard_drain(shard_of(self, shard));
@@ -127,6 +137,7 @@ static void
 tick(void *self, unsigned shard)
 {
     struct shard *sh = shard_of(self, shard);
+    oro_streams_look(sh);
     if (shard == 0)
         timers_wake(sh->server);
     if (shard == 0 && sh->server->durable != NULL)
@@ -547,6 +558,7 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
         .ws_ended = ws_ended,
         .ws_cut = ws_cut,
         .ws_close = ws_close,
+        .drained = drained,
         .drain = drain,
         .prepare_sleep = prepare_sleep,
         .awake = awake,

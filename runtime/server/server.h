@@ -23,11 +23,16 @@ struct oro_server_net {
                        const struct oro_parts *body);
     void (*hold)(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
     void (*release)(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
+    bool (*send_piece)(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *piece,
+                       bool first, bool last);
+    size_t (*watch)(void *net, unsigned shard, oro_conn_id id, bool on);
     void (*close)(void *net, unsigned shard, oro_conn_id conn, int code, const char *reason);
     void (*pause)(void *net, unsigned shard, oro_conn_id conn, bool paused);
     bool (*charge)(void *net, unsigned shard, oro_conn_id conn, int64_t bytes);
     bool (*http_reply)(void *net, unsigned shard, oro_conn_id req_id,
                        struct oro_http_response *res);
+    bool (*http_piece)(void *net, unsigned shard, oro_conn_id req_id, struct oro_buf *piece,
+                       bool last);
     void (*wake)(void *net, unsigned shard);
 };
 

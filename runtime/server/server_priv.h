@@ -109,6 +109,8 @@ struct shard {
     struct client *ended;                   /* clients that are closed once they are answered */
     _Atomic(struct read_task *) read_inbox; /* tasks that are admitted or done, newest first */
     struct read_task *following; /* connections on their way from their snapshot to here */
+    struct read_task *streams;   /* answers on their way to the socket */
+    int64_t here_us; /* spent on those that no reader makes, since readers stand still */
     atomic_bool sleeping;
     atomic_uint unconfirmed;     /* clients that want results before they are durable */
     struct oro_bb out;           /* message being built */
@@ -247,6 +249,17 @@ bool oro_reads_have_work(struct shard *sh); /* something for oro_reads_drain */
 bool oro_reads_under_way(struct shard *sh);
 void oro_reads_free(struct shard *sh); /* at the end; the readers have stopped */
 
+/* stream.c: answers that are made while they are sent */
+void oro_stream_drained(struct client *c, size_t waiting); /* so much waits in its socket */
+void oro_stream_look(struct client *c); /* something that it waited for has come; c may be gone afterwards */
+void oro_streams_look(struct shard *sh);
+/* Net threads are about to stand still: nothing may be held in the store. */
+static inline bool
+oro_shard_stands_still(const struct shard *sh)
+{
+    return atomic_load_explicit(&sh->server->reload.parking, memory_order_acquire);
+}
+
 /* sql.c: POST /v1/database/:name/sql */
 void oro_sql_start(struct shard *sh, struct client *c);
 void oro_sql_run(struct shard *sh, struct client *c); /* client_connected has let it in */
@@ -254,9 +267,6 @@ void oro_sql_run(struct shard *sh, struct client *c); /* client_connected has le
 oro_status oro_sql_full(struct oro_server *s, struct oro_session *se, struct oro_bytes text,
                         const struct oro_query_env *env, struct oro_budget *budget,
                         struct oro_bb *out, struct oro_parts *parts, struct oro_err *err);
-/* Takes parts (NULL: none), which the body begins with, and body, which has its end. */
-void oro_sql_answer(struct shard *sh, struct client *c, oro_status st, const struct oro_err *err,
-                    struct oro_parts *parts, struct oro_bb *body, uint64_t seq);
 
 /* ring.c: what records mean for a shard's clients */
 /* Applies records up to seq. False: there are more than one turn has time for. */
@@ -275,6 +285,8 @@ void oro_api_gone(void *self, unsigned shard, oro_conn_id req_id);
 void oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec);
 /* Gives its answer if that may leave. False: that was all, c is gone. */
 bool oro_api_release(struct shard *sh, struct client *c);
+/* The last piece of its answer was handed over, or there is none. c may be gone. */
+void oro_api_streamed(struct shard *sh, struct client *c);
 /* At the end, on the main thread: what has to be said about requests that nobody will come back to. */
 void oro_api_abandon(struct shard *sh, struct client *c);
 bool oro_api_has_lifecycle(const struct oro_server *s);

@@ -1,42 +1,13 @@
 /* POST /v1/database/:name/sql: a query between client_connected and client_disconnected, answered at once if it is small, else
- * on a reader thread. */
-#include "runtime/server/server_priv.h"
+ * by reader threads, in pieces if it is large. */
+#include "runtime/server/read.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "runtime/base/clock.h"
 
-/* The same number as in the body, which begins to be written with the reading. */
-static int64_t
-sql_duration(struct oro_bytes json)
+static void
+answer(struct shard *sh, struct client *c, struct oro_http_response *res, uint64_t seq)
 {
-    static const char key[] = "],\"total_duration_micros\":";
-    const uint8_t *tail = json.len > 200 ? json.data + json.len - 200 : json.data;
-    const uint8_t *at = memmem(tail, json.len - (size_t)(tail - json.data), key, sizeof(key) - 1);
-    return at != NULL ? strtoll((const char *)at + sizeof(key) - 1, NULL, 10) : 0;
-}
-
-void
-oro_sql_answer(struct shard *sh, struct client *c, oro_status st, const struct oro_err *err,
-               struct oro_parts *parts, struct oro_bb *body, uint64_t seq)
-{
-    struct oro_http_response res = {.status = 200, .content_type = "application/json"};
-    if (st == ORO_OK) {
-        res.body = *body;
-        *body = (struct oro_bb){0};
-        if (parts != NULL) {
-            res.parts = *parts;
-            *parts = (struct oro_parts){0};
-        }
-        oro_api_duration(&res, sql_duration(oro_bb_bytes(&res.body)));
-    } else {
-        oro_bb_fini(body);
-        if (parts != NULL)
-            oro_parts_fini(parts);
-        res.status = st == ORO_ECLOSED || st == ORO_ENOMEM ? 503 : 400;
-        res.content_type = "text/plain; charset=utf-8";
-        oro_bb_put_bytes(&res.body, oro_bytes_str(err->text));
-    }
-    oro_api_reply_later(sh, c, &res, st == ORO_OK ? seq : 0);
+    oro_api_reply_later(sh, c, res, seq);
     c->asked = true;
     if (c->leaves)
         oro_client_post(sh, c, ORO_JOB_DISCONNECT);
@@ -65,6 +36,44 @@ oro_sql_full(struct oro_server *s, struct oro_session *se, struct oro_bytes text
     return st;
 }
 
+static void
+refuse(struct shard *sh, struct client *c, oro_status st, const struct oro_err *err)
+{
+    struct oro_http_response res = {.content_type = "text/plain; charset=utf-8"};
+    res.status = st == ORO_ECLOSED || st == ORO_ENOMEM ? 503 : 400;
+    oro_bb_put_bytes(&res.body, oro_bytes_str(err->text));
+    answer(sh, c, &res, 0);
+}
+
+/* Of an answer that goes on the time is that until here; in the body it is all of it. */
+void
+oro_sql_told(struct read_task *t)
+{
+    struct shard *sh = t->sh;
+    struct client *c = t->client;
+    struct oro_http_response res = {.status = 200, .content_type = "application/json"};
+    if (t->st != ORO_OK) {
+        refuse(sh, c, t->st, &t->err);
+        oro_read_free(t);
+        return;
+    }
+    bool all = t->ready_all && t->phase == READ_STANDING;
+    oro_read_forget_question(t);
+    oro_api_duration(&res, all ? t->took_us : oro_mono_us() - t->asked_us);
+    if (all) {
+        oro_read_uncharge(t);
+        res.parts = t->ready;
+        t->ready = (struct oro_parts){0};
+    }
+    res.in_pieces = !all;
+    answer(sh, c, &res, t->seq);
+    t->told = true;
+    if (all)
+        oro_read_free(t);
+    else
+        oro_stream_begin(t);
+}
+
 #define TEXT_HERE 8192 /* bytes of a query that is parsed on the net thread */
 
 void
@@ -75,6 +84,7 @@ oro_sql_run(struct shard *sh, struct client *c)
     struct oro_query *query = NULL;
     struct oro_bb body = {0};
     struct oro_err err = {0};
+    int64_t took = 0;
     /* A record may say that its client_connected has run while somebody else's question catches up with the ring. */
     if (c->sql.len > TEXT_HERE || sh->in_snapshot) {
         oro_read_sql(sh, c);
@@ -88,15 +98,21 @@ oro_sql_run(struct shard *sh, struct client *c)
     }
     uint64_t seq = oro_read_begin(sh->session);
     if (st == ORO_OK)
-        st = oro_query_sql_json(query, sh->session, &budget, &body, NULL, &err);
+        st = oro_query_sql_json(query, sh->session, &budget, &body, &took, &err);
     oro_read_end(sh->session);
     oro_query_free(query);
-    if (!budget.spent) {
-        oro_sql_answer(sh, c, st, &err, NULL, &body, seq);
-        return;
+    if (budget.spent) {
+        oro_bb_fini(&body);
+        oro_read_sql(sh, c);
+    } else if (st != ORO_OK) {
+        oro_bb_fini(&body);
+        refuse(sh, c, st, &err);
+    } else {
+        struct oro_http_response res = {.status = 200, .content_type = "application/json"};
+        res.body = body;
+        oro_api_duration(&res, took);
+        answer(sh, c, &res, seq);
     }
-    oro_bb_fini(&body);
-    oro_read_sql(sh, c);
 }
 
 void

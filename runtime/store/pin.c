@@ -5,10 +5,8 @@
 struct oro_pin *
 oro_pin_open(struct oro_store *s)
 {
-    struct oro_pin *p = oro_try_alloc(sizeof(*p));
-    if (p == NULL)
-        return NULL;
-    *p = (struct oro_pin){.store = s};
+    struct oro_pin *p = ORO_NEW(struct oro_pin);
+    p->store = s;
     oro_spin_lock(&s->lock);
     /* Records are published under the lock, so this is the newest, and no pin is newer. */
     p->anchor = atomic_load_explicit(&s->head, memory_order_relaxed);

@@ -60,7 +60,7 @@ void oro_read_end(struct oro_session *se);
 
 /* ---- a snapshot that is held from one reading to the next ---- */
 struct oro_pin; /* keeps what a snapshot sees, and the records behind it; thousands of them cost commits nothing */
-/* Any thread. Pins the newest snapshot; every record up to it is readable by cursors. Gives; NULL: no memory. */
+/* Any thread. Pins the newest snapshot; every record up to it is readable by cursors. Gives. */
 struct oro_pin *oro_pin_open(struct oro_store *s);
 void oro_pin_close(struct oro_pin *p); /* Takes p; nobody reads at it. NULL is fine */
 uint64_t oro_pin_seq(const struct oro_pin *p);

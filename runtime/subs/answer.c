@@ -30,7 +30,7 @@ struct oro_answer {
     struct oro_bytes *kept;
     size_t nkept, kept_cap;
     bool keeps;
-    int64_t begun_us;
+    int64_t begun_us, took_us;
     /* Where it is. */
     bool headed;
     uint32_t at; /* of found */
@@ -389,7 +389,8 @@ json_rows(struct making *m)
     bool all = f->unmeasured ? a->cursor.ended && !a->has_current : a->row == f->rows;
     if (!all)
         return;
-    query_json_end(oro_mono_us() - a->begun_us, m->bb);
+    a->took_us = oro_mono_us() - a->begun_us;
+    query_json_end(a->took_us, m->bb);
     next_query(a);
 }
 
@@ -430,4 +431,10 @@ bool
 oro_answer_ended(const struct oro_answer *a)
 {
     return a->step == ENDED;
+}
+
+int64_t
+oro_answer_took_us(const struct oro_answer *a)
+{
+    return a->step == ENDED ? a->took_us : oro_mono_us() - a->begun_us;
 }

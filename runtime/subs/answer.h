@@ -30,5 +30,7 @@ ORO_MUST_CHECK oro_status oro_answer_measure(struct oro_answer *a, struct oro_se
 void oro_answer_more(struct oro_answer *a, struct oro_session *se, size_t want, uint64_t steps,
                      const atomic_bool *stop, struct oro_bb *bb, struct oro_parts *parts);
 bool oro_answer_ended(const struct oro_answer *a);
+/* What the JSON says; until its end: how long it has taken so far. */
+int64_t oro_answer_took_us(const struct oro_answer *a);
 
 #endif

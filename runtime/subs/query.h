@@ -86,11 +86,11 @@ ORO_MUST_CHECK oro_status oro_query_run(const struct oro_query *q, struct oro_se
                                         struct oro_budget *budget, struct oro_found *out,
                                         struct oro_err *err);
 void oro_found_fini(struct oro_found *f);
-/* The JSON of POST /sql (spec/http.md 9), one statement. Appends to out, on failure a part of it. Whole parts of the rows go to
- * parts (NULL: to nowhere); what comes behind the rows is in out. */
+/* The JSON of POST /sql (spec/http.md 9), one statement. Appends to out, on failure a part of it. *took_us (or NULL): what it
+ * says of its time. */
 ORO_MUST_CHECK oro_status oro_query_sql_json(const struct oro_query *q, struct oro_session *se,
                                              struct oro_budget *budget, struct oro_bb *out,
-                                             struct oro_parts *parts, struct oro_err *err);
+                                             int64_t *took_us, struct oro_err *err);
 /* Index of a conjunct `column = literal` and its BSATN value; -1: none. Live queries are found by it. */
 int oro_query_eq_column(const struct oro_query *q, struct oro_bytes *value);
 

@@ -90,7 +90,7 @@ put_count(const struct oro_query *q, struct oro_session *se, struct oro_budget *
 
 static oro_status
 put_rows(const struct oro_query *q, struct oro_session *se, struct oro_budget *budget,
-         struct oro_bb *out, struct oro_parts *parts, struct oro_err *err)
+         struct oro_bb *out, struct oro_err *err)
 {
     struct oro_found found;
     oro_status st = oro_query_run(q, se, budget, &found, err);
@@ -100,7 +100,6 @@ put_rows(const struct oro_query *q, struct oro_session *se, struct oro_budget *b
         if (i > 0)
             oro_bb_u8(out, ',');
         query_json_row(q, found.rows[i], out);
-        oro_parts_spill(parts, out);
     }
     oro_found_fini(&found);
     return ORO_OK;
@@ -125,13 +124,17 @@ query_json_end(int64_t took_us, struct oro_bb *out)
 
 oro_status
 oro_query_sql_json(const struct oro_query *q, struct oro_session *se, struct oro_budget *budget,
-                   struct oro_bb *out, struct oro_parts *parts, struct oro_err *err)
+                   struct oro_bb *out, int64_t *took_us, struct oro_err *err)
 {
     int64_t begin = oro_mono_us();
     query_json_begin(q, out);
     oro_status st =
-        q->count ? put_count(q, se, budget, out, err) : put_rows(q, se, budget, out, parts, err);
-    if (st == ORO_OK)
-        query_json_end(oro_mono_us() - begin, out);
-    return st;
+        q->count ? put_count(q, se, budget, out, err) : put_rows(q, se, budget, out, err);
+    if (st != ORO_OK)
+        return st;
+    int64_t took = oro_mono_us() - begin;
+    query_json_end(took, out);
+    if (took_us != NULL)
+        *took_us = took;
+    return ORO_OK;
 }

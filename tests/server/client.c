@@ -202,6 +202,7 @@ fake_client_free(struct fake_client *c)
         oro_map_fini(&c->sets[i]);
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->changed);
+    oro_bb_fini(&c->piece);
     oro_free(c);
 }
 

@@ -77,6 +77,35 @@ all_close(struct fake_shard *sh)
     }
 }
 
+/* Sockets that are watched have taken some of what waits. True: there was one. */
+static bool
+sockets_drain(struct fake_shard *sh)
+{
+    const struct oro_sink *sink = sh->net->sink;
+    const struct oro_map_slot *slot;
+    oro_conn_id ids[64];
+    size_t left[64], n = 0;
+    for (size_t i = 0; n < 32 && oro_map_next(&sh->clients, &i, &slot);) {
+        struct fake_client *c = slot->value;
+        if (!c->watched || c->waiting == 0 || c->end != END_NOT)
+            continue;
+        c->waiting = c->waiting > 100000 ? c->waiting / 2 : 0;
+        left[n] = c->waiting;
+        ids[n++] = c->id;
+    }
+    for (size_t i = 0; n < 64 && oro_map_next(&sh->requests, &i, &slot);) {
+        struct fake_request *r = slot->value;
+        if (!r->watched || r->waiting == 0)
+            continue;
+        r->waiting = r->waiting > 100000 ? r->waiting / 2 : 0;
+        left[n] = r->waiting;
+        ids[n++] = r->id;
+    }
+    for (size_t i = 0; i < n; i++)
+        sink->drained(sink->self, sh->number, ids[i], left[i]);
+    return n > 0;
+}
+
 static void *
 shard_main(void *arg)
 {
@@ -87,6 +116,7 @@ shard_main(void *arg)
         unsigned seen = oro_wake_prepare(&sh->wake);
         bool active = ops_run(sh);
         sink->drain(sink->self, sh->number);
+        active |= sockets_drain(sh);
         doomed_close(sh);
         if (oro_mono_us() - tick > TICK_US) {
             tick = oro_mono_us();
@@ -141,8 +171,38 @@ net_send(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg)
     struct fake_client *c = client_of(net, shard, conn);
     if (c == NULL || c->end != END_NOT)
         return false;
+    ORO_ASSERT(c->piece.len == 0); /* nothing comes between the pieces of a message */
     fake_take(c, msg);
     return !cut(c);
+}
+
+static bool
+net_send_piece(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *piece, bool first,
+               bool last)
+{
+    struct fake_client *c = client_of(net, shard, conn);
+    if (c == NULL || c->end != END_NOT)
+        return false;
+    ORO_ASSERT((c->piece.len == 0) == first && piece->len > 0);
+    oro_bb_put_bytes(&c->piece, oro_buf_bytes(piece));
+    c->waiting += piece->len;
+    if (last) {
+        fake_take(c, oro_bb_bytes(&c->piece));
+        oro_bb_clear(&c->piece);
+    }
+    return !cut(c);
+}
+
+static size_t
+net_watch(void *net, unsigned shard, oro_conn_id id, bool on)
+{
+    struct fake_client *c = client_of(net, shard, id);
+    struct fake_request *r = oro_map_get_u64(&((struct fake_net *)net)->shards[shard].requests, id);
+    if (c != NULL)
+        c->watched = on;
+    if (r != NULL)
+        r->watched = on;
+    return c != NULL ? c->waiting : r != NULL ? r->waiting : 0;
 }
 
 static bool
@@ -208,12 +268,33 @@ net_http_reply(void *net, unsigned shard, oro_conn_id req_id, struct oro_http_re
 {
     struct fake_net *n = net;
     ORO_ASSERT_THREAD(ORO_THREAD_NET);
-    struct fake_request *r = oro_map_del_u64(&n->shards[shard].requests, req_id);
-    if (r != NULL)
+    struct fake_request *r = oro_map_get_u64(&n->shards[shard].requests, req_id);
+    if (r != NULL && res->in_pieces) {
+        r->in_pieces = true;
+        r->status = res->status;
+        memcpy(r->headers, res->extra_headers, sizeof(r->headers));
+    } else if (r != NULL) {
+        oro_map_del_u64(&n->shards[shard].requests, req_id);
         fake_answer(r, res);
+    }
     oro_parts_fini(&res->parts);
     oro_bb_fini(&res->body);
     return r != NULL;
+}
+
+static bool
+net_http_piece(void *net, unsigned shard, oro_conn_id req_id, struct oro_buf *piece, bool last)
+{
+    struct fake_net *n = net;
+    struct fake_request *r = oro_map_get_u64(&n->shards[shard].requests, req_id);
+    if (r == NULL)
+        return false;
+    ORO_ASSERT(r->in_pieces && piece->len > 0);
+    r->waiting += piece->len;
+    fake_answer_piece(r, oro_buf_bytes(piece), last);
+    if (last)
+        oro_map_del_u64(&n->shards[shard].requests, req_id);
+    return true;
 }
 
 static void
@@ -233,6 +314,9 @@ fake_net_start(struct oro_server *server, unsigned shards)
                                 .send_parts = net_send_parts,
                                 .hold = net_hold,
                                 .release = net_release,
+                                .send_piece = net_send_piece,
+                                .watch = net_watch,
+                                .http_piece = net_http_piece,
                                 .close = net_close,
                                 .pause = net_pause,
                                 .charge = net_charge,

@@ -61,6 +61,9 @@ struct fake_client {
     int code;
     unsigned asked, answered, failed, updates;
     struct oro_map sets[SETS];
+    struct oro_bb piece; /* the shard's: of a message that is not complete */
+    size_t waiting;      /* bytes that the socket has not taken */
+    bool watched;
     size_t query_rows;
     int64_t query_sum, charged;
     /* Of fake_connect. */
@@ -78,6 +81,8 @@ struct fake_request {
     int status;
     struct oro_bb answer;
     char headers[8192];
+    bool in_pieces, watched; /* the shard's */
+    size_t waiting;
 };
 
 /* Runs it on the shard's thread, behind what was posted before. */
@@ -87,6 +92,7 @@ void fake_doom(struct fake_client *c, const char *cause);
 /* What came for it. */
 void fake_take(struct fake_client *c, struct oro_bytes messages);
 void fake_answer(struct fake_request *r, struct oro_http_response *res);
+void fake_answer_piece(struct fake_request *r, struct oro_bytes piece, bool last);
 
 /* Waiting has an end, at which the test aborts. */
 struct timespec fake_patience(void);

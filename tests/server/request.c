@@ -21,6 +21,20 @@ fake_answer(struct fake_request *r, struct oro_http_response *res)
     pthread_mutex_unlock(&r->lock);
 }
 
+void
+fake_answer_piece(struct fake_request *r, struct oro_bytes piece, bool last)
+{
+    pthread_mutex_lock(&r->lock);
+    ORO_ASSERT(!r->answered);
+    oro_bb_put_bytes(&r->answer, piece);
+    if (last) {
+        oro_bb_u8(&r->answer, 0);
+        r->answered = true;
+        pthread_cond_broadcast(&r->changed);
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
 /* ---- requests ---- */
 
 static void
