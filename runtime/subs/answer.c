@@ -6,6 +6,7 @@
 #include "runtime/subs/query_priv.h"
 
 #define KEPT_MOST 16384 /* rows, by address, so that what is found with much effort and is little is looked for once */
+#define CHEAP_STEPS 100000
 #define OFFSET_SIZE 8
 enum { FIXED_SIZE, ROW_OFFSETS }; /* RowSizeHint (spec/wire.md 3.1) */
 
@@ -141,15 +142,16 @@ measure_whole(struct found *f, struct oro_session *se)
     return f->same_len || f->rows > KEPT_MOST || f->rows == 0 || q->count;
 }
 
-/* JSON has no counts before the rows; whether they cost too much can be known from their number. */
+/* JSON has no counts before the rows; whether they cost too much can be known from their number. What costs much is looked for
+ * before anything is said, since it may have to be said that it was in vain. */
 static bool
-is_cheap_enough(const struct found *f, struct oro_session *se, const struct oro_budget *budget)
+is_cheap(const struct found *f, struct oro_session *se, const struct oro_budget *budget)
 {
     const struct oro_query *q = f->query;
-    uint64_t rows, bytes;
+    uint64_t rows, bytes, steps;
     oro_read_totals(se, q->table, &rows, &bytes);
-    return q->points == NULL &&
-           rows * q->weight + (bytes >> 8) * q->byte_weight <= budget->left;
+    steps = rows * q->weight + (bytes >> 8) * q->byte_weight;
+    return q->points == NULL && steps <= CHEAP_STEPS && steps <= budget->left;
 }
 
 static void
@@ -209,7 +211,7 @@ measure_one(struct oro_answer *a, struct found *f, struct oro_session *se, uint6
         return f->rows > most ? query_fail_steps(err)
                : a->json      ? ORO_OK
                               : query_bytes_fit(f->bytes, err);
-    f->unmeasured = a->json && !f->query->count && is_cheap_enough(f, se, budget);
+    f->unmeasured = a->json && !f->query->count && is_cheap(f, se, budget);
     return f->unmeasured ? ORO_OK : measure_rows(a, f, se, budget, err);
 }
 
