@@ -1,6 +1,6 @@
-/* net/token.c - keys and the making of identity tokens (spec/http.md 3 and 4); token_check.c reads them.
+/* net/token.c - keys and the making of identity tokens (docs/http.md#tokens); token_check.c reads them.
  *
- * OpenSSL signs: a library for JWT would sort the claims, and clients see them in the order of spec/http.md 4.2. */
+ * OpenSSL signs: a library for JWT would sort the claims, and clients see them in the order of docs/http.md#tokens. */
 #include "net/token_priv.h"
 
 #include <openssl/bio.h>

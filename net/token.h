@@ -1,4 +1,4 @@
-/* net/token.h - identity tokens: JWT signed with ES256 (spec/http.md 3 and 4) and
+/* net/token.h - identity tokens: JWT signed with ES256 (docs/http.md#tokens) and
  * verified by OpenSSL. Any thread: the keys do not change after open. */
 #ifndef ORO_NET_TOKEN_H
 #define ORO_NET_TOKEN_H
@@ -25,7 +25,7 @@ struct oro_claims {
 };
 void oro_claims_fini(struct oro_claims *c);
 
-/* identity = function of issuer and subject, BLAKE3 (spec/http.md 3). */
+/* identity = function of issuer and subject, BLAKE3 (docs/http.md#identities). */
 void oro_identity_of(const char *iss, const char *sub, struct oro_identity *out);
 
 /* Mints a new anonymous identity (issuer localhost, random UUID subject, exp null). Gives *token

@@ -1,4 +1,4 @@
-/* net/token_check.c - is a token one of ours, and who does it speak for (spec/http.md 4.3).
+/* net/token_check.c - is a token one of ours, and who does it speak for (docs/http.md#what-a-token-must-be).
  *
  * A token is three texts of base64url with two dots between, and there is one way to write each: no padding, no blank, no
  * other alphabet, no bits left over at an end, 86 characters of signature. It is echoed in a header, and it is the name under
@@ -203,7 +203,7 @@ check_hex_identity(const struct oro_json *claims, const struct oro_identity *id,
                : refuse(err, "hex_identity is not the identity of iss and sub");
 }
 
-/* Everything that section 4.3 asks of claims. iss is "" where there is none that is legal. */
+/* Everything that docs/http.md#what-a-token-must-be asks of claims. iss is "" where there is none that is legal. */
 static oro_status
 check_claims(const struct oro_json *claims, char iss[NAME_MAX_BYTES + 1], struct oro_identity *id,
              struct oro_token_times *times, struct oro_err *err)

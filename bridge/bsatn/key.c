@@ -1,4 +1,4 @@
-/* bridge/bsatn/key.c - values as bytes whose memcmp order is the order of the values (spec/bsatn.md 3).
+/* bridge/bsatn/key.c - values as bytes whose memcmp order is the order of the values (docs/values.md#order).
  *
  *   unsigned, Bool   big-endian
  *   signed           big-endian, sign bit flipped

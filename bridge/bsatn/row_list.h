@@ -1,10 +1,10 @@
-/* bridge/bsatn/row_list.h - BsatnRowList, in which rows travel (spec/wire.md 3.1). Pure functions; any thread. */
+/* bridge/bsatn/row_list.h - BsatnRowList, in which rows travel (docs/wire.md#rows). Pure functions; any thread. */
 #ifndef ORO_BSATN_ROW_LIST_H
 #define ORO_BSATN_ROW_LIST_H
 
 #include "runtime/base/parts.h"
 
-/* BsatnRowList of rows that lie one after the other (spec/wire.md 3.1): FixedSize if all have one size of 1..65535, else
+/* BsatnRowList of rows that lie one after the other (docs/wire.md#rows): FixedSize if all have one size of 1..65535, else
  * RowOffsets. A builder, so that rows are copied once. Zeroed = empty. */
 struct oro_row_list {
     struct oro_bb rows;

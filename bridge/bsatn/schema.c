@@ -1,4 +1,4 @@
-/* bridge/bsatn/schema.c - reading a module definition of version 10 (spec/bsatn.md 6 and 9) with our additions.
+/* bridge/bsatn/schema.c - reading a module definition of version 10 (docs/values.md#module-definition) with our additions.
  *
  * Our own package writes the text and has checked the module, with file and line in its messages. What is checked again
  * here is what the store and the wire rely on, so that no text at all can break them. */

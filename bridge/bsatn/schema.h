@@ -1,4 +1,4 @@
-/* bridge/bsatn/schema.h - what a module declares: tables, keys, indexes, reducers, schedules (spec/bsatn.md 6), read from
+/* bridge/bsatn/schema.h - what a module declares: tables, keys, indexes, reducers, schedules (docs/values.md#module-definition), read from
  * the JSON that the Python package writes. Immutable after parsing; any thread. */
 #ifndef ORO_BSATN_SCHEMA_H
 #define ORO_BSATN_SCHEMA_H

@@ -1,4 +1,4 @@
-/* bridge/bsatn/type.h - algebraic types (spec/bsatn.md 1). A type is immutable once its typespace is sealed; readable on
+/* bridge/bsatn/type.h - algebraic types (docs/values.md#types-and-bytes). A type is immutable once its typespace is sealed; readable on
  * any thread. All memory belongs to the typespace. */
 #ifndef ORO_BSATN_TYPE_H
 #define ORO_BSATN_TYPE_H
@@ -34,7 +34,7 @@ enum oro_kind {
     ORO_KIND_COUNT
 };
 
-/* Shapes that clients and SQL treat specially (spec/bsatn.md 4 and 1.1). */
+/* Shapes that clients and SQL treat specially (docs/values.md#special-types). */
 enum oro_special {
     ORO_PLAIN,
     ORO_IDENTITY,

@@ -28,7 +28,7 @@ oro_value_column(const struct oro_type *product, const uint8_t *row, uint32_t co
     return p;
 }
 
-/* Order-preserving key bytes: memcmp on the results orders as spec/bsatn.md 3 says, equal keys are equal bytes
+/* Order-preserving key bytes: memcmp on the results orders as docs/values.md#order says, equal keys are equal bytes
  * (-0 and +0, all NaN). Appends for one value of trusted bytes; returns its length in the input. Self-delimiting, so
  * keys of several columns are the concatenation and a prefix of columns is a prefix of bytes. Integers: big-endian with
  * the sign bit flipped; strings and arrays: 00 -> 00 FF, end 00 00; ... */
@@ -36,7 +36,7 @@ size_t oro_key_append(const struct oro_type *t, const uint8_t *value, struct oro
 /* Bytes a key of this type has always, or ORO_VARIABLE. */
 uint32_t oro_key_size(const struct oro_type *t);
 
-/* SATS-JSON (spec/bsatn.md 5). Trusted bytes in; positional: products as arrays and sums as [tag, payload]. Returns the
+/* SATS-JSON (docs/values.md#json). Trusted bytes in; positional: products as arrays and sums as [tag, payload]. Returns the
  * length of the value in the input. */
 enum oro_json_style { ORO_JSON_NAMED, ORO_JSON_POSITIONAL };
 size_t oro_value_to_json(const struct oro_type *t, const uint8_t *value, enum oro_json_style style,
@@ -53,7 +53,7 @@ ORO_MUST_CHECK oro_status oro_args_from_json_with(const struct oro_type *product
                                                   const struct oro_bytes *defaults,
                                                   struct oro_bytes text, struct oro_bb *out,
                                                   struct oro_err *err);
-/* A SQL literal as a value of t (spec/semantics.md SQL-21..28): kind 'n' number, 's' string, 'x' hex digits, 'b' true/false. */
+/* A SQL literal as a value of t (docs/semantics.md, SQL-21..28): kind 'n' number, 's' string, 'x' hex digits, 'b' true/false. */
 ORO_MUST_CHECK oro_status oro_value_from_literal(const struct oro_type *t, char kind,
                                                  struct oro_bytes text, struct oro_bb *out,
                                                  struct oro_err *err);

@@ -1,4 +1,4 @@
-/* bridge/bsatn/value_from_json.c - SATS-JSON in every accepted form (spec/bsatn.md 5.2) to BSATN.
+/* bridge/bsatn/value_from_json.c - SATS-JSON in every accepted form (docs/values.md#json) to BSATN.
  *
  * The text is first read into nodes (runtime/base/json.h): an object may have its members in any order, and a number must keep
  * its digits. Then the type is walked, at most ORO_MAX_DEPTH deep, and bytes are written in its order. */
@@ -395,7 +395,7 @@ oro_args_from_json_with(const struct oro_type *product, const struct oro_bytes *
     return from_text(product, defaults, text, "args", out, err);
 }
 
-/* ---- SQL literals (spec/semantics.md 12.3) ---- */
+/* ---- SQL literals (docs/semantics.md#queries) ---- */
 
 static oro_status
 bad_literal(const struct oro_type *t, struct oro_bytes text, struct oro_err *err)

@@ -1,4 +1,4 @@
-/* bridge/bsatn/value_to_json.c - trusted BSATN to SATS-JSON (spec/bsatn.md 5). */
+/* bridge/bsatn/value_to_json.c - trusted BSATN to SATS-JSON (docs/values.md#json). */
 #include "bridge/bsatn/number_priv.h"
 #include "bridge/bsatn/value.h"
 

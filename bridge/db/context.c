@@ -180,7 +180,7 @@ ctx_new_uuid4(PyObject *o, PyObject *none)
     return uuid_of(py, be);
 }
 
-/* Milliseconds, then a counter of 31 bits around the version and variant, then random bits (spec/bsatn.md 4). */
+/* Milliseconds, then a counter of 31 bits around the version and variant, then random bits (docs/values.md#special-types). */
 static PyObject *
 ctx_new_uuid7(PyObject *o, PyObject *none)
 {

@@ -454,7 +454,7 @@ tell_unequal(struct oro_py *py, struct oro_pytable *t, struct oro_bytes row)
     return 0;
 }
 
-/* The row that is equal in every column (spec/semantics.md T-48). */
+/* The row that is equal in every column (docs/semantics.md, T-48). */
 PyObject *
 oro_pytable_delete_rowobj(struct oro_py *py, struct oro_pytable *t, struct oro_row *row)
 {

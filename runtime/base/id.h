@@ -8,7 +8,7 @@
 
 /* A connection: slot and generation packed; 0 is none. An id whose connection is gone is simply not found. */
 typedef uint64_t oro_conn_id;
-/* A table of the schema: user tables start at 4096, system tables below (spec/semantics.md T-12). */
+/* A table of the schema: user tables start at 4096, system tables below (docs/semantics.md, T-12). */
 typedef uint32_t oro_table_id;
 
 /* 256 bits as BSATN has them: little-endian. Text is the reverse, most significant digit first. */

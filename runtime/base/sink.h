@@ -11,7 +11,7 @@
 #include "runtime/base/id.h"
 #include "runtime/base/parts.h"
 
-/* How messages of a connection are put into websocket frames (spec/wire.md 2, 5). */
+/* How messages of a connection are put into websocket frames (docs/wire.md#frames). */
 enum oro_framing {
     ORO_FRAMING_STREAM, /* v3: everything that waits goes in one binary frame, after one byte 0 */
     ORO_FRAMING_SINGLE, /* v2: each message its own binary frame, each after one byte 0 */

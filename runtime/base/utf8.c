@@ -1,7 +1,6 @@
 /* runtime/base/utf8.c - see utf8.h. */
 #include "runtime/base/utf8.h"
 
-
 /* Length of the sequence that a lead byte >= 0x80 opens, and the range of its second byte: overlong forms, surrogates
  * and values above U+10FFFF differ from legal text only there. 0: not a lead byte. */
 static unsigned

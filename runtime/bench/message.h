@@ -1,4 +1,4 @@
-/* runtime/bench/message.h - the client's side of spec/wire.md 4, as far as the transfers need it.
+/* runtime/bench/message.h - the client's side of docs/wire.md#client-messages, as far as the transfers need it.
  * Pure functions; any thread. */
 #ifndef ORO_BENCH_MESSAGE_H
 #define ORO_BENCH_MESSAGE_H

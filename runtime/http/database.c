@@ -17,7 +17,7 @@ oro_http_get_database(struct request *q)
                   oro_server_database_text(q->server), owner);
 }
 
-/* An identity is echoed, whether there is such a database or not (spec/http.md 7.2). */
+/* An identity is echoed, whether there is such a database or not (docs/http.md#names-of-databases). */
 void
 oro_http_get_database_identity(struct request *q)
 {

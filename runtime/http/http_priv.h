@@ -44,7 +44,7 @@ void oro_http_usual_headers(struct request *q);
 
 /* Gives the decoded value of a parameter of "a=b&c=d", or NULL. What is no escape, and %00, stays as it is. */
 char *oro_http_param(const char *query, const char *name);
-/* False and 400: a parameter of ours is given twice (spec/wire.md 1.5): one reader would take the first, another the last. */
+/* False and 400: a parameter of ours is given twice (docs/wire.md#opening): one reader would take the first, another the last. */
 bool oro_http_params_once(struct request *q);
 /* False and 400: not one of the two words. */
 bool oro_http_param_bool(struct request *q, const char *name, bool *value);

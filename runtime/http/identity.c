@@ -1,4 +1,4 @@
-/* Identities and their tokens (spec/http.md). */
+/* Identities and their tokens (docs/http.md). */
 #include "runtime/http/http_priv.h"
 
 void

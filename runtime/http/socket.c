@@ -1,4 +1,4 @@
-/* The websocket of the database (spec/wire.md 1): what a client asks for when it opens it. */
+/* The websocket of the database (docs/wire.md#opening): what a client asks for when it opens it. */
 #include "runtime/http/http_priv.h"
 
 #include "runtime/base/header.h"

@@ -81,7 +81,7 @@ struct oro_proto {
                                       const struct oro_call_result *result, struct oro_bb *out);
 };
 
-/* The first of our own list that is among those offered (spec/wire.md 1.4): the value of Sec-WebSocket-Protocol, or NULL. NULL:
+/* The first of our own list that is among those offered (docs/wire.md#subprotocols): the value of Sec-WebSocket-Protocol, or NULL. NULL:
  * none of them. */
 const struct oro_proto *oro_proto_choose(const char *offered);
 /* Is the word an item of such a list? */

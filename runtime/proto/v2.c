@@ -1,4 +1,4 @@
-/* Messages of v2.bsatn.spacetimedb, read and written (spec/wire.md 4), without the compression byte. */
+/* Messages of v2.bsatn.spacetimedb, read and written (docs/wire.md#client-messages), without the compression byte. */
 #include "runtime/proto/v2_priv.h"
 
 enum server_tag {

@@ -1,4 +1,4 @@
-/* runtime/proto/v2_priv.h - v2's messages (spec/wire.md 4), which v3 has as well: one or more of them in a frame. As proto.h has
+/* runtime/proto/v2_priv.h - v2's messages (docs/wire.md#client-messages), which v3 has as well: one or more of them in a frame. As proto.h has
  * them. */
 #ifndef ORO_PROTO_V2_PRIV_H
 #define ORO_PROTO_V2_PRIV_H

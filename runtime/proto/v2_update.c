@@ -1,4 +1,4 @@
-/* What a commit changed, in v2's bytes (spec/wire.md 4.2): the array of QuerySetUpdates.
+/* What a commit changed, in v2's bytes (docs/wire.md#server-messages): the array of QuerySetUpdates.
  *
  * Nearly always it is one query of one set. Then what is written for each client is the count of the sets and the set's id,
  * and the rest is the change's own, for all who have it, whatever their ids:

@@ -1,4 +1,4 @@
-/* v3.bsatn.spacetimedb (spec/wire.md 5): v2's messages, one or more in a frame, both ways. */
+/* v3.bsatn.spacetimedb (docs/wire.md#frames): v2's messages, one or more in a frame, both ways. */
 #include "runtime/proto/v2_priv.h"
 
 const struct oro_proto oro_proto_v3 = {

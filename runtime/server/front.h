@@ -45,7 +45,7 @@ void *oro_server_socket(struct oro_server *s, unsigned shard, const struct oro_s
 /* One that is sent the metrics once a second. */
 void *oro_server_observer(struct oro_server *s, unsigned shard);
 
-/* ---- requests that a short-lived client is made for (spec/http.md 8); answered later, through net ---- */
+/* ---- requests that a short-lived client is made for (docs/http.md#calls); answered later, through net ---- */
 struct oro_http_asker {
     oro_conn_id req_id;
     struct oro_identity identity;

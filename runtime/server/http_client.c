@@ -1,4 +1,4 @@
-/* The short-lived client of one HTTP request (spec/http.md 8): client_connected, the call or the query, client_disconnected; and
+/* The short-lived client of one HTTP request (docs/http.md#calls): client_connected, the call or the query, client_disconnected; and
  * its answer, which is kept until what it reflects is on disk. */
 #include "runtime/server/server_priv.h"
 

@@ -12,7 +12,7 @@
 #include "runtime/subs/subs.h"
 #include "runtime/timers/timers.h"
 
-/* A websocket of the database, or the short-lived connection of one HTTP request (spec/http.md 8). Belongs to its shard.
+/* A websocket of the database, or the short-lived connection of one HTTP request (docs/http.md#calls). Belongs to its shard.
  * States: CONNECTING until client_connected has ended, OPEN, CLOSING once we have closed it, GONE from the end of the socket
  * until its disconnect record is read. */
 enum client_state { CLIENT_CONNECTING, CLIENT_OPEN, CLIENT_CLOSING, CLIENT_GONE };

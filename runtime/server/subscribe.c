@@ -59,7 +59,7 @@ oro_client_refused(struct shard *sh, struct oro_bytes text, const struct oro_err
 /* ---- messages ---- */
 
 /* Initial rows and registration are one step with respect to the ring: the state after record S, and from S + 1 on
- * updates (spec/wire.md 8.2). Messages are put into out; what it reflects is durable at *seq. False: what the records up to
+ * updates (docs/wire.md#order). Messages are put into out; what it reflects is durable at *seq. False: what the records up to
  * there have to be compared with is more than can be done here. */
 static bool
 snapshot_begin(struct shard *sh, uint64_t *seq)

@@ -208,7 +208,7 @@ oro_keys_make(struct oro_session *se, const struct oro_table *t, struct oro_byte
     return keys;
 }
 
-/* As in spec/semantics.md T-24. */
+/* As in docs/semantics.md, T-24. */
 oro_status
 oro_unique_error(const struct oro_table *t, const struct oro_index *ix, const struct oro_row *row,
                  struct oro_err *err)

@@ -27,7 +27,7 @@ uint64_t oro_tx_count(struct oro_tx *tx,
 int64_t oro_tx_growth(struct oro_tx *tx, const struct oro_table_def *t);
 
 /* Copies row; *stored (may be NULL) is the row as it is now in the transaction, with auto_inc columns that were 0 filled in.
- * An identical row changes nothing. ORO_EEXISTS: err has the text of spec/semantics.md T-24; nothing changed, tx stays
+ * An identical row changes nothing. ORO_EEXISTS: err has the text of docs/semantics.md, T-24; nothing changed, tx stays
  * usable. ORO_EFULL: AutoIncOverflow. */
 ORO_MUST_CHECK oro_status oro_tx_insert(struct oro_tx *tx, const struct oro_table_def *t,
                                         struct oro_bytes row, struct oro_bytes *stored,

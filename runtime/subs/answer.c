@@ -8,7 +8,7 @@
 #define KEPT_MOST 16384 /* rows, by address, so that what is found with much effort and is little is looked for once */
 #define CHEAP_STEPS 100000
 #define OFFSET_SIZE 8
-enum { FIXED_SIZE, ROW_OFFSETS }; /* RowSizeHint (spec/wire.md 3.1) */
+enum { FIXED_SIZE, ROW_OFFSETS }; /* RowSizeHint (docs/wire.md#rows) */
 
 /* What a query finds. */
 struct found {

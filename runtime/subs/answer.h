@@ -1,5 +1,5 @@
 /* runtime/subs/answer.h - an answer of any size, made piece by piece: the rows of some queries at one snapshot, as the wire has
- * them (QueryRows, spec/wire.md 4.2) or as POST /sql does. Whoever reads slowly costs a piece of it, not all.
+ * them (QueryRows, docs/wire.md#server-messages) or as POST /sql does. Whoever reads slowly costs a piece of it, not all.
  *
  * On the wire counts and lengths stand before the rows. So it is measured first, which is also when it can fail; then made, in
  * as many steps as one likes. What is known of a whole table is not counted: then the first piece is there at once. Few rows

@@ -1,6 +1,6 @@
 /* The condition of a query: how values compare, the same condition made cheaper, and a row held against it.
  *
- * A comparison reads the column's bytes where they lie in the row. Values compare in the order of spec/bsatn.md 3
+ * A comparison reads the column's bytes where they lie in the row. Values compare in the order of docs/values.md#order
  * without making keys: all comparable types are one number, one string or one byte array, perhaps within a product of
  * one element (Identity, Timestamp ...).
  *

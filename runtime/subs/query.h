@@ -1,5 +1,5 @@
 /* runtime/subs/query.h - the query language of subscriptions and one-off queries, and the first cut of ad-hoc SELECT
- * (spec/semantics.md 12): parsed and typed against a schema, matched against encoded rows. */
+ * (docs/semantics.md#queries): parsed and typed against a schema, matched against encoded rows. */
 #ifndef ORO_SUBS_QUERY_H
 #define ORO_SUBS_QUERY_H
 
@@ -38,7 +38,7 @@ struct oro_budget {
 
 struct oro_query; /* immutable after parsing */
 
-/* Texts of errors follow spec/semantics.md 12.6 and T-1. Gives *out. Any thread. */
+/* Texts of errors follow docs/semantics.md#queries, T-1. Gives *out. Any thread. */
 ORO_MUST_CHECK oro_status oro_query_parse(const struct oro_schema *schema, struct oro_bytes text,
                                           enum oro_query_use use, const struct oro_query_env *env,
                                           struct oro_query **out, struct oro_err *err);
@@ -86,7 +86,7 @@ ORO_MUST_CHECK oro_status oro_query_run(const struct oro_query *q, struct oro_se
                                         struct oro_budget *budget, struct oro_found *out,
                                         struct oro_err *err);
 void oro_found_fini(struct oro_found *f);
-/* The JSON of POST /sql (spec/http.md 9), one statement. Appends to out, on failure a part of it. *took_us (or NULL): what it
+/* The JSON of POST /sql (docs/http.md#sql), one statement. Appends to out, on failure a part of it. *took_us (or NULL): what it
  * says of its time. */
 ORO_MUST_CHECK oro_status oro_query_sql_json(const struct oro_query *q, struct oro_session *se,
                                              struct oro_budget *budget, struct oro_bb *out,

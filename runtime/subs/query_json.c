@@ -1,4 +1,4 @@
-/* What POST /sql answers (spec/http.md 9): the schema of the result and its rows, as JSON. */
+/* What POST /sql answers (docs/http.md#sql): the schema of the result and its rows, as JSON. */
 #include "runtime/subs/query_priv.h"
 
 #include <string.h>

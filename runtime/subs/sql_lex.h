@@ -1,4 +1,4 @@
-/* runtime/subs/sql_lex.h - the tokens of our SQL (spec/semantics.md 12.2), handed out one at a time. Borrows the text;
+/* runtime/subs/sql_lex.h - the tokens of our SQL (docs/semantics.md#queries), handed out one at a time. Borrows the text;
  * quoted names and strings with a doubled quote are copied into the arena. */
 #ifndef ORO_SUBS_SQL_LEX_H
 #define ORO_SUBS_SQL_LEX_H

@@ -43,7 +43,7 @@ struct sql_select {
     uint64_t limit;
 };
 
-/* The refusals that need no schema are made here, with the texts of spec/semantics.md 11.5 and 12.6. */
+/* The refusals that need no schema are made here, with the texts of docs/semantics.md#queries. */
 ORO_MUST_CHECK oro_status sql_parse_select(struct oro_bytes text, enum oro_query_use use,
                                            struct oro_arena *arena, struct sql_select *out,
                                            struct oro_err *err);

@@ -1,5 +1,5 @@
 /* runtime/tables/catalog.h - which tables the file has: names, columns, types, as stored by the module that ran last; and
- * whether today's module fits (spec/semantics.md 13). One thread. */
+ * whether today's module fits (docs/semantics.md#migrations). One thread. */
 #ifndef ORO_TABLES_CATALOG_H
 #define ORO_TABLES_CATALOG_H
 

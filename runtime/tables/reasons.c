@@ -1,4 +1,4 @@
-/* Whether the stored tables can become the module's, and every reason why not (spec/semantics.md 13): in the file at a start, in
+/* Whether the stored tables can become the module's, and every reason why not (docs/semantics.md#migrations): in the file at a start, in
  * the store at a reload. */
 #include "runtime/tables/catalog_priv.h"
 

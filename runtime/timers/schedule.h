@@ -23,7 +23,7 @@ oro_schedule_at_eq(struct oro_schedule_at a, struct oro_schedule_at b)
 }
 
 /* One interval after `from`; INT64_MAX when that is beyond the end of time. A negative interval counts as its absolute value
- * (spec/semantics.md S-4). */
+ * (docs/semantics.md, S-4). */
 int64_t oro_schedule_after(int64_t from_us, int64_t interval_us);
 /* The beat after the one at due_us, at now_us, as `missed` has it; *missed gets how many were passed over. */
 int64_t oro_schedule_next(enum oro_missed policy, int64_t due_us, int64_t interval_us,

@@ -1,5 +1,5 @@
 /* runtime/timers/timers.h - rows of scheduled tables are timers: armed when a row is committed, armed anew when it changes,
- * cancelled when it goes (spec/semantics.md 5).
+ * cancelled when it goes (docs/semantics.md#schedules).
  *
  * One thread, the scheduler's, arms and cancels, and does so from the commit ring alone: from the rows that records insert and
  * delete, and from the records of runs, which say that a row's turn is over. Each record is seen once and in order, so what is

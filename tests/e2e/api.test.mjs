@@ -1,4 +1,4 @@
-// More of spec/http.md: headers on every answer, long tokens and texts, pipelines.
+// More of docs/http.md: headers on every answer, long tokens and texts, pipelines.
 
 import assert from "node:assert/strict";
 import { createConnection } from "node:net";
@@ -28,7 +28,7 @@ test("identity headers on every answer of a database route, refusals too", async
     const answer = await get(path, options);
     assert.equal(answer.status, status, path);
     assert.match(answer.headers.get("spacetime-identity") ?? "", /^c200[0-9a-f]{60}$/, path);
-    // Nothing of an anonymous GET is worth a signature (spec/http.md 4.4).
+    // Nothing of an anonymous GET is worth a signature (docs/http.md#anonymous-requests).
     assert.equal(answer.headers.has("spacetime-identity-token"), options.method !== undefined, path);
     assert.equal(answer.headers.get("access-control-allow-origin"), "*", path);
     assert.match(answer.headers.get("vary") ?? "", /origin/, path);

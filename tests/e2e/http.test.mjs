@@ -1,4 +1,4 @@
-// The HTTP interface of spec/http.md, and what a client's bad bytes may do: nothing.
+// The HTTP interface of docs/http.md, and what a client's bad bytes may do: nothing.
 
 import assert from "node:assert/strict";
 import { createConnection } from "node:net";

@@ -1,4 +1,4 @@
-// Rows of scheduled tables against the rules of spec/semantics.md 5.
+// Rows of scheduled tables against the rules of docs/semantics.md#schedules.
 
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";

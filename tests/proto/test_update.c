@@ -77,7 +77,7 @@ put_rows(const struct oro_subs_change *c, struct oro_bb *out)
     oro_row_list_write(c->deletes, out);
 }
 
-/* The same, as spec/wire.md 4.2 has it, in one piece. */
+/* The same, as docs/wire.md#server-messages has it, in one piece. */
 static void
 expect(const struct oro_subs_notice *no, size_t n, struct oro_bb *out)
 {

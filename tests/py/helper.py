@@ -52,7 +52,7 @@ def named(items: list, name: str, key: str = "source_name") -> dict:
 
 
 def shape(sats, types: list) -> str:
-    """A SATS type in the notation of spec/bsatn.md 1.3, with names of products and sums left out."""
+    """A SATS type in the notation of docs/values.md#types-and-bytes, with names of products and sums left out."""
     (kind, body), = sats.items()
     if kind == "Ref":
         return f"&{body}"

@@ -590,7 +590,7 @@ class Versions(ModuleCase):
 
 
 class Validator:
-    """The checks of spec/bsatn.md 9 on a definition of version 10."""
+    """The checks of docs/values.md#module-definition on a definition of version 10."""
 
     def __init__(self, definition):
         self.sections = {key: value for section in definition["sections"] for key, value in section.items()}

@@ -19,7 +19,7 @@ extern atomic_uint module_holding; /* calls of hold that have begun */
 /* A caller whose number has this bit is refused by client_connected. */
 #define MODULE_REFUSED 0x40000000u
 
-/* Messages of a client (spec/wire.md 4.1). */
+/* Messages of a client (docs/wire.md#client-messages). */
 void put_add(struct oro_bb *out, uint32_t request_id, uint32_t id, int64_t by);
 void put_fill(struct oro_bb *out, uint32_t request_id, uint32_t first, uint32_t count);
 void put_call(struct oro_bb *out, uint32_t request_id, const char *name); /* no arguments */

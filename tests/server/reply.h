@@ -1,4 +1,4 @@
-/* tests/server/reply.h - the messages of spec/wire.md 4.2 as a client reads them, with rows of (u32, i64). */
+/* tests/server/reply.h - the messages of docs/wire.md#server-messages as a client reads them, with rows of (u32, i64). */
 #ifndef ORO_TESTS_SERVER_REPLY_H
 #define ORO_TESTS_SERVER_REPLY_H
 

@@ -1,4 +1,4 @@
-/* Rules of spec/semantics.md, section 2, that hold for every type of column: sequences up to their ends (T-31..T-37), sets (T-40,
+/* Rules of docs/semantics.md#tables, that hold for every type of column: sequences up to their ends (T-31..T-37), sets (T-40,
  * TY-3), several unique columns, the order of keys (T-75), direct indexes, several indexes over one column (T-76). */
 #include <criterion/criterion.h>
 #include <stdio.h>

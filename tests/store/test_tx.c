@@ -1,4 +1,4 @@
-/* What one session sees: the rules T-23..T-93 of spec/semantics.md, one by one. */
+/* What one session sees: the rules T-23..T-93 of docs/semantics.md, one by one. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-/* The query language: what is accepted and means what, and the texts of what is refused (spec/semantics.md 11.5, 12). */
+/* The query language: what is accepted and means what, and the texts of what is refused (docs/semantics.md#queries). */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

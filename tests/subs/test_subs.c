@@ -138,7 +138,7 @@ apply(const struct oro_commit *c, struct got *g)
     oro_updates_clear(made);
 }
 
-/* ---- bytes, as spec/vectors/wire_v2.json has them ---- */
+/* ---- bytes, as tests/vectors/wire_v2.json has them ---- */
 
 #define ALICE "1e1d1c1b1a191817161514131211100f0e0d0c0b0a09080706050403020100c2"
 

@@ -20,7 +20,7 @@ def pascal(name):
 
 
 def is_identifier(name):
-    """Whether a name may be used for tables, columns, functions, types and variants (spec/bsatn.md 8.1)."""
+    """Whether a name may be used for tables, columns, functions, types and variants (docs/values.md#names)."""
     if not isinstance(name, str) or not name.isidentifier():
         return False
     if name.isascii():

@@ -1,4 +1,4 @@
-"""From declarations to a module definition (versions 10 and 9, spec/bsatn.md 6) and the specs that the codecs are compiled
+"""From declarations to a module definition (versions 10 and 9, docs/values.md#module-definition) and the specs that the codecs are compiled
 from. Every problem is collected with its file, its line and what to do."""
 
 import inspect

@@ -1,4 +1,4 @@
-/* Notices a reducer that has run longer than its limit and interrupts it (spec/python-api.md 14), again and again, since it may
+/* Notices a reducer that has run longer than its limit and interrupts it, again and again, since it may
  * catch that; in a stop, also one that nobody will wait for. Code in C that does not return cannot be interrupted: that is said
  * in the log and the metrics, and the other workers go on. Beside that it looks whether all workers should run. */
 #include "runtime/base/clock.h"

@@ -1,4 +1,4 @@
-// The protocol by hand (spec/wire.md 4), for what the SDK would not do: mixed frames, bursts, leaving in the middle.
+// The protocol by hand (docs/wire.md#client-messages), for what the SDK would not do: mixed frames, bursts, leaving in the middle.
 
 import { connect } from "node:net";
 import { Agent, WebSocket } from "undici";

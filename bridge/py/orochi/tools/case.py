@@ -1,4 +1,4 @@
-"""Case conversion of names: the rules of spec/bsatn.md 8.4, by which every client names things."""
+"""Case conversion of names: the rules of docs/values.md#names, by which every client names things."""
 
 SEPARATORS = "_- "
 

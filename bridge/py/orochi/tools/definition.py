@@ -1,4 +1,4 @@
-"""A module definition (V10, spec/bsatn.md section 6) read into plain objects, for code generators.
+"""A module definition (V10, docs/values.md#module-definition) read into plain objects, for code generators.
 
 Types stay in their SATS-JSON form, `{"U32": []}`; what is resolved here is everything around them:
 which names are canonical, what is private, which table or view has which key.

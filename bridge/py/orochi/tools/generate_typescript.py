@@ -1,4 +1,4 @@
-"""TypeScript bindings for the npm package `spacetimedb` 2.x (spec/bsatn.md section 12).
+"""TypeScript bindings for the npm package `spacetimedb` 2.x (docs/values.md#client-code).
 
 Imports from the package carry the prefix `__`, so that no name of a module can clash with them. A
 field whose type refers to another named type is a getter: files and types may then refer to each
