@@ -29,7 +29,7 @@ class Refs(unittest.TestCase):
             'docs/wire.md#second': 'docs/wire.md has no heading #second',
             'T-2': 'no page of docs/ has the rule T-2',
             'net/c.c': 'there is no net/c.c',
-            'docs/wire.md#client-messages': 'a specification that is not in the tree: say the fact, or bring it into docs/',
+            'spec/pages.md 4': 'a specification that is not in the tree: say the fact, or bring it into docs/',
         }.items():
             for name, text in {'net/a.c': f'\n/* as in {comment} */\n', 'tests/a.py': f'\n# {comment}\n', 'net/a.md': f'\n{comment}\n'}.items():
                 self.assertEqual(self.check(text, name).splitlines()[0], f'{name}:2: {said}')
