@@ -34,7 +34,7 @@ call_seed(const struct oro_py_call *c)
     h = mix(h, &c->timestamp_us, sizeof(c->timestamp_us));
     h = mix(h, c->sender.le, sizeof(c->sender.le));
     h = mix(h, c->connection.le, sizeof(c->connection.le));
-    h = mix(h, &c->reducer->id, sizeof(c->reducer->id));
+    h = mix(h, c->reducer->name, strlen(c->reducer->name));
     return mix(h, c->args.data, c->args.len);
 }
 

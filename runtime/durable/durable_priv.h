@@ -43,8 +43,8 @@
 
 #define APPLICATION_ID 0x4f524f43 /* OROC */
 /* 1: the log was in the file of the tables; 2: rows without sums; 3: whether init has run was told by what is there; 4: by
- * `_initialized`. */
-#define FORMAT_VERSION 4
+ * `_initialized`; 5: the log says which call made each transaction. */
+#define FORMAT_VERSION 5
 #define FORMAT_OLDEST 3 /* brought to the newest when it is opened */
 
 /* Ours, of a version that we know. *empty: it holds nothing at all, which is no error. */
@@ -106,9 +106,8 @@ struct oro_durable {
     /* The log thread's. */
     struct oro_cursor *cursor;
     struct presence presence;
-    struct oro_bb batch;
+    struct record_writer batch;
     uint64_t logged;      /* last offset in the file */
-    uint64_t batch_last;  /* last offset in the batch */
     uint64_t batch_seq;   /* of the last record taken from the ring */
     uint64_t batch_bytes; /* `bytes` of it */
     size_t batch_records;

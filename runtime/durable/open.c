@@ -204,7 +204,7 @@ upgrade(struct oro_durable *d, struct oro_err *err)
     oro_status st = db_int(d->tables, "PRAGMA user_version", &format, err);
     if (st == ORO_OK && format < FORMAT_VERSION)
         st = db_execf(d->tables, err, "BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT",
-                      d->is_new ? "" : INITIALIZED_SQL, FORMAT_VERSION);
+                      d->is_new || format >= 4 ? "" : INITIALIZED_SQL, FORMAT_VERSION);
     db_rollback(d->tables);
     if (st == ORO_OK && format < FORMAT_VERSION)
         oro_log(ORO_LOG_INFO, "durable", "%s: brought from format %lld to %d", d->path,
@@ -303,7 +303,7 @@ durable_free(struct oro_durable *d)
     changes_fini(&d->changes);
     changes_fini(&d->cut_changes);
     changes_fini(&d->pending);
-    oro_bb_fini(&d->batch);
+    record_fini(&d->batch);
     oro_free(d->rows);
     oro_free(d->cut_rows);
     oro_free(d->ids);

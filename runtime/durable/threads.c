@@ -74,17 +74,16 @@ take_batch(struct oro_durable *d)
     struct record_ids ids = {d->schema, d->ids};
     const struct oro_commit *c;
     uint64_t most = atomic_load(&d->cut) == CUT_PINNED ? d->cut_at : UINT64_MAX;
-    oro_bb_clear(&d->batch);
-    d->batch_last = d->logged;
+    record_begin(&d->batch, d->logged);
     d->batch_records = 0;
-    while (d->batch.len < BATCH_BYTES && d->batch_seq < most) {
+    while (d->batch.out.len < BATCH_BYTES && d->batch_seq < most) {
         oro_cursor_warm(d->cursor);
         if ((c = oro_cursor_next(d->cursor)) == NULL)
             break;
         d->batch_records++;
         d->batch_seq = c->seq;
         d->batch_bytes = c->bytes;
-        if (c->nops == 0 || !record_put(&d->batch, &ids, c, &d->batch_last))
+        if (c->nops == 0 || !record_put(&d->batch, &ids, c))
             continue;
         count_rows(d, c);
         changes_add(&d->changes, d->schema, d->ids, c, d->cut_seq);
@@ -95,7 +94,7 @@ take_batch(struct oro_durable *d)
 static oro_status
 append_batch(struct oro_durable *d, struct oro_err *err)
 {
-    struct oro_txlog_batch b = {d->logged + 1, d->batch_last, oro_bb_bytes(&d->batch)};
+    struct oro_txlog_batch b = {d->logged + 1, d->batch.last, oro_bb_bytes(&d->batch.out)};
     return oro_txlog_append(d->log, &b, err);
 }
 
@@ -162,13 +161,13 @@ write_batch(struct oro_durable *d)
     }
     if (!is_present(d)) /* removed since: what was synced is in no file that has a name */
         wait_for_stop(d);
-    d->logged = d->batch_last;
+    d->logged = d->batch.last;
     if (!atomic_load(&d->gone))
         oro_txlog_confirm(d->log, d->logged);
-    changes_logged(&d->changes, d->logged, d->batch.len);
+    changes_logged(&d->changes, d->logged, d->batch.out.len);
     atomic_store(&d->logged_now, d->logged);
     atomic_fetch_add(&d->commits, 1);
-    uint64_t log = atomic_fetch_add(&d->log_bytes, d->batch.len) + d->batch.len;
+    uint64_t log = atomic_fetch_add(&d->log_bytes, d->batch.out.len) + d->batch.out.len;
     if (log >= d->checkpoint_bytes || oro_txlog_wants_care(d->log))
         oro_wake_signal(&d->checkpoint_wake);
     return true;
@@ -213,7 +212,7 @@ durable_log_main(void *arg)
             oro_wake_wait(&d->log_wake, seen, LOOK_US);
             continue;
         }
-        if (d->batch.len > 0 && !write_batch(d)) {
+        if (d->batch.out.len > 0 && !write_batch(d)) {
             d->gave_up = true;
             break;
         }
@@ -223,8 +222,8 @@ durable_log_main(void *arg)
         if (d->on_durable != NULL)
             d->on_durable(d->arg);
         cut_end(d);
-        if (d->batch.cap > BATCH_KEEP)
-            oro_bb_fini(&d->batch);
+        if (d->batch.out.cap > BATCH_KEEP)
+            oro_bb_fini(&d->batch.out);
         pace(d, begun);
     }
     return NULL;

@@ -226,8 +226,10 @@ record_make(const struct oro_tx *tx, const struct oro_origin *origin)
     size_t nops = 0, n = 0;
     for (size_t w = 0; w < tx->nwrites; w++)
         nops += (tx->writes[w].old != NULL) + (tx->writes[w].row != NULL);
-    struct oro_record *rec = oro_record_new(&tx->se->cache, nops);
-    rec->pub.origin = *origin;
+    const struct oro_call *call = nops > 0 ? origin->call : NULL;
+    struct oro_record *rec = oro_record_new(&tx->se->cache, nops, call);
+    oro_record_take(rec, origin);
+    rec->pub.bytes = call != NULL ? call->args.len : 0;
     for (size_t w = 0; w < tx->nwrites; w++) {
         const struct oro_write *wr = &tx->writes[w];
         struct oro_op op = {.table = wr->t->def, .update = wr->old != NULL && wr->row != NULL};

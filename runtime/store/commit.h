@@ -35,6 +35,17 @@ struct oro_op {
     };
 };
 
+/* What ran, so that it can be run again: on the rows as they were, the same call makes the same changes. The random numbers of a
+ * call follow from what is here, so there is no seed beside it. Kept with records that change something. */
+struct oro_call {
+    struct oro_identity sender;
+    struct oro_connection_id connection; /* zeros: none */
+    struct oro_bytes function;           /* name; empty: none of the module's ran */
+    struct oro_bytes args;               /* BSATN; a timer's: its row */
+    struct oro_buf *frame;               /* the args lie in it; NULL: elsewhere */
+    double dt;                           /* seconds, scheduled calls */
+};
+
 /* Who asked for it; the store copies it and does not look inside. */
 struct oro_origin {
     uint8_t kind; /* the server's enum: client call, connect, disconnect, timer, http, internal */
@@ -49,13 +60,16 @@ struct oro_origin {
     int64_t elapsed_us;     /* run time of the call */
     struct oro_buf *text;   /* error text for the caller or NULL; the record owns the reference */
     struct oro_buf *detail; /* a refusal's code and data as JSON, or NULL; owned likewise */
+    /* Borrowed until the commit returns; the record has a copy. NULL: not known. */
+    const struct oro_call *call;
 };
 
 struct oro_commit {
     uint64_t seq; /* position in the ring: 1, 2, 3 ... of this process run */
     uint64_t
         offset; /* number of transactions with changes so far, this one included (durable numbering) */
-    uint64_t bytes; /* of the rows inserted so far in this process run, this record's included */
+    uint64_t
+        bytes; /* of the rows inserted and the arguments so far in this process run, this record's included */
     struct oro_origin origin;
     uint32_t nops;
     /* Net effects only: a row inserted and deleted within the transaction is not here. An update is a delete directly

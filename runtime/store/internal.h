@@ -53,6 +53,7 @@ struct oro_table {
 struct oro_record {
     struct oro_commit pub; /* first */
     uint64_t mask;         /* tables of its ops */
+    size_t call_size;      /* of the copy of its call, behind the ops */
     struct oro_op ops[];
 };
 
@@ -196,7 +197,7 @@ struct oro_store {
     struct oro_session *sessions;
     struct oro_cursor *cursors;
     struct oro_pin *pins, *pins_last; /* the oldest snapshot first */
-    struct oro_commit *first; /* oldest record not detached */
+    struct oro_commit *first;         /* oldest record not detached */
     /* newest record whose deleted versions have all left the indexes */
     struct oro_commit *unlinked;
     uint32_t unlink_op; /* how far the one after it is */
@@ -308,7 +309,11 @@ ORO_MUST_CHECK oro_status oro_sequence_fill(struct oro_session *se, struct oro_t
 uint64_t oro_sequence_max(const struct oro_type *column);
 
 /* ---- ring.c ---- */
-struct oro_record *oro_record_new(struct oro_pool_cache *pc, size_t nops);
+/* call: copied, with its name and arguments; NULL: none. Long arguments are not copied where they lie in a frame. */
+struct oro_record *oro_record_new(struct oro_pool_cache *pc, size_t nops,
+                                  const struct oro_call *call);
+/* Its origin. Takes text and detail. */
+void oro_record_take(struct oro_record *rec, const struct oro_origin *origin);
 void oro_record_free(struct oro_pool_cache *pc, struct oro_record *rec);
 /* Appends with the next seq; ops count as one transaction more. Commit lock held. */
 void oro_ring_publish(struct oro_store *s, struct oro_record *rec, uint64_t seq);

@@ -8,15 +8,63 @@
 #define WARM 8 /* records ahead */
 #define WARM_OPS 8
 
+/* Arguments up to here are copied: that costs less than counting a reference to their frame, which two threads would share. */
+#define ARGS_COPIED 512
+
+static bool
+copies_args(const struct oro_call *c)
+{
+    return c->frame == NULL || c->args.len <= ARGS_COPIED;
+}
+
+static size_t
+call_size(const struct oro_call *c)
+{
+    return c == NULL ? 0 : sizeof(*c) + c->function.len + (copies_args(c) ? c->args.len : 0);
+}
+
+static struct oro_bytes
+put_behind(uint8_t **at, struct oro_bytes b)
+{
+    uint8_t *p = *at;
+    if (b.len > 0)
+        memcpy(p, b.data, b.len);
+    *at += b.len;
+    return oro_bytes(p, b.len);
+}
+
+static void
+copy_call(struct oro_call *to, const struct oro_call *from)
+{
+    uint8_t *at = (uint8_t *)(to + 1);
+    bool copied = copies_args(from);
+    *to = *from;
+    to->function = put_behind(&at, from->function);
+    if (copied)
+        to->args = put_behind(&at, from->args);
+    to->frame = copied ? NULL : oro_buf_ref(from->frame);
+}
+
 struct oro_record *
-oro_record_new(struct oro_pool_cache *pc, size_t nops)
+oro_record_new(struct oro_pool_cache *pc, size_t nops, const struct oro_call *call)
 {
     ORO_ASSERT(nops <= UINT32_MAX);
-    struct oro_record *r = oro_pool_get(pc, sizeof(*r) + nops * sizeof(struct oro_op));
+    size_t size = call_size(call);
+    struct oro_record *r = oro_pool_get(pc, sizeof(*r) + nops * sizeof(struct oro_op) + size);
     r->pub =
         (struct oro_commit){.nops = (uint32_t)nops, .ops = r->ops, .origin.reducer = UINT32_MAX};
     r->mask = 0;
+    r->call_size = size;
+    if (call != NULL)
+        copy_call((struct oro_call *)(void *)(r->ops + nops), call);
     return r;
+}
+
+void
+oro_record_take(struct oro_record *r, const struct oro_origin *origin)
+{
+    r->pub.origin = *origin;
+    r->pub.origin.call = r->call_size > 0 ? (const void *)(r->ops + r->pub.nops) : NULL;
 }
 
 void
@@ -24,7 +72,9 @@ oro_record_free(struct oro_pool_cache *pc, struct oro_record *r)
 {
     oro_buf_unref(r->pub.origin.text);
     oro_buf_unref(r->pub.origin.detail);
-    oro_pool_put(pc, r, sizeof(*r) + r->pub.nops * sizeof(struct oro_op));
+    if (r->call_size > 0)
+        oro_buf_unref(((struct oro_call *)(void *)(r->ops + r->pub.nops))->frame);
+    oro_pool_put(pc, r, sizeof(*r) + r->pub.nops * sizeof(struct oro_op) + r->call_size);
 }
 
 void
@@ -52,8 +102,8 @@ uint64_t
 oro_store_publish(struct oro_session *se, const struct oro_origin *origin)
 {
     struct oro_store *s = se->store;
-    struct oro_record *rec = oro_record_new(&se->cache, 0);
-    rec->pub.origin = *origin;
+    struct oro_record *rec = oro_record_new(&se->cache, 0, NULL);
+    oro_record_take(rec, origin);
     size_t work;
     oro_spin_lock(&s->lock);
     uint64_t seq = atomic_load_explicit(&s->seq, memory_order_relaxed) + 1;

@@ -74,7 +74,7 @@ static void
 reserve(struct oro_session *se, struct oro_table *t, struct oro_sequence *q)
 {
     struct oro_store *s = se->store;
-    struct oro_record *rec = oro_record_new(&se->cache, 1);
+    struct oro_record *rec = oro_record_new(&se->cache, 1, NULL);
     oro_spin_lock(&s->lock);
     uint64_t from = atomic_load_explicit(&q->allocated, memory_order_relaxed);
     bool needed = atomic_load_explicit(&q->next, memory_order_relaxed) >= from && from <= q->max;

@@ -126,7 +126,7 @@ oro_store_create(const struct oro_schema *schema, const struct oro_store_options
         for (uint32_t j = 0; j < s->tables[i].nix; j++)
             s->tables[i].ix[j].id = id++;
     }
-    struct oro_record *zero = oro_record_new(&s->cache, 0);
+    struct oro_record *zero = oro_record_new(&s->cache, 0, NULL);
     zero->pub.offset = opt != NULL ? opt->first_offset : 0;
     zero->pub.seq = opt != NULL ? opt->first_seq : 0;
     s->first = s->unlinked = &zero->pub;

@@ -15,16 +15,19 @@ static const char *const lines[] = {
 static const uint32_t stored[] = {7, 300, 0};
 
 static struct db db;
+static struct record_writer w;
 
 static void
 setup(void)
 {
     db = db_open(lines);
+    record_begin(&w, 0);
 }
 
 static void
 teardown(void)
 {
+    record_fini(&w);
     db_close(&db);
 }
 
@@ -46,32 +49,39 @@ player(uint64_t id, const char *name, bool update)
 }
 
 static void
-encode(const struct oro_commit *c, struct oro_bb *out, uint64_t *last)
+encode(const struct oro_commit *c)
 {
     struct record_ids ids = {db.schema, stored};
-    record_put(out, &ids, c, last);
+    record_put(&w, &ids, c);
+}
+
+static struct record_reader
+reader(void)
+{
+    return record_reader(oro_bb_bytes(&w.out), 1);
 }
 
 Test(record, bytes_of_a_transaction)
 {
-    struct oro_bb out = {0};
-    uint64_t last = 0, id = 1;
+    uint64_t id = 1;
     const struct oro_table_def *t = fixture_table(db.schema, "player");
     db_begin(&db);
     player(1, "a", false);
-    encode(db_commit(&db), &out, &last);
+    encode(db_commit(&db));
     db_begin(&db);
     player(1, "b", true);
-    encode(db_commit(&db), &out, &last);
+    encode(db_commit(&db));
     db_begin(&db);
     cr_assert_eq(oro_tx_delete(db.tx, t, fixture_index(t, "id"), oro_bytes(&id, 8)), ORO_OK);
-    encode(db_commit(&db), &out, &last);
-    cr_assert_eq(last, 3);
+    encode(db_commit(&db));
+    cr_assert_eq(w.last, 3);
     char hex[400];
-    oro_hex(oro_bb_bytes(&out), hex);
+    oro_hex(oro_bb_bytes(&w.out), hex);
     /* An update is one PUT; a delete has the key only. */
-    cr_assert_str_eq(hex, "01"
+    cr_assert_str_eq(hex, "0002"
                           "01"
+                          "01"
+                          "00"
                           "01"
                           "07"
                           "0d"
@@ -80,6 +90,7 @@ Test(record, bytes_of_a_transaction)
                           "61"
                           "01"
                           "01"
+                          "00"
                           "01"
                           "07"
                           "0d"
@@ -88,53 +99,50 @@ Test(record, bytes_of_a_transaction)
                           "62"
                           "01"
                           "01"
+                          "00"
                           "02"
                           "07"
                           "08"
                           "0100000000000000");
-    oro_bb_fini(&out);
 }
 
 Test(record, event_tables_leave_no_trace)
 {
-    struct oro_bb out = {0}, row = {0};
+    struct oro_bb row = {0};
     struct oro_err err;
-    uint64_t last = 0;
     oro_bb_u32(&row, 1);
     db_begin(&db);
     cr_assert_eq(
         oro_tx_insert(db.tx, fixture_table(db.schema, "blast"), oro_bb_bytes(&row), NULL, &err),
         ORO_OK);
-    encode(db_commit(&db), &out, &last);
-    cr_assert_eq(out.len, 0);
+    encode(db_commit(&db));
+    cr_assert_eq(w.out.len, 0);
     db_begin(&db);
     player(5, "x", false);
     const struct oro_commit *c = db_commit(&db);
-    encode(c, &out, &last);
-    cr_assert_eq(last, c->offset);
-    struct record_reader r = record_reader(oro_bb_bytes(&out), 1);
+    encode(c);
+    cr_assert_eq(w.last, c->offset);
+    struct record_reader r = reader();
     bool more;
     cr_assert_eq(record_next_tx(&r, &more), ORO_OK);
     cr_assert_eq(r.offset, c->offset);
-    oro_bb_fini(&out);
     oro_bb_fini(&row);
 }
 
 Test(record, whole_rows_where_there_is_no_key)
 {
-    struct oro_bb out = {0}, row = {0};
+    struct oro_bb row = {0};
     struct oro_err err;
-    uint64_t last = 0;
     const struct oro_table_def *t = fixture_table(db.schema, "bag");
     oro_bb_u32(&row, 9);
     oro_bb_u8(&row, 2);
     db_begin(&db);
     cr_assert_eq(oro_tx_insert(db.tx, t, oro_bb_bytes(&row), NULL, &err), ORO_OK);
-    encode(db_commit(&db), &out, &last);
+    encode(db_commit(&db));
     db_begin(&db);
     cr_assert_eq(oro_tx_delete_row(db.tx, t, oro_bb_bytes(&row)), ORO_OK);
-    encode(db_commit(&db), &out, &last);
-    struct record_reader r = record_reader(oro_bb_bytes(&out), 1);
+    encode(db_commit(&db));
+    struct record_reader r = reader();
     struct record_op op;
     bool more;
     for (unsigned i = 0; i < 2; i++) {
@@ -147,23 +155,164 @@ Test(record, whole_rows_where_there_is_no_key)
     }
     cr_assert_eq(record_next_tx(&r, &more), ORO_OK);
     cr_assert_not(more);
-    oro_bb_fini(&out);
     oro_bb_fini(&row);
+}
+
+/* ---- calls ---- */
+
+static void
+commit_call(const struct oro_call *call, uint32_t reducer, int64_t time_us)
+{
+    struct oro_origin origin = {
+        .kind = 3, .reducer = reducer, .timestamp_us = time_us, .call = call};
+    uint64_t seq;
+    cr_assert_eq(oro_tx_commit(db.tx, &origin, &seq), ORO_OK);
+    encode(oro_cursor_next(db.cursor));
+}
+
+static struct oro_call
+call_by(unsigned who, const char *function, const char *args)
+{
+    struct oro_call c = {.sender = fixture_identity(who),
+                         .function = oro_bytes_str(function),
+                         .args = oro_bytes_str(args)};
+    memset(c.connection.le, (int)who, sizeof(c.connection.le));
+    return c;
+}
+
+static void
+expect_call(struct record_reader *r, unsigned who, const char *function, const char *args,
+            int64_t time_us, double dt)
+{
+    struct oro_identity id = fixture_identity(who);
+    const struct record_call *c = &r->call;
+    bool more;
+    cr_assert_eq(record_next_tx(r, &more), ORO_OK);
+    cr_assert(more && c->known);
+    cr_assert_eq(c->kind, 3);
+    cr_assert_eq(c->timestamp_us, time_us);
+    cr_assert(oro_bytes_eq(c->call.function, oro_bytes_str(function)));
+    cr_assert(oro_bytes_eq(c->call.args, oro_bytes_str(args)));
+    cr_assert_eq(memcmp(c->call.sender.le, id.le, 32), 0);
+    cr_assert_eq(c->call.connection.le[0], who);
+    cr_assert_eq(c->call.dt, dt);
+}
+
+/* Callers whose places in the table are the same, more of them than the table has, a name that is longer than one byte counts,
+ * time that goes back, and arguments of every size up to beyond what is copied. */
+Test(record, every_call_comes_back)
+{
+    static char name[300], args[2000];
+    struct oro_buf *frame = oro_buf_new(sizeof(args));
+    memset(name, 'n', sizeof(name) - 1);
+    memset(frame->data, 'x', sizeof(args));
+    unsigned callers = 3 * RECORD_CALLERS;
+    for (unsigned i = 0; i < callers; i++) {
+        struct oro_call c = call_by(i % 251, i % 3 == 0 ? name : "move", "abc");
+        c.sender = fixture_identity(i);
+        c.args = oro_bytes(frame->data, i % sizeof(args));
+        c.frame = frame;
+        c.dt = i % 7 == 0 ? 0.5 : 0;
+        db_begin(&db);
+        player(i, "p", false);
+        commit_call(&c, i % 3 == 0 ? 0 : RECORD_NAMES, 1000000 - (int64_t)i * 1000);
+    }
+    oro_buf_unref(frame);
+    memset(args, 'x', sizeof(args));
+    struct record_reader r = reader();
+    for (unsigned i = 0; i < callers; i++) {
+        char *want = oro_strndup(args, i % sizeof(args));
+        struct oro_identity id = fixture_identity(i);
+        bool more;
+        cr_assert_eq(record_next_tx(&r, &more), ORO_OK);
+        cr_assert(more && r.call.known);
+        cr_assert_eq(memcmp(r.call.call.sender.le, id.le, 32), 0);
+        cr_assert(oro_bytes_eq(r.call.call.function, oro_bytes_str(i % 3 == 0 ? name : "move")));
+        cr_assert(oro_bytes_eq(r.call.call.args, oro_bytes_str(want)));
+        cr_assert_eq(r.call.timestamp_us, 1000000 - (int64_t)i * 1000);
+        cr_assert_eq(r.call.call.dt, i % 7 == 0 ? 0.5 : 0);
+        oro_free(want);
+    }
+}
+
+/* What was said once is not said again: a transfer among few callers costs little more than its rows. */
+Test(record, names_and_callers_stand_in_a_blob_once)
+{
+    struct oro_call ann = call_by(1, "transfer", "0123456789abcdef"), bob = ann;
+    bob.sender = fixture_identity(2);
+    size_t before = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        before = w.out.len;
+        db_begin(&db);
+        player(i, "p", false);
+        commit_call(i % 2 == 0 ? &ann : &bob, 5, 1700000000000000 + (int64_t)i * 40);
+    }
+    /* step, count, what, name, caller (two bytes at most), time, length, arguments; kind, table, length, row */
+    cr_assert_leq(w.out.len - before, 1 + 1 + 1 + 1 + 2 + 1 + 1 + 16 + 3 + 13, "%zu",
+                  w.out.len - before);
+    /* And in the next blob once more, though the table of places is of this one. */
+    record_begin(&w, w.last);
+    uint64_t first = w.last + 1;
+    db_begin(&db);
+    player(100, "p", false);
+    commit_call(&bob, 5, 7);
+    struct record_reader r = record_reader(oro_bb_bytes(&w.out), first);
+    bool more;
+    cr_assert_eq(record_next_tx(&r, &more), ORO_OK);
+    cr_assert(oro_bytes_eq(r.call.call.function, oro_bytes_str("transfer")));
+    cr_assert_eq(memcmp(r.call.call.sender.le, bob.sender.le, 32), 0);
+    cr_assert_eq(r.call.timestamp_us, 7);
+}
+
+Test(record, a_call_that_changed_nothing_is_not_kept)
+{
+    struct oro_call c = call_by(1, "look", "");
+    db_begin(&db);
+    commit_call(&c, 1, 1);
+    cr_assert_eq(w.out.len, 0);
+    db_begin(&db);
+    player(1, "a", false);
+    commit_call(&c, 1, 2);
+    struct record_reader r = reader();
+    expect_call(&r, 1, "look", "", 2, 0);
+}
+
+/* As format 4 and earlier ones wrote it. */
+Test(record, blobs_without_calls_are_read)
+{
+    static const uint8_t old[] = {1, 1, 2, 7, 8, 1, 0, 0, 0, 0, 0, 0, 0,  /* a DELETE */
+                                  3, 1, 3, 7, 0, 9, 0, 0, 0, 0, 0, 0, 0}; /* a SEQUENCE */
+    struct record_reader r = record_reader(oro_bytes(old, sizeof(old)), 10);
+    struct record_op op;
+    bool more;
+    cr_assert_eq(record_next_tx(&r, &more), ORO_OK);
+    cr_assert(more && !r.call.known);
+    cr_assert_eq(r.offset, 10);
+    cr_assert_eq(record_next_op(&r, &op, &more), ORO_OK);
+    cr_assert_eq(op.kind, RECORD_DELETE);
+    cr_assert_eq(record_next_tx(&r, &more), ORO_OK);
+    cr_assert_eq(r.offset, 13);
+    cr_assert_eq(record_next_op(&r, &op, &more), ORO_OK);
+    cr_assert_eq(op.allocated, 9);
+    cr_assert_eq(record_next_tx(&r, &more), ORO_OK);
+    cr_assert_not(more);
 }
 
 /* Every cut and every changed byte either still reads as transactions or is malformed; nothing is read beyond the end. */
 Test(record, damaged_bytes)
 {
-    struct oro_bb out = {0};
-    uint64_t last = 0;
-    db_begin(&db);
-    player(1, "hello", false);
-    player(2, "world", false);
-    encode(db_commit(&db), &out, &last);
-    for (size_t i = 0; i < out.len * 256; i++) {
-        uint8_t *copy = oro_alloc(out.len);
-        memcpy(copy, out.data, out.len);
-        size_t n = i < out.len ? i : out.len;
+    struct oro_call call = call_by(1, "hello", "xy");
+    call.dt = 1;
+    for (unsigned i = 1; i < 5; i += 2) {
+        db_begin(&db);
+        player(i, "hello", false);
+        player(i + 1, "world", false);
+        commit_call(&call, 1, 1000);
+    }
+    for (size_t i = 0; i < w.out.len * 256; i++) {
+        uint8_t *copy = oro_alloc(w.out.len);
+        memcpy(copy, w.out.data, w.out.len);
+        size_t n = i < w.out.len ? i : w.out.len;
         copy[i / 256] = (uint8_t)i;
         struct record_reader r = record_reader(oro_bytes(copy, n), 1);
         struct record_op op;
@@ -175,7 +324,6 @@ Test(record, damaged_bytes)
         cr_assert(st == ORO_OK || st == ORO_EMALFORMED);
         oro_free(copy);
     }
-    oro_bb_fini(&out);
 }
 
 Test(record, crc32c_of_the_standard)

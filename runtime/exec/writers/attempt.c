@@ -114,6 +114,28 @@ failure(struct attempt *a, oro_status st)
     return (struct outcome){st, oro_bytes_str(FATAL), {0}};
 }
 
+static bool
+lies_in(struct oro_bytes b, const struct oro_buf *frame)
+{
+    return frame != NULL && (uintptr_t)b.data >= (uintptr_t)frame->data &&
+           (uintptr_t)b.data + b.len <= (uintptr_t)frame->data + frame->len;
+}
+
+/* What the log keeps of it. */
+static struct oro_call
+call_of(const struct attempt *a)
+{
+    struct oro_buf *frame = a->job->frame;
+    return (struct oro_call){
+        .sender = a->call.sender,
+        .connection = a->call.connection,
+        .function = a->reducer != NULL ? oro_bytes_str(a->reducer->name) : oro_bytes("", 0),
+        .args = a->call.args,
+        .frame = lies_in(a->call.args, frame) ? frame : NULL,
+        .dt = a->call.dt,
+    };
+}
+
 static oro_status
 attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struct outcome *out)
 {
@@ -131,8 +153,11 @@ attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struc
         st = a->after(a, &err);
     if (st == ORO_OK) {
         uint64_t seq;
+        struct oro_call call = call_of(a);
         origin->elapsed_us = oro_mono_us() - a->begun_us;
+        origin->call = &call;
         st = oro_tx_commit(w->tx, origin, &seq);
+        origin->call = NULL;
         w->tx = NULL;
         if (st == ORO_OK) {
             published(w);
