@@ -132,6 +132,7 @@ oro_client_free(struct client *c)
     oro_bb_fini(&c->held);
     oro_free(c->marks);
     oro_bb_fini(&c->sql);
+    oro_sql_write_unref(c->write);
     oro_free(c->headers);
     oro_free(c->posted);
     if (c->reply != NULL) {

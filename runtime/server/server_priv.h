@@ -81,6 +81,7 @@ struct client {
     oro_conn_id req_id; /* 0: the requester is gone or answered */
     char *headers;      /* of the answer */
     struct oro_bb sql;
+    struct sql_write *write; /* SQL: it changes rows; a reference */
     bool wants_json; /* a refusal as an object */
     bool asked;      /* SQL: evaluated, and a disconnect job is posted if there has to be one */
     bool leaves;     /* a disconnect record follows */
@@ -263,6 +264,8 @@ oro_shard_stands_still(const struct shard *sh)
 /* sql.c: POST /v1/database/:name/sql */
 void oro_sql_start(struct shard *sh, struct client *c);
 void oro_sql_run(struct shard *sh, struct client *c); /* client_connected has let it in */
+void oro_sql_written(struct shard *sh, struct client *c, uint64_t seq); /* its record is there */
+void oro_sql_write_unref(struct sql_write *w); /* NULL is fine */
 /* On a reader: what the grammar of subscriptions does not know. */
 oro_status oro_sql_full(struct oro_server *s, struct oro_session *se, struct oro_bytes text,
                         const struct oro_query_env *env, struct oro_budget *budget,

@@ -185,6 +185,7 @@ sql_answer(struct sql_engine *e, sqlite3_stmt *stmt, struct oro_bb *out, struct 
            struct oro_err *err)
 {
     int64_t begin = oro_mono_us();
+    e->ask->inserted = e->ask->deleted = e->ask->updated = 0;
     int n = sqlite3_column_count(stmt);
     const struct oro_type **types = ORO_NEW_ARRAY(const struct oro_type *, (size_t)n + 1);
     for (int i = 0; i < n; i++)
@@ -193,8 +194,9 @@ sql_answer(struct sql_engine *e, sqlite3_stmt *stmt, struct oro_bb *out, struct 
     oro_free(types);
     if (st == ORO_OK)
         oro_bb_printf(out,
-                      "],\"total_duration_micros\":%lld,"
-                      "\"stats\":{\"rows_inserted\":0,\"rows_deleted\":0,\"rows_updated\":0}}",
-                      (long long)(oro_mono_us() - begin));
+                      "],\"total_duration_micros\":%lld,\"stats\":{\"rows_inserted\":%llu,"
+                      "\"rows_deleted\":%llu,\"rows_updated\":%llu}}",
+                      (long long)(oro_mono_us() - begin), (unsigned long long)e->ask->inserted,
+                      (unsigned long long)e->ask->deleted, (unsigned long long)e->ask->updated);
     return st;
 }

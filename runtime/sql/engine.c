@@ -74,8 +74,32 @@ authorize_read(struct sql_engine *e, const char *table, const char *column)
     return deny(e, ORO_EMALFORMED, what);
 }
 
-#define NO_SUCH_STATEMENT \
-    "not supported: a statement is SELECT, WITH or VALUES. Tables are declared by the module"
+static bool
+is_user_table(const struct sql_engine *e, const char *name)
+{
+    for (uint32_t i = 0; i < e->schema->ntables; i++)
+        if (sqlite3_stricmp(e->schema->tables[i].name, name) == 0)
+            return e->schema->tables[i].id >= 4096;
+    return false;
+}
+
+#define NO_SUCH_STATEMENT                                                                       \
+    "not supported: a statement is SELECT, WITH, VALUES, INSERT, UPDATE or DELETE. Tables are " \
+    "declared by the module"
+
+static int
+authorize_write(struct sql_engine *e, const char *table, const char *column)
+{
+    if (sqlite3_strnicmp(table, "sqlite_", 7) == 0)
+        return deny(e, ORO_EMALFORMED, NO_SUCH_STATEMENT); /* CREATE is an INSERT there */
+    if (!e->is_owner)
+        return deny(e, ORO_EMALFORMED, "only the owner changes rows by SQL: call a reducer");
+    if (e->ask->tx == NULL || !is_user_table(e, table))
+        return deny(e, ORO_EMALFORMED, "rows of this table cannot be changed by SQL");
+    if (column != NULL && strcmp(column, "ROWID") == 0)
+        return deny(e, ORO_EMALFORMED, "no such column: rowid");
+    return SQLITE_OK;
+}
 
 static int
 authorize(void *arg, int action, const char *a, const char *b, const char *database,
@@ -98,27 +122,10 @@ authorize(void *arg, int action, const char *a, const char *b, const char *datab
     case SQLITE_INSERT:
     case SQLITE_UPDATE:
     case SQLITE_DELETE:
-        return deny(e, ORO_EMALFORMED, "SQL only reads here: rows are changed by reducers");
+        return authorize_write(e, a, action == SQLITE_UPDATE ? b : NULL);
     default:
         return deny(e, ORO_EMALFORMED, NO_SUCH_STATEMENT);
     }
-}
-
-bool
-sql_engine_pay(struct sql_engine *e, uint64_t n)
-{
-    struct oro_sql_ask *ask = e->ask;
-    if (ask->stop != NULL && atomic_load_explicit(ask->stop, memory_order_relaxed)) {
-        e->stopped = true;
-        return false;
-    }
-    if (n > ask->steps) {
-        ask->steps = 0;
-        ask->spent = true;
-        return false;
-    }
-    ask->steps -= n;
-    return true;
 }
 
 static int
@@ -303,7 +310,7 @@ run_statement(struct sql_engine *e, const struct sql_text *text, size_t *at, uns
     oro_status st = ORO_OK;
     if ((*n)++ > 0)
         oro_bb_u8(out, ',');
-    if (sqlite3_column_count(stmt) == 0)
+    if (sqlite3_column_count(stmt) == 0 && sqlite3_stmt_readonly(stmt))
         st = oro_err_set(err, ORO_EMALFORMED, "%s", NO_SUCH_STATEMENT); /* REINDEX */
     else if (sqlite3_bind_parameter_count(stmt) > 0)
         st = oro_err_set(err, ORO_EMALFORMED,

@@ -12,10 +12,6 @@
 
 #include "runtime/sql/lex.h"
 
-struct sql_shift {
-    size_t here, there; /* the same place, in SQLite's text and in the one that was asked */
-};
-
 struct use { /* of a table, under a name */
     struct oro_bytes name;
     const struct oro_table_def *table;
@@ -115,7 +111,7 @@ find_uses(struct pass *p)
         selects += sql_token_is(t, "SELECT");
         with = with || sql_token_is(t, "WITH");
         bool place = i > 0 && (is(p, i - 1, "FROM") || is(p, i - 1, "JOIN") || is(p, i - 1, ",") ||
-                               is(p, i - 1, "("));
+                               is(p, i - 1, "(") || is(p, i - 1, "UPDATE"));
         const struct oro_table_def *table =
             t->kind == SQL_T_NAME && place && !is(p, i + 1, ".") ? table_called(p, t->value) : NULL;
         if (table == NULL)
@@ -291,37 +287,6 @@ is_fine_as_it_is(const struct oro_type *type, enum sql_token_kind kind)
     }
 }
 
-/* Beside an integer: 0x.. and X'..' are numbers, and so is '5'. */
-static oro_status
-encode_number(const struct oro_type *type, char kind, struct oro_bytes text, struct oro_bb *out)
-{
-    uint8_t be[32] = {0};
-    char digits[65];
-    unsigned size = type->fixed_size;
-    if (kind == 's')
-        return oro_value_from_literal(type, 'n', text, out, NULL);
-    while (text.len > 0 && text.data[0] == '0')
-        text = oro_bytes(text.data + 1, text.len - 1);
-    if (text.len > 2 * (size_t)size)
-        return ORO_EMALFORMED;
-    memset(digits, '0', sizeof(digits));
-    memcpy(digits + 2 * (size_t)size - text.len, text.data, text.len);
-    if (!oro_unhex(digits, 2 * (size_t)size, be, size))
-        return ORO_EMALFORMED;
-    for (unsigned i = size; i-- > 0;)
-        oro_bb_u8(out, be[i]);
-    return ORO_OK;
-}
-
-static oro_status
-encode_literal(const struct oro_type *type, char kind, struct oro_bytes text, struct oro_bb *out)
-{
-    bool integer = type->kind >= ORO_I8 && type->kind <= ORO_U256;
-    if (integer && kind != 'n')
-        return encode_number(type, kind, text, out);
-    return oro_value_from_literal(type, kind, text, out, NULL);
-}
-
 static oro_status
 type_literal(struct pass *p, size_t i, size_t n, const struct oro_type *type)
 {
@@ -337,7 +302,7 @@ type_literal(struct pass *p, size_t i, size_t n, const struct oro_type *type)
     } else if (sql_rep_of(type) == REP_TEXT && kind != 's') {
         ; /* SQLite makes text of it */
     } else if (n == 1 || kind == 'n') {
-        st = encode_literal(type, kind, oro_bb_bytes(&text), &value);
+        st = sql_encode_literal(type, kind, oro_bb_bytes(&text), &value);
         if (st == ORO_OK)
             sql_literal(type, value.data, &out);
     }
@@ -490,23 +455,21 @@ sql_text_make(const struct sql_engine *e, struct oro_bytes text, struct sql_text
     return st;
 }
 
-void
-sql_text_fini(struct sql_text *t)
+bool
+oro_sql_writes(struct oro_bytes text)
 {
-    oro_bb_fini(&t->bb);
-    oro_free(t->shifts);
-    *t = (struct sql_text){0};
-}
-
-size_t
-sql_text_origin(const struct sql_text *t, size_t at)
-{
-    struct sql_shift last = {0};
-    size_t i = 0;
-    for (; i < t->nshifts && t->shifts[i].here <= at; i++)
-        last = t->shifts[i];
-    size_t there = last.there + (at - last.here);
-    if (i < t->nshifts && there > t->shifts[i].there)
-        there = t->shifts[i].there; /* within what was put in its place */
-    return there;
+    static const char *const words[] = {"INSERT", "UPDATE", "DELETE", NULL};
+    struct sql_token tok, last = {0};
+    bool first = true, with = false;
+    for (size_t at = 0; sql_token_next(text, &at, &tok);) {
+        with = first ? sql_token_is(&tok, "WITH") : with;
+        if ((first || with) && is_any(&tok, words))
+            return true;
+        if (sql_token_is(&last, "REPLACE") &&
+            sql_token_is(&tok, "INTO")) /* else it is the function */
+            return true;
+        last = tok;
+        first = sql_token_is(&tok, ";");
+    }
+    return false;
 }

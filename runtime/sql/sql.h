@@ -32,8 +32,11 @@ struct oro_sql_ask {
     uint64_t memory; /* bytes that the engine may take; 0: any number */
     uint64_t bytes;  /* of the answer; 0: any number */
     const atomic_bool *stop; /* NULL, or set by whoever wants it to end; seen soon */
-    bool spent;              /* the steps did not suffice */
-    uint64_t rows;           /* rows of our tables that were looked at: for tests, goes up */
+    struct oro_tx *tx; /* NULL: it only reads; else what it reads and writes in, of the session */
+    uint64_t tx_bytes; /* that the transaction may hold; 0: any number */
+    bool spent;        /* the steps did not suffice */
+    uint64_t inserted, deleted, updated; /* rows, by the statement that ran last */
+    uint64_t rows; /* rows of our tables that were looked at: for tests, goes up */
 };
 
 /* Answers the statements of text, separated by `;`, as POST /sql does (docs/sql.md): appends a JSON array with one element for
@@ -42,5 +45,8 @@ struct oro_sql_ask {
 ORO_MUST_CHECK oro_status oro_sql_query(struct oro_sql_pool *p, struct oro_sql_ask *ask,
                                         struct oro_bytes text, struct oro_bb *out,
                                         struct oro_parts *parts, struct oro_err *err);
+
+/* Whether a statement of the text begins as one that writes: it wants a transaction. */
+bool oro_sql_writes(struct oro_bytes text);
 
 #endif

@@ -32,7 +32,11 @@ ORO_MUST_CHECK int sql_table_register(struct sql_engine *e, struct sql_module *m
 /* The column behind the declared type that a result column has; NULL: it is none of ours. */
 const struct oro_type *sql_declared_type(const struct sql_engine *e, const char *decltype);
 
-/* engine.c */
+/* write.c: what xUpdate is given for one row. An SQLite code; why it failed is in e->denied. */
+int sql_write_row(struct sql_engine *e, const struct oro_table_def *t, int argc,
+                  sqlite3_value **argv);
+
+/* budget.c */
 /* Pays for n steps. False: they do not suffice, or the question is to end. */
 bool sql_engine_pay(struct sql_engine *e, uint64_t n);
 
@@ -44,19 +48,24 @@ bool sql_memory_end(void); /* true: it was refused some */
 oro_status sql_answer(struct sql_engine *e, sqlite3_stmt *stmt, struct oro_bb *out,
                       struct oro_parts *parts, struct oro_err *err);
 
-/* literal.c: the text with its literals as the columns beside them want them. */
+/* text.c: a text with its literals as the columns beside them want them. */
+struct sql_shift {      /* the same place in both texts */
+    size_t here, there; /* in SQLite's, in the one that was asked */
+};
 struct sql_text {
     struct oro_bytes asked; /* as it came */
     struct oro_bb bb;       /* as SQLite gets it, with a terminator */
     struct sql_shift *shifts;
     size_t nshifts, cap;
 };
-/* *t is zeroed; ended with sql_text_fini, also on failure. Borrows text. */
-ORO_MUST_CHECK oro_status sql_text_make(const struct sql_engine *e, struct oro_bytes text,
-                                        struct sql_text *t, struct oro_err *err);
 void sql_text_fini(struct sql_text *t);
 /* Where in the text that was asked byte `at` of the other one comes from. */
 size_t sql_text_origin(const struct sql_text *t, size_t at);
+
+/* literal.c */
+/* *t is zeroed; ended with sql_text_fini, also on failure. Borrows text. */
+ORO_MUST_CHECK oro_status sql_text_make(const struct sql_engine *e, struct oro_bytes text,
+                                        struct sql_text *t, struct oro_err *err);
 
 /* error.c */
 /* "what\nthe line\n   ^": with the place in the text. at SIZE_MAX: nowhere. Returns st. */

@@ -5,6 +5,8 @@
  * than were asked for, in the order that it promised. */
 #include "runtime/sql/sql_priv.h"
 
+#include "runtime/store/tx.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +34,9 @@ struct cursor {
     struct oro_range range;         /* its bytes are in: */
     struct oro_bb prefix, lo, hi;
     struct oro_place place;
-    unsigned n, at, batch;
+    size_t n, at;
+    const struct oro_bytes *now; /* n rows, here or in the arena of a transaction */
+    unsigned batch;
     struct oro_bytes rows[BATCH];
 };
 
@@ -333,19 +337,45 @@ close(sqlite3_vtab_cursor *base)
     return SQLITE_OK;
 }
 
+/* In a transaction: all at once, since it has to know what was read. */
+static int
+fetch_in_tx(struct cursor *c)
+{
+    struct table *t = (struct table *)c->base.pVtab;
+    struct oro_sql_ask *ask = t->engine->ask;
+    struct oro_rows all = {0};
+    oro_status st = ORO_OK;
+    c->at = c->n = 0;
+    if (c->place.ended)
+        return SQLITE_OK;
+    if (c->ix != NULL)
+        st = oro_tx_range(ask->tx, t->def, c->ix, &c->range, &all);
+    else
+        oro_tx_scan(ask->tx, t->def, &all);
+    ORO_ASSERT(st == ORO_OK);
+    c->now = all.rows;
+    c->n = all.n;
+    c->place.ended = true;
+    ask->rows += all.n;
+    return sql_engine_pay(t->engine, 1 + all.n) ? SQLITE_OK : SQLITE_INTERRUPT;
+}
+
 static int
 fetch(struct cursor *c)
 {
     struct table *t = (struct table *)c->base.pVtab;
     struct oro_sql_ask *ask = t->engine->ask;
     size_t n = 0;
+    if (ask->tx != NULL)
+        return fetch_in_tx(c);
     c->at = c->n = 0;
+    c->now = c->rows;
     if (c->place.ended)
         return SQLITE_OK;
     oro_status st =
         oro_read_next(ask->session, t->def, c->ix, &c->range, &c->place, c->rows, c->batch, &n);
     ORO_ASSERT(st == ORO_OK); /* plan_index does not offer what an index cannot do */
-    c->n = (unsigned)n;
+    c->n = n;
     c->batch = c->batch * 4 < BATCH ? c->batch * 4 : BATCH;
     ask->rows += n;
     return sql_engine_pay(t->engine, 1 + n) ? SQLITE_OK : SQLITE_INTERRUPT;
@@ -421,7 +451,9 @@ column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int col)
 {
     const struct cursor *c = (struct cursor *)base;
     const struct oro_type *row = ((struct table *)base->pVtab)->def->row;
-    const uint8_t *p = c->rows[c->at].data;
+    const uint8_t *p = c->now[c->at].data;
+    if (sqlite3_vtab_nochange(ctx))
+        return SQLITE_OK; /* of an UPDATE: sql_write_row takes it from the row itself */
     sql_result(ctx, row->elems[col].type, oro_value_column(row, p, (uint32_t)col));
     return SQLITE_OK;
 }
@@ -431,8 +463,16 @@ static int
 rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
 {
     const struct cursor *c = (struct cursor *)base;
-    *out = (sqlite3_int64)(uintptr_t)c->rows[c->at].data;
+    *out = (sqlite3_int64)(uintptr_t)c->now[c->at].data;
     return SQLITE_OK;
+}
+
+static int
+update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *out)
+{
+    struct table *t = (struct table *)base;
+    *out = 0;
+    return sql_write_row(t->engine, t->def, argc, argv);
 }
 
 static const sqlite3_module module = {
@@ -446,6 +486,7 @@ static const sqlite3_module module = {
     .xEof = eof,
     .xColumn = column,
     .xRowid = rowid,
+    .xUpdate = update,
 };
 
 int

@@ -1,4 +1,4 @@
-#include "runtime/sql/value.h"
+#include "runtime/sql/value_priv.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -86,18 +86,15 @@ sql_affinity(const struct oro_type *t)
 }
 
 /* The integer that is the whole value: of a Timestamp its only element. */
-static enum oro_kind
-int_kind(const struct oro_type *t)
+enum oro_kind
+sql_int_kind(const struct oro_type *t)
 {
     while (t->kind == ORO_PRODUCT)
         t = oro_type_resolve(t->elems[0].type);
     return t->kind;
 }
 
-static const struct {
-    int64_t min, max;
-    unsigned size;
-} ints[ORO_KIND_COUNT] = {
+const struct sql_int_range sql_ints[ORO_KIND_COUNT] = {
     [ORO_BOOL] = {0, 1, 1},         [ORO_I8] = {INT8_MIN, INT8_MAX, 1},
     [ORO_U8] = {0, UINT8_MAX, 1},   [ORO_I16] = {INT16_MIN, INT16_MAX, 2},
     [ORO_U16] = {0, UINT16_MAX, 2}, [ORO_I32] = {INT32_MIN, INT32_MAX, 4},
@@ -108,9 +105,9 @@ static int64_t
 int_load(enum oro_kind kind, const uint8_t *p)
 {
     int64_t v = 0;
-    memcpy(&v, p, ints[kind].size);
-    if (ints[kind].min < 0) {
-        unsigned up = 64 - 8 * ints[kind].size;
+    memcpy(&v, p, sql_ints[kind].size);
+    if (sql_ints[kind].min < 0) {
+        unsigned up = 64 - 8 * sql_ints[kind].size;
         v = (int64_t)((uint64_t)v << up) >> up;
     }
     return v;
@@ -384,7 +381,7 @@ sql_result(sqlite3_context *ctx, const struct oro_type *type, const uint8_t *p)
     uint64_t u;
     switch (sql_rep_of(t)) {
     case REP_INT:
-        sqlite3_result_int64(ctx, int_load(int_kind(t), p));
+        sqlite3_result_int64(ctx, int_load(sql_int_kind(t), p));
         return;
     case REP_U64:
         memcpy(&u, p, 8);
@@ -442,7 +439,7 @@ sql_literal(const struct oro_type *type, const uint8_t *p, struct oro_bb *out)
     uint64_t u;
     switch (sql_rep_of(t)) {
     case REP_INT:
-        oro_bb_printf(out, "%lld", (long long)int_load(int_kind(t), p));
+        oro_bb_printf(out, "%lld", (long long)int_load(sql_int_kind(t), p));
         return;
     case REP_U64:
         memcpy(&u, p, 8);
@@ -490,8 +487,8 @@ sql_literal(const struct oro_type *type, const uint8_t *p, struct oro_bb *out)
 
 /* ---- from SQLite ---- */
 
-static struct oro_bytes
-text_of(sqlite3_value *v)
+struct oro_bytes
+sql_text_of(sqlite3_value *v)
 {
     const unsigned char *s = sqlite3_value_text(v);
     return oro_bytes(s, s != NULL ? (size_t)sqlite3_value_bytes(v) : 0);
@@ -504,8 +501,8 @@ decimal_encode(const struct oro_type *t, struct oro_bytes text, struct oro_bb *o
            oro_value_from_literal(t, 'n', text, out, NULL) == ORO_OK;
 }
 
-static bool
-u64_encode(sqlite3_value *v, struct oro_bb *out)
+bool
+sql_u64_encode(sqlite3_value *v, struct oro_bb *out)
 {
     char text[U64_DIGITS];
     if (sqlite3_value_type(v) == SQLITE_INTEGER) {
@@ -514,7 +511,7 @@ u64_encode(sqlite3_value *v, struct oro_bb *out)
             oro_bb_u64(out, (uint64_t)i);
         return i >= 0;
     }
-    struct oro_bytes s = text_of(v);
+    struct oro_bytes s = sql_text_of(v);
     uint64_t u = 0;
     if (sqlite3_value_type(v) != SQLITE_TEXT || s.len != 20)
         return false;
@@ -526,8 +523,8 @@ u64_encode(sqlite3_value *v, struct oro_bb *out)
     return true;
 }
 
-static bool
-real_encode(const struct oro_type *t, double d, struct oro_bb *out)
+bool
+sql_real_encode(const struct oro_type *t, double d, struct oro_bb *out)
 {
     float f = (float)d;
     if (t->kind == ORO_F64)
@@ -542,10 +539,10 @@ real_encode(const struct oro_type *t, double d, struct oro_bb *out)
 static bool
 int_encode(const struct oro_type *t, int64_t i, struct oro_bb *out)
 {
-    enum oro_kind kind = int_kind(t);
-    if (i < ints[kind].min || i > ints[kind].max)
+    enum oro_kind kind = sql_int_kind(t);
+    if (i < sql_ints[kind].min || i > sql_ints[kind].max)
         return false;
-    oro_bb_put(out, &i, ints[kind].size);
+    oro_bb_put(out, &i, sql_ints[kind].size);
     return true;
 }
 
@@ -567,22 +564,22 @@ sql_encode(const struct oro_type *type, sqlite3_value *v, struct oro_bb *out)
     case REP_INT:
         return is == SQLITE_INTEGER && int_encode(t, sqlite3_value_int64(v), out);
     case REP_U64:
-        return u64_encode(v, out);
+        return sql_u64_encode(v, out);
     case REP_WIDE:
-        return (text || is == SQLITE_INTEGER) && decimal_encode(t, text_of(v), out);
+        return (text || is == SQLITE_INTEGER) && decimal_encode(t, sql_text_of(v), out);
     case REP_REAL:
         return (is == SQLITE_FLOAT || is == SQLITE_INTEGER) &&
-               real_encode(t, sqlite3_value_double(v), out);
+               sql_real_encode(t, sqlite3_value_double(v), out);
     case REP_TEXT:
         if (text)
-            oro_bb_lenbytes(out, text_of(v));
+            oro_bb_lenbytes(out, sql_text_of(v));
         return text;
     case REP_HEX:
-        return text && id_parse(t, text_of(v), out);
+        return text && id_parse(t, sql_text_of(v), out);
     case REP_UUID:
-        return text && uuid_parse(text_of(v), out);
+        return text && uuid_parse(sql_text_of(v), out);
     case REP_ENUM: {
-        int tag = text ? sql_variant(t, text_of(v)) : -1;
+        int tag = text ? sql_variant(t, sql_text_of(v)) : -1;
         if (tag >= 0)
             oro_bb_u8(out, (uint8_t)tag);
         return tag >= 0;
@@ -596,156 +593,41 @@ sql_encode(const struct oro_type *type, sqlite3_value *v, struct oro_bb *out)
         return is == SQLITE_BLOB;
     }
     case REP_JSON:
-        return text && oro_value_from_json(t, text_of(v), out, NULL) == ORO_OK;
+        return text && oro_value_from_json(t, sql_text_of(v), out, NULL) == ORO_OK;
     }
     return false;
 }
 
-/* ---- bounds ---- */
+/* ---- literals ---- */
 
-static bool
-is_lower(enum sql_compare op)
+/* Beside an integer: 0x.. and X'..' are numbers, and so is '5'. */
+static oro_status
+encode_number(const struct oro_type *type, char kind, struct oro_bytes text, struct oro_bb *out)
 {
-    return op == SQL_IS_GT || op == SQL_IS_GE;
+    uint8_t be[32] = {0};
+    char digits[65];
+    unsigned size = type->fixed_size;
+    if (kind == 's')
+        return oro_value_from_literal(type, 'n', text, out, NULL);
+    while (text.len > 0 && text.data[0] == '0')
+        text = oro_bytes(text.data + 1, text.len - 1);
+    if (text.len > 2 * (size_t)size)
+        return ORO_EMALFORMED;
+    memset(digits, '0', sizeof(digits));
+    memcpy(digits + 2 * (size_t)size - text.len, text.data, text.len);
+    if (!oro_unhex(digits, 2 * (size_t)size, be, size))
+        return ORO_EMALFORMED;
+    for (unsigned i = size; i-- > 0;)
+        oro_bb_u8(out, be[i]);
+    return ORO_OK;
 }
 
-/* v stands behind (before) every value of the column. */
-static enum sql_found
-beyond(enum sql_compare op, bool behind)
+oro_status
+sql_encode_literal(const struct oro_type *type, char kind, struct oro_bytes text,
+                   struct oro_bb *out)
 {
-    return op == SQL_IS_EQ || is_lower(op) == behind ? SQL_NONE : SQL_ALL;
-}
-
-/* v is compared in a way that the index does not know. */
-static enum sql_found
-unknown(enum sql_compare op)
-{
-    return op == SQL_IS_EQ ? SQL_NONE : SQL_ALL;
-}
-
-#define TWO_63 9223372036854775808.0
-
-static enum sql_found
-bound_int(const struct oro_type *t, sqlite3_value *v, enum sql_compare op, struct oro_bb *out,
-          bool *open)
-{
-    enum oro_kind kind = int_kind(t);
-    int is = sqlite3_value_numeric_type(v); /* as the column's affinity makes of it */
-    int64_t i;
-    *open = op == SQL_IS_GT || op == SQL_IS_LT;
-    if (is == SQLITE_FLOAT) {
-        double d = sqlite3_value_double(v), whole = is_lower(op) ? floor(d) : ceil(d);
-        if (whole >= TWO_63 || whole < -TWO_63)
-            return beyond(op, whole > 0);
-        if (whole != d && op == SQL_IS_EQ)
-            return SQL_NONE;
-        *open = *open || whole != d; /* x >= 2.5 is x > 2 */
-        i = (int64_t)whole;
-    } else if (is == SQLITE_INTEGER) {
-        i = sqlite3_value_int64(v);
-    } else {
-        return beyond(op, true); /* text and blobs come behind numbers */
-    }
-    if (i < ints[kind].min || i > ints[kind].max)
-        return beyond(op, i > ints[kind].max);
-    oro_bb_put(out, &i, ints[kind].size);
-    return SQL_VALUE;
-}
-
-static enum sql_found
-bound_real(const struct oro_type *t, sqlite3_value *v, enum sql_compare op, struct oro_bb *out)
-{
-    int is = sqlite3_value_numeric_type(v);
-    double d = sqlite3_value_double(v);
-    if (is != SQLITE_FLOAT && is != SQLITE_INTEGER)
-        return beyond(op, true);
-    if (is == SQLITE_INTEGER && (d >= TWO_63 || (int64_t)d != sqlite3_value_int64(v)))
-        return unknown(op);
-    if (real_encode(t, d, out))
-        return SQL_VALUE;
-    if (op == SQL_IS_EQ)
-        return SQL_NONE;
-    float f = (float)d; /* the nearest one on the outer side */
-    if (is_lower(op) && (double)f > d)
-        f = nextafterf(f, -INFINITY);
-    else if (!is_lower(op) && (double)f < d)
-        f = nextafterf(f, INFINITY);
-    oro_bb_put(out, &f, 4);
-    return SQL_VALUE;
-}
-
-static enum sql_found
-bound_u64(const struct oro_type *t, sqlite3_value *v, enum sql_compare op, struct oro_bb *out,
-          bool *open)
-{
-    int is = sqlite3_value_type(v);
-    double d = is == SQLITE_FLOAT ? sqlite3_value_double(v) : 0;
-    int64_t i = is == SQLITE_INTEGER ? sqlite3_value_int64(v) : 0;
-    *open = op == SQL_IS_GT || op == SQL_IS_LT;
-    if (is == SQLITE_BLOB)
-        return beyond(op, true);
-    if (i < 0 || d < 0)
-        return beyond(op, false);
-    if (is == SQLITE_FLOAT && d < TWO_63) {
-        double whole = is_lower(op) ? floor(d) : ceil(d);
-        if ((op == SQL_IS_EQ && whole != d) || whole >= TWO_63)
-            return unknown(op);
-        *open = *open || whole != d;
-        oro_bb_u64(out, (uint64_t)whole);
-        return SQL_VALUE;
-    }
-    return u64_encode(v, out) ? SQL_VALUE : unknown(op);
-}
-
-/* What is TEXT in SQLite, and has TEXT affinity. */
-static enum sql_found
-bound_text(const struct oro_type *t, sqlite3_value *v, enum sql_compare op, struct oro_bb *out,
-           bool *open)
-{
-    if (sqlite3_value_type(v) == SQLITE_BLOB)
-        return beyond(op, true);
-    *open = op == SQL_IS_GT || op == SQL_IS_LT;
-    if (t->kind == ORO_STRING) {
-        oro_bb_lenbytes(out, text_of(v));
-        return SQL_VALUE;
-    }
-    return sql_encode(t, v, out) ? SQL_VALUE : unknown(op);
-}
-
-enum sql_found
-sql_bound(const struct oro_type *type, sqlite3_value *v, enum sql_compare op, struct oro_bb *out,
-          bool *open)
-{
-    const struct oro_type *t = oro_type_resolve(type);
-    size_t at = out->len;
-    enum sql_found found = SQL_NONE;
-    *open = false;
-    if (sqlite3_value_type(v) == SQLITE_NULL)
-        return SQL_NONE;
-    switch (sql_rep_of(t)) {
-    case REP_INT:
-        return bound_int(t, v, op, out, open);
-    case REP_U64:
-        return bound_u64(t, v, op, out, open);
-    case REP_REAL:
-        return bound_real(t, v, op, out);
-    case REP_OPTION:
-        ORO_ASSERT(op == SQL_IS_EQ);
-        oro_bb_u8(out, 0);
-        found = sql_bound(t->elems[0].type, v, op, out, open);
-        break;
-    case REP_BLOB:
-        found = sql_encode(t, v, out) ? SQL_VALUE : beyond(op, false);
-        *open = op == SQL_IS_GT || op == SQL_IS_LT;
-        break;
-    case REP_JSON:
-        ORO_ASSERT(false); /* is in no plan */
-        break;
-    default:
-        found = bound_text(t, v, op, out, open);
-        break;
-    }
-    if (found != SQL_VALUE)
-        out->len = at;
-    return found;
+    bool integer = type->kind >= ORO_I8 && type->kind <= ORO_U256;
+    if (integer && kind != 'n')
+        return encode_number(type, kind, text, out);
+    return oro_value_from_literal(type, kind, text, out, NULL);
 }

@@ -56,6 +56,10 @@ enum sql_found sql_bound(const struct oro_type *t, sqlite3_value *v, enum sql_co
 /* Appends the BSATN of a value of the type whose representation v is. False: it is not one. */
 bool sql_encode(const struct oro_type *t, sqlite3_value *v, struct oro_bb *out);
 
+/* Appends the BSATN of a literal beside a column of t: kind as in oro_value_from_literal. */
+ORO_MUST_CHECK oro_status sql_encode_literal(const struct oro_type *t, char kind,
+                                             struct oro_bytes text, struct oro_bb *out);
+
 /* Appends the value at p as a literal that a column of t can be compared with. */
 void sql_literal(const struct oro_type *t, const uint8_t *p, struct oro_bb *out);
 

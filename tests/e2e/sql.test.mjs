@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { join } from "node:path";
-import { call, cleanFolders, folder, module, serve, until } from "./lib/server.mjs";
+import { Raw, TAG, subscribe } from "./lib/raw.mjs";
+import { call, cleanFolders, folder, module, serve } from "./lib/server.mjs";
 
 const db = "sqls";
 let server, owner;
@@ -105,4 +106,38 @@ test("a question whose client has gone is interrupted", async () => {
   } finally {
     await slow.stop();
   }
+});
+
+test("the owner changes rows, in one transaction, answered with their number", async () => {
+  const done = async query => {
+    const answer = await ask(query, owner);
+    const text = await answer.text();
+    assert.equal(answer.status, 200, `${query}: ${text}`);
+    return JSON.parse(text);
+  };
+  const [{ schema, rows: none, stats }] = await done("INSERT INTO item (player, kind, worth) VALUES (1, 'cup', 7), (1, 'cup', 8)");
+  assert.deepEqual([schema.elements, none, stats], [[], [], { rows_inserted: 2, rows_deleted: 0, rows_updated: 0 }]);
+  const both = await done("UPDATE item SET worth = worth * 10 WHERE kind = 'cup'; SELECT sum(worth) FROM item WHERE kind = 'cup'");
+  assert.equal(both[0].stats.rows_updated, 2);
+  assert.deepEqual(both[1].rows, [[150]]);
+  // What fails has done nothing.
+  assert.match(await refusal("DELETE FROM item WHERE kind = 'cup'; UPDATE player SET id = 1 WHERE id = 2", owner), /nique/);
+  assert.equal((await done("DELETE FROM item WHERE kind = 'cup'"))[0].stats.rows_deleted, 2);
+  assert.match(await refusal("DELETE FROM item"), /only the owner/);
+  assert.match(await refusal("UPDATE player SET rank = 'Emperor' WHERE id = 1", owner), /`Emperor` cannot be a value of column `rank` of `player`/);
+});
+
+test("what is changed at the same time by many is changed by all of them", async () => {
+  await Promise.all(Array.from({ length: 40 }, () => rows("UPDATE item SET worth = worth + 1 WHERE id = 5", owner)));
+  assert.deepEqual(await rows("SELECT worth + 0 FROM item WHERE id = 5"), [[[44]]]);
+});
+
+test("subscribers are told of rows that SQL has changed", async () => {
+  const c = new Raw(server, db);
+  await c.opened;
+  c.send(subscribe(1, 1, "SELECT * FROM item WHERE kind = 'ring'"));
+  await c.wait(1, TAG.SUBSCRIBED);
+  await rows("INSERT INTO item (player, kind, worth) VALUES (3, 'ring', 1)", owner);
+  await c.wait(1, TAG.UPDATE);
+  c.socket.close();
 });

@@ -59,6 +59,28 @@ put_rows(struct asked *a, const char *table, const char *const *rows, size_t n)
 }
 
 static inline oro_status
+ask_in_tx(struct asked *a, const char *sql)
+{
+    struct oro_sql_ask q = a->ask;
+    oro_bb_clear(&a->out);
+    a->err = (struct oro_err){0};
+    db_begin(&a->db);
+    q.tx = a->db.tx;
+    oro_status st = oro_sql_query(a->pool, &q, oro_bytes_str(sql), &a->out, NULL, &a->err);
+    struct oro_origin origin = {.reducer = UINT32_MAX};
+    uint64_t seq;
+    if (st == ORO_OK)
+        st = oro_tx_commit(a->db.tx, &origin, &seq);
+    else
+        oro_tx_abort(a->db.tx);
+    while (oro_cursor_next(a->db.cursor) != NULL)
+        ;
+    oro_bb_u8(&a->out, 0);
+    a->out.len--;
+    return st;
+}
+
+static inline oro_status
 ask(struct asked *a, const char *sql)
 {
     struct oro_sql_ask q = a->ask;

@@ -671,6 +671,88 @@ compare(struct both *w, unsigned long seed)
     answer_fini(&b);
 }
 
+/* ---- writing ---- */
+
+static bool
+is_unique(const struct oro_table_def *t, uint32_t col)
+{
+    for (uint32_t i = 0; i < t->nindexes; i++)
+        if (t->indexes[i].unique && t->indexes[i].cols[0] == col)
+            return true;
+    return false;
+}
+
+/* All of a table, ordered by all of it. */
+static void
+put_dump(struct both *w, const struct oro_table_def *t)
+{
+    w->a.len = w->b.len = 0;
+    for (uint32_t i = 0; i < t->row->nelems; i++)
+        put(w, i > 0 ? ", quote(%s)" : "SELECT quote(%s)", t->row->elems[i].name);
+    put(w, " FROM %s", t->name);
+    for (uint32_t i = 0; i < t->row->nelems; i++)
+        put(w, i > 0 ? ", %s" : " ORDER BY %s", t->row->elems[i].name);
+}
+
+/* UPDATE or DELETE, of columns that are not unique: whatever is changed is allowed. */
+static void
+write_once(struct both *w, unsigned long seed)
+{
+    const struct oro_schema *schema = w->ours.db.schema;
+    const struct oro_table_def *t = &schema->tables[any(schema->ntables)];
+    struct scope s = {.from = {{t, w->aliases++}}, .n = 1};
+    w->a.len = w->b.len = 0;
+    if (any(4) == 0) {
+        put(w, "DELETE FROM %s AS t%u", t->name, s.from[0].alias);
+    } else {
+        put(w, "UPDATE %s AS t%u SET ", t->name, s.from[0].alias);
+        bool first = true;
+        for (uint32_t i = 0, at = any(t->row->nelems); i < t->row->nelems; i++) {
+            uint32_t col = (at + i) % t->row->nelems;
+            if (is_unique(t, col) || (!first && any(3) > 0))
+                continue;
+            const struct oro_type *type = oro_type_resolve(t->row->elems[col].type);
+            put(w, first ? "%s = " : ", %s = ", t->row->elems[col].name);
+            if (type->special == ORO_OPTION && any(3) == 0)
+                put(w, "NULL");
+            else
+                put_literal(w, (struct ref){s.from[0].alias, NULL, sql_inner_type(type), false});
+            first = false;
+        }
+    }
+    put(w, " WHERE ");
+    put_condition(w, &s, 1);
+    oro_bb_u8(&w->a, 0);
+    oro_bb_u8(&w->b, 0);
+    oro_status st = ask_in_tx(&w->ours, (const char *)w->a.data);
+    cr_assert_eq(st, ORO_OK, "seed %lu\n%s\n%s", seed, (char *)w->a.data, w->ours.err.text);
+    plain_do(w, (const char *)w->b.data);
+    char want[60];
+    snprintf(want, sizeof(want),
+             w->a.data[0] == 'D' ? "\"rows_deleted\":%d," : "\"rows_updated\":%d}",
+             sqlite3_changes(w->plain));
+    cr_assert_not_null(strstr((char *)w->ours.out.data, want), "seed %lu\n%s\n%s, wanted %s", seed,
+                       (char *)w->a.data, (char *)w->ours.out.data, want);
+    put_dump(w, t);
+    compare(w, seed);
+}
+
+Test(differential, random_writes_do_as_plain_sqlite, .timeout = 600)
+{
+    unsigned long seed =
+        getenv("ORO_SEED") != NULL ? strtoul(getenv("ORO_SEED"), NULL, 10) : 5000000;
+    struct both w = both_open();
+    for (unsigned long i = 0; i < 2000; i++) {
+        chance = (seed + i + 1) * 0x9e3779b97f4a7c15u;
+        any(2);
+        if (i % 10 == 0)
+            new_data(&w);
+        write_once(&w, seed + i);
+    }
+    cr_assert(oro_store_check(w.ours.db.store));
+    both_close(&w);
+}
+
 Test(differential, random_queries_answer_as_plain_sqlite, .timeout = 600)
 {
     unsigned long seed = getenv("ORO_SEED") != NULL ? strtoul(getenv("ORO_SEED"), NULL, 10) : 1;

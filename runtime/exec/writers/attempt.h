@@ -41,6 +41,7 @@ void publish_failure(struct worker *w, struct oro_origin *origin, struct outcome
 void run_call(struct worker *w, const struct oro_job *job, const struct oro_job_call *c);
 struct outcome run_connect(struct worker *w, const struct oro_job *job);
 struct outcome run_disconnect(struct worker *w, const struct oro_job *job);
+struct outcome run_write(struct worker *w, const struct oro_job *job);
 struct outcome run_init(struct worker *w, const struct oro_job *job);
 oro_status client_delete(struct attempt *a, struct oro_err *err); /* for attempt.after */
 /* timer_job.c */

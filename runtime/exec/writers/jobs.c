@@ -90,6 +90,24 @@ run_disconnect(struct worker *w, const struct oro_job *job)
     return attempt_run(&rest, &last);
 }
 
+/* ORO_ENOTFOUND ends an attempt without a word in the log: whoever asked has the reason. */
+static oro_status
+write_rows(struct attempt *a, struct oro_err *err)
+{
+    const struct oro_job_write *write = &a->job->write;
+    return write->run(write->arg, a->w->session, a->w->tx) == ORO_OK ? ORO_OK : ORO_ENOTFOUND;
+}
+
+struct outcome
+run_write(struct worker *w, const struct oro_job *job)
+{
+    struct attempt a = attempt_new(w, job, NULL, (struct oro_bytes){0});
+    a.before = write_rows;
+    struct oro_origin origin = origin_of(&a, ORO_ORIGIN_CALL, 0);
+    w->scheduled_dirty = true; /* it may have changed rows of scheduled tables */
+    return attempt_run(&a, &origin);
+}
+
 struct outcome
 run_init(struct worker *w, const struct oro_job *job)
 {

@@ -66,6 +66,8 @@ oro_job_drop(struct oro_job *job)
         return;
     oro_principal_unref(job->who);
     oro_buf_unref(job->frame);
+    if (job->write.drop != NULL)
+        job->write.drop(job->write.arg);
     oro_free(job);
 }
 
@@ -74,9 +76,7 @@ void
 oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_bytes text)
 {
     struct oro_job_wait *wait = job->wait;
-    oro_principal_unref(job->who);
-    oro_buf_unref(job->frame);
-    oro_free(job);
+    oro_job_drop(job);
     if (wait != NULL) {
         wait->status = st;
         snprintf(wait->text, sizeof(wait->text), "%.*s", (int)text.len,

@@ -11,7 +11,7 @@
 
 #include "bridge/host/bridge.h"
 #include "runtime/base/thread.h"
-#include "runtime/store/store.h"
+#include "runtime/store/tx.h"
 #include "runtime/timers/timers.h"
 
 /* struct oro_origin.kind of the records that workers publish. */
@@ -44,6 +44,16 @@ enum oro_job_kind {
     ORO_JOB_DISCONNECT, /* client_disconnected, then the row goes */
     ORO_JOB_TIMER,      /* a row of a scheduled table is due */
     ORO_JOB_INIT,
+    ORO_JOB_WRITE, /* a transaction without the module: `write` */
+};
+
+/* What is done in it, on a worker. */
+struct oro_job_write {
+    /* May run more than once: the transaction of an earlier time has conflicted, and is gone. Not ORO_OK: nothing is changed,
+     * and nobody but whoever waits for the record, whose outcome is not ORO_OK then, hears of it. */
+    oro_status (*run)(void *arg, struct oro_session *se, struct oro_tx *tx);
+    void (*drop)(void *arg); /* it has run, or will not; any thread */
+    void *arg;
 };
 
 struct oro_job_call {
@@ -70,6 +80,7 @@ struct oro_job {
     struct oro_principal *who; /* one reference */
     struct oro_buf *frame;     /* one reference or NULL; args lie in it */
     struct oro_job_wait *wait; /* borrowed, or NULL */
+    struct oro_job_write write; /* run NULL: none */
     struct oro_firing timer;   /* table NULL: it was of a version that is no more */
     uint32_t ncalls, at;
     struct oro_job_call calls[];

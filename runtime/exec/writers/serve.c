@@ -118,6 +118,10 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
     case ORO_JOB_INIT:
         out = run_init(w, job);
         break;
+    case ORO_JOB_WRITE:
+        if (hurry == HURRY_NOT)
+            out = run_write(w, job);
+        break;
     }
     if (job->kind != ORO_JOB_CALLS) {
         turn->budget--;
