@@ -326,7 +326,7 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
         if (writes)
             writes_install(s, tx, rec->ops, *seq);
         oro_ring_publish(s, rec, *seq);
-        oro_ring_tend(s, rec->pub.nops, &work);
+        oro_ring_reclaim(s, rec->pub.nops, &work);
     }
     commit_leave(s, turn);
     if (!ok) {

@@ -319,7 +319,7 @@ void oro_record_free(struct oro_pool_cache *pc, struct oro_record *rec);
 void oro_ring_publish(struct oro_store *s, struct oro_record *rec, uint64_t seq);
 /* Tells that a commit of nops ops was published, and moves the marks on if it is time. Commit lock
  * held; *work is for oro_ring_sweep, after it. */
-void oro_ring_tend(struct oro_store *s, size_t nops, size_t *work);
+void oro_ring_reclaim(struct oro_store *s, size_t nops, size_t *work);
 /* Frees about `work` of the rows that were detached; takes the lock now and then. */
 void oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work);
 void oro_ring_free_all(struct oro_store *s);

@@ -2,8 +2,8 @@
 #include "runtime/store/internal.h"
 
 /* ops and records between two looks at the marks: one look reads a line of every session */
-#define TEND_EVERY 64
-#define TEND_LEAST 256
+#define RECLAIM_EVERY 64
+#define RECLAIM_LEAST 256
 #define SWEEP 128
 #define WARM 8 /* records ahead */
 #define WARM_OPS 8
@@ -108,7 +108,7 @@ oro_store_publish(struct oro_session *se, const struct oro_origin *origin)
     oro_spin_lock(&s->lock);
     uint64_t seq = atomic_load_explicit(&s->seq, memory_order_relaxed) + 1;
     oro_ring_publish(s, rec, seq);
-    oro_ring_tend(s, 0, &work);
+    oro_ring_reclaim(s, 0, &work);
     oro_spin_unlock(&s->lock);
     oro_ring_sweep(s, &se->cache, work);
     return seq;
@@ -184,7 +184,7 @@ detach_some(struct oro_store *s, uint64_t limit)
 }
 
 static void
-tend(struct oro_store *s, size_t work)
+reclaim(struct oro_store *s, size_t work)
 {
     uint64_t snapshot = oldest_snapshot(s), cursor = oldest_cursor(s);
     unlink_some(s, snapshot, work);
@@ -193,15 +193,15 @@ tend(struct oro_store *s, size_t work)
 }
 
 void
-oro_ring_tend(struct oro_store *s, size_t nops, size_t *work)
+oro_ring_reclaim(struct oro_store *s, size_t nops, size_t *work)
 {
     s->since += nops + 1;
     *work = 0;
-    if (s->since < TEND_EVERY && !s->backlog)
+    if (s->since < RECLAIM_EVERY && !s->backlog)
         return;
     /* At least twice what comes in, so that what waits always gets less. */
-    *work = TEND_LEAST > s->since * 2 ? TEND_LEAST : s->since * 2;
-    tend(s, *work);
+    *work = RECLAIM_LEAST > s->since * 2 ? RECLAIM_LEAST : s->since * 2;
+    reclaim(s, *work);
     if (s->trash == NULL)
         *work = 0;
 }
@@ -265,7 +265,7 @@ oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work)
 void
 oro_ring_free_all(struct oro_store *s)
 {
-    tend(s, SIZE_MAX);
+    reclaim(s, SIZE_MAX);
     oro_ring_sweep(s, &s->cache, SIZE_MAX);
     ORO_ASSERT(s->first == s->unlinked && oro_commit_next(s->first) == NULL);
     struct oro_record *last = oro_record_of(s->first);
@@ -333,16 +333,16 @@ oro_cursor_close(struct oro_cursor *c)
 
 /* A cursor at the end of the ring has time: in a quiet store nobody else would tidy up. */
 static void
-idle_tend(struct oro_cursor *c)
+idle_reclaim(struct oro_cursor *c)
 {
     struct oro_store *s = c->store;
     if (atomic_load_explicit(&s->records, memory_order_relaxed) <= 1)
         return;
     if (atomic_flag_test_and_set_explicit(&s->lock.held, memory_order_acquire))
         return;
-    tend(s, TEND_LEAST);
+    reclaim(s, RECLAIM_LEAST);
     oro_spin_unlock(&s->lock);
-    oro_ring_sweep(s, &c->cache, TEND_LEAST);
+    oro_ring_sweep(s, &c->cache, RECLAIM_LEAST);
 }
 
 const struct oro_commit *
@@ -350,7 +350,7 @@ oro_cursor_next(struct oro_cursor *c)
 {
     const struct oro_commit *next = oro_commit_next(c->at);
     if (next == NULL) {
-        idle_tend(c);
+        idle_reclaim(c);
         return NULL;
     }
     c->at = next;

@@ -1,24 +1,16 @@
 """The layer check finds what it is there to find. Run as: test_layers.py (unittest)."""
-import pathlib
-import subprocess
-import sys
-import tempfile
 import unittest
 
-CHECK = pathlib.Path(__file__).with_name('layers.py')
+from checks import Check
+
 TABLE = 'low:\nmid: low | vendor.h\nhigh: low mid\nhigh/inner: low\n'
 
 
-class Layers(unittest.TestCase):
+class Layers(Check):
+    script = 'layers.py'
+
     def check(self, files, table=TABLE):
-        with tempfile.TemporaryDirectory() as folder:
-            top = pathlib.Path(folder)
-            (top / 'table.txt').write_text(table)
-            for name, text in files.items():
-                (top / name).parent.mkdir(parents=True, exist_ok=True)
-                (top / name).write_text(text)
-            ran = subprocess.run([sys.executable, CHECK, top, top / 'table.txt'], capture_output=True, text=True)
-            return ran.returncode, ran.stderr.strip()
+        return self.run_check({'table.txt': table, **files}, 'table.txt')
 
     def test_includes_downward_pass(self):
         files = {'low/a.h': '#include <stdio.h>\n', 'mid/b.c': '#include <vendor.h>\n#include "low/a.h"\n',

@@ -1,23 +1,16 @@
 """The check of references finds what it is there to find. Run as: test_refs.py (unittest)."""
-import pathlib
-import subprocess
-import sys
-import tempfile
 import unittest
 
-CHECK = pathlib.Path(__file__).with_name('refs.py')
+from checks import Check
+
 PAGE = '# Wire\n\n## The first frame\n\n- **T-1** A rule.\n'
 
 
-class Refs(unittest.TestCase):
+class Refs(Check):
+    script = 'refs.py'
+
     def check(self, comment, name='net/a.c'):
-        with tempfile.TemporaryDirectory() as folder:
-            top = pathlib.Path(folder)
-            for path, text in {'docs/wire.md': PAGE, 'net/b.c': '', name: comment}.items():
-                (top / path).parent.mkdir(parents=True, exist_ok=True)
-                (top / path).write_text(text)
-            ran = subprocess.run([sys.executable, CHECK, top], capture_output=True, text=True)
-            return ran.stderr.strip()
+        return self.run_check({'docs/wire.md': PAGE, 'net/b.c': '', name: comment})[1]
 
     def test_what_is_there_passes(self):
         self.assertEqual(self.check('/* docs/wire.md#the-first-frame, docs/wire.md, T-1, net/b.c, UTF-8 */\n'), '')

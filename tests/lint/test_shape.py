@@ -1,27 +1,18 @@
 """The check of the tree's shape finds what it is there to find. Run as: test_shape.py (unittest)."""
-import pathlib
-import subprocess
-import sys
-import tempfile
 import unittest
 
-CHECK = pathlib.Path(__file__).with_name('shape.py')
+from checks import Check
 
 
 def function(name, *calls):
     return f'void\n{name}(void)\n{{\n' + ''.join(f'    {call}();\n' for call in calls) + '}\n'
 
 
-class Shape(unittest.TestCase):
+class Shape(Check):
+    script = 'shape.py'
+
     def check(self, files, exceptions=''):
-        with tempfile.TemporaryDirectory() as folder:
-            top = pathlib.Path(folder)
-            (top / 'shape.txt').write_text(exceptions)
-            for name, text in files.items():
-                (top / name).parent.mkdir(parents=True, exist_ok=True)
-                (top / name).write_text(text)
-            ran = subprocess.run([sys.executable, CHECK, top, top / 'shape.txt'], capture_output=True, text=True)
-            return ran.returncode, ran.stderr.strip()
+        return self.run_check({'shape.txt': exceptions, **files}, 'shape.txt')
 
     def test_a_tree_without_circles_passes(self):
         files = {'net/a.h': '', 'net/a.c': '#include "net/a.h"\n' + function('a', 'b'), 'net/b.c': function('b')}

@@ -1,42 +1,60 @@
 /* runtime/exec/writers/metrics.c - the metrics of reducers and of workers, and the report of their interpreters. */
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/exec/writers/pool_priv.h"
+
+/* Each: the number of struct oro_py_stats that it shows, how, under what name. */
+static const struct {
+    size_t stat;
+    enum oro_metric_kind kind;
+    const char *name, *label, *help;
+} numbers[] = {
+#define NUMBER(field, kind, name, label, help)                        \
+    {                                                                 \
+        offsetof(struct oro_py_stats, field), kind, name, label, help \
+    }
+#define TYPE_CACHE "orochi_type_cache_"
+#define IN ",direction=\"in\""
+#define OUT ",direction=\"out\""
+    NUMBER(cache_hits, ORO_METRIC_COUNTER, TYPE_CACHE "hits_total", "",
+           "Codec look-ups found in the type cache."),
+    NUMBER(cache_misses, ORO_METRIC_COUNTER, TYPE_CACHE "misses_total", "",
+           "Codecs that had to be compiled."),
+    NUMBER(cache_evictions, ORO_METRIC_COUNTER, TYPE_CACHE "evictions_total", "",
+           "Codecs dropped for room."),
+    NUMBER(cache_size, ORO_METRIC_GAUGE, TYPE_CACHE "size", "", "Codecs in the type cache."),
+    NUMBER(pool_hits, ORO_METRIC_COUNTER, "orochi_pool_hits_total", "",
+           "Row objects reused from the pool."),
+    NUMBER(pool_misses, ORO_METRIC_COUNTER, "orochi_pool_misses_total", "",
+           "Row objects that had to be allocated."),
+    NUMBER(errors, ORO_METRIC_COUNTER, "orochi_conversion_errors_total", "",
+           "Values and bytes that were refused."),
+    NUMBER(memory, ORO_METRIC_GAUGE, "orochi_row_memory_bytes", "",
+           "Row objects, in use and spare, with their buffers."),
+    NUMBER(python_memory, ORO_METRIC_GAUGE, "orochi_python_memory_bytes", "",
+           "Python objects of all kinds; 0 without reducer.memory_limit_mb."),
+    NUMBER(decodes, ORO_METRIC_COUNTER, "orochi_conversions_total", IN,
+           "Rows and arguments converted."),
+    NUMBER(bytes_in, ORO_METRIC_COUNTER, "orochi_conversion_bytes_total", IN,
+           "BSATN read (in) and written (out)."),
+    NUMBER(encodes, ORO_METRIC_COUNTER, "orochi_conversions_total", OUT,
+           "Rows and arguments converted."),
+    NUMBER(bytes_out, ORO_METRIC_COUNTER, "orochi_conversion_bytes_total", OUT,
+           "BSATN read (in) and written (out)."),
+};
 
 void
 oro_worker_metrics_make(struct worker *w)
 {
-    char label[48];
-    snprintf(label, sizeof(label), "worker=\"%u\"", w->number);
-    w->cache_hits = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_hits_total", label,
-                               "Codec look-ups found in the type cache.");
-    w->cache_misses = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_misses_total", label,
-                                 "Codecs that had to be compiled.");
-    w->cache_evictions = oro_metric(ORO_METRIC_COUNTER, "orochi_type_cache_evictions_total", label,
-                                    "Codecs dropped for room.");
-    w->cache_size =
-        oro_metric(ORO_METRIC_GAUGE, "orochi_type_cache_size", label, "Codecs in the type cache.");
-    w->pool_hits = oro_metric(ORO_METRIC_COUNTER, "orochi_pool_hits_total", label,
-                              "Row objects reused from the pool.");
-    w->pool_misses = oro_metric(ORO_METRIC_COUNTER, "orochi_pool_misses_total", label,
-                                "Row objects that had to be allocated.");
-    w->conversion_errors = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_errors_total", label,
-                                      "Values and bytes that were refused.");
-    w->memory = oro_metric(ORO_METRIC_GAUGE, "orochi_row_memory_bytes", label,
-                           "Row objects, in use and spare, with their buffers.");
-    w->python_memory =
-        oro_metric(ORO_METRIC_GAUGE, "orochi_python_memory_bytes", label,
-                   "Python objects of all kinds; 0 without reducer.memory_limit_mb.");
-    snprintf(label, sizeof(label), "worker=\"%u\",direction=\"in\"", w->number);
-    w->decodes = oro_metric(ORO_METRIC_COUNTER, "orochi_conversions_total", label,
-                            "Rows and arguments converted.");
-    w->bytes_in = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_bytes_total", label,
-                             "BSATN read (in) and written (out).");
-    snprintf(label, sizeof(label), "worker=\"%u\",direction=\"out\"", w->number);
-    w->encodes = oro_metric(ORO_METRIC_COUNTER, "orochi_conversions_total", label,
-                            "Rows and arguments converted.");
-    w->bytes_out = oro_metric(ORO_METRIC_COUNTER, "orochi_conversion_bytes_total", label,
-                              "BSATN read (in) and written (out).");
+    char label[64];
+    static_assert(ORO_ARRAY_LEN(numbers) == WORKER_NUMBERS, "their count stands in pool_priv.h");
+    for (size_t i = 0; i < WORKER_NUMBERS; i++) {
+        snprintf(label, sizeof(label), "worker=\"%u\"%s", w->number, numbers[i].label);
+        w->numbers[i] = oro_metric(numbers[i].kind, numbers[i].name, label, numbers[i].help);
+    }
 }
 
 static void
@@ -44,19 +62,11 @@ stats_publish(struct worker *w)
 {
     struct oro_py_stats s;
     oro_py_stats(w->py, &s);
-    oro_metric_set(w->cache_hits, (int64_t)s.cache_hits);
-    oro_metric_set(w->cache_misses, (int64_t)s.cache_misses);
-    oro_metric_set(w->cache_evictions, (int64_t)s.cache_evictions);
-    oro_metric_set(w->cache_size, (int64_t)s.cache_size);
-    oro_metric_set(w->pool_hits, (int64_t)s.pool_hits);
-    oro_metric_set(w->pool_misses, (int64_t)s.pool_misses);
-    oro_metric_set(w->decodes, (int64_t)s.decodes);
-    oro_metric_set(w->encodes, (int64_t)s.encodes);
-    oro_metric_set(w->bytes_in, (int64_t)s.bytes_in);
-    oro_metric_set(w->bytes_out, (int64_t)s.bytes_out);
-    oro_metric_set(w->conversion_errors, (int64_t)s.errors);
-    oro_metric_set(w->memory, (int64_t)s.memory);
-    oro_metric_set(w->python_memory, (int64_t)s.python_memory);
+    for (size_t i = 0; i < WORKER_NUMBERS; i++) {
+        uint64_t v;
+        memcpy(&v, (const char *)&s + numbers[i].stat, sizeof(v));
+        oro_metric_set(w->numbers[i], (int64_t)v);
+    }
 }
 
 void

@@ -28,6 +28,7 @@ struct oro_mailbox {
 };
 
 #define FAILURES_AT_ONCE 20
+#define WORKER_NUMBERS 13
 
 struct reducer_metrics {
     struct oro_metric *calls, *errors, *refusals, *duration;
@@ -63,16 +64,13 @@ struct worker {
     bool scheduled_dirty, published; /* since the layer above was told last */
     int64_t told_us;
     _Atomic(const char *) running; /* reducer name, for log lines; the watchdog reads it, too */
-    struct oro_metric *cache_hits, *cache_misses, *cache_evictions, *cache_size, *pool_hits,
-        *pool_misses;
-    struct oro_metric *decodes, *encodes, *bytes_in, *bytes_out, *conversion_errors, *memory,
-        *python_memory;
+    struct oro_metric *numbers[WORKER_NUMBERS]; /* metrics.c: of its interpreter */
     /* Watched by the watchdog: when the running call has to end (monotonic; INT64_MAX: no limit), 0: none is running. Written
      * in the order lifecycle, generation, deadline; read in the order generation, deadline, lifecycle. */
     _Atomic int64_t deadline_us;
     _Atomic uint64_t generation;
-    /* Something to do between two jobs, asked for by another thread (reload.c): enum errand_state. */
-    atomic_int errand;
+    /* Something to do between two jobs, asked for by another thread (reload.c): enum safepoint_state. */
+    atomic_int safepoint;
     /* The watchdog's own: the call that does not react to being interrupted, and when that is said again. */
     uint64_t stuck_generation;
     int64_t stuck_us, stuck_tell_us;
@@ -100,7 +98,7 @@ enum worker_phase {
 
 enum given_up { GIVEN_UP_NOT, GIVEN_UP_ASKED, GIVEN_UP };
 
-enum errand_state { ERRAND_NONE, ERRAND_ASKED, ERRAND_RUNS };
+enum safepoint_state { SAFEPOINT_NONE, SAFEPOINT_ASKED, SAFEPOINT_RUNS };
 
 /* How a stop goes on when the queues do not become empty by themselves. */
 enum hurry {
@@ -137,10 +135,10 @@ struct oro_pool {
     uint64_t governed_ended, governed_in_vain;
     struct oro_metric *active_workers;
     struct oro_wake govern_wake;
-    /* reload.c: what the workers with an errand do, and who waits for that. */
-    void (*errand)(struct worker *w, void *arg);
-    void *errand_arg;
-    struct oro_wake errand_wake;
+    /* reload.c: what the workers do at a safepoint, and who waits for that. */
+    void (*safepoint)(struct worker *w, void *arg);
+    void *safepoint_arg;
+    struct oro_wake safepoint_wake;
     atomic_bool paused; /* nobody takes a mailbox */
     pthread_t watchdog;
     bool watchdog_runs;
@@ -179,7 +177,7 @@ void oro_worker_metrics_make(struct worker *w);
 void oro_pool_metrics_make(struct oro_pool *p); /* of p->schema */
 void oro_pool_stats_read(void *pool);           /* for oro_metric_on_read */
 /* reload.c */
-void oro_worker_errand(struct worker *w);
+void oro_worker_safepoint(struct worker *w);
 /* successor.c */
 void oro_worker_leave_python(struct worker *w);
 static inline void

@@ -1,4 +1,4 @@
-/* The workers' side of a reload: errands, which a worker does between two jobs because another thread asks; the pause, in which
+/* The workers' side of a reload: safepoints, where a worker does between two jobs what another thread asks; the pause, in which
  * no job runs; and the exchange of the module (pool.h). */
 #include "runtime/base/clock.h"
 #include "runtime/exec/writers/pool_priv.h"
@@ -8,55 +8,55 @@
 #define END_US 1000000       /* for what the author's objects do at the end of an old version */
 #define PATIENCE_US 10000000 /* for calls that run */
 
-/* ---- errands ---- */
+/* ---- safepoints ---- */
 
 void
-oro_worker_errand(struct worker *w)
+oro_worker_safepoint(struct worker *w)
 {
     struct oro_pool *p = w->pool;
-    int asked = ERRAND_ASKED;
-    if (!atomic_compare_exchange_strong(&w->errand, &asked, ERRAND_RUNS))
+    int asked = SAFEPOINT_ASKED;
+    if (!atomic_compare_exchange_strong(&w->safepoint, &asked, SAFEPOINT_RUNS))
         return; /* nobody waits for it any more */
-    p->errand(w, p->errand_arg);
-    atomic_store_explicit(&w->errand, ERRAND_NONE, memory_order_release);
-    oro_wake_broadcast(&p->errand_wake);
+    p->safepoint(w, p->safepoint_arg);
+    atomic_store_explicit(&w->safepoint, SAFEPOINT_NONE, memory_order_release);
+    oro_wake_broadcast(&p->safepoint_wake);
 }
 
 static bool
-errands_done(const struct oro_pool *p)
+safepoints_done(const struct oro_pool *p)
 {
     for (unsigned i = 0; i < p->started; i++)
-        if (atomic_load_explicit(&p->workers[i]->errand, memory_order_acquire) != ERRAND_NONE)
+        if (atomic_load_explicit(&p->workers[i]->safepoint, memory_order_acquire) != SAFEPOINT_NONE)
             return false;
     return true;
 }
 
 static bool
-errands_wait(struct oro_pool *p, int64_t patience_us)
+safepoints_wait(struct oro_pool *p, int64_t patience_us)
 {
     int64_t end = oro_mono_us() + patience_us;
     for (;;) {
-        unsigned seen = oro_wake_prepare(&p->errand_wake);
-        if (errands_done(p))
+        unsigned seen = oro_wake_prepare(&p->safepoint_wake);
+        if (safepoints_done(p))
             return true;
         int64_t left = patience_us < 0 ? -1 : end - oro_mono_us();
         if (patience_us >= 0 && left <= 0)
             return false;
-        oro_wake_wait(&p->errand_wake, seen, (long)left);
+        oro_wake_wait(&p->safepoint_wake, seen, (long)left);
     }
 }
 
-/* False: one of the last errand is not back. */
+/* False: a worker is still at the last one. */
 static bool
-errands_ask(struct oro_pool *p, unsigned from, unsigned to, void (*fn)(struct worker *w, void *arg),
-            void *arg)
+safepoints_ask(struct oro_pool *p, unsigned from, unsigned to,
+               void (*fn)(struct worker *w, void *arg), void *arg)
 {
-    if (!errands_wait(p, PATIENCE_US))
+    if (!safepoints_wait(p, PATIENCE_US))
         return false;
-    p->errand = fn;
-    p->errand_arg = arg;
+    p->safepoint = fn;
+    p->safepoint_arg = arg;
     for (unsigned i = from; i < to; i++)
-        atomic_store_explicit(&p->workers[i]->errand, ERRAND_ASKED, memory_order_release);
+        atomic_store_explicit(&p->workers[i]->safepoint, SAFEPOINT_ASKED, memory_order_release);
     oro_wake_broadcast(&p->wake);
     oro_wake_broadcast(&p->govern_wake);
     return true;
@@ -70,26 +70,26 @@ hangs(struct oro_err *err)
 
 /* What has begun has time for an import, which is interrupted at its limit. */
 static int64_t
-errand_patience(const struct oro_pool *p)
+safepoint_patience(const struct oro_pool *p)
 {
     return p->opt.import_timeout_us > 0 ? p->opt.import_timeout_us + PATIENCE_US : -1;
 }
 
 /* On the workers from..to. ORO_ETIMEOUT: a call would not end, so that not all of them have done it. */
 static oro_status
-errand(struct oro_pool *p, unsigned from, unsigned to, void (*fn)(struct worker *w, void *arg),
-       void *arg, struct oro_err *err)
+safepoint_run(struct oro_pool *p, unsigned from, unsigned to,
+              void (*fn)(struct worker *w, void *arg), void *arg, struct oro_err *err)
 {
-    if (!errands_ask(p, from, to, fn, arg))
+    if (!safepoints_ask(p, from, to, fn, arg))
         return hangs(err);
-    if (errands_wait(p, PATIENCE_US))
+    if (safepoints_wait(p, PATIENCE_US))
         return ORO_OK;
     bool missed = false;
     for (unsigned i = from; i < to; i++) {
-        int asked = ERRAND_ASKED;
-        missed |= atomic_compare_exchange_strong(&p->workers[i]->errand, &asked, ERRAND_NONE);
+        int asked = SAFEPOINT_ASKED;
+        missed |= atomic_compare_exchange_strong(&p->workers[i]->safepoint, &asked, SAFEPOINT_NONE);
     }
-    if (!errands_wait(p, errand_patience(p))) /* those that had begun */
+    if (!safepoints_wait(p, safepoint_patience(p))) /* those that had begun */
         return oro_err_set(err, ORO_EINVAL, ORO_PY_IMPORT_STUCK);
     return missed ? hangs(err) : ORO_OK;
 }
@@ -97,7 +97,7 @@ errand(struct oro_pool *p, unsigned from, unsigned to, void (*fn)(struct worker 
 /* ---- a version beside the one that runs ---- */
 
 static void
-stage_errand(struct worker *w, void *arg)
+stage_safepoint(struct worker *w, void *arg)
 {
     struct oro_pool *p = w->pool;
     (void)arg;
@@ -124,7 +124,7 @@ end(struct worker *w, void (*fn)(struct oro_py *))
 }
 
 static void
-unstage_errand(struct worker *w, void *arg)
+unstage_safepoint(struct worker *w, void *arg)
 {
     (void)arg;
     oro_py_unstage(w->py);
@@ -134,7 +134,7 @@ unstage_errand(struct worker *w, void *arg)
 static oro_status
 staged(struct oro_pool *p, unsigned from, unsigned to, char **report, struct oro_err *err)
 {
-    oro_status st = errand(p, from, to, stage_errand, NULL, err);
+    oro_status st = safepoint_run(p, from, to, stage_safepoint, NULL, err);
     for (unsigned i = from; st == ORO_OK && i < to; i++) {
         struct worker *w = p->workers[i];
         st = w->err.status;
@@ -167,13 +167,13 @@ oro_pool_stage(struct oro_pool *p, char **descriptor, char **report, struct oro_
 void
 oro_pool_unstage(struct oro_pool *p)
 {
-    if (errands_ask(p, 0, p->started, unstage_errand, NULL))
-        (void)errands_wait(p, PATIENCE_US);
+    if (safepoints_ask(p, 0, p->started, unstage_safepoint, NULL))
+        (void)safepoints_wait(p, PATIENCE_US);
     atomic_store(&p->reloading, false);
 }
 
 static void
-no_errand(struct worker *w, void *arg)
+no_safepoint(struct worker *w, void *arg)
 {
     (void)w;
     (void)arg;
@@ -183,7 +183,7 @@ oro_status
 oro_pool_pause(struct oro_pool *p, struct oro_err *err)
 {
     atomic_store(&p->paused, true);
-    oro_status st = errand(p, 0, p->started, no_errand, NULL, err);
+    oro_status st = safepoint_run(p, 0, p->started, no_safepoint, NULL, err);
     if (st != ORO_OK)
         oro_pool_resume(p);
     return st;
@@ -198,7 +198,7 @@ oro_pool_resume(struct oro_pool *p)
 }
 
 static void
-settle_errand(struct worker *w, void *arg)
+settle_safepoint(struct worker *w, void *arg)
 {
     (void)arg;
     end(w, oro_py_settle);
@@ -207,7 +207,7 @@ settle_errand(struct worker *w, void *arg)
 void
 oro_pool_settle(struct oro_pool *p)
 {
-    (void)errands_ask(p, 0, p->started, settle_errand, NULL);
+    (void)safepoints_ask(p, 0, p->started, settle_safepoint, NULL);
     atomic_store(&p->reloading, false);
 }
 
@@ -240,14 +240,14 @@ mailbox_move(struct oro_mailbox *m, void *schema)
 }
 
 static void
-bind_errand(struct worker *w, void *arg)
+bind_safepoint(struct worker *w, void *arg)
 {
     w->err = (struct oro_err){0};
     w->err.status = oro_py_bind_staged(w->py, arg, &w->err);
 }
 
 static void
-adopt_errand(struct worker *w, void *arg)
+adopt_safepoint(struct worker *w, void *arg)
 {
     oro_py_adopt(w->py);
     if (arg == NULL)
@@ -260,7 +260,7 @@ oro_status
 oro_pool_bind(struct oro_pool *p, const struct oro_schema *schema, struct oro_err *err)
 {
     ORO_ASSERT(atomic_load(&p->paused));
-    oro_status st = errand(p, 0, p->started, bind_errand, (void *)(uintptr_t)schema, err);
+    oro_status st = safepoint_run(p, 0, p->started, bind_safepoint, (void *)(uintptr_t)schema, err);
     for (unsigned i = 0; st == ORO_OK && i < p->started; i++) {
         st = p->workers[i]->err.status;
         if (st != ORO_OK)
@@ -273,8 +273,8 @@ void
 oro_pool_adopt(struct oro_pool *p, const struct oro_schema *schema, struct oro_store *store)
 {
     bool moves = store != p->store;
-    bool asked = errands_ask(p, 0, p->started, adopt_errand, moves ? store : NULL);
-    ORO_ASSERT(asked && errands_wait(p, -1)); /* nothing of the author's runs there */
+    bool asked = safepoints_ask(p, 0, p->started, adopt_safepoint, moves ? store : NULL);
+    ORO_ASSERT(asked && safepoints_wait(p, -1)); /* nothing of the author's runs there */
     oro_spin_lock(&p->lock);
     turns_each(&p->turns, mailbox_move, (void *)(uintptr_t)schema);
     oro_spin_unlock(&p->lock);

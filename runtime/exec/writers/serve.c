@@ -25,9 +25,9 @@ struct turn {
 };
 
 static bool
-has_errand(const struct worker *w)
+has_safepoint(const struct worker *w)
 {
-    return atomic_load_explicit(&w->errand, memory_order_acquire) == ERRAND_ASKED;
+    return atomic_load_explicit(&w->safepoint, memory_order_acquire) == SAFEPOINT_ASKED;
 }
 
 /* After each call, since one may take long. */
@@ -35,7 +35,7 @@ static void
 turn_look(struct worker *w, struct turn *turn)
 {
     int64_t now = oro_mono_us();
-    if (now >= turn->end_us || has_errand(w))
+    if (now >= turn->end_us || has_safepoint(w))
         turn->budget = 0;
     if (now - w->told_us < TELL_US)
         return;
@@ -179,7 +179,7 @@ static bool
 is_spare(const struct worker *w)
 {
     return w->number >= atomic_load(&w->pool->active) && !atomic_load(&w->pool->stopping) &&
-           !has_errand(w) && !atomic_load(&w->pool->paused);
+           !has_safepoint(w) && !atomic_load(&w->pool->paused);
 }
 
 /* As long as the governor wants fewer workers. */
@@ -208,8 +208,8 @@ oro_worker_serve(struct worker *w)
 {
     struct oro_pool *p = w->pool;
     for (;;) {
-        if (has_errand(w))
-            oro_worker_errand(w);
+        if (has_safepoint(w))
+            oro_worker_safepoint(w);
         if (is_spare(w))
             stand_by(w);
         struct oro_mailbox *m = take(p);
@@ -222,7 +222,7 @@ oro_worker_serve(struct worker *w)
             mailbox_run(w, m);
             continue;
         }
-        if (has_errand(w))
+        if (has_safepoint(w))
             continue;
         if (atomic_load(&p->stopping) && atomic_load(&w->phase) == PHASE_STOP)
             return;
