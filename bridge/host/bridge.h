@@ -148,6 +148,22 @@ void oro_py_unstage(struct oro_py *py); /* it is dropped; nothing if there is no
  * a generation, as an import does. Otherwise some milliseconds. */
 void oro_py_settle(struct oro_py *py);
 
+/* ---- modules in an interpreter that is not ours: in tests, where several may take turns (reload.c) ---- */
+struct _object; /* PyObject */
+struct oro_py_module;
+/* The state behind `_orochi` in the running interpreter, for calls from it. Its GIL is held, here and in all that follows.
+ * Gives *out, which lives as long as the interpreter. */
+ORO_MUST_CHECK oro_status oro_py_join(const struct oro_host_ops *ops, struct oro_py **out,
+                                      struct oro_err *err);
+/* Connects what a module declares (the module spec of orochi._schema, borrowed until the return) with its parsed schema, which
+ * lives as long as the interpreter, as *out (Given, for as long) does. */
+ORO_MUST_CHECK oro_status oro_py_module_bind(struct oro_py *py, struct _object *spec,
+                                             const struct oro_schema *schema,
+                                             struct oro_py_module **out, struct oro_err *err);
+/* Between the two, calls are of this module; one at a time is entered. */
+void oro_py_module_enter(struct oro_py *py, struct oro_py_module *m);
+void oro_py_module_leave(struct oro_py *py, struct oro_py_module *m);
+
 enum oro_caller {
     ORO_CALLER_CLIENT,
     ORO_CALLER_SCHEDULE,

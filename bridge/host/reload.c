@@ -305,3 +305,64 @@ oro_py_unstage(struct oro_py *py)
     do_load(py, "drop_second");
     retire(py, v);
 }
+
+/* ---- modules that take turns ---- */
+
+struct oro_py_module {
+    struct version version; /* while another one, or none, is entered: this one; else that of before */
+    bool entered;
+};
+
+oro_status
+oro_py_join(const struct oro_host_ops *ops, struct oro_py **out, struct oro_err *err)
+{
+    PyObject *m = PyImport_ImportModule("_orochi"),
+             *ready = m != NULL ? PyObject_CallMethod(m, "_ready", NULL) : NULL;
+    if (ready == NULL) {
+        PyErr_Clear();
+        Py_XDECREF(m);
+        return oro_err_set(err, ORO_EINTERNAL, "the package `orochi` has no engine");
+    }
+    struct oro_py *py = oro_py_of_module(m);
+    py->ops = ops;
+    py->ts = PyThreadState_Get();
+    py->interp = PyThreadState_GetInterpreter(py->ts);
+    Py_DECREF(ready);
+    Py_DECREF(m); /* sys.modules keeps it */
+    *out = py;
+    return ORO_OK;
+}
+
+oro_status
+oro_py_module_bind(struct oro_py *py, PyObject *spec, const struct oro_schema *schema,
+                   struct oro_py_module **out, struct oro_err *err)
+{
+    struct oro_py_module *m = ORO_NEW(struct oro_py_module);
+    ORO_ASSERT(py->staged == NULL);
+    oro_program_init(&m->version.program);
+    m->version.program.keep = PyList_New(0);
+    m->version.module_spec = Py_NewRef(spec);
+    oro_py_module_enter(py, m);
+    py->staged = &m->version; /* what is bound beside others: the interpreter is left as it is */
+    oro_status st = py->codecs.program.keep != NULL ? oro_py_bind(py, schema, err) : ORO_ENOMEM;
+    py->staged = NULL;
+    oro_py_module_leave(py, m);
+    *out = m; /* also one that failed: classes point into it */
+    return st;
+}
+
+void
+oro_py_module_enter(struct oro_py *py, struct oro_py_module *m)
+{
+    ORO_ASSERT(!m->entered);
+    exchange(py, &m->version);
+    m->entered = true;
+}
+
+void
+oro_py_module_leave(struct oro_py *py, struct oro_py_module *m)
+{
+    ORO_ASSERT(m->entered);
+    exchange(py, &m->version);
+    m->entered = false;
+}

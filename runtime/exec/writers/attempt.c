@@ -47,8 +47,12 @@ tell_failure(const struct attempt *a, const char *name, struct oro_bytes text)
 {
     struct oro_log_limit *limit =
         a->reducer != NULL ? &a->w->pool->metrics[a->reducer->id].failures : &a->w->pool->failures;
-    if (oro_log_allow(limit, ORO_LOG_ERROR, "module"))
-        oro_log(ORO_LOG_ERROR, "module", "%s: %.*s", name, (int)text.len, (const char *)text.data);
+    if (!oro_log_allow(limit, ORO_LOG_ERROR, "module"))
+        return;
+    struct oro_bb line = {0};
+    oro_bb_printf(&line, "%s: %.*s", name, (int)text.len, (const char *)text.data);
+    oro_worker_say(a->w, ORO_LOG_ERROR, "module", oro_bb_bytes(&line));
+    oro_bb_fini(&line);
 }
 
 /* The same. Of the refusals of timers, and of clients that have left, nobody hears but who reads the log. */
@@ -60,9 +64,12 @@ tell_refusal(const struct attempt *a, struct oro_bytes text)
     enum oro_log_level level = heard ? ORO_LOG_INFO : ORO_LOG_WARN;
     if (w->logged.len > 0)
         text = oro_bb_bytes(&w->logged);
-    if (oro_log_allow(&w->pool->metrics[a->reducer->id].refused, level, "refused"))
-        oro_log(level, "refused", "%s: %.*s", a->reducer->name, (int)text.len,
-                (const char *)text.data);
+    if (!oro_log_allow(&w->pool->metrics[a->reducer->id].refused, level, "refused"))
+        return;
+    struct oro_bb line = {0};
+    oro_bb_printf(&line, "%s: %.*s", a->reducer->name, (int)text.len, (const char *)text.data);
+    oro_worker_say(w, level, "refused", oro_bb_bytes(&line));
+    oro_bb_fini(&line);
 }
 
 /* Two live connections have one connection id, and a table knows clients by it: ours if the other is of another identity, else
@@ -245,7 +252,7 @@ attempt_new(struct worker *w, const struct oro_job *job, const struct oro_reduce
         .args = args,
         .sender = job->who != NULL ? job->who->identity : p->database,
         .database = p->database,
-        .timestamp_us = oro_wall_us(),
+        .timestamp_us = oro_pool_time(p, oro_wall_us),
         .caller = job->who != NULL ? job->who->caller : ORO_CALLER_SCHEDULE,
         .jwt_payload = job->who != NULL ? job->who->jwt : NULL,
         .host = w,

@@ -186,11 +186,22 @@ host_log(void *host, enum oro_log_level level, const char *target, const char *f
 }
 
 void
+oro_worker_say(const struct worker *w, enum oro_log_level level, const char *target,
+               struct oro_bytes text)
+{
+    const struct oro_pool_hooks *hooks = &w->pool->opt.hooks;
+    if (hooks->say != NULL)
+        hooks->say(hooks->arg, level, target, text);
+    else
+        oro_log(level, target, "%.*s", (int)text.len, (const char *)text.data);
+}
+
+void
 oro_worker_log_flush(struct worker *w)
 {
     for (size_t i = 0; i < w->nlog; i++)
-        oro_log(w->log_lines[i].level, "module", "%.*s", (int)w->log_lines[i].len,
-                (const char *)w->log_text.data + w->log_lines[i].at);
+        oro_worker_say(w, w->log_lines[i].level, "module",
+                       oro_bytes(w->log_text.data + w->log_lines[i].at, w->log_lines[i].len));
     if (w->log_left_out > 0)
         oro_log(ORO_LOG_WARN, "module", "%zu more lines of this call left out", w->log_left_out);
     oro_worker_log_drop(w);

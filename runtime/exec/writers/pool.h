@@ -108,6 +108,8 @@ struct oro_pool_hooks {
     void *arg;
     /* Records were published since the last call. scheduled: rows of scheduled tables changed. */
     void (*published)(void *arg, bool scheduled);
+    /* What modules say, and what is said of their calls, instead of the log. May be NULL. */
+    void (*say)(void *arg, enum oro_log_level level, const char *target, struct oro_bytes text);
 };
 
 #define ORO_EXIT_STUCK 6 /* exit status */
@@ -122,6 +124,7 @@ struct oro_pool_options {
     int64_t init_timeout_us; /* the same of init */
     int64_t import_timeout_us; /* of the module; 0: none */
     bool dev_errors;           /* callers see the text of unexpected exceptions */
+    const int64_t *clock_us;   /* the time of calls and timers, instead of both clocks (tests); or NULL */
     struct oro_pool_hooks hooks;
 };
 

@@ -158,6 +158,13 @@ oro_worker_watch(struct worker *w, int64_t limit_us)
                           memory_order_release);
 }
 
+/* `real` is the clock where no other was given. */
+static inline int64_t
+oro_pool_time(const struct oro_pool *p, int64_t (*real)(void))
+{
+    return p->opt.clock_us != NULL ? *p->opt.clock_us : real();
+}
+
 #define ORO_POOL_UNLIKE                                                              \
     "the module declares other things at each import: tables and reducers must not " \
     "depend on time, chance or the environment"
@@ -165,6 +172,8 @@ oro_worker_watch(struct worker *w, int64_t limit_us)
 /* host.c */
 extern const struct oro_host_ops oro_worker_host_ops;
 void oro_worker_log_flush(struct worker *w);
+void oro_worker_say(const struct worker *w, enum oro_log_level level, const char *target,
+                    struct oro_bytes text);
 void oro_worker_log_drop(struct worker *w);
 
 /* worker.c */

@@ -53,7 +53,7 @@ run_timer(struct worker *w, const struct oro_job *job)
     struct attempt a = attempt_new(w, job, r, (struct oro_bytes){0});
     a.before = row_begin;
     a.after = row_end;
-    int64_t now = oro_mono_us();
+    int64_t now = oro_pool_time(p, oro_mono_us);
     if (!f->at.interval && a.call.timestamp_us < f->at.micros)
         a.call.timestamp_us = f->at.micros; /* S-32: never earlier than scheduled */
     a.call.dt = dt_of(p, f, now);

@@ -1,0 +1,97 @@
+#include "runtime/exec/writers/inline.h"
+
+#include "runtime/exec/writers/attempt.h"
+
+struct oro_inline {
+    struct oro_pool pool; /* without threads and queues */
+    struct worker worker;
+};
+
+struct oro_inline *
+oro_inline_open(const struct oro_inline_options *opt)
+{
+    struct oro_inline *in = ORO_NEW(struct oro_inline);
+    in->pool.opt = (struct oro_pool_options){
+        .workers = 1,
+        .dev_errors = true,
+        .clock_us = opt->clock_us,
+        .hooks = {.arg = opt->arg, .say = opt->say},
+    };
+    in->pool.schema = opt->schema;
+    in->pool.store = opt->store;
+    in->pool.database = opt->database;
+    in->pool.failures.burst = FAILURES_AT_ONCE;
+    oro_last_runs_init(&in->pool.last_runs);
+    oro_pool_metrics_make(&in->pool);
+    in->worker.pool = &in->pool;
+    in->worker.py = opt->py;
+    in->worker.session = oro_session_open(opt->store);
+    return in;
+}
+
+void
+oro_inline_close(struct oro_inline *in)
+{
+    struct worker *w = &in->worker;
+    ORO_ASSERT(w->tx == NULL);
+    oro_session_close(w->session);
+    oro_last_runs_fini(&in->pool.last_runs);
+    oro_bb_fini(&w->text);
+    oro_bb_fini(&w->detail);
+    oro_bb_fini(&w->logged);
+    oro_bb_fini(&w->log_text);
+    oro_free(w->log_lines);
+    oro_free(in->pool.metrics);
+    oro_free(in);
+}
+
+static struct oro_job
+job_of(enum oro_job_kind kind, struct oro_principal *who)
+{
+    return (struct oro_job){.kind = kind, .who = who};
+}
+
+static struct oro_inline_outcome
+told(struct outcome out)
+{
+    return (struct oro_inline_outcome){out.status, out.text, out.detail};
+}
+
+struct oro_inline_outcome
+oro_inline_call(struct oro_inline *in, struct oro_principal *who,
+                const struct oro_reducer_def *reducer, struct oro_bytes args)
+{
+    struct oro_job job = job_of(ORO_JOB_CALLS, who);
+    struct attempt a = attempt_new(&in->worker, &job, reducer, args);
+    struct oro_origin origin = origin_of(&a, ORO_ORIGIN_CALL, 0);
+    return told(attempt_run(&a, &origin));
+}
+
+struct oro_inline_outcome
+oro_inline_init(struct oro_inline *in, struct oro_principal *who)
+{
+    struct oro_job job = job_of(ORO_JOB_INIT, who);
+    return told(run_init(&in->worker, &job));
+}
+
+struct oro_inline_outcome
+oro_inline_connect(struct oro_inline *in, struct oro_principal *who)
+{
+    struct oro_job job = job_of(ORO_JOB_CONNECT, who);
+    return told(run_connect(&in->worker, &job));
+}
+
+struct oro_inline_outcome
+oro_inline_disconnect(struct oro_inline *in, struct oro_principal *who)
+{
+    struct oro_job job = job_of(ORO_JOB_DISCONNECT, who);
+    return told(run_disconnect(&in->worker, &job));
+}
+
+void
+oro_inline_fire(struct oro_inline *in, const struct oro_firing *firing)
+{
+    struct oro_job job = job_of(ORO_JOB_TIMER, NULL);
+    job.timer = *firing;
+    run_timer(&in->worker, &job);
+}

@@ -1,0 +1,681 @@
+/* runtime/testing/engine.c - the extension module `_orochi_testing`: the store, the codecs and the calls of a server in the test's own
+ * interpreter and on its thread, without net, log and scheduler. Time, clients, subscriptions and timers are made of this by
+ * orochi/testing, in Python. It is in the same shared library as `_orochi`.
+ *
+ * A Module is what was declared, bound once; an Engine is a database of it. The interpreter's codecs are those of one module at a
+ * time: entered for a call, left after it. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "runtime/exec/writers/inline.h"
+#include "runtime/sql/sql.h"
+#include "runtime/store/tx.h"
+#include "runtime/subs/query.h"
+
+static struct oro_py *joined; /* the interpreter's; there is one that tests (module_exec) */
+
+struct module {
+    PyObject_HEAD struct oro_schema *schema;
+    struct oro_py_module *bound;
+};
+
+struct engine {
+    PyObject_HEAD struct module *module;
+    PyObject *log; /* list of (level, target, text) */
+    struct oro_store *store;
+    struct oro_inline *writer;
+    struct oro_session *session; /* for reading */
+    struct oro_cursor *cursor;
+    struct oro_sql_pool *sql;
+    struct oro_identity database;
+    int64_t clock_us;
+    bool busy;
+};
+
+/* A copy of what an engine held. */
+struct snapshot {
+    PyObject_HEAD struct module *module;
+    struct oro_store *store;
+};
+
+static PyTypeObject *module_type, *engine_type, *snapshot_type;
+
+static PyObject *
+fail(oro_status st, const struct oro_err *err)
+{
+    PyErr_SetString(st == ORO_EMALFORMED || st == ORO_EINVAL ? PyExc_ValueError : PyExc_RuntimeError,
+                    err->text[0] != '\0' ? err->text : oro_status_name(st));
+    return NULL;
+}
+
+static PyObject *
+bytes_of(struct oro_bytes b)
+{
+    return PyBytes_FromStringAndSize((const char *)b.data, (Py_ssize_t)b.len);
+}
+
+static PyObject *
+text_of(struct oro_bytes b)
+{
+    return PyUnicode_DecodeUTF8((const char *)b.data, (Py_ssize_t)b.len, "replace");
+}
+
+/* ---- Module(descriptor, spec) ---- */
+
+static PyObject *
+module_new(PyTypeObject *type, PyObject *args, PyObject *kw)
+{
+    const char *text;
+    Py_ssize_t n;
+    PyObject *spec;
+    struct oro_err err = {0};
+    if (!PyArg_ParseTuple(args, "s#O!", &text, &n, &PyDict_Type, &spec))
+        return NULL;
+    struct module *m = (struct module *)type->tp_alloc(type, 0);
+    if (m == NULL)
+        return NULL;
+    oro_status st = oro_schema_parse(oro_bytes((const uint8_t *)text, (size_t)n), &m->schema, &err);
+    if (st == ORO_OK)
+        st = oro_py_module_bind(joined, spec, m->schema, &m->bound, &err);
+    if (st != ORO_OK) {
+        Py_DECREF(m);
+        return fail(st, &err);
+    }
+    return (PyObject *)m;
+}
+
+/* Schema and codecs live as long as the interpreter: rows of theirs may. */
+static void
+module_dealloc(PyObject *o)
+{
+    PyTypeObject *type = Py_TYPE(o);
+    type->tp_free(o);
+    Py_DECREF(type);
+}
+
+/* ---- Engine ---- */
+
+static void
+say(void *arg, enum oro_log_level level, const char *target, struct oro_bytes text)
+{
+    struct engine *e = arg;
+    PyObject *line = Py_BuildValue("(isN)", (int)level, target, text_of(text));
+    if (line == NULL || PyList_Append(e->log, line) < 0)
+        PyErr_Clear();
+    Py_XDECREF(line);
+}
+
+/* Takes store. */
+static void
+engine_open(struct engine *e, struct oro_store *store)
+{
+    e->store = store;
+    e->writer = oro_inline_open(&(struct oro_inline_options){
+        .py = joined,
+        .schema = e->module->schema,
+        .store = store,
+        .clock_us = &e->clock_us,
+        .database = e->database,
+        .arg = e,
+        .say = say,
+    });
+    e->session = oro_session_open(store);
+    e->cursor = oro_cursor_open(store);
+    e->sql = oro_sql_pool_create();
+}
+
+static void
+engine_close(struct engine *e)
+{
+    if (e->store == NULL)
+        return;
+    oro_sql_pool_destroy(e->sql);
+    oro_cursor_close(e->cursor);
+    oro_session_close(e->session);
+    oro_inline_close(e->writer);
+    oro_store_destroy(e->store);
+    e->store = NULL;
+}
+
+static struct oro_store *
+store_new(const struct oro_schema *schema)
+{
+    struct oro_store *store;
+    struct oro_err err = {0};
+    oro_status st = oro_store_create(schema, &(struct oro_store_options){0}, &store, &err);
+    if (st == ORO_OK)
+        return store;
+    fail(st, &err);
+    return NULL;
+}
+
+static bool
+identity_of(const char *data, Py_ssize_t n, struct oro_identity *id)
+{
+    if (n == (Py_ssize_t)sizeof(id->le)) {
+        memcpy(id->le, data, sizeof(id->le));
+        return true;
+    }
+    PyErr_SetString(PyExc_ValueError, "an identity has 32 bytes");
+    return false;
+}
+
+static PyObject *
+engine_new(PyTypeObject *type, PyObject *args, PyObject *kw)
+{
+    PyObject *module;
+    const char *id;
+    Py_ssize_t n;
+    if (!PyArg_ParseTuple(args, "O!y#", module_type, &module, &id, &n))
+        return NULL;
+    struct engine *e = (struct engine *)type->tp_alloc(type, 0);
+    if (e == NULL)
+        return NULL;
+    e->module = (struct module *)Py_NewRef(module);
+    e->log = PyList_New(0);
+    struct oro_store *store = NULL;
+    if (e->log != NULL && identity_of(id, n, &e->database))
+        store = store_new(e->module->schema);
+    if (store == NULL) {
+        Py_DECREF(e);
+        return NULL;
+    }
+    engine_open(e, store);
+    return (PyObject *)e;
+}
+
+static void
+engine_dealloc(PyObject *o)
+{
+    struct engine *e = (struct engine *)o;
+    PyTypeObject *type = Py_TYPE(o);
+    engine_close(e);
+    Py_XDECREF(e->log);
+    Py_XDECREF(e->module);
+    type->tp_free(o);
+    Py_DECREF(type);
+}
+
+static PyObject *
+engine_close_method(PyObject *o, PyObject *none)
+{
+    struct engine *e = (struct engine *)o;
+    if (e->busy) {
+        PyErr_SetString(PyExc_RuntimeError, "the database is closed by a call of its own");
+        return NULL;
+    }
+    engine_close(e);
+    Py_RETURN_NONE;
+}
+
+/* Whether it can be used now; else an exception is set. */
+static bool
+ready(struct engine *e)
+{
+    if (e->store != NULL && !e->busy)
+        return true;
+    PyErr_SetString(PyExc_RuntimeError,
+                    e->busy ? "the database is used from within one of its own calls: use ctx"
+                            : "the database is closed");
+    return false;
+}
+
+static void
+enter(struct engine *e, int64_t now_us)
+{
+    e->clock_us = now_us;
+    e->busy = true;
+    oro_py_module_enter(joined, e->module->bound);
+}
+
+static void
+leave(struct engine *e)
+{
+    oro_py_module_leave(joined, e->module->bound);
+    e->busy = false;
+}
+
+static struct oro_principal *
+principal_of(PyObject *tuple)
+{
+    const char *id, *connection, *jwt;
+    Py_ssize_t n, nconnection;
+    int caller;
+    struct oro_identity identity;
+    struct oro_connection_id cid = {0};
+    if (!PyArg_ParseTuple(tuple, "y#y#zi", &id, &n, &connection, &nconnection, &jwt, &caller) ||
+        !identity_of(id, n, &identity))
+        return NULL;
+    if (nconnection == (Py_ssize_t)sizeof(cid.le))
+        memcpy(cid.le, connection, sizeof(cid.le));
+    return oro_principal_new((enum oro_caller)caller, &identity, &cid, jwt);
+}
+
+/* (status, text, detail or None) */
+static PyObject *
+outcome(struct oro_inline_outcome out)
+{
+    PyObject *detail = out.detail.len > 0 ? text_of(out.detail) : Py_NewRef(Py_None);
+    return Py_BuildValue("(sNN)", out.status == ORO_OK ? "" : oro_status_name(out.status),
+                         text_of(out.text), detail);
+}
+
+static PyObject *
+engine_call(PyObject *o, PyObject *args)
+{
+    struct engine *e = (struct engine *)o;
+    PyObject *who;
+    const char *name, *data;
+    Py_ssize_t n;
+    long long now;
+    if (!PyArg_ParseTuple(args, "O!sy#L", &PyTuple_Type, &who, &name, &data, &n, &now) || !ready(e))
+        return NULL;
+    const struct oro_reducer_def *r = oro_schema_reducer(e->module->schema, oro_bytes_str(name));
+    if (r == NULL)
+        return PyErr_Format(PyExc_LookupError, "there is no reducer %s", name);
+    struct oro_principal *p = principal_of(who);
+    if (p == NULL)
+        return NULL;
+    enter(e, now);
+    PyObject *out =
+        outcome(oro_inline_call(e->writer, p, r, oro_bytes((const uint8_t *)data, (size_t)n)));
+    leave(e);
+    oro_principal_unref(p);
+    return out;
+}
+
+static PyObject *
+lifecycle(PyObject *o, PyObject *args,
+          struct oro_inline_outcome (*run)(struct oro_inline *in, struct oro_principal *who))
+{
+    struct engine *e = (struct engine *)o;
+    PyObject *who;
+    long long now;
+    if (!PyArg_ParseTuple(args, "O!L", &PyTuple_Type, &who, &now) || !ready(e))
+        return NULL;
+    struct oro_principal *p = principal_of(who);
+    if (p == NULL)
+        return NULL;
+    enter(e, now);
+    PyObject *out = outcome(run(e->writer, p));
+    leave(e);
+    oro_principal_unref(p);
+    return out;
+}
+
+static PyObject *
+engine_init(PyObject *o, PyObject *args)
+{
+    return lifecycle(o, args, oro_inline_init);
+}
+
+static PyObject *
+engine_connect(PyObject *o, PyObject *args)
+{
+    return lifecycle(o, args, oro_inline_connect);
+}
+
+static PyObject *
+engine_disconnect(PyObject *o, PyObject *args)
+{
+    return lifecycle(o, args, oro_inline_disconnect);
+}
+
+static const struct oro_table_def *
+table_of(struct engine *e, const char *name)
+{
+    const struct oro_table_def *t = oro_schema_table(e->module->schema, oro_bytes_str(name));
+    if (t == NULL)
+        PyErr_Format(PyExc_LookupError, "there is no table %s", name);
+    return t;
+}
+
+static PyObject *
+engine_fire(PyObject *o, PyObject *args)
+{
+    struct engine *e = (struct engine *)o;
+    const char *name;
+    unsigned long long key;
+    int interval;
+    long long micros, due, now;
+    if (!PyArg_ParseTuple(args, "sKpLLL", &name, &key, &interval, &micros, &due, &now) || !ready(e))
+        return NULL;
+    const struct oro_table_def *t = table_of(e, name);
+    if (t == NULL)
+        return NULL;
+    enter(e, now);
+    oro_inline_fire(e->writer, &(struct oro_firing){
+                                   .table = t,
+                                   .key = key,
+                                   .at = {.interval = interval != 0, .micros = micros},
+                                   .due_us = due,
+                                   .number = 1,
+                               });
+    leave(e);
+    Py_RETURN_NONE;
+}
+
+/* ---- what has changed, and what is there ---- */
+
+/* Appends its ops to list. */
+static int
+commit_list(const struct oro_commit *c, PyObject *list)
+{
+    for (uint32_t i = 0; i < c->nops; i++) {
+        const struct oro_op *op = &c->ops[i];
+        if (op->kind == ORO_OP_SEQUENCE)
+            continue;
+        PyObject *change = Py_BuildValue("(sON)", op->table->name,
+                                         op->kind == ORO_OP_INSERT ? Py_True : Py_False,
+                                         bytes_of(oro_row_bytes(op->row)));
+        int rc = change != NULL ? PyList_Append(list, change) : -1;
+        Py_XDECREF(change);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static PyObject *
+engine_changes(PyObject *o, PyObject *none)
+{
+    struct engine *e = (struct engine *)o;
+    PyObject *list = ready(e) ? PyList_New(0) : NULL;
+    const struct oro_commit *c;
+    while (list != NULL && (c = oro_cursor_next(e->cursor)) != NULL)
+        if (commit_list(c, list) < 0)
+            Py_CLEAR(list);
+    return list;
+}
+
+static PyObject *
+row_list(const struct oro_bytes *rows, size_t n)
+{
+    PyObject *list = PyList_New((Py_ssize_t)n);
+    for (size_t i = 0; list != NULL && i < n; i++) {
+        PyObject *row = bytes_of(rows[i]);
+        if (row == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, (Py_ssize_t)i, row);
+    }
+    return list;
+}
+
+static PyObject *
+engine_rows(PyObject *o, PyObject *args)
+{
+    struct engine *e = (struct engine *)o;
+    const char *name;
+    if (!PyArg_ParseTuple(args, "s", &name) || !ready(e))
+        return NULL;
+    const struct oro_table_def *t = table_of(e, name);
+    if (t == NULL)
+        return NULL;
+    struct oro_rows rows;
+    (void)oro_read_begin(e->session);
+    oro_read_scan(e->session, t, &rows);
+    PyObject *list = row_list(rows.rows, rows.n);
+    oro_read_end(e->session);
+    return list;
+}
+
+static PyObject *
+engine_query(PyObject *o, PyObject *args)
+{
+    struct engine *e = (struct engine *)o;
+    const char *text, *id;
+    Py_ssize_t n, nid;
+    struct oro_query_env env = {0};
+    struct oro_query *q;
+    struct oro_err err = {0};
+    struct oro_found found = {0};
+    if (!PyArg_ParseTuple(args, "s#y#", &text, &n, &id, &nid) || !ready(e) ||
+        !identity_of(id, nid, &env.sender))
+        return NULL;
+    oro_status st = oro_query_parse(e->module->schema, oro_bytes((const uint8_t *)text, (size_t)n),
+                                    ORO_QUERY_SUBSCRIBE, &env, &q, &err);
+    if (st != ORO_OK)
+        return fail(ORO_EINVAL, &err);
+    (void)oro_read_begin(e->session);
+    st = oro_query_run(q, e->session, NULL, &found, &err);
+    PyObject *out = st != ORO_OK ? fail(st, &err)
+                                 : Py_BuildValue("(sN)", oro_query_table(q)->name,
+                                                 row_list(found.rows, found.n));
+    oro_read_end(e->session);
+    oro_found_fini(&found);
+    oro_query_free(q);
+    return out;
+}
+
+/* Whether a row of its table is one that the subscription shows. */
+static PyObject *
+engine_matches(PyObject *o, PyObject *args)
+{
+    struct engine *e = (struct engine *)o;
+    const char *text, *id, *row;
+    Py_ssize_t n, nid, nrow;
+    struct oro_query_env env = {0};
+    struct oro_query *q;
+    struct oro_err err = {0};
+    if (!PyArg_ParseTuple(args, "s#y#y#", &text, &n, &id, &nid, &row, &nrow) || !ready(e) ||
+        !identity_of(id, nid, &env.sender))
+        return NULL;
+    oro_status st = oro_query_parse(e->module->schema, oro_bytes((const uint8_t *)text, (size_t)n),
+                                    ORO_QUERY_SUBSCRIBE, &env, &q, &err);
+    if (st != ORO_OK)
+        return fail(ORO_EINVAL, &err);
+    bool matches = oro_query_matches(q, oro_bytes((const uint8_t *)row, (size_t)nrow));
+    oro_query_free(q);
+    return PyBool_FromLong(matches);
+}
+
+static PyObject *
+engine_sql(PyObject *o, PyObject *args)
+{
+    struct engine *e = (struct engine *)o;
+    const char *text;
+    Py_ssize_t n;
+    struct oro_bb out = {0};
+    struct oro_err err = {0};
+    if (!PyArg_ParseTuple(args, "s#", &text, &n) || !ready(e))
+        return NULL;
+    struct oro_sql_ask ask = {
+        .schema = e->module->schema,
+        .store = e->store,
+        .session = e->session,
+        .sender = e->database,
+        .is_owner = true,
+        .steps = UINT64_MAX / 2,
+    };
+    (void)oro_read_begin(e->session);
+    oro_status st = oro_sql_query(e->sql, &ask, oro_bytes((const uint8_t *)text, (size_t)n), &out,
+                                  NULL, &err);
+    oro_read_end(e->session);
+    PyObject *answer = st == ORO_OK ? text_of(oro_bb_bytes(&out)) : fail(ORO_EINVAL, &err);
+    oro_bb_fini(&out);
+    return answer;
+}
+
+/* ---- other states ---- */
+
+static PyObject *
+engine_load(PyObject *o, PyObject *args)
+{
+    struct engine *e = (struct engine *)o;
+    const char *name, *data;
+    Py_ssize_t n;
+    struct oro_err err = {0};
+    if (!PyArg_ParseTuple(args, "sy#", &name, &data, &n) || !ready(e))
+        return NULL;
+    const struct oro_table_def *t = table_of(e, name);
+    if (t == NULL)
+        return NULL;
+    struct oro_tx *tx = oro_tx_begin(e->session, true);
+    oro_status st = oro_tx_insert(tx, t, oro_bytes((const uint8_t *)data, (size_t)n), NULL, &err);
+    uint64_t seq;
+    struct oro_origin origin = {
+        .kind = ORO_ORIGIN_INTERNAL, .reducer = UINT32_MAX, .timestamp_us = e->clock_us};
+    if (st != ORO_OK)
+        oro_tx_abort(tx);
+    else
+        st = oro_tx_commit(tx, &origin, &seq);
+    if (st != ORO_OK)
+        return fail(st, &err);
+    Py_RETURN_NONE;
+}
+
+/* Gives a store of the schema with all that `from` has; NULL with an exception. */
+static struct oro_store *
+copy_of(struct oro_store *from, const struct oro_schema *schema)
+{
+    struct oro_err err = {0};
+    struct oro_store *store = store_new(schema);
+    oro_status st = store != NULL ? oro_store_carry(store, from, &err) : ORO_OK;
+    if (st == ORO_OK)
+        return store;
+    oro_store_destroy(store);
+    fail(st, &err);
+    return NULL;
+}
+
+static PyObject *
+engine_snapshot(PyObject *o, PyObject *none)
+{
+    struct engine *e = (struct engine *)o;
+    struct snapshot *s =
+        ready(e) ? (struct snapshot *)snapshot_type->tp_alloc(snapshot_type, 0) : NULL;
+    if (s == NULL)
+        return NULL;
+    s->store = copy_of(e->store, e->module->schema);
+    if (s->store == NULL) {
+        Py_DECREF(s);
+        return NULL;
+    }
+    s->module = (struct module *)Py_NewRef((PyObject *)e->module);
+    return (PyObject *)s;
+}
+
+static void
+snapshot_dealloc(PyObject *o)
+{
+    struct snapshot *s = (struct snapshot *)o;
+    PyTypeObject *type = Py_TYPE(o);
+    if (s->store != NULL)
+        oro_store_destroy(s->store);
+    Py_XDECREF(s->module);
+    type->tp_free(o);
+    Py_DECREF(type);
+}
+
+/* restore(snapshot[, module]): the state is the snapshot's; with another module, as a reload carries it over. */
+static PyObject *
+engine_restore(PyObject *o, PyObject *args)
+{
+    struct engine *e = (struct engine *)o;
+    struct snapshot *s;
+    struct module *m = e->module;
+    if (!PyArg_ParseTuple(args, "O!|O!", snapshot_type, &s, module_type, &m) || !ready(e))
+        return NULL;
+    if (m == e->module && s->module != m) {
+        PyErr_SetString(PyExc_ValueError, "the snapshot is of another module");
+        return NULL;
+    }
+    struct oro_store *store = copy_of(s->store, m->schema);
+    if (store == NULL)
+        return NULL;
+    engine_close(e);
+    Py_INCREF(m);
+    Py_SETREF(e->module, m);
+    engine_open(e, store);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+engine_logs(PyObject *o, PyObject *none)
+{
+    return Py_NewRef(((struct engine *)o)->log);
+}
+
+static PyMethodDef engine_methods[] = {
+    {"call", engine_call, METH_VARARGS, "call(who, reducer, args, now_us): (fault, text, detail)"},
+    {"init", engine_init, METH_VARARGS, "init(who, now_us): as call"},
+    {"connect", engine_connect, METH_VARARGS, "connect(who, now_us): as call"},
+    {"disconnect", engine_disconnect, METH_VARARGS, "disconnect(who, now_us): as call"},
+    {"fire", engine_fire, METH_VARARGS,
+     "fire(table, key, is_interval, micros, due_us, now_us): a row's turn"},
+    {"changes", engine_changes, METH_NOARGS, "changes(): (table, inserted, row) since the last time"},
+    {"rows", engine_rows, METH_VARARGS, "rows(table): their bytes"},
+    {"query", engine_query, METH_VARARGS, "query(sql, identity): (table, rows) of a subscription"},
+    {"matches", engine_matches, METH_VARARGS, "matches(sql, identity, row): whether it shows it"},
+    {"sql", engine_sql, METH_VARARGS, "sql(text): the JSON of POST /sql, as the owner"},
+    {"load", engine_load, METH_VARARGS, "load(table, row): a row that nobody inserted"},
+    {"snapshot", engine_snapshot, METH_NOARGS, "snapshot(): a copy of all rows and sequences"},
+    {"restore", engine_restore, METH_VARARGS, "restore(snapshot[, module])"},
+    {"logs", engine_logs, METH_NOARGS, "logs(): the list of (level, target, text)"},
+    {"close", engine_close_method, METH_NOARGS, "close(): its memory is given back"},
+    {0},
+};
+
+/* ---- the module ---- */
+
+static PyTypeObject *
+type_make(PyObject *module, const char *name, size_t size, PyType_Slot *slots)
+{
+    PyType_Spec spec = {
+        .name = name,
+        .basicsize = (int)size,
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+        .slots = slots,
+    };
+    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
+    if (type != NULL && PyModule_AddType(module, type) < 0)
+        Py_CLEAR(type);
+    return type;
+}
+
+static int
+module_exec(PyObject *module)
+{
+    struct oro_err err = {0};
+    if (joined != NULL) {
+        PyErr_SetString(PyExc_ImportError, "one interpreter of a process can test");
+        return -1;
+    }
+    oro_status st = oro_py_join(&oro_worker_host_ops, &joined, &err);
+    if (st != ORO_OK) {
+        fail(st, &err);
+        return -1;
+    }
+    PyType_Slot of_module[] = {{Py_tp_new, module_new}, {Py_tp_dealloc, module_dealloc}, {0}};
+    PyType_Slot of_engine[] = {{Py_tp_new, engine_new},
+                               {Py_tp_dealloc, engine_dealloc},
+                               {Py_tp_methods, engine_methods},
+                               {0}};
+    PyType_Slot of_snapshot[] = {{Py_tp_dealloc, snapshot_dealloc}, {0}};
+    module_type = type_make(module, "_orochi_testing.Module", sizeof(struct module), of_module);
+    engine_type = type_make(module, "_orochi_testing.Engine", sizeof(struct engine), of_engine);
+    snapshot_type =
+        type_make(module, "_orochi_testing.Snapshot", sizeof(struct snapshot), of_snapshot);
+    return module_type != NULL && engine_type != NULL && snapshot_type != NULL ? 0 : -1;
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, module_exec},
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+    {0, NULL},
+};
+
+static PyModuleDef def = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_orochi_testing",
+    .m_doc = "The engine of orochi.testing.",
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__orochi_testing(void);
+PyMODINIT_FUNC
+PyInit__orochi_testing(void)
+{
+    return PyModuleDef_Init(&def);
+}
