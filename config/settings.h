@@ -117,6 +117,9 @@
     INT(query, client_terms, 2048, 1, 1000000000, NULL,                                            \
         "terms of all subscriptions of one client: every row that changes is compared with "       \
         "each. `column = value` costs none (it is found by a hash)")                               \
+    INT(query, all_terms, 50000, 1, 1000000000, NULL,                                               \
+        "the same of all clients of one net thread, each query counted once; beyond it a client "  \
+        "gets a 32nd of client_terms and no more")                                                 \
     INT(query, client_queries, 50000, 1, 100000000, NULL,                                          \
         "queries that one client is subscribed to")                                                \
     SECTION(durable, NULL)                                                                         \

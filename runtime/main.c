@@ -313,6 +313,7 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .incoming_limit = (unsigned)c->net_incoming_limit,
         .query = {.terms = (uint32_t)c->query_max_terms, .steps = (uint64_t)c->query_max_steps},
         .client_terms = (uint64_t)c->query_client_terms,
+        .all_terms = (uint64_t)c->query_all_terms,
         .client_queries = (size_t)c->query_client_queries,
         .readers = reader_threads(c),
         .auth = {.keys = keys,

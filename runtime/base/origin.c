@@ -27,9 +27,13 @@ same(struct part a, struct part b)
     return a.len == b.len && strncasecmp(a.p, b.p, a.len) == 0;
 }
 
+/* Without brackets, and without the dot at the end, by which a name is said to be complete: it is the same host. */
 static struct part
 bare(struct part host)
 {
+    bool dot = host.len > 1 && host.p[host.len - 1] == '.' && host.p[host.len - 2] != '.';
+    if (dot && memchr(host.p, ':', host.len) == NULL)
+        return (struct part){host.p, host.len - 1};
     if (host.len >= 2 && host.p[0] == '[' && host.p[host.len - 1] == ']')
         return (struct part){host.p + 1, host.len - 2};
     return host;
@@ -162,8 +166,8 @@ oro_origin_listed(const char *list, const char *origin)
     while (next_item(&list, &item)) {
         if (part_is(item, "*") || (part_is(item, "null") && part_is(text, "null")))
             return true;
-        if (legal && parse(item, &o) && same(o.scheme, want.scheme) && same(o.host, want.host) &&
-            same(o.port, want.port))
+        if (legal && parse(item, &o) && same(o.scheme, want.scheme) &&
+            same(bare(o.host), bare(want.host)) && same(o.port, want.port))
             return true;
     }
     return false;
@@ -190,7 +194,7 @@ oro_origin_is_of(const char *origin, const char *authority)
         return false;
     own.scheme = o.scheme;
     return take_authority(&own, (struct part){authority, strlen(authority)}) &&
-           same(o.host, own.host) && same(o.port, own.port);
+           same(bare(o.host), bare(own.host)) && same(o.port, own.port);
 }
 
 bool

@@ -302,6 +302,7 @@ shard_move(struct shard *sh, struct oro_store *store, bool breaks)
     oro_subs_each(sh->subs, subscription_move, &m);
     oro_subs_destroy(sh->subs);
     sh->subs = m.to;
+    oro_subs_limit_all(sh->subs, sh->server->opt.all_terms); /* from now on: what was granted stays */
     oro_shard_count_subs(sh);
 }
 

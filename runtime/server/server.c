@@ -439,6 +439,7 @@ shards_open(struct oro_server *s)
         sh->subs = oro_subs_create(s->schema);
         sh->updates = oro_updates_create();
         oro_subs_limit(sh->subs, s->opt.client_terms, s->opt.client_queries);
+        oro_subs_limit_all(sh->subs, s->opt.all_terms);
     }
 }
 

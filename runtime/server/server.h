@@ -77,6 +77,7 @@ struct oro_server_options {
     unsigned incoming_limit;   /* calls of one client that wait; above it reading pauses */
     struct oro_query_limits query;
     uint64_t client_terms; /* of all subscriptions of one client */
+    uint64_t all_terms;    /* of all clients' subscriptions on one net thread */
     size_t client_queries; /* that one client is subscribed to */
     unsigned readers;      /* threads that read for clients */
     struct oro_server_auth auth;

@@ -41,6 +41,7 @@ oro_subs_create(const struct oro_schema *schema)
     s->schema = schema;
     s->most = UINT64_MAX;
     s->most_queries = SIZE_MAX;
+    s->most_all = UINT64_MAX;
     s->tables = ORO_NEW_ARRAY(struct subs_table, schema->ntables + 1);
     rank_tables(s);
     return s;
@@ -51,6 +52,12 @@ oro_subs_limit(struct oro_subs *s, uint64_t terms, size_t queries)
 {
     s->most = terms;
     s->most_queries = queries;
+}
+
+void
+oro_subs_limit_all(struct oro_subs *s, uint64_t terms)
+{
+    s->most_all = terms;
 }
 
 static struct subs_table *
@@ -154,6 +161,13 @@ find_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env 
     return q;
 }
 
+/* Terms that a changed row is compared with for its sake, at worst; the one it is found by costs nothing. */
+static uint32_t
+live_weight(const struct live_query *q)
+{
+    return oro_query_weight(q->query) - (q->bucket != NULL);
+}
+
 /* Takes query. */
 static struct live_query *
 live_new(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *env,
@@ -167,6 +181,7 @@ live_new(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *
     q->table = table_of(s, oro_query_table(query));
     oro_map_put(&s->by_text, q->key, q);
     index_query(q);
+    s->weight += live_weight(q);
     return q;
 }
 
@@ -200,6 +215,7 @@ close_live_if_unused(struct oro_subs *s, struct live_query *q)
     if (q->nsubs > 0)
         return;
     oro_map_del(&s->by_text, q->key);
+    s->weight -= live_weight(q);
     unindex_query(q);
     subs_forget_initial(s, q);
     free_live(q);
@@ -250,6 +266,15 @@ unweigh(struct subs_conn *c, const struct member *m)
         oro_map_put_u64(&c->points, (uintptr_t)m->live->bucket, (void *)left);
 }
 
+#define LITTLE 32 /* that part of what a client may have is granted even if all have too much */
+
+static bool
+is_too_much_for_all(const struct oro_subs *s, const struct subs_conn *c, const struct live_query *q)
+{
+    return s->weight > s->most_all && q->nsubs == 1 && live_weight(q) > 0 &&
+           c->weight > s->most / LITTLE;
+}
+
 static oro_status
 set_add(struct oro_subs *s, struct query_set *set, struct live_query *q, size_t *cap,
         struct oro_err *err)
@@ -269,6 +294,14 @@ set_add(struct oro_subs *s, struct query_set *set, struct live_query *q, size_t 
             "(query.client_queries). Unsubscribe from what is not needed, or ask for "
             "more with each",
             s->most_queries);
+    if (is_too_much_for_all(s, set->conn, q))
+        return oro_err_set(
+            err, ORO_EFULL,
+            "the subscriptions of all clients are too expensive: each row that changes would be "
+            "compared %llu times, and %llu are allowed (query.all_terms). `column = value` costs "
+            "nothing, and neither does what another client is subscribed to, word by word; or "
+            "try again later",
+            (unsigned long long)s->weight, (unsigned long long)s->most_all);
     if (set->conn->weight <= s->most)
         return ORO_OK;
     return oro_err_set(

@@ -13,6 +13,9 @@ struct oro_subs *oro_subs_create(const struct oro_schema *schema); /* Borrows sc
 void oro_subs_destroy(struct oro_subs *s);
 /* What one client may have: terms that each changed row is compared with, and queries. No limits at first. */
 void oro_subs_limit(struct oro_subs *s, uint64_t terms, size_t queries);
+/* What all of them may have, each query counted once. Beyond it new ones are granted only to clients with a 32nd at most of what
+ * one may have: whoever takes all there is must not keep others from the little they need. */
+void oro_subs_limit_all(struct oro_subs *s, uint64_t terms);
 
 /* Budgets, which may be NULL, and what they end with, are those of oro_query_run. */
 

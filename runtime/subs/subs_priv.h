@@ -109,6 +109,7 @@ struct oro_subs {
     const struct oro_schema *schema;
     uint64_t most;             /* weight of one client */
     size_t most_queries;       /* of one client */
+    uint64_t most_all, weight; /* of all live queries: what is allowed, and what they have */
     struct subs_table *tables; /* as schema->tables */
     struct oro_map by_text;    /* key -> live_query */
     struct oro_map conns;      /* id -> subs_conn */

@@ -26,6 +26,7 @@ options_of(const struct rig *rig, const struct rig_options *o)
         .incoming_limit = o->incoming > 0 ? o->incoming : 64,
         .query = {.terms = 1000, .steps = o->steps > 0 ? o->steps : 100000000},
         .client_terms = 10000,
+        .all_terms = 1000000,
         .client_queries = 100,
         .readers = 2,
         .auth = fake_auth,

@@ -464,6 +464,39 @@ Test(cost, a_client_weighs_no_more_than_allowed)
     oro_subs_destroy(subs);
 }
 
+/* A query that many have counts once; who has little may always have it. */
+Test(cost, all_clients_weigh_no_more_than_allowed)
+{
+    struct oro_err err = {0};
+    char text[200];
+    unsigned granted = 0;
+    subs = oro_subs_create(db.schema);
+    oro_subs_limit(subs, 64, 5000);
+    oro_subs_limit_all(subs, 300);
+    for (unsigned c = 1; c <= 50; c++) {
+        for (unsigned i = 0; i < 30; i++) {
+            snprintf(text, sizeof(text), "SELECT * FROM unit WHERE level > %u AND level < %u", c, i);
+            oro_status st = subscribe(c, i, text, NULL, &err);
+            granted += st == ORO_OK;
+            cr_assert(st == ORO_OK || strstr(err.text, "query.all_terms") != NULL, "%s", err.text);
+            cr_assert(i > 0 || st == ORO_OK, "little is granted");
+        }
+    }
+    cr_assert_leq(2 * granted, 300 + 50 * 2);
+    for (unsigned c = 100; c < 110; c++)
+        for (unsigned i = 0; i < 20; i++) /* those of client 1, word by word */ {
+            snprintf(text, sizeof(text), "SELECT * FROM unit WHERE level > 1 AND level < %u", i);
+            cr_assert_eq(subscribe(c, i, text, NULL, &err), ORO_OK, "%s", err.text);
+        }
+    for (unsigned c = 1; c <= 50; c++)
+        oro_subs_drop(subs, c);
+    for (unsigned i = 0; i < 30; i++) {
+        snprintf(text, sizeof(text), "SELECT * FROM unit WHERE level > 9 AND level < %u", 100 + i);
+        cr_assert_eq(subscribe(200, i, text, NULL, &err), ORO_OK, "what others had is given back");
+    }
+    oro_subs_destroy(subs);
+}
+
 Test(cost, a_commit_costs_what_clients_may_weigh)
 {
     struct oro_subs_stats before, after;
