@@ -471,8 +471,8 @@ net_free(struct oro_net *net)
 }
 
 oro_status
-oro_net_start(const struct oro_net_options *opt, const struct oro_sink *sink, struct oro_net **out,
-              struct oro_err *err)
+oro_net_open(const struct oro_net_options *opt, const struct oro_sink *sink, struct oro_net **out,
+             struct oro_err *err)
 {
     if (opt->threads < 1 || opt->threads > 128)
         return oro_err_set(err, ORO_EINVAL, "net threads must be 1 to 128, not %u", opt->threads);
@@ -493,22 +493,27 @@ oro_net_start(const struct oro_net_options *opt, const struct oro_sink *sink, st
             goto fail;
         net->shard_count++;
     }
-    for (unsigned i = 0; i < net->shard_count; i++) {
-        struct shard *s = &net->shards[i];
-        char name[16];
-        snprintf(name, sizeof(name), "net-%u", i);
-        st = oro_thread_start(&s->thread, ORO_THREAD_NET, name, 1024 * 1024, shard_main, s, err);
-        if (st != ORO_OK) {
-            oro_net_stop(net);
-            return st;
-        }
-        s->thread_started = true;
-    }
     *out = net;
     return ORO_OK;
 fail:
     net_free(net);
     return st;
+}
+
+oro_status
+oro_net_start(struct oro_net *net, struct oro_err *err)
+{
+    for (unsigned i = 0; i < net->shard_count; i++) {
+        struct shard *s = &net->shards[i];
+        char name[16];
+        snprintf(name, sizeof(name), "net-%u", i);
+        oro_status st =
+            oro_thread_start(&s->thread, ORO_THREAD_NET, name, 1024 * 1024, shard_main, s, err);
+        if (st != ORO_OK)
+            return st;
+        s->thread_started = true;
+    }
+    return ORO_OK;
 }
 
 int

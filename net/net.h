@@ -31,11 +31,13 @@ struct oro_net_options {
     const char *tls_cert, *tls_key; /* PEM files; NULL: plain */
 };
 
-/* Borrows opt and sink until stop. ORO_EIO with "port 3000 of 127.0.0.1 is in use" when it
- * cannot listen. */
-ORO_MUST_CHECK oro_status oro_net_start(const struct oro_net_options *opt,
-                                        const struct oro_sink *sink, struct oro_net **out,
-                                        struct oro_err *err);
+/* Listens. Borrows opt and sink until stop. Gives *out (oro_net_stop). ORO_EIO with "port 3000 of 127.0.0.1 is in use" when it
+ * cannot. Main thread. */
+ORO_MUST_CHECK oro_status oro_net_open(const struct oro_net_options *opt,
+                                       const struct oro_sink *sink, struct oro_net **out,
+                                       struct oro_err *err);
+/* Takes connections, and calls the sink from then on. Once. On failure oro_net_stop follows. Main thread. */
+ORO_MUST_CHECK oro_status oro_net_start(struct oro_net *net, struct oro_err *err);
 /* Would listening on this host be heard by this machine alone? */
 bool oro_net_is_loopback(const char *host);
 int oro_net_port(const struct oro_net *net);

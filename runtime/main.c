@@ -41,96 +41,7 @@ enum {
     /* 6: ORO_EXIT_STUCK, too many workers were lost (runtime/exec/writers/pool.h) */
 };
 
-/* ---- net and tokens, as the server sees them ---- */
-
-/* The server may be called on net threads before oro_net_start has returned. */
-struct net_handle {
-    _Atomic(struct oro_net *) net;
-};
-
-static struct oro_net *
-net_of(void *handle)
-{
-    struct net_handle *h = handle;
-    struct oro_net *net;
-    while ((net = atomic_load_explicit(&h->net, memory_order_acquire)) == NULL)
-        oro_cpu_relax();
-    return net;
-}
-
-static bool
-net_send(void *h, unsigned shard, oro_conn_id conn, struct oro_bytes msg)
-{
-    return oro_net_send(net_of(h), shard, conn, msg);
-}
-
-static bool
-net_send_parts(void *h, unsigned shard, oro_conn_id conn, struct oro_bytes head,
-               const struct oro_parts *body)
-{
-    return oro_net_send_parts(net_of(h), shard, conn, head, body);
-}
-
-static void
-net_hold(void *h, unsigned shard, oro_conn_id conn, struct oro_buf *part)
-{
-    oro_net_hold(net_of(h), shard, conn, part);
-}
-
-static void
-net_release(void *h, unsigned shard, oro_conn_id conn, struct oro_buf *part)
-{
-    oro_net_release(net_of(h), shard, conn, part);
-}
-
-static bool
-net_send_piece(void *h, unsigned shard, oro_conn_id conn, struct oro_buf *piece, bool first,
-               bool last)
-{
-    return oro_net_send_piece(net_of(h), shard, conn, piece, first, last);
-}
-
-static size_t
-net_watch(void *h, unsigned shard, oro_conn_id id, bool on)
-{
-    return oro_net_watch(net_of(h), shard, id, on);
-}
-
-static bool
-net_http_piece(void *h, unsigned shard, oro_conn_id req_id, struct oro_buf *piece, bool last)
-{
-    return oro_net_http_piece(net_of(h), shard, req_id, piece, last);
-}
-
-static void
-net_close(void *h, unsigned shard, oro_conn_id conn, int code, const char *reason)
-{
-    oro_net_close(net_of(h), shard, conn, code, reason);
-}
-
-static void
-net_pause(void *h, unsigned shard, oro_conn_id conn, bool paused)
-{
-    oro_net_pause(net_of(h), shard, conn, paused);
-}
-
-static bool
-net_charge(void *h, unsigned shard, oro_conn_id conn, int64_t bytes)
-{
-    return oro_net_charge(net_of(h), shard, conn, bytes);
-}
-
-static bool
-net_http_reply(void *h, unsigned shard, oro_conn_id req_id, struct oro_http_response *res)
-{
-    return oro_net_http_reply(net_of(h), shard, req_id, res);
-}
-
-static void
-net_wake(void *h, unsigned shard)
-{
-    oro_net_wake(net_of(h), shard);
-}
+/* ---- tokens, as the server sees them ---- */
 
 static oro_status
 auth_mint(void *keys, char **token, struct oro_identity *id, char **claims, struct oro_err *err)
@@ -196,8 +107,8 @@ own_folder(const char *installed, const char *built)
 static oro_status
 python_start(struct oro_err *err)
 {
-    char *package =
-        front.package_dir != NULL ? oro_strdup(front.package_dir) : own_folder("python", "bridge/py");
+    char *package = front.package_dir != NULL ? oro_strdup(front.package_dir)
+                                              : own_folder("python", "bridge/py");
     struct oro_py_options opt = {.package_dir = package};
     oro_status st = oro_py_start(&opt, err);
     oro_free(package);
@@ -520,32 +431,40 @@ signals_wait(const struct oro_config *c, struct oro_server *server, uint64_t ser
     }
 }
 
+static struct oro_server_net
+net_of(struct oro_net *net)
+{
+    return (struct oro_server_net){.net = net,
+                                   .send = oro_net_send,
+                                   .send_parts = oro_net_send_parts,
+                                   .hold = oro_net_hold,
+                                   .release = oro_net_release,
+                                   .send_piece = oro_net_send_piece,
+                                   .watch = oro_net_watch,
+                                   .close = oro_net_close,
+                                   .pause = oro_net_pause,
+                                   .charge = oro_net_charge,
+                                   .http_reply = oro_net_http_reply,
+                                   .http_piece = oro_net_http_piece,
+                                   .wake = oro_net_wake};
+}
+
 /* Until somebody wants it to stop. Gives *out: workers that finish what is queued may wake it until the server has stopped. */
 static oro_status
 serve(const struct oro_config *c, struct oro_server *server, uint64_t files, struct oro_net **out,
       struct oro_err *err)
 {
-    static struct net_handle handle;
-    struct oro_server_net sn = {.net = &handle,
-                                .send = net_send,
-                                .send_parts = net_send_parts,
-                                .hold = net_hold,
-                                .release = net_release,
-                                .send_piece = net_send_piece,
-                                .watch = net_watch,
-                                .close = net_close,
-                                .pause = net_pause,
-                                .charge = net_charge,
-                                .http_reply = net_http_reply,
-                                .http_piece = net_http_piece,
-                                .wake = net_wake};
     struct oro_net_options no = net_options(c);
     struct oro_net *net;
-    oro_server_attach(server, &sn);
-    oro_status st = oro_net_start(&no, oro_server_sink(server), &net, err);
+    oro_status st = oro_net_open(&no, oro_server_sink(server), out, err);
     if (st != ORO_OK)
         return st;
-    atomic_store_explicit(&handle.net, net, memory_order_release);
+    net = *out;
+    struct oro_server_net sn = net_of(net);
+    oro_server_attach(server, &sn);
+    st = oro_net_start(net, err);
+    if (st != ORO_OK)
+        return st;
     atomic_store(&signals.serving, true);
     greet(c, oro_net_port(net), c->server_workers > 0 ? (unsigned)c->server_workers : cores());
     signals_wait(c, server, files);
@@ -553,7 +472,6 @@ serve(const struct oro_config *c, struct oro_server *server, uint64_t files, str
     oro_server_quiesce(server);
     oro_net_stop_accepting(net);
     oro_net_end(net);
-    *out = net;
     return ORO_OK;
 }
 

@@ -1,5 +1,5 @@
 /* runtime/base/sink.h - how net hands up what it received, and asks what to answer. net fills in nothing of this: the
- * server (above) gives one to oro_net_start, and net calls it. All calls come on the net thread that owns the
+ * server (above) gives one to oro_net_open, and net calls it. All calls come on the net thread that owns the
  * connection (shard 0..n-1) unless said otherwise. */
 #ifndef ORO_BASE_SINK_H
 #define ORO_BASE_SINK_H

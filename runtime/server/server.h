@@ -14,26 +14,28 @@
 struct oro_server;
 struct oro_server_front; /* front.h */
 
-/* What the server needs of the network; main.c fills it in with net's functions. Each is called on the shard's thread, but
+struct oro_net;
+
+/* What the server needs of the network (net/net.h), and what tests have in its place. Each is called on the shard's thread, but
  * wake, which any thread may call. */
 struct oro_server_net {
-    void *net;
-    bool (*send)(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg);
-    bool (*send_parts)(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes head,
+    struct oro_net *net;
+    bool (*send)(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg);
+    bool (*send_parts)(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_bytes head,
                        const struct oro_parts *body);
-    void (*hold)(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
-    void (*release)(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
-    bool (*send_piece)(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *piece,
+    void (*hold)(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
+    void (*release)(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *part);
+    bool (*send_piece)(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *piece,
                        bool first, bool last);
-    size_t (*watch)(void *net, unsigned shard, oro_conn_id id, bool on);
-    void (*close)(void *net, unsigned shard, oro_conn_id conn, int code, const char *reason);
-    void (*pause)(void *net, unsigned shard, oro_conn_id conn, bool paused);
-    bool (*charge)(void *net, unsigned shard, oro_conn_id conn, int64_t bytes);
-    bool (*http_reply)(void *net, unsigned shard, oro_conn_id req_id,
+    size_t (*watch)(struct oro_net *net, unsigned shard, oro_conn_id id, bool on);
+    void (*close)(struct oro_net *net, unsigned shard, oro_conn_id conn, int code, const char *reason);
+    void (*pause)(struct oro_net *net, unsigned shard, oro_conn_id conn, bool paused);
+    bool (*charge)(struct oro_net *net, unsigned shard, oro_conn_id conn, int64_t bytes);
+    bool (*http_reply)(struct oro_net *net, unsigned shard, oro_conn_id req_id,
                        struct oro_http_response *res);
-    bool (*http_piece)(void *net, unsigned shard, oro_conn_id req_id, struct oro_buf *piece,
+    bool (*http_piece)(struct oro_net *net, unsigned shard, oro_conn_id req_id, struct oro_buf *piece,
                        bool last);
-    void (*wake)(void *net, unsigned shard);
+    void (*wake)(struct oro_net *net, unsigned shard);
 };
 
 /* Identity tokens; main.c fills it in with net/token's functions. Any thread. Texts are Given (oro_free). */

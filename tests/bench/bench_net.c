@@ -110,7 +110,7 @@ start(void)
                                   .idle_timeout_s = 120};
     struct oro_err err;
     atomic_store(&opened, 0);
-    if (oro_net_start(&opt, &sink, &net, &err) != ORO_OK) {
+    if (oro_net_open(&opt, &sink, &net, &err) != ORO_OK || oro_net_start(net, &err) != ORO_OK) {
         fprintf(stderr, "%s\n", err.text);
         exit(1);
     }

@@ -358,7 +358,8 @@ test_server_start(struct test_server *t)
     struct oro_err err = {0};
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->changed, NULL);
-    cr_assert_eq(oro_net_start(&t->opt, &t->sink, &t->net, &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(oro_net_open(&t->opt, &t->sink, &t->net, &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(oro_net_start(t->net, &err), ORO_OK, "%s", err.text);
     t->port = oro_net_port(t->net);
     cr_assert(t->port > 0);
 }

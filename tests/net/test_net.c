@@ -23,7 +23,7 @@ expect_refusal(struct oro_net_options opt, oro_status want, const char *text)
 {
     struct oro_net *net = NULL;
     struct oro_err err = {0};
-    cr_assert_eq(oro_net_start(&opt, &t.sink, &net, &err), want, "%s", err.text);
+    cr_assert_eq(oro_net_open(&opt, &t.sink, &net, &err), want, "%s", err.text);
     cr_assert_null(net);
     cr_assert_not_null(strstr(err.text, text), "%s", err.text);
 }
@@ -80,7 +80,7 @@ Test(net, ipv6)
     test_server_defaults(&t);
     t.opt.host = "::1";
     struct oro_err err = {0};
-    oro_status st = oro_net_start(&t.opt, &t.sink, &t.net, &err);
+    oro_status st = oro_net_open(&t.opt, &t.sink, &t.net, &err);
     if (st != ORO_OK)
         cr_skip_test("no IPv6 here: %s", err.text);
     cr_assert(oro_net_port(t.net) > 0);

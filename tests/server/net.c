@@ -136,9 +136,9 @@ shard_main(void *arg)
 /* ---- what the server asks ---- */
 
 static struct fake_client *
-client_of(void *net, unsigned shard, oro_conn_id conn)
+client_of(struct oro_net *net, unsigned shard, oro_conn_id conn)
 {
-    struct fake_net *n = net;
+    struct fake_net *n = (struct fake_net *)net;
     ORO_ASSERT_THREAD(ORO_THREAD_NET);
     return oro_map_get_u64(&n->shards[shard].clients, conn);
 }
@@ -166,7 +166,7 @@ cut(struct fake_client *c)
 }
 
 static bool
-net_send(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg)
+net_send(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg)
 {
     struct fake_client *c = client_of(net, shard, conn);
     if (c == NULL || c->end != END_NOT)
@@ -177,8 +177,8 @@ net_send(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes msg)
 }
 
 static bool
-net_send_piece(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *piece, bool first,
-               bool last)
+net_send_piece(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *piece,
+               bool first, bool last)
 {
     struct fake_client *c = client_of(net, shard, conn);
     if (c == NULL || c->end != END_NOT)
@@ -194,7 +194,7 @@ net_send_piece(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *piec
 }
 
 static size_t
-net_watch(void *net, unsigned shard, oro_conn_id id, bool on)
+net_watch(struct oro_net *net, unsigned shard, oro_conn_id id, bool on)
 {
     struct fake_client *c = client_of(net, shard, id);
     struct fake_request *r = oro_map_get_u64(&((struct fake_net *)net)->shards[shard].requests, id);
@@ -206,7 +206,7 @@ net_watch(void *net, unsigned shard, oro_conn_id id, bool on)
 }
 
 static bool
-net_send_parts(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes head,
+net_send_parts(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_bytes head,
                const struct oro_parts *body)
 {
     struct oro_bb whole = {0};
@@ -219,14 +219,14 @@ net_send_parts(void *net, unsigned shard, oro_conn_id conn, struct oro_bytes hea
 }
 
 static void
-net_hold(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *part)
+net_hold(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *part)
 {
     (void)client_of(net, shard, conn);
     part->links++;
 }
 
 static void
-net_release(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *part)
+net_release(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *part)
 {
     (void)client_of(net, shard, conn);
     ORO_ASSERT(part->links > 0);
@@ -234,7 +234,7 @@ net_release(void *net, unsigned shard, oro_conn_id conn, struct oro_buf *part)
 }
 
 static void
-net_close(void *net, unsigned shard, oro_conn_id conn, int code, const char *reason)
+net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int code, const char *reason)
 {
     struct fake_client *c = client_of(net, shard, conn);
     if (c == NULL || c->end != END_NOT)
@@ -246,13 +246,13 @@ net_close(void *net, unsigned shard, oro_conn_id conn, int code, const char *rea
 }
 
 static void
-net_pause(void *net, unsigned shard, oro_conn_id conn, bool paused)
+net_pause(struct oro_net *net, unsigned shard, oro_conn_id conn, bool paused)
 {
     (void)client_of(net, shard, conn);
 }
 
 static bool
-net_charge(void *net, unsigned shard, oro_conn_id conn, int64_t bytes)
+net_charge(struct oro_net *net, unsigned shard, oro_conn_id conn, int64_t bytes)
 {
     struct fake_client *c = client_of(net, shard, conn);
     if (c == NULL)
@@ -264,9 +264,10 @@ net_charge(void *net, unsigned shard, oro_conn_id conn, int64_t bytes)
 }
 
 static bool
-net_http_reply(void *net, unsigned shard, oro_conn_id req_id, struct oro_http_response *res)
+net_http_reply(struct oro_net *net, unsigned shard, oro_conn_id req_id,
+               struct oro_http_response *res)
 {
-    struct fake_net *n = net;
+    struct fake_net *n = (struct fake_net *)net;
     ORO_ASSERT_THREAD(ORO_THREAD_NET);
     struct fake_request *r = oro_map_get_u64(&n->shards[shard].requests, req_id);
     if (r != NULL && res->in_pieces) {
@@ -283,9 +284,10 @@ net_http_reply(void *net, unsigned shard, oro_conn_id req_id, struct oro_http_re
 }
 
 static bool
-net_http_piece(void *net, unsigned shard, oro_conn_id req_id, struct oro_buf *piece, bool last)
+net_http_piece(struct oro_net *net, unsigned shard, oro_conn_id req_id, struct oro_buf *piece,
+               bool last)
 {
-    struct fake_net *n = net;
+    struct fake_net *n = (struct fake_net *)net;
     struct fake_request *r = oro_map_get_u64(&n->shards[shard].requests, req_id);
     if (r == NULL)
         return false;
@@ -298,7 +300,7 @@ net_http_piece(void *net, unsigned shard, oro_conn_id req_id, struct oro_buf *pi
 }
 
 static void
-net_wake(void *net, unsigned shard)
+net_wake(struct oro_net *net, unsigned shard)
 {
     oro_wake_signal(&((struct fake_net *)net)->shards[shard].wake);
 }
@@ -309,7 +311,7 @@ struct fake_net *
 fake_net_start(struct oro_server *server, unsigned shards)
 {
     struct fake_net *net = ORO_NEW(struct fake_net);
-    struct oro_server_net sn = {.net = net,
+    struct oro_server_net sn = {.net = (struct oro_net *)net,
                                 .send = net_send,
                                 .send_parts = net_send_parts,
                                 .hold = net_hold,
