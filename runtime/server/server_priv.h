@@ -162,7 +162,7 @@ struct oro_server {
     atomic_bool quiet; /* stopping: nothing fires any more */
     struct oro_pool *pool;
     struct oro_readers *readers;
-    struct oro_sql_pool *sql; /* of the readers */
+    struct oro_sql_pool *sql;  /* of the readers */
     struct oro_schema *schema; /* of the module that runs */
     struct oro_schema *tables; /* whose tables the store has: the same one, or its lender */
     struct reload reload;
@@ -186,21 +186,9 @@ void oro_client_remove(struct shard *sh, struct client *c);
 struct client *oro_client_find(struct shard *sh, oro_conn_id conn);
 void oro_client_post(struct shard *sh, struct client *c,
                      enum oro_job_kind kind); /* connect, disconnect */
-/* Sends when `seq` is durable (confirmed clients) or at once; keeps the order. */
-void oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq);
-/* The same of a message that goes on, behind at most ORO_SERVER_HEAD bytes, with parts that others have as well, by reference.
- * body NULL: there was no memory for it, and the client is closed. */
-#define ORO_SERVER_HEAD 37
-void oro_client_send_linked(struct shard *sh, struct client *c, struct oro_bytes head,
-                            const struct oro_parts *body, uint64_t seq);
-/* The same of parts alone. Takes parts, and leaves it empty. */
-void oro_client_send_parts(struct shard *sh, struct client *c, struct oro_parts *parts,
-                           uint64_t seq);
-void oro_client_flush_held(struct shard *sh);
-void oro_client_hold(struct shard *sh,
-                     struct client *c); /* into the list that flush_held looks through */
 /* Starts a close; what the client still sends is ignored. */
 void oro_client_close(struct shard *sh, struct client *c, int code, const char *why);
+void oro_client_no_memory(struct shard *sh, struct client *c); /* one with 1013 */
 /* It sends no more, and may still read. False: it has nothing to wait for. */
 bool oro_client_ended(struct shard *sh, struct client *c);
 /* Closes those that have ended their side and are answered. */
@@ -238,6 +226,23 @@ bool oro_shard_is_near(const struct shard *sh); /* few records are between it an
 /* What may be read on the shard's own thread. */
 struct oro_budget oro_shard_budget(const struct shard *sh);
 
+/* held.c: what a client is told */
+/* Sends when `seq` is durable (confirmed clients) or at once; keeps the order. */
+void oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq);
+/* The same of a message that goes on, behind at most ORO_SERVER_HEAD bytes, with parts that others have as well, by reference.
+ * body NULL: there was no memory for it, and the client is closed. */
+#define ORO_SERVER_HEAD 37
+void oro_client_send_linked(struct shard *sh, struct client *c, struct oro_bytes head,
+                            const struct oro_parts *body, uint64_t seq);
+/* The same of parts alone. Takes parts, and leaves it empty. */
+void oro_client_send_parts(struct shard *sh, struct client *c, struct oro_parts *parts,
+                           uint64_t seq);
+void oro_client_flush_held(struct shard *sh);
+void oro_client_hold(struct shard *sh,
+                     struct client *c); /* into the list that flush_held looks through */
+/* Forgets what waits. While there is a net. */
+void oro_held_clear(struct shard *sh, struct client *c);
+
 /* read.c: what is read on other threads */
 void oro_read_message(struct shard *sh, struct client *c, const struct oro_client_message *m,
                       struct oro_buf *frame);
@@ -252,7 +257,8 @@ void oro_reads_free(struct shard *sh); /* at the end; the readers have stopped *
 
 /* stream.c: answers that are made while they are sent */
 void oro_stream_drained(struct client *c, size_t waiting); /* so much waits in its socket */
-void oro_stream_look(struct client *c); /* something that it waited for has come; c may be gone afterwards */
+void oro_stream_look(
+    struct client *c); /* something that it waited for has come; c may be gone afterwards */
 void oro_streams_look(struct shard *sh);
 /* Net threads are about to stand still: nothing may be held in the store. */
 static inline bool
