@@ -712,6 +712,7 @@ static const char usage[] =
     "costs\n"
     "  reload [--url URL] [--data DIR]                 serve the module's files as they are now "
     "(SIGHUP does, too)\n"
+    "  sql [-c QUERY] [--url URL] [--data DIR]         ask a server that runs (docs/sql.md)\n"
     "  config get|set bridge.KEY[=VALUE]               settings of a server that runs (`orochi "
     "config --help`)\n"
     "  help settings                                   every setting with its default, as a file "
@@ -735,6 +736,7 @@ static const struct {
     {"bench-bridge", command_tool},
     {"config", command_tool},
     {"reload", command_tool},
+    {"sql", command_tool},
 };
 
 /* `orochi help run` is `orochi run --help`; `orochi help settings` is a file with all of them. */

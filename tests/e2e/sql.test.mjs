@@ -5,12 +5,12 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { join } from "node:path";
 import { Raw, TAG, subscribe } from "./lib/raw.mjs";
-import { call, cleanFolders, folder, module, serve } from "./lib/server.mjs";
+import { call, cleanFolders, folder, module, orochi, serve } from "./lib/server.mjs";
 
 const db = "sqls";
-let server, owner;
+let server, owner, data;
 before(async () => {
-  const data = await folder();
+  data = await folder();
   server = await serve(module("sqls"), { flags: ["--data", data, "--set", "query.max_steps=3000000"] });
   owner = (await readFile(join(data, "owner.token"), "utf8")).trim();
   assert.equal((await call(server, db, "fill", [40, 2000])).status, 200);
@@ -140,4 +140,16 @@ test("subscribers are told of rows that SQL has changed", async () => {
   await rows("INSERT INTO item (player, kind, worth) VALUES (3, 'ring', 1)", owner);
   await c.wait(1, TAG.UPDATE);
   c.socket.close();
+});
+
+test("orochi sql asks from the command line", async () => {
+  const flags = ["sql", "--url", server.url, "--data", data];
+  const got = await orochi([...flags, "-c", "SELECT name, rank, guild FROM player WHERE id < 3 ORDER BY id"]);
+  assert.equal(got.code, 0, got.text);
+  assert.match(got.stdout, /^name \| rank   \| guild\n-----\+--------\+------\np1   \| NOVICE \|  NULL\np2   \| KNIGHT \|     1\n\(2 rows, [\d.]+ ms\)\n$/);
+  assert.equal((await orochi([...flags, "--json", "-c", "SELECT count(*) AS n FROM secret"])).stdout, '[{"n": 1}]\n');
+  assert.equal((await orochi([...flags, "-c", "UPDATE secret SET word = 'plugh'"])).stdout, "1 row updated\n");
+  const refused = await orochi([...flags, "--anonymous", "--name", db, "-c", "SELECT count(*) FROM secret"]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /no such table: `secret`/);
 });

@@ -89,6 +89,17 @@ def _parser():
     command.add_argument('--token', help="the owner's (default: the one in the data folder)")
     command.add_argument('--data', default='orochi-data', metavar='DIR', help="the server's data folder, for the owner's token")
 
+    command = _command(commands, 'sql', _sql, 'ask a server that runs, and change rows as its owner')
+    command.add_argument('-c', dest='command_text', metavar='QUERY', help='statements; without: by the line, or from the standard input')
+    form = command.add_mutually_exclusive_group()
+    form.add_argument('--json', action='store_true', help='rows as objects, a line for each statement')
+    form.add_argument('--csv', action='store_true', help='rows with commas between')
+    command.add_argument('--url', '--server', default='http://127.0.0.1:3000', help='default: http://127.0.0.1:3000')
+    command.add_argument('--name', help='of the database (default: what the server says)')
+    command.add_argument('--token', help="who asks (default: the owner, by the token in the data folder)")
+    command.add_argument('--anonymous', action='store_true', help='ask as nobody: public tables only; wants --name')
+    command.add_argument('--data', default='orochi-data', metavar='DIR', help="the server's data folder, for the owner's token")
+
     command = _command(commands, 'bench-bridge', _bench_bridge, 'what a conversion costs, beside msgspec and pure Python')
     command.add_argument('--venv', metavar='DIR', help='virtual environment of the same Python, with msgspec')
     command.add_argument('--most', type=int, default=1_000_000, metavar='N', help='largest batch (default: 1000000)')
@@ -166,6 +177,11 @@ def _config(args):
 def _reload(args):
     from . import reload
     return _over_http(reload.main, args)
+
+
+def _sql(args):
+    from . import sql
+    return _over_http(sql.main, args)
 
 
 def _over_http(run, args):
