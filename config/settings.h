@@ -114,6 +114,8 @@
     INT(query, max_terms, 1000, 1, 1000000, NULL, "terms of one condition")                        \
     INT(query, max_steps, 50000000, 1, 1000000000000, NULL,                                        \
         "rows that one query looks at, times its terms: about half a second of one core")          \
+    INT(query, max_memory_mb, 64, 1, 65536, NULL,                                                  \
+        "memory that one query in SQL may take for sorting, grouping and long strings")            \
     INT(query, client_terms, 2048, 1, 1000000000, NULL,                                            \
         "terms of all subscriptions of one client: every row that changes is compared with "       \
         "each. `column = value` costs none (it is found by a hash)")                               \

@@ -14,7 +14,6 @@ answer(struct shard *sh, struct client *c, struct oro_http_response *res, uint64
 }
 
 #define ANSWER_BYTES ((uint64_t)1 << 30) /* as much as the other queries may find */
-#define ENGINE_BYTES ((uint64_t)64 << 20)
 
 oro_status
 oro_sql_full(struct oro_server *s, struct oro_session *se, struct oro_bytes text,
@@ -27,7 +26,7 @@ oro_sql_full(struct oro_server *s, struct oro_session *se, struct oro_bytes text
                               .sender = env->sender,
                               .is_owner = env->is_owner,
                               .steps = budget->left,
-                              .memory = ENGINE_BYTES,
+                              .memory = s->opt.query.memory,
                               .bytes = ANSWER_BYTES,
                               .stop = budget->stop};
     *err = (struct oro_err){0};
@@ -117,7 +116,7 @@ write_run(void *arg, struct oro_session *se, struct oro_tx *tx)
                               .sender = w->sender,
                               .is_owner = true,
                               .steps = s->opt.query.steps,
-                              .memory = ENGINE_BYTES,
+                              .memory = s->opt.query.memory,
                               .bytes = WRITE_BYTES,
                               .tx = tx,
                               .tx_bytes = WRITE_BYTES};

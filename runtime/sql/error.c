@@ -63,7 +63,7 @@ fail_limit(struct sql_engine *e, int rc, struct oro_err *err)
         return oro_err_set(
             err, ORO_EFULL,
             "the query takes more than %llu MiB of memory: sort, group or join fewer "
-            "rows",
+            "rows (query.max_memory_mb)",
             (unsigned long long)(e->ask->memory >> 20));
     if (rc == SQLITE_NOMEM)
         return oro_err_set(err, ORO_ENOMEM, "the server has no memory left: try again later");

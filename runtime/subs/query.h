@@ -18,6 +18,7 @@ enum oro_query_use {
 struct oro_query_limits {
     uint32_t terms; /* that a row is compared with, once the condition is simplified */
     uint64_t steps; /* rows looked at, times terms */
+    uint64_t memory; /* bytes that SQLite's engine may take for one (runtime/sql); 0: any number */
 };
 
 /* Who asks: what :sender is, and whether private tables exist for him. */
