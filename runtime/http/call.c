@@ -2,14 +2,15 @@
 #include "runtime/http/http_priv.h"
 
 #include "bridge/bsatn/value.h"
+#include "runtime/exec/function.h"
 
 void
 oro_http_post_call(struct request *q)
 {
     struct oro_err err = {0};
     const char *name = q->parts[4];
-    const struct oro_reducer_def *r =
-        oro_schema_reducer(oro_server_schema(q->server), oro_bytes_str(name));
+    struct oro_function f = oro_function_find(oro_server_schema(q->server), oro_bytes_str(name));
+    const struct oro_reducer_def *r = f.def;
     if (q->http->content_type == NULL) {
         oro_http_answer(q->res, 400, "Header of type `content-type` was missing");
         return;
@@ -18,14 +19,15 @@ oro_http_post_call(struct request *q)
         oro_http_answer(q->res, 415, "Expected request with `Content-Type: application/json`");
         return;
     }
-    if (r == NULL || (r->is_private && r->lifecycle == ORO_LIFE_NONE && !oro_http_is_owner(q))) {
+    enum oro_function_call right = oro_function_call(&f, oro_http_is_owner(q));
+    if (right == ORO_CALL_UNKNOWN) {
         oro_log_limited(
             ORO_LOG_ERROR, "module",
             "a request called the reducer \"%.80s\", which does not exist or is private", name);
         oro_http_answer(q->res, 404, "no such reducer: %.100s", name);
         return;
     }
-    if (r->lifecycle != ORO_LIFE_NONE) {
+    if (right == ORO_CALL_REFUSED) {
         oro_http_answer(q->res, 400, "can't directly call special lifecycle reducer: %.100s", name);
         return;
     }

@@ -2,6 +2,7 @@
 #include "runtime/server/server_priv.h"
 
 #include "runtime/base/clock.h"
+#include "runtime/exec/function.h"
 
 struct client *
 oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who, char *token,
@@ -210,21 +211,20 @@ procedure(struct shard *sh, struct client *c, const struct oro_client_message *m
 static const struct oro_reducer_def *
 callable(struct shard *sh, const struct client *c, struct oro_bytes name, const char **refusal)
 {
-    const struct oro_reducer_def *r = oro_schema_reducer(sh->server->schema, name);
-    if (r == NULL || (r->is_private && r->lifecycle == ORO_LIFE_NONE && !c->is_owner)) {
+    struct oro_function f = oro_function_find(sh->server->schema, name);
+    enum oro_function_call right = oro_function_call(&f, c->is_owner);
+    if (right == ORO_CALL_RUNS)
+        return f.def;
+    *refusal = "can't directly call special lifecycle reducer";
+    if (right == ORO_CALL_UNKNOWN) {
         oro_log_limited(
             ORO_LOG_ERROR, "module",
             "a client called the reducer \"%.*s\", which does not exist or is private: are "
             "its bindings those of this module?",
             (int)(name.len > 80 ? 80 : name.len), (const char *)name.data);
         *refusal = "no such reducer";
-        return NULL;
     }
-    if (r->lifecycle != ORO_LIFE_NONE) {
-        *refusal = "can't directly call special lifecycle reducer";
-        return NULL;
-    }
-    return r;
+    return NULL;
 }
 
 #define CALLS_AT_ONCE 256

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { call, cleanFolders, folder, serve, until } from "./lib/server.mjs";
+import { call, cleanFolders, folder, serve, SLOW, until } from "./lib/server.mjs";
 import { together } from "./lib/together.mjs";
 
 after(cleanFolders);
@@ -41,7 +41,7 @@ test("what an old version does at its end is limited, also that of one that was 
   return together(3, shares, async share => {
     const file = join(await folder(), "m.py");
     await writeFile(file, source(1, ""));
-    const server = await serve(file, { flags: ["--memory", "--watch", "--workers", "2", "--set", "server.import_timeout_ms=1000"] });
+    const server = await serve(file, { flags: ["--memory", "--watch", "--workers", "2", "--set", `server.import_timeout_ms=${1500 * SLOW}`] });
     let n = 1;
     for (const lines of share) {
       await writeFile(file, source(++n, lines));

@@ -1,6 +1,7 @@
 /* The workers' side of a reload: safepoints, where a worker does between two jobs what another thread asks; the pause, in which
  * no job runs; and the exchange of the module (pool.h). */
 #include "runtime/base/clock.h"
+#include "runtime/exec/function.h"
 #include "runtime/exec/writers/pool_priv.h"
 
 #include <stdio.h>
@@ -219,12 +220,12 @@ call_move(const struct oro_schema *schema, struct oro_job_call *c)
 {
     if (c->reducer == NULL)
         return;
-    const struct oro_reducer_def *r = oro_schema_reducer(schema, oro_bytes_str(c->reducer->name));
-    if (r == NULL || r->lifecycle != ORO_LIFE_NONE || (r->is_private && !c->reducer->is_private)) {
+    struct oro_function f = oro_function_find(schema, oro_bytes_str(c->reducer->name));
+    if (oro_function_call(&f, c->reducer->is_private) != ORO_CALL_RUNS) {
         c->refusal = "no such reducer";
-        r = NULL;
+        f.def = NULL;
     }
-    c->reducer = r;
+    c->reducer = f.def;
 }
 
 static void
