@@ -387,6 +387,7 @@ struct oro_py {
     /* What an old version leaves behind (reload.c), a list or NULL; and whether it is just being dropped. */
     PyObject *leaving;
     bool ending;
+    bool mapping;                /* a @migration hook runs */
     struct oro_globals *globals; /* NULL: not watched */
     bool globals_sized;          /* some are looked at after each call */
     unsigned max_pool;
@@ -451,6 +452,11 @@ oro_py_hits(struct oro_py *py)
 }
 /* Between these two, objects of the author's end. They have a generation and can be interrupted, as an import can. */
 void oro_py_end_begin(struct oro_py *py);
+/* The same around a @migration hook. */
+void oro_py_map_begin(struct oro_py *py);
+void oro_py_map_end(struct oro_py *py);
+/* With the version whose fields py has. */
+oro_status oro_py_map_in(struct oro_py *py, const struct oro_py_map *m, struct oro_err *err);
 void oro_py_end_end(struct oro_py *py);
 /* Has fn(arg) run in the interpreter's loop as soon as it executes Python code; false: this Python cannot. Any thread. */
 bool oro_py_pend(struct oro_py *py, int (*fn)(void *), void *arg);

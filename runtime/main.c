@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "net/net.h"
 #include "net/token.h"
+#include "runtime/auth.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
@@ -23,6 +24,7 @@
 #include "runtime/durable/backup.h"
 #include "runtime/http/http.h"
 #include "runtime/main.h"
+#include "runtime/migrate.h"
 #include "runtime/server/server.h"
 #include "runtime/sql/sql.h"
 #include "runtime/watch.h"
@@ -40,41 +42,6 @@ enum {
     EXIT_PYTHON = 5, /* the interpreter does not start */
     /* 6: ORO_EXIT_STUCK, too many workers were lost (runtime/exec/writers/pool.h) */
 };
-
-/* ---- tokens, as the server sees them ---- */
-
-static oro_status
-auth_mint(void *keys, char **token, struct oro_identity *id, char **claims, struct oro_err *err)
-{
-    struct oro_claims c;
-    oro_status st = oro_token_mint(keys, token, &c, err);
-    if (st == ORO_OK) {
-        *id = c.identity;
-        *claims = c.payload;
-    }
-    return st;
-}
-
-static oro_status
-auth_resign(void *keys, const struct oro_identity *id, const char *claims, char **token,
-            struct oro_err *err)
-{
-    struct oro_claims c = {.identity = *id, .payload = (char *)claims};
-    return oro_token_resign(keys, &c, token, err);
-}
-
-static oro_status
-auth_check(void *keys, const char *token, struct oro_identity *id, char **claims,
-           struct oro_err *err)
-{
-    struct oro_claims c;
-    oro_status st = oro_token_check(keys, token, &c, err);
-    if (st == ORO_OK) {
-        *id = c.identity;
-        *claims = c.payload;
-    }
-    return st;
-}
 
 /* ---- where our own files are ---- */
 
@@ -222,17 +189,14 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .static_dir = c->server_static_dir,
         .dashboard_dir = dashboard,
         .incoming_limit = (unsigned)c->net_incoming_limit,
-        .query = {.terms = (uint32_t)c->query_max_terms, .steps = (uint64_t)c->query_max_steps,
+        .query = {.terms = (uint32_t)c->query_max_terms,
+                  .steps = (uint64_t)c->query_max_steps,
                   .memory = (uint64_t)c->query_max_memory_mb << 20},
         .client_terms = (uint64_t)c->query_client_terms,
         .all_terms = (uint64_t)c->query_all_terms,
         .client_queries = (size_t)c->query_client_queries,
         .readers = reader_threads(c),
-        .auth = {.keys = keys,
-                 .mint = auth_mint,
-                 .resign = auth_resign,
-                 .check = auth_check,
-                 .public_pem = oro_keys_public_pem(keys)},
+        .auth = oro_auth_of(keys),
         .front = &oro_http_front,
     };
 }
@@ -550,8 +514,11 @@ print_text(void (*text)(struct oro_bb *out))
     return EXIT_FINE;
 }
 
+/* What a command does with a configuration; err: for people, or empty. The exit code. */
+typedef int (*run_fn)(const struct oro_config *c, struct oro_err *err);
+
 static int
-serve_command(int argc, char **argv)
+configured_command(int argc, char **argv, run_fn run)
 {
     struct oro_config c;
     struct oro_err err = {0};
@@ -585,7 +552,7 @@ serve_command(int argc, char **argv)
     build_info();
     looker = (struct oro_probe){
         .argv = argv, .limit_ms = c.server_import_timeout_ms, .stop = &signals.stop};
-    int code = run_module(&c, &err);
+    int code = run(&c, &err);
     if (code != EXIT_FINE && err.text[0] != '\0')
         complain(code, err.text);
     oro_config_fini(&c);
@@ -596,7 +563,25 @@ serve_command(int argc, char **argv)
 static int
 command_run(int argc, char **argv)
 {
-    int code = serve_command(argc, argv);
+    int code = configured_command(argc, argv, run_module);
+    oro_log_stop(PATIENCE_MS);
+    return code;
+}
+
+static int
+migrate_module(const struct oro_config *c, struct oro_err *err)
+{
+    struct oro_server_options so = server_options(c, NULL, NULL);
+    oro_status st = oro_migrate_run(&so, err);
+    return st == ORO_OK ? EXIT_FINE : exit_code(st);
+}
+
+static int
+command_migrate(int argc, char **argv)
+{
+    if (oro_migrate_words(&argc, argv))
+        return EXIT_FINE;
+    int code = configured_command(argc, argv, migrate_module);
     oro_log_stop(PATIENCE_MS);
     return code;
 }
@@ -707,6 +692,7 @@ static const char usage[] =
     "  backup FILE [--data DIR] [--name NAME]          copy the data, also while it is served\n"
     "  restore FILE [--data DIR] [--name NAME]         and bring it back\n"
     "  repair FILE [--data DIR] [--name NAME]          copy what can be read of damaged data\n"
+    "  migrate [--dry-run] MODULE [--data DIR]         bring the data to the module's tables\n"
     "  bench transfer [flags]                          load generator (`orochi bench transfer "
     "--help`)\n"
     "  bench-bridge [--venv DIR]                       what a conversion between bytes and Python "
@@ -725,6 +711,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", command_run},
+    {"migrate", command_migrate},
     {"check", command_module},
     {"describe", command_module},
     {"generate", command_module},

@@ -880,6 +880,8 @@ load_own_table(struct load *l, uint32_t node)
     uint32_t renamed = oro_json_member(l->j, node, "renamed");
     uint32_t n = list_len(l, dropped), more = list_len(l, renamed);
     t->place = place != 0 ? oro_json_to_str(l->j, place, arena) : NULL;
+    uint32_t hook = oro_json_member(l->j, node, "migration");
+    t->migration = hook != 0 ? oro_json_to_str(l->j, hook, arena) : NULL;
     t->was = oro_arena_alloc(arena, (n + more + 1) * sizeof(*t->was));
     for (uint32_t i = 0; i < n; i++, at = list_next(l, at))
         t->was[t->nwas++] = (struct oro_column_was){oro_json_to_str(l->j, at, arena), NULL};

@@ -148,6 +148,23 @@ void oro_py_unstage(struct oro_py *py); /* it is dropped; nothing if there is no
  * a generation, as an import does. Otherwise some milliseconds. */
 void oro_py_settle(struct oro_py *py);
 
+/* Rows that a table had before its columns changed go through the module's @migration hook, of the version that is staged or of
+ * the one that runs; it need not be bound. As runtime/store/migrator.h has it: out and ends are appended to. ORO_EINVAL: the
+ * hook has failed, err names the row and the line; ORO_ETIMEOUT: it was interrupted. Takes a generation. */
+#define ORO_PY_ROW_DROPPED SIZE_MAX
+struct oro_py_map {
+    bool staged;
+    const struct oro_typespace *types;
+    const struct oro_table_def *old, *now;
+    const struct oro_bytes *rows;
+    size_t n;
+    bool first;
+    struct oro_bb *out;
+    size_t *ends;
+};
+ORO_MUST_CHECK oro_status oro_py_map_rows(struct oro_py *py, const struct oro_py_map *m,
+                                          struct oro_err *err);
+
 /* ---- modules in an interpreter that is not ours: in tests, where several may take turns (reload.c) ---- */
 struct _object; /* PyObject */
 struct oro_py_module;

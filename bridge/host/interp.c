@@ -478,6 +478,24 @@ import_end(struct oro_py *py)
     "what the old version of the module does at its end takes too long: __del__, finally and " \
     "weakref.finalize must not wait"
 
+#define MAP_LATE                                                                                  \
+    "@migration hooks have altogether run longer than reducer.init_timeout_ms allows: raise it, " \
+    "or do less for each row"
+
+void
+oro_py_map_begin(struct oro_py *py)
+{
+    import_begin(py);
+    py->mapping = true;
+}
+
+void
+oro_py_map_end(struct oro_py *py)
+{
+    py->mapping = false;
+    import_end(py);
+}
+
 void
 oro_py_end_begin(struct oro_py *py)
 {
@@ -926,6 +944,7 @@ raise_timeout(void *arg)
         (void)oro_py_pend(py, raise_timeout, py);
     PyErr_SetString(py->e_timeout, oro_py_running == py ? "the reducer ran longer than its limit"
                                    : py->ending         ? END_LATE
+                                   : py->mapping        ? MAP_LATE
                                                         : IMPORT_LATE);
     return -1;
 }

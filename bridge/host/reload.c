@@ -274,6 +274,17 @@ oro_py_stage(struct oro_py *py, const char *path, const char *name, char **descr
 }
 
 oro_status
+oro_py_map_rows(struct oro_py *py, const struct oro_py_map *m, struct oro_err *err)
+{
+    if (m->staged)
+        exchange(py, py->staged);
+    oro_status st = oro_py_map_in(py, m, err);
+    if (m->staged)
+        exchange(py, py->staged);
+    return st;
+}
+
+oro_status
 oro_py_bind_staged(struct oro_py *py, const struct oro_schema *schema, struct oro_err *err)
 {
     exchange(py, py->staged);

@@ -1,5 +1,6 @@
 #include "runtime/base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -31,6 +32,18 @@ oro_dir_make(const char *dir, struct oro_err *err)
     }
     oro_free(path);
     return st;
+}
+
+void
+oro_folder_remove(const char *dir)
+{
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    if (d != NULL)
+        closedir(d);
+    (void)rmdir(dir);
 }
 
 oro_status

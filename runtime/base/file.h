@@ -9,6 +9,9 @@
 /* Makes the folder and those above it that are missing, mode 0700. One that is there stays as it is. ORO_EIO. */
 ORO_MUST_CHECK oro_status oro_dir_make(const char *dir, struct oro_err *err);
 
+/* With the files in it, as far as that can be; folders in it are in the way. */
+void oro_folder_remove(const char *dir);
+
 /* The file becomes these bytes, mode 0600, or stays as it was; on disk, with its name, when this returns. A crash leaves a
  * file <path>.<digits>.tmp at most. ORO_EIO. */
 ORO_MUST_CHECK oro_status oro_file_put(const char *path, struct oro_bytes bytes,

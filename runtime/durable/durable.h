@@ -3,6 +3,7 @@
 #ifndef ORO_DURABLE_DURABLE_H
 #define ORO_DURABLE_DURABLE_H
 
+#include "runtime/store/migrator.h"
 #include "runtime/store/store.h"
 
 struct oro_durable;
@@ -22,6 +23,11 @@ struct oro_durable_options {
     unsigned checkpoint_interval_s; /* 0: 60 */
     void (*on_durable)(void *arg);  /* on the log thread, each time the mark has moved */
     void *arg;
+    /* Rows of tables whose change needs the module's @migration hook: made by this; or made already, in a store with the new
+     * schema that has all that the file has. told: gets a line for each thing that was changed. All may be NULL. */
+    const struct oro_migrator *migrator;
+    struct oro_store *migrated;
+    struct oro_bb *told;
 };
 
 /* Opens or makes the file, locks it against a second server, checks that the stored schema fits (new tables, and new
@@ -33,9 +39,10 @@ ORO_MUST_CHECK oro_status oro_durable_open(const struct oro_durable_options *opt
 ORO_MUST_CHECK oro_status oro_durable_recover(struct oro_durable *d, struct oro_store *store,
                                               struct oro_err *err);
 /* Every reason why the tables that `store` has cannot become those of `schema`, "; " between; none is appended if they can.
- * The same rules by which open decides. While nothing is published. */
+ * mapped: by position in the schema, all false before: those that need their hook for it become true. The same rules by which
+ * open decides. While nothing is published. */
 void oro_durable_reasons(struct oro_store *store, const struct oro_schema *schema,
-                         struct oro_bb *reasons);
+                         struct oro_bb *reasons, bool *mapped);
 /* Instead of recover, for a store that has all of it already. */
 void oro_durable_continue(struct oro_durable *d, const struct oro_store *store);
 /* True: nothing was ever stored. Valid after open. */

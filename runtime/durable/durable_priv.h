@@ -89,6 +89,11 @@ struct oro_durable {
     unsigned checkpoint_interval_s;
     void (*on_durable)(void *arg);
     void *arg;
+    /* While it is opened. */
+    const struct oro_migrator *migrator;
+    struct oro_store *migrated;
+    struct oro_bb *told;
+    bool *mapped; /* by position in the schema */
     bool is_new, was_started;
     atomic_bool initialized;
     struct oro_map sequences; /* that recovery has found */

@@ -13,6 +13,7 @@
 
 #define CHECKPOINT_BYTES (64u << 20)
 #define CHECKPOINT_INTERVAL_S 60
+#define UNIQUE_KEY "unique" /* of _orochi_meta: catalog_unique_text */
 
 /* ---- opening ---- */
 
@@ -121,6 +122,23 @@ apply_all(struct oro_durable *d, struct catalog *stored, struct oro_txlog *log, 
     return st;
 }
 
+#define MOST_REASONS 800
+
+/* Reasons that do not all fit into err are told in the log. */
+static oro_status
+does_not_fit(const struct oro_durable *d, const struct oro_bb *reasons, struct oro_err *err)
+{
+    bool all = reasons->len <= MOST_REASONS;
+    if (!all)
+        oro_log(ORO_LOG_ERROR, "durable", "%s: the stored data does not fit the module: %.*s",
+                d->path, (int)reasons->len, (const char *)reasons->data);
+    return oro_err_set(err, ORO_EINVAL,
+                       "the stored data does not fit the module: %.*s%s. Nothing was changed. "
+                       "Change the module back, or start with --delete-data to begin empty",
+                       all ? (int)reasons->len : MOST_REASONS, (const char *)reasons->data,
+                       all ? "" : "...");
+}
+
 /* Changes the file for today's schema or says why that cannot be. */
 static oro_status
 fit_changed(struct oro_durable *d, struct catalog *stored, uint64_t *applied, struct oro_err *err)
@@ -128,15 +146,11 @@ fit_changed(struct oro_durable *d, struct catalog *stored, uint64_t *applied, st
     struct oro_bb reasons = {0};
     oro_status st = apply_all(d, stored, d->log, applied, err);
     if (st == ORO_OK)
-        st = catalog_reasons(d->tables, stored, d->schema, &reasons, err);
+        st = catalog_reasons(d->tables, stored, d->schema, &reasons, d->mapped, err);
     if (st == ORO_OK)
         st = catalog_unique_reasons(d->tables, stored, d->schema, &reasons, err);
     if (st == ORO_OK && reasons.len > 0)
-        st = oro_err_set(
-            err, ORO_EINVAL,
-            "the stored data does not fit the module: %.*s. Nothing was changed. Change the "
-            "module back, or start with --delete-data to begin empty",
-            (int)(reasons.len < 800 ? reasons.len : 800), (const char *)reasons.data);
+        st = does_not_fit(d, &reasons, err);
     oro_bb_fini(&reasons);
     return st;
 }
@@ -216,20 +230,89 @@ upgrade(struct oro_durable *d, struct oro_err *err)
     return st;
 }
 
-/* Columns whose values the module gives up: what was there is kept beside, as a backup. */
+static bool
+any_mapped(const struct oro_durable *d)
+{
+    for (uint32_t i = 0; i < d->schema->ntables; i++)
+        if (d->mapped[i])
+            return true;
+    return false;
+}
+
+/* Columns whose values the module gives up, rows that its hooks change: what was there is kept beside, as a backup. */
 static oro_status
 keep_before(struct oro_durable *d, const struct catalog *stored, uint64_t applied,
             struct oro_err *err)
 {
-    if (!catalog_gives_up(stored, d->schema))
+    if (!catalog_gives_up(stored, d->schema) && !any_mapped(d))
         return ORO_OK;
     char *file = oro_asprintf("%s.before-%llu", d->path, (unsigned long long)applied);
     oro_status st = backup_of_open(d->tables, NULL, file, d->name, err);
     if (st == ORO_OK)
         oro_log(ORO_LOG_WARN, "durable",
-                "%s: the module gives up columns; the data as it was is in %s (orochi restore)",
+                "%s: the module changes stored rows; the data as it was is in %s (orochi restore)",
                 d->path, file);
     oro_free(file);
+    return st;
+}
+
+/* Each of the lines that were told. */
+static void
+log_told(const struct oro_durable *d, const struct oro_bb *told)
+{
+    struct oro_bytes rest = oro_bb_bytes(told);
+    while (rest.len > 0) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        size_t n = end != NULL ? (size_t)(end - rest.data) : rest.len;
+        oro_log(ORO_LOG_INFO, "durable", "%s: %.*s", d->path, (int)n, (const char *)rest.data);
+        rest = oro_bytes(rest.data + n, rest.len - n);
+        if (end != NULL)
+            rest = oro_bytes(rest.data + 1, rest.len - 1);
+    }
+}
+
+static oro_status
+fit_tables(struct oro_durable *d, const struct catalog *stored, struct oro_err *err)
+{
+    struct oro_bb told = {0};
+    struct catalog_hooks hooks = {d->mapped, d->migrator, d->migrated, &told};
+    catalog_tell(stored, d->schema, d->mapped, &told);
+    oro_status st = catalog_migrate(d->tables, stored, d->schema, &hooks, err);
+    if (st == ORO_OK && !d->is_new)
+        log_told(d, &told);
+    if (st == ORO_OK && d->told != NULL)
+        oro_bb_put_bytes(d->told, oro_bb_bytes(&told));
+    oro_bb_fini(&told);
+    return st;
+}
+
+/* Whether rows may be in the way of a constraint that only a hook can mend: looked for once for each set of them. */
+static bool
+unique_changed(struct oro_durable *d)
+{
+    bool hooked = false, changed = false;
+    for (uint32_t i = 0; i < d->schema->ntables; i++)
+        hooked |= d->schema->tables[i].migration != NULL;
+    if (!hooked)
+        return false;
+    struct oro_bb text = {0};
+    char *was = oro_durable_meta_get(d, UNIQUE_KEY);
+    catalog_unique_text(d->schema, &text);
+    oro_bb_u8(&text, 0);
+    changed = was == NULL || strcmp(was, (const char *)text.data) != 0;
+    oro_bb_fini(&text);
+    oro_free(was);
+    return changed;
+}
+
+static oro_status
+unique_keep(struct oro_durable *d, struct oro_err *err)
+{
+    struct oro_bb text = {0};
+    catalog_unique_text(d->schema, &text);
+    oro_bb_u8(&text, 0);
+    oro_status st = oro_durable_meta_set(d, UNIQUE_KEY, (const char *)text.data, err);
+    oro_bb_fini(&text);
     return st;
 }
 
@@ -246,7 +329,8 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
         st = fit_log(d, &stored, &at, err);
     if (st == ORO_OK)
         st = fit_edits(d, &stored, &at, err);
-    bool same = st == ORO_OK && catalog_unchanged(&stored, d->schema);
+    bool unique = st == ORO_OK && unique_changed(d);
+    bool same = st == ORO_OK && catalog_unchanged(&stored, d->schema) && !unique;
     if (st == ORO_OK && !same)
         st = fit_changed(d, &stored, &at, err);
     if (st == ORO_OK && !same) /* ids of tables that go may be used again */
@@ -257,7 +341,9 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
     if (st == ORO_OK && migrates)
         st = keep_before(d, &stored, at, err);
     if (st == ORO_OK && migrates)
-        st = catalog_migrate(d->tables, &stored, d->schema, err);
+        st = fit_tables(d, &stored, err);
+    if (st == ORO_OK && unique)
+        st = unique_keep(d, err);
     catalog_fini(&stored);
     if (st == ORO_OK)
         st = catalog_bind(d->tables, d->schema, &d->catalog, err);
@@ -304,6 +390,7 @@ durable_free(struct oro_durable *d)
     changes_fini(&d->cut_changes);
     changes_fini(&d->pending);
     record_fini(&d->batch);
+    oro_free(d->mapped);
     oro_free(d->rows);
     oro_free(d->cut_rows);
     oro_free(d->ids);
@@ -342,7 +429,11 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
             opt->checkpoint_interval_s != 0 ? opt->checkpoint_interval_s : CHECKPOINT_INTERVAL_S,
         .on_durable = opt->on_durable,
         .arg = opt->arg,
+        .migrator = opt->migrator,
+        .migrated = opt->migrated,
+        .told = opt->told,
     };
+    d->mapped = ORO_NEW_ARRAY(bool, schema->ntables + 1);
     pressure_init(d);
     d->name = oro_strdup(opt->name);
     d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
@@ -386,9 +477,9 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
 
 void
 oro_durable_reasons(struct oro_store *store, const struct oro_schema *schema,
-                    struct oro_bb *reasons)
+                    struct oro_bb *reasons, bool *mapped)
 {
-    catalog_store_reasons(store, schema, reasons);
+    catalog_store_reasons(store, schema, reasons, mapped);
 }
 
 bool

@@ -202,15 +202,17 @@ exchange_code(struct oro_server *s, struct oro_schema *schema, struct oro_err *e
 /* ---- the exchange of tables: a second store, filled from the first, and the data file changed as a start does it ---- */
 
 static oro_status
-store_make(struct oro_server *s, const struct oro_schema *schema, struct oro_store **out,
-           struct oro_err *err)
+store_make(struct oro_server *s, const struct oro_schema *schema, const bool *mapped,
+           struct oro_store **out, struct oro_err *err)
 {
+    struct server_hooks hooks = {.server = s, .staged = true};
+    struct oro_migrator by = oro_server_migrator(&hooks);
     struct oro_store_options opt = {.first_offset = oro_store_offset(s->store),
                                     .first_seq = oro_store_seq(s->store)};
     oro_status st = oro_store_create(schema, &opt, out, err);
     if (st != ORO_OK)
         return st;
-    st = oro_store_carry(*out, s->store, err);
+    st = oro_store_carry(*out, s->store, mapped, &by, err);
     if (st != ORO_OK)
         oro_store_destroy(*out);
     if (st == ORO_EEXISTS)
@@ -221,9 +223,10 @@ store_make(struct oro_server *s, const struct oro_schema *schema, struct oro_sto
 /* Everything is on disk. What was checked before fits, so only the disk itself can fail here; then there is no data to go on
  * with, and a restart finds the old state or the new one. */
 static void
-data_migrate(struct oro_server *s, const struct oro_schema *schema)
+data_migrate(struct oro_server *s, const struct oro_schema *schema, struct oro_store *made)
 {
     struct oro_durable_options opt = oro_server_durable_options(s);
+    opt.migrated = made; /* hooks are not asked twice: they may answer something else */
     struct oro_err err = {0};
     oro_durable_stop(s->durable);
     s->durable = NULL;
@@ -314,21 +317,23 @@ exchange_tables(struct oro_server *s, struct oro_schema *schema, bool breaks, ch
     struct oro_store *store;
     struct oro_bb reasons = {0};
     oro_status st = ORO_OK;
-    oro_durable_reasons(s->store, schema, &reasons);
+    bool *mapped = ORO_NEW_ARRAY(bool, schema->ntables + 1);
+    oro_durable_reasons(s->store, schema, &reasons, mapped);
     if (reasons.len > 0)
         st = oro_err_set(err, ORO_EINVAL, "the data does not fit the new version");
     if (reasons.len > 0)
         *report = oro_strndup((const char *)reasons.data, reasons.len);
     oro_bb_fini(&reasons);
     if (st == ORO_OK)
-        st = store_make(s, schema, &store, err);
+        st = store_make(s, schema, mapped, &store, err);
+    oro_free(mapped);
     if (st != ORO_OK)
         goto fail;
     st = oro_pool_bind(s->pool, schema, err);
     if (st != ORO_OK)
         goto fail_store;
     if (s->durable != NULL)
-        data_migrate(s, schema);
+        data_migrate(s, schema, store);
     oro_pool_adopt(s->pool, schema, store);
     for (unsigned i = 0; i < s->opt.shards; i++)
         shard_move(&s->shards[i], store, breaks);

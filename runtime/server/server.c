@@ -351,22 +351,32 @@ oro_server_durable_options(struct oro_server *s)
     };
 }
 
+/* told: or NULL, gets what was migrated. */
 static oro_status
-data_open(struct oro_server *s, struct oro_err *err)
+data_read(struct oro_server *s, struct oro_bb *told, struct oro_err *err)
 {
     const struct oro_server_options *o = &s->opt;
     oro_status st;
     if (o->data_dir != NULL) {
+        struct server_hooks hooks = {.server = s};
+        struct oro_migrator by = oro_server_migrator(&hooks);
         struct oro_durable_options d = oro_server_durable_options(s);
         d.delete_data = o->delete_data;
+        d.migrator = &by;
+        d.told = told;
         st = oro_durable_open(&d, s->schema, &s->durable, err);
         if (st != ORO_OK)
             return st;
     }
     struct oro_store_options so = {0};
     st = oro_store_create(s->schema, &so, &s->store, err);
-    if (st == ORO_OK && s->durable != NULL)
-        st = oro_durable_recover(s->durable, s->store, err);
+    return st == ORO_OK && s->durable != NULL ? oro_durable_recover(s->durable, s->store, err) : st;
+}
+
+static oro_status
+data_open(struct oro_server *s, struct oro_err *err)
+{
+    oro_status st = data_read(s, NULL, err);
     if (st == ORO_OK)
         st = identity_keep(s, "database", &s->database, err);
     if (st == ORO_OK)
@@ -540,9 +550,8 @@ oro_server_timers_stop(struct oro_server *s)
     oro_timers_stop(atomic_exchange(&s->timers, NULL));
 }
 
-oro_status
-oro_server_start(const struct oro_server_options *opt, struct oro_server **out, char **report,
-                 struct oro_err *err)
+static struct oro_server *
+server_new(const struct oro_server_options *opt)
 {
     struct oro_server *s = ORO_NEW(struct oro_server);
     pthread_mutex_init(&s->reload.one, NULL);
@@ -565,6 +574,29 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
         .awake = awake,
         .tick = tick,
     };
+    return s;
+}
+
+oro_status
+oro_server_migrate(const struct oro_server_options *opt, struct oro_bb *told, char **report,
+                   struct oro_err *err)
+{
+    struct oro_server *s = server_new(opt);
+    bool lost;
+    *report = NULL;
+    oro_status st = module_load(s, report, err);
+    if (st == ORO_OK)
+        st = data_read(s, told, err);
+    if (!oro_server_stop(s, &lost) && st == ORO_OK)
+        st = oro_err_set(err, ORO_ETIMEOUT, "the module cannot be ended");
+    return st;
+}
+
+oro_status
+oro_server_start(const struct oro_server_options *opt, struct oro_server **out, char **report,
+                 struct oro_err *err)
+{
+    struct oro_server *s = server_new(opt);
     *report = NULL;
     oro_status st = module_load(s, report, err);
     if (st == ORO_OK)

@@ -86,6 +86,11 @@ struct oro_server_options {
     const struct oro_server_front *front; /* runtime/http */
 };
 
+/* Brings the data to the module's tables and ends: rows that need its @migration hooks go through them. told: gets a line for
+ * each thing that was changed. Errors and report as of oro_server_start. */
+ORO_MUST_CHECK oro_status oro_server_migrate(const struct oro_server_options *opt,
+                                             struct oro_bb *told, char **report,
+                                             struct oro_err *err);
 /* Loads the module, recovers the data, runs init on new data, forgets clients of an earlier run, arms the timers. Borrows what opt
  * points to until stop. *report (Given, or NULL): every problem of the module, a line each. Gives *out. */
 ORO_MUST_CHECK oro_status oro_server_start(const struct oro_server_options *opt,

@@ -303,6 +303,13 @@ bool oro_api_has_lifecycle(const struct oro_server *s);
 void oro_api_reply_later(struct shard *sh, struct client *c, struct oro_http_response *res,
                          uint64_t seq);
 
+/* migrate.c: the module's @migration hooks, run by the first worker; they have reducer.init_timeout_ms altogether. */
+struct server_hooks {
+    struct oro_server *server;
+    bool staged;    /* of the version that is staged */
+    int64_t end_us; /* 0: none has run yet */
+};
+struct oro_migrator oro_server_migrator(struct server_hooks *h);
 /* reload.c */
 ORO_MUST_CHECK oro_status oro_reload_open(struct oro_server *s, struct oro_err *err);
 /* No reload runs from here on, and none will. */

@@ -14,6 +14,7 @@ struct
     oro_session; /* one thread's access: publishes the snapshot it reads at; one transaction or reading at a time */
 struct oro_cursor; /* a reader of the commit ring */
 
+struct oro_migrator;
 struct oro_store_options {
     uint64_t
         first_offset; /* transactions that happened before this process run (0 for an empty database) */
@@ -45,8 +46,10 @@ uint64_t oro_store_sequence_above_rows(struct oro_store *s, const struct oro_tab
 void oro_store_load_offset(struct oro_store *s, uint64_t offset);
 
 /* Loads all that `from` has: rows of tables that both have, with the defaults of columns at the end that are new, and the
- * state of sequences (one that `from` has not begins above the values that are there). ORO_EEXISTS: not unique by the new schema. Nothing may be published in `from` meanwhile. */
+ * state of sequences (one that `from` has not begins above the values that are there). Rows of tables that are `mapped`, by
+ * position in the schema of s (NULL: none), go through the migrator. ORO_EEXISTS: not unique by the new schema. Nothing may be published in `from` meanwhile. */
 ORO_MUST_CHECK oro_status oro_store_carry(struct oro_store *s, struct oro_store *from,
+                                          const bool *mapped, const struct oro_migrator *by,
                                           struct oro_err *err);
 
 /* ---- sessions ---- */

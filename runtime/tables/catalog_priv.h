@@ -14,4 +14,9 @@ ORO_MUST_CHECK oro_status catalog_count_rows(struct db *db, const char *sql_name
 /* *there: the file keeps what columns were added with. */
 ORO_MUST_CHECK oro_status catalog_has_initial(struct db *db, bool *there, struct oro_err *err);
 
+/* Appends what unique columns of `now` the rows of the file's table do not fit (unique.c). */
+ORO_MUST_CHECK oro_status catalog_unique(struct db *db, const struct layout *l,
+                                         const struct oro_table_def *now, struct oro_bb *reasons,
+                                         struct oro_err *err);
+
 #endif

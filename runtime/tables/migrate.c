@@ -108,6 +108,130 @@ copy_rows(struct db *db, const char *from, const struct oro_table_def *old, stru
     return st;
 }
 
+/* ---- rows that a hook makes ---- */
+
+struct put {
+    struct db *db;
+    struct layout *to;
+    struct oro_bb key;
+};
+
+static oro_status
+put_row(void *arg, struct oro_bytes row, struct oro_err *err)
+{
+    struct put *p = arg;
+    oro_bb_clear(&p->key);
+    layout_key(p->to, row, &p->key);
+    return layout_put(p->to, p->db, oro_bb_bytes(&p->key), row, err);
+}
+
+static oro_status
+map_stored(struct db *db, const char *from, struct oro_migration *m, struct oro_err *err)
+{
+    struct oro_bb sql = {0};
+    struct db_stmt *s = NULL;
+    bool row;
+    oro_bb_printf(&sql, "SELECT _row FROM ");
+    db_put_name(&sql, from);
+    oro_bb_u8(&sql, 0);
+    oro_status st = db_prepare(db, (const char *)sql.data, &s, err);
+    while (st == ORO_OK && (st = db_step(s, &row, err)) == ORO_OK && row) {
+        struct oro_bytes was = {0};
+        st = layout_row(db_column_bytes(s, 0), &was, err);
+        if (st == ORO_OK)
+            st = oro_value_check(m->old->row, was, err);
+        if (st != ORO_OK)
+            oro_err_wrap(err, "table %s: a stored row", m->now->name);
+        else
+            st = oro_migration_add(m, was, err);
+    }
+    db_finalize(s);
+    oro_bb_fini(&sql);
+    return st == ORO_OK ? oro_migration_end(m, err) : st;
+}
+
+/* The store has been carried over already, and all of it was on disk before: what it has is what the file is to have. */
+static oro_status
+take_made(struct oro_store *made, struct oro_migration *m, struct oro_err *err)
+{
+    struct oro_session *se = oro_session_open(made);
+    struct oro_rows rows;
+    oro_status st = ORO_OK;
+    oro_read_begin(se);
+    oro_read_scan(se, m->now, &rows);
+    for (size_t i = 0; st == ORO_OK && i < rows.n; i++)
+        st = m->put(m->arg, rows.rows[i], err);
+    m->kept = rows.n;
+    oro_read_end(se);
+    oro_session_close(se);
+    return st;
+}
+
+/* What rows made anew have in an auto_inc column may be beyond what the sequence has given. */
+static oro_status
+raise_sequences(struct db *db, const struct layout *to, struct oro_err *err)
+{
+    oro_status st = ORO_OK;
+    for (uint32_t i = 0; st == ORO_OK && i < to->def->nsequences; i++) {
+        uint32_t col = to->def->sequences[i].col;
+        struct oro_bb sql = {0};
+        if (col >= to->ncolumns)
+            continue;
+        oro_bb_printf(&sql,
+                      "UPDATE _orochi_sequences SET allocated = max(allocated, coalesce((SELECT "
+                      "max(");
+        db_put_name(&sql, to->columns[col]);
+        oro_bb_printf(&sql, ") + 1 FROM ");
+        db_put_name(&sql, to->sql_name);
+        oro_bb_printf(&sql, " WHERE typeof(");
+        db_put_name(&sql, to->columns[col]);
+        oro_bb_printf(&sql, ") = 'integer'), 1)) WHERE table_id = %u AND column = %u", to->id, col);
+        oro_bb_u8(&sql, 0);
+        st = db_exec(db, (const char *)sql.data, err);
+        oro_bb_fini(&sql);
+    }
+    return st;
+}
+
+/* Of what the hook made. *rows: how many there have to be. */
+static oro_status
+map_rows(struct db *db, const struct catalog *stored, const struct catalog_hooks *hooks,
+         const struct layout *old, struct layout *to, int64_t *rows, struct oro_err *err)
+{
+    ORO_ASSERT(hooks->by != NULL || hooks->made != NULL);
+    struct put put = {.db = db, .to = to};
+    struct oro_bb twice = {0};
+    struct oro_migration m = {.by = hooks->by,
+                              .types = &stored->types,
+                              .old = old->def,
+                              .now = to->def,
+                              .put = put_row,
+                              .arg = &put};
+    oro_status st = hooks->made != NULL ? take_made(hooks->made, &m, err)
+                                        : map_stored(db, "_orochi_rebuilt", &m, err);
+    layout_unprepare(to);
+    if (st == ORO_OK && hooks->made == NULL)
+        st = catalog_unique(db, to, to->def, &twice, err);
+    if (st == ORO_OK && twice.len > 0)
+        st = oro_err_set(err, ORO_EINVAL, "after its @migration hook, %.*s", (int)twice.len,
+                         (const char *)twice.data);
+    if (st == ORO_OK && hooks->told != NULL)
+        oro_bb_printf(hooks->told, "table %s: %llu rows by its hook %s, %llu dropped\n",
+                      to->def->name, (unsigned long long)m.kept, to->def->migration,
+                      (unsigned long long)m.dropped);
+    /* Without a key, equal rows are one. */
+    if (st == ORO_OK && to->def->pk >= 0)
+        *rows = (int64_t)m.kept;
+    else if (st == ORO_OK)
+        st = catalog_count_rows(db, to->sql_name, rows, err);
+    oro_migration_fini(&m);
+    oro_bb_fini(&put.key);
+    oro_bb_fini(&twice);
+    return st;
+}
+
+/* ---- tables ---- */
+
 /* They are kept by the position of their columns. */
 static oro_status
 move_sequences(struct db *db, const struct layout *old, const struct oro_table_def *now,
@@ -135,9 +259,17 @@ move_sequences(struct db *db, const struct layout *old, const struct oro_table_d
     return st;
 }
 
+static bool
+is_mapped(const struct catalog_hooks *hooks, const struct oro_schema *schema,
+          const struct oro_table_def *now)
+{
+    return hooks->mapped != NULL && hooks->mapped[now - schema->tables];
+}
+
 /* Writes the table again with its new columns or key. */
 static oro_status
-rebuild_table(struct db *db, const struct layout *old, const struct oro_table_def *now,
+rebuild_table(struct db *db, const struct catalog *stored, const struct layout *old,
+              const struct oro_table_def *now, const struct catalog_hooks *hooks, bool mapped,
               struct oro_err *err)
 {
     struct oro_bb sql = {0};
@@ -153,19 +285,27 @@ rebuild_table(struct db *db, const struct layout *old, const struct oro_table_de
         st = layout_create(&to, db, err);
     if (st == ORO_OK)
         st = catalog_count_rows(db, "_orochi_rebuilt", &before, err);
-    if (st == ORO_OK && before > 0)
+    if (st == ORO_OK && before > 0 && mapped)
+        st = map_rows(db, stored, hooks, old, &to, &before, err);
+    else if (st == ORO_OK && before > 0)
         st = copy_rows(db, "_orochi_rebuilt", old->def, &to, err);
     if (st == ORO_OK)
         st = catalog_count_rows(db, to.sql_name, &after, err);
     if (st == ORO_OK && before != after)
         st = oro_err_set(err, ORO_EINVAL,
-                         "table %s has %lld rows but only %lld values of its new primary key",
-                         now->name, (long long)before, (long long)after);
+                         "table %s has %lld rows%s%s but only %lld values of its new primary key %s",
+                         now->name, (long long)before, mapped ? " by its hook " : "",
+                         mapped ? now->migration : "", (long long)after,
+                         now->row->elems[now->pk].name);
     if (st == ORO_OK)
         st = drop_table(db, "_orochi_rebuilt", err);
+    if (st == ORO_OK)
+        st = move_sequences(db, old, now, err);
+    if (st == ORO_OK && mapped)
+        st = raise_sequences(db, &to, err);
     layout_fini(&to);
     oro_bb_fini(&sql);
-    return st == ORO_OK ? move_sequences(db, old, now, err) : st;
+    return st;
 }
 
 static oro_status
@@ -249,7 +389,7 @@ store_schema(struct db *db, const struct oro_schema *schema, struct oro_err *err
 
 static oro_status
 migrate(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
-        struct oro_err *err)
+        const struct catalog_hooks *hooks, struct oro_err *err)
 {
     oro_status st = ORO_OK;
     for (uint32_t i = 0; st == ORO_OK && i < stored->n; i++) {
@@ -257,8 +397,9 @@ migrate(struct db *db, const struct catalog *stored, const struct oro_schema *sc
         const struct oro_table_def *now = catalog_counterpart(schema, l->def);
         if (now == NULL)
             st = remove_table(db, l, err);
-        else if (now->pk != l->def->pk || !oro_type_eq(l->def->row, now->row))
-            st = rebuild_table(db, l, now, err);
+        else if (now->pk != l->def->pk || !oro_type_eq(l->def->row, now->row) ||
+                 is_mapped(hooks, schema, now))
+            st = rebuild_table(db, stored, l, now, hooks, is_mapped(hooks, schema, now), err);
     }
     for (uint32_t i = 0; st == ORO_OK && i < schema->ntables; i++) {
         const struct oro_table_def *t = &schema->tables[i];
@@ -270,13 +411,73 @@ migrate(struct db *db, const struct catalog *stored, const struct oro_schema *sc
 
 oro_status
 catalog_migrate(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
-                struct oro_err *err)
+                const struct catalog_hooks *hooks, struct oro_err *err)
 {
     oro_status st = db_exec(db, "BEGIN IMMEDIATE", err);
     if (st == ORO_OK)
-        st = migrate(db, stored, schema, err);
+        st = migrate(db, stored, schema, hooks, err);
     if (st == ORO_OK)
         st = db_exec(db, "COMMIT", err);
     db_rollback(db);
     return st;
+}
+
+/* ---- in words ---- */
+
+static const char *
+source_of(const struct oro_table_def *old, const struct oro_table_def *now, uint32_t col,
+          uint32_t *to)
+{
+    for (*to = 0; *to < now->row->nelems; ++*to)
+        if (oro_table_source(old, now, *to) == (int)col)
+            return now->row->elems[*to].name;
+    return NULL;
+}
+
+static void
+tell_old_column(const struct oro_table_def *old, const struct oro_table_def *now, uint32_t col,
+                struct oro_bb *out)
+{
+    const struct oro_elem *e = &old->row->elems[col];
+    uint32_t to;
+    const char *name = source_of(old, now, col, &to);
+    if (name == NULL)
+        oro_bb_printf(out, "table %s: column %s goes\n", now->name, e->name);
+    else if (strcmp(name, e->name) != 0)
+        oro_bb_printf(out, "table %s: column %s is %s now\n", now->name, e->name, name);
+    if (name != NULL && !oro_type_eq(e->type, now->row->elems[to].type))
+        oro_bb_printf(out, "table %s: the type of column %s changes\n", now->name, name);
+}
+
+static void
+tell_table(const struct oro_table_def *old, const struct oro_table_def *now, bool mapped,
+           struct oro_bb *out)
+{
+    for (uint32_t i = 0; i < old->row->nelems; i++)
+        tell_old_column(old, now, i, out);
+    for (uint32_t i = 0; i < now->row->nelems; i++)
+        if (oro_table_source(old, now, i) < 0)
+            oro_bb_printf(out, "table %s: column %s is new\n", now->name, now->row->elems[i].name);
+    if (old->pk != now->pk)
+        oro_bb_printf(out, "table %s: the primary key changes\n", now->name);
+    if (mapped)
+        oro_bb_printf(out, "table %s: each row goes through the hook %s\n", now->name,
+                      now->migration);
+}
+
+void
+catalog_tell(const struct catalog *stored, const struct oro_schema *schema, const bool *mapped,
+             struct oro_bb *out)
+{
+    for (uint32_t i = 0; i < stored->n; i++) {
+        const struct oro_table_def *old = stored->items[i].def;
+        const struct oro_table_def *now = catalog_counterpart(schema, old);
+        if (now != NULL)
+            tell_table(old, now, mapped != NULL && mapped[now - schema->tables], out);
+        else
+            oro_bb_printf(out, "table %s goes\n", old->name);
+    }
+    for (uint32_t i = 0; i < schema->ntables; i++)
+        if (!schema->tables[i].is_event && catalog_stored(stored, schema->tables[i].name) == NULL)
+            oro_bb_printf(out, "table %s is new\n", schema->tables[i].name);
 }

@@ -48,10 +48,13 @@ type_reason(const struct oro_table_def *t, const struct oro_elem *old, const str
     oro_bb_fini(&b);
 }
 
-/* Whether all rows have in a column what it was added with: then nobody has written there. */
+/* Looks at the rows. untouched: all have in a column what it was added with, so that nobody has written there. twice: several
+ * would have one value of a column that is unique now. */
 struct column_look {
     bool (*untouched)(void *arg, const struct oro_table_def *old, uint32_t col);
+    bool (*twice)(void *arg, const struct oro_table_def *old, const struct oro_table_def *now);
     void *arg;
+    struct oro_bb *advice; /* comes behind all reasons */
 };
 
 static bool
@@ -120,10 +123,48 @@ holds_only_a_timer(const struct oro_table_def *t)
            strcmp(t->row->elems[1].name, "scheduled_at") == 0;
 }
 
+/* The way out that is always there: a hook, with as much of it as can be guessed. */
+static void
+hook_advice(const struct oro_table_def *old, const struct oro_table_def *now, struct oro_bb *out)
+{
+    oro_bb_printf(out,
+                  ". Or a hook makes a new row of each old one: @migration(table=\"%s\") before "
+                  "`def up(old): return {",
+                  now->name);
+    for (uint32_t i = 0; i < now->row->nelems && i < 4; i++) {
+        const char *name = now->row->elems[i].name;
+        int at = oro_table_source(old, now, i);
+        bool same = at >= 0 && oro_type_fits(old->row->elems[at].type, now->row->elems[i].type);
+        oro_bb_printf(out, "%s\"%s\": ", i > 0 ? ", " : "", name);
+        if (same)
+            oro_bb_printf(out, "old[\"%s\"]", old->row->elems[at].name);
+        else
+            oro_bb_printf(out, "...");
+    }
+    oro_bb_printf(out, "%s}`", now->row->nelems > 4 ? ", ..." : "");
+}
+
+/* Of a table that has rows still. *maps: they go through its hook. A new key counts as a change there: without a hook the rows
+ * are taken as they are. */
+static void
+changed_reasons(const struct oro_table_def *old, const struct oro_table_def *now,
+                const struct column_look *look, struct oro_bb *reasons, bool *maps)
+{
+    struct oro_bb mine = {0};
+    column_reasons(old, now, look, &mine);
+    if (now->migration != NULL) {
+        *maps = mine.len > 0 || old->pk != now->pk || look->twice(look->arg, old, now);
+    } else if (mine.len > 0) {
+        REASON(reasons, "%.*s", (int)mine.len, (const char *)mine.data);
+        hook_advice(old, now, look->advice);
+    }
+    oro_bb_fini(&mine);
+}
+
 /* Of one table with so many rows. */
 static void
 table_reasons(const struct oro_table_def *old, int64_t rows, const struct oro_schema *schema,
-              const struct column_look *look, struct oro_bb *reasons)
+              const struct column_look *look, struct oro_bb *reasons, bool *mapped)
 {
     const struct oro_table_def *now = catalog_counterpart(schema, old);
     if (rows == 0)
@@ -136,7 +177,7 @@ table_reasons(const struct oro_table_def *old, int64_t rows, const struct oro_sc
                "the rows in a reducer, then remove it",
                old->name, (long long)rows);
     else
-        column_reasons(old, now, look, reasons);
+        changed_reasons(old, now, look, reasons, &mapped[now - schema->tables]);
 }
 
 bool
@@ -182,20 +223,36 @@ untouched_in_file(void *arg, const struct oro_table_def *old, uint32_t col)
     return st == ORO_OK && same;
 }
 
+static bool
+twice_in_file(void *arg, const struct oro_table_def *old, const struct oro_table_def *now)
+{
+    const struct in_file *f = arg;
+    struct oro_bb found = {0};
+    (void)old;
+    oro_status st = catalog_unique(f->db, f->layout, now, &found, NULL);
+    bool twice = st == ORO_OK && found.len > 0;
+    oro_bb_fini(&found);
+    return twice;
+}
+
 oro_status
 catalog_reasons(struct db *db, const struct catalog *stored, const struct oro_schema *schema,
-                struct oro_bb *reasons, struct oro_err *err)
+                struct oro_bb *reasons, bool *mapped, struct oro_err *err)
 {
-    for (uint32_t i = 0; i < stored->n; i++) {
+    struct oro_bb advice = {0};
+    oro_status st = ORO_OK;
+    for (uint32_t i = 0; st == ORO_OK && i < stored->n; i++) {
         const struct layout *l = &stored->items[i];
         int64_t n = 0;
-        oro_status st = catalog_count_rows(db, l->sql_name, &n, err);
-        if (st != ORO_OK)
-            return st;
         struct in_file f = {db, l};
-        table_reasons(l->def, n, schema, &(struct column_look){untouched_in_file, &f}, reasons);
+        struct column_look look = {untouched_in_file, twice_in_file, &f, &advice};
+        st = catalog_count_rows(db, l->sql_name, &n, err);
+        if (st == ORO_OK)
+            table_reasons(l->def, n, schema, &look, reasons, mapped);
     }
-    return ORO_OK;
+    oro_bb_put_bytes(reasons, oro_bb_bytes(&advice));
+    oro_bb_fini(&advice);
+    return st;
 }
 
 static bool
@@ -213,16 +270,54 @@ untouched_in_store(void *arg, const struct oro_table_def *old, uint32_t col)
     return same;
 }
 
+/* By the keys that the rows would have. */
+static bool
+index_twice(const struct oro_rows *rows, const struct oro_table_def *old,
+            const struct oro_table_def *now, const struct oro_index_def *ix)
+{
+    struct oro_map seen = {0};
+    struct oro_bb row = {0}, key = {0};
+    bool twice = false;
+    for (size_t i = 0; !twice && i < rows->n; i++) {
+        oro_bb_clear(&row);
+        oro_bb_clear(&key);
+        oro_table_convert(old, now, rows->rows[i].data, &row);
+        oro_index_key(now, ix, row.data, &key);
+        twice = oro_map_put(&seen, oro_bb_bytes(&key), &seen) != NULL;
+    }
+    oro_map_fini(&seen);
+    oro_bb_fini(&row);
+    oro_bb_fini(&key);
+    return twice;
+}
+
+static bool
+twice_in_store(void *arg, const struct oro_table_def *old, const struct oro_table_def *now)
+{
+    struct oro_session *se = arg;
+    struct oro_rows rows;
+    bool twice = false;
+    oro_read_begin(se);
+    oro_read_scan(se, old, &rows);
+    for (uint32_t i = 0; !twice && i < now->nindexes; i++)
+        twice = now->indexes[i].unique && index_twice(&rows, old, now, &now->indexes[i]);
+    oro_read_end(se);
+    return twice;
+}
+
 void
 catalog_store_reasons(struct oro_store *store, const struct oro_schema *schema,
-                      struct oro_bb *reasons)
+                      struct oro_bb *reasons, bool *mapped)
 {
     const struct oro_schema *old = oro_store_schema(store);
     struct oro_session *se = oro_session_open(store);
-    struct column_look look = {untouched_in_store, se};
+    struct oro_bb advice = {0};
+    struct column_look look = {untouched_in_store, twice_in_store, se, &advice};
     for (uint32_t i = 0; i < old->ntables; i++)
         if (!old->tables[i].is_event)
             table_reasons(&old->tables[i], (int64_t)oro_store_row_count(store, &old->tables[i]),
-                          schema, &look, reasons);
+                          schema, &look, reasons, mapped);
+    oro_bb_put_bytes(reasons, oro_bb_bytes(&advice));
+    oro_bb_fini(&advice);
     oro_session_close(se);
 }

@@ -83,7 +83,7 @@ carry(struct versions *v, struct oro_err *err)
     struct oro_store_options opt = {.first_offset = oro_store_offset(v->old),
                                     .first_seq = oro_store_seq(v->old)};
     cr_assert_eq(oro_store_create(v->schema, &opt, &v->store, NULL), ORO_OK);
-    return oro_store_carry(v->store, v->old, err);
+    return oro_store_carry(v->store, v->old, NULL, NULL, err);
 }
 
 Test(carry, rows_get_defaults_and_numbers_go_on)

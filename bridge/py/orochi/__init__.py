@@ -16,7 +16,7 @@ Run it with `orochi run FILE`; clients connect with any SpacetimeDB SDK.
 
 from ._context import (Auth, BaseColumn, Database, Err, IndexColumn, Log, Ok, ReducerContext, Result, Rows, Table, UniqueColumn,
                        asdict)
-from ._declare import (Column, client_connected, client_disconnected, field, init, on_load, procedure, product, reducer, route,
+from ._declare import (Column, client_connected, client_disconnected, field, init, migration, on_load, procedure, product, reducer, route,
                        row_filter, scheduled, table, updated, view)
 from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, ForbiddenInReducer, IndexNotUnique, NoSuchRow,
                       NotInTransaction, OrochiError, ReducerError, ReducerTimeout, RowNotFound, SchemaError, SenderError,

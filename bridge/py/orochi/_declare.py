@@ -112,6 +112,7 @@ class Registry:
 
     def clear(self):
         self.tables, self.reducers, self.products, self.on_load, self.problems = [], [], [], [], []
+        self.migrations = []  # (function, what table= says)
 
     def problem(self, place, text):
         self.problems.append(f'{place}: {text}')
@@ -129,7 +130,7 @@ def _wrong_thing(decorator, thing, wanted):
 def _no_options(what, unknown, known):
     """Notes options that a decorator, Column() or field() does not have."""
     for name in unknown:
-        shown = f'@{what}' if what in ('table', 'product', 'reducer', 'scheduled', 'on_load', *_LIFECYCLES) else f'{what}()'
+        shown = f'@{what}' if what in ('table', 'product', 'reducer', 'scheduled', 'on_load', 'migration', *_LIFECYCLES) else f'{what}()'
         advice = instead(name, known) if known else '(it has none)'
         REGISTRY.problem(_source.of_caller(), f'{shown} has no option {name!r}: {advice}')
 
@@ -386,6 +387,29 @@ def on_load(fn=None, /, **unknown):
                                                           f'write def {fn.__name__}(), or @init for what needs ctx')
                 return fn
         REGISTRY.on_load.append(fn)
+        return fn
+    return declare if fn is None else declare(fn)
+
+
+def migration(fn=None, /, *, table=None, **unknown):
+    """Maps rows that a table had before its columns changed to rows of today, where no rule does it by itself (a column removed,
+    moved or of another type, a new one without a default, another primary key, a column made unique).
+
+        @migration(table="player")
+        def up(old: dict) -> Player | dict | None:
+            return Player(id=old["id"], name=old["name"], level=old["xp"] // 100)
+
+    table: its name, or its class. old: the row by the columns that the data has. What comes back is the new row, a dict of its
+    columns, or None to drop the row. An AutoInc column that is 0 is counted from 1. It runs at a start, at a reload and by
+    `orochi migrate`, for all rows in one transaction within reducer.init_timeout_ms; a copy of the data as it was is kept beside
+    it. Raising leaves the old data as it was. It is not called when the data fits, so it may stay.
+    """
+    _no_options('migration', unknown, ('table',))
+
+    def declare(fn):
+        if not isinstance(fn, types.FunctionType):
+            raise _wrong_thing('migration', fn, 'a function')
+        REGISTRY.migrations.append((fn, table))
         return fn
     return declare if fn is None else declare(fn)
 

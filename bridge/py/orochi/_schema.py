@@ -31,6 +31,7 @@ class Table:
         self.public = self.event = False
         self.scheduled = None   # reducer name
         self.dropped, self.renamed = [], []  # columns that it had: wire names, {was, now}
+        self.migration = None   # the @migration function
         self.at_column = -1
         self.ref = None
 
@@ -62,6 +63,8 @@ class Builder:
             self._table(declared)
         for declared in self.registry.reducers:
             self._reducer(declared)
+        for fn, table in self.registry.migrations:
+            self._migration(fn, table)
         self._link_schedules()
         self._table_names()
         self._function_names()
@@ -295,6 +298,35 @@ class Builder:
                                     'exactly one column of type ScheduleAt')
             return
         t.at_column = ats[0]
+
+    def _migration(self, fn, given):
+        """Gives the table its hook."""
+        place, title = _source.of_function(fn), f'@migration {fn.__name__}'
+        if given is None:
+            self.problem(place, f'{title} names its table: write @migration(table="player")')
+            return
+        wanted = given if isinstance(given, str) else getattr(given, '__name__', repr(given))
+        t = next((t for t in self.tables if given in (t.name, t.accessor) or t.cls is given), None)
+        if t is None:
+            self.problem(place, f'{title}: there is no table {wanted!r}: {instead(wanted, [t.name for t in self.tables])}')
+        elif t.event:
+            self.problem(place, f'{title}: rows of the event table {t.name} are not kept, so there are none to map')
+        elif t.migration is not None:
+            self.problem(place, f'{title}: table {t.name} has the hook {t.migration.__name__} already: one function maps all of its rows')
+        elif not _advice.is_plain(fn):
+            self.problem(place, f'{title} is a plain function, not async and not a generator')
+        elif not self._takes_one(fn):
+            self.problem(place, f'{title} takes one argument, the old row: def {fn.__name__}(old: dict)')
+        else:
+            t.migration = fn
+
+    @staticmethod
+    def _takes_one(fn):
+        try:
+            inspect.signature(fn).bind({})
+        except TypeError:
+            return False
+        return True
 
     # ---- functions ----
 
@@ -602,10 +634,15 @@ class Builder:
     def descriptor(self):
         """The JSON text that the server's oro_schema_parse reads."""
         extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0, **self.defaults_of(r)) for r in self.reducers],
-                     tables=[dict(name=t.name, place=t.place(), dropped=t.dropped, renamed=t.renamed) for t in self.tables
-                             if t.cls is not None],
+                     tables=[dict(name=t.name, place=t.place(), dropped=t.dropped, renamed=t.renamed, **self.hook_of(t))
+                             for t in self.tables if t.cls is not None],
                      schedules=self.schedules)
         return json.dumps({'V10': self.v10(), 'V9': self.v9(), 'orochi': extra}, separators=(',', ':'))
+
+    @staticmethod
+    def hook_of(t):
+        """{'migration': "up (file.py:12)"} of a table that has a hook, else {}."""
+        return {} if t.migration is None else {'migration': f'{t.migration.__name__} ({_source.of_function(t.migration)})'}
 
     @staticmethod
     def defaults_of(r):
@@ -618,7 +655,7 @@ class Builder:
     def module_spec(self):
         """What the codecs, tables and reducers of this interpreter are made from."""
         tables = [dict(name=t.name, accessor=t.accessor, cls=t.cls, columns=tuple((c[0], c[1], c[2]) for c in t.columns), pk=t.pk,
-                       auto_inc=tuple(t.auto_inc), indexes=t.indexes) for t in self.tables if t.cls is not None]
+                       auto_inc=tuple(t.auto_inc), indexes=t.indexes, migration=t.migration) for t in self.tables if t.cls is not None]
         reducers = [dict(name=r['name'], fn=r['fn'], params=tuple((p[0], p[2]) for p in r['params']), takes_row=r['takes_row'])
                     for r in self.reducers]
         return dict(types=self.types.specs, tables=tables, reducers=reducers)

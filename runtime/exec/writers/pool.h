@@ -76,12 +76,12 @@ struct oro_job {
     struct oro_job *next;
     enum oro_job_kind kind;
     uint16_t shard;
-    oro_conn_id conn;          /* where the answer goes; 0: nobody waits */
-    struct oro_principal *who; /* one reference */
-    struct oro_buf *frame;     /* one reference or NULL; args lie in it */
-    struct oro_job_wait *wait; /* borrowed, or NULL */
+    oro_conn_id conn;           /* where the answer goes; 0: nobody waits */
+    struct oro_principal *who;  /* one reference */
+    struct oro_buf *frame;      /* one reference or NULL; args lie in it */
+    struct oro_job_wait *wait;  /* borrowed, or NULL */
     struct oro_job_write write; /* run NULL: none */
-    struct oro_firing timer;   /* table NULL: it was of a version that is no more */
+    struct oro_firing timer;    /* table NULL: it was of a version that is no more */
     uint32_t ncalls, at;
     struct oro_job_call calls[];
 };
@@ -154,6 +154,12 @@ ORO_MUST_CHECK oro_status oro_pool_bind(struct oro_pool *p, const struct oro_sch
 void oro_pool_adopt(struct oro_pool *p, const struct oro_schema *schema, struct oro_store *store);
 /* Has the workers give back what the old version held; does not wait for them. */
 void oro_pool_settle(struct oro_pool *p);
+
+/* Rows through the @migration hook of the module (staged: of the version that is), on the first worker; limit_us: of this
+ * call. Before oro_pool_run, or while it is paused. ORO_EINVAL: err names the row; ORO_ETIMEOUT: the hook cannot be
+ * interrupted, and the process has to end without freeing. */
+ORO_MUST_CHECK oro_status oro_pool_map_rows(struct oro_pool *p, const struct oro_py_map *m,
+                                            int64_t limit_us, struct oro_err *err);
 
 /* Any thread. Takes job. front: a timer or lifecycle job that goes first. mailbox NULL: a job of its own. */
 void oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bool front);

@@ -187,6 +187,11 @@ void oro_pool_metrics_make(struct oro_pool *p); /* of p->schema */
 void oro_pool_stats_read(void *pool);           /* for oro_metric_on_read */
 /* reload.c */
 void oro_worker_safepoint(struct worker *w);
+/* Has the workers from..to do something between two jobs. False: one is still at the last thing. Then: whether all have,
+ * or had within a time. */
+bool oro_worker_ask(struct oro_pool *p, unsigned from, unsigned to,
+                    void (*fn)(struct worker *w, void *arg), void *arg);
+bool oro_worker_asked_done(struct oro_pool *p, int64_t patience_us);
 /* successor.c */
 void oro_worker_leave_python(struct worker *w);
 static inline void

@@ -60,7 +60,21 @@ safepoints_ask(struct oro_pool *p, unsigned from, unsigned to,
         atomic_store_explicit(&p->workers[i]->safepoint, SAFEPOINT_ASKED, memory_order_release);
     oro_wake_broadcast(&p->wake);
     oro_wake_broadcast(&p->govern_wake);
+    oro_wake_broadcast(&p->phase_wake); /* of one that does not serve yet */
     return true;
+}
+
+bool
+oro_worker_ask(struct oro_pool *p, unsigned from, unsigned to,
+               void (*fn)(struct worker *w, void *arg), void *arg)
+{
+    return safepoints_ask(p, from, to, fn, arg);
+}
+
+bool
+oro_worker_asked_done(struct oro_pool *p, int64_t patience_us)
+{
+    return safepoints_wait(p, patience_us);
 }
 
 static oro_status

@@ -8,6 +8,7 @@ phase_set(struct worker *w, int phase)
     oro_wake_broadcast(&w->pool->phase_wake);
 }
 
+/* What another thread asks for is done meanwhile (migrate.c). */
 static int
 phase_wait(struct worker *w, int phase)
 {
@@ -16,6 +17,12 @@ phase_wait(struct worker *w, int phase)
         int now = atomic_load(&w->phase);
         if (now > phase)
             return now;
+        if (atomic_load(&w->safepoint) == SAFEPOINT_ASKED) {
+            oro_py_acquire(w->py);
+            oro_worker_safepoint(w);
+            oro_py_release(w->py);
+            continue;
+        }
         oro_wake_wait(&w->pool->phase_wake, seen, -1);
     }
 }

@@ -208,3 +208,10 @@ oro_py_config_json(const struct oro_py_config *c, struct oro_bb *out)
 {
     oro_bb_printf(out, "{\"max_pool_size\":%u}", c->max_pool_size);
 }
+
+oro_status
+oro_py_map_rows(struct oro_py *py, const struct oro_py_map *m, struct oro_err *err)
+{
+    (void)py, (void)m;
+    return oro_err_set(err, ORO_EINVAL, "no hook");
+}
