@@ -628,6 +628,13 @@ oro_net_watch(struct oro_net *net, unsigned shard, oro_conn_id id, bool on)
     return c->out_bytes;
 }
 
+size_t
+oro_net_waiting(struct oro_net *net, unsigned shard, oro_conn_id id)
+{
+    const struct conn *c = conn_find(shard_here(net, shard), id);
+    return c != NULL ? c->out_bytes : 0;
+}
+
 void
 oro_net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int code, const char *reason)
 {

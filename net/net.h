@@ -76,6 +76,8 @@ bool oro_net_send_piece(struct oro_net *net, unsigned shard, oro_conn_id conn,
                         struct oro_buf *piece, bool first, bool last);
 /* Has sink.drained called for a connection, or for that of a kept request. Gives the bytes that wait there; 0 if it is gone. */
 size_t oro_net_watch(struct oro_net *net, unsigned shard, oro_conn_id id, bool on);
+/* Those bytes. */
+size_t oro_net_waiting(struct oro_net *net, unsigned shard, oro_conn_id id);
 /* Starts a websocket close with code and reason (cut to 123 bytes) after what is queued; code 0:
  * drop the TCP connection. */
 void oro_net_close(struct oro_net *net, unsigned shard, oro_conn_id conn, int code,

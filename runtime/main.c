@@ -406,6 +406,7 @@ net_of(struct oro_net *net)
                                    .release = oro_net_release,
                                    .send_piece = oro_net_send_piece,
                                    .watch = oro_net_watch,
+                                   .waiting = oro_net_waiting,
                                    .close = oro_net_close,
                                    .pause = oro_net_pause,
                                    .charge = oro_net_charge,

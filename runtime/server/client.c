@@ -351,6 +351,42 @@ answer_here(struct shard *sh, struct client *c, const struct oro_client_message 
     turn_count(sh, c, from);
 }
 
+/* When so much waits to be read by a client, what it asks waits, too, until its socket has taken the half of it. So it is not the
+ * questions that are there already which decide how much is kept for one who does not read. */
+#define UNREAD_MOST ((size_t)1 << 20)
+
+static size_t
+unread_bytes(const struct client *c, size_t in_net)
+{
+    return in_net + c->held.len + c->held_linked;
+}
+
+static bool
+is_unread(const struct shard *sh, const struct client *c)
+{
+    const struct oro_server_net *net = &sh->server->net;
+    return unread_bytes(c, net->waiting(net->net, sh->number, c->conn)) >= UNREAD_MOST;
+}
+
+static void
+wait_for_reader(struct shard *sh, struct client *c)
+{
+    struct oro_server_net *net = &sh->server->net;
+    c->unread = true;
+    (void)net->watch(net->net, sh->number, c->conn, true);
+}
+
+void
+oro_client_drained(struct shard *sh, struct client *c, size_t waiting)
+{
+    struct oro_server_net *net = &sh->server->net;
+    if (!c->unread || unread_bytes(c, waiting) > UNREAD_MOST / 2)
+        return;
+    c->unread = false;
+    (void)net->watch(net->net, sh->number, c->conn, false);
+    oro_client_resume_later(sh, c);
+}
+
 #define INFLIGHT_BYTES (16u << 20) /* of frames whose calls wait; a larger one goes alone */
 #define DEFERRED_BYTES (64u << 10) /* more than this, and nothing is read until it is less */
 
@@ -390,11 +426,14 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
         bool alone = c->reads != NULL || (!call && (n > 0 || c->inflight > 0));
         bool turn = call ? from != 0 && n == 0 && !has_turn(sh, c)
                          : answers == TURN_ANSWERS || here - at >= TURN_BYTES || !has_turn(sh, c);
-        if (!gone && (alone || turn || (call && is_full(sh, c, n)))) {
+        bool unread = !gone && !alone && (!call || n == 0) && is_unread(sh, c);
+        if (!gone && (alone || turn || unread || (call && is_full(sh, c, n)))) {
             if (!calls_post(sh, c, frame, calls, n, again))
                 return;
             defer(sh, c, frame, here, alone || c->inflight_bytes >= INFLIGHT_BYTES);
-            if (turn && !alone)
+            if (unread)
+                wait_for_reader(sh, c);
+            else if (turn && !alone)
                 oro_client_resume_later(sh, c);
             return;
         }
@@ -440,7 +479,7 @@ oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame)
 {
     if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
         return;
-    if (c->state == CLIENT_CONNECTING || c->deferred != NULL || c->reads != NULL)
+    if (c->state == CLIENT_CONNECTING || c->deferred != NULL || c->reads != NULL || c->unread)
         defer(sh, c, frame, 0, false);
     else
         frame_run(sh, c, frame, 0);
@@ -450,7 +489,7 @@ oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame)
 bool
 oro_client_can_resume(const struct shard *sh, const struct client *c)
 {
-    if (c->state != CLIENT_OPEN || c->deferred == NULL || c->reads != NULL)
+    if (c->state != CLIENT_OPEN || c->deferred == NULL || c->reads != NULL || c->unread)
         return false;
     return c->deferred->alone ? c->inflight == 0
                               : c->inflight <= sh->server->opt.incoming_limit / 2;

@@ -95,7 +95,9 @@ drained(void *self, unsigned shard, oro_conn_id id, size_t waiting)
     struct shard *sh = shard_of(self, shard);
     struct client *c = oro_map_get_u64(&sh->requests, id);
     c = c != NULL ? c : oro_client_find(sh, id);
-    if (c != NULL)
+    if (c != NULL && c->unread)
+        oro_client_drained(sh, c, waiting);
+    else if (c != NULL)
         oro_stream_drained(c, waiting);
 }
 

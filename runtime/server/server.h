@@ -28,6 +28,7 @@ struct oro_server_net {
     bool (*send_piece)(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_buf *piece,
                        bool first, bool last);
     size_t (*watch)(struct oro_net *net, unsigned shard, oro_conn_id id, bool on);
+    size_t (*waiting)(struct oro_net *net, unsigned shard, oro_conn_id id);
     void (*close)(struct oro_net *net, unsigned shard, oro_conn_id conn, int code, const char *reason);
     void (*pause)(struct oro_net *net, unsigned shard, oro_conn_id conn, bool paused);
     bool (*charge)(struct oro_net *net, unsigned shard, oro_conn_id conn, int64_t bytes);

@@ -52,6 +52,7 @@ struct client {
     const struct oro_proto *proto; /* a database's websocket: what it speaks */
     bool confirmed, is_owner, in_held_list;
     bool paused;   /* nothing is read from it, since too much waits already */
+    bool unread;   /* so much waits to be read by it that what it asks waits, too */
     bool outdated; /* what it is subscribed to is no more: closed when its shard goes on */
     struct oro_principal *who;
     char *token;
@@ -68,6 +69,7 @@ struct client {
     struct held_mark *marks;
     size_t nmarks, mark_cap;
     size_t held_lists;   /* memory of the marks' lists of parts */
+    size_t held_linked;  /* bytes of those parts */
     size_t held_counted; /* of held, marks and lists, in the budget */
     size_t http_counted; /* HTTP: what was charged for the request */
     struct client *held_next;
@@ -82,10 +84,10 @@ struct client {
     char *headers;      /* of the answer */
     struct oro_bb sql;
     struct sql_write *write; /* SQL: it changes rows; a reference */
-    bool wants_json; /* a refusal as an object */
-    bool asked;      /* SQL: evaluated, and a disconnect job is posted if there has to be one */
-    bool leaves;     /* a disconnect record follows */
-    bool answered;   /* there was a reply, though it may still wait */
+    bool wants_json;         /* a refusal as an object */
+    bool asked;    /* SQL: evaluated, and a disconnect job is posted if there has to be one */
+    bool leaves;   /* a disconnect record follows */
+    bool answered; /* there was a reply, though it may still wait */
     /* HTTP: the answer that waits until `reply_seq` is durable. */
     struct oro_http_response *reply;
     uint64_t reply_seq;
@@ -199,6 +201,8 @@ void oro_client_gone(struct shard *sh, struct client *c, bool said_so);
 void oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame);
 void oro_client_resume(struct shard *sh, struct client *c);
 bool oro_client_can_resume(const struct shard *sh, const struct client *c);
+/* Its socket has taken some; so much waits. */
+void oro_client_drained(struct shard *sh, struct client *c, size_t waiting);
 /* Net cuts it off: gives back what is kept for it. */
 void oro_client_cut(struct shard *sh, struct client *c);
 /* The first call that is not answered has been. */
@@ -271,7 +275,7 @@ oro_shard_stands_still(const struct shard *sh)
 void oro_sql_start(struct shard *sh, struct client *c);
 void oro_sql_run(struct shard *sh, struct client *c); /* client_connected has let it in */
 void oro_sql_written(struct shard *sh, struct client *c, uint64_t seq); /* its record is there */
-void oro_sql_write_unref(struct sql_write *w); /* NULL is fine */
+void oro_sql_write_unref(struct sql_write *w);                          /* NULL is fine */
 /* On a reader: what the grammar of subscriptions does not know. */
 oro_status oro_sql_full(struct oro_server *s, struct oro_session *se, struct oro_bytes text,
                         const struct oro_query_env *env, struct oro_budget *budget,

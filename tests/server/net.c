@@ -173,6 +173,7 @@ net_send(struct oro_net *net, unsigned shard, oro_conn_id conn, struct oro_bytes
         return false;
     ORO_ASSERT(c->piece.len == 0); /* nothing comes between the pieces of a message */
     fake_take(c, msg);
+    c->waiting += msg.len;
     return !cut(c);
 }
 
@@ -203,6 +204,13 @@ net_watch(struct oro_net *net, unsigned shard, oro_conn_id id, bool on)
     if (r != NULL)
         r->watched = on;
     return c != NULL ? c->waiting : r != NULL ? r->waiting : 0;
+}
+
+static size_t
+net_waiting(struct oro_net *net, unsigned shard, oro_conn_id id)
+{
+    struct fake_client *c = client_of(net, shard, id);
+    return c != NULL ? c->waiting : 0;
 }
 
 static bool
@@ -318,6 +326,7 @@ fake_net_start(struct oro_server *server, unsigned shards)
                                 .release = net_release,
                                 .send_piece = net_send_piece,
                                 .watch = net_watch,
+                                .waiting = net_waiting,
                                 .http_piece = net_http_piece,
                                 .close = net_close,
                                 .pause = net_pause,
