@@ -159,6 +159,12 @@ db_sync_failed(struct db *db)
 }
 
 void
+db_release_memory(struct db *db)
+{
+    sqlite3_db_release_memory(handle(db));
+}
+
+void
 db_rollback(struct db *db)
 {
     if (!sqlite3_get_autocommit(handle(db)))

@@ -31,6 +31,8 @@ ORO_MUST_CHECK oro_status db_text(struct db *db, const char *sql, char **out, st
 /* The last failure was one of syncing: the system may have dropped what it could not write, and a sync that is tried again
  * says nothing about it. */
 bool db_sync_failed(struct db *db);
+/* Gives back the pages it keeps in memory. */
+void db_release_memory(struct db *db);
 /* Undoes what a failed statement left open; harmless without a transaction. */
 void db_rollback(struct db *db);
 /* Copies what is committed from the WAL into the file as far as readers allow. *pages: in the WAL, *done: copied. */

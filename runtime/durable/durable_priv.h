@@ -11,7 +11,7 @@
  *     _orochi_rows       how many rows each table has; none of a table: not known
  *     player, ...        the module's tables (layout.h)
  *
- * The log, <dir>/<name>.db-log, an SQLite file as well, there from a start until the next clean stop:
+ * The log, <dir>/<name>.db-log, an SQLite file as well, there from a start until a stop that has moved all of it into the tables:
  *
  *     _orochi_log        one row for each group commit (record.h), with a CRC-32C; every transaction after `_applied`, and
  *                        perhaps some before it

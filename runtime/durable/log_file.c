@@ -1,5 +1,6 @@
 /* The log's file beside the tables' file: made, opened, ended; and whether anything that was confirmed is missing in the two,
  * which is looked for before either is changed. */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,12 +80,25 @@ loss_at_first_sight(const struct oro_durable *d, struct oro_err *err)
     return ORO_EMALFORMED;
 }
 
+/* As the file's head has it; a log of an earlier version has larger ones. */
+static uint32_t
+page_size_of(const char *path, uint32_t usual)
+{
+    uint8_t b[2] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool has = fd >= 0 && pread(fd, b, sizeof(b), 16) == (ssize_t)sizeof(b);
+    if (fd >= 0)
+        close(fd);
+    uint32_t size = (uint32_t)b[0] << 8 | b[1];
+    return has && size >= 512 && (size & (size - 1)) == 0 ? size : usual;
+}
+
 static oro_status
 loss_in_wal(const struct oro_durable *d, const char *of, uint32_t page, struct oro_err *err)
 {
     struct wal wal;
     char *path = oro_asprintf("%s-wal", of);
-    oro_status st = wal_read(path, page, &wal, err);
+    oro_status st = wal_read(path, page_size_of(of, page), &wal, err);
     if (st == ORO_OK && wal.damaged)
         st = lost(d, err,
                   "%s is damaged at byte %llu: %llu pages before that are fine, and there were "

@@ -1,4 +1,9 @@
 /* File to store, at the start: the tables, then the transactions that are only in the log. */
+#include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "bridge/bsatn/value.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
@@ -240,6 +245,14 @@ replay_log(struct oro_durable *d, struct oro_store *store, uint64_t *count, stru
     return st;
 }
 
+static void
+give_back(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
+}
+
 oro_status
 oro_durable_recover(struct oro_durable *d, struct oro_store *store, struct oro_err *err)
 {
@@ -258,6 +271,9 @@ oro_durable_recover(struct oro_durable *d, struct oro_store *store, struct oro_e
     if (st == ORO_OK)
         st = begin_sequences(d, store, &mine);
     oro_map_fini(&d->sequences);
+    /* The pages that were read are not read again, and what the allocator has of them is not used. */
+    db_release_memory(d->tables);
+    give_back();
     if (st != ORO_OK)
         return damaged_advise(d->path, st, &mine, err);
     oro_store_load_offset(store, d->logged);

@@ -18,9 +18,11 @@
 #define PACE_STEP_US 1000
 #define PACE_US 2500
 #define PACE_LEAST 128 /* transactions that came during a sync */
-/* What is in the log then stays there: the next start reads it faster. */
-#define STOP_CHECKPOINT_US 2500000
-#define STOP_ROWS 200000
+/* A stop moves into the tables what takes no longer than people notice; with more than that the log stays, which has
+ * everything and is quicker to read at the next start. */
+#define STOP_CHECKPOINT_US 500000
+#define STOP_ROWS ((size_t)20000)
+#define STOP_LOG ((uint64_t)4 << 20) /* left by an earlier run */
 
 void
 log_look(void *arg)
@@ -394,6 +396,16 @@ is_late(void *arg)
     return oro_mono_us() > ((struct oro_durable *)arg)->stop_until;
 }
 
+static bool
+is_little(const struct oro_durable *d)
+{
+    size_t rows = d->pending.n + d->changes.n;
+    if (atomic_load(&d->cut) == CUT_MADE)
+        rows += d->cut_changes.n;
+    bool caught_up = d->checkpoint.applied >= d->recovered;
+    return rows <= STOP_ROWS && (caught_up || atomic_load(&d->log_bytes) <= STOP_LOG);
+}
+
 void
 durable_last_checkpoint(struct oro_durable *d)
 {
@@ -401,6 +413,12 @@ durable_last_checkpoint(struct oro_durable *d)
     struct oro_err err;
     bool more = true;
     oro_status st = ORO_OK;
+    if (!is_little(d)) {
+        oro_log(ORO_LOG_INFO, "durable",
+                "%s: the last changes stay in the log beside it; the next start reads them",
+                d->path);
+        return;
+    }
     d->stop_until = oro_mono_us() + STOP_CHECKPOINT_US;
     k->stop = NULL;
     k->limit = k->limit < STOP_ROWS ? k->limit : STOP_ROWS;

@@ -15,7 +15,7 @@
 #define WAL_COPY (16u << 20) /* written since the last time: copy the WAL into the file */
 /* Beyond this an append waits until it is copied, so that it starts anew. */
 #define WAL_BYTES_BIG (64 << 20)
-#define WAL_GROUP 12288 /* of one group commit beside its records, about */
+#define WAL_GROUP 6144 /* of one group commit beside its records, about */
 #define CACHE_KIB 8192
 
 struct log_sqlite {

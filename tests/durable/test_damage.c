@@ -430,6 +430,12 @@ Test(damage, of_the_log_is_told_of_the_log)
     struct oro_err err = {0};
     in_process(first_life);
     char *log = path_in("game.db-log");
+    struct db *db;
+    int64_t batches = 0;
+    cr_assert_eq(db_open(log, &db, &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(db_int(db, "SELECT count(*) FROM _orochi_log", &batches, &err), ORO_OK);
+    cr_assert_gt(batches, 0);
+    db_close(db); /* with the WAL in the file: a page in it may stand for the one that is spoiled */
     int fd = open(log, O_WRONLY);
     cr_assert_eq(pwrite(fd, "nothing that SQLite knows", 25, 0), 25);
     close(fd);

@@ -394,3 +394,37 @@ Test(durable, checkpoints_bound_the_log)
     expect_sql("select count(*) from player", "8000");
     oro_bb_fini(&row);
 }
+
+/* ---- stopping ---- */
+
+static uint64_t
+many_bags(struct run *r, unsigned n)
+{
+    struct oro_bb row = {0};
+    struct oro_tx *tx = oro_tx_begin(r->se, false);
+    for (unsigned i = 0; i < n; i++) {
+        oro_bb_clear(&row);
+        oro_bb_u32(&row, i);
+        oro_bb_u8(&row, 1);
+        run_insert(r, tx, "bag", &row);
+    }
+    oro_bb_fini(&row);
+    return run_commit(r, tx);
+}
+
+/* A stop does not wait until all is in the tables: the log has it. The next stop, with little to do, leaves one file. */
+Test(durable, a_stop_after_many_changes_leaves_them_in_the_log)
+{
+    struct run r;
+    struct run_options opt = options(lines);
+    run_must_open(&r, &opt);
+    run_wait_durable(&r, many_bags(&r, 30000));
+    run_close(&r);
+    expect_sql("select count(*) from bag", "0");
+    expect_sql("select count(*) from _orochi_log", "1");
+    run_must_open(&r, &opt);
+    cr_assert_eq(run_count(&r, "bag"), 30000);
+    run_close(&r);
+    expect_one_file();
+    expect_sql("select count(*) from bag", "30000");
+}
