@@ -8,6 +8,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/durable/durable_priv.h"
+#include "runtime/store/apply.h"
 
 static oro_status
 table_damaged(const struct oro_durable *d, const struct layout *l, oro_status st,
@@ -98,11 +99,17 @@ sequence_number(const struct oro_durable *d, const struct oro_table_def *t, unsi
 }
 
 static void
+sequence_found(struct oro_durable *d, const struct oro_table_def *t, unsigned seq)
+{
+    oro_map_put_u64(&d->sequences, sequence_number(d, t, seq), d);
+}
+
+static void
 sequence_load(struct oro_durable *d, struct oro_store *store, const struct oro_table_def *t,
               unsigned seq, uint64_t allocated)
 {
     oro_store_load_sequence(store, t, seq, allocated);
-    oro_map_put_u64(&d->sequences, sequence_number(d, t, seq), d);
+    sequence_found(d, t, seq);
 }
 
 /* A column may have become auto_inc since: its values go on above those that are there. That is kept, so that what somebody
@@ -156,11 +163,26 @@ struct replay {
     struct oro_durable *d;
     struct oro_store *store;
     const struct oro_txlog_batch *row;
+    struct oro_change *changes; /* of the transaction at hand */
+    size_t n, cap;
     struct oro_err *err;
 };
 
 static oro_status
-replay_op(const struct replay *p, const struct record_op *op, bool remove)
+replay_damaged(const struct replay *p, const char *what)
+{
+    return oro_txlog_damaged(p->d->log, p->row, what, p->err);
+}
+
+static struct oro_change *
+replay_add(struct replay *p)
+{
+    p->changes = oro_grow(p->changes, p->n, &p->cap, sizeof(*p->changes));
+    return &p->changes[p->n++];
+}
+
+static oro_status
+replay_op(struct replay *p, const struct record_op *op)
 {
     const struct layout *l = catalog_find(&p->d->catalog, op->table);
     unsigned seq;
@@ -169,48 +191,41 @@ replay_op(const struct replay *p, const struct record_op *op, bool remove)
         return ORO_OK;
     }
     if (l == NULL)
-        return oro_txlog_damaged(p->d->log, p->row, "a table that is not in the file", p->err);
-    if (op->kind == RECORD_SEQUENCE) {
-        if (remove && sequence_of(l->def, op->column, &seq))
-            sequence_load(p->d, p->store, l->def, seq, op->allocated);
-        return ORO_OK;
+        return replay_damaged(p, "a table that is not in the file");
+    if (op->kind != RECORD_SEQUENCE) {
+        *replay_add(p) =
+            (struct oro_change){.kind = op->kind == RECORD_PUT ? ORO_CHANGE_PUT : ORO_CHANGE_DELETE,
+                                .table = l->def,
+                                .bytes = op->bytes};
+    } else if (sequence_of(l->def, op->column, &seq)) {
+        *replay_add(p) = (struct oro_change){.kind = ORO_CHANGE_SEQUENCE,
+                                             .table = l->def,
+                                             .sequence = seq,
+                                             .allocated = op->allocated};
+        sequence_found(p->d, l->def, seq);
     }
-    bool put = op->kind == RECORD_PUT, keyed = l->def->pk >= 0;
-    const struct oro_type *type = put || !keyed ? l->def->row : l->def->row->elems[l->def->pk].type;
-    if (remove && oro_value_check(type, op->bytes, NULL) != ORO_OK)
-        return oro_txlog_damaged(p->d->log, p->row, "a row that is not of its table's type",
-                                 p->err);
-    if (!remove)
-        return put ? oro_store_load(p->store, l->def, op->bytes, false, p->err) : ORO_OK;
-    if (put && !keyed)
-        return ORO_OK;
-    struct oro_bytes key =
-        put ? record_column(l->def->row, op->bytes, (uint16_t)l->def->pk) : op->bytes;
-    oro_status st = oro_store_unload(p->store, l->def, key);
-    if (st == ORO_ENOTFOUND && put)
-        return ORO_OK; /* a plain insert */
-    return st == ORO_OK ? ORO_OK
-                        : oro_txlog_damaged(p->d->log, p->row,
-                                            "a deletion of a row that is not there", p->err);
+    return ORO_OK;
 }
 
-/* Removes first, then inserts: a transaction may have exchanged the values of a unique column between rows. */
 static oro_status
-replay_tx(const struct replay *p, struct record_reader *r)
+replay_tx(struct replay *p, struct record_reader *r)
 {
     struct record_op op;
+    struct oro_err why = {0};
     bool more;
     oro_status st;
-    struct record_reader again = *r;
-    while ((st = record_next_op(&again, &op, &more)) == ORO_OK && more)
-        if ((st = replay_op(p, &op, true)) != ORO_OK)
+    p->n = 0;
+    while ((st = record_next_op(r, &op, &more)) == ORO_OK && more)
+        if ((st = replay_op(p, &op)) != ORO_OK)
             return st;
     if (st != ORO_OK)
-        return oro_txlog_damaged(p->d->log, p->row, "bytes that are no transactions", p->err);
-    while ((st = record_next_op(r, &op, &more)) == ORO_OK && more)
-        if ((st = replay_op(p, &op, false)) != ORO_OK)
-            return st;
-    return st;
+        return replay_damaged(p, "bytes that are no transactions");
+    st = oro_apply_check(p->changes, p->n, &why);
+    if (st == ORO_OK)
+        st = oro_apply_load(p->store, p->changes, p->n, &why);
+    if (st == ORO_EMALFORMED)
+        return replay_damaged(p, why.text);
+    return st == ORO_OK ? ORO_OK : oro_err_set(p->err, st, "%s", why.text);
 }
 
 static oro_status
@@ -242,6 +257,7 @@ replay_log(struct oro_durable *d, struct oro_store *store, uint64_t *count, stru
         atomic_fetch_add(&d->log_bytes, row.records.len);
     }
     oro_txlog_read_end(&log);
+    oro_free(p.changes);
     return st;
 }
 

@@ -1,4 +1,5 @@
 /* runtime/store/carry.c - from the store of one version of a module into that of the next one. */
+#include "runtime/store/apply.h"
 #include "runtime/store/internal.h"
 #include "runtime/store/migrator.h"
 
@@ -19,7 +20,8 @@ carry_rows(struct oro_store *s, struct oro_session *from, const struct oro_table
             oro_table_convert(old, now, bytes.data, &row);
             bytes = oro_bb_bytes(&row);
         }
-        st = oro_store_load(s, now, bytes, false, err);
+        struct oro_change c = {.kind = ORO_CHANGE_INSERT, .table = now, .bytes = bytes};
+        st = oro_apply_load(s, &c, 1, err);
     }
     oro_read_end(from);
     oro_bb_fini(&row);

@@ -94,6 +94,33 @@ reserve(struct oro_session *se, struct oro_table *t, struct oro_sequence *q)
         oro_record_free(&se->cache, rec);
 }
 
+uint64_t
+oro_store_raise_sequence(struct oro_session *se, const struct oro_table_def *def, unsigned sequence,
+                         uint64_t allocated)
+{
+    struct oro_store *s = se->store;
+    struct oro_sequence *q = &oro_table_of(s, def)->seqs[sequence];
+    ORO_ASSERT(sequence < def->nsequences);
+    struct oro_record *rec = oro_record_new(&se->cache, 1, NULL);
+    oro_spin_lock(&s->lock);
+    uint64_t seq = atomic_load_explicit(&s->seq, memory_order_relaxed);
+    bool needed = allocated > atomic_load_explicit(&q->allocated, memory_order_relaxed);
+    if (needed) {
+        rec->ops[0] = (struct oro_op){.kind = ORO_OP_SEQUENCE,
+                                      .sequence = (uint8_t)sequence,
+                                      .table = def,
+                                      .allocated = allocated};
+        oro_ring_publish(s, rec, ++seq);
+        atomic_store(&q->next, allocated);
+        /* Pairs with the acquire in take(). */
+        atomic_store_explicit(&q->allocated, allocated, memory_order_release);
+    }
+    oro_spin_unlock(&s->lock);
+    if (!needed)
+        oro_record_free(&se->cache, rec);
+    return seq;
+}
+
 /* 0: used up. */
 static uint64_t
 take(struct oro_session *se, struct oro_table *t, struct oro_sequence *q)

@@ -40,6 +40,10 @@ ORO_MUST_CHECK oro_status oro_store_unload(struct oro_store *s, const struct oro
                                            struct oro_bytes key_or_row);
 void oro_store_load_sequence(struct oro_store *s, const struct oro_table_def *t, unsigned sequence,
                              uint64_t allocated);
+/* The same while the store is in use: its values below `allocated` are used up by others. Publishes a record unless it is so far
+ * already. Returns the seq. The session's thread. */
+uint64_t oro_store_raise_sequence(struct oro_session *se, const struct oro_table_def *t,
+                                  unsigned sequence, uint64_t allocated);
 /* Of a column that has become auto_inc: its values begin above the largest that is there. Gives the first. */
 uint64_t oro_store_sequence_above_rows(struct oro_store *s, const struct oro_table_def *t,
                                        unsigned sequence);

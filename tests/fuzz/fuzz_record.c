@@ -67,6 +67,7 @@ replay_all(struct oro_store *store, struct oro_bytes blob, struct oro_err *err)
         if (st == ORO_OK)
             st = record_next_tx(&r, &more);
     }
+    oro_free(p.changes);
     return st;
 }
 
