@@ -17,6 +17,8 @@ struct sql_engine {
     struct oro_sql_ask *ask;    /* NULL: none */
     bool declaring;             /* a table of ours tells its columns */
     bool stopped;               /* by ask->stop */
+    uint64_t looked_ns, cpu_ns; /* when it was looked at last, by both clocks, */
+    uint64_t paid;              /* and what was paid since the second */
     struct oro_err denied;      /* why a statement may not be prepared; empty: it may */
 };
 
@@ -39,6 +41,13 @@ int sql_write_row(struct sql_engine *e, const struct oro_table_def *t, int argc,
 /* budget.c */
 /* Pays for n steps. False: they do not suffice, or the question is to end. */
 bool sql_engine_pay(struct sql_engine *e, uint64_t n);
+void sql_engine_begin(struct sql_engine *e);
+/* Pays for n instructions; for more, if they took longer than instructions take. */
+bool sql_engine_tick(struct sql_engine *e, uint64_t n);
+
+/* functions.c */
+bool sql_function_allowed(const char *name);
+ORO_MUST_CHECK int sql_functions_register(sqlite3 *db);
 
 /* memory.c: what SQLite takes on this thread, beyond what it has already, is limited until the end. 0: it is not. */
 void sql_memory_begin(uint64_t most);

@@ -419,6 +419,42 @@ Test(sql, memory_is_a_limit)
     ask_close(&a);
 }
 
+/* What a function does in one go counts as well, and none takes the product of what it is given. */
+Test(sql, long_functions_are_paid_for, .timeout = 120)
+{
+    struct asked a = open_large();
+    a.ask.steps = 50000000;
+    static const char n[] =
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) ";
+    static const char *const loops[] = {
+        "SELECT sum(length(hex(zeroblob(4000000)))) FROM n WHERE i > 0",
+        "SELECT sum(length(hex(zeroblob(4000000 + i)))) FROM n",
+        "SELECT sum(instr(x, i || 'zz')) FROM n, (SELECT hex(zeroblob(4000000)) AS x)",
+        "SELECT sum(x LIKE '%1' || i) FROM n, (SELECT hex(zeroblob(100000)) AS x)",
+        "SELECT sum(length(upper(x || i))) FROM n, (SELECT hex(zeroblob(1000000)) AS x)",
+    };
+    char sql[400];
+    for (size_t i = 0; i < ORO_ARRAY_LEN(loops); i++) {
+        snprintf(sql, sizeof(sql), "%s%s", n, loops[i]);
+        if (i > 0) /* the first is a constant, made once */
+            REFUSED(sql, ORO_EFULL, "too expensive");
+    }
+    static const char *const products[] = {
+        "SELECT instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1')",
+        "SELECT length(replace(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1', ''))",
+        "SELECT length(trim(hex(zeroblob(4000000)), replace(hex(zeroblob(2000000)), '0', 'a') || "
+        "'0'))",
+        "SELECT hex(zeroblob(4000000)) LIKE '%' || substr(hex(zeroblob(1000)), 1, 900) || '1%'",
+        "SELECT hex(zeroblob(4000000)) GLOB '*' || substr(hex(zeroblob(1000)), 1, 900) || '1*'",
+    };
+    for (size_t i = 0; i < ORO_ARRAY_LEN(products); i++)
+        (void)ask(&a, products[i]);
+    REFUSED("SELECT json_patch('{}', '{}')", ORO_EMALFORMED, "no such function");
+    REFUSED("SELECT sqlite_log(1, 'x')", ORO_EMALFORMED, "no such function");
+    EQ("SELECT count(*) FROM p", "[[2000]]");
+    ask_close(&a);
+}
+
 Test(sql, an_answer_is_a_limit)
 {
     struct asked a = open_large();
