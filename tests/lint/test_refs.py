@@ -13,7 +13,7 @@ class Refs(Check):
         return self.run_check({'docs/wire.md': PAGE, 'net/b.c': '', name: comment})[1]
 
     def test_what_is_there_passes(self):
-        self.assertEqual(self.check('/* docs/wire.md#the-first-frame, docs/wire.md, T-1, net/b.c, UTF-8 */\n'), '')
+        self.assertEqual(self.check('/* docs/wire.md#the-first-frame, docs/wire.md, T-1, net/b.c, net/NAME.c, UTF-8 */\n'), '')
         self.assertEqual(self.check('static const char x[] = "net/c.c and spec/x";\n'), '')
 
     def test_what_is_not_there_is_named_with_its_line(self):
