@@ -55,6 +55,11 @@ is_p256(EVP_PKEY *key)
            strcmp(group, "prime256v1") == 0;
 }
 
+/* Tokens that were given out are good as long as the pair is the same, so nothing is made anew behind anybody's back. */
+#define KEY_REMEDY                                                                                \
+    "put the file back from a copy, or remove id_ecdsa and id_ecdsa.pub to have a new pair made " \
+    "(tokens that clients hold are void then)"
+
 /* Reads a PEM file; NULL and ORO_OK: there is none. Gives *out. */
 static oro_status
 pem_read(const char *path, char **out, struct oro_err *err)
@@ -66,7 +71,7 @@ pem_read(const char *path, char **out, struct oro_err *err)
         return ORO_OK;
     if (st == ORO_EFULL)
         return oro_err_set(err, ORO_EINVAL, "cannot read the key file %s: not a PEM file", path);
-    return oro_err_set(err, st, "%s", mine.text);
+    return oro_err_set(err, st, "%s; " KEY_REMEDY, mine.text);
 }
 
 /* OpenSSL reads a private key without comparing it with the public one beside it. */
@@ -78,11 +83,6 @@ is_consistent(EVP_PKEY *key)
     EVP_PKEY_CTX_free(c);
     return fine;
 }
-
-/* Tokens that were given out are good as long as the pair is the same, so nothing is made anew behind anybody's back. */
-#define KEY_REMEDY                                                                                \
-    "put the file back from a copy, or remove id_ecdsa and id_ecdsa.pub to have a new pair made " \
-    "(tokens that clients hold are void then)"
 
 static oro_status
 private_parse(const char *path, const char *text, EVP_PKEY **out, struct oro_err *err)

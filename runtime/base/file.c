@@ -144,30 +144,48 @@ oro_file_create(const char *path, struct oro_bytes bytes, struct oro_err *err)
     return place(path, bytes, false, err);
 }
 
-/* NULL and errno. Of a FIFO the opening would wait for whoever writes it. */
-static FILE *
-open_regular(const char *path)
+/* What is there instead of a file of ours; NULL: a file, or nothing. A link leads to somebody else's. */
+static const char *
+no_file(const char *path)
 {
     struct stat s;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
+    if (lstat(path, &s) != 0 || S_ISREG(s.st_mode))
         return NULL;
-    if (fstat(fd, &s) == 0 && (S_ISREG(s.st_mode) || S_ISDIR(s.st_mode)))
-        return fdopen(fd, "r"); /* reading a folder says EISDIR */
+    return S_ISDIR(s.st_mode)    ? "a folder"
+           : S_ISLNK(s.st_mode)  ? "a link"
+           : S_ISFIFO(s.st_mode) ? "a FIFO"
+                                 : "something else than a file";
+}
+
+/* Of a FIFO the opening would wait for whoever writes it. Gives *out. */
+static oro_status
+open_regular(const char *path, FILE **out, struct oro_err *err)
+{
+    struct stat s;
+    const char *what = no_file(path);
+    if (what != NULL)
+        return oro_err_set(err, ORO_EIO, "%s is %s and has to be a file: move it away", path, what);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return oro_err_set(err, errno == ENOENT ? ORO_ENOTFOUND : ORO_EIO, "cannot read %s: %s%s",
+                           path, strerror(errno),
+                           errno == EACCES
+                               ? " (give it to the user that the server runs as: chown, "
+                                 "chmod 600)"
+                               : "");
+    if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && (*out = fdopen(fd, "r")) != NULL)
+        return ORO_OK;
     close(fd);
-    errno = EINVAL;
-    return NULL;
+    return oro_err_set(err, ORO_EIO, "%s has to be a file: move away what is there", path);
 }
 
 oro_status
 oro_file_get(const char *path, size_t most, char **out, struct oro_err *err)
 {
-    FILE *f = open_regular(path);
-    if (f == NULL && errno == EINVAL)
-        return oro_err_set(err, ORO_EIO, "cannot read %s: it is no regular file", path);
-    if (f == NULL)
-        return oro_err_set(err, errno == ENOENT ? ORO_ENOTFOUND : ORO_EIO, "cannot read %s: %s",
-                           path, strerror(errno));
+    FILE *f;
+    oro_status st = open_regular(path, &f, err);
+    if (st != ORO_OK)
+        return st;
     char *text = oro_alloc(most + 1);
     size_t n = fread(text, 1, most, f);
     bool bad = ferror(f) != 0;

@@ -331,7 +331,10 @@ owner_keep(struct oro_server *s, struct oro_err *err)
     } else if (st == ORO_OK || st == ORO_EFULL) {
         st = owner_read(s, path, line != NULL ? line : (char[]){""}, err);
     } else {
-        st = oro_err_set(err, st, "%s", mine.text);
+        st = oro_err_set(err, st,
+                         "%s; put the file back from a copy, or delete what is there to have a new "
+                         "owner made",
+                         mine.text);
     }
     oro_free(line);
     oro_free(path);
