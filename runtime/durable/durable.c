@@ -10,14 +10,19 @@ oro_durable_start(struct oro_durable *d, struct oro_store *store, struct oro_err
 {
     ORO_ASSERT(!d->started);
     int pages, done;
+    struct oro_err mine = {0};
     /* The schema, by which the log is read, is in the file itself then. */
-    oro_status st = db_wal_checkpoint(d->tables, true, &pages, &done, err);
+    oro_status st = db_wal_checkpoint(d->tables, true, &pages, &done, &mine);
     if (st == ORO_OK)
-        st = log_sqlite_begin(d->log, d->confirmed_path, d->mode == ORO_DURABLE_FULL, err);
+        st = log_sqlite_begin(d->log, d->confirmed_path, d->mode == ORO_DURABLE_FULL, &mine);
     if (st == ORO_OK)
-        st = presence_begin(&d->presence, d->dir, d->name, d->locks.database, WAL_KEEP, err);
-    if (st != ORO_OK)
-        return st;
+        st = meta_remember_all(d, &mine);
+    if (st == ORO_OK)
+        st = presence_begin(&d->presence, d->dir, d->name, d->locks.database, WAL_KEEP, &mine);
+    if (st != ORO_OK) {
+        oro_err_wrap(&mine, "%s", d->path);
+        return damaged_advise(d->path, st, &mine, err);
+    }
     ORO_ASSERT(d->logged == oro_txlog_end(d->log));
     d->store = store;
     d->cursor = oro_cursor_open(store);

@@ -58,6 +58,18 @@ ORO_MUST_CHECK oro_status data_format(struct db *db, bool *empty, struct oro_err
 oro_status damaged_advise(const char *path, oro_status st, const struct oro_err *from,
                           struct oro_err *err);
 
+/* Makes an empty file of tables ours. */
+ORO_MUST_CHECK oro_status data_make(struct db *db, struct oro_err *err);
+
+/* rescue.c. The small texts of _orochi_meta, in memory from the start on, for a file that is to be made without it. */
+ORO_MUST_CHECK oro_status meta_remember_all(struct oro_durable *d, struct oro_err *err);
+void meta_remember(struct oro_durable *d, const char *key, const char *value); /* any thread */
+void meta_forget(struct oro_durable *d);
+/* Of the database at path. Gives. */
+char *rescued_path_of(const char *path);
+/* Behind a refusal: that there is such a file. */
+void rescued_hint(const char *dir, const char *name, oro_status st, struct oro_err *err);
+
 /* log_file.c. The log beside a file of tables. Gives. */
 char *log_path_of(const char *path);
 /* The tables need no log from now on; one of this id that is left beside them may go. */
@@ -134,8 +146,10 @@ struct oro_durable {
     uint64_t recovered;     /* up to here the log is of an earlier run */
     int64_t stop_until;
 
-    _Atomic uint64_t durable;       /* seq */
-    atomic_bool gone;               /* a file was removed, replaced or cut */
+    _Atomic uint64_t durable; /* seq */
+    atomic_bool gone;         /* a file was removed, replaced, cut or overwritten */
+    pthread_mutex_t meta_lock;
+    struct oro_map meta;            /* key to text, guarded by meta_lock */
     _Atomic uint64_t durable_bytes; /* `bytes` of the record that `durable` is */
     _Atomic uint64_t throttled_us;
     uint64_t most_records,
@@ -163,7 +177,7 @@ void *durable_log_main(void *arg);
 void *durable_checkpoint_main(void *arg);
 /* Has the log do what it has to beside appending; for checkpoint.look. */
 void log_look(void *arg);
-/* Both have ended, and a file was removed: copies what is in the open ones into <name>.db.rescued. */
+/* rescue.c. A file is lost: all that the store has goes into <name>.db.rescued. The checkpointer, or whoever has joined it. */
 void durable_rescue(struct oro_durable *d);
 /* backup.c. The database that is meant: name, or the only one of the folder. Gives *out. ORO_ENOTFOUND: there is none. */
 ORO_MUST_CHECK oro_status data_name(const char *dir, const char *name, char **out,

@@ -104,6 +104,12 @@ loss_in_wal(const struct oro_durable *d, const char *of, uint32_t page, struct o
                   "%s is damaged at byte %llu: %llu pages before that are fine, and there were "
                   "more behind it",
                   path, (unsigned long long)wal.bad_at, (unsigned long long)wal.frames);
+    else if (st == ORO_OK && wal.torn && page == LOG_PAGE && !confirmed_is_exact(&d->found))
+        oro_log(ORO_LOG_WARN, "durable",
+                "%s ends within a transaction, at byte %llu: it is left out. When the machine went "
+                "down it was being written, and nobody had been told of it; if the machine did not "
+                "go down then, the file is damaged there, and the last transaction is lost",
+                path, (unsigned long long)wal.bad_at);
     oro_free(path);
     return st;
 }

@@ -33,6 +33,8 @@ note(struct oro_durable *d, const char *key, const char *value, struct oro_err *
         return oro_err_wrap(err, "%s", d->path);
     st = set(db, key, value, err);
     db_close(db);
+    if (st == ORO_OK)
+        meta_remember(d, key, value);
     return st == ORO_OK ? ORO_OK : oro_err_wrap(err, "%s", d->path);
 }
 

@@ -76,6 +76,14 @@ damaged_advise(const char *path, oro_status st, const struct oro_err *from, stru
     return oro_err_set(err, st, "%s. " DAMAGED, from->text, path);
 }
 
+oro_status
+data_make(struct db *db, struct oro_err *err)
+{
+    oro_status st = db_execf(db, err, tables_sql, APPLICATION_ID, FORMAT_VERSION);
+    db_rollback(db);
+    return st;
+}
+
 /* An empty file is made ours. */
 static oro_status
 check_format(struct oro_durable *d, struct oro_err *err)
@@ -86,8 +94,7 @@ check_format(struct oro_durable *d, struct oro_err *err)
         return st;
     st = loss_of_database(d, err);
     if (st == ORO_OK)
-        st = db_execf(d->tables, err, tables_sql, APPLICATION_ID, FORMAT_VERSION);
-    db_rollback(d->tables);
+        st = data_make(d->tables, err);
     return st;
 }
 
@@ -391,6 +398,7 @@ durable_free(struct oro_durable *d)
     changes_fini(&d->pending);
     record_fini(&d->batch);
     oro_free(d->mapped);
+    meta_forget(d);
     oro_free(d->rows);
     oro_free(d->cut_rows);
     oro_free(d->ids);
@@ -434,6 +442,7 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
         .told = opt->told,
     };
     d->mapped = ORO_NEW_ARRAY(bool, schema->ntables + 1);
+    pthread_mutex_init(&d->meta_lock, NULL);
     pressure_init(d);
     d->name = oro_strdup(opt->name);
     d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
@@ -467,6 +476,7 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
         }
     }
     if (st != ORO_OK) {
+        rescued_hint(opt->dir, opt->name, st, err);
         durable_free(d);
         return st;
     }

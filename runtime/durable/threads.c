@@ -115,6 +115,20 @@ pause_us(struct oro_durable *d, int64_t us)
 
 #define LOOK_US 1000000 /* when there is nothing to write */
 
+/* They are not to be relied upon any more. Any of the two threads. */
+static void
+files_lost(struct oro_durable *d, const struct oro_err *err)
+{
+    if (atomic_exchange(&d->gone, true))
+        return;
+    oro_log(ORO_LOG_ERROR, "durable",
+            "%s: nothing is confirmed any more. The data is still in memory, and is written into "
+            "%s.rescued now, and again when the server is stopped: stop it, and put that back with "
+            "`orochi restore %s.rescued --data %s --name %s --force`",
+            err->text, d->path, d->path, d->dir, d->name);
+    oro_wake_signal(&d->checkpoint_wake);
+}
+
 /* The files have their names. What is written into a file without one is gone when the process ends, whatever its sync said.
  * When stopping, the files that are open get the rest all the same: durable_rescue reads them. */
 static bool
@@ -122,12 +136,7 @@ is_present(struct oro_durable *d)
 {
     struct oro_err err;
     if (!atomic_load(&d->gone) && presence_check(&d->presence, oro_mono_us(), &err) != ORO_OK) {
-        atomic_store(&d->gone, true);
-        oro_log(ORO_LOG_ERROR, "durable",
-                "%s: nothing is confirmed any more. The data is still in memory and in the files "
-                "that are open: stop the server, which then writes all of it into %s.rescued, and "
-                "put that back with `orochi restore %s.rescued --data %s --name %s --force`",
-                err.text, d->path, d->path, d->dir, d->name);
+        files_lost(d, &err);
     }
     return !atomic_load(&d->gone) || atomic_load(&d->stopping);
 }
@@ -316,6 +325,11 @@ run_checkpoint(struct oro_durable *d)
     oro_status st = tables_catch_up(d, &err);
     if (st == ORO_OK && !atomic_load(&d->stopping) && cut_wait(d))
         st = cut_write(d, &err);
+    if (st == ORO_EMALFORMED) { /* somebody has written into the files */
+        oro_err_wrap(&err, "%s", d->path);
+        files_lost(d, &err);
+        return;
+    }
     if (st != ORO_OK) {
         oro_log_limited(ORO_LOG_ERROR, "durable", "%s: checkpoint: %s", d->path, err.text);
         pause_us(d, RETRY_MOST_US / 2);
@@ -329,8 +343,13 @@ durable_checkpoint_main(void *arg)
 {
     struct oro_durable *d = arg;
     int64_t interval = (int64_t)d->checkpoint_interval_s * 1000000, next = oro_mono_us() + interval;
+    bool rescued = false;
     while (!atomic_load(&d->stopping)) {
         unsigned seen = oro_wake_prepare(&d->checkpoint_wake);
+        if (atomic_load(&d->gone) && !rescued) {
+            rescued = true;
+            durable_rescue(d);
+        }
         int64_t now = oro_mono_us();
         uint64_t bytes = atomic_load(&d->log_bytes);
         bool asked = atomic_load(&d->asked);
@@ -353,27 +372,6 @@ durable_checkpoint_main(void *arg)
 }
 
 /* ---- at the end ---- */
-
-void
-durable_rescue(struct oro_durable *d)
-{
-    struct oro_err err;
-    char *file = oro_asprintf("%s.rescued", d->path);
-    oro_status st = oro_dir_make(d->dir, &err);
-    if (st == ORO_OK)
-        st = backup_of_open(d->tables, d->log, file, d->name, &err);
-    if (st == ORO_OK)
-        oro_log(ORO_LOG_ERROR, "durable",
-                "%s: a data file was removed while the server ran. All data is in %s: put it back "
-                "with `orochi restore %s --data %s --name %s --force`",
-                d->path, file, file, d->dir, d->name);
-    else
-        oro_log(ORO_LOG_ERROR, "durable",
-                "%s: a data file was removed while the server ran, and what is left of it cannot "
-                "be copied: %s. Restore a backup (orochi restore)",
-                d->path, err.text);
-    oro_free(file);
-}
 
 /* The threads have ended: makes the cut at the end of the ring, whatever became of the last one. */
 static void

@@ -96,11 +96,17 @@ confirmed_now(const char *log_id, bool synced, uint64_t offset)
 }
 
 bool
-confirmed_holds(const struct confirmed *c)
+confirmed_is_exact(const struct confirmed *c)
 {
     char boot[37];
     read_boot_id(boot);
-    return c->synced || (boot[0] != '\0' && strcmp(boot, c->boot_id) == 0);
+    return boot[0] != '\0' && strcmp(boot, c->boot_id) == 0;
+}
+
+bool
+confirmed_holds(const struct confirmed *c)
+{
+    return c->synced || confirmed_is_exact(c);
 }
 
 oro_status

@@ -30,6 +30,8 @@ bool confirmed_read(const char *path, struct confirmed *out);
 struct confirmed confirmed_now(const char *log_id, bool synced, uint64_t offset);
 /* What it says holds whatever has happened since: it was written with syncs, or the machine has not been started anew. */
 bool confirmed_holds(const struct confirmed *c);
+/* It is exactly as far as the log was confirmed: the machine has not been started anew since. */
+bool confirmed_is_exact(const struct confirmed *c);
 /* Makes or replaces the file. Gives *fd. ORO_EIO. */
 ORO_MUST_CHECK oro_status confirmed_make(const char *path, const struct confirmed *c, int *fd,
                                          struct oro_err *err);

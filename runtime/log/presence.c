@@ -1,6 +1,7 @@
 #include "runtime/log/presence.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@ presence_begin(struct presence *p, const char *dir, const char *name, int tables
     for (size_t i = 0; i < PRESENCE_FILES; i++)
         p->files[i].path = oro_asprintf("%s/%s.db%s", p->dir, name, ends[i]);
     p->files[PRESENCE_TABLES].size = DATABASE_LEAST;
+    p->log = open(p->files[PRESENCE_LOG].path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     return presence_check(p, INT64_MAX, err);
 }
 
@@ -78,6 +80,39 @@ check_file(struct presence *p, size_t i, struct oro_err *err)
     return ORO_OK;
 }
 
+/* What each kind of file begins with. A WAL is empty, or has a head, which is written in one piece. */
+static bool
+has_head(int fd, bool wal)
+{
+    static const char database[] = "SQLite format 3";
+    uint8_t head[16];
+    ssize_t n = pread(fd, head, sizeof(head), 0);
+    if (wal)
+        return n < (ssize_t)sizeof(head) ||
+               (head[0] == 0x37 && head[1] == 0x7f && head[2] == 0x06 && (head[3] & 0xfe) == 0x82);
+    return n == (ssize_t)sizeof(head) && memcmp(head, database, sizeof(database)) == 0;
+}
+
+/* Somebody has written into it: then he has begun at its head, or a checksum finds it at the next start. */
+static oro_status
+check_head(struct presence *p, size_t i, struct oro_err *err)
+{
+    const char *path = p->files[i].path;
+    bool wal = i == PRESENCE_TABLES_WAL || i == PRESENCE_LOG_WAL;
+    int fd = i == PRESENCE_TABLES ? p->tables
+             : i == PRESENCE_LOG  ? p->log
+                                  : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool fine = fd < 0 || has_head(fd, wal);
+    if (wal && fd >= 0) /* SQLite has no locks on it */
+        close(fd);
+    p->files[i].headed |= fine;
+    /* Without one from the start, it is in the WAL, from where it will be copied. */
+    return fine || !p->files[i].headed
+               ? ORO_OK
+               : oro_err_set(err, ORO_EIO, "%s was overwritten: its head is no %s's any more", path,
+                             wal ? "WAL" : "database");
+}
+
 oro_status
 presence_check(struct presence *p, int64_t now_us, struct oro_err *err)
 {
@@ -86,6 +121,8 @@ presence_check(struct presence *p, int64_t now_us, struct oro_err *err)
         p->looked_us = now_us != INT64_MAX ? now_us : 0;
     for (size_t i = all ? 0 : PRESENCE_LOG; i < PRESENCE_FILES; i++) {
         oro_status st = check_file(p, i, err);
+        if (st == ORO_OK && all)
+            st = check_head(p, i, err);
         if (st != ORO_OK)
             return st;
     }
@@ -97,6 +134,8 @@ presence_end(struct presence *p)
 {
     for (size_t i = 0; i < PRESENCE_FILES; i++)
         oro_free(p->files[i].path);
+    if (p->dir != NULL && p->log >= 0)
+        close(p->log);
     oro_free(p->dir);
     *p = (struct presence){0};
 }

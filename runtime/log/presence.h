@@ -15,11 +15,13 @@ struct presence {
     char *dir; /* as the kernel knows it: a module may change the working directory */
     struct {
         char *path;
-        bool known; /* seen once, from then on it has to be there */
+        bool known;  /* seen once, from then on it has to be there */
+        bool headed; /* the same of its head */
         dev_t device;
         ino_t inode;
         off_t size;
     } files[PRESENCE_FILES];
+    int log; /* the same of the log, our own: closed when SQLite has closed it */
     int tables; /* an open descriptor of the database: closing one of our own would drop SQLite's locks */
     int64_t looked_us; /* at all of them */
     off_t wal_keep;    /* what SQLite may cut a WAL to */
@@ -28,7 +30,7 @@ struct presence {
 /* The database and its log are there. Borrows tables, the database's descriptor, until presence_end. ORO_EIO. */
 ORO_MUST_CHECK oro_status presence_begin(struct presence *p, const char *dir, const char *name,
                                          int tables, off_t wal_keep, struct oro_err *err);
-/* ORO_EIO: a file was removed, replaced or cut; err says which. Looks at the log's two files, and at all of them where it has
+/* ORO_EIO: a file was removed, replaced, cut, or overwritten from its head on; err says which. Looks at the log's two files, and at all of them where it has
  * not for PRESENCE_US. */
 #define PRESENCE_US 100000
 ORO_MUST_CHECK oro_status presence_check(struct presence *p, int64_t now_us, struct oro_err *err);

@@ -86,6 +86,22 @@ frame_is_ours(const struct reader *r)
     return memcmp(r->frame + 8, r->salts, sizeof(r->salts)) == 0;
 }
 
+/* What begins there is a frame of this WAL, as far as it goes: the salts are its own but for some wrong bits (those of an earlier
+ * WAL are others altogether), or its head was never written. */
+static bool
+begins_here(const struct reader *r, uint64_t n)
+{
+    uint8_t head[FRAME_HEAD];
+    unsigned wrong = 0, set = 0;
+    if (pread(r->fd, head, sizeof(head), (off_t)frame_at(r, n)) != (ssize_t)sizeof(head))
+        return false;
+    for (size_t i = 0; i < sizeof(r->salts); i++)
+        wrong += (unsigned)__builtin_popcount(head[8 + i] ^ r->salts[i]);
+    for (size_t i = 0; i < sizeof(head); i++)
+        set += head[i] != 0;
+    return wrong <= 4 || set == 0;
+}
+
 static bool
 frame_commits(const struct reader *r)
 {
@@ -117,6 +133,7 @@ frames_read(struct reader *r, struct sum sum, struct wal *out)
             out->frames = n + 1;
     }
     out->damaged = goes_on(r, n);
+    out->torn = n > out->frames || begins_here(r, n);
     out->bad_at = frame_at(r, n);
 }
 

@@ -16,7 +16,9 @@
 struct wal {
     uint64_t frames; /* up to the last commit that fits */
     bool damaged;    /* there was more, once */
-    uint64_t bad_at; /* damaged: the byte where the frame, or the head, begins that does not fit */
+    bool torn;       /* a transaction has begun behind the last one that fits, and is not whole */
+    uint64_t
+        bad_at; /* damaged or torn: the byte where the frame, or the head, begins that does not fit */
 };
 
 /* A file that is not there or is empty is a WAL without frames. page_size: of the database, for a WAL whose head does not say

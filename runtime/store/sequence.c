@@ -183,6 +183,12 @@ value_in(const uint8_t *at, uint32_t size, enum oro_kind kind, uint64_t max)
 }
 
 uint64_t
+oro_store_sequence(struct oro_store *s, const struct oro_table_def *def, unsigned sequence)
+{
+    return atomic_load(&oro_table_of(s, def)->seqs[sequence].allocated);
+}
+
+uint64_t
 oro_store_sequence_above_rows(struct oro_store *s, const struct oro_table_def *def,
                               unsigned sequence)
 {

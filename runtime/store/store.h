@@ -44,6 +44,8 @@ void oro_store_load_sequence(struct oro_store *s, const struct oro_table_def *t,
  * already. Returns the seq. The session's thread. */
 uint64_t oro_store_raise_sequence(struct oro_session *se, const struct oro_table_def *t,
                                   unsigned sequence, uint64_t allocated);
+/* The first value that is not reserved; any time. */
+uint64_t oro_store_sequence(struct oro_store *s, const struct oro_table_def *t, unsigned sequence);
 /* Of a column that has become auto_inc: its values begin above the largest that is there. Gives the first. */
 uint64_t oro_store_sequence_above_rows(struct oro_store *s, const struct oro_table_def *t,
                                        unsigned sequence);

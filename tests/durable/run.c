@@ -67,7 +67,8 @@ run_open(struct run *r, const struct run_options *opt, struct oro_err *err)
     if (st != ORO_OK)
         goto fail;
     st = oro_durable_start(r->durable, r->store, err);
-    ORO_ASSERT(st == ORO_OK);
+    if (st != ORO_OK)
+        goto fail;
     r->se = oro_session_open(r->store);
     return ORO_OK;
 

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/log/wal.h"
 #include "tests/durable/damage.h"
 
 TestSuite(damage, .init = damage_setup, .fini = damage_teardown, .timeout = 600);
@@ -57,6 +58,18 @@ try(const char *name, const uint8_t *bytes, size_t len, bool there, const char *
     return refused;
 }
 
+/* The head, the first page, and what a lost write of a disk leaves. */
+static unsigned
+zeroed(const struct kept *k, size_t from, size_t n)
+{
+    uint8_t *bytes = oro_alloc(k->len + 1);
+    memcpy(bytes, k->bytes, k->len);
+    memset(bytes + from, 0, n < k->len - from ? n : k->len - from);
+    unsigned refused = try(k->name, bytes, k->len, true, "zeros from", from);
+    oro_free(bytes);
+    return refused;
+}
+
 static unsigned
 each_damage(const struct kept *k, size_t flips)
 {
@@ -66,6 +79,10 @@ each_damage(const struct kept *k, size_t flips)
         refused += try(k->name, k->bytes, k->len * i / 8 + i, true, "cut to", k->len * i / 8 + i);
     if (k->len > 0)
         refused += try(k->name, k->bytes, k->len - 1, true, "cut to", k->len - 1);
+    if (k->len > 0)
+        refused += zeroed(k, 0, 16) + zeroed(k, 0, 100) + zeroed(k, 0, k->len);
+    for (size_t i = 0; i < 8 && k->len > 0; i++)
+        refused += zeroed(k, (k->len / 8 * i) & ~(size_t)4095, 4096);
     for (size_t i = 0; i <= flips && k->len > 0; i++) {
         size_t at = i * (k->len - 1) / flips;
         k->bytes[at] ^= 0x10;
@@ -246,7 +263,7 @@ Test(damage, in_the_middle_is_told_from_a_torn_end)
 {
     in_process(first_life);
     keep_folder();
-    char *path = path_in("game.db-confirmed");
+    char *path = path_in("game.db-confirmed"), *wal_path = path_in("game.db-log-wal");
     struct confirmed c;
     cr_assert(confirmed_read(path, &c));
     for (size_t i = 0; i < nkept; i++) {
@@ -256,6 +273,8 @@ Test(damage, in_the_middle_is_told_from_a_torn_end)
         size_t frame = LOG_PAGE + 24, frames = (k->len - 32) / frame;
         for (size_t f = 0; f < frames; f++) {
             struct confirmed old = confirmed_now(c.log_id, true, BEFORE);
+            struct wal wal;
+            strcpy(old.boot_id, "another");
             int fd;
             put_back();
             cr_assert_eq(confirmed_make(path, &old, &fd, NULL), ORO_OK);
@@ -263,6 +282,8 @@ Test(damage, in_the_middle_is_told_from_a_torn_end)
             k->bytes[32 + f * frame + 100] ^= 1;
             write_file(k->name, k->bytes, k->len);
             k->bytes[32 + f * frame + 100] ^= 1;
+            cr_assert_eq(wal_read(wal_path, LOG_PAGE, &wal, NULL), ORO_OK);
+            cr_assert(wal.damaged || wal.torn, "frame %zu of %zu goes unnoticed", f, frames);
             struct run r;
             struct run_options opt = options(ORO_DURABLE_OFF);
             struct oro_err err = {0};

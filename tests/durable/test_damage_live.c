@@ -80,6 +80,14 @@ damage_live(const char *name, unsigned how)
     case 3:
         (void)!truncate(path, s.st_size / 2);
         break;
+    case 4:
+    case 5: {
+        static const uint8_t zeros[4096];
+        int fd = open(path, O_RDWR);
+        (void)!pwrite(fd, zeros, sizeof(zeros), how == 4 ? 0 : (s.st_size / 2) & ~(off_t)4095);
+        close(fd);
+        break;
+    }
     default: {
         int fd = open(path, O_RDWR);
         uint8_t b = 0;
@@ -125,6 +133,27 @@ expect_all_or_told(const char *what)
     run_close(&r);
 }
 
+/* Of a copy that was written when it was noticed, and so is there however the process ended. */
+static void
+expect_rescued(const char *what)
+{
+    struct oro_err err = {0};
+    char *file = path_in("game.db.rescued");
+    if (access(file, F_OK) == 0) {
+        uint64_t confirmed = atomic_load(&shared->confirmed);
+        struct run r;
+        struct run_options opt = options(ORO_DURABLE_OFF);
+        cr_assert_eq(oro_restore(file, dir, "game", true, &err), ORO_OK, "%s: %s", what, err.text);
+        cr_assert_eq(run_open(&r, &opt, &err), ORO_OK, "%s, rescued: %s", what, err.text);
+        uint64_t found = entries_of(&r);
+        cr_assert(found == confirmed || found == confirmed + 1, "%s, rescued: %lld of %llu", what,
+                  (long long)found, (unsigned long long)confirmed);
+        run_close(&r);
+        unlink(file);
+    }
+    oro_free(file);
+}
+
 /* A stop writes all there is, also into a file that has no name any more: then it says so, and there is a copy. */
 static void
 end_gently(pid_t pid, const char *what)
@@ -135,6 +164,8 @@ end_gently(pid_t pid, const char *what)
     unsigned how = atomic_load(&shared->go);
     cr_assert(how == 4 || how == 5, "%s: it did not stop", what);
     char *file = path_in("game.db.rescued");
+    cr_assert(how == 4 || access(file, F_OK) == 0 || atomic_load(&shared->trouble) == 0,
+              "%s: nothing was rescued", what);
     if (how == 5 && access(file, F_OK) == 0) {
         cr_assert_eq(oro_restore(file, dir, "game", true, &err), ORO_OK, "%s: %s", what, err.text);
         unlink(file);
@@ -152,14 +183,16 @@ damage_while_running(bool gently)
     in_process(first_life);
     keep_folder();
     for (size_t i = 0; i < ORO_ARRAY_LEN(names); i++) {
-        for (unsigned how = 0; how < 5; how++) {
+        for (unsigned how = 0; how < 7; how++) {
             if (strstr(names[i], "-shm") != NULL && how > 1)
                 continue; /* is mapped: cutting it ends any process of SQLite's with SIGBUS */
             char *what = oro_asprintf("%s, way %u, %s", names[i], how, gently ? "stop" : "kill");
             put_back();
             pid_t pid = begin_second_life();
             damage_live(names[i], how);
-            bool has = how <= 1 && i < 5 && strstr(names[i], "-shm") == NULL;
+            /* Removed, renamed; and of what all transactions go through: cut to nothing, zeros in its head. */
+            bool has = (how <= 1 && i < 5 && strstr(names[i], "-shm") == NULL) ||
+                       ((how == 2 || how == 4) && (i == 0 || i == 3 || i == 4));
             let_it_run(has);
             cr_assert(!has || atomic_load(&shared->trouble), "%s: not noticed", what);
             if (gently) {
@@ -168,6 +201,7 @@ damage_while_running(bool gently)
                 kill(pid, SIGKILL);
                 ORO_ASSERT(waitpid(pid, NULL, 0) == pid);
                 expect_all_or_told(what);
+                expect_rescued(what);
             }
             oro_free(what);
         }

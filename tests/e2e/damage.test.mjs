@@ -1,7 +1,7 @@
 // Files of the data folder that vanish or are damaged, as a user meets it: what he is told, and the way back.
 
 import assert from "node:assert/strict";
-import { cp, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { cp, open, readdir, rename, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { call, cleanFolders, folder, module, orochi, serve, sql, until } from "./lib/server.mjs";
@@ -18,6 +18,12 @@ const flip = async (path, at) => {
   await file.read(byte, 0, 1, at);
   byte[0] ^= 1;
   await file.write(byte, 0, 1, at);
+  await file.close();
+};
+
+const zero = async (path, n) => {
+  const file = await open(path, "r+");
+  await file.write(Buffer.alloc(n), 0, n, 0);
   await file.close();
 };
 
@@ -49,6 +55,31 @@ for (const [what, remove] of [
     assert.equal(restored.code, 0, restored.text);
     server = await start(data);
     assert.equal(await lines(server), 6, "also what was not confirmed");
+    assert.equal((await transfer(server)).status, 200);
+    assert.equal(await server.stop(), 0);
+  });
+}
+
+for (const [what, spoil] of [
+  ["the database is cut to nothing", data => truncate(join(data, "ledger.db"), 0)],
+  ["zeros are written over the database", data => zero(join(data, "ledger.db"), 4096)],
+  ["zeros are written over the log", data => zero(join(data, "ledger.db-log"), 4096)],
+]) {
+  test(`${what} while it runs: all rows are saved at once, and a start says where`, async () => {
+    const data = join(await folder(), "data");
+    let server = await start(data);
+    for (let i = 0; i < 5; i++) assert.equal((await transfer(server)).status, 200);
+    await spoil(data);
+    await until("it is noticed and saved", () => /ERROR durable: .*All data up to now is in .*ledger\.db\.rescued/.test(server.output()), 5);
+    await server.kill();
+    await assert.rejects(start(data), error => {
+      assert.match(error.message, /\(4\)[\s\S]*has put all of its data into .*ledger\.db\.rescued: `orochi restore .* --force`/);
+      return true;
+    });
+    const restored = await orochi(["restore", join(data, "ledger.db.rescued"), "--data", data, "--name", "ledger", "--force"]);
+    assert.equal(restored.code, 0, restored.text);
+    server = await start(data);
+    assert.equal(await lines(server), 5);
     assert.equal((await transfer(server)).status, 200);
     assert.equal(await server.stop(), 0);
   });
