@@ -133,6 +133,14 @@ static const struct lws_protocols protocols[] = {
  * conn.c. */
 static const lws_retry_bo_t no_pings = {.secs_since_valid_ping = 0, .secs_since_valid_hangup = 0};
 
+/* Of a FIFO OpenSSL would wait for whoever writes it. True also where nothing is there, which OpenSSL tells. */
+static bool
+is_file(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) != 0 || S_ISREG(s.st_mode);
+}
+
 /* libwebsockets says little about files that do not fit and leaks on the way out: looked at
  * before. Gives *out. */
 static oro_status
@@ -140,15 +148,16 @@ tls_check(const struct oro_net_options *opt, SSL_CTX **out, struct oro_err *err)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_method());
     const char *file = opt->tls_cert;
-    bool ok = ctx != NULL && SSL_CTX_use_certificate_chain_file(ctx, file) == 1;
+    bool ok = ctx != NULL && is_file(file) && SSL_CTX_use_certificate_chain_file(ctx, file) == 1;
     if (ok) {
         file = opt->tls_key;
-        ok = SSL_CTX_use_PrivateKey_file(ctx, file, SSL_FILETYPE_PEM) == 1 &&
+        ok = is_file(file) && SSL_CTX_use_PrivateKey_file(ctx, file, SSL_FILETYPE_PEM) == 1 &&
              SSL_CTX_check_private_key(ctx) == 1;
     }
     if (!ok) {
-        const char *why =
-            access(file, R_OK) != 0 ? strerror(errno) : ERR_reason_error_string(ERR_peek_error());
+        const char *why = !is_file(file)            ? "it is no file"
+                          : access(file, R_OK) != 0 ? strerror(errno)
+                                                    : ERR_reason_error_string(ERR_peek_error());
         oro_err_set(err, ORO_EINVAL, "TLS cannot use %s: %s", file,
                     why != NULL ? why : "no reason given");
         ERR_clear_error();

@@ -601,10 +601,13 @@ oro_status
 oro_py_toml(const char *path, char **json, struct oro_err *err)
 {
     static const char code[] =
-        "import json, re, tomllib\n"
+        "import json, os, re, stat, tomllib\n"
         "def read(path):\n"
         "    try:\n"
-        "        with open(path, 'rb') as file:\n"
+        "        with open(path, 'rb', opener=lambda p, f: os.open(p, f | os.O_NONBLOCK)) as "
+        "file:\n"
+        "            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):\n"
+        "                return None, 'it is no file'\n"
         "            return True, json.dumps(tomllib.load(file), default=str)\n"
         "    except OSError as error:\n"
         "        return None, error.strerror or str(error)\n"

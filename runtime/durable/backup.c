@@ -30,6 +30,13 @@ is_there(const char *path)
     return stat(path, &s) == 0;
 }
 
+static bool
+is_regular(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISREG(s.st_mode);
+}
+
 static void
 remove_db(const char *path)
 {
@@ -502,6 +509,8 @@ oro_restore(const char *file, const char *dir, const char *name, bool force, str
     struct data_locks locks = DATA_LOCKS_NONE;
     if (!is_there(file))
         return oro_err_set(err, ORO_ENOTFOUND, "there is no file %s", file);
+    if (!is_regular(file)) /* SQLite would wait for whoever writes a FIFO */
+        return oro_err_set(err, ORO_EIO, "%s is no file, so no backup either", file);
     oro_status st = db_open_reading(file, &from, err);
     if (st == ORO_OK)
         st = check_data(from, file, err);
