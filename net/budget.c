@@ -27,6 +27,7 @@
 void
 budget_tell(struct shard *s)
 {
+    ORO_ASSERT_OWNER(&s->owner);
     if (s->untold == 0)
         return;
     /* Relaxed: numbers that others compare, nothing is published with them. */
@@ -42,6 +43,7 @@ budget_tell(struct shard *s)
 static void
 count(struct conn *c, int64_t bytes)
 {
+    ASSERT_HERE(c);
     struct shard *s = c->shard;
     s->untold += bytes;
     if (s->untold > STEP || s->untold < -STEP)
@@ -80,6 +82,7 @@ linked_cost(const struct oro_buf *b)
 void
 budget_link(struct shard *s, struct conn *c, struct oro_buf *b)
 {
+    ORO_ASSERT_OWNER(&s->owner);
     int64_t bytes = linked_cost(b), new = b->links++ == 0 ? bytes : 0;
     if (c == NULL || c->condemned) {
         s->untold += new;
@@ -173,6 +176,7 @@ cut_down(struct shard *s, size_t least, int64_t target)
 void
 budget_enforce(struct shard *s)
 {
+    ORO_ASSERT_OWNER(&s->owner);
     struct oro_net *net = s->net;
     int64_t limit = (int64_t)net->opt.buffer_memory;
     budget_tell(s);

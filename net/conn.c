@@ -37,6 +37,7 @@ static const unsigned conn_next[CONN_STATE_COUNT] = {
 void
 conn_move(struct conn *c, enum conn_state to)
 {
+    ASSERT_HERE(c);
     ORO_ASSERT(conn_next[c->state] & BIT(to));
     c->state = to;
 }
@@ -70,6 +71,7 @@ slot_of(oro_conn_id id)
 static uint32_t
 slot_take(struct shard *s)
 {
+    ORO_ASSERT_OWNER(&s->owner);
     if (s->free_count > 0)
         return s->free_slots[--s->free_count];
     if (s->slot_used == s->slot_cap) {
@@ -86,6 +88,7 @@ slot_take(struct shard *s)
 struct conn *
 conn_new(struct shard *s)
 {
+    ORO_ASSERT_OWNER(&s->owner);
     struct conn *c = oro_try_alloc(sizeof(*c));
     if (c == NULL)
         return NULL;
@@ -116,6 +119,7 @@ conn_find(struct shard *s, oro_conn_id id)
 void
 conn_gone(struct conn *c)
 {
+    ASSERT_HERE(c);
     struct shard *s = c->shard;
     const struct oro_sink *sink = s->net->sink;
     link_remove(&c->dirty);
@@ -155,6 +159,7 @@ conn_touch(struct conn *c)
 void
 conn_doom(struct conn *c, enum conn_cause cause)
 {
+    ASSERT_HERE(c);
     if (c->state == CONN_DOOMED)
         return;
     if (c->cause == CAUSE_IO)
@@ -196,6 +201,7 @@ cut_ws(struct conn *c, const struct farewell *f)
 void
 conn_cut(struct conn *c, enum conn_cause cause)
 {
+    ASSERT_HERE(c);
     const struct farewell *f = &farewells[cause];
     if (c->state == CONN_DOOMED)
         return;
@@ -217,6 +223,7 @@ conn_cut(struct conn *c, enum conn_cause cause)
 void
 conn_set_held(struct conn *c, bool held)
 {
+    ASSERT_HERE(c);
     if (c->held == held)
         return;
     c->held = held;
@@ -257,6 +264,7 @@ take_in(struct conn *c, uint8_t *data, size_t len)
 int
 conn_on_rx(struct conn *c, uint8_t *data, size_t len)
 {
+    ASSERT_HERE(c);
     struct shard *s = c->shard;
     conn_counters(c)->bytes_in += (int64_t)len;
     c->last_rx_us = s->now_us;
@@ -270,6 +278,7 @@ conn_on_rx(struct conn *c, uint8_t *data, size_t len)
 int
 conn_on_writable(struct conn *c)
 {
+    ASSERT_HERE(c);
     c->blocked = false;
     /* The peer read something, which is as good a sign of life as a frame: a slow one that is
      * taking in a large message cannot answer our pings before its end. */
@@ -305,6 +314,8 @@ answered_later(struct conn *c)
 int
 conn_on_end(struct conn *c)
 {
+    ASSERT_HERE(c);
+    ORO_ASSERT(!c->ended);
     if (c->state == CONN_DOOMED || !answered_later(c))
         return -1;
     c->ended = true;
@@ -348,6 +359,7 @@ hold_ws(struct conn *c)
 static void
 settle_one(struct conn *c)
 {
+    ASSERT_HERE(c);
     const struct oro_sink *sink = c->shard->net->sink;
     bool had = c->out_head != NULL;
     uint64_t sent = c->sent;
@@ -389,6 +401,7 @@ count_up(struct shard *s)
 void
 shard_settle(struct shard *s)
 {
+    ORO_ASSERT_OWNER(&s->owner);
     if (budget_over(s))
         budget_enforce(s);
     /* Closing tells the sink, which may send to others: hence until both lists are empty. */
@@ -422,6 +435,7 @@ conn_look_at(struct conn *c, int64_t when_us)
 void
 conn_end_by(struct conn *c, int64_t deadline_us)
 {
+    ASSERT_HERE(c);
     struct shard *s = c->shard;
     c->deadline_us = deadline_us;
     if (!link_in_list(&c->ending))
@@ -524,6 +538,7 @@ look_ws(struct conn *c, int64_t now)
 void
 shard_look(struct shard *s)
 {
+    ORO_ASSERT_OWNER(&s->owner);
     while (!list_empty(&s->timers)) {
         struct conn *c = ORO_CONTAINER_OF(s->timers.next, struct conn, timer);
         if (c->look_us > s->now_us)
@@ -539,6 +554,7 @@ shard_look(struct shard *s)
 void
 shard_look_endings(struct shard *s)
 {
+    ORO_ASSERT_OWNER(&s->owner);
     for (struct link *l = s->endings.next, *next; l != &s->endings; l = next) {
         next = l->next;
         struct conn *c = ORO_CONTAINER_OF(l, struct conn, ending);
@@ -557,6 +573,7 @@ shard_look_endings(struct shard *s)
 void
 shard_goodbye(struct shard *s)
 {
+    ORO_ASSERT_OWNER(&s->owner);
     for (uint32_t i = 0; i < s->slot_used; i++) {
         struct conn *c = s->slots[i];
         if (c == NULL)

@@ -166,6 +166,7 @@ send_body(struct conn *c, struct oro_http_response *res)
 static void
 answer_ended(struct conn *c)
 {
+    ASSERT_HERE(c);
     c->busy = false;
     if (!c->answer_close || c->state != CONN_HTTP)
         return;
@@ -203,6 +204,7 @@ chunk_line(const struct conn *c, size_t len, uint8_t head[12])
 bool
 http_piece(struct conn *c, struct oro_buf *piece, bool last)
 {
+    ASSERT_HERE(c);
     uint8_t head[12];
     ORO_ASSERT(c->in_pieces);
     if (budget_over(c->shard))
@@ -232,6 +234,7 @@ http_piece(struct conn *c, struct oro_buf *piece, bool last)
 void
 http_answer(struct conn *c, struct oro_http_response *res)
 {
+    ASSERT_HERE(c);
     struct oro_bb out = {0};
     char own[256] = "", number[24];
     const char *extra = lines_of(res->extra_headers, sizeof(res->extra_headers));
@@ -340,6 +343,7 @@ key_legal(struct span k)
 static void
 upgrade(struct conn *c, struct head *h, struct oro_http_request *req)
 {
+    ASSERT_HERE(c);
     struct shard *s = c->shard;
     const struct oro_sink *sink = s->net->sink;
     if (!span_is(h->version, "13")) {
@@ -391,6 +395,7 @@ upgrade(struct conn *c, struct head *h, struct oro_http_request *req)
 static void
 serve(struct conn *c, struct head *h, size_t body_len)
 {
+    ASSERT_HERE(c);
     struct shard *s = c->shard;
     const struct oro_sink *sink = s->net->sink;
     struct oro_http_request req;
@@ -422,6 +427,8 @@ serve(struct conn *c, struct head *h, size_t body_len)
 static void
 drop_front(struct conn *c, size_t n)
 {
+    ASSERT_HERE(c);
+    ORO_ASSERT(n <= c->in.len);
     if (n < c->in.len) {
         memmove(c->in.data, c->in.data + n, c->in.len - n);
         c->in.len -= n;
@@ -551,6 +558,7 @@ run_pipeline(struct conn *c)
 void
 http_turn(struct shard *s)
 {
+    ORO_ASSERT_OWNER(&s->owner);
     const struct link *last = s->waiting.prev;
     s->http_us = 0;
     while (!list_empty(&s->waiting) && s->http_us < TURN_US) {
@@ -567,6 +575,7 @@ http_turn(struct shard *s)
 void
 http_run(struct conn *c)
 {
+    ASSERT_HERE(c);
     if (c->running || link_in_list(&c->waits))
         return;
     c->running = true;

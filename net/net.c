@@ -578,6 +578,8 @@ static struct shard *
 shard_here(struct oro_net *net, unsigned shard)
 {
     ORO_ASSERT_THREAD(ORO_THREAD_NET);
+    ORO_ASSERT(shard < net->shard_count);
+    ORO_ASSERT_OWNER(&net->shards[shard].owner);
     return &net->shards[shard];
 }
 

@@ -229,6 +229,7 @@ struct counters {
 };
 
 struct shard {
+    struct oro_owner owner; /* its thread */
     struct oro_net *net;
     unsigned index;
     struct ev_loop *loop;
@@ -432,5 +433,8 @@ void ws_accept_key(const char *key, char out[29]);
 #define STREAM_BODY_MAX ((size_t)512 * 1024)
 /* Larger messages go out in fragments of this size, between which there is room for a Ping or a Close. */
 #define FRAGMENT ORO_PART
+
+/* On the thread of its shard. */
+#define ASSERT_HERE(c) ORO_ASSERT_OWNER(&(c)->shard->owner)
 
 #endif

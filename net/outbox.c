@@ -40,6 +40,7 @@ piece_free(struct conn *c, struct piece *p)
 void
 out_clear(struct conn *c)
 {
+    ASSERT_HERE(c);
     while (c->out_head != NULL) {
         struct piece *p = c->out_head;
         c->out_head = p->next;
@@ -52,6 +53,7 @@ out_clear(struct conn *c)
 bool
 out_trim(struct conn *c)
 {
+    ASSERT_HERE(c);
     struct piece *keep = c->out_head, *last = keep;
     if (keep == NULL || !(keep->started || keep->inside)) {
         out_clear(c);
@@ -155,6 +157,8 @@ file_part(struct piece *p)
 void
 out_append(struct conn *c, struct piece *p)
 {
+    ASSERT_HERE(c);
+    ORO_ASSERT(p->next == NULL && (c->out_tail == NULL) == (c->out_head == NULL));
     if (c->out_tail != NULL)
         c->out_tail->next = p;
     else
@@ -233,6 +237,8 @@ learn_size(struct conn *c, size_t len)
 static void
 out_sent(struct conn *c, size_t n)
 {
+    ASSERT_HERE(c);
+    ORO_ASSERT(n <= c->out_bytes);
     c->out_bytes -= n;
     c->sent += n;
     conn_counters(c)->bytes_out += (int64_t)n;
@@ -304,6 +310,7 @@ gather(struct conn *c, struct iovec v[WRITE_MAX], size_t *sum)
 bool
 out_flush(struct conn *c)
 {
+    ASSERT_HERE(c);
     for (int turn = 0; c->out_head != NULL && !c->blocked; turn++) {
         struct iovec v[WRITE_MAX];
         size_t sum = 0;

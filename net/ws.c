@@ -186,6 +186,7 @@ queue(struct conn *c, const struct message *m)
 bool
 ws_send_parts(struct conn *c, struct oro_bytes head, const struct oro_parts *body)
 {
+    ASSERT_HERE(c);
     if (budget_over(c->shard))
         budget_enforce(c->shard); /* any connection may be cut off inside */
     if (c->state != CONN_WS)
@@ -203,6 +204,7 @@ ws_send_parts(struct conn *c, struct oro_bytes head, const struct oro_parts *bod
 bool
 ws_send_piece(struct conn *c, struct oro_buf *piece, bool first, bool last)
 {
+    ASSERT_HERE(c);
     if (budget_over(c->shard))
         budget_enforce(c->shard); /* any connection may be cut off inside */
     if (c->state != CONN_WS)
@@ -276,6 +278,7 @@ ws_put_close(struct conn *c, int code, const char *reason, size_t len)
 void
 ws_close(struct conn *c, int code, const char *reason, size_t reason_len)
 {
+    ASSERT_HERE(c);
     if (c->cause == CAUSE_IO)
         c->cause = CAUSE_SERVER_CLOSE;
     if (!ws_put_close(c, code, reason, reason_len)) {
@@ -302,6 +305,7 @@ takes_input(const struct conn *c)
 static bool
 deliver(struct conn *c, struct oro_buf *buf, bool binary)
 {
+    ASSERT_HERE(c);
     struct shard *s = c->shard;
     if (c->state != CONN_WS) {
         oro_buf_unref(buf); /* we have sent our Close: read and discarded */
@@ -398,6 +402,8 @@ whole_frame(struct conn *c, const struct oro_ws_frame *f, const uint8_t *payload
 static bool
 end_frame(struct conn *c)
 {
+    ASSERT_HERE(c);
+    ORO_ASSERT(c->rx != NULL);
     struct ws_rx *rx = c->rx;
     rx->in_payload = false;
     rx->hdr_len = 0;
@@ -440,6 +446,7 @@ start_slow(struct conn *c, const struct oro_ws_frame *f)
 static bool
 take_payload(struct conn *c, const uint8_t *data, size_t n)
 {
+    ASSERT_HERE(c);
     struct ws_rx *rx = c->rx;
     if (rx->opcode >= ORO_WS_CLOSE) {
         oro_ws_mask(rx->control + rx->control_len, data, n, rx->mask, rx->at);
@@ -498,6 +505,7 @@ rx_new(struct conn *c)
 int
 ws_rx(struct conn *c, uint8_t *data, size_t len)
 {
+    ASSERT_HERE(c);
     bool on = true;
     while (len > 0 && on) {
         if (c->rx == NULL) {
@@ -552,6 +560,7 @@ ws_accept_key(const char *key, char out[29])
 void
 ws_opened(struct conn *c)
 {
+    ASSERT_HERE(c);
     struct shard *s = c->shard;
     c->ws = true;
     c->last_rx_us = s->now_us;

@@ -13,4 +13,11 @@ ORO_NORETURN void oro_assert_fail(const char *expr, const char *file, int line);
             oro_assert_fail(#expr, __FILE__, __LINE__); \
     } while (0)
 
+/* For what is asked so often that a release is not to pay for it: threads and locks on hot paths. */
+#ifndef ORO_DEBUG
+#define ORO_ASSERT_DEBUG(expr) ((void)sizeof(!(expr)))
+#else
+#define ORO_ASSERT_DEBUG(expr) ORO_ASSERT(expr)
+#endif
+
 #endif

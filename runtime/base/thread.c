@@ -97,6 +97,61 @@ oro_thread_set_role(enum oro_thread_role role)
     thread_role = role;
 }
 
+uintptr_t
+oro_thread_number(void)
+{
+    static _Thread_local char here;
+    return (uintptr_t)&here;
+}
+
+#ifdef ORO_DEBUG
+bool
+oro_owner_is_here(struct oro_owner *o)
+{
+    uintptr_t me = oro_thread_number(), was = 0;
+    return atomic_load_explicit(&o->thread, memory_order_relaxed) == me ||
+           atomic_compare_exchange_strong_explicit(&o->thread, &was, me, memory_order_relaxed,
+                                                   memory_order_relaxed);
+}
+
+void
+oro_owner_give(struct oro_owner *o)
+{
+    atomic_store_explicit(&o->thread, 0, memory_order_relaxed);
+}
+
+bool
+oro_spin_is_mine(const struct oro_spin *s)
+{
+    return atomic_load_explicit(&s->holder, memory_order_relaxed) == oro_thread_number();
+}
+
+static void
+taken(struct oro_spin *s)
+{
+    atomic_store_explicit(&s->holder, oro_thread_number(), memory_order_relaxed);
+}
+
+static void
+given(struct oro_spin *s)
+{
+    ORO_ASSERT_LOCKED(s);
+    atomic_store_explicit(&s->holder, 0, memory_order_relaxed);
+}
+#else
+static void
+taken(struct oro_spin *s)
+{
+    (void)s;
+}
+
+static void
+given(struct oro_spin *s)
+{
+    (void)s;
+}
+#endif
+
 /* ---- spin lock ---- */
 
 #define SPIN_TRIES 64
@@ -104,11 +159,14 @@ oro_thread_set_role(enum oro_thread_role role)
 void
 oro_spin_lock(struct oro_spin *s)
 {
+    ORO_ASSERT_NOT_LOCKED(s);
     for (;;) {
         for (int i = 0; i < SPIN_TRIES; i++) {
             /* Pairs with the release in oro_spin_unlock(). */
-            if (!atomic_flag_test_and_set_explicit(&s->held, memory_order_acquire))
+            if (!atomic_flag_test_and_set_explicit(&s->held, memory_order_acquire)) {
+                taken(s);
                 return;
+            }
             /* Longer pauses the longer it lasts: each try takes the line from the holder. */
             for (int j = 0; j <= i / 8; j++)
                 oro_cpu_relax();
@@ -117,9 +175,20 @@ oro_spin_lock(struct oro_spin *s)
     }
 }
 
+bool
+oro_spin_try(struct oro_spin *s)
+{
+    ORO_ASSERT_NOT_LOCKED(s);
+    if (atomic_flag_test_and_set_explicit(&s->held, memory_order_acquire))
+        return false;
+    taken(s);
+    return true;
+}
+
 void
 oro_spin_unlock(struct oro_spin *s)
 {
+    given(s);
     atomic_flag_clear_explicit(&s->held, memory_order_release);
 }
 

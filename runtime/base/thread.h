@@ -4,7 +4,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/base/assert.h"
 #include "runtime/base/status.h"
@@ -30,16 +32,49 @@ void oro_thread_set_role(enum oro_thread_role role);
 
 #define ORO_ASSERT_THREAD(r) ORO_ASSERT(oro_thread_role() == (r))
 
+/* The calling thread, as a number that no other one that lives has; never 0. */
+uintptr_t oro_thread_number(void);
+
+/* The one thread that something belongs to: the first that is asserted to be it, until it is given away. Only debug builds know;
+ * in a release it takes no room. */
+struct oro_owner {
+#ifdef ORO_DEBUG
+    _Atomic uintptr_t thread; /* 0: nobody yet */
+#endif
+};
+#ifndef ORO_DEBUG
+#define ORO_ASSERT_OWNER(o) ((void)(o))
+#define oro_owner_give(o) ((void)(o))
+#else
+bool oro_owner_is_here(struct oro_owner *o);
+#define ORO_ASSERT_OWNER(o) ORO_ASSERT(oro_owner_is_here(o))
+/* Whoever is asserted next has it. By its owner, or when that thread has nothing to do with it any more. */
+void oro_owner_give(struct oro_owner *o);
+#endif
+
 /* A spin lock for sections well under a microsecond (a mutex hand-over costs 86 us on small virtual machines,
  * field-notes.md); yields after a while so that a preempted holder can run. */
 struct oro_spin {
     atomic_flag held;
+#ifdef ORO_DEBUG
+    _Atomic uintptr_t holder; /* thread; 0: nobody */
+#endif
 };
-#define ORO_SPIN_INIT    \
-    {                    \
-        ATOMIC_FLAG_INIT \
+/* By the calling thread; debug builds. */
+#ifndef ORO_DEBUG
+#define ORO_ASSERT_LOCKED(s) ((void)(s))
+#define ORO_ASSERT_NOT_LOCKED(s) ((void)(s))
+#else
+bool oro_spin_is_mine(const struct oro_spin *s);
+#define ORO_ASSERT_LOCKED(s) ORO_ASSERT(oro_spin_is_mine(s))
+#define ORO_ASSERT_NOT_LOCKED(s) ORO_ASSERT(!oro_spin_is_mine(s))
+#endif
+#define ORO_SPIN_INIT             \
+    {                             \
+        .held = ATOMIC_FLAG_INIT, \
     }
 void oro_spin_lock(struct oro_spin *s);
+ORO_MUST_CHECK bool oro_spin_try(struct oro_spin *s); /* false: somebody has it */
 void oro_spin_unlock(struct oro_spin *s);
 
 /* One-shot wake-ups counted in a futex: oro_wake_wait sleeps until somebody called oro_wake_signal since the last

@@ -1,6 +1,7 @@
 /* The threads, and who has a slot. One lock over all of it: tasks are few and long. */
 #include "runtime/exec/readers.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "runtime/base/map.h"
@@ -37,6 +38,9 @@ struct oro_readers {
     bool paused, quits, more_next;
     atomic_bool ends;
 };
+
+/* Somebody has it: that it is the calling thread only it knows. */
+#define ASSERT_LOCKED(r) ORO_ASSERT_DEBUG(pthread_mutex_trylock(&(r)->lock) == EBUSY)
 
 static void
 list_add(struct task_list *l, struct oro_read_task *t)
@@ -138,6 +142,7 @@ list_return(struct task_list *l)
 static void
 grant(struct oro_readers *r, struct task_list *told)
 {
+    ASSERT_LOCKED(r);
     for (int lane = 0; lane < ORO_READ_LANES && !r->paused && !r->quits; lane++) {
         while (r->slots[lane] > 0 && r->waiting[lane].first != NULL) {
             r->slots[lane]--;
@@ -216,6 +221,7 @@ take(struct oro_readers *r)
 static void
 serve(struct oro_readers *r, struct oro_read_task *t)
 {
+    ORO_ASSERT_THREAD(ORO_THREAD_OTHER);
     t->run(t);
     pthread_mutex_lock(&r->lock);
     list_remove(&r->running, t);
@@ -248,6 +254,7 @@ reader_main(void *arg)
 static void
 interrupt(struct oro_readers *r, struct task_list *back)
 {
+    ASSERT_LOCKED(r);
     for (int lane = 0; lane < ORO_READ_LANES; lane++)
         list_move(back, &r->ready[lane]);
     for (struct oro_read_task *t = r->running.first; t != NULL; t = t->next)

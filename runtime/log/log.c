@@ -21,6 +21,7 @@ txlog_init(struct oro_txlog *log, const struct oro_txlog_ops *ops, char *path, u
 void
 txlog_fini(struct oro_txlog *log)
 {
+    ORO_ASSERT(log->confirmed <= oro_txlog_end(log));
     oro_free(log->path);
     log->path = NULL;
 }
@@ -28,6 +29,7 @@ txlog_fini(struct oro_txlog *log)
 void
 txlog_held(struct oro_txlog *log, int64_t us)
 {
+    ORO_ASSERT(us >= 0);
     /* Written by the cutter alone. */
     if (us > atomic_load(&log->longest_us))
         atomic_store(&log->longest_us, us);

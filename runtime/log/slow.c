@@ -37,6 +37,7 @@ tell(struct slow *s, const char *path, int64_t now_us, int64_t us, bool over)
 void
 slow_begin(struct slow *s)
 {
+    ORO_ASSERT(atomic_load(&s->writing_since_us) == 0);
     atomic_store(&s->writing_since_us, oro_mono_us());
 }
 

@@ -1,5 +1,7 @@
 #include "runtime/log/turn.h"
 
+#include "runtime/base/assert.h"
+
 void
 turn_init(struct turn *t)
 {
@@ -11,6 +13,7 @@ turn_init(struct turn *t)
 void
 turn_fini(struct turn *t)
 {
+    ORO_ASSERT(!t->busy && !t->log_waits);
     pthread_mutex_destroy(&t->lock);
     pthread_cond_destroy(&t->changed);
 }
@@ -33,6 +36,7 @@ void
 turn_give(struct turn *t)
 {
     pthread_mutex_lock(&t->lock);
+    ORO_ASSERT(t->busy);
     t->busy = false;
     pthread_cond_broadcast(&t->changed);
     pthread_mutex_unlock(&t->lock);

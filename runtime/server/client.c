@@ -4,10 +4,23 @@
 #include "runtime/base/clock.h"
 #include "runtime/exec/function.h"
 
+void
+oro_client_move(struct client *c, enum client_state to)
+{
+    static const unsigned next[CLIENT_STATES] = {
+        [CLIENT_CONNECTING] = 1u << CLIENT_OPEN | 1u << CLIENT_CLOSING | 1u << CLIENT_GONE,
+        [CLIENT_OPEN] = 1u << CLIENT_CLOSING | 1u << CLIENT_GONE,
+        [CLIENT_CLOSING] = 1u << CLIENT_GONE,
+    }; /* no row: its disconnect record ends it */
+    ORO_ASSERT(next[c->state] & 1u << to);
+    c->state = to;
+}
+
 struct client *
 oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who, char *token,
                const struct oro_identity *turns)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct client *c = ORO_NEW(struct client);
     *c = (struct client){
         .state = CLIENT_CONNECTING, .kind = kind, .shard = sh->number, .who = who, .token = token};
@@ -26,6 +39,7 @@ oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *wh
 bool
 oro_client_charge(struct shard *sh, struct client *c, int64_t bytes)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct oro_server_net *net = &sh->server->net;
     oro_conn_id id = c->kind == CLIENT_DATABASE ? c->conn : c->req_id;
     if (id == 0 || c->state == CLIENT_GONE || bytes == 0)
@@ -73,7 +87,8 @@ oro_client_cut(struct shard *sh, struct client *c)
 {
     if (c->state == CLIENT_GONE)
         return;
-    c->state = CLIENT_CLOSING;
+    if (c->state != CLIENT_CLOSING)
+        oro_client_move(c, CLIENT_CLOSING);
     deferred_clear(c);
     oro_held_clear(sh, c);
 }
@@ -105,6 +120,7 @@ oro_client_free(struct client *c)
 static void
 unlink_from(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     for (struct client **link = &sh->held; c->in_held_list && *link != NULL;
          link = &(*link)->held_next) {
         if (*link == c) {
@@ -134,6 +150,7 @@ unlink_from(struct shard *sh, struct client *c)
 void
 oro_client_remove(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     oro_read_abandon(c);
     oro_map_del_u64(&sh->clients, c->conn);
     if (c->req_id != 0)
@@ -151,6 +168,7 @@ oro_client_find(struct shard *sh, oro_conn_id conn)
 void
 oro_client_post(struct shard *sh, struct client *c, enum oro_job_kind kind)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct oro_job *job = oro_job_new(kind, oro_principal_ref(c->who), 0);
     job->shard = (uint16_t)c->shard;
     job->conn = c->conn;
@@ -169,6 +187,7 @@ oro_client_no_memory(struct shard *sh, struct client *c)
 static void
 defer(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at, bool alone)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct deferred kept = {.frame = frame, .at = at, .alone = alone}, *d;
     size_t cost = deferred_cost(&kept);
     if (!oro_client_charge(sh, c, (int64_t)cost))
@@ -191,10 +210,11 @@ defer(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at, bool
 void
 oro_client_close(struct shard *sh, struct client *c, int code, const char *why)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct oro_server_net *net = &sh->server->net;
     if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
         return;
-    c->state = CLIENT_CLOSING;
+    oro_client_move(c, CLIENT_CLOSING);
     net->close(net->net, sh->number, c->conn, code, why);
 }
 
@@ -259,6 +279,7 @@ posted_add(struct client *c, uint32_t calls, size_t bytes, bool again, size_t fr
 void
 oro_client_call_done(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     ORO_ASSERT(c->inflight > 0 && c->nposted > 0);
     c->inflight--;
     struct posted *p = &c->posted[c->posted_at];
@@ -281,6 +302,7 @@ static bool
 calls_post(struct shard *sh, struct client *c, struct oro_buf *frame,
            const struct oro_job_call *calls, uint32_t n, bool again)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     if (n == 0)
         return true;
     size_t its = frame_cost(frame),
@@ -402,6 +424,7 @@ is_full(const struct shard *sh, const struct client *c, uint32_t more)
 static void
 frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct oro_job_call calls[CALLS_AT_ONCE];
     bool gone = c->state == CLIENT_GONE, again = false;
     uint32_t n = 0, answers = 0;
@@ -477,6 +500,7 @@ pause_look(struct shard *sh, struct client *c)
 void
 oro_client_frame(struct shard *sh, struct client *c, struct oro_buf *frame)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
         return;
     if (c->state == CLIENT_CONNECTING || c->deferred != NULL || c->reads != NULL || c->unread)
@@ -499,6 +523,7 @@ oro_client_can_resume(const struct shard *sh, const struct client *c)
 void
 oro_client_resume(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     while (!c->in_resume_list && oro_client_can_resume(sh, c)) {
         struct deferred *d = deferred_pop(c);
         (void)oro_client_charge(sh, c, -(int64_t)deferred_cost(d));
@@ -530,6 +555,8 @@ is_owed(const struct client *c)
 bool
 oro_client_ended(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
+    ORO_ASSERT(!c->in_ended_list);
     if (c->kind != CLIENT_DATABASE || !is_owed(c))
         return false;
     c->in_ended_list = true;
@@ -541,6 +568,7 @@ oro_client_ended(struct shard *sh, struct client *c)
 void
 oro_client_close_ended(struct shard *sh)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     for (struct client **at = &sh->ended; *at != NULL;) {
         struct client *c = *at;
         if (is_owed(c)) {
@@ -558,8 +586,9 @@ oro_client_close_ended(struct shard *sh)
 void
 oro_client_gone(struct shard *sh, struct client *c, bool said_so)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     unsigned keep = said_so && c->state != CLIENT_CLOSING ? KEPT_CALLS : 0, before = c->inflight;
-    c->state = CLIENT_GONE;
+    oro_client_move(c, CLIENT_GONE);
     oro_mailbox_leave(c->mailbox, keep, false);
     while (c->deferred != NULL && c->inflight - before < keep) {
         struct deferred *d = deferred_pop(c);

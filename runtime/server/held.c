@@ -38,6 +38,7 @@ mark_fini(struct shard *sh, struct client *c, struct held_mark *m)
 void
 oro_held_clear(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     for (size_t i = 0; i < c->nmarks; i++)
         mark_fini(sh, c, &c->marks[i]);
     oro_bb_fini(&c->held);
@@ -49,6 +50,7 @@ oro_held_clear(struct shard *sh, struct client *c)
 void
 oro_client_hold(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     if (c->in_held_list)
         return;
     /* What it waits for may have been published by somebody who woke nobody: a start does. */
@@ -62,6 +64,7 @@ oro_client_hold(struct shard *sh, struct client *c)
 static void
 held_count(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     size_t now = c->held.cap + c->mark_cap * sizeof(*c->marks) + c->held_lists,
            was = c->held_counted;
     c->held_counted = now;
@@ -147,6 +150,7 @@ net_send(struct shard *sh, struct client *c, struct oro_bytes msg)
 void
 oro_client_send(struct shard *sh, struct client *c, struct oro_bytes msg, uint64_t seq)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
         return;
     bool wait = c->confirmed && seq > oro_server_durable_seq(sh->server);
@@ -183,6 +187,7 @@ void
 oro_client_send_linked(struct shard *sh, struct client *c, struct oro_bytes head,
                        const struct oro_parts *body, uint64_t seq)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     ORO_ASSERT(head.len <= ORO_SERVER_HEAD);
     if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
         return;
@@ -236,6 +241,7 @@ held_send_one(struct shard *sh, struct client *c, size_t i, size_t start)
 static void
 held_send(struct shard *sh, struct client *c, uint64_t durable)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     size_t done = 0, start = 0;
     while (done < c->nmarks && c->marks[done].seq <= durable) {
         while (c->marks[done].nparts == 0 && goes_together(c, done, start, durable))
@@ -264,6 +270,7 @@ held_send(struct shard *sh, struct client *c, uint64_t durable)
 void
 oro_client_flush_held(struct shard *sh)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     uint64_t durable = oro_server_durable_seq(sh->server);
     sh->flushed = durable;
     sh->held_fresh = false;

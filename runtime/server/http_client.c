@@ -17,6 +17,7 @@ http_charge(struct shard *sh, struct client *c, size_t bytes)
 static struct client *
 http_client(struct shard *sh, enum client_kind kind, const struct oro_http_asker *a)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct oro_connection_id connection;
     oro_connection_id_random(&connection);
     struct oro_principal *who =
@@ -48,6 +49,8 @@ oro_api_has_lifecycle(const struct oro_server *s)
 void
 oro_api_reply_later(struct shard *sh, struct client *c, struct oro_http_response *res, uint64_t seq)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
+    ORO_ASSERT(c->kind != CLIENT_DATABASE && c->reply == NULL);
     char *own = oro_strdup(res->extra_headers);
     c->answered = true;
     c->reply = oro_alloc(sizeof(*c->reply));
@@ -76,6 +79,7 @@ still_needed(struct shard *sh, struct client *c)
 bool
 oro_api_release(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     if (c->reply == NULL || c->reply_seq > oro_server_durable_seq(sh->server))
         return true;
     struct oro_server_net *net = &sh->server->net;
@@ -124,6 +128,7 @@ static void
 start_call(struct shard *sh, struct client *c, const struct oro_reducer_def *reducer,
            struct oro_bb *args)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct oro_job *job = oro_job_new(ORO_JOB_CALLS, oro_principal_ref(c->who), 1);
     job->shard = (uint16_t)sh->number;
     job->conn = c->conn;
@@ -158,6 +163,7 @@ call_answer(struct shard *sh, struct client *c, const struct oro_commit *rec)
 void
 oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     const struct oro_origin *o = &rec->origin;
     if (o->kind == ORO_ORIGIN_CONNECT && o->outcome == ORO_OK) {
         if (c->kind == CLIENT_HTTP_SQL)

@@ -176,6 +176,7 @@ run(struct oro_read_task *base)
 static struct read_task *
 task_new(struct shard *sh, struct client *c, enum read_kind kind)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct read_task *t = ORO_NEW(struct read_task);
     t->base = (struct oro_read_task){
         .who = c->asks_as, .admitted = on_admitted, .run = run, .done = on_done};
@@ -511,6 +512,7 @@ evaluated(const struct shard *sh)
 static void
 follow(struct shard *sh)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     unsigned left = FOLLOW_RECORDS;
     uint64_t until = evaluated(sh) + FOLLOW_TERMS;
     struct read_task *list = sh->following;
@@ -634,6 +636,7 @@ look(struct read_task *t)
 void
 oro_reads_drain(struct shard *sh)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct read_task *list = NULL;
     for (struct read_task *t = atomic_exchange(&sh->read_inbox, NULL), *next; t != NULL; t = next) {
         next = t->next; /* the newest comes first */

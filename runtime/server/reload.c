@@ -18,6 +18,19 @@
 #define PATIENCE_US 10000000
 #define CHECKPOINT_PATIENCE_US 30000000
 
+static void
+reload_move(struct oro_server *s, enum reload_state to)
+{
+    static const unsigned next[RELOAD_STATES] = {
+        [RELOAD_NONE] = 1u << RELOAD_IMPORTS,
+        [RELOAD_IMPORTS] = 1u << RELOAD_STAGED | 1u << RELOAD_NONE,
+        [RELOAD_STAGED] = 1u << RELOAD_STILL | 1u << RELOAD_NONE,
+        [RELOAD_STILL] = 1u << RELOAD_NONE,
+    };
+    ORO_ASSERT(next[s->reload.state] & 1u << to);
+    s->reload.state = to;
+}
+
 /* ---- standing still ---- */
 
 static void
@@ -36,6 +49,7 @@ void
 oro_reload_park(struct shard *sh)
 {
     struct reload *r = &sh->server->reload;
+    oro_owner_give(&sh->owner); /* to the thread that reloads */
     atomic_fetch_add(&r->parked, 1);
     oro_wake_broadcast(&r->park_wake);
     for (;;) {
@@ -67,6 +81,8 @@ parked_wait(struct oro_server *s, unsigned n)
 static void
 unpark(struct oro_server *s)
 {
+    for (unsigned i = 0; i < s->opt.shards; i++)
+        oro_owner_give(&s->shards[i].owner); /* back */
     atomic_store(&s->reload.parking, false);
     oro_wake_broadcast(&s->reload.park_wake);
     (void)parked_wait(s, 0);
@@ -174,6 +190,7 @@ static void
 schema_take(struct oro_server *s, struct oro_schema *schema)
 {
     struct oro_schema *old = s->schema, *old_tables = s->tables;
+    ORO_ASSERT(s->reload.state == RELOAD_STILL);
     s->schema = schema;
     s->tables = schema->lender != NULL ? old_tables : schema;
     if (old != old_tables)
@@ -289,6 +306,7 @@ subscription_move(void *arg, oro_conn_id conn, uint32_t query_set_id, struct oro
 static void
 shard_move(struct shard *sh, struct oro_store *store, bool breaks)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct subs_move m = {sh, oro_subs_create(oro_store_schema(store))};
     const struct oro_map_slot *slot;
     oro_subs_limit(m.to, sh->server->opt.client_terms, sh->server->opt.client_queries);
@@ -364,6 +382,7 @@ exchange(struct oro_server *s, struct oro_schema *schema, char **report, struct 
         oro_durable_checkpoint(s->durable, CHECKPOINT_PATIENCE_US);
     oro_status st = stand_still(s, !same, err);
     if (st == ORO_OK) {
+        reload_move(s, RELOAD_STILL);
         oro_server_timers_stop(s);
         st = same ? exchange_code(s, schema, err) : exchange_tables(s, schema, breaks, report, err);
         timers_restart(s);
@@ -394,6 +413,7 @@ reload(struct oro_server *s, char **report, struct oro_err *err)
         st = oro_pool_stage(s->pool, &descriptor, report, err);
     if (st != ORO_OK)
         return st;
+    reload_move(s, RELOAD_STAGED);
     st = oro_schema_parse(oro_bytes_str(descriptor), &schema, err);
     oro_free(descriptor);
     if (st == ORO_OK)
@@ -411,7 +431,9 @@ oro_server_reload(struct oro_server *s, char **report, struct oro_err *err)
     *report = NULL;
     pthread_mutex_lock(&s->reload.one);
     int64_t begin = oro_mono_us();
+    reload_move(s, RELOAD_IMPORTS);
     oro_status st = reload(s, report, err);
+    reload_move(s, RELOAD_NONE);
     int64_t still = s->reload.still_us;
     pthread_mutex_unlock(&s->reload.one);
     if (st != ORO_OK) {
@@ -495,6 +517,7 @@ asked_run(struct oro_server *s, struct reload_answer *a)
 void
 oro_reload_answer(struct shard *sh)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct reload *r = &sh->server->reload;
     struct oro_server_net *net = &sh->server->net;
     struct reload_answer *mine = NULL;

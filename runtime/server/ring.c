@@ -38,6 +38,7 @@ update_emit(void *arg, oro_conn_id conn, const struct oro_subs_notice *notices, 
 void
 oro_client_resume_later(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     if (c->in_resume_list || !oro_client_can_resume(sh, c))
         return;
     c->in_resume_list = true;
@@ -65,7 +66,7 @@ connected(struct shard *sh, struct client *c, const struct oro_commit *rec)
         oro_client_close(sh, c, 1008, why);
         return;
     }
-    c->state = CLIENT_OPEN;
+    oro_client_move(c, CLIENT_OPEN);
     oro_bb_clear(&sh->out);
     c->proto->connected(&sh->out, &c->who->identity, &c->who->connection, oro_bytes_str(c->token));
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), 0);
@@ -88,6 +89,7 @@ answered(struct shard *sh, struct client *c, const struct oro_commit *rec)
 static void
 record_apply(struct shard *sh, const struct oro_commit *rec)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     const struct oro_origin *o = &rec->origin;
     struct client *c = o->conn != 0 && o->shard == sh->number ? oro_client_find(sh, o->conn) : NULL;
     bool websocket = c != NULL && c->kind == CLIENT_DATABASE;
@@ -113,6 +115,7 @@ record_apply(struct shard *sh, const struct oro_commit *rec)
 void
 oro_shard_apply_to(struct shard *sh, oro_conn_id conn, const struct oro_commit *rec)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     sh->applying = rec;
     sh->caller = NULL; /* nothing that it calls runs meanwhile */
     oro_subs_apply_to(sh->subs, conn, rec, update_emit, sh);
@@ -126,6 +129,7 @@ oro_shard_apply_to(struct shard *sh, oro_conn_id conn, const struct oro_commit *
 bool
 oro_shard_catch_up(struct shard *sh, uint64_t seq)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     const struct oro_commit *rec;
     struct oro_subs_stats stats;
     oro_subs_stats(sh->subs, &stats);
@@ -159,6 +163,7 @@ round_resume(struct shard *sh)
 static void
 drain(struct shard *sh)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     (void)oro_shard_catch_up(sh, UINT64_MAX);
     oro_reads_drain(sh);
     round_resume(sh);

@@ -15,6 +15,8 @@ static struct shard *
 shard_of(void *self, unsigned shard)
 {
     struct oro_server *s = self;
+    ORO_ASSERT(shard < s->opt.shards);
+    ORO_ASSERT_OWNER(&s->shards[shard].owner);
     return &s->shards[shard];
 }
 
@@ -26,7 +28,7 @@ ws_open(void *self, unsigned shard, oro_conn_id conn, void *user)
     c->conn = conn;
     oro_map_put_u64(&sh->clients, conn, c);
     if (c->kind == CLIENT_LIVE_METRICS) {
-        c->state = CLIENT_OPEN;
+        oro_client_move(c, CLIENT_OPEN);
         sh->live++;
         return;
     }
@@ -683,6 +685,8 @@ oro_server_stop(struct oro_server *s, bool *lost)
     s->sql = NULL;
     if (s->shards != NULL)
         oro_metric_off_read(gauges_read, s);
+    for (unsigned i = 0; s->shards != NULL && i < s->opt.shards; i++)
+        oro_owner_give(&s->shards[i].owner); /* net's threads have ended */
     requests_abandon(s);
     if (!oro_pool_stop(s->pool)) {
         if (s->durable != NULL)

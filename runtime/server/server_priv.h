@@ -15,7 +15,7 @@
 /* A websocket of the database, or the short-lived connection of one HTTP request (docs/http.md#calls). Belongs to its shard.
  * States: CONNECTING until client_connected has ended, OPEN, CLOSING once we have closed it, GONE from the end of the socket
  * until its disconnect record is read. */
-enum client_state { CLIENT_CONNECTING, CLIENT_OPEN, CLIENT_CLOSING, CLIENT_GONE };
+enum client_state { CLIENT_CONNECTING, CLIENT_OPEN, CLIENT_CLOSING, CLIENT_GONE, CLIENT_STATES };
 enum client_kind { CLIENT_DATABASE, CLIENT_LIVE_METRICS, CLIENT_HTTP_CALL, CLIENT_HTTP_SQL };
 
 /* A frame whose messages wait until earlier calls are answered: requests of one connection are answered in order, and only
@@ -94,6 +94,8 @@ struct client {
 };
 
 struct shard {
+    struct oro_owner
+        owner; /* its net thread; while that stands still for a reload, the one that reloads */
     struct oro_server *server;
     unsigned number;
     struct oro_session *session;
@@ -138,9 +140,13 @@ struct reload_answer {
     struct oro_http_response res;
 };
 
+/* The way of one reload; which step may follow which stands in reload.c. */
+enum reload_state { RELOAD_NONE, RELOAD_IMPORTS, RELOAD_STAGED, RELOAD_STILL, RELOAD_STATES };
+
 struct reload {
-    pthread_mutex_t one; /* reload at a time */
-    pthread_t thread;    /* for requests that come over HTTP */
+    enum reload_state state; /* guarded by `one` */
+    pthread_mutex_t one;     /* reload at a time */
+    pthread_t thread;        /* for requests that come over HTTP */
     bool runs;
     atomic_bool ends;
     struct oro_wake wake;
@@ -183,6 +189,8 @@ struct oro_server {
 struct client *oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who,
                               char *token, const struct oro_identity *turns);
 void oro_client_free(struct client *c);
+/* Asserts that this state may follow its own; which may stands in client.c. */
+void oro_client_move(struct client *c, enum client_state to);
 /* Out of the shard's map and lists, and freed. */
 void oro_client_remove(struct shard *sh, struct client *c);
 struct client *oro_client_find(struct shard *sh, oro_conn_id conn);

@@ -176,6 +176,7 @@ refuse_write(struct shard *sh, struct client *c)
 void
 oro_sql_run(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     struct oro_query_env env = oro_client_env(sh, c);
     struct oro_budget budget = oro_shard_budget(sh);
     struct oro_query *query = NULL;
@@ -222,6 +223,7 @@ oro_sql_run(struct shard *sh, struct client *c)
 void
 oro_sql_start(struct shard *sh, struct client *c)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     c->leaves = oro_api_has_lifecycle(sh->server);
     if (c->leaves)
         oro_client_post(sh, c, ORO_JOB_CONNECT);

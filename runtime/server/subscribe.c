@@ -64,6 +64,8 @@ oro_client_refused(struct shard *sh, struct oro_bytes text, const struct oro_err
 static bool
 snapshot_begin(struct shard *sh, uint64_t *seq)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
+    ORO_ASSERT(!sh->in_snapshot);
     *seq = oro_read_begin(sh->session);
     sh->in_snapshot = true;
     bool there = oro_shard_catch_up(sh, *seq);
@@ -173,6 +175,7 @@ void
 oro_client_ask(struct shard *sh, struct client *c, const struct oro_client_message *m,
                struct oro_buf *frame)
 {
+    ORO_ASSERT_OWNER(&sh->owner);
     bool here = oro_shard_is_near(sh), done = false;
     if (m->tag == ORO_MSG_SUBSCRIBE)
         done = here && m->queries.len <= INLINE_TEXT && subscribe(sh, c, m);

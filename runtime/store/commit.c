@@ -12,6 +12,7 @@
 static void
 turn_wait(struct oro_store *s, uint64_t mine)
 {
+    ORO_ASSERT_NOT_LOCKED(&s->lock);
     for (int i = 0; i < SPINS; i++) {
         if (atomic_load_explicit(&s->turn_serving, memory_order_acquire) == mine)
             return;
@@ -29,6 +30,7 @@ turn_wait(struct oro_store *s, uint64_t mine)
 static void
 turn_take(struct oro_store *s)
 {
+    ORO_ASSERT_LOCKED(&s->lock);
     uint64_t mine = s->turn_next++;
     if (atomic_load_explicit(&s->turn_serving, memory_order_relaxed) == mine)
         return;
@@ -41,6 +43,7 @@ turn_take(struct oro_store *s)
 static void
 turn_end(struct oro_store *s)
 {
+    ORO_ASSERT_LOCKED(&s->lock);
     uint64_t now = atomic_load_explicit(&s->turn_serving, memory_order_relaxed) + 1;
     bool waiting = now != s->turn_next;
     atomic_store(&s->turn_serving, now);
@@ -65,6 +68,7 @@ commit_enter(struct oro_store *s, const struct oro_tx *tx)
 static void
 commit_leave(struct oro_store *s, bool turn)
 {
+    ORO_ASSERT_LOCKED(&s->lock);
     if (turn)
         turn_end(s);
     else
@@ -94,6 +98,7 @@ oro_tx_begin(struct oro_session *se, bool exclusive)
 static void
 tx_end(struct oro_tx *tx, bool committed)
 {
+    oro_owner_give(&tx->owner);
     for (size_t i = 0; i < tx->nwrites && !committed; i++)
         if (tx->writes[i].row != NULL)
             oro_row_free(&tx->se->cache, tx->writes[i].row);
@@ -253,6 +258,8 @@ record_make(const struct oro_tx *tx, const struct oro_origin *origin)
 static void
 account(struct oro_table *t, int64_t rows, int64_t bytes)
 {
+    ORO_ASSERT_DEBUG(atomic_load_explicit(&t->rows, memory_order_relaxed) + (uint64_t)rows <
+                     UINT64_MAX / 2);
     /* Written under the commit lock only, so load and store are enough. */
     uint64_t r = atomic_load_explicit(&t->rows, memory_order_relaxed);
     uint64_t b = atomic_load_explicit(&t->bytes, memory_order_relaxed);
@@ -264,6 +271,7 @@ account(struct oro_table *t, int64_t rows, int64_t bytes)
 static void
 writes_install(struct oro_store *s, struct oro_tx *tx, struct oro_op *op, uint64_t seq)
 {
+    ORO_ASSERT_LOCKED(&s->lock);
     struct oro_writing writing = {.store = s};
     for (size_t w = 0; w < tx->nwrites; w++) {
         const struct oro_write *wr = &tx->writes[w];
@@ -296,6 +304,7 @@ writes_install(struct oro_store *s, struct oro_tx *tx, struct oro_op *op, uint64
 oro_status
 oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
     ORO_ASSERT(tx->open);
     struct oro_session *se = tx->se;
     struct oro_store *s = se->store;
@@ -342,6 +351,7 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
 oro_status
 oro_tx_validate_abort(struct oro_tx *tx)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
     ORO_ASSERT(tx->open);
     struct oro_store *s = tx->se->store;
     bool ok = true;

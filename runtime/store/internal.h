@@ -58,6 +58,7 @@ struct oro_record {
 };
 
 struct oro_cursor {
+    struct oro_owner owner; /* whoever follows the ring with it */
     struct oro_store *store;
     struct oro_cursor *next, *prev;
     const struct oro_commit *at; /* the reader's */
@@ -131,6 +132,7 @@ struct oro_undo {
 };
 
 struct oro_tx {
+    struct oro_owner owner; /* from begin to end */
     struct oro_session *se;
     bool open, exclusive;
     uint64_t number;

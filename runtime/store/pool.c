@@ -85,6 +85,7 @@ huge_page(void)
 static void
 chunk_add(struct oro_pool *p)
 {
+    ORO_ASSERT_LOCKED(&p->lock);
     size_t size = p->next_chunk;
     struct oro_pool_chunk *c =
         size < CHUNK_MAX ? oro_aligned_alloc(ORO_POOL_LINE, size) : huge_page();
@@ -99,6 +100,7 @@ chunk_add(struct oro_pool *p)
 static struct oro_piece *
 batch_cut(struct oro_pool *p, unsigned cls, unsigned *n)
 {
+    ORO_ASSERT_LOCKED(&p->lock);
     size_t size = ORO_POOL_LEAST + cls * ORO_POOL_STEP;
     if (size % ORO_POOL_LINE == 0 && p->at != NULL) /* whole lines */
         p->at = (char *)(((uintptr_t)p->at + ORO_POOL_LINE - 1) & ~(uintptr_t)(ORO_POOL_LINE - 1));

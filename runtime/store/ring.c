@@ -80,6 +80,7 @@ oro_record_free(struct oro_pool_cache *pc, struct oro_record *r)
 void
 oro_ring_publish(struct oro_store *s, struct oro_record *rec, uint64_t seq)
 {
+    ORO_ASSERT_LOCKED(&s->lock);
     struct oro_commit *c = &rec->pub, *head = atomic_load_explicit(&s->head, memory_order_relaxed);
     ORO_ASSERT(seq == head->seq + 1);
     uint64_t offset = head->offset + (c->nops > 0);
@@ -119,6 +120,7 @@ oro_store_publish(struct oro_session *se, const struct oro_origin *origin)
 static uint64_t
 oldest_snapshot(const struct oro_store *s)
 {
+    ORO_ASSERT_LOCKED(&s->lock);
     uint64_t min = atomic_load_explicit(&s->seq, memory_order_relaxed);
     if (s->pins != NULL && s->pins->anchor->seq < min)
         min = s->pins->anchor->seq;
@@ -133,6 +135,7 @@ oldest_snapshot(const struct oro_store *s)
 static uint64_t
 oldest_cursor(const struct oro_store *s)
 {
+    ORO_ASSERT_LOCKED(&s->lock);
     uint64_t min = UINT64_MAX;
     for (const struct oro_cursor *c = s->cursors; c != NULL; c = c->next) {
         /* Pairs with the release in oro_cursor_next(): it has left the records before. */
@@ -147,6 +150,7 @@ oldest_cursor(const struct oro_store *s)
 static void
 unlink_some(struct oro_store *s, uint64_t snapshot, size_t work)
 {
+    ORO_ASSERT_LOCKED(&s->lock);
     struct oro_writing writing = {.store = s};
     struct oro_commit *c;
     while (work > 0 && (c = oro_commit_next(s->unlinked)) != NULL && c->seq <= snapshot) {
@@ -174,6 +178,7 @@ unlink_some(struct oro_store *s, uint64_t snapshot, size_t work)
 static void
 detach_some(struct oro_store *s, uint64_t limit)
 {
+    ORO_ASSERT_LOCKED(&s->lock);
     while (s->first != s->unlinked && s->first->seq < limit) {
         struct oro_record *r = oro_record_of(s->first);
         s->first = oro_commit_next(s->first);
@@ -195,6 +200,7 @@ reclaim(struct oro_store *s, size_t work)
 void
 oro_ring_reclaim(struct oro_store *s, size_t nops, size_t *work)
 {
+    ORO_ASSERT_LOCKED(&s->lock);
     s->since += nops + 1;
     *work = 0;
     if (s->since < RECLAIM_EVERY && !s->backlog)
@@ -224,6 +230,7 @@ op_owned(const struct oro_op *op)
 static void
 sweep_fill(struct oro_store *s, struct sweep *sw)
 {
+    ORO_ASSERT_LOCKED(&s->lock);
     while (s->trash != NULL && sw->nrecords < SWEEP) {
         struct oro_record *r = s->trash;
         for (; s->trash_op < r->pub.nops && sw->nrows < SWEEP; s->trash_op++) {
@@ -265,7 +272,9 @@ oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work)
 void
 oro_ring_free_all(struct oro_store *s)
 {
+    oro_spin_lock(&s->lock); /* nobody else is there any more */
     reclaim(s, SIZE_MAX);
+    oro_spin_unlock(&s->lock);
     oro_ring_sweep(s, &s->cache, SIZE_MAX);
     ORO_ASSERT(s->first == s->unlinked && oro_commit_next(s->first) == NULL);
     struct oro_record *last = oro_record_of(s->first);
@@ -338,7 +347,7 @@ idle_reclaim(struct oro_cursor *c)
     struct oro_store *s = c->store;
     if (atomic_load_explicit(&s->records, memory_order_relaxed) <= 1)
         return;
-    if (atomic_flag_test_and_set_explicit(&s->lock.held, memory_order_acquire))
+    if (!oro_spin_try(&s->lock))
         return;
     reclaim(s, RECLAIM_LEAST);
     oro_spin_unlock(&s->lock);
@@ -348,6 +357,7 @@ idle_reclaim(struct oro_cursor *c)
 const struct oro_commit *
 oro_cursor_next(struct oro_cursor *c)
 {
+    ORO_ASSERT_OWNER(&c->owner);
     const struct oro_commit *next = oro_commit_next(c->at);
     if (next == NULL) {
         idle_reclaim(c);
@@ -362,6 +372,7 @@ oro_cursor_next(struct oro_cursor *c)
 void
 oro_cursor_warm(struct oro_cursor *c)
 {
+    ORO_ASSERT_OWNER(&c->owner);
     if (c->warm_seq <= c->at->seq) {
         c->warm = c->at;
         c->warm_seq = c->at->seq;

@@ -84,6 +84,8 @@ cancel(struct oro_tx *tx, struct oro_write *wr)
 struct oro_savepoint
 oro_tx_save(struct oro_tx *tx)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
     tx->saves++;
     return (struct oro_savepoint){.nwrites = tx->nwrites, .nundo = tx->nundo, .level = tx->saves};
 }
@@ -91,6 +93,7 @@ oro_tx_save(struct oro_tx *tx)
 void
 oro_tx_release(struct oro_tx *tx, struct oro_savepoint sp)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
     ORO_ASSERT(tx->saves == sp.level);
     if (--tx->saves == 0)
         tx->nundo = 0;
@@ -99,6 +102,7 @@ oro_tx_release(struct oro_tx *tx, struct oro_savepoint sp)
 void
 oro_tx_restore(struct oro_tx *tx, struct oro_savepoint sp)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
     ORO_ASSERT(tx->saves == sp.level && sp.nundo <= tx->nundo);
     while (tx->nundo > sp.nundo)
         take_back(tx, &tx->undo[--tx->nundo]);

@@ -20,6 +20,7 @@ relax(unsigned *n)
 void
 oro_reading_enter(struct oro_session *se)
 {
+    ORO_ASSERT_DEBUG(atomic_load_explicit(&se->reading, memory_order_relaxed) == 0);
     struct oro_store *s = se->store;
     unsigned n = 0;
     for (;;) {
@@ -37,6 +38,7 @@ oro_reading_enter(struct oro_session *se)
 void
 oro_writing_enter(struct oro_writing *wr)
 {
+    ORO_ASSERT_LOCKED(&wr->store->lock);
     struct oro_store *s = wr->store;
     if (wr->changes == CHANGES)
         oro_writing_leave(wr);
@@ -53,6 +55,7 @@ oro_writing_enter(struct oro_writing *wr)
 void
 oro_writing_leave(struct oro_writing *wr)
 {
+    ORO_ASSERT_LOCKED(&wr->store->lock);
     /* Pairs with the load in oro_reading_enter(): the structure is whole again. */
     if (wr->changes > 0)
         atomic_store_explicit(&wr->store->writing, 0, memory_order_release);

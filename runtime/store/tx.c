@@ -129,6 +129,8 @@ oro_status
 oro_tx_find(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
             struct oro_bytes key, struct oro_bytes *row)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
     const struct oro_index *ix = oro_index_of(t, ixd);
     if (!ix->unique)
@@ -300,6 +302,8 @@ oro_status
 oro_tx_insert(struct oro_tx *tx, const struct oro_table_def *def, struct oro_bytes row,
               struct oro_bytes *stored, struct oro_err *err)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
     struct fresh f;
     oro_status st = fresh_make(tx, t, row, &f, err);
@@ -367,6 +371,8 @@ update_or_insert(struct oro_tx *tx, const struct oro_table_def *def,
                  const struct oro_index_def *ixd, struct oro_bytes row, bool may_insert,
                  struct oro_bytes *stored, struct oro_err *err)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
     const struct oro_index *ix = oro_index_of(t, ixd);
     if (!ix->unique)
@@ -420,6 +426,8 @@ oro_status
 oro_tx_delete(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
               struct oro_bytes key)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
     const struct oro_index *ix = oro_index_of(t, ixd);
     if (!ix->unique)
@@ -434,6 +442,8 @@ oro_tx_delete(struct oro_tx *tx, const struct oro_table_def *def, const struct o
 oro_status
 oro_tx_delete_row(struct oro_tx *tx, const struct oro_table_def *def, struct oro_bytes row)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
     struct oro_key k;
     oro_bb_clear(&tx->se->key);
@@ -458,6 +468,8 @@ row_of_bytes(const struct oro_table *t, struct oro_bytes b)
 uint64_t
 oro_tx_clear(struct oro_tx *tx, const struct oro_table_def *def)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
     uint64_t n = 0;
     note_span(tx, &(struct oro_span){.kind = ORO_SPAN_SCAN, .t = t});
@@ -564,6 +576,8 @@ see(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
 void
 oro_tx_scan(struct oro_tx *tx, const struct oro_table_def *def, struct oro_rows *out)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
     note_span(tx, &(struct oro_span){.kind = ORO_SPAN_SCAN, .t = t});
     see(tx, t, t->scan, NULL, out);
@@ -603,6 +617,8 @@ oro_status
 oro_tx_range(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
              const struct oro_range *range, struct oro_rows *out)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
     const struct oro_index *ix = oro_index_of(t, ixd);
     struct oro_span span = {.kind = ORO_SPAN_RANGE, .t = t, .ix = ix};
@@ -641,6 +657,8 @@ count_at_snapshot(struct oro_tx *tx, const struct oro_table *t)
 uint64_t
 oro_tx_count(struct oro_tx *tx, const struct oro_table_def *def)
 {
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
     uint64_t n = def->is_event ? 0 : count_at_snapshot(tx, t);
     note_span(tx, &(struct oro_span){.kind = ORO_SPAN_COUNT, .t = t, .count = n});

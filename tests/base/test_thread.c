@@ -196,3 +196,47 @@ Test(clock, units_agree)
     }
     cr_assert_gt(oro_thread_cpu_ns(), cpu);
 }
+
+/* ---- what belongs to whom; only debug builds know ---- */
+
+#ifdef ORO_DEBUG
+static struct oro_owner owner;
+
+static void *
+is_here(void *arg)
+{
+    *(bool *)arg = oro_owner_is_here(&owner);
+    return NULL;
+}
+
+static bool
+is_anothers(void)
+{
+    pthread_t t;
+    bool here = true;
+    cr_assert_eq(pthread_create(&t, NULL, is_here, &here), 0);
+    pthread_join(t, NULL);
+    return here;
+}
+
+Test(thread, an_owner_is_the_first_until_it_gives_it_away)
+{
+    cr_assert(oro_owner_is_here(&owner) && oro_owner_is_here(&owner));
+    cr_assert(!is_anothers());
+    oro_owner_give(&owner);
+    cr_assert(is_anothers());
+    cr_assert(!oro_owner_is_here(&owner));
+}
+
+Test(thread, a_spin_lock_knows_who_has_it)
+{
+    static struct oro_spin lock;
+    cr_assert(!oro_spin_is_mine(&lock));
+    oro_spin_lock(&lock);
+    cr_assert(oro_spin_is_mine(&lock));
+    oro_spin_unlock(&lock);
+    cr_assert(oro_spin_try(&lock) && oro_spin_is_mine(&lock));
+    oro_spin_unlock(&lock);
+    cr_assert(!oro_spin_is_mine(&lock));
+}
+#endif

@@ -146,6 +146,8 @@ call_of(const struct attempt *a)
 static oro_status
 attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struct outcome *out)
 {
+    ORO_ASSERT_OWNER(&a->w->owner);
+    ORO_ASSERT_DEBUG(a->w->tx == NULL);
     struct worker *w = a->w;
     struct oro_err err = {0};
     w->tx = oro_tx_begin(w->session, exclusive);
@@ -196,6 +198,7 @@ attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struc
 void
 publish_failure(struct worker *w, struct oro_origin *origin, struct outcome out)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     origin->outcome = (uint8_t)out.status;
     origin->text = out.text.len > 0 ? oro_buf_copy(out.text) : NULL;
     origin->detail = out.detail.len > 0 ? oro_buf_copy(out.detail) : NULL;
@@ -214,6 +217,7 @@ count(_Atomic uint64_t *n)
 struct outcome
 attempt_run(struct attempt *a, struct oro_origin *origin)
 {
+    ORO_ASSERT_OWNER(&a->w->owner);
     struct worker *w = a->w;
     struct outcome out = {ORO_EINTERNAL, oro_bytes_str(FATAL), {0}};
     a->begun_us = oro_mono_us();

@@ -4,12 +4,15 @@
 static struct oro_tx *
 tx_of(void *host)
 {
+    ORO_ASSERT_OWNER(&((struct worker *)host)->owner);
+    ORO_ASSERT_DEBUG(((struct worker *)host)->tx != NULL);
     return ((struct worker *)host)->tx;
 }
 
 static void
 touch(void *host, const struct oro_table_def *t)
 {
+    ORO_ASSERT_OWNER(&((struct worker *)host)->owner);
     if (t->schedule_at_col >= 0)
         ((struct worker *)host)->scheduled_dirty = true;
 }
@@ -199,6 +202,7 @@ oro_worker_say(const struct worker *w, enum oro_log_level level, const char *tar
 void
 oro_worker_log_flush(struct worker *w)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     for (size_t i = 0; i < w->nlog; i++)
         oro_worker_say(w, w->log_lines[i].level, "module",
                        oro_bytes(w->log_text.data + w->log_lines[i].at, w->log_lines[i].len));
@@ -210,6 +214,7 @@ oro_worker_log_flush(struct worker *w)
 void
 oro_worker_log_drop(struct worker *w)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     w->nlog = 0;
     w->log_left_out = 0;
     oro_bb_clear(&w->log_text);

@@ -4,6 +4,7 @@
 void
 run_call(struct worker *w, const struct oro_job *job, const struct oro_job_call *c)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     struct attempt a = attempt_new(w, job, c->reducer, c->args);
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_CALL, c->request_id);
     if (c->reducer == NULL) {
@@ -64,6 +65,7 @@ client_delete(struct attempt *a, struct oro_err *err)
 struct outcome
 run_connect(struct worker *w, const struct oro_job *job)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_CONNECT),
                                    (struct oro_bytes){0});
     a.before = client_insert;
@@ -74,6 +76,7 @@ run_connect(struct worker *w, const struct oro_job *job)
 struct outcome
 run_disconnect(struct worker *w, const struct oro_job *job)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     struct attempt a = attempt_new(
         w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_DISCONNECT), (struct oro_bytes){0});
     a.before = client_present;
@@ -111,6 +114,7 @@ run_write(struct worker *w, const struct oro_job *job)
 struct outcome
 run_init(struct worker *w, const struct oro_job *job)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_INIT),
                                    (struct oro_bytes){0});
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_INTERNAL, 0);

@@ -35,6 +35,19 @@ oro_principal_unref(struct oro_principal *p)
     oro_free(p);
 }
 
+/* Of many calls it may begin several times, a turn each; who leaves ends what he posted, begun or not. */
+static void
+job_move(struct oro_job *job, enum oro_job_state to)
+{
+    static const unsigned next[ORO_JOB_STATES] = {
+        [ORO_JOB_MADE] = 1u << ORO_JOB_POSTED | 1u << ORO_JOB_ENDED,
+        [ORO_JOB_POSTED] = 1u << ORO_JOB_BEGUN | 1u << ORO_JOB_ENDED,
+        [ORO_JOB_BEGUN] = 1u << ORO_JOB_BEGUN | 1u << ORO_JOB_ENDED,
+    };
+    ORO_ASSERT(next[job->state] & 1u << to);
+    job->state = to;
+}
+
 struct oro_job *
 oro_job_new(enum oro_job_kind kind, struct oro_principal *who, uint32_t ncalls)
 {
@@ -64,6 +77,7 @@ oro_job_drop(struct oro_job *job)
 {
     if (job == NULL)
         return;
+    ORO_ASSERT(job->state == ORO_JOB_MADE || job->state == ORO_JOB_ENDED);
     oro_principal_unref(job->who);
     oro_buf_unref(job->frame);
     if (job->write.drop != NULL)
@@ -76,6 +90,7 @@ void
 oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_bytes text)
 {
     struct oro_job_wait *wait = job->wait;
+    job_move(job, ORO_JOB_ENDED);
     oro_job_drop(job);
     if (wait != NULL) {
         wait->status = st;
@@ -127,6 +142,7 @@ oro_mailbox_unref(struct oro_mailbox *m)
 static struct oro_job *
 unlink_job(struct oro_mailbox *m, struct oro_job **link, struct oro_job *before)
 {
+    ORO_ASSERT_LOCKED(&m->lock);
     struct oro_job *job = *link;
     *link = job->next;
     if (m->tail == job)
@@ -138,6 +154,7 @@ unlink_job(struct oro_mailbox *m, struct oro_job **link, struct oro_job *before)
 static struct oro_job *
 jobs_strip(struct oro_mailbox *m, uint32_t keep)
 {
+    ORO_ASSERT_LOCKED(&m->lock);
     struct oro_job *dropped = NULL, *before = NULL, **link = &m->head, *job;
     while ((job = *link) != NULL) {
         if (job != m->begun && job->kind == ORO_JOB_CALLS && keep == 0 && job->wait == NULL) {
@@ -186,7 +203,9 @@ oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bo
         m = mailbox_own();
     atomic_fetch_add_explicit(&p->jobs, 1, memory_order_relaxed);
     job->next = NULL;
+    job_move(job, ORO_JOB_POSTED);
     oro_spin_lock(&m->lock);
+    ORO_ASSERT((m->head == NULL) == (m->tail == NULL));
     if (m->tail != NULL)
         m->tail->next = job;
     else
@@ -223,6 +242,8 @@ oro_mailbox_first(struct oro_mailbox *m)
 {
     oro_spin_lock(&m->lock);
     struct oro_job *job = m->begun = m->head;
+    if (job != NULL)
+        job_move(job, ORO_JOB_BEGUN);
     oro_spin_unlock(&m->lock);
     return job;
 }
@@ -231,6 +252,7 @@ void
 oro_mailbox_pop(struct oro_mailbox *m)
 {
     oro_spin_lock(&m->lock);
+    ORO_ASSERT(m->head != NULL && m->begun == m->head);
     m->head = m->head->next;
     m->begun = NULL;
     if (m->head == NULL)
@@ -243,6 +265,7 @@ void
 oro_pool_give_back(struct oro_pool *p, struct oro_mailbox *m)
 {
     oro_spin_lock(&m->lock);
+    ORO_ASSERT(m->queued);
     bool more = m->head != NULL;
     m->begun = NULL;
     m->queued = more;

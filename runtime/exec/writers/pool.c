@@ -75,7 +75,7 @@ worker_spawn(struct oro_pool *p, unsigned n, struct oro_err *err)
 static void
 queue_clear(struct oro_pool *p)
 {
-    for (struct oro_mailbox *m; (m = turns_pop(&p->turns)) != NULL; oro_mailbox_unref(m)) {
+    for (struct oro_mailbox *m; (m = oro_pool_take(p)) != NULL; oro_mailbox_unref(m)) {
         for (struct oro_job *job; (job = m->head) != NULL;) {
             oro_mailbox_pop(m);
             oro_job_free(p, job, ORO_EINTERNAL, (struct oro_bytes){0});
@@ -127,6 +127,7 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
     p->workers = oro_calloc(opt->workers, sizeof(*p->workers));
     oro_last_runs_init(&p->last_runs);
     turns_init(&p->turns);
+    p->turns.lock = &p->lock;
     oro_status st = worker_spawn(p, 0, err);
     if (st != ORO_OK) {
         oro_pool_free(p);

@@ -72,9 +72,13 @@ struct oro_job_wait {
     char text[1000];
 };
 
+/* The way of a job; which step may follow which stands in mailbox.c. */
+enum oro_job_state { ORO_JOB_MADE, ORO_JOB_POSTED, ORO_JOB_BEGUN, ORO_JOB_ENDED, ORO_JOB_STATES };
+
 struct oro_job {
     struct oro_job *next;
     enum oro_job_kind kind;
+    enum oro_job_state state;
     uint16_t shard;
     oro_conn_id conn;           /* where the answer goes; 0: nobody waits */
     struct oro_principal *who;  /* one reference */

@@ -45,6 +45,7 @@ struct worker {
     struct oro_pool *pool;
     unsigned number;
     pthread_t thread;
+    struct oro_owner owner; /* itself: what follows is its thread's, if nothing else is said */
     struct oro_py *py;
     struct oro_session *session;
     /* successor.c: a worker that is given up in the middle of Python code never comes back from there. */

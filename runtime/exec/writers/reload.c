@@ -14,6 +14,7 @@
 void
 oro_worker_safepoint(struct worker *w)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     struct oro_pool *p = w->pool;
     int asked = SAFEPOINT_ASKED;
     if (!atomic_compare_exchange_strong(&w->safepoint, &asked, SAFEPOINT_RUNS))

@@ -11,6 +11,7 @@
 static void
 tell(struct worker *w)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     if (!w->published)
         return;
     bool scheduled = w->scheduled_dirty;
@@ -34,6 +35,7 @@ has_safepoint(const struct worker *w)
 static void
 turn_look(struct worker *w, struct turn *turn)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     int64_t now = oro_mono_us();
     if (now >= turn->end_us || has_safepoint(w))
         turn->budget = 0;
@@ -64,6 +66,8 @@ call_or_drop(struct worker *w, struct oro_mailbox *m, const struct oro_job *job)
 static bool
 calls_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct turn *turn)
 {
+    ORO_ASSERT_OWNER(&w->owner);
+    ORO_ASSERT(job->at <= job->ncalls);
     while (job->at < job->ncalls) {
         if (turn->budget <= 0)
             return false;
@@ -92,6 +96,7 @@ publish_farewell(struct worker *w, const struct oro_job *job)
 static void
 job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct turn *turn)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     struct outcome out = {ORO_OK, {0}, {0}};
     int hurry = atomic_load_explicit(&w->pool->hurry, memory_order_relaxed);
     w->job = job;
@@ -134,6 +139,7 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
 static void
 mailbox_run(struct worker *w, struct oro_mailbox *m)
 {
+    ORO_ASSERT_OWNER(&w->owner);
     w->told_us = oro_mono_us();
     w->mailbox = m;
     struct turn turn = {.budget = BATCH, .end_us = w->told_us + SLICE_US};
@@ -148,6 +154,8 @@ mailbox_run(struct worker *w, struct oro_mailbox *m)
 void
 oro_worker_takeover(struct worker *w)
 {
+    ORO_ASSERT_OWNER(&w->owner);
+    ORO_ASSERT(w->predecessor != NULL);
     static const char words[] = "the call did not end, and its worker was given up";
     struct worker *old = w->predecessor;
     struct oro_mailbox *m = old->mailbox;
@@ -206,6 +214,7 @@ take(struct oro_pool *p)
 void
 oro_worker_serve(struct worker *w)
 {
+    ORO_ASSERT_THREAD(ORO_THREAD_WORKER);
     struct oro_pool *p = w->pool;
     for (;;) {
         if (has_safepoint(w))

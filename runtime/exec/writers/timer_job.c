@@ -45,6 +45,8 @@ timer_end(struct worker *w, const struct oro_job *job)
 void
 run_timer(struct worker *w, const struct oro_job *job)
 {
+    ORO_ASSERT_OWNER(&w->owner);
+    ORO_ASSERT(job->kind == ORO_JOB_TIMER);
     struct oro_pool *p = w->pool;
     const struct oro_firing *f = &job->timer;
     const struct oro_reducer_def *r =

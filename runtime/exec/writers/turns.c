@@ -14,6 +14,8 @@
 /* While somebody present waits, every so many turns are of those who have left. */
 #define LEFT_EVERY 16
 
+#define ASSERT_LOCKED(t) ORO_ASSERT_LOCKED((t)->lock)
+
 static void
 queue_push(struct run_queue *q, struct oro_mailbox *m)
 {
@@ -95,6 +97,8 @@ turns_leave(struct turns *t, struct oro_sharer *s)
 static void
 lane_push(struct turns *t, struct oro_sharer *s, enum lane lane)
 {
+    ASSERT_LOCKED(t);
+    ORO_ASSERT(!s->queued[lane]);
     s->queued[lane] = true;
     s->next[lane] = NULL;
     if (t->lanes[lane].tail != NULL)
@@ -107,6 +111,7 @@ lane_push(struct turns *t, struct oro_sharer *s, enum lane lane)
 static struct oro_sharer *
 lane_first(struct turns *t, enum lane lane)
 {
+    ASSERT_LOCKED(t);
     struct oro_sharer *s = t->lanes[lane].head;
     if (s == NULL)
         return NULL;
@@ -130,6 +135,7 @@ lane_of(const struct oro_mailbox *m)
 static void
 push_to(struct turns *t, struct oro_mailbox *m, enum lane lane)
 {
+    ASSERT_LOCKED(t);
     queue_push(&m->sharer->waiting[lane], m);
     if (!m->sharer->queued[lane])
         lane_push(t, m->sharer, lane);
@@ -164,12 +170,14 @@ turns_used(struct oro_mailbox *m, int64_t us)
 void
 turns_push_front(struct turns *t, struct oro_mailbox *m)
 {
+    ASSERT_LOCKED(t);
     queue_push(&t->front, m);
 }
 
 void
 turns_push(struct turns *t, struct oro_mailbox *m)
 {
+    ASSERT_LOCKED(t);
     if (m->sharer == NULL)
         queue_push(&t->front, m);
     else
@@ -209,6 +217,7 @@ pop_lanes(struct turns *t)
 struct oro_mailbox *
 turns_pop(struct turns *t)
 {
+    ASSERT_LOCKED(t);
     bool others = false;
     for (int lane = 0; lane < LANES; lane++)
         others = others || t->lanes[lane].head != NULL;

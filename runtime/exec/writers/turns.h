@@ -15,6 +15,7 @@
 
 #include "runtime/base/id.h"
 #include "runtime/base/map.h"
+#include "runtime/base/thread.h"
 
 struct oro_mailbox;
 
@@ -35,6 +36,7 @@ struct oro_sharer {
 };
 
 struct turns {
+    struct oro_spin *lock; /* the caller's, to be asserted; set behind turns_init */
     struct run_queue front;
     struct {
         struct oro_sharer *head, *tail;
