@@ -298,7 +298,7 @@ subscription_move(void *arg, oro_conn_id conn, uint32_t query_set_id, struct oro
     if (c == NULL || c->outdated)
         return;
     struct oro_query_env env = oro_client_env(m->sh, c);
-    if (oro_subs_subscribe(m->to, m->sh->session, conn, query_set_id, texts, n, &env, NULL, NULL,
+    if (oro_subs_subscribe(m->to, m->sh->session, conn, query_set_id, texts, n, &env, NULL, NULL, NULL,
                            &err) != ORO_OK)
         outdated(m->sh, c);
 }

@@ -86,15 +86,22 @@ asked(const struct oro_client_message *m)
 /* Sends what stands in out, or why there is no such answer. */
 static void
 set_answer(struct shard *sh, struct client *c, const struct oro_client_message *m, oro_status st,
-           uint64_t seq, const struct oro_err *err)
+           uint64_t seq, struct oro_parts *parts, const struct oro_err *err)
 {
     if (st != ORO_OK) {
         struct oro_asked to = asked(m);
+        oro_parts_fini(parts);
         oro_bb_clear(&sh->out);
         c->proto->error(&sh->out, &to, oro_bytes_str(err->text));
     }
     oro_shard_count_subs(sh);
-    oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
+    if (parts->n == 0 && !parts->failed) {
+        oro_client_send(sh, c, oro_bb_bytes(&sh->out), st == ORO_OK ? seq : 0);
+        return;
+    }
+    oro_parts_cut(parts, &sh->out);
+    oro_client_send_linked(sh, c, (struct oro_bytes){0}, parts->failed ? NULL : parts, seq);
+    oro_parts_fini(parts);
 }
 
 /* These give false if it is more than can be done here. */
@@ -105,18 +112,21 @@ subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m
     struct oro_query_env env = oro_client_env(sh, c);
     struct oro_budget budget = oro_shard_budget(sh);
     struct oro_asked to = asked(m);
+    struct oro_parts parts = {0};
     uint64_t seq;
     if (!snapshot_begin(sh, &seq))
         return false;
     c->proto->applied(&sh->out, &to, true);
     oro_status st = oro_subs_subscribe(sh->subs, sh->session, c->conn, m->query_set_id, m->queries,
-                                       m->nqueries, &env, &budget, &sh->out, &err);
+                                       m->nqueries, &env, &budget, &sh->out, &parts, &err);
     oro_read_end(sh->session);
-    if (budget.spent)
+    if (budget.spent) {
+        oro_parts_fini(&parts);
         return false;
+    }
     if (st != ORO_OK)
         oro_client_refused(sh, m->queries, &err);
-    set_answer(sh, c, m, st, seq, &err);
+    set_answer(sh, c, m, st, seq, &parts, &err);
     return true;
 }
 
@@ -138,7 +148,7 @@ unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message 
         oro_read_end(sh->session);
     if (budget.spent)
         return false;
-    set_answer(sh, c, m, st, seq, &err);
+    set_answer(sh, c, m, st, seq, &(struct oro_parts){0}, &err);
     return true;
 }
 

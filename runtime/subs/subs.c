@@ -7,8 +7,9 @@
 #include <strings.h>
 
 /* Initial rows kept for the next subscriber: of one query, of all. */
-#define INITIAL_MOST ((size_t)1 << 20)
+#define INITIAL_MOST ORO_PART
 #define INITIAL_ALL ((size_t)32 << 20)
+#define INITIAL_LINKED ((size_t)8 * 1024) /* from here on they are not copied */
 
 /* ---- tables ---- */
 
@@ -381,8 +382,11 @@ fill_set(struct oro_subs *s, struct query_set *set, struct oro_bytes texts, uint
 void
 subs_forget_initial(struct oro_subs *s, struct live_query *q)
 {
-    s->initial_bytes -= q->initial.len;
-    oro_bb_fini(&q->initial);
+    if (q->initial == NULL)
+        return;
+    s->initial_bytes -= q->initial->len;
+    oro_buf_unref(q->initial);
+    q->initial = NULL;
 }
 
 /* The text within a live query's key (put_key). */
@@ -393,13 +397,26 @@ text_of(const struct live_query *q)
     return oro_bytes(q->key.data + at, q->key.len - at);
 }
 
+/* Rows that others get as well: linked, or copied if they are few. */
+static void
+put_initial(struct oro_buf *initial, struct oro_bb *out, struct oro_parts *parts)
+{
+    if (parts == NULL || initial->len < INITIAL_LINKED) {
+        oro_bb_put_bytes(out, oro_buf_bytes(initial));
+        return;
+    }
+    oro_parts_cut(parts, out);
+    oro_parts_link(parts, initial);
+}
+
 /* The same, from what an earlier subscriber got if nothing has changed since: after a restart all clients come at once. */
 static oro_status
 put_live_rows(struct oro_subs *s, struct live_query *q, struct oro_session *se,
-              struct oro_budget *budget, struct oro_bb *out, struct oro_err *err)
+              struct oro_budget *budget, struct oro_bb *out, struct oro_parts *parts,
+              struct oro_err *err)
 {
-    if (q->initial.len > 0) {
-        oro_bb_put_bytes(out, oro_bb_bytes(&q->initial));
+    if (q->initial != NULL) {
+        put_initial(q->initial, out, parts);
         return ORO_OK;
     }
     size_t at = out->len;
@@ -410,29 +427,31 @@ put_live_rows(struct oro_subs *s, struct live_query *q, struct oro_session *se,
         return subs_fail_query(err, st, &why, text_of(q));
     if (q->nsubs < 2 || n > INITIAL_MOST || s->initial_bytes + n > INITIAL_ALL)
         return ORO_OK;
-    oro_bb_put(&q->initial, out->data + at, n);
+    q->initial = oro_buf_copy(oro_bytes(out->data + at, n));
     s->initial_bytes += n;
+    out->len = at;
+    put_initial(q->initial, out, parts);
     return ORO_OK;
 }
 
 /* Event tables have no entry: there is never a row. */
 static oro_status
 put_set_rows(struct oro_subs *s, const struct query_set *set, struct oro_session *se,
-             struct oro_budget *budget, struct oro_bb *out, struct oro_err *err)
+             struct oro_budget *budget, struct oro_bb *out, struct oro_parts *parts,
+             struct oro_err *err)
 {
-    size_t at = out->len;
     uint32_t n = 0;
-    oro_bb_u32(out, 0);
+    for (uint32_t i = 0; i < set->nmembers; i++)
+        n += !set->members[i].live->table->def->is_event;
+    oro_bb_u32(out, n);
     for (uint32_t i = 0; i < set->nmembers; i++) {
         struct live_query *q = set->members[i].live;
         if (q->table->def->is_event)
             continue;
-        oro_status st = put_live_rows(s, q, se, budget, out, err);
+        oro_status st = put_live_rows(s, q, se, budget, out, parts, err);
         if (st != ORO_OK)
             return st;
-        n++;
     }
-    oro_bb_patch_u32(out, at, n);
     return ORO_OK;
 }
 
@@ -495,7 +514,7 @@ oro_status
 oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
                    uint32_t query_set_id, struct oro_bytes texts, uint32_t n,
                    const struct oro_query_env *env, struct oro_budget *budget, struct oro_bb *rows,
-                   struct oro_err *err)
+                   struct oro_parts *parts, struct oro_err *err)
 {
     struct query_set *set;
     oro_status st = set_new(s, conn, query_set_id, &set, err);
@@ -503,7 +522,7 @@ oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
         return st;
     st = fill_set(s, set, texts, n, env, err);
     if (st == ORO_OK && rows != NULL)
-        st = put_set_rows(s, set, se, budget, rows, err);
+        st = put_set_rows(s, set, se, budget, rows, parts, err);
     if (st == ORO_OK)
         set_insert(s, set);
     else
@@ -573,7 +592,7 @@ oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id con
         return oro_err_set(err, ORO_ENOTFOUND, "Subscription not found: %u", query_set_id);
     struct query_set *set = c->sets[pos];
     if (with_rows) {
-        oro_status st = put_set_rows(s, set, se, budget, rows, err);
+        oro_status st = put_set_rows(s, set, se, budget, rows, NULL, err);
         if (st != ORO_OK)
             return st;
     }

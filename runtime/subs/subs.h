@@ -21,14 +21,15 @@ void oro_subs_limit_all(struct oro_subs *s, uint64_t terms);
 
 /* All or nothing. The session has a reading open at snapshot `seq`, and the caller has applied every record up to it, none
  * after. Appends QueryRows (u32 count of tables, SingleTableRows ...) to rows. texts: n BSATN strings. Equal texts count once.
- * ORO_EEXISTS: the id is in use. ORO_EFULL: too expensive. rows NULL: the rows are known already. On failure a part of them
+ * ORO_EEXISTS: the id is in use. ORO_EFULL: too expensive. rows NULL: the rows are known already. parts: many rows
+ * that others get as well are linked there, what comes before them is moved there; NULL: all is in rows. On failure a part of them
  * may have been appended. */
 ORO_MUST_CHECK oro_status oro_subs_subscribe(struct oro_subs *s, struct oro_session *se,
                                              oro_conn_id conn, uint32_t query_set_id,
                                              struct oro_bytes texts, uint32_t n,
                                              const struct oro_query_env *env,
                                              struct oro_budget *budget, struct oro_bb *rows,
-                                             struct oro_err *err);
+                                             struct oro_parts *parts, struct oro_err *err);
 /* Appends QueryRows when with_rows. ORO_ENOTFOUND: no such set. On failure it stays subscribed. */
 ORO_MUST_CHECK oro_status oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se,
                                                oro_conn_id conn, uint32_t query_set_id,

@@ -54,8 +54,8 @@ struct live_query {
     size_t list_pos;
     struct eq_bucket *bucket; /* when it is in one */
     int eq_col;
-    /* SingleTableRows as of now, made for the second subscriber and shared by those after him; empty: not kept. */
-    struct oro_bb initial;
+    /* SingleTableRows as of now, made for the second subscriber and shared by those after him; NULL: not kept. */
+    struct oro_buf *initial;
     uint64_t epoch;  /* of the commit that touched it last */
     uint32_t change; /* then: index in subs->changes */
 };

@@ -63,7 +63,8 @@ measure(const char *what, unsigned conns, bool own)
         oro_bb_clear(&rows);
         put_string(&texts, text);
         oro_read_begin(d.se);
-        must(oro_subs_subscribe(subs, d.se, c, 1, oro_bb_bytes(&texts), 1, &env, NULL, &rows, &err),
+        must(oro_subs_subscribe(subs, d.se, c, 1, oro_bb_bytes(&texts), 1, &env, NULL, &rows, NULL,
+                                &err),
              &err);
         oro_read_end(d.se);
     }

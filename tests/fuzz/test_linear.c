@@ -364,7 +364,7 @@ subscribe(size_t n, size_t sets, bool equal, bool leave)
     oro_read_begin(db.se);
     for (size_t i = 0; i < sets; i++) {
         cr_assert_eq(oro_subs_subscribe(subs, db.se, 7, (uint32_t)i, oro_bb_bytes(&texts),
-                                        (uint32_t)(n / sets), &env, NULL, &rows, NULL),
+                                        (uint32_t)(n / sets), &env, NULL, &rows, NULL, NULL),
                      ORO_OK);
         oro_bb_clear(&rows);
     }

@@ -401,7 +401,7 @@ subscribe(oro_conn_id conn, uint32_t id, const char *text, struct oro_budget *bu
     put_string(&texts, text);
     oro_read_begin(db.se);
     oro_status st = oro_subs_subscribe(subs, db.se, conn, id, oro_bb_bytes(&texts), 1, &env, budget,
-                                       &rows, err);
+                                       &rows, NULL, err);
     oro_read_end(db.se);
     oro_bb_fini(&texts);
     oro_bb_fini(&rows);
@@ -475,7 +475,8 @@ Test(cost, all_clients_weigh_no_more_than_allowed)
     oro_subs_limit_all(subs, 300);
     for (unsigned c = 1; c <= 50; c++) {
         for (unsigned i = 0; i < 30; i++) {
-            snprintf(text, sizeof(text), "SELECT * FROM unit WHERE level > %u AND level < %u", c, i);
+            snprintf(text, sizeof(text), "SELECT * FROM unit WHERE level > %u AND level < %u", c,
+                     i);
             oro_status st = subscribe(c, i, text, NULL, &err);
             granted += st == ORO_OK;
             cr_assert(st == ORO_OK || strstr(err.text, "query.all_terms") != NULL, "%s", err.text);

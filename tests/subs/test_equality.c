@@ -316,7 +316,7 @@ random_subscribe(unsigned c, unsigned id)
     }
     oro_read_begin(db.se);
     cr_assert_eq(oro_subs_subscribe(subs, db.se, c + 1, id, oro_bb_bytes(&bb), m->ntexts, &env,
-                                    NULL, &rows, &err),
+                                    NULL, &rows, NULL, &err),
                  ORO_OK, "%s", err.text);
     oro_read_end(db.se);
     m->open = true;

@@ -68,8 +68,8 @@ subscribe(oro_conn_id conn, uint32_t id, const char *const *texts, uint32_t n, c
     for (uint32_t i = 0; i < n; i++)
         put_string(&bb, texts[i]);
     oro_read_begin(db.se);
-    oro_status st =
-        oro_subs_subscribe(subs, db.se, conn, id, oro_bb_bytes(&bb), n, &env, NULL, &rows, err);
+    oro_status st = oro_subs_subscribe(subs, db.se, conn, id, oro_bb_bytes(&bb), n, &env, NULL,
+                                       &rows, NULL, err);
     oro_read_end(db.se);
     if (hex != NULL)
         oro_hex(oro_bb_bytes(&rows), hex);
@@ -400,9 +400,9 @@ Test(subs, a_known_private_query_stays_hidden)
     struct oro_query_env owner = {.is_owner = true};
     put_string(&texts, "SELECT * FROM secret");
     oro_read_begin(db.se);
-    cr_assert_eq(
-        oro_subs_subscribe(subs, db.se, 1, 0, oro_bb_bytes(&texts), 1, &owner, NULL, &rows, &err),
-        ORO_OK);
+    cr_assert_eq(oro_subs_subscribe(subs, db.se, 1, 0, oro_bb_bytes(&texts), 1, &owner, NULL, &rows,
+                                    NULL, &err),
+                 ORO_OK);
     oro_read_end(db.se);
     const char *text = "SELECT * FROM secret";
     cr_assert_neq(subscribe(2, 0, &text, 1, NULL, &err), ORO_OK);
@@ -499,4 +499,59 @@ Test(subs, sql_answers)
     expect_sql("SELECT COUNT(*) n FROM user", COLUMN("n", "U64"), "[[0]]");
     expect_sql("SELECT id FROM counter WHERE id > 2 LIMIT 1;", COLUMN("id", "U32"), "[[3]]");
     expect_sql("SELECT id FROM counter LIMIT 0", COLUMN("id", "U32"), "[]");
+}
+
+/* ---- rows that many subscribe to ---- */
+
+/* QueryRows of `SELECT * FROM counter` for another client, in parts; checks that they are the same in one piece. */
+static void
+subscribe_in_parts(oro_conn_id conn, struct oro_parts *parts)
+{
+    struct oro_bb text = {0}, rows = {0}, whole = {0}, one = {0};
+    struct oro_query_env env = {.sender = fixture_identity(conn)};
+    struct oro_err err = {0};
+    put_string(&text, "SELECT * FROM counter");
+    for (int k = 0; k < 2; k++) {
+        struct oro_bb *to = k == 0 ? &rows : &one;
+        oro_read_begin(db.se);
+        cr_assert_eq(oro_subs_subscribe(subs, db.se, conn, (uint32_t)k, oro_bb_bytes(&text), 1,
+                                        &env, NULL, to, k == 0 ? parts : NULL, &err),
+                     ORO_OK, "%s", err.text);
+        oro_read_end(db.se);
+    }
+    for (size_t i = 0; i < parts->n; i++)
+        oro_bb_put_bytes(&whole, oro_buf_bytes(parts->bufs[i]));
+    oro_bb_put_bytes(&whole, oro_bb_bytes(&rows));
+    cr_assert(oro_bytes_eq(oro_bb_bytes(&whole), oro_bb_bytes(&one)));
+    oro_bb_fini(&text);
+    oro_bb_fini(&rows);
+    oro_bb_fini(&whole);
+    oro_bb_fini(&one);
+}
+
+Test(subs, rows_that_many_subscribe_to_are_made_once_and_linked)
+{
+    struct got g;
+    struct oro_parts first = {0}, second = {0}, third = {0};
+    db_begin(&db);
+    for (uint32_t i = 0; i < 2000; i++)
+        insert_counter(i, i);
+    apply(db_commit(&db), &g);
+    subscribe_in_parts(1, &first);
+    subscribe_in_parts(2, &second);
+    cr_assert_eq(second.n, 2, "the count, then the rows");
+    subscribe_in_parts(3, &third);
+    cr_assert_eq(third.bufs[1], second.bufs[1]);
+    oro_parts_fini(&third);
+    db_begin(&db);
+    update_counter(7, 1000);
+    oro_subs_drop(subs, 1);
+    oro_subs_drop(subs, 2);
+    apply(db_commit(&db), &g);
+    subscribe_in_parts(4, &third);
+    cr_assert_eq(third.n, 2);
+    cr_assert_neq(third.bufs[1], second.bufs[1], "a row has changed");
+    oro_parts_fini(&first);
+    oro_parts_fini(&second);
+    oro_parts_fini(&third);
 }
