@@ -137,3 +137,16 @@ oro_http_is_owner(const struct request *q)
 {
     return oro_identity_eq(&q->identity, oro_server_owner(q->server));
 }
+
+struct oro_http_asker
+oro_http_asker(const struct request *q)
+{
+    return (struct oro_http_asker){.req_id = q->id,
+                                   .identity = q->identity,
+                                   .minted = q->minted,
+                                   .token = q->token,
+                                   .claims = q->claims,
+                                   .headers = q->res->extra_headers,
+                                   .wants_json = oro_http_wants_json(q->http->accept),
+                                   .confirmed = true};
+}

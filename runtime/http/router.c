@@ -235,18 +235,5 @@ on_refused(struct oro_http_response *res, const struct oro_origin *o, bool json)
     oro_http_refusal(res, 403, o, json);
 }
 
-struct oro_http_asker
-oro_http_asker(const struct request *q)
-{
-    return (struct oro_http_asker){.req_id = q->id,
-                                   .identity = q->identity,
-                                   .minted = q->minted,
-                                   .token = q->token,
-                                   .claims = q->claims,
-                                   .headers = q->res->extra_headers,
-                                   .wants_json = oro_http_wants_json(q->http->accept),
-                                   .confirmed = true};
-}
-
 const struct oro_server_front oro_http_front = {
     .http = on_http, .ws_request = on_ws_request, .called = on_called, .refused = on_refused};

@@ -142,7 +142,11 @@ function request(bytes) {
     let text = "";
     const socket = createConnection(server.port, "127.0.0.1", () => socket.write(bytes));
     socket.setTimeout(2000, () => socket.destroy());
-    socket.on("data", data => (text += data.toString("latin1")));
+    socket.on("data", data => {
+      text += data.toString("latin1");
+      const end = text.indexOf("\r\n\r\n") + 4, length = /^content-length: (\d+)/im.exec(text.slice(0, end));
+      if (end > 3 && length && text.length >= end + Number(length[1])) socket.end(); // all of it is there
+    });
     socket.on("close", () => done(text));
     socket.on("error", () => {});
   });

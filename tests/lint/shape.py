@@ -20,6 +20,9 @@ DEFINED = re.compile(r'^([a-z_]\w*)\(', re.M)  # the name of a function that is 
 WORD = re.compile(r'\b[a-zA-Z_]\w*\b')
 
 
+NO_CALL = re.compile(r'\b(?:struct|union|enum)\s+\w+|(?:\.|->)\s*\w+')  # tags and members may have a function's name
+
+
 def sources(top):
     for root in ROOTS:
         for path in sorted((top / root).rglob('*.[ch]')):
@@ -51,7 +54,7 @@ def call_graph(texts):
             owner.setdefault(function, set()).add(name)
     needs = {}
     for name, text in plain.items():
-        words = set(WORD.findall(text))
+        words = set(WORD.findall(NO_CALL.sub('', text)))
         needs[name] = {only for word in words for only in owner.get(word, ()) if len(owner[word]) == 1} - {name}
     return needs
 
