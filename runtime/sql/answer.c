@@ -20,7 +20,7 @@ static struct oro_bytes
 value_bytes(sqlite3_value *v)
 {
     const void *p = sqlite3_value_blob(v);
-    return oro_bytes(p, p != NULL ? (size_t)sqlite3_value_bytes(v) : 0);
+    return p != NULL ? oro_bytes(p, (size_t)sqlite3_value_bytes(v)) : oro_bytes("", 0);
 }
 
 /* ---- values ---- */

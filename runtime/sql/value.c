@@ -491,7 +491,7 @@ struct oro_bytes
 sql_text_of(sqlite3_value *v)
 {
     const unsigned char *s = sqlite3_value_text(v);
-    return oro_bytes(s, s != NULL ? (size_t)sqlite3_value_bytes(v) : 0);
+    return s != NULL ? oro_bytes(s, (size_t)sqlite3_value_bytes(v)) : oro_bytes("", 0);
 }
 
 static bool

@@ -54,7 +54,8 @@ static oro_status
 put_literal(const struct oro_type *t, sqlite3_value *v, struct oro_bb *out, struct oro_err *err)
 {
     int is = sqlite3_value_type(v);
-    struct oro_bytes text = oro_bytes(sqlite3_value_blob(v), (size_t)sqlite3_value_bytes(v));
+    const void *p = sqlite3_value_blob(v); /* NULL of an empty one */
+    struct oro_bytes text = oro_bytes(p != NULL ? p : "", (size_t)sqlite3_value_bytes(v));
     if (sql_rep_of(t) == REP_JSON)
         return is == SQLITE_TEXT ? oro_value_from_json(t, text, out, err) : ORO_ETYPE;
     if (is == SQLITE_TEXT)

@@ -5,7 +5,7 @@
 #   sh tests/fuzz/run.sh FUZZER [RUNS]       of one, for as many executions
 #   sh tests/fuzz/run.sh -m FUZZER CORPUS    takes from a corpus what reaches more than the seeds do, into them
 #
-# Fuzzers: value json message schema type literal (bridge/bsatn), query (runtime/subs), token and net (net), record
+# Fuzzers: value json message schema type literal (bridge/bsatn), query (runtime/subs), sql (runtime/sql), token and net (net), record
 # (runtime/log), py (bridge/codec). What they find lies in build-fuzz/found; the corpus that they grow in
 # build-fuzz/corpus, where the next run goes on. OROCHI_FUZZ_BUILD names another folder for both.
 #
@@ -14,7 +14,7 @@ set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/config/lib.sh"
 build=${OROCHI_FUZZ_BUILD:-$root/build-fuzz}
-all="value json message schema type literal query token record net py"
+all="value json message schema type literal query sql token record net py"
 
 export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1"
 # Fast rather than wordy: short stacks of allocations, no search for uses of a frame after its return (the tests look for them).
@@ -39,6 +39,7 @@ choose() {
         done
         ;;
     query) options="-dict=$root/tests/fuzz/query.dict -max_len=400" ;;
+    sql) options="-dict=$root/tests/fuzz/query.dict -max_len=400" ;;
     token) options="-dict=$root/tests/fuzz/token.dict -max_len=400" ;;
     record) options="-max_len=300" ;;
     net) options="-dict=$root/tests/fuzz/net.dict -max_len=300" ;;

@@ -442,8 +442,8 @@ Test(sql, long_functions_are_paid_for, .timeout = 120)
     static const char *const products[] = {
         "SELECT instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1')",
         "SELECT length(replace(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1', ''))",
-        "SELECT length(trim(hex(zeroblob(4000000)), replace(hex(zeroblob(2000000)), '0', 'a') || "
-        "'0'))",
+        ("SELECT length(trim(hex(zeroblob(4000000)), replace(hex(zeroblob(2000000)), '0', 'a') || "
+         "'0'))"),
         "SELECT hex(zeroblob(4000000)) LIKE '%' || substr(hex(zeroblob(1000)), 1, 900) || '1%'",
         "SELECT hex(zeroblob(4000000)) GLOB '*' || substr(hex(zeroblob(1000)), 1, 900) || '1*'",
     };
