@@ -693,6 +693,8 @@ static const char usage[] =
     "  backup FILE [--data DIR] [--name NAME]          copy the data, also while it is served\n"
     "  restore FILE [--data DIR] [--name NAME]         and bring it back\n"
     "  repair FILE [--data DIR] [--name NAME]          copy what can be read of damaged data\n"
+    "  log [--data DIR] [--name NAME] [--json]         who called what, of what is not in the "
+    "tables yet\n"
     "  migrate [--dry-run] MODULE [--data DIR]         bring the data to the module's tables\n"
     "  bench transfer [flags]                          load generator (`orochi bench transfer "
     "--help`)\n"
@@ -721,6 +723,7 @@ static const struct {
     {"backup", oro_backup_command},
     {"restore", oro_restore_command},
     {"repair", oro_repair_command},
+    {"log", oro_log_command},
     {"bench", oro_bench_command},
     {"bench-bridge", command_tool},
     {"config", command_tool},

@@ -11,6 +11,7 @@
 int oro_backup_command(int argc, char **argv);
 int oro_restore_command(int argc, char **argv);
 int oro_repair_command(int argc, char **argv);
+int oro_log_command(int argc, char **argv);
 
 /* What they do. dir: data folder; name NULL: the only database in it.
  *

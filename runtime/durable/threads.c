@@ -34,13 +34,27 @@ log_look(void *arg)
 
 /* ---- the log thread ---- */
 
+/* From each state, the ones that may come next; PINNED also from others: at the end, when nobody is left to ask. */
+static void
+cut_move(struct oro_durable *d, enum cut to)
+{
+    static const unsigned next[] = {
+        [CUT_NONE] = 1u << CUT_WANTED | 1u << CUT_PINNED,
+        [CUT_WANTED] = 1u << CUT_PINNED,
+        [CUT_PINNED] = 1u << CUT_MADE | 1u << CUT_PINNED,
+        [CUT_MADE] = 1u << CUT_NONE | 1u << CUT_PINNED,
+    };
+    ORO_ASSERT(next[atomic_load(&d->cut)] & 1u << to);
+    atomic_store(&d->cut, to);
+}
+
 static void
 cut_begin(struct oro_durable *d)
 {
     if (atomic_load(&d->cut) != CUT_WANTED)
         return;
     d->cut_at = oro_read_begin(d->reader);
-    atomic_store(&d->cut, CUT_PINNED);
+    cut_move(d, CUT_PINNED);
 }
 
 /* True: has cut here. */
@@ -54,7 +68,7 @@ cut_end(struct oro_durable *d)
     d->cut_offset = d->logged;
     memcpy(d->cut_rows, d->rows, d->schema->ntables * sizeof(*d->rows));
     d->cut_seq = d->cut_at;
-    atomic_store(&d->cut, CUT_MADE);
+    cut_move(d, CUT_MADE);
     oro_wake_signal(&d->checkpoint_wake);
     return true;
 }
@@ -76,6 +90,8 @@ take_batch(struct oro_durable *d)
     struct record_ids ids = {d->schema, d->ids};
     const struct oro_commit *c;
     uint64_t most = atomic_load(&d->cut) == CUT_PINNED ? d->cut_at : UINT64_MAX;
+    ORO_ASSERT_THREAD(ORO_THREAD_LOG);
+    ORO_ASSERT(d->batch_seq <= most && d->logged == oro_txlog_end(d->log));
     record_begin(&d->batch, d->logged);
     d->batch_records = 0;
     while (d->batch.out.len < BATCH_BYTES && d->batch_seq < most) {
@@ -246,6 +262,7 @@ static void
 note_freed(struct oro_durable *d)
 {
     struct checkpoint *k = &d->checkpoint;
+    ORO_ASSERT(oro_thread_role() != ORO_THREAD_LOG);
     if (k->freed == 0)
         return;
     atomic_fetch_add(&d->slices, 1);
@@ -283,7 +300,7 @@ tables_catch_up(struct oro_durable *d, struct oro_err *err)
 static bool
 cut_wait(struct oro_durable *d)
 {
-    atomic_store(&d->cut, CUT_WANTED);
+    cut_move(d, CUT_WANTED);
     oro_wake_signal(&d->log_wake);
     for (;;) {
         unsigned seen = oro_wake_prepare(&d->checkpoint_wake);
@@ -301,10 +318,11 @@ cut_write(struct oro_durable *d, struct oro_err *err)
 {
     bool written = false;
     uint64_t upto = d->cut_offset;
+    ORO_ASSERT(atomic_load(&d->cut) == CUT_MADE && upto >= d->checkpoint.applied);
     changes_join(&d->pending, &d->cut_changes);
     checkpoint_gather(&d->checkpoint, &d->pending, d->schema, d->reader);
     oro_read_end(d->reader);
-    atomic_store(&d->cut, CUT_NONE);
+    cut_move(d, CUT_NONE);
     oro_status st =
         checkpoint_changes(&d->checkpoint, &d->pending, d->cut_rows, upto, &written, err);
     if (written)
@@ -384,7 +402,7 @@ last_cut(struct oro_durable *d)
         oro_read_end(d->reader);
     d->cut_at = oro_read_begin(d->reader);
     ORO_ASSERT(d->cut_at == d->batch_seq);
-    atomic_store(&d->cut, CUT_PINNED);
+    cut_move(d, CUT_PINNED);
     cut_end(d);
 }
 

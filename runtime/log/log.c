@@ -4,6 +4,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/thread.h"
 
 void
 txlog_init(struct oro_txlog *log, const struct oro_txlog_ops *ops, char *path, uint64_t end)
@@ -69,6 +70,7 @@ oro_txlog_append(struct oro_txlog *log, const struct oro_txlog_batch *b, struct 
 {
     struct oro_err mine = {0};
     oro_status st;
+    ORO_ASSERT_THREAD(ORO_THREAD_LOG);
     ORO_ASSERT(b->first == oro_txlog_end(log) + 1);
     ORO_ASSERT(b->last >= b->first && b->records.len > 0);
     if (oro_txlog_is_broken(log)) {
@@ -89,6 +91,7 @@ oro_txlog_append(struct oro_txlog *log, const struct oro_txlog_batch *b, struct 
 void
 oro_txlog_confirm(struct oro_txlog *log, uint64_t offset)
 {
+    ORO_ASSERT_THREAD(ORO_THREAD_LOG);
     ORO_ASSERT(offset <= oro_txlog_end(log));
     ORO_ASSERT(offset >= log->confirmed);
     ORO_ASSERT(!oro_txlog_is_broken(log) || offset == oro_txlog_end(log));
@@ -141,7 +144,6 @@ oro_status
 oro_txlog_read(struct oro_txlog *log, uint64_t from, struct oro_txlog_reader *r,
                struct oro_err *err)
 {
-    ORO_ASSERT(from > 0);
     *r = (struct oro_txlog_reader){.log = log, .expect = from};
     return log->ops->read(log, from, &r->cursor, err);
 }
@@ -155,8 +157,8 @@ oro_txlog_next(struct oro_txlog_reader *r, struct oro_txlog_batch *b, bool *more
     if (st != ORO_OK || !*more)
         return st;
     /* The first one may begin before what was asked for, no other may. */
-    bool fits =
-        b->first == r->expect || (!r->begun && b->first < r->expect && b->last >= r->expect);
+    bool fits = b->first == r->expect || r->expect == ORO_TXLOG_OLDEST ||
+                (!r->begun && b->first < r->expect && b->last >= r->expect);
     if (!fits || b->last < b->first)
         return oro_err_set(err, ORO_EMALFORMED,
                            "the log in %s is damaged: transaction %llu should come next, but the "
@@ -181,6 +183,7 @@ oro_txlog_read_end(struct oro_txlog_reader *r)
 oro_status
 oro_txlog_cut(struct oro_txlog *log, uint64_t upto, struct oro_err *err)
 {
+    ORO_ASSERT(oro_thread_role() != ORO_THREAD_LOG);
     ORO_ASSERT(upto <= oro_txlog_end(log));
     return log->ops->cut(log, upto, err);
 }
@@ -194,6 +197,7 @@ oro_txlog_wants_care(struct oro_txlog *log)
 void
 oro_txlog_care(struct oro_txlog *log)
 {
+    ORO_ASSERT(oro_thread_role() != ORO_THREAD_LOG);
     if (!oro_txlog_is_broken(log))
         log->ops->care(log);
 }

@@ -80,6 +80,7 @@ struct oro_txlog_reader {
     uint64_t expect; /* the offset that has to come next */
     bool begun;
 };
+#define ORO_TXLOG_OLDEST 0 /* whatever comes first */
 /* From this offset on; the batch it stands in may begin before it. Ended by oro_txlog_read_end. */
 ORO_MUST_CHECK oro_status oro_txlog_read(struct oro_txlog *log, uint64_t from,
                                          struct oro_txlog_reader *r, struct oro_err *err);
