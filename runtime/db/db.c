@@ -258,6 +258,12 @@ db_bind_text_copy(struct db_stmt *s, int pos, struct oro_bytes b)
 }
 
 void
+db_bind_copy(struct db_stmt *s, int pos, struct db_stmt *from, int col)
+{
+    bound(sqlite3_bind_value(stmt(s), pos, sqlite3_column_value(stmt(from), col)));
+}
+
+void
 db_bind_null(struct db_stmt *s, int pos)
 {
     bound(sqlite3_bind_null(stmt(s), pos));

@@ -54,6 +54,8 @@ void db_bind_blob(struct db_stmt *s, int pos, struct oro_bytes b);
 void db_bind_text(struct db_stmt *s, int pos, struct oro_bytes b);
 void db_bind_text_copy(struct db_stmt *s, int pos, struct oro_bytes b);
 void db_bind_null(struct db_stmt *s, int pos);
+/* The value of a column of another statement, as it is. */
+void db_bind_copy(struct db_stmt *s, int pos, struct db_stmt *from, int col);
 /* *row: there is a row to look at (columns from 0, valid until the next step or reset). */
 ORO_MUST_CHECK oro_status db_step(struct db_stmt *s, bool *row, struct oro_err *err);
 /* Steps a statement without results, and resets it. */

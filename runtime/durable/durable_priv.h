@@ -61,6 +61,11 @@ oro_status damaged_advise(const char *path, oro_status st, const struct oro_err 
 /* Makes an empty file of tables ours. */
 ORO_MUST_CHECK oro_status data_make(struct db *db, struct oro_err *err);
 
+/* salvage.c. What can be read of tables of which pages are gone, into a new file `to`; the report gets lines on each table. Their
+ * log is not among it. ORO_EMALFORMED: what the tables are cannot be read. */
+ORO_MUST_CHECK oro_status salvage_tables(struct db *from, struct db *to, struct oro_bb *report,
+                                         struct oro_err *err);
+
 /* rescue.c. The small texts of _orochi_meta, in memory from the start on, for a file that is to be made without it. */
 ORO_MUST_CHECK oro_status meta_remember_all(struct oro_durable *d, struct oro_err *err);
 void meta_remember(struct oro_durable *d, const char *key, const char *value); /* any thread */

@@ -230,24 +230,118 @@ report_end(struct repair *r)
 }
 
 static oro_status
-repair_copies(struct repair *r, const char *name, const char *file, struct oro_err *err)
+repair_open(struct repair *r, const char *path, struct oro_err *err)
 {
     bool empty = false;
-    oro_status st = db_open(r->tables, &r->db, err);
-    if (st != ORO_OK)
+    oro_status st = db_open(path, &r->db, err);
+    if (st != ORO_OK) {
+        r->db = NULL;
         return st;
+    }
     st = data_format(r->db, &empty, err);
     if (st == ORO_OK && empty)
         st = oro_err_set(err, ORO_EMALFORMED, "there is no data in it");
+    return st;
+}
+
+/* Where no page is missing: the file as it is, without the rows that are wrong. */
+static oro_status
+repair_in_place(struct repair *r, const char *name, const char *file, struct oro_err *err)
+{
+    oro_status st = repair_open(r, r->tables, err);
     if (st == ORO_OK)
         st = repair_log(r, err);
     if (st == ORO_OK)
         st = repair_tables(r, err);
     if (st == ORO_OK)
         st = backup_of_open(r->db, NULL, file, name, err);
+    db_close(r->db);
+    return st;
+}
+
+#define HEAD 100u /* of an SQLite file; the rest of the first page says what the tables are */
+
+/* A copy whose head was overwritten gets that of a file like it. */
+static void
+head_mend(const char *damaged, const char *like)
+{
+    uint8_t head[HEAD], was[HEAD];
+    int from = open(like, O_RDONLY | O_CLOEXEC), to = open(damaged, O_RDWR | O_CLOEXEC);
+    off_t pages = to >= 0 ? lseek(to, 0, SEEK_END) / TABLES_PAGE : 0;
+    bool gone = to >= 0 && pread(to, was, sizeof(was), 0) == (ssize_t)sizeof(was) &&
+                memcmp(was, "SQLite format 3", 16) != 0;
+    if (gone && from >= 0 && pread(from, head, sizeof(head), 0) == (ssize_t)sizeof(head)) {
+        head[18] = head[19] = 2; /* it has a WAL */
+        for (unsigned i = 0; i < 4; i++)
+            head[28 + i] = (uint8_t)(pages >> (24 - 8 * i));
+        (void)!pwrite(to, head, sizeof(head), 0);
+    }
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+}
+
+static oro_status
+sample_make(const char *path, struct oro_err *err)
+{
+    struct db *db;
+    oro_status st = db_open(path, &db, err);
+    if (st != ORO_OK)
+        return st;
+    st = db_execf(db, err, "PRAGMA page_size = %u", TABLES_PAGE);
+    if (st == ORO_OK)
+        st = data_make(db, err);
+    db_close(db);
+    return st;
+}
+
+/* Else row by row, into a new file. */
+static oro_status
+repair_by_rows(struct repair *r, const char *name, const char *file, struct oro_err *err)
+{
+    char *fresh = oro_asprintf("%s/fresh.db", r->dir);
+    struct db *from = NULL;
+    char *sample = oro_asprintf("%s/sample.db", r->dir);
+    oro_status st = copies_make(r, err);
+    if (st == ORO_OK)
+        st = sample_make(sample, err);
+    if (st == ORO_OK) {
+        head_mend(r->tables, sample);
+        st = repair_open(r, r->tables, err);
+    }
+    oro_free(sample);
+    from = r->db;
+    r->db = NULL;
+    if (st == ORO_OK)
+        st = db_open(fresh, &r->db, err);
+    if (st == ORO_OK)
+        st = salvage_tables(from, r->db, r->report, err);
+    if (st == ORO_OK)
+        st = repair_log(r, err);
+    if (st == ORO_OK)
+        st = backup_of_open(r->db, NULL, file, name, err);
+    db_close(r->db);
+    db_close(from);
+    oro_free(fresh);
+    return st;
+}
+
+static oro_status
+repair_copies(struct repair *r, const char *name, const char *file, struct oro_err *err)
+{
+    struct oro_err mine = {0};
+    size_t said = r->report->len;
+    oro_status st = repair_in_place(r, name, file, &mine);
+    if (st == ORO_EMALFORMED) {
+        r->report->len = said;
+        oro_bb_printf(r->report, "pages of it are damaged: %s\n", mine.text);
+        st = repair_by_rows(r, name, file, &mine);
+    }
     if (st == ORO_OK)
         report_end(r);
-    db_close(r->db);
+    else
+        oro_err_set(err, st, "%s", mine.text);
     return st;
 }
 
