@@ -7,11 +7,11 @@ static const struct {
     enum oro_executor executor;
     bool by_name, private;
 } kinds[ORO_FUNCTION_KINDS] = {
-    [ORO_FUNCTION_REDUCER] = {ORO_EXEC_WRITERS, .by_name = true},
-    [ORO_FUNCTION_LIFECYCLE] = {ORO_EXEC_WRITERS},
-    [ORO_FUNCTION_SCHEDULED] = {ORO_EXEC_WRITERS, .by_name = true, .private = true},
-    [ORO_FUNCTION_VIEW] = {ORO_EXEC_READERS},
-    [ORO_FUNCTION_PROCEDURE] = {ORO_EXEC_CALLERS, .by_name = true},
+    [ORO_FUNCTION_REDUCER] = {.executor = ORO_EXEC_WRITERS, .by_name = true},
+    [ORO_FUNCTION_LIFECYCLE] = {.executor = ORO_EXEC_WRITERS},
+    [ORO_FUNCTION_SCHEDULED] = {.executor = ORO_EXEC_WRITERS, .by_name = true, .private = true},
+    [ORO_FUNCTION_VIEW] = {.executor = ORO_EXEC_READERS},
+    [ORO_FUNCTION_PROCEDURE] = {.executor = ORO_EXEC_CALLERS, .by_name = true},
 };
 
 static bool
