@@ -91,6 +91,16 @@ struct oro_codec {
     struct oro_rowclass *rowclass; /* HOW_ROW, when somebody makes rows of it (row_hooks.h) */
 };
 
+/* Values with parts, which count as a level of nesting. */
+static inline bool
+oro_codec_nests(const struct oro_codec *c)
+{
+    const uint64_t nests = 1ull << OP_ARRAY | 1ull << OP_OPTION | 1ull << OP_PRODUCT |
+                           1ull << OP_UNION | 1ull << OP_DICT | 1ull << OP_RESULT |
+                           1ull << OP_CHECKED | 1ull << OP_REF;
+    return (nests >> c->op & 1) != 0;
+}
+
 /* spec (contract of orochi._schema) to codec. Lives as long as the program that is being
  * compiled. NULL with an exception set. */
 const struct oro_codec *oro_codec_compile(struct oro_codecs *cs, PyObject *spec);
@@ -105,14 +115,10 @@ int oro_codec_encode(struct oro_codecs *cs, const struct oro_codec *c, PyObject 
 /* Microseconds that a datetime has a name for; the refusal of others: -1. */
 bool oro_datetime_shows(int64_t us);
 int oro_datetime_refuse(struct oro_codecs *cs, int64_t us);
-/* A str of UTF-8; UnicodeDecodeError. */
-PyObject *oro_py_text(const uint8_t *p, size_t n);
 /* Before n values are made. Stops the collector if they are many; true: PyGC_Enable() afterwards. */
 bool oro_batch_begin(struct oro_codecs *cs, Py_ssize_t n);
 /* Advances over one value of trusted bytes, checking bounds only. */
 int oro_codec_skip(const struct oro_codec *c, struct oro_reader *r);
-/* Are two values one in that order? 0 also for what is no value of the type; -1 raised. */
-int oro_codec_same(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, PyObject *w);
 /* SATS order of two encoded values. */
 int oro_codec_cmp(const struct oro_codec *c, struct oro_reader *a, struct oro_reader *b);
 const struct oro_codec *oro_codec_bare(

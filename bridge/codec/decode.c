@@ -5,6 +5,7 @@
 #include "bridge/codec/inlined.h"
 #include "bridge/codec/dynamic.h"
 #include "bridge/codec/state.h"
+#include "bridge/codec/text.h"
 
 static PyObject *
 short_input(struct oro_codecs *cs, const struct oro_reader *r, const char *what)
@@ -206,30 +207,6 @@ decode_scalar(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reade
     if (ORO_UNLIKELY(oro_rd_left(r) < c->fixed_size))
         return short_input(cs, r, "the value is cut short");
     return decode_there(cs, c, r);
-}
-
-static bool
-is_ascii(const uint8_t *p, size_t n)
-{
-    uint64_t any = 0, word;
-    for (; n >= 8; p += 8, n -= 8) {
-        memcpy(&word, p, 8);
-        any |= word;
-    }
-    for (; n > 0; n--)
-        any |= *p++;
-    return (any & 0x8080808080808080ull) == 0;
-}
-
-PyObject *
-oro_py_text(const uint8_t *p, size_t n)
-{
-    if (n > 64 || n < 2 || !is_ascii(p, n))
-        return PyUnicode_DecodeUTF8((const char *)p, (Py_ssize_t)n, "strict");
-    PyObject *s = PyUnicode_New((Py_ssize_t)n, 127);
-    if (s != NULL)
-        memcpy(PyUnicode_1BYTE_DATA(s), p, n);
-    return s;
 }
 
 static PyObject *

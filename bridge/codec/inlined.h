@@ -22,7 +22,9 @@ oro_inline_values(PyObject *o)
 struct oro_inlined {
     unsigned version; /* of the type when no field was hidden by a descriptor of the class */
 };
-#define ORO_INLINE_MAX 30                         /* more attributes than that go to a dict */
+#define ORO_INLINE_MAX 30 /* more attributes than that go to a dict */
+/* Are all fields inline values of its instances? Then c->inlined and their slots are set. Runs no code of the author's. */
+bool oro_inlined_find(struct oro_codecs *cs, struct oro_codec *c);
 bool oro_inlined_look(const struct oro_codec *c); /* the class has changed since: is it still so? */
 /* All values of a new instance were set: their order. */
 static inline void

@@ -205,26 +205,3 @@ oro_codec_has_floats(const struct oro_codec *c)
     struct seen seen = {.n = 0};
     return has_floats(c, &seen);
 }
-
-int
-oro_codec_same(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, PyObject *w)
-{
-    struct oro_bb both = {0};
-    size_t at = 0;
-    c = oro_codec_bare(c);
-    int rc = oro_codec_encode(cs, c, v, &both, 1);
-    if (rc == 0) {
-        at = both.len;
-        rc = oro_codec_encode(cs, c, w, &both, 1);
-    }
-    if (rc == 0) {
-        struct oro_reader a = oro_reader(oro_bytes(both.data, at)),
-                          b = oro_reader(oro_bytes(both.data + at, both.len - at));
-        rc = oro_codec_cmp(c, &a, &b) == 0;
-    } else if (cs->cerr.set) {
-        oro_cerr_clear(cs);
-        rc = 0;
-    }
-    oro_bb_fini(&both);
-    return rc;
-}

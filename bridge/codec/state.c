@@ -6,13 +6,6 @@
 #include "bridge/codec/dynamic.h"
 
 void
-oro_program_init(struct oro_codec_program *p)
-{
-    *p = (struct oro_codec_program){0};
-    oro_arena_init(&p->arena);
-}
-
-void
 oro_codecs_init(struct oro_codecs *cs)
 {
     oro_program_init(&cs->program);

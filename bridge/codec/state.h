@@ -115,14 +115,19 @@ int oro_codecs_traverse(struct oro_codecs *cs, visitproc visit, void *arg);
 void oro_codecs_clear(struct oro_codecs *cs); /* objects only */
 void oro_codecs_fini(struct oro_codecs *cs);  /* memory, after clear; the interpreter may be gone */
 
-void oro_program_init(struct oro_codec_program *p); /* without a keep list */
-
 /* Names of modules, for the states of all rooms. */
 struct oro_wanted {
     const char *module, *name;
     PyObject **to; /* new reference */
 };
 int oro_import_names(const struct oro_wanted *wanted, size_t n);
+
+static inline void
+oro_program_init(struct oro_codec_program *p) /* without a keep list */
+{
+    *p = (struct oro_codec_program){0};
+    oro_arena_init(&p->arena);
+}
 
 /* A scratch builder is taken out while used, so that Python code which runs in between (a checker, __index__) and comes back
  * to us finds an empty one instead of ours. */

@@ -2,54 +2,54 @@
 #include "bridge/db/table_priv.h"
 
 static bool
-needs_unique(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+needs_unique(struct oro_db *db, struct oro_pytable *t, const struct oro_accessor *acc,
              const char *what)
 {
     if (acc->unique)
         return true;
-    PyErr_Format(py->e_notunique, "%s.%U: %s needs a unique column; use filter()", t->def->name,
+    PyErr_Format(db->e_notunique, "%s.%U: %s needs a unique column; use filter()", t->def->name,
                  acc->name, what);
     return false;
 }
 
 #define COLUMN_ENTER(self)                          \
-    struct oro_py *py = CH(self)->py;               \
+    struct oro_db *db = CH(self)->owner;            \
     struct oro_pytable *t = CH(self)->t;            \
     const struct oro_accessor *acc = CH(self)->acc; \
-    if (ORO_UNLIKELY(!oro_pyhandle_alive(py, t)))   \
+    if (ORO_UNLIKELY(!oro_pyhandle_alive(db, t)))   \
     return NULL
 
 static PyObject *
 column_find(PyObject *self, PyObject *v)
 {
     COLUMN_ENTER(self);
-    return needs_unique(py, t, acc, "find()") ? oro_pytable_find(py, t, acc, v, false) : NULL;
+    return needs_unique(db, t, acc, "find()") ? oro_pytable_find(db, t, acc, v, false) : NULL;
 }
 
 static PyObject *
 column_get(PyObject *self, PyObject *v)
 {
     COLUMN_ENTER(self);
-    return needs_unique(py, t, acc, "get()") ? oro_pytable_find(py, t, acc, v, true) : NULL;
+    return needs_unique(db, t, acc, "get()") ? oro_pytable_find(db, t, acc, v, true) : NULL;
 }
 
 static int
 column_contains(PyObject *self, PyObject *v)
 {
-    struct oro_py *py = CH(self)->py;
+    struct oro_db *db = CH(self)->owner;
     struct oro_pytable *t = CH(self)->t;
     struct oro_bytes row;
-    if (!oro_pyhandle_alive(py, t) || !needs_unique(py, t, CH(self)->acc, "in"))
+    if (!oro_pyhandle_alive(db, t) || !needs_unique(db, t, CH(self)->acc, "in"))
         return -1;
-    return oro_pytable_find_bytes(py, t, CH(self)->acc, v, &row);
+    return oro_pytable_find_bytes(db, t, CH(self)->acc, v, &row);
 }
 
 static PyObject *
 column_update(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     COLUMN_ENTER(self);
-    return needs_unique(py, t, acc, "update()")
-               ? oro_pytable_update_with(py, t, acc, args, nargs, kwnames)
+    return needs_unique(db, t, acc, "update()")
+               ? oro_pytable_update_with(db, t, acc, args, nargs, kwnames)
                : NULL;
 }
 
@@ -57,8 +57,8 @@ static PyObject *
 column_upsert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     COLUMN_ENTER(self);
-    return needs_unique(py, t, acc, "upsert()")
-               ? oro_pytable_upsert_with(py, t, acc, args, nargs, kwnames)
+    return needs_unique(db, t, acc, "upsert()")
+               ? oro_pytable_upsert_with(db, t, acc, args, nargs, kwnames)
                : NULL;
 }
 
@@ -117,7 +117,7 @@ column_conds(struct oro_pytable *t, const struct oro_accessor *acc, PyObject *co
 }
 
 static PyObject *
-column_rows(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+column_rows(struct oro_db *db, struct oro_pytable *t, const struct oro_accessor *acc,
             PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     struct oro_cond conds[ORO_CONDS_MAX];
@@ -127,7 +127,7 @@ column_rows(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor 
         PyErr_Format(PyExc_TypeError, "%s.%U: filter() needs a value or a bound", t->def->name,
                      acc->name);
     else if (n > 0)
-        out = oro_pyquery_run(py, t, acc->ix != NULL ? acc : NULL, conds, (unsigned)n, 0);
+        out = oro_pyquery_run(db, t, acc->ix != NULL ? acc : NULL, conds, (unsigned)n, 0);
     Py_XDECREF(hold[0]);
     Py_XDECREF(hold[1]);
     return out;
@@ -137,14 +137,14 @@ static PyObject *
 column_filter(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     COLUMN_ENTER(self);
-    return column_rows(py, t, acc, args, nargs, kwnames);
+    return column_rows(db, t, acc, args, nargs, kwnames);
 }
 
 static PyObject *
 column_count(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     COLUMN_ENTER(self);
-    return oro_pyrows_len_of(column_rows(py, t, acc, args, nargs, kwnames));
+    return oro_pyrows_len_of(column_rows(db, t, acc, args, nargs, kwnames));
 }
 
 static PyObject *
@@ -152,34 +152,34 @@ column_delete(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject 
 {
     COLUMN_ENTER(self);
     if (acc->unique && acc->ncols == 1 && nargs == 1 && kwnames == NULL && !PyRange_Check(args[0]))
-        return oro_pytable_delete_key(py, t, acc, args[0]);
-    return oro_pyrows_delete_all(column_rows(py, t, acc, args, nargs, kwnames));
+        return oro_pytable_delete_key(db, t, acc, args[0]);
+    return oro_pyrows_delete_all(column_rows(db, t, acc, args, nargs, kwnames));
 }
 
 /* All rows in the order of the index. */
 static PyObject *
-in_order(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, const char *what,
+in_order(struct oro_db *db, struct oro_pytable *t, const struct oro_accessor *acc, const char *what,
          bool reverse)
 {
     if (acc->ix == NULL || acc->ix->kind == ORO_INDEX_HASH)
-        return PyErr_Format(acc->ix == NULL ? py->e_wrongindex : py->e_wrongalgo,
+        return PyErr_Format(acc->ix == NULL ? db->e_wrongindex : db->e_wrongalgo,
                             "%s.%U: %s needs an index with an order (btree)", t->def->name,
                             acc->name, what);
-    return oro_pyrows_pending(py, t, acc->ix, &(struct oro_py_range){.reverse = reverse});
+    return oro_pyrows_pending(db, t, acc->ix, &(struct oro_py_range){.reverse = reverse});
 }
 
 static PyObject *
 column_min(PyObject *self, PyObject *none)
 {
     COLUMN_ENTER(self);
-    return oro_pyrows_first_of(in_order(py, t, acc, "min()", false));
+    return oro_pyrows_first_of(in_order(db, t, acc, "min()", false));
 }
 
 static PyObject *
 column_max(PyObject *self, PyObject *none)
 {
     COLUMN_ENTER(self);
-    return oro_pyrows_first_of(in_order(py, t, acc, "max()", true));
+    return oro_pyrows_first_of(in_order(db, t, acc, "max()", true));
 }
 
 static PyObject *
@@ -193,7 +193,7 @@ column_iter(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
         return PyErr_Format(PyExc_TypeError, "iter() takes reverse= only");
     if (kwnames != NULL && (reverse = PyObject_IsTrue(args[0])) < 0)
         return NULL;
-    PyObject *rows = in_order(py, t, acc, "iter()", reverse != 0);
+    PyObject *rows = in_order(db, t, acc, "iter()", reverse != 0);
     PyObject *it = rows != NULL ? PyObject_GetIter(rows) : NULL;
     Py_XDECREF(rows);
     return it;
@@ -233,7 +233,7 @@ static PyMethodDef column_methods[] = {
 };
 
 int
-oro_pycolumn_types(struct oro_py *py, PyObject *module)
+oro_pycolumn_types(struct oro_db *db, PyObject *module)
 {
     PyType_Slot column_slots[] = {
         {Py_tp_methods, column_methods},
@@ -246,6 +246,6 @@ oro_pycolumn_types(struct oro_py *py, PyObject *module)
     PyType_Spec column_spec = {"orochi.Column", sizeof(struct oro_chandle), 0,
                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                                column_slots};
-    py->t_column = PyType_FromModuleAndSpec(module, &column_spec, NULL);
-    return py->t_column != NULL ? 0 : -1;
+    db->t_column = PyType_FromModuleAndSpec(module, &column_spec, NULL);
+    return db->t_column != NULL ? 0 : -1;
 }

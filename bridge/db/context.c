@@ -1,16 +1,20 @@
 /* bridge/db/context.c - the first argument of every reducer, and its logger. What a reducer seldom asks for is made when it
  * asks. A context is used again by the next call unless somebody kept it. */
-#include "bridge/py_priv.h"
+#include "bridge/db/context.h"
+
+#include "bridge/codec/error.h"
+#include "bridge/codec/id.h"
+#include "bridge/db/db_priv.h"
 
 #define CTX(o) ((struct oro_ctx *)(o))
 
-static struct oro_py *
+static struct oro_db *
 enter(PyObject *o)
 {
-    struct oro_py *py = CTX(o)->py;
-    if (ORO_LIKELY(py != NULL && py->call != NULL))
-        return py;
-    struct oro_py *owner = oro_py_of_module(PyType_GetModule(Py_TYPE(o)));
+    struct oro_db *db = CTX(o)->owner;
+    if (ORO_LIKELY(db != NULL && db->call != NULL))
+        return db;
+    struct oro_db *owner = oro_db_of(PyType_GetModule(Py_TYPE(o)));
     PyErr_SetString(owner->e_transaction, "ctx was used outside the call it belongs to");
     return NULL;
 }
@@ -41,11 +45,11 @@ call_seed(const struct oro_py_call *c)
 #define GETTER(name)                                        \
     static PyObject *get_##name(PyObject *o, void *closure) \
     {                                                       \
-        struct oro_py *py = enter(o);                       \
-        if (py == NULL)                                     \
+        struct oro_db *db = enter(o);                       \
+        if (db == NULL)                                     \
             return NULL;                                    \
         if (CTX(o)->name == NULL) {                         \
-            PyObject *made = make_##name(py, CTX(o));       \
+            PyObject *made = make_##name(db, CTX(o));       \
             if (CTX(o)->name == NULL)                       \
                 CTX(o)->name = made;                        \
             else /* by what ran meanwhile */                \
@@ -55,58 +59,58 @@ call_seed(const struct oro_py_call *c)
     }
 
 static PyObject *
-make_sender(struct oro_py *py, struct oro_ctx *c)
+make_sender(struct oro_db *db, struct oro_ctx *c)
 {
-    return oro_pyid_new(&py->codecs, (PyTypeObject *)py->codecs.t_identity, py->call->sender.le);
+    return oro_pyid_new(db->codecs, (PyTypeObject *)db->codecs->t_identity, db->call->sender.le);
 }
 GETTER(sender)
 
 static PyObject *
-make_identity(struct oro_py *py, struct oro_ctx *c)
+make_identity(struct oro_db *db, struct oro_ctx *c)
 {
-    return oro_pyid_new(&py->codecs, (PyTypeObject *)py->codecs.t_identity, py->call->database.le);
+    return oro_pyid_new(db->codecs, (PyTypeObject *)db->codecs->t_identity, db->call->database.le);
 }
 GETTER(identity)
 
 static PyObject *
-make_connection_id(struct oro_py *py, struct oro_ctx *c)
+make_connection_id(struct oro_db *db, struct oro_ctx *c)
 {
-    if (oro_connection_id_is_none(&py->call->connection))
+    if (oro_connection_id_is_none(&db->call->connection))
         return Py_NewRef(Py_None);
-    return oro_pyid_new(&py->codecs, (PyTypeObject *)py->codecs.t_connid, py->call->connection.le);
+    return oro_pyid_new(db->codecs, (PyTypeObject *)db->codecs->t_connid, db->call->connection.le);
 }
 GETTER(connection_id)
 
 static PyObject *
-make_timestamp(struct oro_py *py, struct oro_ctx *c)
+make_timestamp(struct oro_db *db, struct oro_ctx *c)
 {
-    PyObject *us = PyLong_FromLongLong(py->call->timestamp_us), *out = NULL;
+    PyObject *us = PyLong_FromLongLong(db->call->timestamp_us), *out = NULL;
     if (us != NULL)
-        out = PyObject_CallOneArg(py->codecs.Timestamp, us);
+        out = PyObject_CallOneArg(db->codecs->Timestamp, us);
     Py_XDECREF(us);
     return out;
 }
 GETTER(timestamp)
 
 static PyObject *
-make_rng(struct oro_py *py, struct oro_ctx *c)
+make_rng(struct oro_db *db, struct oro_ctx *c)
 {
-    PyObject *seed = PyLong_FromUnsignedLongLong(call_seed(py->call)), *out = NULL;
+    PyObject *seed = PyLong_FromUnsignedLongLong(call_seed(db->call)), *out = NULL;
     if (seed != NULL)
-        out = PyObject_CallOneArg(py->random_cls, seed);
+        out = PyObject_CallOneArg(db->random_cls, seed);
     Py_XDECREF(seed);
     return out;
 }
 GETTER(rng)
 
 static PyObject *
-make_auth(struct oro_py *py, struct oro_ctx *c)
+make_auth(struct oro_db *db, struct oro_ctx *c)
 {
-    enum oro_caller by = py->call->caller;
+    enum oro_caller by = db->call->caller;
     PyObject *sender = get_sender((PyObject *)c, NULL), *out = NULL;
     if (sender != NULL)
         out = PyObject_CallFunction(
-            py->make_auth, "zOO", py->call->jwt_payload,
+            db->make_auth, "zOO", db->call->jwt_payload,
             by == ORO_CALLER_SCHEDULE || by == ORO_CALLER_INTERNAL ? Py_True : Py_False, sender);
     Py_XDECREF(sender);
     return out;
@@ -116,23 +120,23 @@ GETTER(auth)
 static PyObject *
 get_dt(PyObject *o, void *closure)
 {
-    struct oro_py *py = enter(o);
-    return py != NULL ? PyFloat_FromDouble(py->call->dt) : NULL;
+    struct oro_db *db = enter(o);
+    return db != NULL ? PyFloat_FromDouble(db->call->dt) : NULL;
 }
 
 static PyObject *
 get_reducer(PyObject *o, void *closure)
 {
-    struct oro_py *py = enter(o);
-    return py != NULL ? PyUnicode_FromString(py->call->reducer->name) : NULL;
+    struct oro_db *db = enter(o);
+    return db != NULL ? PyUnicode_FromString(db->call->reducer->name) : NULL;
 }
 
 static PyObject *
 get_caller(PyObject *o, void *closure)
 {
     static const char *const names[] = {"client", "schedule", "owner", "http", "internal"};
-    struct oro_py *py = enter(o);
-    return py != NULL ? PyUnicode_FromString(names[py->call->caller]) : NULL;
+    struct oro_db *db = enter(o);
+    return db != NULL ? PyUnicode_FromString(names[db->call->caller]) : NULL;
 }
 
 static PyObject *
@@ -163,33 +167,34 @@ random_bytes(PyObject *o, uint8_t *out, unsigned n)
 }
 
 static PyObject *
-uuid_of(struct oro_py *py, const uint8_t be[16])
+uuid_of(struct oro_db *db, const uint8_t be[16])
 {
-    return PyObject_CallFunction(py->codecs.UUID, "Oy#", Py_None, (const char *)be, (Py_ssize_t)16);
+    return PyObject_CallFunction(db->codecs->UUID, "Oy#", Py_None, (const char *)be,
+                                 (Py_ssize_t)16);
 }
 
 static PyObject *
 ctx_new_uuid4(PyObject *o, PyObject *none)
 {
-    struct oro_py *py = enter(o);
+    struct oro_db *db = enter(o);
     uint8_t be[16];
-    if (py == NULL || random_bytes(o, be, 16) < 0)
+    if (db == NULL || random_bytes(o, be, 16) < 0)
         return NULL;
     be[6] = (uint8_t)(0x40 | (be[6] & 0x0f));
     be[8] = (uint8_t)(0x80 | (be[8] & 0x3f));
-    return uuid_of(py, be);
+    return uuid_of(db, be);
 }
 
 /* Milliseconds, then a counter of 31 bits around the version and variant, then random bits (docs/values.md#special-types). */
 static PyObject *
 ctx_new_uuid7(PyObject *o, PyObject *none)
 {
-    struct oro_py *py = enter(o);
+    struct oro_db *db = enter(o);
     uint8_t be[16];
-    if (py == NULL || random_bytes(o, be, 16) < 0)
+    if (db == NULL || random_bytes(o, be, 16) < 0)
         return NULL;
-    uint64_t ms = (uint64_t)(py->call->timestamp_us / 1000);
-    uint32_t n = py->uuid_counter++ & 0x7fffffff;
+    uint64_t ms = (uint64_t)(db->call->timestamp_us / 1000);
+    uint32_t n = db->uuid_counter++ & 0x7fffffff;
     for (int i = 0; i < 6; i++)
         be[i] = (uint8_t)(ms >> (40 - 8 * i));
     be[6] = 0x70;
@@ -199,7 +204,7 @@ ctx_new_uuid7(PyObject *o, PyObject *none)
     be[10] = (uint8_t)(n >> 7);
     be[11] = (uint8_t)(n << 1);
     be[12] &= 0x7f;
-    return uuid_of(py, be);
+    return uuid_of(db, be);
 }
 
 static PyObject *
@@ -260,15 +265,15 @@ ctx_dealloc(PyObject *o)
 }
 
 PyObject *
-oro_pyctx_new(struct oro_py *py)
+oro_pyctx_new(struct oro_db *db)
 {
-    PyTypeObject *type = (PyTypeObject *)py->t_ctx;
+    PyTypeObject *type = (PyTypeObject *)db->t_ctx;
     struct oro_ctx *c = (struct oro_ctx *)type->tp_alloc(type, 0);
     if (c == NULL)
         return NULL;
-    c->py = py;
-    c->db = Py_NewRef(py->db);
-    c->log = Py_NewRef(py->log);
+    c->owner = db;
+    c->db = Py_NewRef(db->handle);
+    c->log = Py_NewRef(db->log);
     return (PyObject *)c;
 }
 
@@ -308,11 +313,11 @@ static PyMethodDef ctx_methods[] = {
 /* ---- log ---- */
 
 struct logobj {
-    PyObject_HEAD struct oro_py *py;
+    PyObject_HEAD struct oro_db *owner;
 };
 
 void
-oro_pylog(struct oro_py *py, enum oro_log_level level, const char *target, struct oro_bytes text)
+oro_db_log(struct oro_db *db, enum oro_log_level level, const char *target, struct oro_bytes text)
 {
     PyFrameObject *frame = PyEval_GetFrame();
     PyCodeObject *code = frame != NULL ? PyFrame_GetCode(frame) : NULL;
@@ -320,8 +325,8 @@ oro_pylog(struct oro_py *py, enum oro_log_level level, const char *target, struc
     int line = frame != NULL ? PyFrame_GetLineNumber(frame) : 0;
     if (PyErr_Occurred())
         PyErr_Clear();
-    if (py->call != NULL)
-        py->ops->log(py->call->host, level, target, file, line, text);
+    if (db->call != NULL)
+        db->ops->log(db->call->host, level, target, file, line, text);
     else
         oro_log(level, "module", "%.*s", (int)(text.len < 4000 ? text.len : 4000),
                 (const char *)text.data);
@@ -361,7 +366,7 @@ record(PyObject *self, enum oro_log_level level, PyObject *const *args, Py_ssize
     PyObject *text = format(args, nargs);
     const char *s = text != NULL ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
     if (s != NULL)
-        oro_pylog(((struct logobj *)self)->py, level, "module", oro_bytes(s, (size_t)n));
+        oro_db_log(((struct logobj *)self)->owner, level, "module", oro_bytes(s, (size_t)n));
     Py_XDECREF(text);
     return s != NULL ? Py_NewRef(Py_None) : NULL;
 }
@@ -380,7 +385,7 @@ LEVEL(error, ORO_LOG_ERROR)
 static PyObject *
 log_exception(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    struct oro_py *py = ((struct logobj *)self)->py;
+    struct oro_db *db = ((struct logobj *)self)->owner;
     PyObject *error = PyErr_GetHandledException(), *text, *trace = NULL, *both = NULL;
     if (error == NULL || error == Py_None || nargs < 1) {
         Py_XDECREF(error);
@@ -388,7 +393,7 @@ log_exception(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     }
     text = format(args, nargs);
     if (text != NULL)
-        trace = PyObject_CallFunction(py->codecs.format_exception, "Oz", error, py->codecs.root);
+        trace = PyObject_CallFunction(db->codecs->format_exception, "Oz", error, db->codecs->root);
     if (trace != NULL)
         both = PyUnicode_FromFormat("%U\n%S", text, trace);
     PyObject *out = both != NULL ? record(self, ORO_LOG_ERROR, &both, 1) : NULL;
@@ -459,7 +464,7 @@ static PyMethodDef log_methods[] = {
 };
 
 int
-oro_pyctx_types(struct oro_py *py, PyObject *module)
+oro_pyctx_types(struct oro_db *db, PyObject *module)
 {
     PyType_Slot ctx_slots[] = {
         {Py_tp_members, ctx_members},
@@ -478,14 +483,14 @@ oro_pyctx_types(struct oro_py *py, PyObject *module)
     unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
     PyType_Spec ctx_spec = {"orochi.ReducerContext", sizeof(struct oro_ctx), 0, flags, ctx_slots};
     PyType_Spec log_spec = {"orochi.Log", sizeof(struct logobj), 0, flags, log_slots};
-    py->t_ctx = PyType_FromModuleAndSpec(module, &ctx_spec, NULL);
-    py->t_log = PyType_FromModuleAndSpec(module, &log_spec, NULL);
-    if (py->t_ctx == NULL || py->t_log == NULL)
+    db->t_ctx = PyType_FromModuleAndSpec(module, &ctx_spec, NULL);
+    db->t_log = PyType_FromModuleAndSpec(module, &log_spec, NULL);
+    if (db->t_ctx == NULL || db->t_log == NULL)
         return -1;
-    struct logobj *log = PyObject_New(struct logobj, (PyTypeObject *)py->t_log);
+    struct logobj *log = PyObject_New(struct logobj, (PyTypeObject *)db->t_log);
     if (log == NULL)
         return -1;
-    log->py = py;
-    py->log = (PyObject *)log;
+    log->owner = db;
+    db->log = (PyObject *)log;
     return 0;
 }

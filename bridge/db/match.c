@@ -3,7 +3,9 @@
  * Values that may hold floats are compared as indexes and SQL compare them: encoded, in one total order in which NaN equals NaN
  * and comes after everything, and -0.0 equals 0.0. Python's own order knows neither, and a filter must not give other rows than
  * the index that somebody adds to its column. All other values are compared by Python. */
-#include "bridge/py_priv.h"
+#include "bridge/db/db_priv.h"
+#include "bridge/db/query.h"
+#include "bridge/db/rows.h"
 
 /* The values of a condition, encoded; n 0: Python compares. */
 struct encoded {
@@ -29,14 +31,14 @@ encoded_at(const struct encoded *e, size_t i)
 
 /* 1, 0 when it is no value of the column, -1 raised. */
 static int
-encode_one(struct oro_py *py, const struct oro_codec *c, PyObject *v, struct encoded *e)
+encode_one(struct oro_db *db, const struct oro_codec *c, PyObject *v, struct encoded *e)
 {
     size_t at = e->bytes.len;
-    if (oro_codec_encode(&py->codecs, c, v, &e->bytes, 1) < 0) {
+    if (oro_codec_encode(db->codecs, c, v, &e->bytes, 1) < 0) {
         e->bytes.len = at;
-        if (!py->codecs.cerr.set)
+        if (!db->codecs->cerr.set)
             return -1;
-        oro_cerr_clear(&py->codecs);
+        oro_cerr_clear(db->codecs);
         return 0;
     }
     e->ends = oro_grow(e->ends, e->n, &e->cap, sizeof(*e->ends));
@@ -52,12 +54,12 @@ is_builtin(PyObject *o)
 }
 
 static int
-encode_all(struct oro_py *py, const struct oro_codec *c, PyObject *values, struct encoded *e)
+encode_all(struct oro_db *db, const struct oro_codec *c, PyObject *values, struct encoded *e)
 {
     PyObject *all = is_builtin(values) ? PySequence_Tuple(values) : NULL;
     int rc = all != NULL || !is_builtin(values) ? 0 : -1;
     for (Py_ssize_t i = 0; rc >= 0 && all != NULL && i < PyTuple_GET_SIZE(all); i++) {
-        rc = encode_one(py, c, PyTuple_GET_ITEM(all, i), e);
+        rc = encode_one(db, c, PyTuple_GET_ITEM(all, i), e);
         e->some = e->some || rc == 0;
     }
     e->some =
@@ -68,7 +70,7 @@ encode_all(struct oro_py *py, const struct oro_codec *c, PyObject *values, struc
 
 /* Encodes what a condition compares with, where that is to be done. -1 raised. */
 static int
-encode_cond(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *cond,
+encode_cond(struct oro_db *db, struct oro_pytable *t, const struct oro_cond *cond,
             struct encoded *e)
 {
     const struct oro_rowcol *col = &t->rc->cols[cond->col];
@@ -79,14 +81,14 @@ encode_cond(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *con
     switch ((enum oro_lookup)cond->lookup) {
     case LOOKUP_IN:
     case LOOKUP_NOT_IN:
-        return encode_all(py, c, cond->v, e);
+        return encode_all(db, c, cond->v, e);
     case LOOKUP_BETWEEN:
-        rc = encode_one(py, c, PyTuple_GET_ITEM(cond->v, 0), e);
+        rc = encode_one(db, c, PyTuple_GET_ITEM(cond->v, 0), e);
         if (rc > 0)
-            rc = encode_one(py, c, PyTuple_GET_ITEM(cond->v, 1), e);
+            rc = encode_one(db, c, PyTuple_GET_ITEM(cond->v, 1), e);
         break;
     default:
-        rc = encode_one(py, c, cond->v, e);
+        rc = encode_one(db, c, cond->v, e);
         break;
     }
     if (rc == 0)
@@ -180,7 +182,7 @@ column_holds(const struct oro_codec *c, struct oro_bytes x, const struct oro_con
 
 /* 1 all hold, 0 not, -1 raised. */
 static int
-row_holds(struct oro_py *py, struct oro_pytable *t, struct oro_bytes bytes,
+row_holds(struct oro_db *db, struct oro_pytable *t, struct oro_bytes bytes,
           const struct oro_cond *conds, unsigned n, uint32_t answered, const struct encoded *enc)
 {
     PyObject *row = oro_pyrow_from_bytes(t->rc, bytes);
@@ -202,7 +204,7 @@ row_holds(struct oro_py *py, struct oro_pytable *t, struct oro_bytes bytes,
 }
 
 PyObject *
-oro_pyquery_sift(struct oro_py *py, struct oro_pytable *t, const struct oro_bytes *rows,
+oro_pyquery_sift(struct oro_db *db, struct oro_pytable *t, const struct oro_bytes *rows,
                  size_t nrows, const struct oro_cond *conds, unsigned n, uint32_t answered,
                  size_t limit)
 {
@@ -212,66 +214,24 @@ oro_pyquery_sift(struct oro_py *py, struct oro_pytable *t, const struct oro_byte
     int ok = 0;
     for (unsigned i = 0; ok >= 0 && i < n; i++)
         if ((answered >> i & 1) == 0)
-            ok = encode_cond(py, t, &conds[i], &enc[i]);
+            ok = encode_cond(db, t, &conds[i], &enc[i]);
     for (size_t i = 0; ok >= 0 && i < nrows && (limit == 0 || nkept < limit); i++) {
-        ok = row_holds(py, t, rows[i], conds, n, answered, enc);
+        ok = row_holds(db, t, rows[i], conds, n, answered, enc);
         if (ok > 0) {
             if (nkept == cap)
                 kept = oro_grow(kept, nkept, &cap, sizeof(*kept));
             kept[nkept++] = rows[i];
         }
         /* What compares may be the author's code, which may end nothing but could take long: the bytes live with the call. */
-        if (ok >= 0 && !oro_pyhandle_alive(py, t))
+        if (ok >= 0 && !oro_pyhandle_alive(db, t))
             ok = -1;
         if (ok >= 0 && i % 4096 == 4095)
-            ok = oro_py_look(py); /* so that a long one can be interrupted */
+            ok = oro_db_look(db); /* so that a long one can be interrupted */
     }
     for (unsigned i = 0; i < n; i++)
         encoded_fini(&enc[i]);
     if (ok >= 0)
-        return oro_pyrows_new(py, t, kept, nkept, true);
+        return oro_pyrows_new(db, t, kept, nkept, true);
     oro_free(kept);
     return NULL;
-}
-
-/* ---- order ---- */
-
-struct ranked {
-    const struct oro_codec *codec;
-    struct oro_bytes x;
-    Py_ssize_t at;
-};
-
-static int
-cmp_ranked(const void *a, const void *b)
-{
-    const struct ranked *x = a, *y = b;
-    return compare(x->codec, x->x, y->x);
-}
-
-PyObject *
-oro_pyvalue_ranks(struct oro_rowclass *rc, const struct oro_bytes *rows, Py_ssize_t n, unsigned col)
-{
-    PyObject *ranks = PyList_New(n);
-    struct ranked *all = oro_alloc(((size_t)n + 1) * sizeof(*all));
-    Py_ssize_t rank = 0, i;
-    for (i = 0; ranks != NULL && i < n; i++) {
-        all[i] = (struct ranked){.codec = oro_codec_bare(rc->cols[col].codec), .at = i};
-        if (oro_rowclass_column(rc, rows[i], col, &all[i].x) < 0) {
-            PyErr_Format(rc->py->codecs.e_decode, "%s: the row's bytes are cut short", rc->table);
-            Py_CLEAR(ranks);
-        }
-    }
-    if (ranks != NULL && n > 1)
-        qsort(all, (size_t)n, sizeof(*all), cmp_ranked);
-    for (i = 0; ranks != NULL && i < n; i++) {
-        rank += i > 0 && cmp_ranked(&all[i - 1], &all[i]) != 0;
-        PyObject *v = PyLong_FromSsize_t(rank);
-        if (v == NULL)
-            Py_CLEAR(ranks);
-        else
-            PyList_SET_ITEM(ranks, all[i].at, v);
-    }
-    oro_free(all);
-    return ranks;
 }

@@ -1,8 +1,11 @@
 /* bridge/db/query.c - conditions of filter() and its like: the best index answers what it can, the rest is compared row by
  * row in Python's own order. */
-#include "bridge/py_priv.h"
+#include "bridge/db/query.h"
 
-bool oro_py_strict_index;
+#include "bridge/codec/error.h"
+#include "bridge/db/rows.h"
+
+bool oro_db_strict_index;
 
 static const struct {
     const char *suffix, *sign;
@@ -59,7 +62,7 @@ resolve(struct oro_pytable *t, PyObject *kw)
 }
 
 int
-oro_pyquery_parse(struct oro_py *py, struct oro_pytable *t, PyObject *const *values,
+oro_pyquery_parse(struct oro_db *db, struct oro_pytable *t, PyObject *const *values,
                   PyObject *kwnames, struct oro_cond *out)
 {
     Py_ssize_t n = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
@@ -165,31 +168,31 @@ plan_index(const struct oro_index_def *ix, const struct oro_cond *conds, unsigne
 enum end { END_ERROR, END_OK, END_BELOW, END_ABOVE };
 
 static enum end
-encode_end(struct oro_py *py, struct oro_pytable *t, unsigned col, PyObject *v, struct oro_bb *out)
+encode_end(struct oro_db *db, struct oro_pytable *t, unsigned col, PyObject *v, struct oro_bb *out)
 {
     const struct oro_codec *c = oro_codec_bare(t->rc->cols[col].codec);
     size_t at = out->len;
-    if (oro_codec_encode(&py->codecs, c, v, out, 1) == 0)
+    if (oro_codec_encode(db->codecs, c, v, out, 1) == 0)
         return END_OK;
     out->len = at;
-    if (py->codecs.cerr.set && c->op >= OP_I8 && c->op <= OP_BIG && PyLong_Check(v) &&
+    if (db->codecs->cerr.set && c->op >= OP_I8 && c->op <= OP_BIG && PyLong_Check(v) &&
         !PyBool_Check(v)) {
         PyObject *zero = PyLong_FromLong(0);
         int below = zero != NULL ? PyObject_RichCompareBool(v, zero, Py_LT) : -1;
         Py_XDECREF(zero);
         if (below >= 0) {
-            oro_cerr_clear(&py->codecs);
+            oro_cerr_clear(db->codecs);
             return below ? END_BELOW : END_ABOVE;
         }
     }
-    oro_cerr_name(&py->codecs, t->rc->cols[col].name);
-    oro_cerr_raise(&py->codecs, py->codecs.e_encode, t->def->name);
+    oro_cerr_name(db->codecs, t->rc->cols[col].name);
+    oro_cerr_raise(db->codecs, db->codecs->e_encode, t->def->name);
     return END_ERROR;
 }
 
 /* One side of the range. 1: set or unbounded, 0: nothing can match, -1 raised. */
 static int
-set_end(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *c, bool low,
+set_end(struct oro_db *db, struct oro_pytable *t, const struct oro_cond *c, bool low,
         struct oro_bb *out, bool *has, bool *open)
 {
     PyObject *v = c->lookup == LOOKUP_BETWEEN ? PyTuple_GET_ITEM(c->v, low ? 0 : 1) : c->v;
@@ -199,7 +202,7 @@ set_end(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *c, bool
                      t->def->name, t->rc->cols[c->col].name, t->rc->cols[c->col].name);
         return -1;
     }
-    switch (encode_end(py, t, c->col, v, out)) {
+    switch (encode_end(db, t, c->col, v, out)) {
     case END_OK:
         *has = true;
         *open = c->lookup == LOOKUP_GT || c->lookup == LOOKUP_LT;
@@ -243,15 +246,15 @@ found_add(struct found *f, const struct oro_bytes *rows, size_t n)
 }
 
 static int
-encode_prefix(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
+encode_prefix(struct oro_db *db, struct oro_pytable *t, const struct plan *p,
               const struct oro_cond *conds, struct oro_bb *out)
 {
     for (unsigned i = 0; i < p->nprefix; i++) {
         const struct oro_cond *c = &conds[p->prefix[i]];
-        if (oro_codec_encode(&py->codecs, oro_codec_bare(t->rc->cols[c->col].codec), c->v, out, 1) <
+        if (oro_codec_encode(db->codecs, oro_codec_bare(t->rc->cols[c->col].codec), c->v, out, 1) <
             0) {
-            oro_cerr_name(&py->codecs, t->rc->cols[c->col].name);
-            return oro_cerr_raise(&py->codecs, py->codecs.e_encode, t->def->name);
+            oro_cerr_name(db->codecs, t->rc->cols[c->col].name);
+            return oro_cerr_raise(db->codecs, db->codecs->e_encode, t->def->name);
         }
     }
     return 0;
@@ -285,13 +288,13 @@ in_cmp(const void *a, const void *b)
 
 /* The values encoded, in key order; equal ones stand beside each other. A number that the column cannot hold is left out. */
 static int
-in_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *c, struct in_list *list)
+in_encode(struct oro_db *db, struct oro_pytable *t, const struct oro_cond *c, struct in_list *list)
 {
     const struct oro_codec *codec = oro_codec_bare(t->rc->cols[c->col].codec);
     PyObject *it = PyObject_GetIter(c->v), *v;
     while (it != NULL && (v = PyIter_Next(it)) != NULL) {
         size_t at = list->bytes.len;
-        enum end end = encode_end(py, t, c->col, v, &list->bytes);
+        enum end end = encode_end(db, t, c->col, v, &list->bytes);
         Py_DECREF(v);
         if (end == END_ERROR)
             break;
@@ -310,15 +313,15 @@ in_encode(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *c, st
 
 /* A look-up for each value; the rows come in key order. */
 static int
-run_in(struct oro_py *py, struct oro_pytable *t, const struct plan *p, const struct oro_cond *conds,
+run_in(struct oro_db *db, struct oro_pytable *t, const struct plan *p, const struct oro_cond *conds,
        size_t limit, struct found *out)
 {
     struct in_list list = {0};
-    struct oro_bb key = oro_bb_take(&py->codecs, 0);
+    struct oro_bb key = oro_bb_take(db->codecs, 0);
     size_t head;
     int rc = -1;
-    if (encode_prefix(py, t, p, conds, &key) < 0 || in_encode(py, t, &conds[p->in], &list) < 0 ||
-        !oro_pyhandle_alive(py, t))
+    if (encode_prefix(db, t, p, conds, &key) < 0 || in_encode(db, t, &conds[p->in], &list) < 0 ||
+        !oro_pyhandle_alive(db, t))
         goto done;
     rc = 0;
     head = key.len;
@@ -330,7 +333,7 @@ run_in(struct oro_py *py, struct oro_pytable *t, const struct plan *p, const str
         oro_bb_put_bytes(&key, value);
         oro_status st;
         if (p->ix->unique && p->nprefix + 1 == p->ix->ncols) {
-            st = py->ops->find(py->call->host, t->def, p->ix, oro_bb_bytes(&key), &one);
+            st = db->ops->find(db->call->host, t->def, p->ix, oro_bb_bytes(&key), &one);
             if (st == ORO_OK)
                 found_add(out, &one, 1);
         } else {
@@ -338,17 +341,17 @@ run_in(struct oro_py *py, struct oro_pytable *t, const struct plan *p, const str
             struct oro_py_range range = {.prefix = oro_bb_bytes(&key),
                                          .nprefix = p->nprefix + 1,
                                          .limit = limit > 0 ? limit - out->n : 0};
-            st = py->ops->range(py->call->host, t->def, p->ix, &range, &rows);
+            st = db->ops->range(db->call->host, t->def, p->ix, &range, &rows);
             if (st == ORO_OK)
                 found_add(out, rows.rows, rows.n);
         }
         if (st != ORO_OK && st != ORO_ENOTFOUND) {
-            oro_pytable_fail(py, t, st, NULL);
+            oro_pytable_fail(db, t, st, NULL);
             rc = -1;
         }
     }
 done:
-    oro_bb_give(&py->codecs, 0, &key);
+    oro_bb_give(db->codecs, 0, &key);
     oro_bb_fini(&list.bytes);
     oro_free(list.values);
     return rc;
@@ -358,23 +361,23 @@ done:
 
 /* *pending: set instead of out when the rows may be fetched later. */
 static int
-run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
+run_plan(struct oro_db *db, struct oro_pytable *t, const struct plan *p,
          const struct oro_cond *conds, bool all, size_t limit, struct found *out,
          PyObject **pending)
 {
-    struct oro_bb prefix = oro_bb_take(&py->codecs, 0), lo = {0}, hi = {0};
+    struct oro_bb prefix = oro_bb_take(db->codecs, 0), lo = {0}, hi = {0};
     struct oro_py_range range = {.nprefix = p->nprefix, .limit = all ? limit : 0};
     struct oro_py_rows rows = {0};
     struct oro_bytes one;
     oro_status st = ORO_OK;
     int rc = -1, more = 1;
-    if (encode_prefix(py, t, p, conds, &prefix) < 0)
+    if (encode_prefix(db, t, p, conds, &prefix) < 0)
         goto done;
     if (p->lo >= 0)
-        more = set_end(py, t, &conds[p->lo], true, &lo, &range.has_lo, &range.lo_open);
+        more = set_end(db, t, &conds[p->lo], true, &lo, &range.has_lo, &range.lo_open);
     if (more > 0 && p->hi >= 0)
-        more = set_end(py, t, &conds[p->hi], false, &hi, &range.has_hi, &range.hi_open);
-    if (more < 0 || !oro_pyhandle_alive(py, t))
+        more = set_end(db, t, &conds[p->hi], false, &hi, &range.has_hi, &range.hi_open);
+    if (more < 0 || !oro_pyhandle_alive(db, t))
         goto done;
     if (p->lo >= 0)
         end_before_none(t, conds[p->lo].col, &hi, &range);
@@ -385,7 +388,7 @@ run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
     range.lo = oro_bb_bytes(&lo);
     range.hi = oro_bb_bytes(&hi);
     if (p->point) {
-        st = py->ops->find(py->call->host, t->def, p->ix, range.prefix, &one);
+        st = db->ops->find(db->call->host, t->def, p->ix, range.prefix, &one);
         if (st == ORO_OK)
             found_add(out, &one, 1);
         if (st == ORO_ENOTFOUND)
@@ -393,19 +396,19 @@ run_plan(struct oro_py *py, struct oro_pytable *t, const struct plan *p,
     } else if (p->nprefix < p->ix->ncols && p->ix->kind == ORO_INDEX_HASH) {
         st = ORO_ETYPE;
     } else if (all) {
-        *pending = oro_pyrows_pending(py, t, p->ix, &range);
+        *pending = oro_pyrows_pending(db, t, p->ix, &range);
         rc = *pending != NULL ? 0 : -1;
     } else {
-        st = py->ops->range(py->call->host, t->def, p->ix, &range, &rows);
+        st = db->ops->range(db->call->host, t->def, p->ix, &range, &rows);
         out->rows = rows.rows;
         out->n = rows.n;
     }
     if (st != ORO_OK) {
-        oro_pytable_fail(py, t, st, NULL);
+        oro_pytable_fail(db, t, st, NULL);
         rc = -1;
     }
 done:
-    oro_bb_give(&py->codecs, 0, &prefix);
+    oro_bb_give(db->codecs, 0, &prefix);
     oro_bb_fini(&lo);
     oro_bb_fini(&hi);
     return rc;
@@ -431,15 +434,15 @@ plan_answers(const struct plan *p, const struct oro_cond *conds)
 
 /* No index answers: every row has to be looked at. */
 static int
-scan(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *conds, unsigned n,
+scan(struct oro_db *db, struct oro_pytable *t, const struct oro_cond *conds, unsigned n,
      struct found *out)
 {
     struct oro_py_rows rows = {0};
-    if (oro_py_strict_index) {
+    if (oro_db_strict_index) {
         PyObject *text = oro_pyquery_text(t, conds, n);
         if (text != NULL)
             PyErr_Format(
-                py->e_wrongindex,
+                db->e_wrongindex,
                 "%s: no index answers %U, and reducer.strict_index refuses to look at every "
                 "row: make one of the columns Index[...]",
                 t->def->name, text);
@@ -447,9 +450,9 @@ scan(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *conds, uns
         return -1;
     }
     ORO_BUMP(t->scans, 1);
-    oro_status st = py->ops->scan(py->call->host, t->def, &rows);
+    oro_status st = db->ops->scan(db->call->host, t->def, &rows);
     if (st != ORO_OK) {
-        oro_pytable_fail(py, t, st, NULL);
+        oro_pytable_fail(db, t, st, NULL);
         return -1;
     }
     out->rows = rows.rows;
@@ -473,7 +476,7 @@ plan_best(struct oro_pytable *t, const struct oro_cond *conds, unsigned n)
 }
 
 PyObject *
-oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *by,
+oro_pyquery_run(struct oro_db *db, struct oro_pytable *t, const struct oro_accessor *by,
                 const struct oro_cond *conds, unsigned n, size_t limit)
 {
     struct plan plan;
@@ -486,18 +489,18 @@ oro_pyquery_run(struct oro_py *py, struct oro_pytable *t, const struct oro_acces
     uint32_t answered = plan_answers(&plan, conds), all = n >= 32 ? UINT32_MAX : (1u << n) - 1;
     int rc = 0;
     if (plan.ix == NULL && n == 0) {
-        out = oro_pyrows_pending(py, t, NULL, &(struct oro_py_range){0});
+        out = oro_pyrows_pending(db, t, NULL, &(struct oro_py_range){0});
     } else if (plan.ix == NULL) {
-        rc = scan(py, t, conds, n, &f);
+        rc = scan(db, t, conds, n, &f);
     } else if (plan.in >= 0) {
-        rc = run_in(py, t, &plan, conds, answered == all ? limit : 0, &f);
+        rc = run_in(db, t, &plan, conds, answered == all ? limit : 0, &f);
     } else {
-        rc = run_plan(py, t, &plan, conds, answered == all, limit, &f, &out);
+        rc = run_plan(db, t, &plan, conds, answered == all, limit, &f, &out);
     }
     if (rc == 0 && out == NULL && !PyErr_Occurred()) {
         if (answered == all)
-            return oro_pyrows_new(py, t, f.rows, f.n, f.own);
-        out = oro_pyquery_sift(py, t, f.rows, f.n, conds, n, answered, limit);
+            return oro_pyrows_new(db, t, f.rows, f.n, f.own);
+        out = oro_pyquery_sift(db, t, f.rows, f.n, conds, n, answered, limit);
     }
     if (f.own)
         oro_free(f.rows);

@@ -1,6 +1,5 @@
-/* bridge/db/refusal.c - what a ReducerError tells, and whom: the caller its text, code and data, the log also what only the
- * author may know. */
-#include "bridge/py_priv.h"
+/* bridge/db/refusal.c - that there is no such row: what the author is told of it, and what the caller may know. */
+#include "bridge/db/refusal.h"
 
 bool
 oro_pyrefusal_harmless(const struct oro_pytable *t, PyObject *v)
@@ -9,62 +8,17 @@ oro_pyrefusal_harmless(const struct oro_pytable *t, PyObject *v)
 }
 
 PyObject *
-oro_pyrefusal_missing(struct oro_py *py, const struct oro_pytable *t, PyObject *text,
+oro_pyrefusal_missing(struct oro_db *db, const struct oro_pytable *t, PyObject *text,
                       PyObject *what, bool harmless)
 {
-    PyObject *error = PyObject_CallOneArg(py->e_rownotfound, text);
+    PyObject *error = PyObject_CallOneArg(db->e_rownotfound, text);
     PyObject *told = error != NULL && !harmless
                          ? PyUnicode_FromFormat("%s: no row with this %U", t->def->name, what)
                          : NULL;
     if (error != NULL &&
-        (harmless || (told != NULL && PyObject_SetAttr(error, py->s_told, told) == 0)))
-        PyErr_SetObject(py->e_rownotfound, error);
+        (harmless || (told != NULL && PyObject_SetAttr(error, db->s_told, told) == 0)))
+        PyErr_SetObject(db->e_rownotfound, error);
     Py_XDECREF(told);
     Py_XDECREF(error);
     return NULL;
-}
-
-/* A ReducerError of ours with nothing but a text. */
-static bool
-is_plain(struct oro_py *py, PyObject *error)
-{
-    bool plain = Py_IS_TYPE(error, (PyTypeObject *)py->e_reducer);
-    const char *const more[] = {"code", "data"};
-    for (unsigned i = 0; plain && i < ORO_ARRAY_LEN(more); i++) {
-        PyObject *v = PyObject_GetAttrString(error, more[i]);
-        plain = v == Py_None;
-        Py_XDECREF(v);
-    }
-    PyErr_Clear();
-    return plain;
-}
-
-static void
-put(PyObject *told, Py_ssize_t i, struct oro_bb *out)
-{
-    if (out != NULL)
-        oro_pyerr_put(PyTuple_GET_ITEM(told, i), out);
-}
-
-/* The texts may be wrong in ways that only Python finds out: a __str__ that raises, data that no JSON holds. */
-void
-oro_pyrefusal_tell(struct oro_py *py, PyObject *error)
-{
-    struct oro_py_call *call = py->call;
-    PyObject *told = NULL;
-    if (!is_plain(py, error) && py->refusal != NULL)
-        told = PyObject_CallOneArg(py->refusal, error);
-    if (told != NULL && PyTuple_Check(told) && PyTuple_GET_SIZE(told) == 3) {
-        put(told, 0, call->text);
-        put(told, 1, call->logged);
-        put(told, 2, call->detail);
-    } else {
-        PyErr_Clear();
-        PyObject *s = PyObject_Str(error);
-        oro_pyerr_put(s, call->text);
-        Py_XDECREF(s);
-    }
-    PyErr_Clear();
-    Py_XDECREF(told);
-    Py_DECREF(error);
 }

@@ -14,26 +14,26 @@ struct rowsiter {
 };
 
 PyObject *
-oro_pyrows_new(struct oro_py *py, struct oro_pytable *t, struct oro_bytes *rows, size_t n, bool own)
+oro_pyrows_new(struct oro_db *db, struct oro_pytable *t, struct oro_bytes *rows, size_t n, bool own)
 {
-    struct oro_rowsobj *r = PyObject_New(struct oro_rowsobj, (PyTypeObject *)py->t_rows);
+    struct oro_rowsobj *r = PyObject_New(struct oro_rowsobj, (PyTypeObject *)db->t_rows);
     if (r == NULL) {
         if (own)
             oro_free(rows);
         return NULL;
     }
-    r->py = py;
+    r->owner = db;
     r->keeps = Py_NewRef(t->type);
     r->t = t;
     r->rows = rows;
     r->n = (Py_ssize_t)n;
     r->own = own;
     r->pending = r->ordered = false;
-    r->next = py->live_rows;
-    r->prev = &py->live_rows;
+    r->next = db->live_rows;
+    r->prev = &db->live_rows;
     if (r->next != NULL)
         r->next->prev = &r->next;
-    py->live_rows = r;
+    db->live_rows = r;
     return (PyObject *)r;
 }
 
@@ -43,7 +43,7 @@ pending_end(struct oro_rowsobj *r)
     if (!r->pending)
         return;
     r->pending = false;
-    r->py->npending--;
+    r->owner->npending--;
     if (r->keys != r->few)
         oro_free(r->keys);
 }
@@ -51,7 +51,7 @@ pending_end(struct oro_rowsobj *r)
 static void
 rows_end(struct oro_rowsobj *r)
 {
-    if (r->py == NULL)
+    if (r->owner == NULL)
         return;
     pending_end(r);
     *r->prev = r->next;
@@ -59,21 +59,21 @@ rows_end(struct oro_rowsobj *r)
         r->next->prev = r->prev;
     if (r->own)
         oro_free(r->rows);
-    r->py = NULL;
+    r->owner = NULL;
     r->rows = NULL;
 }
 
 void
-oro_pyrows_kill_all(struct oro_py *py)
+oro_pyrows_kill_all(struct oro_db *db)
 {
-    while (py->live_rows != NULL)
-        rows_end(py->live_rows);
+    while (db->live_rows != NULL)
+        rows_end(db->live_rows);
 }
 
 static bool
 alive(struct oro_rowsobj *r)
 {
-    return oro_pyhandle_alive(r->py, r->t);
+    return oro_pyhandle_alive(r->owner, r->t);
 }
 
 /* ---- pending ---- */
@@ -89,16 +89,16 @@ keys_put(struct oro_rowsobj *r, size_t *at, struct oro_bytes b)
 }
 
 PyObject *
-oro_pyrows_pending(struct oro_py *py, struct oro_pytable *t, const struct oro_index_def *ix,
+oro_pyrows_pending(struct oro_db *db, struct oro_pytable *t, const struct oro_index_def *ix,
                    const struct oro_py_range *range)
 {
-    struct oro_rowsobj *r = (struct oro_rowsobj *)oro_pyrows_new(py, t, NULL, 0, false);
+    struct oro_rowsobj *r = (struct oro_rowsobj *)oro_pyrows_new(db, t, NULL, 0, false);
     size_t size = range->prefix.len + range->lo.len + range->hi.len, at = 0;
     if (r == NULL)
         return NULL;
     r->keys = size <= sizeof(r->few) ? r->few : oro_alloc(size);
     r->pending = true;
-    py->npending++;
+    db->npending++;
     r->ix = ix;
     r->range = *range;
     r->range.prefix = keys_put(r, &at, range->prefix);
@@ -111,13 +111,13 @@ static int
 ask(struct oro_rowsobj *r, const struct oro_py_range *range, struct oro_py_rows *out)
 {
     *out = (struct oro_py_rows){0};
-    const struct oro_host_ops *ops = r->py->ops;
-    void *host = r->py->call->host;
+    const struct oro_host_ops *ops = r->owner->ops;
+    void *host = r->owner->call->host;
     oro_status st = r->ix == NULL ? ops->scan(host, r->t->def, out)
                                   : ops->range(host, r->t->def, r->ix, range, out);
     if (st == ORO_OK)
         return 0;
-    oro_pytable_fail(r->py, r->t, st, NULL);
+    oro_pytable_fail(r->owner, r->t, st, NULL);
     return -1;
 }
 
@@ -141,9 +141,9 @@ ready(struct oro_rowsobj *r)
 }
 
 int
-oro_pyrows_settle(struct oro_py *py, struct oro_pytable *t)
+oro_pyrows_settle(struct oro_db *db, struct oro_pytable *t)
 {
-    for (struct oro_rowsobj *r = py->live_rows; r != NULL && py->npending > 0; r = r->next)
+    for (struct oro_rowsobj *r = db->live_rows; r != NULL && db->npending > 0; r = r->next)
         if (r->pending && r->t == t && fetch(r) < 0)
             return -1;
     return 0;
@@ -189,7 +189,7 @@ part(struct oro_rowsobj *r, Py_ssize_t from, Py_ssize_t n, Py_ssize_t step)
     struct oro_bytes *rows = oro_alloc(((size_t)n + 1) * sizeof(*rows));
     for (Py_ssize_t i = 0; i < n; i++)
         rows[i] = r->rows[from + i * step];
-    return oro_pyrows_new(r->py, r->t, rows, (size_t)n, true);
+    return oro_pyrows_new(r->owner, r->t, rows, (size_t)n, true);
 }
 
 /* The first n. */
@@ -203,7 +203,7 @@ beginning(struct oro_rowsobj *r, Py_ssize_t n)
     struct oro_py_range range = r->range;
     if (range.limit == 0 || range.limit > (size_t)n)
         range.limit = (size_t)n;
-    PyObject *out = oro_pyrows_pending(r->py, r->t, ix, &range);
+    PyObject *out = oro_pyrows_pending(r->owner, r->t, ix, &range);
     if (out != NULL)
         RS(out)->ordered = r->ordered;
     return out;
@@ -235,8 +235,7 @@ rows_subscript(PyObject *o, PyObject *key)
 static PyObject *
 iter_new(PyObject *o, Py_ssize_t from, Py_ssize_t step)
 {
-    struct rowsiter *it =
-        PyObject_New(struct rowsiter, (PyTypeObject *)RS(o)->t->rc->py->t_rowsiter);
+    struct rowsiter *it = PyObject_New(struct rowsiter, (PyTypeObject *)RS(o)->t->db->t_rowsiter);
     if (it != NULL) {
         it->rows = Py_NewRef(o);
         it->i = from;
@@ -319,14 +318,14 @@ rows_delete(PyObject *o, PyObject *none)
     Py_ssize_t gone = 0;
     if (!ready(r))
         return NULL;
-    struct oro_py *py = r->py;
-    struct oro_py_mark mark = oro_pytable_begin(py);
+    struct oro_db *db = r->owner;
+    struct oro_py_mark mark = oro_pytable_begin(db);
     int was = 0;
     for (Py_ssize_t i = 0; was >= 0 && i < r->n; i++) {
-        was = oro_pytable_delete_bytes(py, r->t, r->rows[i]);
+        was = oro_pytable_delete_bytes(db, r->t, r->rows[i]);
         gone += was;
     }
-    oro_pytable_end(py, mark, was >= 0);
+    oro_pytable_end(db, mark, was >= 0);
     return was >= 0 ? PyLong_FromSsize_t(gone) : NULL;
 }
 
@@ -338,15 +337,15 @@ rows_update(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
         return NULL;
     if (nargs > 0)
         return PyErr_Format(PyExc_TypeError, "update() takes columns by name");
-    struct oro_py *py = r->py;
-    struct oro_py_mark mark = oro_pytable_begin(py);
+    struct oro_db *db = r->owner;
+    struct oro_py_mark mark = oro_pytable_begin(db);
     int rc = 0;
     for (Py_ssize_t i = 0; rc == 0 && i < r->n; i++) {
         PyObject *row = oro_pyrow_from_bytes(r->t->rc, r->rows[i]);
-        rc = row != NULL ? oro_pytable_update(py, r->t, (struct oro_row *)row, args, kwnames) : -1;
+        rc = row != NULL ? oro_pytable_update(db, r->t, (struct oro_row *)row, args, kwnames) : -1;
         Py_XDECREF(row);
     }
-    oro_pytable_end(py, mark, rc == 0);
+    oro_pytable_end(db, mark, rc == 0);
     return rc == 0 ? PyLong_FromSsize_t(r->n) : NULL;
 }
 
@@ -359,7 +358,7 @@ values_of(struct oro_rowsobj *r, unsigned col)
         return NULL;
     PyObject_GC_UnTrack(values); /* not whole yet, and reading a column may run the author's code */
     for (Py_ssize_t i = 0; i < r->n; i++) {
-        bool on = alive(r) && (i % 4096 != 4095 || oro_py_look(r->t->rc->py) == 0);
+        bool on = alive(r) && (i % 4096 != 4095 || oro_db_look(r->t->db) == 0);
         PyObject *row = on ? oro_pyrow_from_bytes(r->t->rc, r->rows[i]) : NULL;
         PyObject *v = row != NULL ? Py_XNewRef(oro_pyrow_col((struct oro_row *)row, col)) : NULL;
         Py_XDECREF(row);
@@ -465,7 +464,7 @@ rows_order_by(PyObject *o, PyObject *const *args, Py_ssize_t nargs)
         const struct oro_index_def *ix = n > 0 ? order_index(r, cols, n) : NULL;
         struct oro_py_range range = r->range;
         range.reverse = down;
-        PyObject *pending = ix != NULL ? oro_pyrows_pending(r->py, r->t, ix, &range) : NULL;
+        PyObject *pending = ix != NULL ? oro_pyrows_pending(r->owner, r->t, ix, &range) : NULL;
         if (pending != NULL)
             RS(pending)->ordered = true;
         if (ix != NULL)
@@ -500,7 +499,7 @@ rows_order_by(PyObject *o, PyObject *const *args, Py_ssize_t nargs)
         }
         rows[i] = r->rows[at];
     }
-    out = oro_pyrows_new(r->py, r->t, rows, (size_t)r->n, true);
+    out = oro_pyrows_new(r->owner, r->t, rows, (size_t)r->n, true);
     if (out != NULL)
         RS(out)->ordered = true;
 done:
@@ -512,9 +511,9 @@ static PyObject *
 rows_repr(PyObject *o)
 {
     struct oro_rowsobj *r = RS(o);
-    if (r->py != NULL && !ready(r))
+    if (r->owner != NULL && !ready(r))
         return NULL;
-    return r->py != NULL
+    return r->owner != NULL
                ? PyUnicode_FromFormat("<%zd rows of '%s'>", r->n, r->t->def->name)
                : PyUnicode_FromFormat("<rows of '%s', of a call that is over>", r->t->label);
 }
@@ -545,7 +544,7 @@ static PyMethodDef rows_methods[] = {
 };
 
 int
-oro_pyrows_types(struct oro_py *py, PyObject *module)
+oro_pyrows_types(struct oro_db *db, PyObject *module)
 {
     PyType_Slot rows_slots[] = {
         {Py_tp_methods, rows_methods},
@@ -571,7 +570,7 @@ oro_pyrows_types(struct oro_py *py, PyObject *module)
     PyType_Spec rows_spec = {"orochi.Rows", sizeof(struct oro_rowsobj), 0,
                              flags | Py_TPFLAGS_SEQUENCE, rows_slots};
     PyType_Spec iter_spec = {"orochi.rows_iterator", sizeof(struct rowsiter), 0, flags, iter_slots};
-    py->t_rows = PyType_FromModuleAndSpec(module, &rows_spec, NULL);
-    py->t_rowsiter = PyType_FromModuleAndSpec(module, &iter_spec, NULL);
-    return py->t_rows == NULL || py->t_rowsiter == NULL ? -1 : 0;
+    db->t_rows = PyType_FromModuleAndSpec(module, &rows_spec, NULL);
+    db->t_rowsiter = PyType_FromModuleAndSpec(module, &iter_spec, NULL);
+    return db->t_rows == NULL || db->t_rowsiter == NULL ? -1 : 0;
 }

@@ -2,18 +2,18 @@
 #include "bridge/db/table_priv.h"
 
 static const struct oro_accessor *
-pk_of(struct oro_py *py, struct oro_pytable *t, const char *what)
+pk_of(struct oro_db *db, struct oro_pytable *t, const char *what)
 {
     if (t->pk == NULL)
-        PyErr_Format(py->e_wrongindex, "%s: %s needs a primary key, and the table has none",
+        PyErr_Format(db->e_wrongindex, "%s: %s needs a primary key, and the table has none",
                      t->def->name, what);
     return t->pk;
 }
 
 #define TABLE_ENTER(self)                         \
-    struct oro_py *py = TH(self)->py;             \
+    struct oro_db *db = TH(self)->owner;          \
     struct oro_pytable *t = TH(self)->t;          \
-    if (ORO_UNLIKELY(!oro_pyhandle_alive(py, t))) \
+    if (ORO_UNLIKELY(!oro_pyhandle_alive(db, t))) \
     return NULL
 
 static PyObject *
@@ -24,13 +24,13 @@ table_insert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
     if (nargs > 1 || (nargs == 1 && kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0))
         return PyErr_Format(PyExc_TypeError, "insert() takes one row, or columns by name");
     if (nargs == 1) {
-        if ((row = oro_pytable_row_of(py, t, args[0])) == NULL)
+        if ((row = oro_pytable_row_of(db, t, args[0])) == NULL)
             return NULL;
     } else if ((row = oro_pyrow_make(t->rc, args, kwnames)) == NULL) {
         return NULL;
     }
-    if (!oro_pyhandle_alive(py, t) ||
-        oro_pytable_write(py, t, NULL, (struct oro_row *)row, ORO_VERB_INSERT) < 0)
+    if (!oro_pyhandle_alive(db, t) ||
+        oro_pytable_write(db, t, NULL, (struct oro_row *)row, ORO_VERB_INSERT) < 0)
         Py_CLEAR(row);
     return row;
 }
@@ -38,14 +38,14 @@ table_insert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
 /* What rows gives, which is anything that can be iterated over: endless, too, without a step of Python in which it could be ended.
  * A tuple: nobody can change it, though code of the author runs for each row. */
 static PyObject *
-all_of(struct oro_py *py, PyObject *rows)
+all_of(struct oro_db *db, PyObject *rows)
 {
     if (PyList_CheckExact(rows) || PyTuple_CheckExact(rows))
         return PySequence_Tuple(rows);
     PyObject *it = PyObject_GetIter(rows), *list = it != NULL ? PyList_New(0) : NULL, *row = NULL;
     bool ok = list != NULL;
     for (size_t i = 0; ok && (row = PyIter_Next(it)) != NULL; i++) {
-        ok = PyList_Append(list, row) == 0 && (i % 1024 != 1023 || oro_py_look(py) == 0);
+        ok = PyList_Append(list, row) == 0 && (i % 1024 != 1023 || oro_db_look(db) == 0);
         Py_DECREF(row);
     }
     PyObject *all = ok && !PyErr_Occurred() ? PyList_AsTuple(list) : NULL;
@@ -56,26 +56,26 @@ all_of(struct oro_py *py, PyObject *rows)
 
 /* All rows, or none when one is refused. acc NULL: insert. A list of them. */
 static PyObject *
-write_many(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *rows)
+write_many(struct oro_db *db, struct oro_pytable *t, const struct oro_accessor *acc, PyObject *rows)
 {
-    PyObject *all = all_of(py, rows), *list = all != NULL ? PyList_New(0) : NULL;
-    if (list == NULL || !oro_pyhandle_alive(py, t)) {
+    PyObject *all = all_of(db, rows), *list = all != NULL ? PyList_New(0) : NULL;
+    if (list == NULL || !oro_pyhandle_alive(db, t)) {
         Py_XDECREF(all);
         Py_XDECREF(list);
         return NULL;
     }
-    struct oro_py_mark mark = oro_pytable_begin(py);
+    struct oro_py_mark mark = oro_pytable_begin(db);
     bool ok = true;
     for (Py_ssize_t i = 0; ok && i < PyTuple_GET_SIZE(all); i++) {
-        PyObject *row = oro_pytable_row_of(py, t, PyTuple_GET_ITEM(all, i));
+        PyObject *row = oro_pytable_row_of(db, t, PyTuple_GET_ITEM(all, i));
         ok = row != NULL && PyList_Append(list, row) == 0 &&
-             oro_pytable_write(py, t, acc, (struct oro_row *)row,
+             oro_pytable_write(db, t, acc, (struct oro_row *)row,
                                acc != NULL ? ORO_VERB_UPSERT : ORO_VERB_INSERT) == 0;
         Py_XDECREF(row);
     }
     if (!ok)
         Py_CLEAR(list);
-    oro_pytable_end(py, mark, list != NULL);
+    oro_pytable_end(db, mark, list != NULL);
     Py_DECREF(all);
     return list;
 }
@@ -84,22 +84,22 @@ static PyObject *
 table_insert_many(PyObject *self, PyObject *rows)
 {
     TABLE_ENTER(self);
-    return write_many(py, t, NULL, rows);
+    return write_many(db, t, NULL, rows);
 }
 
 static PyObject *
 table_upsert_many(PyObject *self, PyObject *rows)
 {
     TABLE_ENTER(self);
-    return write_many(py, t, t->pk, rows);
+    return write_many(db, t, t->pk, rows);
 }
 
 static PyObject *
 table_upsert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     TABLE_ENTER(self);
-    const struct oro_accessor *pk = pk_of(py, t, "upsert()");
-    return pk != NULL ? oro_pytable_upsert_with(py, t, pk, args, nargs, kwnames) : NULL;
+    const struct oro_accessor *pk = pk_of(db, t, "upsert()");
+    return pk != NULL ? oro_pytable_upsert_with(db, t, pk, args, nargs, kwnames) : NULL;
 }
 
 /* _upsert_new(row) or (columns by name): insert-or-replace where there is a primary key, insert where there is none. */
@@ -110,10 +110,10 @@ table_upsert_new(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObje
     if (t->pk == NULL)
         return table_insert(self, args, nargs, kwnames);
     if (nargs == 1)
-        return oro_pytable_upsert_with(py, t, t->pk, args, 1, NULL);
+        return oro_pytable_upsert_with(db, t, t->pk, args, 1, NULL);
     PyObject *row = oro_pyrow_make(t->rc, args, kwnames), *out = NULL;
-    if (row != NULL && oro_pyhandle_alive(py, t))
-        out = oro_pytable_upsert_with(py, t, t->pk, &row, 1, NULL);
+    if (row != NULL && oro_pyhandle_alive(db, t))
+        out = oro_pytable_upsert_with(db, t, t->pk, &row, 1, NULL);
     Py_XDECREF(row);
     return out;
 }
@@ -122,8 +122,8 @@ static PyObject *
 table_update(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     TABLE_ENTER(self);
-    const struct oro_accessor *pk = pk_of(py, t, "update()");
-    return pk != NULL ? oro_pytable_update_with(py, t, pk, args, nargs, kwnames) : NULL;
+    const struct oro_accessor *pk = pk_of(db, t, "update()");
+    return pk != NULL ? oro_pytable_update_with(db, t, pk, args, nargs, kwnames) : NULL;
 }
 
 static PyObject *
@@ -131,57 +131,57 @@ table_delete(PyObject *self, PyObject *v)
 {
     TABLE_ENTER(self);
     if (oro_pyrow_is(t->rc, v) && ((struct oro_row *)v)->rc == t->rc)
-        return oro_pytable_delete_rowobj(py, t, (struct oro_row *)v);
-    const struct oro_accessor *pk = pk_of(py, t, "delete() by key");
-    return pk != NULL ? oro_pytable_delete_key(py, t, pk, v) : NULL;
+        return oro_pytable_delete_rowobj(db, t, (struct oro_row *)v);
+    const struct oro_accessor *pk = pk_of(db, t, "delete() by key");
+    return pk != NULL ? oro_pytable_delete_key(db, t, pk, v) : NULL;
 }
 
 static PyObject *
 table_clear(PyObject *self, PyObject *none)
 {
     TABLE_ENTER(self);
-    if (oro_pytable_before_write(py, t) < 0)
+    if (oro_pytable_before_write(db, t) < 0)
         return NULL;
     uint64_t n = 0;
-    oro_status st = py->ops->clear(py->call->host, t->def, &n);
-    return st == ORO_OK ? PyLong_FromUnsignedLongLong(n) : oro_pytable_fail(py, t, st, NULL);
+    oro_status st = db->ops->clear(db->call->host, t->def, &n);
+    return st == ORO_OK ? PyLong_FromUnsignedLongLong(n) : oro_pytable_fail(db, t, st, NULL);
 }
 
 static PyObject *
 table_find(PyObject *self, PyObject *key)
 {
     TABLE_ENTER(self);
-    const struct oro_accessor *pk = pk_of(py, t, "find()");
-    return pk != NULL ? oro_pytable_find(py, t, pk, key, false) : NULL;
+    const struct oro_accessor *pk = pk_of(db, t, "find()");
+    return pk != NULL ? oro_pytable_find(db, t, pk, key, false) : NULL;
 }
 
 static PyObject *
 table_get(PyObject *self, PyObject *key)
 {
     TABLE_ENTER(self);
-    const struct oro_accessor *pk = pk_of(py, t, "get()");
-    return pk != NULL ? oro_pytable_find(py, t, pk, key, true) : NULL;
+    const struct oro_accessor *pk = pk_of(db, t, "get()");
+    return pk != NULL ? oro_pytable_find(db, t, pk, key, true) : NULL;
 }
 
 static int
 table_contains(PyObject *self, PyObject *key)
 {
-    struct oro_py *py = TH(self)->py;
+    struct oro_db *db = TH(self)->owner;
     struct oro_pytable *t = TH(self)->t;
     struct oro_bytes row;
-    if (!oro_pyhandle_alive(py, t))
+    if (!oro_pyhandle_alive(db, t))
         return -1;
-    const struct oro_accessor *pk = pk_of(py, t, "in");
-    return pk != NULL ? oro_pytable_find_bytes(py, t, pk, key, &row) : -1;
+    const struct oro_accessor *pk = pk_of(db, t, "in");
+    return pk != NULL ? oro_pytable_find_bytes(db, t, pk, key, &row) : -1;
 }
 
 static Py_ssize_t
 table_len(PyObject *self)
 {
-    struct oro_py *py = TH(self)->py;
-    if (!oro_pyhandle_alive(py, TH(self)->t))
+    struct oro_db *db = TH(self)->owner;
+    if (!oro_pyhandle_alive(db, TH(self)->t))
         return -1;
-    return (Py_ssize_t)py->ops->count(py->call->host, TH(self)->t->def);
+    return (Py_ssize_t)db->ops->count(db->call->host, TH(self)->t->def);
 }
 
 static PyObject *
@@ -191,21 +191,21 @@ no_positional(const char *name)
 }
 
 static PyObject *
-select_rows(struct oro_py *py, struct oro_pytable *t, const char *name, PyObject *const *args,
+select_rows(struct oro_db *db, struct oro_pytable *t, const char *name, PyObject *const *args,
             Py_ssize_t nargs, PyObject *kwnames, size_t limit)
 {
     struct oro_cond conds[ORO_CONDS_MAX];
     if (nargs > 0)
         return no_positional(name);
-    int n = oro_pyquery_parse(py, t, args, kwnames, conds);
-    return n < 0 ? NULL : oro_pyquery_run(py, t, NULL, conds, (unsigned)n, limit);
+    int n = oro_pyquery_parse(db, t, args, kwnames, conds);
+    return n < 0 ? NULL : oro_pyquery_run(db, t, NULL, conds, (unsigned)n, limit);
 }
 
 static PyObject *
 table_filter(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     TABLE_ENTER(self);
-    return select_rows(py, t, "filter", args, nargs, kwnames, 0);
+    return select_rows(db, t, "filter", args, nargs, kwnames, 0);
 }
 
 PyObject *
@@ -232,12 +232,12 @@ static PyObject *
 table_first(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     TABLE_ENTER(self);
-    return oro_pyrows_first_of(select_rows(py, t, "first", args, nargs, kwnames, 1));
+    return oro_pyrows_first_of(select_rows(db, t, "first", args, nargs, kwnames, 1));
 }
 
 /* one() found nothing. */
 static PyObject *
-none_meets(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *conds, unsigned n)
+none_meets(struct oro_db *db, struct oro_pytable *t, const struct oro_cond *conds, unsigned n)
 {
     bool harmless = true;
     PyObject *text = oro_pyquery_text(t, conds, n), *what = PyUnicode_FromString("");
@@ -250,7 +250,7 @@ none_meets(struct oro_py *py, struct oro_pytable *t, const struct oro_cond *cond
         Py_SETREF(text, PyUnicode_FromFormat(n > 0 ? "%s: no row with %U" : "%s: no row%U",
                                              t->def->name, text));
     if (text != NULL && what != NULL)
-        oro_pyrefusal_missing(py, t, text, what, harmless);
+        oro_pyrefusal_missing(db, t, text, what, harmless);
     Py_XDECREF(text);
     Py_XDECREF(what);
     return NULL;
@@ -263,13 +263,13 @@ table_one(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     struct oro_cond conds[ORO_CONDS_MAX];
     if (nargs > 0)
         return no_positional("one");
-    int n = oro_pyquery_parse(py, t, args, kwnames, conds);
+    int n = oro_pyquery_parse(db, t, args, kwnames, conds);
     PyObject *row =
-        n < 0 ? NULL : oro_pyrows_first_of(oro_pyquery_run(py, t, NULL, conds, (unsigned)n, 1));
+        n < 0 ? NULL : oro_pyrows_first_of(oro_pyquery_run(db, t, NULL, conds, (unsigned)n, 1));
     if (row != Py_None)
         return row;
     Py_DECREF(row);
-    return none_meets(py, t, conds, (unsigned)n);
+    return none_meets(db, t, conds, (unsigned)n);
 }
 
 static PyObject *
@@ -277,8 +277,8 @@ table_exists(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
 {
     TABLE_ENTER(self);
     if (nargs == 0 && (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0))
-        return PyBool_FromLong(py->ops->count(py->call->host, t->def) > 0);
-    PyObject *row = oro_pyrows_first_of(select_rows(py, t, "exists", args, nargs, kwnames, 1));
+        return PyBool_FromLong(db->ops->count(db->call->host, t->def) > 0);
+    PyObject *row = oro_pyrows_first_of(select_rows(db, t, "exists", args, nargs, kwnames, 1));
     bool found = row != Py_None;
     Py_XDECREF(row);
     return row != NULL ? PyBool_FromLong(found) : NULL;
@@ -289,8 +289,8 @@ table_count(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
 {
     TABLE_ENTER(self);
     if (nargs == 0 && (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0))
-        return PyLong_FromUnsignedLongLong(py->ops->count(py->call->host, t->def));
-    return oro_pyrows_len_of(select_rows(py, t, "count", args, nargs, kwnames, 0));
+        return PyLong_FromUnsignedLongLong(db->ops->count(db->call->host, t->def));
+    return oro_pyrows_len_of(select_rows(db, t, "count", args, nargs, kwnames, 0));
 }
 
 PyObject *
@@ -310,14 +310,14 @@ table_delete_where(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyOb
     if (nargs == 0 && (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0))
         return PyErr_Format(PyExc_TypeError,
                             "delete_where() needs a condition; clear() deletes every row");
-    return oro_pyrows_delete_all(select_rows(py, t, "delete_where", args, nargs, kwnames, 0));
+    return oro_pyrows_delete_all(select_rows(db, t, "delete_where", args, nargs, kwnames, 0));
 }
 
 static PyObject *
 table_all(PyObject *self, PyObject *none)
 {
     TABLE_ENTER(self);
-    return oro_pyquery_run(py, t, NULL, NULL, 0, 0);
+    return oro_pyquery_run(db, t, NULL, NULL, 0, 0);
 }
 
 static PyObject *
@@ -392,7 +392,7 @@ static PyMethodDef table_methods[] = {
     {0},
 };
 int
-oro_pytable_types(struct oro_py *py, PyObject *module)
+oro_pytable_types(struct oro_db *db, PyObject *module)
 {
     PyType_Slot table_slots[] = {
         {Py_tp_methods, table_methods},
@@ -407,8 +407,6 @@ oro_pytable_types(struct oro_py *py, PyObject *module)
     PyType_Spec table_spec = {
         "orochi.Table", sizeof(struct oro_thandle), 0,
         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_BASETYPE, table_slots};
-    py->t_table = PyType_FromModuleAndSpec(module, &table_spec, NULL);
-    if (py->t_table == NULL || oro_pycolumn_types(py, module) < 0)
-        return -1;
-    return oro_pytree_types(py, module);
+    db->t_table = PyType_FromModuleAndSpec(module, &table_spec, NULL);
+    return db->t_table != NULL ? 0 : -1;
 }

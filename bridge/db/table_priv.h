@@ -3,7 +3,11 @@
 #ifndef ORO_DB_TABLE_PRIV_H
 #define ORO_DB_TABLE_PRIV_H
 
-#include "bridge/py_priv.h"
+#include "bridge/codec/error.h"
+#include "bridge/db/db_priv.h"
+#include "bridge/db/query.h"
+#include "bridge/db/refusal.h"
+#include "bridge/db/rows.h"
 
 #define TH(o) ((struct oro_thandle *)(o))
 #define CH(o) ((struct oro_chandle *)(o))
@@ -14,48 +18,45 @@ enum oro_verb { ORO_VERB_INSERT, ORO_VERB_UPDATE, ORO_VERB_UPSERT, ORO_VERB_REPL
 
 /* What was asked before keeps what it would have found. */
 static inline int
-oro_pytable_before_write(struct oro_py *py, struct oro_pytable *t)
+oro_pytable_before_write(struct oro_db *db, struct oro_pytable *t)
 {
-    return ORO_LIKELY(py->npending == 0) ? 0 : oro_pyrows_settle(py, t);
+    return ORO_LIKELY(db->npending == 0) ? 0 : oro_pyrows_settle(db, t);
 }
 
 /* A call that makes several changes is atomic by itself: begin, then end with the mark. ok false: what it wrote is taken back;
  * the pending exception stays. Borrow nothing. */
-struct oro_py_mark oro_pytable_begin(struct oro_py *py);
-void oro_pytable_end(struct oro_py *py, struct oro_py_mark mark, bool ok);
+struct oro_py_mark oro_pytable_begin(struct oro_db *db);
+void oro_pytable_end(struct oro_db *db, struct oro_py_mark mark, bool ok);
 
 /* The row with this key: 1 and *row, 0 none, -1 raised. */
-int oro_pytable_find_bytes(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+int oro_pytable_find_bytes(struct oro_db *db, struct oro_pytable *t, const struct oro_accessor *acc,
                            PyObject *v, struct oro_bytes *row);
 /* New reference; none: None, or RowNotFound if there must be one. */
-PyObject *oro_pytable_find(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+PyObject *oro_pytable_find(struct oro_db *db, struct oro_pytable *t, const struct oro_accessor *acc,
                            PyObject *v, bool must);
 /* Raises EncodeError and gives false when the object is no row of this table. */
-bool oro_pytable_takes(struct oro_py *py, struct oro_pytable *t, PyObject *o);
+bool oro_pytable_takes(struct oro_db *db, struct oro_pytable *t, PyObject *o);
 /* The same for what is inserted, where a row of another table with equal columns is as good: a row of this table with its values.
  * New reference, or NULL. */
-PyObject *oro_pytable_row_of(struct oro_py *py, struct oro_pytable *t, PyObject *o);
+PyObject *oro_pytable_row_of(struct oro_db *db, struct oro_pytable *t, PyObject *o);
 /* Encodes the row and hands it to the host; it is then what the store holds. acc: of the key, for update and upsert. 0 or -1. */
-int oro_pytable_write(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc,
+int oro_pytable_write(struct oro_db *db, struct oro_pytable *t, const struct oro_accessor *acc,
                       struct oro_row *row, enum oro_verb verb);
 /* update(row, column=value ...) and upsert by the key of acc. New reference to the row. */
-PyObject *oro_pytable_update_with(struct oro_py *py, struct oro_pytable *t,
+PyObject *oro_pytable_update_with(struct oro_db *db, struct oro_pytable *t,
                                   const struct oro_accessor *acc, PyObject *const *args,
                                   Py_ssize_t nargs, PyObject *kwnames);
-PyObject *oro_pytable_upsert_with(struct oro_py *py, struct oro_pytable *t,
+PyObject *oro_pytable_upsert_with(struct oro_db *db, struct oro_pytable *t,
                                   const struct oro_accessor *acc, PyObject *const *args,
                                   Py_ssize_t nargs, PyObject *kwnames);
 /* A bool: was there one? */
-PyObject *oro_pytable_delete_key(struct oro_py *py, struct oro_pytable *t,
+PyObject *oro_pytable_delete_key(struct oro_db *db, struct oro_pytable *t,
                                  const struct oro_accessor *acc, PyObject *v);
-PyObject *oro_pytable_delete_rowobj(struct oro_py *py, struct oro_pytable *t, struct oro_row *row);
+PyObject *oro_pytable_delete_rowobj(struct oro_db *db, struct oro_pytable *t, struct oro_row *row);
 
 /* These take the rows (NULL: raised already). */
 PyObject *oro_pyrows_first_of(PyObject *rows);   /* a row or None */
 PyObject *oro_pyrows_len_of(PyObject *rows);     /* an int */
 PyObject *oro_pyrows_delete_all(PyObject *rows); /* how many were there */
-
-int oro_pycolumn_types(struct oro_py *py, PyObject *module); /* column.c */
-int oro_pytree_types(struct oro_py *py, PyObject *module);   /* tree.c */
 
 #endif

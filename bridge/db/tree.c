@@ -3,17 +3,17 @@
  * One tree of handles serves all calls: Database -> Table for each table -> Column for each column and named index. A table's
  * handles are made when it is first asked for, and Database notes which tables a call has asked for: only their handles can have
  * been kept, so the end of a call costs nothing for tables it did not use. Columns are C members, which the interpreter turns
- * into a single load. See struct oro_handle for what ends a tree. */
+ * into a single load. What ends a tree stands in table.h. */
 #include "bridge/db/table_priv.h"
 
 /* ---- the tree ---- */
 
 static PyObject *
-new_column(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *acc)
+new_column(struct oro_db *db, struct oro_pytable *t, const struct oro_accessor *acc)
 {
-    struct oro_chandle *c = PyObject_New(struct oro_chandle, (PyTypeObject *)py->t_column);
+    struct oro_chandle *c = PyObject_New(struct oro_chandle, (PyTypeObject *)db->t_column);
     if (c != NULL) {
-        c->py = py;
+        c->owner = db;
         c->keeps = Py_NewRef(t->type);
         c->t = t;
         c->acc = acc;
@@ -22,17 +22,17 @@ new_column(struct oro_py *py, struct oro_pytable *t, const struct oro_accessor *
 }
 
 static PyObject *
-new_table(struct oro_py *py, struct oro_pytable *t)
+new_table(struct oro_db *db, struct oro_pytable *t)
 {
     struct oro_thandle *h = PyObject_New(struct oro_thandle, t->type);
     if (h == NULL)
         return NULL;
-    h->py = py;
+    h->owner = db;
     h->t = t;
     h->touched = false;
     memset(h->cols, 0, t->nacc * sizeof(h->cols[0]));
     for (unsigned i = 0; i < t->nacc; i++)
-        if ((h->cols[i] = new_column(py, t, &t->acc[i])) == NULL) {
+        if ((h->cols[i] = new_column(db, t, &t->acc[i])) == NULL) {
             Py_DECREF(h);
             return NULL;
         }
@@ -40,15 +40,15 @@ new_table(struct oro_py *py, struct oro_pytable *t)
 }
 
 PyObject *
-oro_pytree_new(struct oro_py *py)
+oro_pytree_new(struct oro_db *db)
 {
-    struct oro_dbhandle *db = PyObject_New(struct oro_dbhandle, (PyTypeObject *)py->t_db);
-    if (db == NULL)
+    struct oro_dbhandle *root = PyObject_New(struct oro_dbhandle, (PyTypeObject *)db->t_db);
+    if (root == NULL)
         return NULL;
-    db->py = py;
-    memset(db->tables, 0, py->ntables * sizeof(db->tables[0]));
-    py->ntouched = 0;
-    return (PyObject *)db;
+    root->owner = db;
+    memset(root->tables, 0, db->ntables * sizeof(root->tables[0]));
+    db->ntouched = 0;
+    return (PyObject *)root;
 }
 
 static bool
@@ -63,34 +63,34 @@ table_kept(const struct oro_thandle *h)
 }
 
 bool
-oro_pytree_kept(struct oro_py *py)
+oro_pytree_kept(struct oro_db *db)
 {
-    bool kept = Py_REFCNT(py->db) != 2; /* ours and the context's */
-    for (unsigned i = 0; i < py->ntouched; i++) {
-        kept = kept || table_kept(py->touched[i]);
-        py->touched[i]->touched = false;
+    bool kept = Py_REFCNT(db->handle) != 2; /* ours and the context's */
+    for (unsigned i = 0; i < db->ntouched; i++) {
+        kept = kept || table_kept(db->touched[i]);
+        db->touched[i]->touched = false;
     }
-    py->ntouched = 0;
+    db->ntouched = 0;
     return kept;
 }
 
 static void
 table_kill(struct oro_thandle *h)
 {
-    h->py = NULL;
+    h->owner = NULL;
     for (unsigned i = 0; i < h->t->nacc; i++)
-        CH(h->cols[i])->py = NULL;
+        CH(h->cols[i])->owner = NULL;
 }
 
 void
-oro_pytree_kill(struct oro_py *py)
+oro_pytree_kill(struct oro_db *db)
 {
-    struct oro_dbhandle *db = (struct oro_dbhandle *)py->db;
-    db->py = NULL;
-    for (unsigned i = 0; i < py->ntables; i++)
-        if (db->tables[i] != NULL)
-            table_kill(TH(db->tables[i]));
-    py->ntouched = 0;
+    struct oro_dbhandle *root = (struct oro_dbhandle *)db->handle;
+    root->owner = NULL;
+    for (unsigned i = 0; i < db->ntables; i++)
+        if (root->tables[i] != NULL)
+            table_kill(TH(root->tables[i]));
+    db->ntouched = 0;
 }
 
 /* ---- Database ---- */
@@ -98,7 +98,7 @@ oro_pytree_kill(struct oro_py *py)
 static PyObject *
 db_over(PyObject *self, const char *name)
 {
-    return PyErr_Format(oro_py_of_module(PyType_GetModule(Py_TYPE(self)))->e_transaction,
+    return PyErr_Format(oro_db_of(PyType_GetModule(Py_TYPE(self)))->e_transaction,
                         "%s: used outside the call it belongs to", name);
 }
 
@@ -106,17 +106,17 @@ db_over(PyObject *self, const char *name)
 static PyObject *
 db_table(PyObject *self, unsigned i)
 {
-    struct oro_dbhandle *db = (struct oro_dbhandle *)self;
-    struct oro_py *py = db->py;
-    if (ORO_UNLIKELY(db->tables[i] == NULL)) {
-        db->tables[i] = new_table(py, &py->tables[i]);
-        if (db->tables[i] == NULL)
+    struct oro_dbhandle *root = (struct oro_dbhandle *)self;
+    struct oro_db *db = root->owner;
+    if (ORO_UNLIKELY(root->tables[i] == NULL)) {
+        root->tables[i] = new_table(db, &db->tables[i]);
+        if (root->tables[i] == NULL)
             return NULL;
     }
-    struct oro_thandle *h = TH(db->tables[i]);
+    struct oro_thandle *h = TH(root->tables[i]);
     if (!h->touched) {
         h->touched = true;
-        py->touched[py->ntouched++] = h;
+        db->touched[db->ntouched++] = h;
     }
     return Py_NewRef((PyObject *)h);
 }
@@ -125,7 +125,7 @@ static PyObject *
 db_get(PyObject *self, void *closure)
 {
     unsigned i = (unsigned)(uintptr_t)closure;
-    if (ORO_UNLIKELY(((struct oro_dbhandle *)self)->py == NULL))
+    if (ORO_UNLIKELY(((struct oro_dbhandle *)self)->owner == NULL))
         return db_over(self, "ctx.db");
     return db_table(self, i);
 }
@@ -133,11 +133,11 @@ db_get(PyObject *self, void *closure)
 static PyObject *
 db_item(PyObject *self, PyObject *cls)
 {
-    struct oro_py *py = ((struct oro_dbhandle *)self)->py;
-    if (py == NULL)
+    struct oro_db *db = ((struct oro_dbhandle *)self)->owner;
+    if (db == NULL)
         return db_over(self, "ctx.db");
-    for (unsigned i = 0; i < py->ntables; i++)
-        if ((PyObject *)py->tables[i].rc->type == cls)
+    for (unsigned i = 0; i < db->ntables; i++)
+        if ((PyObject *)db->tables[i].rc->type == cls)
             return db_table(self, i);
     return PyErr_Format(PyExc_KeyError, "%R is not a table of this module", cls);
 }
@@ -216,7 +216,7 @@ has_accessor(const struct oro_pytable *t, PyObject *name)
 
 /* Takes name. */
 static int
-add_accessor(struct oro_py *py, struct oro_pytable *t, PyObject *name, const uint16_t *cols,
+add_accessor(struct oro_db *db, struct oro_pytable *t, PyObject *name, const uint16_t *cols,
              unsigned ncols)
 {
     if (name == NULL)
@@ -226,7 +226,7 @@ add_accessor(struct oro_py *py, struct oro_pytable *t, PyObject *name, const uin
         return 0;
     }
     PyUnicode_InternInPlace(&name);
-    int rc = PyList_Append(py->codecs.program.keep, name);
+    int rc = PyList_Append(db->codecs->program.keep, name);
     struct oro_accessor *acc = &t->acc[t->nacc++];
     *acc = (struct oro_accessor){
         .name = name, .ncols = (uint16_t)ncols, .ix = best_index(t->def, cols, ncols)};
@@ -247,22 +247,22 @@ joined_name(const struct oro_rowclass *rc, const struct oro_index_def *ix)
 }
 
 static int
-make_accessors(struct oro_py *py, struct oro_pytable *t)
+make_accessors(struct oro_db *db, struct oro_pytable *t)
 {
     const struct oro_table_def *def = t->def;
-    t->acc = oro_arena_alloc(&py->codecs.program.arena,
+    t->acc = oro_arena_alloc(&db->codecs->program.arena,
                              (t->rc->ncols + 2 * def->nindexes + 1) * sizeof(*t->acc));
     for (unsigned i = 0; i < t->rc->ncols; i++) {
         uint16_t col = (uint16_t)i;
-        if (add_accessor(py, t, Py_NewRef(t->rc->cols[i].name), &col, 1) < 0)
+        if (add_accessor(db, t, Py_NewRef(t->rc->cols[i].name), &col, 1) < 0)
             return -1;
     }
     for (uint32_t i = 0; i < def->nindexes; i++) {
         const struct oro_index_def *ix = &def->indexes[i];
         if (ix->accessor != NULL &&
-            add_accessor(py, t, PyUnicode_FromString(ix->accessor), ix->cols, ix->ncols) < 0)
+            add_accessor(db, t, PyUnicode_FromString(ix->accessor), ix->cols, ix->ncols) < 0)
             return -1;
-        if (ix->ncols > 1 && add_accessor(py, t, joined_name(t->rc, ix), ix->cols, ix->ncols) < 0)
+        if (ix->ncols > 1 && add_accessor(db, t, joined_name(t->rc, ix), ix->cols, ix->ncols) < 0)
             return -1;
     }
     if (def->pk >= 0 && t->acc[def->pk].unique)
@@ -271,13 +271,13 @@ make_accessors(struct oro_py *py, struct oro_pytable *t)
 }
 
 static int
-make_table_type(struct oro_py *py, struct oro_pytable *t, PyObject *module)
+make_table_type(struct oro_db *db, struct oro_pytable *t, PyObject *module)
 {
     PyMemberDef *members =
-        oro_arena_alloc(&py->codecs.program.arena, (t->nacc + 1) * sizeof(*members));
+        oro_arena_alloc(&db->codecs->program.arena, (t->nacc + 1) * sizeof(*members));
     unsigned n = 0;
     for (unsigned i = 0; i < t->nacc; i++) {
-        if (PyObject_HasAttr(py->t_table, t->acc[i].name)) /* reached by column() */
+        if (PyObject_HasAttr(db->t_table, t->acc[i].name)) /* reached by column() */
             continue;
         members[n++] = (PyMemberDef){
             .name = PyUnicode_AsUTF8(t->acc[i].name),
@@ -290,20 +290,20 @@ make_table_type(struct oro_py *py, struct oro_pytable *t, PyObject *module)
     PyType_Spec spec = {"orochi.Table",
                         (int)(sizeof(struct oro_thandle) + t->nacc * sizeof(PyObject *)), 0,
                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
-    t->type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, py->t_table);
+    t->type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, db->t_table);
     return t->type != NULL ? 0 : -1;
 }
 
 /* The schema may end before what is bound to it. */
 static const char *
-keep_text(struct oro_py *py, const char *text)
+keep_text(struct oro_db *db, const char *text)
 {
     size_t n = strlen(text) + 1;
-    return memcpy(oro_arena_alloc(&py->codecs.program.arena, n), text, n);
+    return memcpy(oro_arena_alloc(&db->codecs->program.arena, n), text, n);
 }
 
 int
-oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
+oro_pytable_bind(struct oro_db *db, struct oro_pytable *t, PyObject *spec,
                  const struct oro_schema *schema)
 {
     PyObject *name = PyDict_GetItemString(spec, "name"), *cls = PyDict_GetItemString(spec, "cls"),
@@ -315,21 +315,22 @@ oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
         return -1;
     }
     PyObject *accessor = PyDict_GetItemString(spec, "accessor");
+    t->db = db;
     t->name = Py_NewRef(name);
     t->accessor = Py_NewRef(accessor != NULL ? accessor : name);
     t->def = oro_schema_table(schema, oro_bytes_str(PyUnicode_AsUTF8(name)));
-    t->rc = oro_map_get_u64(&py->class_map, (uint64_t)(uintptr_t)cls);
+    t->rc = oro_map_get_u64(&db->rows->class_map, (uint64_t)(uintptr_t)cls);
     if (t->def == NULL || t->rc == NULL || PyTuple_GET_SIZE(columns) != (Py_ssize_t)t->rc->ncols ||
         t->def->row->nelems != t->rc->ncols) {
         PyErr_Format(PyExc_ValueError, "table %R: the class and the schema do not agree", name);
         return -1;
     }
     const struct oro_codec **codecs =
-        oro_arena_alloc(&py->codecs.program.arena, (t->rc->ncols + 1) * sizeof(*codecs));
+        oro_arena_alloc(&db->codecs->program.arena, (t->rc->ncols + 1) * sizeof(*codecs));
     for (unsigned i = 0; i < t->rc->ncols; i++) {
         PyObject *col = PyTuple_GET_ITEM(columns, i);
         if (!PyTuple_Check(col) || PyTuple_GET_SIZE(col) != 3 ||
-            (codecs[i] = oro_codec_compile(&py->codecs, PyTuple_GET_ITEM(col, 2))) == NULL) {
+            (codecs[i] = oro_codec_compile(db->codecs, PyTuple_GET_ITEM(col, 2))) == NULL) {
             if (!PyErr_Occurred())
                 PyErr_Format(PyExc_TypeError, "table %R: a column's spec is not a triple", name);
             return -1;
@@ -341,22 +342,23 @@ oro_pytable_bind(struct oro_py *py, struct oro_pytable *t, PyObject *spec,
         if (col >= 0 && col < 63)
             t->auto_inc |= oro_pyrow_bit((unsigned)col);
     }
-    py->codecs.npinned++;
-    t->label = keep_text(py, t->def->name);
+    db->codecs->npinned++;
+    t->label = keep_text(db, t->def->name);
     oro_rowclass_bind(t->rc, t->label, codecs, t->auto_inc);
     t->lookups = PyDict_New();
-    return t->lookups == NULL ? -1 : make_accessors(py, t);
+    return t->lookups == NULL ? -1 : make_accessors(db, t);
 }
 
 /* Tables are got by a function, which notes them; their columns are members. */
 static PyObject *
-make_db_type(struct oro_py *py, PyObject *module)
+make_db_type(struct oro_db *db, PyObject *module)
 {
-    unsigned n = py->ntables;
-    PyGetSetDef *tables = oro_arena_alloc(&py->codecs.program.arena, (2 * n + 1) * sizeof(*tables));
+    unsigned n = db->ntables;
+    PyGetSetDef *tables =
+        oro_arena_alloc(&db->codecs->program.arena, (2 * n + 1) * sizeof(*tables));
     /* By accessor, and by its name in SQL where no accessor is called so: of two entries the first counts. */
     for (unsigned i = 0; i < 2 * n; i++) {
-        const struct oro_pytable *t = &py->tables[i % n];
+        const struct oro_pytable *t = &db->tables[i % n];
         tables[i] = (PyGetSetDef){.name = PyUnicode_AsUTF8(i < n ? t->accessor : t->name),
                                   .get = db_get,
                                   .closure = (void *)(uintptr_t)(i % n)};
@@ -364,27 +366,27 @@ make_db_type(struct oro_py *py, PyObject *module)
     tables[2 * n] = (PyGetSetDef){0};
     PyType_Slot slots[] = {{Py_tp_getset, tables}, {0, NULL}};
     PyType_Spec spec = {"orochi.Database",
-                        (int)(sizeof(struct oro_dbhandle) + py->ntables * sizeof(PyObject *)), 0,
+                        (int)(sizeof(struct oro_dbhandle) + db->ntables * sizeof(PyObject *)), 0,
                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
-    return PyType_FromModuleAndSpec(module, &spec, py->t_dbbase);
+    return PyType_FromModuleAndSpec(module, &spec, db->t_dbbase);
 }
 
 /* The types of this database's handles, once every table is bound. */
 int
-oro_pytable_bind_types(struct oro_py *py, PyObject *module)
+oro_pytable_bind_types(struct oro_db *db, PyObject *module)
 {
-    for (unsigned i = 0; i < py->ntables; i++)
-        if (make_table_type(py, &py->tables[i], module) < 0)
+    for (unsigned i = 0; i < db->ntables; i++)
+        if (make_table_type(db, &db->tables[i], module) < 0)
             return -1;
-    py->touched = oro_arena_alloc(&py->codecs.program.arena,
-                                  (py->ntables + 1) * sizeof(struct oro_thandle *));
-    py->ntouched = 0;
-    Py_XSETREF(py->t_db, make_db_type(py, module));
-    return py->t_db != NULL ? 0 : -1;
+    db->touched = oro_arena_alloc(&db->codecs->program.arena,
+                                  (db->ntables + 1) * sizeof(struct oro_thandle *));
+    db->ntouched = 0;
+    Py_XSETREF(db->t_db, make_db_type(db, module));
+    return db->t_db != NULL ? 0 : -1;
 }
 
 int
-oro_pytree_types(struct oro_py *py, PyObject *module)
+oro_pytree_types(struct oro_db *db, PyObject *module)
 {
     PyType_Slot db_slots[] = {
         {Py_tp_methods, db_methods},
@@ -396,6 +398,6 @@ oro_pytree_types(struct oro_py *py, PyObject *module)
     PyType_Spec db_spec = {
         "orochi.Database", sizeof(struct oro_dbhandle), 0,
         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_BASETYPE, db_slots};
-    py->t_dbbase = PyType_FromModuleAndSpec(module, &db_spec, NULL);
-    return py->t_dbbase != NULL ? 0 : -1;
+    db->t_dbbase = PyType_FromModuleAndSpec(module, &db_spec, NULL);
+    return db->t_dbbase != NULL ? 0 : -1;
 }

@@ -18,7 +18,9 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-#include "bridge/py_priv.h"
+#include "bridge/codec/python.h"
+#include "runtime/base/assert.h"
+#include "runtime/base/mem.h"
 
 #define ARENA ((size_t)1 << 20)
 #define PAGE (2 * ARENA)

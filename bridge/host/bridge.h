@@ -8,8 +8,8 @@
 #ifndef ORO_HOST_BRIDGE_H
 #define ORO_HOST_BRIDGE_H
 
-#include "bridge/bsatn/schema.h"
-#include "runtime/base/buf.h"
+#include "bridge/db/call.h"
+#include "bridge/db/host_ops.h"
 #include "runtime/base/log.h"
 
 struct oro_py;
@@ -61,56 +61,6 @@ void oro_py_print_plain(struct oro_py *py);
 int oro_py_tool(struct oro_py *py, int argc, char **argv);
 /* Parses a TOML file with tomllib: Gives its JSON text. ORO_EIO, or ORO_EMALFORMED with "line 3: ...". Main thread, after start. */
 ORO_MUST_CHECK oro_status oro_py_toml(const char *path, char **json, struct oro_err *err);
-
-/* ---- what the bridge needs of the world: filled in by runtime/exec/writers ---- */
-struct oro_py_rows {
-    struct oro_bytes *rows;
-    size_t n;
-};
-struct oro_py_range {
-    struct oro_bytes prefix; /* BSATN of the leading columns back to back */
-    unsigned nprefix;
-    bool has_lo, has_hi, lo_open, hi_open;
-    struct oro_bytes lo, hi; /* BSATN of the next column */
-    bool reverse;            /* keys descending; rows of one key come as they do ascending */
-    size_t limit;            /* no more rows than this are wanted, or read; 0: all */
-};
-
-/* A moment of the call's transaction. */
-struct oro_py_mark {
-    size_t a, b;
-    unsigned level;
-};
-
-/* `host` is the pointer of struct oro_py_call. Bytes handed out live until the call ends. Errors: ORO_ENOTFOUND,
- * ORO_EEXISTS (text for the author in err), ORO_EFULL (sequence exhausted), ORO_ETYPE (range on a hash index), ORO_ENOMEM
- * (oro_py_memory_room said no; nothing has changed). */
-struct oro_host_ops {
-    oro_status (*find)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
-                       struct oro_bytes key, struct oro_bytes *row);
-    oro_status (*scan)(void *host, const struct oro_table_def *t, struct oro_py_rows *out);
-    oro_status (*range)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
-                        const struct oro_py_range *range, struct oro_py_rows *out);
-    uint64_t (*count)(void *host, const struct oro_table_def *t);
-    oro_status (*insert)(void *host, const struct oro_table_def *t, struct oro_bytes row,
-                         struct oro_bytes *stored, struct oro_err *err);
-    oro_status (*update)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
-                         struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err);
-    oro_status (*upsert)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
-                         struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err);
-    oro_status (*delete_key)(void *host, const struct oro_table_def *t,
-                             const struct oro_index_def *ix, struct oro_bytes key);
-    oro_status (*delete_row)(void *host, const struct oro_table_def *t, struct oro_bytes row);
-    oro_status (*clear)(void *host, const struct oro_table_def *t, uint64_t *n);
-    /* One call on a table that makes several changes is atomic: save before, then release, or restore when it failed, in
-     * reverse order of save. Sequences do not go back; bytes that were handed out since stay valid. */
-    struct oro_py_mark (*save)(void *host);
-    void (*release)(void *host, struct oro_py_mark mark);
-    void (*restore)(void *host, struct oro_py_mark mark);
-    /* A log record of the module: kept with the call and dropped when its attempt is. function: the reducer. line 0: unknown. */
-    void (*log)(void *host, enum oro_log_level level, const char *target, const char *file,
-                int line, struct oro_bytes text);
-};
 
 /* Gives *out. Calling thread: the worker, which then holds the GIL. worker: its number, for names and logs. */
 ORO_MUST_CHECK oro_status oro_py_open(unsigned worker, const struct oro_host_ops *ops,
@@ -180,32 +130,6 @@ ORO_MUST_CHECK oro_status oro_py_module_bind(struct oro_py *py, struct _object *
 /* Between the two, calls are of this module; one at a time is entered. */
 void oro_py_module_enter(struct oro_py *py, struct oro_py_module *m);
 void oro_py_module_leave(struct oro_py *py, struct oro_py_module *m);
-
-enum oro_caller {
-    ORO_CALLER_CLIENT,
-    ORO_CALLER_SCHEDULE,
-    ORO_CALLER_OWNER,
-    ORO_CALLER_HTTP,
-    ORO_CALLER_INTERNAL
-};
-
-struct oro_py_call {
-    const struct oro_reducer_def *reducer;
-    struct oro_bytes args; /* BSATN of the parameters; strict: trailing bytes are an error */
-    struct oro_identity sender, database;
-    struct oro_connection_id connection; /* all zero: None */
-    int64_t timestamp_us;
-    enum oro_caller caller;
-    const char *jwt_payload; /* claims as JSON text, or NULL */
-    double dt;               /* seconds, scheduled calls */
-    void *host;              /* handed to the ops */
-    /* Results. text: for the caller when ORO_EUSER ("no row with id = 7") or ORO_EINVAL (bad arguments: "send.text: expected
-     * str ..."), for the log when ORO_EINTERNAL (traceback with the module's own lines). Appended to; cleared by call first. */
-    struct oro_bb *text;
-    /* With ORO_EUSER, and cleared as text is. detail: {"code": ..., "data": ...} for callers that can be told more than a text.
-     * logged: what the log says instead of text, where the caller may not know all of it. Either may be NULL. */
-    struct oro_bb *detail, *logged;
-};
 
 /* Runs the reducer once. ORO_OK, ORO_EUSER (raised ReducerError: roll back, text is for the caller), ORO_EINVAL (arguments;
  * nothing ran), ORO_EINTERNAL (any other exception), ORO_ETIMEOUT (interrupted). Leaves no exception set; rows, handles and

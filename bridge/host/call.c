@@ -1,5 +1,12 @@
 /* bridge/host/call.c - connecting a loaded module with the schema, and running one reducer. */
-#include "bridge/py_priv.h"
+#include "bridge/codec/error.h"
+#include "bridge/db/context.h"
+#include "bridge/db/table.h"
+#include "bridge/db/rows.h"
+#include "bridge/host/globals_priv.h"
+#include "bridge/host/memory_priv.h"
+#include "bridge/host/module_priv.h"
+#include "bridge/host/report_priv.h"
 #include "runtime/base/clock.h"
 
 #define ARGS_ON_STACK 24
@@ -17,7 +24,7 @@ bind_reducer(struct oro_py *py, PyObject *spec)
         return -1;
     }
     const struct oro_reducer_def *def =
-        oro_schema_reducer(py->schema, oro_bytes_str(PyUnicode_AsUTF8(name)));
+        oro_schema_reducer(py->db.schema, oro_bytes_str(PyUnicode_AsUTF8(name)));
     if (def == NULL || def->id >= py->nreducers) {
         PyErr_Format(PyExc_ValueError, "reducer %R is not in the schema", name);
         return -1;
@@ -59,9 +66,9 @@ spec_list(PyObject *spec, const char *key)
 static int
 make_handles(struct oro_py *py)
 {
-    py->db = oro_pytree_new(py);
-    py->ctx = py->db != NULL ? oro_pyctx_new(py) : NULL;
-    return py->ctx != NULL ? 0 : -1;
+    py->db.handle = oro_pytree_new(&py->db);
+    py->db.ctx = py->db.handle != NULL ? oro_pyctx_new(&py->db) : NULL;
+    return py->db.ctx != NULL ? 0 : -1;
 }
 
 static int
@@ -73,16 +80,17 @@ bind_all(struct oro_py *py, PyObject *module)
     if (types == NULL || tables == NULL || reducers == NULL ||
         oro_codec_compile_named(&py->codecs, types) < 0)
         return -1;
-    py->ntables = (unsigned)PyList_GET_SIZE(tables);
-    py->tables =
-        oro_arena_alloc(&py->codecs.program.arena, (py->ntables + 1) * sizeof(*py->tables));
-    memset(py->tables, 0, (py->ntables + 1) * sizeof(*py->tables));
-    for (unsigned i = 0; i < py->ntables; i++)
-        if (oro_pytable_bind(py, &py->tables[i], PyList_GET_ITEM(tables, i), py->schema) < 0)
+    py->db.ntables = (unsigned)PyList_GET_SIZE(tables);
+    py->db.tables =
+        oro_arena_alloc(&py->codecs.program.arena, (py->db.ntables + 1) * sizeof(*py->db.tables));
+    memset(py->db.tables, 0, (py->db.ntables + 1) * sizeof(*py->db.tables));
+    for (unsigned i = 0; i < py->db.ntables; i++)
+        if (oro_pytable_bind(&py->db, &py->db.tables[i], PyList_GET_ITEM(tables, i),
+                             py->db.schema) < 0)
             return -1;
-    if (oro_pytable_bind_types(py, module) < 0)
+    if (oro_pytable_bind_types(&py->db, module) < 0)
         return -1;
-    py->nreducers = py->schema->nreducers;
+    py->nreducers = py->db.schema->nreducers;
     py->reducers =
         oro_arena_alloc(&py->codecs.program.arena, (py->nreducers + 1) * sizeof(*py->reducers));
     memset(py->reducers, 0, (py->nreducers + 1) * sizeof(*py->reducers));
@@ -108,10 +116,10 @@ freeze_garbage(void)
 oro_status
 oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *err)
 {
-    if (py->module_spec == NULL || py->schema != NULL)
+    if (py->module_spec == NULL || py->db.schema != NULL)
         return oro_err_set(err, ORO_EINVAL, "no module is loaded, or it is bound already");
     PyObject *module = PyImport_ImportModule("_orochi");
-    py->schema = schema;
+    py->db.schema = schema;
     if (module == NULL || bind_all(py, module) < 0) {
         struct oro_bb text = {0};
         oro_pyerr_text(&py->codecs, false, &text);
@@ -133,7 +141,7 @@ oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *
 static oro_status
 map_exception(struct oro_py *py)
 {
-    struct oro_bb *text = py->call->text;
+    struct oro_bb *text = py->db.call->text;
     py->grace_us = oro_mono_us() + ORO_PY_WORDS_US;
     if (!PyErr_Occurred()) {
         oro_bb_printf(text,
@@ -181,7 +189,7 @@ bad_argument(struct oro_py *py, struct oro_pyreducer *r, unsigned i)
     }
     if (i < r->nparams)
         oro_cerr_name(&py->codecs, r->params[i].name);
-    oro_cerr_text(&py->codecs, r->name, py->call->text);
+    oro_cerr_text(&py->codecs, r->name, py->db.call->text);
     return ORO_EINVAL;
 }
 
@@ -196,7 +204,7 @@ release(PyObject **args, unsigned n)
 static oro_status
 decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
 {
-    struct oro_reader rd = oro_reader(py->call->args);
+    struct oro_reader rd = oro_reader(py->db.call->args);
     uint64_t began = oro_tally_begin(&py->codecs.clock);
     for (unsigned i = 0; i < r->nparams; i++) {
         args[i] = oro_codec_decode(&py->codecs, r->params[i].codec, &rd, 1);
@@ -211,7 +219,7 @@ decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
         return bad_argument(py, r, r->nparams);
     }
     if (r->nparams > 0)
-        oro_tally_end(&py->codecs.clock, &r->tally, DIR_DECODE, py->call->args.len, began);
+        oro_tally_end(&py->codecs.clock, &r->tally, DIR_DECODE, py->db.call->args.len, began);
     return ORO_OK;
 }
 
@@ -221,7 +229,7 @@ run(struct oro_py *py, struct oro_pyreducer *r)
     PyObject *few[ARGS_ON_STACK + 2], **args = few;
     if (r->nparams > ARGS_ON_STACK)
         args = oro_alloc((r->nparams + 2) * sizeof(*args));
-    args[1] = py->ctx;
+    args[1] = py->db.ctx;
     py->hits = 0;
     py->grace_us = 0;
     /* Arguments run code of the author's, too: constructors and checks. */
@@ -251,18 +259,18 @@ run(struct oro_py *py, struct oro_pyreducer *r)
 static void
 end_call(struct oro_py *py)
 {
-    oro_py_running = NULL;
-    oro_pyrows_kill_all(py);
+    oro_db_running = NULL;
+    oro_pyrows_kill_all(&py->db);
     py->codecs.now_us = 0;
-    py->call =
+    py->db.call =
         NULL; /* before the context lets go: a __del__ must not make it anew, for the next caller to find */
-    oro_pyctx_reset((struct oro_ctx *)py->ctx);
-    if (ORO_LIKELY(Py_REFCNT(py->ctx) == 1 && !oro_pytree_kept(py)))
+    oro_pyctx_reset((struct oro_ctx *)py->db.ctx);
+    if (ORO_LIKELY(Py_REFCNT(py->db.ctx) == 1 && !oro_pytree_kept(&py->db)))
         return;
-    oro_pytree_kill(py);
-    ((struct oro_ctx *)py->ctx)->py = NULL;
-    Py_CLEAR(py->ctx);
-    Py_CLEAR(py->db);
+    oro_pytree_kill(&py->db);
+    ((struct oro_ctx *)py->db.ctx)->owner = NULL;
+    Py_CLEAR(py->db.ctx);
+    Py_CLEAR(py->db.handle);
     if (make_handles(py) < 0)
         PyErr_Clear(); /* the next call tries again */
 }
@@ -277,12 +285,12 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
         oro_bb_clear(call->detail);
     if (call->logged != NULL)
         oro_bb_clear(call->logged);
-    if (py->ctx == NULL) {
-        Py_CLEAR(py->db);
+    if (py->db.ctx == NULL) {
+        Py_CLEAR(py->db.handle);
         if (r != NULL && make_handles(py) < 0)
             PyErr_Clear();
     }
-    if (r == NULL || r->fn == NULL || py->ctx == NULL) {
+    if (r == NULL || r->fn == NULL || py->db.ctx == NULL) {
         oro_bb_printf(call->text, "reducer %s cannot run", call->reducer->name);
         return ORO_EINTERNAL;
     }
@@ -290,14 +298,14 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     atomic_store_explicit(&py->generation, gen, memory_order_release);
     oro_py_config_look(py);
     if (ORO_UNLIKELY(gen % 4096 == 0))
-        oro_py_pool_shrink(py);
-    py->call = call;
+        oro_rowspace_pool_shrink(&py->rows);
+    py->db.call = call;
     py->codecs.now_us = call->timestamp_us;
-    oro_py_running = py;
+    oro_db_running = &py->db;
     py->codecs.cerr.set = false;
     oro_status st = run(py, r);
-    if (ORO_UNLIKELY(py->nlost > 0))
-        oro_lost_end(py, st == ORO_OK);
+    if (ORO_UNLIKELY(py->db.nlost > 0))
+        oro_lost_end(&py->db, st == ORO_OK);
     if (py->globals_sized)
         oro_globals_look(py, r->fn);
     if (ORO_UNLIKELY(st != ORO_OK))

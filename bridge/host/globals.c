@@ -4,7 +4,7 @@
  * Dicts (the modules' own, and those that stand in them) are watched, which costs nothing until one is written. Lists, sets and
  * the like cannot be: their length is looked at after each call, as long as there are few of them. What a function of another
  * package keeps for itself (functools and its like) is in none of these. */
-#include "bridge/py_priv.h"
+#include "bridge/host/globals_priv.h"
 
 #define SIZED_MAX 32
 
@@ -27,7 +27,7 @@ static void
 tell(struct oro_py *py, const struct oro_place *place, const char *name)
 {
     if (oro_place_first(place, name))
-        oro_place_warn(py, place,
+        oro_place_warn(oro_db_caller(&py->db), place,
                        "the global %s was changed in a reducer: every worker has its own, which is "
                        "not stored and not taken back when the call is run again; keep it in a "
                        "table (reducer.warn_globals)",

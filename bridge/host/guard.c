@@ -1,12 +1,9 @@
 /* bridge/host/guard.c - what a reducer may not do: files, sockets, processes, threads and sleeping, since it may be run again, holds
  * up its worker, and must give the same result wherever it runs; and what no module may do, since the server would end or
- * change. CPython tells an audit hook of much; the hook belongs to the process, so it looks at what this thread is running. What
- * CPython tells nobody is guarded in its method tables (guards.c), which asks here. */
-#include <fcntl.h>
-
+ * change. Those who ask are the audit hook (audit.c) and, for what CPython tells no hook of, the guards in its method tables
+ * (guards.c). */
 #include "bridge/host/guard_priv.h"
 
-_Thread_local struct oro_py *oro_py_running;
 enum oro_py_io oro_py_io_mode;
 
 /* What stands behind "is not allowed in a reducer: ", or "in a module: ". */
@@ -42,84 +39,6 @@ static const char *const reasons[] = {
                    "started",
 };
 
-/* Exact names, and prefixes that end in a point. Looking into folders is not among them: imports do it. */
-static const struct {
-    const char *event;
-    enum oro_guard_why why;
-} forbidden[] = {
-    {"_thread.start_new_thread", WHY_THREAD},
-    {"_thread.start_joinable_thread", WHY_THREAD},
-    {"builtins.breakpoint", WHY_FILE},
-    {"builtins.input", WHY_FILE},
-    {"time.sleep", WHY_WAIT},
-    {"os.system", WHY_PROCESS},
-    {"os.exec", WHY_PROCESS},
-    {"os.fork", WHY_PROCESS},
-    {"os.forkpty", WHY_PROCESS},
-    {"os.posix_spawn", WHY_PROCESS},
-    {"os.spawn", WHY_PROCESS},
-    {"os.startfile", WHY_PROCESS},
-    {"os.kill", WHY_PROCESS},
-    {"os.killpg", WHY_PROCESS},
-    {"os.remove", WHY_FILE},
-    {"os.rename", WHY_FILE},
-    {"os.mkdir", WHY_FILE},
-    {"os.rmdir", WHY_FILE},
-    {"os.link", WHY_FILE},
-    {"os.symlink", WHY_FILE},
-    {"os.truncate", WHY_FILE},
-    {"os.chdir", WHY_FILE},
-    {"os.chmod", WHY_FILE},
-    {"os.chown", WHY_FILE},
-    {"os.lockf", WHY_FILE},
-    {"os.utime", WHY_FILE},
-    {"os.setxattr", WHY_FILE},
-    {"os.removexattr", WHY_FILE},
-    {"os.putenv", WHY_STATE},
-    {"os.unsetenv", WHY_STATE},
-    {"sys.addaudithook", WHY_STATE},
-    {"sys.setprofile", WHY_STATE},
-    {"sys.settrace", WHY_STATE},
-    {"subprocess.Popen", WHY_PROCESS},
-    {"pty.spawn", WHY_PROCESS},
-    {"signal.pthread_kill", WHY_PROCESS},
-    {"cpython.PyInterpreterState_New", WHY_THREAD},
-    {"sqlite3.", WHY_FILE},
-    {"mmap.", WHY_FILE},
-    {"dbm.", WHY_FILE},
-    {"resource.", WHY_STATE},
-    {"syslog.", WHY_FILE},
-    {"socket.", WHY_NET},
-    {"shutil.", WHY_FILE},
-    {"tempfile.", WHY_FILE},
-    {"fcntl.", WHY_FILE},
-    {"ftplib.", WHY_NET},
-    {"http.client.", WHY_NET},
-    {"imaplib.", WHY_NET},
-    {"nntplib.", WHY_NET},
-    {"poplib.", WHY_NET},
-    {"smtplib.", WHY_NET},
-    {"telnetlib.", WHY_NET},
-    {"urllib.", WHY_NET},
-    {"webbrowser.", WHY_PROCESS},
-    {"ctypes.", WHY_PROCESS},
-    {"_posixsubprocess.", WHY_PROCESS},
-    {"winreg.", WHY_FILE},
-};
-
-/* Its index, or -1. */
-static int
-find_event(const char *event)
-{
-    for (size_t i = 0; i < ORO_ARRAY_LEN(forbidden); i++) {
-        const char *name = forbidden[i].event;
-        size_t n = strlen(name);
-        if (strncmp(event, name, n) == 0 && (event[n] == 0 || name[n - 1] == '.'))
-            return (int)i;
-    }
-    return -1;
-}
-
 /* Reading Python's own files is no harm, and happens when a function imports a module or a traceback is printed. */
 bool
 oro_guard_harmless(PyObject *path)
@@ -137,19 +56,6 @@ oro_guard_harmless(PyObject *path)
             return true;
     }
     return strstr(name, "/zoneinfo/") != NULL;
-}
-
-static bool
-may_open(PyObject *args)
-{
-    PyObject *path, *mode;
-    int flags;
-    if (!PyArg_ParseTuple(args, "OOi", &path, &mode, &flags)) {
-        PyErr_Clear();
-        return false;
-    }
-    return (flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND)) == 0 &&
-           oro_guard_harmless(path);
 }
 
 static bool
@@ -214,7 +120,8 @@ place_at(struct place *at, PyFrameObject *frame)
 static void
 log_put(struct oro_py *py, const struct place *at, const struct oro_bb *text)
 {
-    py->ops->log(py->call->host, ORO_LOG_WARN, "guard", file_of(at), at->line, oro_bb_bytes(text));
+    py->db.ops->log(py->db.call->host, ORO_LOG_WARN, "guard", file_of(at), at->line,
+                    oro_bb_bytes(text));
 }
 
 /* Once for each kind of thing in each worker, since a reducer may do it at every call. */
@@ -251,7 +158,7 @@ step_over_random(struct oro_py *py, struct place *at, char *what, size_t size)
 void
 oro_guard_discourage(const char *what, const char *better)
 {
-    struct oro_py *py = oro_py_running;
+    struct oro_py *py = oro_py_running();
     if (py == NULL || !oro_py_hits(py) || (what != NULL && is_known(py, what)))
         return;
     char name[64];
@@ -276,7 +183,7 @@ oro_guard_discourage(const char *what, const char *better)
 int
 oro_guard_forbid(const char *what, enum oro_guard_why why)
 {
-    struct oro_py *py = oro_py_running;
+    struct oro_py *py = oro_py_running();
     if (ORO_LIKELY(py == NULL) || oro_py_io_mode == ORO_PY_IO_ALLOW ||
         !atomic_load_explicit(&py->in_reducer, memory_order_relaxed))
         return 0;
@@ -294,27 +201,9 @@ oro_guard_never(const char *what, enum oro_guard_why why)
     struct oro_py *py = oro_py_here;
     if (ORO_LIKELY(py == NULL && atomic_load_explicit(&oro_py_opened, memory_order_relaxed) == 0))
         return 0;
-    bool calls = py != NULL && py == oro_py_running;
+    bool calls = py != NULL && oro_db_running == &py->db;
     /* A thread of the module's own, in the main interpreter, has none of ours. */
     PyErr_Format(py != NULL && py->e_forbidden != NULL ? py->e_forbidden : PyExc_RuntimeError,
                  "%s is not allowed in a %s: %s", what, calls ? "reducer" : "module", reasons[why]);
     return -1;
-}
-
-int
-oro_py_audit(const char *event, PyObject *args, void *data)
-{
-    struct oro_py *py = oro_py_running;
-    bool opens = event[0] == 'o' && strcmp(event, "open") == 0;
-    if (opens && PyTuple_GET_SIZE(args) > 0 &&
-        oro_guard_descriptor(PyTuple_GET_ITEM(args, 0),
-                             "opening a descriptor that the module did not open") < 0)
-        return -1;
-    if (ORO_LIKELY(py == NULL) || oro_py_io_mode == ORO_PY_IO_ALLOW ||
-        !atomic_load_explicit(&py->in_reducer, memory_order_relaxed))
-        return 0;
-    if (opens)
-        return may_open(args) ? 0 : oro_guard_forbid("opening a file", WHY_FILE);
-    int found = find_event(event);
-    return found < 0 ? 0 : oro_guard_forbid(event, forbidden[found].why);
 }

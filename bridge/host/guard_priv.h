@@ -1,9 +1,9 @@
-/* bridge/host/guard_priv.h - shared by guard.c (what is refused, and in which words), guards.c (the functions that are guarded)
- * and waits.c (those that may wait). A worker's thread, with its GIL, unless a function says otherwise. */
+/* bridge/host/guard_priv.h - shared by guard.c (what is refused, and in which words), audit.c, guards.c (the functions that are
+ * guarded), invoked.c (one call of them) and waits.c (those that may wait). A worker's thread, with its GIL, unless a function says otherwise. */
 #ifndef ORO_HOST_GUARD_PRIV_H
 #define ORO_HOST_GUARD_PRIV_H
 
-#include "bridge/py_priv.h"
+#include "bridge/host/interp_priv.h"
 
 /* Why something is refused: the reason and the remedy in the message (guard.c). */
 enum oro_guard_why {
@@ -19,6 +19,9 @@ enum oro_guard_why {
     WHY_SERVER, /* a setting of the whole process */
     WHY_OTHERS, /* it reaches into other interpreters */
 };
+
+int oro_py_audit(const char *event, PyObject *args, void *data); /* audit.c: the hook */
+extern enum oro_py_io oro_py_io_mode;                            /* set before the first open */
 
 /* -1 with ForbiddenInReducer if a reducer runs on this thread and reducer.io_in_reducers denies it; "warn": logs it once. */
 int oro_guard_forbid(const char *what, enum oro_guard_why why);
@@ -56,8 +59,14 @@ struct oro_invoked {
     PyObject *kwnames;
 };
 
-/* guards.c */
-PyObject *oro_guard_fileno(PyObject *o); /* o.fileno(), without a right to close it by number */
+/* The bits of ml_flags that say how CPython calls a function; and a function of another form as it is stored. */
+#define ORO_METH_FORM \
+    (METH_VARARGS | METH_KEYWORDS | METH_NOARGS | METH_O | METH_FASTCALL | METH_METHOD)
+#define ORO_METH_AS(type, fn) ((type)(void (*)(void))(fn))
+
+/* invoked.c, guards.c */
+extern _Thread_local bool oro_guard_looking; /* it is us who ask for the number */
+PyObject *oro_guard_fileno(PyObject *o);     /* o.fileno(), without a right to close it by number */
 void oro_guards_install(void); /* main interpreter, at start, before there is another one */
 PyObject *oro_invoked_go(
     const struct oro_invoked *call); /* the function itself, as it was called */

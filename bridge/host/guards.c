@@ -149,17 +149,6 @@ adopts(struct oro_invoked *call)
                : NULL;
 }
 
-static _Thread_local bool looking; /* it is us who ask for the number */
-
-PyObject *
-oro_guard_fileno(PyObject *o)
-{
-    looking = true;
-    PyObject *out = PyObject_CallMethod(o, "fileno", NULL);
-    looking = false;
-    return out;
-}
-
 /* FileIO.close(), by its end as well: the number is the server's next one perhaps. */
 static PyObject *
 ends_file(struct oro_invoked *call)
@@ -182,7 +171,7 @@ static PyObject *
 names_fd(struct oro_invoked *call)
 {
     PyObject *out = oro_invoked_go(call);
-    if (out != NULL && oro_py_here != NULL && !looking && PyLong_Check(out) &&
+    if (out != NULL && oro_py_here != NULL && !oro_guard_looking && PyLong_Check(out) &&
         PyLong_AsLong(out) > 2)
         own_set(out, true);
     return out;
@@ -237,12 +226,14 @@ chance(struct oro_invoked *call)
     P(execve, never, WHY_END)                                                                                                              \
     P(kill, kills, WHY_END)                                                                                                                \
     P(killpg, kills, WHY_END)                                                                                                              \
-    S(raise_signal, never, WHY_END) S(pthread_kill, never, WHY_END)                                                                        \
-        S(pidfd_send_signal, io, WHY_PROCESS) G(interrupt_main, "_thread", "interrupt_main",                                               \
-                                                "_thread.interrupt_main", never, WHY_END)                                                  \
-            FAULT(_fatal_error_c_thread) FAULT(_read_null) FAULT(_sigabrt) FAULT(_sigfpe)                                                  \
-                FAULT(_sigsegv) FAULT(_stack_overflow) FAULT(dump_traceback_later) FAULT(register)                                         \
-                    FAULT(enable) /* signals and timers of the process */                                                                  \
+    S(raise_signal, never, WHY_END)                                                                                                        \
+    S(pthread_kill, never, WHY_END)                                                                                                        \
+    S(pidfd_send_signal, io, WHY_PROCESS)                                                                                                  \
+    G(interrupt_main, "_thread", "interrupt_main", "_thread.interrupt_main", never, WHY_END)                                               \
+    FAULT(_fatal_error_c_thread)                                                                                                           \
+    FAULT(_read_null) FAULT(_sigabrt) FAULT(_sigfpe) FAULT(_sigsegv) FAULT(_stack_overflow)                                                \
+        FAULT(dump_traceback_later) FAULT(register)                                                                                        \
+            FAULT(enable) /* signals and timers of the process */                                                                          \
         S(alarm, never, WHY_SIGNAL) S(setitimer, never, WHY_SIGNAL) S(pause, never, WHY_SIGNAL)                                            \
             S(sigwait, never, WHY_SIGNAL) S(sigwaitinfo, never, WHY_SIGNAL)                                                                \
                 S(sigtimedwait, never, WHY_SIGNAL) S(pthread_sigmask, never, WHY_SIGNAL)                                                   \
@@ -250,53 +241,52 @@ chance(struct oro_invoked *call)
         P(chdir, never, WHY_SERVER) P(fchdir, never, WHY_SERVER) P(chroot, never, WHY_SERVER) P(                                           \
             umask, never, WHY_SERVER) P(nice, never, WHY_SERVER) P(closerange, never, WHY_SERVER)                                          \
             P(dup2, never, WHY_SERVER) P(setuid, never, WHY_SERVER) P(seteuid, never, WHY_SERVER)                                          \
-                P(setreuid, never, WHY_SERVER) P(setresuid, never, WHY_SERVER)                                                             \
-                    P(setgid, never, WHY_SERVER) P(setegid, never, WHY_SERVER)                                                             \
-                        P(setregid, never, WHY_SERVER) P(setresgid, never, WHY_SERVER) P(                                                  \
-                            setgroups, never, WHY_SERVER) P(initgroups, never, WHY_SERVER)                                                 \
-                            P(setns, never, WHY_SERVER) P(unshare, never, WHY_SERVER) P(                                                   \
-                                setsid, never, WHY_SERVER) P(setpgid, never, WHY_SERVER)                                                   \
-                                P(setpgrp, never, WHY_SERVER) P(setpriority, never, WHY_SERVER) P(                                         \
-                                    sched_setaffinity, never,                                                                              \
-                                    WHY_SERVER) P(sched_setparam, never, WHY_SERVER)                                                       \
-                                    P(sched_setscheduler, never, WHY_SERVER) P(                                                            \
-                                        tcsetpgrp, never,                                                                                  \
-                                        WHY_SERVER) P(login_tty, never, WHY_SERVER)                                                        \
-                                        P(close, closes, WHY_FILE) G(                                                                      \
-                                            setlocale, "_locale",                                                                          \
-                                            "setlocale", "locale.setlocale", sets_locale,                                                  \
-                                            WHY_SERVER)                                                                                    \
-                                            G(bindtextdomain, "_locale", "bindtextdomain",                                                 \
-                                              "locale.bindtextdomain", io,                                                                 \
-                                              WHY_STATE) G(textdomain, "_locale", "textdomain",                                            \
-                                                           "locale.textdomain", io,                                                        \
-                                                           WHY_STATE) G(tzset, "time", "tzset",                                            \
-                                                                        "time.tzset", never,                                               \
-                                                                        WHY_SERVER)                                                        \
-                                                G(clock_settime, "time", "clock_settime",                                                  \
-                                                  "time.clock_settime",                                                                    \
-                                                  never, WHY_SERVER) G(clock_settime_ns, "time",                                           \
-                                                                       "clock_settime_ns",                                                 \
-                                                                       "time.clock_settime_ns",                                            \
-                                                                       never, WHY_SERVER)                                                  \
-                                                    G(setrlimit, "resource",                                                               \
-                                                      "setrlimit", "resource.setrlimit", never,                                            \
-                                                      WHY_SERVER) G(prlimit, "resource",                                                   \
-                                                                    "prlimit", "resource.prlimit",                                         \
-                                                                    sets_limit, WHY_SERVER)                                                \
-                                                        G(sethostname, "_socket", "sethostname",                                           \
-                                                          "socket.sethostname", never,                                                     \
-                                                          WHY_SERVER) G(setdefaulttimeout,                                                 \
-                                                                        "_socket",                                                         \
-                                                                        "setdefaulttimeout",                                               \
-                                                                        "socket."                                                          \
-                                                                        "setdefaulttimeout",                                               \
-                                                                        io, WHY_STATE)                                                     \
-                                                            INTERP(create) INTERP(destroy) INTERP(                                         \
-                                                                exec) INTERP(call) INTERP(run_func)                                        \
-                                                                INTERP(run_string) INTERP(                                                 \
-                                                                    set___main___attrs)                                                    \
-                                                                    OTHERS(_current_frames) OTHERS(                                        \
+                P(setreuid, never, WHY_SERVER) P(setresuid, never, WHY_SERVER) P(                                                          \
+                    setgid, never, WHY_SERVER) P(setegid, never, WHY_SERVER)                                                               \
+                    P(setregid, never, WHY_SERVER) P(setresgid, never, WHY_SERVER) P(                                                      \
+                        setgroups, never, WHY_SERVER) P(initgroups, never, WHY_SERVER)                                                     \
+                        P(setns, never, WHY_SERVER) P(unshare, never, WHY_SERVER) P(                                                       \
+                            setsid,                                                                                                        \
+                            never, WHY_SERVER) P(setpgid, never, WHY_SERVER)                                                               \
+                            P(setpgrp, never, WHY_SERVER) P(setpriority, never, WHY_SERVER) P(                                             \
+                                sched_setaffinity, never,                                                                                  \
+                                WHY_SERVER) P(sched_setparam, never, WHY_SERVER)                                                           \
+                                P(sched_setscheduler, never, WHY_SERVER) P(                                                                \
+                                    tcsetpgrp, never,                                                                                      \
+                                    WHY_SERVER) P(login_tty, never, WHY_SERVER)                                                            \
+                                    P(close, closes, WHY_FILE) G(                                                                          \
+                                        setlocale, "_locale",                                                                              \
+                                        "setlocale", "locale.setlocale", sets_locale, WHY_SERVER)                                          \
+                                        G(bindtextdomain, "_locale", "bindtextdomain",                                                     \
+                                          "locale.bindtextdomain", io,                                                                     \
+                                          WHY_STATE) G(textdomain, "_locale", "textdomain",                                                \
+                                                       "locale.textdomain", io, WHY_STATE)                                                 \
+                                            G(tzset, "time", "tzset", "time.tzset", never,                                                 \
+                                              WHY_SERVER) G(clock_settime, "time",                                                         \
+                                                            "clock_settime", "time.clock_settime",                                         \
+                                                            never, WHY_SERVER)                                                             \
+                                                G(clock_settime_ns, "time", "clock_settime_ns",                                            \
+                                                  "time.clock_settime_ns", never,                                                          \
+                                                  WHY_SERVER) G(setrlimit, "resource",                                                     \
+                                                                "setrlimit", "resource.setrlimit",                                         \
+                                                                never, WHY_SERVER)                                                         \
+                                                    G(prlimit, "resource", "prlimit",                                                      \
+                                                      "resource.prlimit", sets_limit,                                                      \
+                                                      WHY_SERVER) G(sethostname, "_socket",                                                \
+                                                                    "sethostname",                                                         \
+                                                                    "socket.sethostname", never,                                           \
+                                                                    WHY_SERVER)                                                            \
+                                                        G(setdefaulttimeout, "_socket",                                                    \
+                                                          "setdefaulttimeout",                                                             \
+                                                          "socket."                                                                        \
+                                                          "setdefaulttimeout",                                                             \
+                                                          io,                                                                              \
+                                                          WHY_STATE) INTERP(create) INTERP(destroy)                                        \
+                                                            INTERP(exec) INTERP(call) INTERP(                                              \
+                                                                run_func) INTERP(run_string)                                               \
+                                                                INTERP(set___main___attrs) OTHERS(                                         \
+                                                                    _current_frames)                                                       \
+                                                                    OTHERS(                                                                \
                                                                         _current_exceptions) /* the interpreter, as later calls find it */ \
         P(putenv, io, WHY_STATE) P(unsetenv, io, WHY_STATE) SYS(setrecursionlimit)                                                         \
             SYS(setswitchinterval) SYS(settrace) SYS(setprofile) SYS(_setprofileallthreads)                                                \
@@ -427,14 +417,6 @@ static struct oro_guarded guards[GUARD_COUNT] = {GUARDS};
 
 /* ---- what CPython's tables call: one set for each function, since a C function is not told which entry it is ---- */
 
-typedef PyObject *(*one_fn)(PyObject *, PyObject *);
-typedef PyObject *(*kw_fn)(PyObject *, PyObject *, PyObject *);
-typedef PyObject *(*fast_fn)(PyObject *, PyObject *const *, Py_ssize_t);
-typedef PyObject *(*fastkw_fn)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
-typedef PyObject *(*method_fn)(PyObject *, PyTypeObject *, PyObject *const *, Py_ssize_t,
-                               PyObject *);
-#define AS(type, fn) ((type)(void (*)(void))(fn))
-
 static PyObject *
 ask(struct oro_invoked call)
 {
@@ -480,18 +462,16 @@ struct forms {
 };
 
 #define G(id, ...)                                                                  \
-    [GUARD_##id] = {id##_one, AS(PyCFunction, id##_kw), AS(PyCFunction, id##_fast), \
-                    AS(PyCFunction, id##_fastkw), AS(PyCFunction, id##_method)},
+    [GUARD_##id] = {id##_one, ORO_METH_AS(PyCFunction, id##_kw), ORO_METH_AS(PyCFunction, id##_fast), \
+                    ORO_METH_AS(PyCFunction, id##_fastkw), ORO_METH_AS(PyCFunction, id##_method)},
 static const struct forms forms[GUARD_COUNT] = {GUARDS};
 #undef G
-
-#define FORM (METH_VARARGS | METH_KEYWORDS | METH_NOARGS | METH_O | METH_FASTCALL | METH_METHOD)
 
 static PyCFunction
 form_of(enum guard_id id, int flags)
 {
     const struct forms *f = &forms[id];
-    switch (flags & FORM) {
+    switch (flags & ORO_METH_FORM) {
     case METH_NOARGS:
     case METH_O:
     case METH_VARARGS:
@@ -507,95 +487,6 @@ form_of(enum guard_id id, int flags)
     default:
         return NULL;
     }
-}
-
-/* ---- calling on ---- */
-
-PyObject *
-oro_invoked_go(const struct oro_invoked *call)
-{
-    PyCFunction meth = call->g->meth;
-    switch (call->g->def->ml_flags & FORM) {
-    case METH_VARARGS | METH_KEYWORDS:
-        return AS(kw_fn, meth)(call->self, call->arg, call->kwargs);
-    case METH_FASTCALL:
-        return AS(fast_fn, meth)(call->self, call->fast, call->nfast);
-    case METH_FASTCALL | METH_KEYWORDS:
-        return AS(fastkw_fn, meth)(call->self, call->fast, call->nfast, call->kwnames);
-    case METH_METHOD | METH_FASTCALL | METH_KEYWORDS:
-        return AS(method_fn, meth)(call->self, call->cls, call->fast, call->nfast, call->kwnames);
-    default:
-        return AS(one_fn, meth)(call->self, call->arg);
-    }
-}
-
-static PyObject *
-with_tuple(const struct oro_invoked *call, PyObject **args, Py_ssize_t n)
-{
-    PyObject *tuple = PyTuple_New(n), *out = NULL;
-    for (Py_ssize_t i = 0; tuple != NULL && i < n; i++)
-        PyTuple_SET_ITEM(tuple, i, Py_NewRef(args[i]));
-    if (tuple != NULL) {
-        struct oro_invoked other = {.g = call->g, .self = call->self, .arg = tuple};
-        out = oro_invoked_go(&other);
-    }
-    Py_XDECREF(tuple);
-    return out;
-}
-
-PyObject *
-oro_invoked_with(const struct oro_invoked *call, PyObject **args, Py_ssize_t n)
-{
-    struct oro_invoked other = *call;
-    switch (call->g->def->ml_flags & FORM) {
-    case METH_VARARGS:
-    case METH_VARARGS | METH_KEYWORDS:
-        return with_tuple(call, args, n);
-    case METH_NOARGS:
-        other.arg = NULL;
-        break;
-    case METH_O:
-        other.arg = args[0];
-        break;
-    default:
-        other.fast = args;
-        other.nfast = n;
-        other.kwnames = NULL;
-    }
-    return oro_invoked_go(&other);
-}
-
-Py_ssize_t
-oro_invoked_count(const struct oro_invoked *call)
-{
-    int flags = call->g->def->ml_flags;
-    if ((flags & METH_VARARGS) != 0)
-        return PyTuple_GET_SIZE(call->arg);
-    return (flags & METH_FASTCALL) != 0 ? call->nfast : (flags & METH_O) != 0 ? 1 : 0;
-}
-
-static PyObject *
-named_arg(const struct oro_invoked *call, const char *name)
-{
-    if (name == NULL)
-        return NULL;
-    if (call->kwargs != NULL)
-        return PyDict_GetItemString(call->kwargs, name);
-    for (Py_ssize_t i = 0; call->kwnames != NULL && i < PyTuple_GET_SIZE(call->kwnames); i++)
-        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call->kwnames, i), name) == 0)
-            return call->fast[call->nfast + i];
-    return NULL;
-}
-
-PyObject *
-oro_invoked_arg(const struct oro_invoked *call, Py_ssize_t at, const char *name)
-{
-    int flags = call->g->def->ml_flags;
-    if (at >= oro_invoked_count(call))
-        return named_arg(call, name);
-    if ((flags & METH_VARARGS) != 0)
-        return PyTuple_GET_ITEM(call->arg, at);
-    return (flags & METH_FASTCALL) != 0 ? call->fast[at] : call->arg;
 }
 
 /* ---- at start ---- */

@@ -10,7 +10,7 @@
  * refused: code in C that takes small pieces without end never comes back to the loop. */
 #include <malloc.h>
 
-#include "bridge/py_priv.h"
+#include "bridge/host/memory_priv.h"
 
 #define LARGE ((size_t)1 << 20)
 #define HARD 2 /* times the limit: everything is refused */
@@ -36,7 +36,7 @@ static int
 raise_memory(void *arg)
 {
     struct oro_py *py = arg;
-    if (oro_py_running != py)
+    if (oro_db_running != &py->db)
         return 0;
     meter.pending = false;
     if (!oro_py_hits(py) || py->grace_us != 0 || meter.used + meter.held <= below.limit)

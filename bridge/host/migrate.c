@@ -1,7 +1,7 @@
 /* bridge/host/migrate.c - rows of an earlier version of a table through the module's @migration hook: orochi/_migrate.py does it,
  * and gets the bytes of each old column, since it knows which of them the module still has a class for. */
 #include "bridge/bsatn/value.h"
-#include "bridge/py_priv.h"
+#include "bridge/host/interp_priv.h"
 #include "runtime/base/clock.h"
 
 /* The column of today that the values of an old one are of, byte for byte; NULL: none. */

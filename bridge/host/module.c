@@ -1,14 +1,15 @@
 /* bridge/host/module.c - the built-in module `_orochi`: its state, types and the few functions that the package calls. One
  * interpreter's state is struct oro_py; a worker's comes from oro_py_open, the main interpreter (tools) gets one of its own. */
+#include "bridge/host/globals_priv.h"
+#include "bridge/host/module_priv.h"
 #include "bridge/host/program.h"
-#include "bridge/py_priv.h"
+#include "bridge/host/report_priv.h"
 #include "runtime/base/clock.h"
 
 _Thread_local struct oro_py *oro_py_opening;
 
-/* Begins as a struct oro_codec_module. */
 struct module_state {
-    struct oro_codecs *codecs;
+    struct oro_db_module db;
     struct oro_py *py;
 };
 
@@ -36,46 +37,41 @@ py_log(PyObject *module, PyObject *args)
                             : level >= 20 ? ORO_LOG_INFO
                                           : ORO_LOG_DEBUG;
     /* Another thread of the module may print while a call runs. */
-    if (oro_py_running == py && py->call != NULL)
-        py->ops->log(py->call->host, to, target, file, line, oro_bytes(text, (size_t)n));
+    if (oro_db_running == &py->db && py->db.call != NULL)
+        py->db.ops->log(py->db.call->host, to, target, file, line, oro_bytes(text, (size_t)n));
     else
         oro_log(to, target, "%.*s", (int)(n < 4000 ? n : 4000), text);
     Py_RETURN_NONE;
 }
 
+static void
+put_count(PyObject **dict, const char *name, uint64_t n)
+{
+    PyObject *v = *dict != NULL ? PyLong_FromUnsignedLongLong(n) : NULL;
+    if (v == NULL || PyDict_SetItemString(*dict, name, v) < 0)
+        Py_CLEAR(*dict);
+    Py_XDECREF(v);
+}
+
 static PyObject *
 py_stats(PyObject *module, PyObject *none)
 {
+    struct oro_py *py = oro_py_of_module(module);
     struct oro_py_stats stats;
-    oro_py_stats(oro_py_of_module(module), &stats);
+    uint64_t pooled = 0;
+    oro_py_stats(py, &stats);
     PyObject *out = PyDict_New();
-#define PUT(name)                                                 \
-    if (out != NULL) {                                            \
-        PyObject *n = PyLong_FromUnsignedLongLong(stats.name);    \
-        if (n == NULL || PyDict_SetItemString(out, #name, n) < 0) \
-            Py_CLEAR(out);                                        \
-        Py_XDECREF(n);                                            \
-    }
+#define PUT(name) put_count(&out, #name, stats.name);
     ORO_CODEC_COUNTERS(PUT)
+    ORO_ROW_COUNTERS(PUT)
     ORO_PY_COUNTERS(PUT)
 #undef PUT
-    struct oro_codecs *cs = oro_codecs_of(module);
-#define PUT(name)                                                              \
-    if (out != NULL) {                                                         \
-        PyObject *n = PyLong_FromUnsignedLongLong(atomic_load(&cs->n_##name)); \
-        if (n == NULL || PyDict_SetItemString(out, #name, n) < 0)              \
-            Py_CLEAR(out);                                                     \
-        Py_XDECREF(n);                                                         \
-    }
+#define PUT(name) put_count(&out, #name, atomic_load(&py->codecs.n_##name));
     ORO_SHAPE_COUNTERS(PUT)
 #undef PUT
-    unsigned long pooled = 0;
-    for (struct oro_rowclass *rc = oro_py_of_module(module)->classes; rc != NULL; rc = rc->next)
+    for (struct oro_rowclass *rc = py->rows.classes; rc != NULL; rc = rc->next)
         pooled += rc->npool;
-    PyObject *n = out != NULL ? PyLong_FromUnsignedLong(pooled) : NULL;
-    if (n == NULL || PyDict_SetItemString(out, "pooled", n) < 0)
-        Py_CLEAR(out);
-    Py_XDECREF(n);
+    put_count(&out, "pooled", pooled);
     return out;
 }
 
@@ -89,14 +85,14 @@ py_set_pool_size(PyObject *module, PyObject *v)
         return NULL;
     if (n < 0 || n > ORO_POOL_MAX)
         return PyErr_Format(PyExc_ValueError, "a pool holds 0 to %d rows of a class", ORO_POOL_MAX);
-    oro_py_pool_limit(py, (unsigned)n);
+    oro_rowspace_pool_limit(&py->rows, (unsigned)n);
     Py_RETURN_NONE;
 }
 
 static PyObject *
 py_clear_pools(PyObject *module, PyObject *none)
 {
-    for (struct oro_rowclass *rc = oro_py_of_module(module)->classes; rc != NULL; rc = rc->next)
+    for (struct oro_rowclass *rc = oro_rowspace_of(module)->classes; rc != NULL; rc = rc->next)
         oro_rowclass_drop_pool(rc, 0);
     Py_RETURN_NONE;
 }
@@ -162,8 +158,6 @@ py_words(PyObject *module, PyObject *none)
 
 static PyMethodDef functions[] = {
     {"config", py_config, METH_NOARGS, "config(): the server's settings of the bridge."},
-    {"row_class", oro_pyrow_class, METH_VARARGS,
-     "row_class(cls, names, defaults): the class of a table's rows."},
     {"stats", py_stats, METH_NOARGS, "stats(): the interpreter's counters."},
     {"set_pool_size", py_set_pool_size, METH_O, "set_pool_size(n): spare rows kept of each class."},
     {"clear_pools", py_clear_pools, METH_NOARGS, "clear_pools(): frees all spare rows."},
@@ -174,7 +168,8 @@ static PyMethodDef functions[] = {
     {"_watch", py_watch, METH_VARARGS, NULL},
     {"_words", py_words, METH_NOARGS, NULL},
     {"_main", oro_py_program_main, METH_VARARGS,
-     "_main(argv, executable, folder): runs the program with the words of its command line, as the Python `executable` that has "
+     "_main(argv, executable, folder): runs the program with the words of its command line, as the "
+     "Python `executable` that has "
      "the package in `folder`, and ends the process with its exit code. Main thread."},
     {0},
 };
@@ -186,25 +181,15 @@ import_names(struct oro_py *py)
 {
     const struct oro_wanted wanted[] = {
         {"orochi._errors", "refusal", &py->refusal},
-        {"orochi._auth", "Auth", &py->make_auth},
         {"orochi._errors", "ReducerError", &py->e_reducer},
-        {"orochi._errors", "RowNotFound", &py->e_rownotfound},
-        {"orochi._errors", "DatabaseError", &py->e_database},
-        {"orochi._errors", "UniqueViolation", &py->e_unique},
-        {"orochi._errors", "NoSuchRow", &py->e_nosuchrow},
-        {"orochi._errors", "AutoIncOverflow", &py->e_autoinc},
-        {"orochi._errors", "WrongIndex", &py->e_wrongindex},
-        {"orochi._errors", "WrongIndexAlgo", &py->e_wrongalgo},
-        {"orochi._errors", "IndexNotUnique", &py->e_notunique},
         {"orochi._errors", "SchemaError", &py->e_schema},
         {"orochi._errors", "ReducerTimeout", &py->e_timeout},
-        {"orochi._errors", "TransactionError", &py->e_transaction},
         {"orochi._errors", "ForbiddenInReducer", &py->e_forbidden},
-        {"random", "Random", &py->random_cls},
-        {"copy", "deepcopy", &py->deepcopy},
     };
-    return oro_codecs_import(&py->codecs) < 0 ? -1
-                                              : oro_import_names(wanted, ORO_ARRAY_LEN(wanted));
+    return oro_codecs_import(&py->codecs) < 0 || oro_rowspace_import(&py->rows) < 0 ||
+                   oro_db_import(&py->db) < 0
+               ? -1
+               : oro_import_names(wanted, ORO_ARRAY_LEN(wanted));
 }
 
 /* The package imports `_orochi` while it is itself half imported, so what we need of it is fetched by this call, made at the
@@ -221,14 +206,6 @@ py_ready(PyObject *module, PyObject *none)
 static PyMethodDef ready_def = {"_ready", py_ready, METH_NOARGS, NULL};
 
 static int
-make_strings(struct oro_py *py)
-{
-    py->s_told = PyUnicode_InternFromString("told");
-    py->zero = PyLong_FromLong(0);
-    return py->s_told != NULL && py->zero != NULL ? 0 : -1;
-}
-
-static int
 module_exec(PyObject *module)
 {
     struct module_state *s = PyModule_GetState(module);
@@ -236,15 +213,11 @@ module_exec(PyObject *module)
     if (py == NULL) {
         py = ORO_NEW(struct oro_py);
         py->module_owned = true;
-        oro_codecs_init(&py->codecs);
-        oro_pyrow_hook(py);
-        oro_py_config_look(py);
+        oro_py_init(py);
     }
-    s->py = py;
-    s->codecs = &py->codecs;
-    if (make_strings(py) < 0 || oro_codecs_types(&py->codecs, module) < 0 ||
-        oro_pyrow_types(py, module) < 0 || oro_pytable_types(py, module) < 0 ||
-        oro_pyrows_types(py, module) < 0 || oro_pyctx_types(py, module) < 0)
+    *s = (struct module_state){{{{&py->codecs}, &py->rows}, &py->db}, py};
+    if (oro_codecs_types(&py->codecs, module) < 0 || oro_rowspace_types(&py->rows, module) < 0 ||
+        oro_db_types(&py->db, module) < 0)
         return -1;
     PyObject *name = PyUnicode_FromString("_orochi"), *ready = NULL;
     if (name != NULL)
@@ -263,20 +236,14 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     struct module_state *s = PyModule_GetState(module);
     if (s == NULL || s->py == NULL)
         return 0;
-    int stop = oro_codecs_traverse(&s->py->codecs, visit, arg);
-    if (stop != 0)
-        return stop;
-#define VISIT(name) Py_VISIT(s->py->name);
+    struct oro_py *py = s->py;
+#define VISIT(name) Py_VISIT(py->name);
     ORO_PY_OBJECTS(VISIT)
 #undef VISIT
-    for (struct oro_rowclass *rc = s->py->classes; rc != NULL; rc = rc->next)
-        for (unsigned i = 0; i < rc->ncols; i++)
-            Py_VISIT(rc->cols[i].dflt);
-    for (unsigned i = 0; i < s->py->ntables; i++) {
-        Py_VISIT(s->py->tables[i].type);
-        Py_VISIT(s->py->tables[i].lookups);
-    }
-    return 0;
+    int stop = oro_codecs_traverse(&py->codecs, visit, arg);
+    if (stop == 0)
+        stop = oro_rowspace_traverse(&py->rows, visit, arg);
+    return stop != 0 ? stop : oro_db_traverse(&py->db, visit, arg);
 }
 
 static int
@@ -286,27 +253,15 @@ module_clear(PyObject *module)
     if (s == NULL || s->py == NULL)
         return 0;
     struct oro_py *py = s->py;
-    py->auto_tune = false;
-    oro_py_pool_limit(py, 0);
+    oro_cerr_clear(&py->codecs);
     oro_globals_free(py);
-    for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next) {
-        oro_rowclass_drop_pool(rc, 0);
-        for (unsigned i = 0; i < rc->ncols; i++) {
-            Py_CLEAR(rc->cols[i].dflt);
-            rc->cols[i].dkind = DEFAULT_NONE;
-        }
-    }
-    Py_CLEAR(py->ctx);
-    Py_CLEAR(py->db);
-    for (unsigned i = 0; i < py->ntables; i++) {
-        Py_CLEAR(py->tables[i].type);
-        Py_CLEAR(py->tables[i].lookups);
-        Py_CLEAR(py->tables[i].name);
-        Py_CLEAR(py->tables[i].accessor);
-    }
+    oro_rowspace_drop_classes(&py->rows);
+    oro_db_drop_tables(&py->db);
 #define CLEAR(name) Py_CLEAR(py->name);
     ORO_PY_OBJECTS(CLEAR)
 #undef CLEAR
+    oro_db_clear(&py->db);
+    oro_rowspace_clear(&py->rows);
     oro_codecs_clear(&py->codecs);
     return 0;
 }

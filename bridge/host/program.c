@@ -33,7 +33,8 @@ oro_py_program_main(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "O!ss", &PyList_Type, &list, &executable, &folder))
         return NULL;
     if (oro_py_program == NULL || PyList_GET_SIZE(list) == 0) {
-        PyErr_SetString(PyExc_RuntimeError, "this is not the extension module that has the program");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this is not the extension module that has the program");
         return NULL;
     }
     char **argv = words_of(list, &argc);

@@ -2,7 +2,7 @@
 #ifndef ORO_HOST_PROGRAM_H
 #define ORO_HOST_PROGRAM_H
 
-#include "bridge/py_priv.h"
+#include "bridge/host/interp_priv.h"
 
 /* METH_VARARGS. Main thread, with its GIL. */
 PyObject *oro_py_program_main(PyObject *module, PyObject *args);

@@ -2,36 +2,39 @@
  * then exchanged with it or dropped. Interpreters live as long as the process, since ending one does not give all its memory
  * back.
  *
- * What belongs to one version is a `struct version`; struct oro_py has the fields of the one that runs, and exchanges them
+ * What belongs to one version is a `struct oro_version`; struct oro_py has the fields of the one that runs, and exchanges them
  * with those of the other one while that is worked on. An old version's rows may outlive it: a package that is not the
  * author's may have kept one. So its memory is freed only when all its classes are gone, which is looked for at each reload;
  * until then each class keeps alive what its codecs point to. */
-#include "bridge/py_priv.h"
+#include "bridge/db/table.h"
+#include "bridge/host/globals_priv.h"
+#include "bridge/host/module_priv.h"
 
 /* Names here, and where struct oro_py has them. */
 #define PLAIN_FIELDS(X)        \
     X(program, codecs.program) \
     X(npinned, codecs.npinned) \
     X(root, codecs.root)       \
-    X(classes, classes)        \
-    X(schema, schema)          \
-    X(tables, tables)          \
-    X(ntables, ntables)        \
+    X(classes, rows.classes)   \
+    X(schema, db.schema)       \
+    X(tables, db.tables)       \
+    X(ntables, db.ntables)     \
+    X(touched, db.touched)     \
+    X(ntouched, db.ntouched)   \
     X(reducers, reducers)      \
-    X(nreducers, nreducers)    \
-    X(touched, touched)        \
-    X(ntouched, ntouched)
-#define OBJECT_FIELDS(X) X(module_spec, module_spec) X(db, db) X(ctx, ctx) X(t_db, t_db)
+    X(nreducers, nreducers)
+#define OBJECT_FIELDS(X) \
+    X(module_spec, module_spec) X(handle, db.handle) X(ctx, db.ctx) X(t_db, db.t_db)
 /* Of these, what other threads read for the numbers (oro_py_stats, oro_py_report) stays in place while a version is staged. */
 #define STAGED_FIELDS(X) X(program, codecs.program) X(module_spec, module_spec) X(root, codecs.root)
 
-struct version {
+struct oro_version {
 #define FIELD(name, path) __typeof__(((struct oro_py *)NULL)->path) name;
     PLAIN_FIELDS(FIELD)
     OBJECT_FIELDS(FIELD)
 #undef FIELD
     /* Once it is old. */
-    struct version *next;
+    struct oro_version *next;
     PyObject *watched; /* list of weak references to its types */
 };
 
@@ -43,13 +46,13 @@ struct version {
     } while (0);
 
 static void
-exchange_staged(struct oro_py *py, struct version *v)
+exchange_staged(struct oro_py *py, struct oro_version *v)
 {
     STAGED_FIELDS(EXCHANGE)
 }
 
 static void
-exchange(struct oro_py *py, struct version *v)
+exchange(struct oro_py *py, struct oro_version *v)
 {
     PLAIN_FIELDS(EXCHANGE)
     OBJECT_FIELDS(EXCHANGE)
@@ -88,7 +91,7 @@ do_load(struct oro_py *py, const char *function)
 /* ---- an old version ---- */
 
 static int
-watch(struct version *v, PyObject *type)
+watch(struct oro_version *v, PyObject *type)
 {
     if (type == NULL)
         return 0;
@@ -100,7 +103,7 @@ watch(struct version *v, PyObject *type)
 
 /* From now on none of its classes is known, and none keeps spare rows. */
 static int
-classes_retire(struct oro_py *py, struct version *v)
+classes_retire(struct oro_py *py, struct oro_version *v)
 {
     int rc = 0;
     for (struct oro_rowclass *c = v->classes; c != NULL; c = c->next) {
@@ -114,7 +117,7 @@ classes_retire(struct oro_py *py, struct version *v)
         }
         if (c->type == NULL)
             continue; /* its making failed */
-        oro_map_del_u64(&py->class_map, (uint64_t)(uintptr_t)c->type);
+        oro_map_del_u64(&py->rows.class_map, (uint64_t)(uintptr_t)c->type);
         if (watch(v, (PyObject *)c->type) < 0 ||
             PyObject_SetAttrString((PyObject *)c->type, "__orochi_kept__", v->program.keep) < 0)
             rc = -1;
@@ -123,7 +126,7 @@ classes_retire(struct oro_py *py, struct version *v)
 }
 
 static int
-tables_retire(struct version *v)
+tables_retire(struct oro_version *v)
 {
     int rc = watch(v, v->t_db);
     for (unsigned i = 0; i < v->ntables; i++) {
@@ -142,7 +145,7 @@ tables_retire(struct version *v)
 
 /* Takes v, which is not the one that runs. */
 static void
-retire(struct oro_py *py, struct version *v)
+retire(struct oro_py *py, struct oro_version *v)
 {
     set_aside(py, v->program.keep);
     set_aside(py, v->ctx);
@@ -161,7 +164,7 @@ retire(struct oro_py *py, struct version *v)
         Py_CLEAR(v->program.keep);
     }
     Py_CLEAR(v->ctx);
-    Py_CLEAR(v->db);
+    Py_CLEAR(v->handle);
     Py_CLEAR(v->t_db);
     Py_CLEAR(v->module_spec);
     v->next = py->old_versions;
@@ -169,7 +172,7 @@ retire(struct oro_py *py, struct version *v)
 }
 
 static bool
-is_gone(struct version *v)
+is_gone(struct oro_version *v)
 {
     if (v->watched == NULL)
         return false;
@@ -186,7 +189,7 @@ is_gone(struct version *v)
 }
 
 static void
-version_free(struct version *v, bool alive)
+version_free(struct oro_version *v, bool alive)
 {
     for (struct oro_rowclass *c = v->classes, *next; c != NULL; c = next) {
         next = c->next;
@@ -223,7 +226,7 @@ oro_py_settle(struct oro_py *py)
     collect("collect");
     collect("freeze");
     oro_py_end_end(py);
-    for (struct version **link = &py->old_versions, *v; (v = *link) != NULL;) {
+    for (struct oro_version **link = &py->old_versions, *v; (v = *link) != NULL;) {
         if (!is_gone(v)) {
             link = &v->next;
             continue;
@@ -237,7 +240,7 @@ void
 oro_py_versions_free(struct oro_py *py)
 {
     ORO_ASSERT(py->staged == NULL);
-    for (struct version *v; (v = py->old_versions) != NULL;) {
+    for (struct oro_version *v; (v = py->old_versions) != NULL;) {
         py->old_versions = v->next;
         version_free(v, false);
     }
@@ -250,10 +253,10 @@ oro_py_stage(struct oro_py *py, const char *path, const char *name, char **descr
              char **report, struct oro_err *err)
 {
     oro_py_unstage(py); /* of an attempt that was given up */
-    struct version *v = ORO_NEW(struct version);
+    struct oro_version *v = ORO_NEW(struct oro_version);
     oro_program_init(&v->program);
     v->program.keep = PyList_New(0);
-    py->staged_classes = &v->classes;
+    py->rows.staged_classes = &v->classes;
     exchange_staged(py, v);
     PyObject *out = py->codecs.program.keep != NULL ? call_load("begin_second") : NULL;
     oro_status st = ORO_EINTERNAL;
@@ -266,7 +269,7 @@ oro_py_stage(struct oro_py *py, const char *path, const char *name, char **descr
     }
     Py_XDECREF(out);
     exchange_staged(py, v);
-    py->staged_classes = NULL;
+    py->rows.staged_classes = NULL;
     py->staged = v;
     if (st != ORO_OK)
         oro_py_unstage(py);
@@ -296,7 +299,7 @@ oro_py_bind_staged(struct oro_py *py, const struct oro_schema *schema, struct or
 void
 oro_py_adopt(struct oro_py *py)
 {
-    struct version *v = py->staged;
+    struct oro_version *v = py->staged;
     py->staged = NULL;
     exchange(py, v);
     py->config_generation = 0; /* its classes take the settings over */
@@ -309,7 +312,7 @@ oro_py_adopt(struct oro_py *py)
 void
 oro_py_unstage(struct oro_py *py)
 {
-    struct version *v = py->staged;
+    struct oro_version *v = py->staged;
     if (v == NULL)
         return;
     py->staged = NULL;
@@ -320,7 +323,7 @@ oro_py_unstage(struct oro_py *py)
 /* ---- modules that take turns ---- */
 
 struct oro_py_module {
-    struct version version; /* while another one, or none, is entered: this one; else that of before */
+    struct oro_version version; /* while another one, or none, is entered: this one; else that of before */
     bool entered;
 };
 
@@ -335,7 +338,7 @@ oro_py_join(const struct oro_host_ops *ops, struct oro_py **out, struct oro_err 
         return oro_err_set(err, ORO_EINTERNAL, "the package `orochi` has no engine");
     }
     struct oro_py *py = oro_py_of_module(m);
-    py->ops = ops;
+    py->db.ops = ops;
     py->ts = PyThreadState_Get();
     py->interp = PyThreadState_GetInterpreter(py->ts);
     Py_DECREF(ready);

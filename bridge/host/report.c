@@ -6,7 +6,9 @@
  * clock costs less than a nanosecond for each. */
 #include <pthread.h>
 
-#include "bridge/py_priv.h"
+#include "bridge/codec/dynamic.h"
+#include "bridge/db/table.h"
+#include "bridge/host/report_priv.h"
 #include "runtime/base/clock.h"
 
 /* ---- settings ---- */
@@ -42,39 +44,16 @@ oro_py_config_generation(void)
     return atomic_load_explicit(&settings.generation, memory_order_acquire);
 }
 
-void
-oro_py_pool_limit(struct oro_py *py, unsigned n)
-{
-    py->max_pool = n < ORO_POOL_MAX ? n : ORO_POOL_MAX;
-    for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next) {
-        rc->limit = py->max_pool;
-        if (rc->npool > rc->limit)
-            oro_rowclass_drop_pool(rc, rc->limit);
-    }
-}
-
-void
-oro_py_pool_shrink(struct oro_py *py)
-{
-    for (struct oro_rowclass *rc = py->classes; rc != NULL; rc = rc->next) {
-        if (rc->limit > py->max_pool && rc->low > rc->limit / 2) {
-            rc->limit = rc->limit / 2 > py->max_pool ? rc->limit / 2 : py->max_pool;
-            oro_rowclass_drop_pool(rc, rc->limit);
-        }
-        rc->low = rc->npool;
-    }
-}
-
 static void
 config_take(struct oro_py *py)
 {
     struct oro_py_config c;
     oro_py_configured(&c);
-    oro_py_pool_limit(py, c.max_pool_size);
+    oro_rowspace_pool_limit(&py->rows, c.max_pool_size);
     oro_dynamic_limit(&py->codecs, c.max_cache_size, c.cache_ttl_ms);
     py->codecs.batches = c.enable_batch_optimization;
-    py->watch_memory = c.enable_memory_monitoring;
-    py->auto_tune = c.auto_tune;
+    py->rows.watch_memory = c.enable_memory_monitoring;
+    py->rows.auto_tune = c.auto_tune;
 }
 
 void
@@ -87,6 +66,50 @@ oro_py_config_look(struct oro_py *py)
     uint64_t none = 0;
     atomic_compare_exchange_strong(&settings.started_ns, &none, oro_mono_ns());
     config_take(py);
+}
+
+/* ---- numbers ---- */
+
+static void
+add_tally(const struct oro_tally *t, struct oro_py_stats *out)
+{
+    out->decodes += atomic_load_explicit(&t->n[DIR_DECODE], memory_order_relaxed);
+    out->encodes += atomic_load_explicit(&t->n[DIR_ENCODE], memory_order_relaxed);
+    out->bytes_in += atomic_load_explicit(&t->bytes[DIR_DECODE], memory_order_relaxed);
+    out->bytes_out += atomic_load_explicit(&t->bytes[DIR_ENCODE], memory_order_relaxed);
+}
+
+void
+oro_py_stats(const struct oro_py *py, struct oro_py_stats *out)
+{
+#define COPY(name) out->name = atomic_load_explicit(&py->n_##name, memory_order_relaxed);
+    ORO_PY_COUNTERS(COPY)
+#undef COPY
+#define COPY(name) out->name = atomic_load_explicit(&py->rows.n_##name, memory_order_relaxed);
+    ORO_ROW_COUNTERS(COPY)
+#undef COPY
+#define COPY(name) out->name = atomic_load_explicit(&py->codecs.n_##name, memory_order_relaxed);
+    ORO_CODEC_COUNTERS(COPY)
+#undef COPY
+    int64_t objects = atomic_load_explicit(&py->python_memory, memory_order_relaxed);
+    out->python_memory = objects > 0 ? (uint64_t)objects : 0;
+    /* Rows and arguments are counted by their type alone. */
+    for (const struct oro_rowclass *rc = py->rows.classes; rc != NULL; rc = rc->next)
+        add_tally(&rc->tally, out);
+    for (unsigned i = 0; i < py->nreducers; i++)
+        add_tally(&py->reducers[i].tally, out);
+    /* Codecs of tables and reducers are pinned: compiled once (a miss each), found at once by whatever converts later. */
+    out->cache_misses += py->codecs.npinned;
+    out->cache_size += py->codecs.npinned;
+    out->cache_hits += out->decodes + out->encodes;
+    /* And the shapes of dynamic values. */
+    out->cache_hits += atomic_load_explicit(&py->codecs.n_shape_hits, memory_order_relaxed);
+    out->cache_misses += atomic_load_explicit(&py->codecs.n_shape_misses, memory_order_relaxed);
+    out->cache_evictions +=
+        atomic_load_explicit(&py->codecs.n_shape_evictions, memory_order_relaxed);
+    out->cache_expirations +=
+        atomic_load_explicit(&py->codecs.n_shape_expirations, memory_order_relaxed);
+    out->cache_size += atomic_load_explicit(&py->codecs.n_shapes, memory_order_relaxed);
 }
 
 /* ---- the report ---- */
@@ -168,7 +191,7 @@ table_scans(struct oro_py *const *py, unsigned n, unsigned table)
 {
     uint64_t scans = 0;
     for (unsigned i = 0; i < n; i++)
-        scans += relaxed(&py[i]->tables[table].scans);
+        scans += relaxed(&py[i]->db.tables[table].scans);
     return scans;
 }
 
@@ -177,10 +200,10 @@ put_scans(struct oro_py *const *py, unsigned n, struct oro_bb *out)
 {
     const char *sep = "";
     oro_bb_printf(out, "\"scans_without_index\":{");
-    for (unsigned t = 0; n > 0 && t < py[0]->ntables; t++) {
+    for (unsigned t = 0; n > 0 && t < py[0]->db.ntables; t++) {
         uint64_t scans = table_scans(py, n, t);
         if (scans > 0) {
-            oro_bb_printf(out, "%s\"%s\":%llu", sep, py[0]->tables[t].def->name,
+            oro_bb_printf(out, "%s\"%s\":%llu", sep, py[0]->db.tables[t].def->name,
                           (unsigned long long)scans);
             sep = ",";
         }
@@ -193,16 +216,16 @@ put_types(struct oro_py *const *py, unsigned n, struct oro_bb *out)
 {
     const char *sep = "";
     double us = 0;
-    for (unsigned t = 0; n > 0 && t < py[0]->ntables + py[0]->nreducers; t++) {
-        bool is_table = t < py[0]->ntables;
-        unsigned r = t - py[0]->ntables;
+    for (unsigned t = 0; n > 0 && t < py[0]->db.ntables + py[0]->nreducers; t++) {
+        bool is_table = t < py[0]->db.ntables;
+        unsigned r = t - py[0]->db.ntables;
         if (!is_table && py[0]->reducers[r].fn == NULL)
             continue;
         struct sums s = {0};
         for (unsigned i = 0; i < n; i++)
-            sums_add(&s, is_table ? &py[i]->tables[t].rc->tally : &py[i]->reducers[r].tally);
+            sums_add(&s, is_table ? &py[i]->db.tables[t].rc->tally : &py[i]->reducers[r].tally);
         put_type(out, sep, is_table ? "" : "arguments of ",
-                 is_table ? py[0]->tables[t].def->name : py[0]->reducers[r].name, &s);
+                 is_table ? py[0]->db.tables[t].def->name : py[0]->reducers[r].name, &s);
         for (int d = 0; d < DIRS; d++)
             us += mean_us(&s, d) * (double)s.n[d];
         sep = ",";
@@ -226,13 +249,14 @@ oro_py_report(struct oro_py *const *py, unsigned n, struct oro_bb *out)
         oro_py_stats(py[i], &s);
 #define ADD(name) all.name += s.name;
         ORO_CODEC_COUNTERS(ADD)
+        ORO_ROW_COUNTERS(ADD)
         ORO_PY_COUNTERS(ADD)
 #undef ADD
         shape_hits += relaxed(&py[i]->codecs.n_shape_hits);
         shape_misses += relaxed(&py[i]->codecs.n_shape_misses);
         batches += relaxed(&py[i]->codecs.n_batches);
         batch_items += relaxed(&py[i]->codecs.n_batch_items);
-        pooled += relaxed(&py[i]->n_pool_returns) - relaxed(&py[i]->n_pool_hits);
+        pooled += relaxed(&py[i]->rows.n_pool_returns) - relaxed(&py[i]->rows.n_pool_hits);
         for (int d = 0; d < DIRS; d++)
             for (int k = 0; k < ORO_TIME_SLOTS; k++)
                 slots[k] += relaxed(&py[i]->codecs.clock.times[d][k]);

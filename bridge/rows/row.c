@@ -1,12 +1,10 @@
-/* bridge/rows/row.c - classes of @table: the author's own class with slots in C.
- *
- * A row from the store holds a copy of its BSATN bytes and no objects; a column is decoded when it is first touched and then
- * kept. A row made by its constructor holds objects and no bytes. `dirty` says which objects are newer than the bytes, so an
- * update copies what did not change. Columns of changeable types (lists, records) count as changed once they were touched.
+/* bridge/rows/row.c - classes of @table: the author's own class with slots in C; what an instance is, and what a dataclass can.
+ * Its bytes are the subject of row_bytes.c.
  *
  * Spare rows of a class wait in its pool with their byte buffer, cleared, and keep their reference to the type. Rows are known
  * to the garbage collector only once they hold an object that it cares for. */
-#include "bridge/py_priv.h"
+#include "bridge/codec/error.h"
+#include "bridge/rows/row_priv.h"
 
 #define ROW(o) ((struct oro_row *)(o))
 #define BUFFER_KEPT 1024 /* a spare row keeps a buffer up to this size */
@@ -19,143 +17,15 @@ struct coldescr {
 
 /* ---- columns ---- */
 
-static void
-track(struct oro_row *r, PyObject *v)
-{
-    if (PyObject_IS_GC(v) && !PyObject_GC_IsTracked((PyObject *)r))
-        PyObject_GC_Track(r);
-}
-
-static int
-bad_bytes(struct oro_row *r, unsigned i)
-{
-    oro_cerr_name(&r->rc->py->codecs, r->rc->cols[i].name);
-    return oro_cerr_raise(&r->rc->py->codecs, r->rc->py->codecs.e_decode, r->rc->table);
-}
-
-/* Where column i starts; -1 when the bytes are not a row of this class. */
-static int
-seek(const struct oro_rowclass *rc, struct oro_bytes row, unsigned i, struct oro_reader *rd)
-{
-    unsigned k = i < rc->nfixed ? i : rc->nfixed - 1;
-    *rd = oro_reader(row);
-    if (rc->cols[k].off > row.len)
-        return -1;
-    rd->at += rc->cols[k].off;
-    for (; k < i; k++)
-        if (oro_codec_skip(rc->cols[k].codec, rd) < 0)
-            return -1;
-    return 0;
-}
-
-int
-oro_rowclass_column(struct oro_rowclass *rc, struct oro_bytes row, unsigned i,
-                    struct oro_bytes *out)
-{
-    struct oro_reader rd;
-    if (seek(rc, row, i, &rd) < 0)
-        return -1;
-    const uint8_t *from = rd.at;
-    if (oro_codec_skip(rc->cols[i].codec, &rd) < 0)
-        return -1;
-    *out = oro_bytes(from, (size_t)(rd.at - from));
-    return 0;
-}
-
-/* Code of the author that runs while a row's bytes are read may update that very row. So the buffer is pinned: set_bytes then
- * leaves it to whoever pinned it first. Ended in reverse order. */
-struct pin {
-    uint8_t *data;
-    bool was;
-};
-
-static struct pin
-pin(struct oro_row *r)
-{
-    struct pin p = {r->data, r->pinned};
-    Py_INCREF(r);
-    r->pinned = true;
-    return p;
-}
-
-static void
-unpin(struct oro_row *r, struct pin p)
-{
-    if (r->data == p.data)
-        r->pinned = p.was;
-    else if (!p.was)
-        PyMem_Free(p.data);
-    Py_DECREF(r);
-}
-
-static PyObject *
-decode_col(struct oro_row *r, unsigned i)
-{
-    struct oro_rowclass *rc = r->rc;
-    struct oro_reader rd;
-    if (!r->has_bytes) {
-        PyErr_Format(PyExc_AttributeError, "%s.%U is not set", rc->name, rc->cols[i].name);
-        return NULL;
-    }
-    if (seek(rc, oro_bytes(r->data, r->len), i, &rd) < 0) {
-        oro_cerr_set(&rc->py->codecs, "the row's bytes are cut short");
-        bad_bytes(r, i);
-        return NULL;
-    }
-    uint64_t began = oro_tally_begin(&rc->py->codecs.clock);
-    struct pin held = pin(r);
-    PyObject *v = oro_codec_decode(&rc->py->codecs, rc->cols[i].codec, &rd, 1);
-    unpin(r, held);
-    if (v == NULL) {
-        ORO_BUMP(rc->tally.errors[DIR_COLUMN], 1);
-        bad_bytes(r, i);
-        return NULL;
-    }
-    if (ORO_UNLIKELY(began !=
-                     0)) /* columns are not counted one by one: each timed one stands for 64 */
-        oro_tally_time(&rc->py->codecs.clock, &rc->tally, DIR_COLUMN, began);
-    if (r->cols[i] != NULL) { /* a checker touched it meanwhile */
-        Py_DECREF(v);
-        if (r->cols[i] == NULL)
-            PyErr_Format(PyExc_RuntimeError, "%s.%U was changed while it was read", rc->table,
-                         rc->cols[i].name);
-        return r->cols[i];
-    }
-    r->cols[i] = v;
-    r->dirty |= rc->changeable & oro_pyrow_bit(i);
-    track(r, v);
-    return v;
-}
-
-PyObject *
-oro_pyrow_col(struct oro_row *r, unsigned i)
-{
-    PyObject *v = r->cols[i];
-    return ORO_LIKELY(v != NULL) ? v : decode_col(r, i);
-}
-
 int
 oro_pyrow_set(struct oro_row *r, unsigned i, PyObject *v)
 {
     PyObject *old = r->cols[i];
     r->cols[i] = Py_NewRef(v);
     r->dirty |= oro_pyrow_bit(i);
-    track(r, v);
+    oro_pyrow_track(r, v);
     Py_XDECREF(old);
     return 0;
-}
-
-int
-oro_rowclass_find(const struct oro_rowclass *rc, PyObject *name)
-{
-    for (unsigned i = 0; i < rc->ncols; i++)
-        if (rc->cols[i].name == name)
-            return (int)i;
-    for (unsigned i = 0; i < rc->ncols; i++)
-        if (rc->cols[i].name != NULL && PyUnicode_Check(name) &&
-            PyUnicode_Compare(rc->cols[i].name, name) == 0)
-            return (int)i;
-    return -1;
 }
 
 /* The descriptor may be taken out of its class and asked about anything. */
@@ -200,7 +70,7 @@ coldescr_set(PyObject *self, PyObject *o, PyObject *v)
     }
     if (!has_column(d, o))
         return -1;
-    if (ROW(o)->has_bytes && oro_py_warn_lost)
+    if (ROW(o)->has_bytes && ROW(o)->rc->space->lost != NULL)
         note_set(ROW(o), d->i);
     return oro_pyrow_set(ROW(o), d->i, v);
 }
@@ -232,14 +102,14 @@ oro_pyrow_alloc(struct oro_rowclass *rc)
         if (rc->npool < rc->low)
             rc->low = rc->npool;
         Py_SET_REFCNT((PyObject *)r, 1);
-        ORO_COUNT(rc->py, pool_hits, 1);
+        ORO_COUNT(rc->space, pool_hits, 1);
         return r;
     }
-    ORO_COUNT(rc->py, pool_misses, 1);
+    ORO_COUNT(rc->space, pool_misses, 1);
     r = PyObject_GC_New(struct oro_row, rc->type);
     if (r == NULL)
         return NULL;
-    oro_py_memory(rc->py, rc->type->tp_basicsize);
+    oro_rowspace_memory(rc->space, rc->type->tp_basicsize);
     r->rc = rc;
     r->data = NULL;
     r->len = r->cap = 0;
@@ -250,50 +120,18 @@ oro_pyrow_alloc(struct oro_rowclass *rc)
     return r;
 }
 
-int
-oro_pyrow_make_room(struct oro_row *r, size_t len)
-{
-    uint32_t cap = len < 48 ? 48 : (uint32_t)len;
-    uint8_t *data = PyMem_Malloc(cap);
-    if (data == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    if (r->has_bytes && r->len > 0) /* it may never be written: the call failed */
-        memcpy(data, r->data, r->len < cap ? r->len : cap);
-    if (!r->pinned)
-        PyMem_Free(r->data);
-    oro_py_memory(r->rc->py, (Py_ssize_t)cap - (Py_ssize_t)r->cap);
-    r->pinned = false;
-    r->data = data;
-    r->cap = cap;
-    return 0;
-}
-
-static int
-set_bytes(struct oro_row *r, struct oro_bytes b)
-{
-    if (oro_pyrow_reserve(r, b.len) < 0)
-        return -1;
-    if (b.len > 0)
-        memcpy(r->data, b.data, b.len);
-    r->len = (uint32_t)b.len;
-    r->has_bytes = true;
-    return 0;
-}
-
 PyObject *
 oro_pyrow_from_bytes(struct oro_rowclass *rc, struct oro_bytes b)
 {
-    uint64_t began = oro_tally_begin(&rc->py->codecs.clock);
+    uint64_t began = oro_tally_begin(&rc->codecs->clock);
     struct oro_row *r = oro_pyrow_alloc(rc);
     if (r == NULL)
         return NULL;
-    if (set_bytes(r, b) < 0) {
+    if (oro_pyrow_set_bytes(r, b) < 0) {
         Py_DECREF(r);
         return NULL;
     }
-    oro_tally_end(&rc->py->codecs.clock, &rc->tally, DIR_DECODE, b.len, began);
+    oro_tally_end(&rc->codecs->clock, &rc->tally, DIR_DECODE, b.len, began);
     return (PyObject *)r;
 }
 
@@ -320,9 +158,9 @@ row_clear(PyObject *o)
 static bool
 pool_grow(struct oro_rowclass *rc)
 {
-    struct oro_py *py = rc->py;
-    unsigned most = py->max_pool * 8 < ORO_POOL_MAX ? py->max_pool * 8 : ORO_POOL_MAX;
-    if (!py->auto_tune || rc->retired || rc->limit >= most)
+    struct oro_rowspace *rs = rc->space;
+    unsigned most = rs->max_pool * 8 < ORO_POOL_MAX ? rs->max_pool * 8 : ORO_POOL_MAX;
+    if (!rs->auto_tune || rc->retired || rc->limit >= most)
         return false;
     rc->limit = rc->limit * 2 < most ? rc->limit * 2 : most;
     return rc->npool < rc->limit;
@@ -337,13 +175,13 @@ row_dealloc(PyObject *o)
     if (PyObject_GC_IsTracked(o))
         PyObject_GC_UnTrack(o);
     if (ORO_UNLIKELY(r->unsaved != 0))
-        oro_lost_add(r);
+        rc->space->lost(r);
     if (ORO_UNLIKELY(r->set_at.code != NULL))
         oro_place_drop(&r->set_at);
     row_clear(o);
     if (type == rc->type && (rc->npool < rc->limit || pool_grow(rc))) {
         if (r->cap > BUFFER_KEPT) {
-            oro_py_memory(rc->py, -(Py_ssize_t)r->cap);
+            oro_rowspace_memory(rc->space, -(Py_ssize_t)r->cap);
             PyMem_Free(r->data);
             r->data = NULL;
             r->cap = 0;
@@ -352,12 +190,12 @@ row_dealloc(PyObject *o)
         r->has_bytes = false;
         r->dirty = 0;
         rc->pool[rc->npool++] = r;
-        ORO_COUNT(rc->py, pool_returns, 1);
+        ORO_COUNT(rc->space, pool_returns, 1);
         return;
     }
-    ORO_COUNT(rc->py, pool_drops, 1);
-    oro_py_memory(rc->py,
-                  -(Py_ssize_t)(r->cap + (type == rc->type ? (size_t)type->tp_basicsize : 0)));
+    ORO_COUNT(rc->space, pool_drops, 1);
+    oro_rowspace_memory(
+        rc->space, -(Py_ssize_t)(r->cap + (type == rc->type ? (size_t)type->tp_basicsize : 0)));
     PyMem_Free(r->data);
     type->tp_free(o);
     Py_DECREF(type);
@@ -369,7 +207,7 @@ oro_rowclass_drop_pool(struct oro_rowclass *rc, unsigned keep)
     while (rc->npool > keep) {
         struct oro_row *r = rc->pool[--rc->npool];
         PyTypeObject *type = Py_TYPE(r);
-        oro_py_memory(rc->py, -(Py_ssize_t)(r->cap + (size_t)type->tp_basicsize));
+        oro_rowspace_memory(rc->space, -(Py_ssize_t)(r->cap + (size_t)type->tp_basicsize));
         PyMem_Free(r->data);
         Py_SET_REFCNT((PyObject *)r, 1); /* as the debug build's checks want it */
         PyObject_GC_Del(r);
@@ -378,10 +216,10 @@ oro_rowclass_drop_pool(struct oro_rowclass *rc, unsigned keep)
 }
 
 struct oro_rowclass *
-oro_rowclass_of(struct oro_py *py, PyTypeObject *type)
+oro_rowclass_of(struct oro_rowspace *rs, PyTypeObject *type)
 {
     for (; type != NULL; type = type->tp_base) {
-        struct oro_rowclass *rc = oro_map_get_u64(&py->class_map, (uint64_t)(uintptr_t)type);
+        struct oro_rowclass *rc = oro_map_get_u64(&rs->class_map, (uint64_t)(uintptr_t)type);
         if (rc != NULL)
             return rc;
     }
@@ -395,9 +233,9 @@ rowclass_of_type(PyTypeObject *type)
     for (PyTypeObject *t = type; t != NULL; t = t->tp_base) {
         PyObject *module =
             PyType_HasFeature(t, Py_TPFLAGS_HEAPTYPE) ? ((PyHeapTypeObject *)t)->ht_module : NULL;
-        struct oro_py *py = module != NULL ? oro_py_of_module(module) : NULL;
+        struct oro_rowspace *rs = module != NULL ? oro_rowspace_of(module) : NULL;
         struct oro_rowclass *rc =
-            py != NULL ? oro_map_get_u64(&py->class_map, (uint64_t)(uintptr_t)t) : NULL;
+            rs != NULL ? oro_map_get_u64(&rs->class_map, (uint64_t)(uintptr_t)t) : NULL;
         if (rc != NULL)
             return rc;
     }
@@ -432,7 +270,7 @@ default_of(struct oro_rowclass *rc, struct oro_rowcol *col, PyObject **out)
         if (PyList_CheckExact(col->dflt) && PyList_GET_SIZE(col->dflt) == 0)
             *out = PyList_New(0);
         else
-            *out = PyObject_CallOneArg(rc->py->deepcopy, col->dflt);
+            *out = PyObject_CallOneArg(rc->space->deepcopy, col->dflt);
         return *out != NULL ? 1 : -1;
     case DEFAULT_FACTORY:
         *out = PyObject_CallNoArgs(col->dflt);
@@ -474,7 +312,7 @@ complete(struct oro_row *r)
     }
     if (!rc->has_post_init)
         return 0;
-    PyObject *done = PyObject_CallMethodNoArgs((PyObject *)r, rc->py->codecs.s_post_init);
+    PyObject *done = PyObject_CallMethodNoArgs((PyObject *)r, rc->codecs->s_post_init);
     Py_XDECREF(done);
     return done != NULL ? 0 : -1;
 }
@@ -585,6 +423,30 @@ done:
     return out;
 }
 
+/* Are two values one in the order of indexes? 0 also for what is no value of the type; -1 raised. */
+static int
+same_value(struct oro_codecs *cs, const struct oro_codec *c, PyObject *v, PyObject *w)
+{
+    struct oro_bb both = {0};
+    size_t at = 0;
+    c = oro_codec_bare(c);
+    int rc = oro_codec_encode(cs, c, v, &both, 1);
+    if (rc == 0) {
+        at = both.len;
+        rc = oro_codec_encode(cs, c, w, &both, 1);
+    }
+    if (rc == 0) {
+        struct oro_reader a = oro_reader(oro_bytes(both.data, at)),
+                          b = oro_reader(oro_bytes(both.data + at, both.len - at));
+        rc = oro_codec_cmp(c, &a, &b) == 0;
+    } else if (cs->cerr.set) {
+        oro_cerr_clear(cs);
+        rc = 0;
+    }
+    oro_bb_fini(&both);
+    return rc;
+}
+
 static PyObject *
 row_compare(PyObject *a, PyObject *b, int op)
 {
@@ -601,7 +463,7 @@ row_compare(PyObject *a, PyObject *b, int op)
                      *w = v != NULL ? Py_XNewRef(oro_pyrow_col(y, i)) : NULL;
             int same = w != NULL ? PyObject_RichCompareBool(v, w, Py_EQ) : -1;
             if (same == 0 && x->rc->bound && x->rc->cols[i].floats) /* NaN is what NaN is */
-                same = oro_codec_same(&x->rc->py->codecs, x->rc->cols[i].codec, v, w);
+                same = same_value(x->rc->codecs, x->rc->cols[i].codec, v, w);
             Py_XDECREF(v);
             Py_XDECREF(w);
             if (same < 0)
@@ -616,8 +478,8 @@ copy_of(struct oro_row *r, bool deep)
 {
     struct oro_rowclass *rc = r->rc;
     PyTypeObject *type = Py_TYPE(r);
-    struct oro_row *c = type == rc->type ? oro_pyrow_alloc(rc)
-                                         : ROW(row_new(type, rc->py->codecs.empty_tuple, NULL));
+    struct oro_row *c =
+        type == rc->type ? oro_pyrow_alloc(rc) : ROW(row_new(type, rc->codecs->empty_tuple, NULL));
     if (c == NULL)
         return NULL;
     oro_pyrow_looked(r, UINT64_MAX); /* handed on */
@@ -626,13 +488,13 @@ copy_of(struct oro_row *r, bool deep)
         if (v == NULL)
             continue;
         if (deep && (rc->changeable & oro_pyrow_bit(i) || !rc->bound))
-            Py_SETREF(v, PyObject_CallOneArg(rc->py->deepcopy, v));
+            Py_SETREF(v, PyObject_CallOneArg(rc->space->deepcopy, v));
         if (v == NULL)
             goto error;
         oro_pyrow_set(c, i, v);
         Py_DECREF(v);
     }
-    if (r->has_bytes && set_bytes(c, (struct oro_bytes){r->data, r->len}) < 0)
+    if (r->has_bytes && oro_pyrow_set_bytes(c, (struct oro_bytes){r->data, r->len}) < 0)
         goto error;
     c->dirty = r->dirty;
     return c;
@@ -663,129 +525,6 @@ row_replace(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
         if (set_named(c, PyTuple_GET_ITEM(kwnames, i), args[i]) < 0)
             Py_CLEAR(c);
     return (PyObject *)c;
-}
-
-/* ---- bytes ---- */
-
-/* The author's constructor refuses now rather than at every look at the row. */
-static int
-try_reading(struct oro_codecs *cs, const struct oro_codec *c, struct oro_bytes b)
-{
-    static const char words[] = "it could not be read back: ";
-    struct oro_reader r = oro_reader(b);
-    PyObject *v = oro_codec_decode(cs, c, &r, 1);
-    if (v == NULL && cs->cerr.set) {
-        size_t n = sizeof(cs->cerr.text) - sizeof(words);
-        memmove(cs->cerr.text + sizeof(words) - 1, cs->cerr.text, n);
-        memcpy(cs->cerr.text, words, sizeof(words) - 1);
-        cs->cerr.text[sizeof(cs->cerr.text) - 1] = 0;
-    }
-    Py_XDECREF(v);
-    return v != NULL ? 0 : -1;
-}
-
-static int
-encode_col(struct oro_row *r, unsigned i, struct oro_bb *out, unsigned depth)
-{
-    struct oro_rowclass *rc = r->rc;
-    PyObject *v = r->cols[i];
-    if (v == NULL) {
-        oro_cerr_set(&rc->py->codecs, "not set");
-        oro_cerr_name(&rc->py->codecs, rc->cols[i].name);
-        return -1;
-    }
-    if (v == Py_None && rc->cols[i].auto_inc)
-        v = rc->py->zero;
-    size_t from = out->len;
-    Py_INCREF(v);
-    int st = oro_codec_encode(&rc->py->codecs, rc->cols[i].codec, v, out, depth);
-    Py_DECREF(v);
-    if (st == 0 && ORO_UNLIKELY(rc->cols[i].codec->fallible) && depth == 1)
-        st = try_reading(&rc->py->codecs, rc->cols[i].codec,
-                         oro_bytes(out->data + from, out->len - from));
-    if (st < 0)
-        oro_cerr_name(&rc->py->codecs, rc->cols[i].name);
-    return st;
-}
-
-/* Only columns of fixed place and size changed: a copy with those overwritten. */
-static int
-encode_patched(struct oro_row *r, struct oro_bb *out, unsigned depth)
-{
-    size_t base = out->len, len = r->len; /* as it is now: what encodes may update the row */
-    oro_bb_put(out, r->data, len);
-    for (uint64_t left = r->dirty; left != 0; left &= left - 1) {
-        unsigned i = (unsigned)__builtin_ctzll(left);
-        const struct oro_rowcol *c = &r->rc->cols[i];
-        size_t at = out->len;
-        if (encode_col(r, i, out, depth) < 0)
-            return -1;
-        ORO_ASSERT(out->len - at == c->codec->fixed_size && c->off + c->codec->fixed_size <= len);
-        memcpy(out->data + base + c->off, out->data + at, c->codec->fixed_size);
-        out->len = at;
-    }
-    return 0;
-}
-
-static int
-encode_mixed(struct oro_row *r, struct oro_bb *out, unsigned depth)
-{
-    struct oro_rowclass *rc = r->rc;
-    struct oro_reader rd = oro_reader((struct oro_bytes){r->data, r->len});
-    struct pin held = pin(r);
-    int st = 0;
-    for (unsigned i = 0; st == 0 && i < rc->ncols; i++) {
-        const uint8_t *from = rd.at;
-        if (oro_codec_skip(rc->cols[i].codec, &rd) < 0)
-            st = oro_cerr_set(&rc->py->codecs, "the row's bytes are cut short");
-        else if ((r->dirty & oro_pyrow_bit(i)) == 0 || r->cols[i] == NULL)
-            oro_bb_put(out, from, (size_t)(rd.at - from));
-        else
-            st = encode_col(r, i, out, depth);
-    }
-    unpin(r, held);
-    return st;
-}
-
-int
-oro_pyrow_encode(struct oro_row *r, struct oro_bb *out, unsigned depth)
-{
-    struct oro_rowclass *rc = r->rc;
-    oro_pyrow_looked(r, UINT64_MAX); /* it is given to a table, or is part of what is */
-    if (!rc->bound)
-        return oro_cerr_set(&rc->py->codecs, "%s belongs to no table of this database", rc->name);
-    if (r->has_bytes) {
-        if (r->dirty == 0) {
-            oro_bb_put(out, r->data, r->len);
-            return 0;
-        }
-        return (r->dirty & ~rc->patchable) == 0 ? encode_patched(r, out, depth)
-                                                : encode_mixed(r, out, depth);
-    }
-    for (unsigned i = 0; i < rc->ncols; i++)
-        if (encode_col(r, i, out, depth) < 0)
-            return -1;
-    return 0;
-}
-
-int
-oro_pyrow_stored(struct oro_row *r, struct oro_bytes b, uint64_t refresh)
-{
-    struct oro_rowclass *rc = r->rc;
-    if (set_bytes(r, b) < 0)
-        return -1;
-    r->dirty = 0;
-    if ((refresh | rc->changeable) == 0)
-        return 0;
-    for (unsigned i = 0; i < rc->ncols; i++) {
-        if (r->cols[i] == NULL)
-            continue;
-        if (i < 63 && (refresh & oro_pyrow_bit(i)) != 0)
-            Py_CLEAR(r->cols[i]);
-        else if (!rc->cols[i].codec->immutable)
-            r->dirty |= oro_pyrow_bit(i);
-    }
-    return 0;
 }
 
 /* ---- what codecs ask of rows ---- */
@@ -819,13 +558,7 @@ encode_as(struct oro_rowclass *rc, PyObject *row, struct oro_bb *out, unsigned d
     return ROW(row)->rc == rc ? oro_pyrow_encode(ROW(row), out, depth) : ORO_ROW_OTHER;
 }
 
-void
-oro_pyrow_hook(struct oro_py *py)
-{
-    static const struct oro_row_hooks hooks = {class_for, make_empty, set_value, encode_as};
-    py->codecs.rows = &hooks;
-    py->codecs.rows_owner = py;
-}
+const struct oro_row_hooks oro_pyrow_hooks = {class_for, make_empty, set_value, encode_as};
 
 /* ---- the types ---- */
 
@@ -875,13 +608,14 @@ oro_pyrow_make_type(PyObject *module, PyObject *cls, PyObject *bases, unsigned n
 }
 
 int
-oro_pyrow_add_column(struct oro_py *py, PyObject *made, const struct oro_rowcol *col, unsigned i)
+oro_pyrow_add_column(struct oro_rowspace *rs, PyObject *made, const struct oro_rowcol *col,
+                     unsigned i)
 {
-    struct coldescr *d = PyObject_New(struct coldescr, (PyTypeObject *)py->t_coldescr);
+    struct coldescr *d = PyObject_New(struct coldescr, (PyTypeObject *)rs->t_coldescr);
     if (d == NULL)
         return -1;
     d->name = Py_NewRef(col->name);
-    d->row = (PyTypeObject *)Py_NewRef(py->t_row);
+    d->row = (PyTypeObject *)Py_NewRef(rs->t_row);
     d->i = i;
     int rc = PyObject_SetAttr(made, col->name, (PyObject *)d);
     Py_DECREF(d);
@@ -895,7 +629,7 @@ abstract_new(PyTypeObject *type, PyObject *args, PyObject *kw)
 }
 
 int
-oro_pyrow_types(struct oro_py *py, PyObject *module)
+oro_pyrow_types(struct oro_rowspace *rs, PyObject *module)
 {
     PyType_Slot row_slots[] = {
         {Py_tp_new, abstract_new},
@@ -920,7 +654,7 @@ oro_pyrow_types(struct oro_py *py, PyObject *module)
     };
     PyType_Spec col_spec = {"orochi.member_descriptor", sizeof(struct coldescr), 0,
                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, col_slots};
-    py->t_row = PyType_FromModuleAndSpec(module, &row_spec, NULL);
-    py->t_coldescr = PyType_FromModuleAndSpec(module, &col_spec, NULL);
-    return py->t_row == NULL || py->t_coldescr == NULL ? -1 : 0;
+    rs->t_row = PyType_FromModuleAndSpec(module, &row_spec, NULL);
+    rs->t_coldescr = PyType_FromModuleAndSpec(module, &col_spec, NULL);
+    return rs->t_row == NULL || rs->t_coldescr == NULL ? -1 : 0;
 }

@@ -1,6 +1,6 @@
 /* bridge/rows/rowclass.c - making the class of a table out of the author's: his namespace and bases, our instances; and joining it
  * with the columns of the schema. */
-#include "bridge/py_priv.h"
+#include "bridge/rows/row.h"
 
 /* A function that the dataclass decorator wrote. */
 static bool
@@ -88,7 +88,7 @@ copy_namespace(PyObject *cls, PyObject *made, PyObject *names)
 
 /* The author's bases, with ours behind them unless one is a table already. */
 static PyObject *
-bases_of(struct oro_py *py, PyObject *cls)
+bases_of(struct oro_rowspace *rs, PyObject *cls)
 {
     PyObject *old = PyObject_GetAttrString(cls, "__bases__"), *list = PyList_New(0), *out = NULL;
     bool ours = false;
@@ -99,11 +99,11 @@ bases_of(struct oro_py *py, PyObject *cls)
         if (b == (PyObject *)&PyBaseObject_Type)
             continue;
         ours = ours ||
-               (PyType_Check(b) && PyType_IsSubtype((PyTypeObject *)b, (PyTypeObject *)py->t_row));
+               (PyType_Check(b) && PyType_IsSubtype((PyTypeObject *)b, (PyTypeObject *)rs->t_row));
         if (PyList_Append(list, b) < 0)
             goto done;
     }
-    if (ours || PyList_Append(list, py->t_row) == 0)
+    if (ours || PyList_Append(list, rs->t_row) == 0)
         out = PyList_AsTuple(list);
 done:
     Py_XDECREF(old);
@@ -133,7 +133,7 @@ read_default(struct oro_rowcol *col, PyObject *defaults)
 PyObject *
 oro_pyrow_class(PyObject *module, PyObject *args)
 {
-    struct oro_py *py = oro_py_of_module(module);
+    struct oro_rowspace *rs = oro_rowspace_of(module);
     PyObject *cls, *names, *defaults, *bases, *made;
     if (!PyArg_ParseTuple(args, "O!O!O!", &PyType_Type, &cls, &PyTuple_Type, &names, &PyDict_Type,
                           &defaults))
@@ -144,12 +144,13 @@ oro_pyrow_class(PyObject *module, PyObject *args)
     /* Linked at once, so that its objects have an owner whatever happens next. */
     struct oro_rowclass *rc = oro_calloc(1, sizeof(*rc) + n * sizeof(rc->cols[0]));
     const char *dot = strrchr(((PyTypeObject *)cls)->tp_name, '.');
-    rc->py = py;
-    rc->limit = py->max_pool;
+    rc->space = rs;
+    rc->codecs = rs->codecs;
+    rc->limit = rs->max_pool;
     rc->name = oro_strdup(dot != NULL ? dot + 1 : ((PyTypeObject *)cls)->tp_name);
     rc->table = rc->name;
     rc->ncols = n;
-    struct oro_rowclass **list = py->staged_classes != NULL ? py->staged_classes : &py->classes;
+    struct oro_rowclass **list = rs->staged_classes != NULL ? rs->staged_classes : &rs->classes;
     rc->next = *list;
     *list = rc;
     for (unsigned i = 0; i < n; i++) {
@@ -161,25 +162,25 @@ oro_pyrow_class(PyObject *module, PyObject *args)
         if (read_default(&rc->cols[i], defaults) < 0)
             return NULL;
     }
-    bases = bases_of(py, cls);
+    bases = bases_of(rs, cls);
     made = bases != NULL ? oro_pyrow_make_type(module, cls, bases, n, rc->name) : NULL;
     Py_XDECREF(bases);
     if (made == NULL)
         return NULL;
     rc->type = (PyTypeObject *)made;
-    oro_map_put_u64(&py->class_map, (uint64_t)(uintptr_t)made, rc);
+    oro_map_put_u64(&rs->class_map, (uint64_t)(uintptr_t)made, rc);
     if (copy_namespace(cls, made, names) < 0 ||
         PyObject_SetAttrString(made, "__match_args__", names) < 0)
         goto error;
     for (unsigned i = 0; i < n; i++)
-        if (oro_pyrow_add_column(py, made, &rc->cols[i], i) < 0)
+        if (oro_pyrow_add_column(rs, made, &rc->cols[i], i) < 0)
             goto error;
-    rc->has_post_init = PyObject_HasAttr(made, py->codecs.s_post_init);
-    if (PyList_Append(py->codecs.program.keep, made) < 0) /* rc->type is borrowed */
+    rc->has_post_init = PyObject_HasAttr(made, rs->codecs->s_post_init);
+    if (PyList_Append(rs->codecs->program.keep, made) < 0) /* rc->type is borrowed */
         goto error;
     return made;
 error:
-    oro_map_del_u64(&py->class_map, (uint64_t)(uintptr_t)made);
+    oro_map_del_u64(&rs->class_map, (uint64_t)(uintptr_t)made);
     rc->type = NULL;
     Py_DECREF(made);
     return NULL;
@@ -211,22 +212,4 @@ oro_rowclass_bind(struct oro_rowclass *rc, const char *table, const struct oro_c
             rc->changeable |= oro_pyrow_bit(i);
     }
     rc->bound = true;
-}
-
-PyObject *
-oro_pyerr_no_column(const char *advice, const char *owner, const struct oro_rowclass *rc,
-                    PyObject *name)
-{
-    PyObject *names = PyTuple_New(rc->ncols), *text = NULL;
-    PyObject *module = names != NULL ? PyImport_ImportModule("orochi._names") : NULL;
-    for (unsigned i = 0; names != NULL && i < rc->ncols; i++)
-        PyTuple_SET_ITEM(names, i, Py_NewRef(rc->cols[i].name));
-    if (module != NULL)
-        text = PyObject_CallMethod(module, advice, "sOO", owner, name, names);
-    if (text != NULL)
-        PyErr_SetObject(PyExc_TypeError, text);
-    Py_XDECREF(text);
-    Py_XDECREF(module);
-    Py_XDECREF(names);
-    return NULL;
 }

@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "bridge/py_priv.h"
+#include "bridge/host/interp_priv.h"
 
 /* ---- an allocator that counts, and fails when it is told to ---- */
 

@@ -1,6 +1,6 @@
 /* Author's code at every point where a conversion calls into Python (author.py), under the address sanitizer: Python's memory is
  * malloc's here, so that it sees what is used after its end. */
-#include "bridge/py_priv.h"
+#include "bridge/host/interp_priv.h"
 #include "tests/py/fixture.h"
 
 static void *

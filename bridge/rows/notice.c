@@ -1,10 +1,10 @@
-/* bridge/host/notice.c - warnings about code of the author that raises nothing and still does not do what it says. Each is told once
+/* bridge/rows/notice.c - warnings about code of the author that raises nothing and still does not do what it says. Each is told once
  * for each place in the process, with file and line, straight to the log: lines that belong to a call are dropped when its
  * attempt is, and the place would not be told of again. */
 #include <pthread.h>
 #include <stdarg.h>
 
-#include "bridge/py_priv.h"
+#include "bridge/rows/notice.h"
 #include "runtime/base/log.h"
 
 #define PLACES 4096 /* a module has fewer mistakes, or nobody reads on */
@@ -81,7 +81,7 @@ oro_place_first(const struct oro_place *p, const char *kind)
 }
 
 void
-oro_place_warn(struct oro_py *py, const struct oro_place *p, const char *fmt, ...)
+oro_place_warn(const char *by, const struct oro_place *p, const char *fmt, ...)
 {
     char text[1000];
     const char *file = NULL;
@@ -96,7 +96,5 @@ oro_place_warn(struct oro_py *py, const struct oro_place *p, const char *fmt, ..
     }
     if (file == NULL)
         PyErr_Clear();
-    oro_log(ORO_LOG_WARN, "module", "%s: %s:%d: %s",
-            py->call != NULL ? py->call->reducer->name : "module", file != NULL ? file : "?", line,
-            text);
+    oro_log(ORO_LOG_WARN, "module", "%s: %s:%d: %s", by, file != NULL ? file : "?", line, text);
 }

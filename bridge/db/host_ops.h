@@ -1,0 +1,57 @@
+/* bridge/db/host_ops.h - what tables need of the world: filled in by runtime/worker. Says nothing of PyObject. */
+#ifndef ORO_DB_HOST_OPS_H
+#define ORO_DB_HOST_OPS_H
+
+#include "bridge/bsatn/schema.h"
+#include "runtime/base/log.h"
+
+struct oro_py_rows {
+    struct oro_bytes *rows;
+    size_t n;
+};
+struct oro_py_range {
+    struct oro_bytes prefix; /* BSATN of the leading columns back to back */
+    unsigned nprefix;
+    bool has_lo, has_hi, lo_open, hi_open;
+    struct oro_bytes lo, hi; /* BSATN of the next column */
+    bool reverse;            /* keys descending; rows of one key come as they do ascending */
+    size_t limit;            /* no more rows than this are wanted, or read; 0: all */
+};
+
+/* A moment of the call's transaction. */
+struct oro_py_mark {
+    size_t a, b;
+    unsigned level;
+};
+
+/* `host` is the pointer of struct oro_py_call. Bytes handed out live until the call ends. Errors: ORO_ENOTFOUND,
+ * ORO_EEXISTS (text for the author in err), ORO_EFULL (sequence exhausted), ORO_ETYPE (range on a hash index), ORO_ENOMEM
+ * (oro_py_memory_room said no; nothing has changed). */
+struct oro_host_ops {
+    oro_status (*find)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                       struct oro_bytes key, struct oro_bytes *row);
+    oro_status (*scan)(void *host, const struct oro_table_def *t, struct oro_py_rows *out);
+    oro_status (*range)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                        const struct oro_py_range *range, struct oro_py_rows *out);
+    uint64_t (*count)(void *host, const struct oro_table_def *t);
+    oro_status (*insert)(void *host, const struct oro_table_def *t, struct oro_bytes row,
+                         struct oro_bytes *stored, struct oro_err *err);
+    oro_status (*update)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                         struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err);
+    oro_status (*upsert)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
+                         struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err);
+    oro_status (*delete_key)(void *host, const struct oro_table_def *t,
+                             const struct oro_index_def *ix, struct oro_bytes key);
+    oro_status (*delete_row)(void *host, const struct oro_table_def *t, struct oro_bytes row);
+    oro_status (*clear)(void *host, const struct oro_table_def *t, uint64_t *n);
+    /* One call on a table that makes several changes is atomic: save before, then release, or restore when it failed, in
+     * reverse order of save. Sequences do not go back; bytes that were handed out since stay valid. */
+    struct oro_py_mark (*save)(void *host);
+    void (*release)(void *host, struct oro_py_mark mark);
+    void (*restore)(void *host, struct oro_py_mark mark);
+    /* A log record of the module: kept with the call and dropped when its attempt is. function: the reducer. line 0: unknown. */
+    void (*log)(void *host, enum oro_log_level level, const char *target, const char *file,
+                int line, struct oro_bytes text);
+};
+
+#endif

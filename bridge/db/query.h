@@ -1,0 +1,41 @@
+/* bridge/db/query.h - conditions, and the rows that meet them (query.c, match.c). */
+#ifndef ORO_DB_QUERY_H
+#define ORO_DB_QUERY_H
+
+#include "bridge/db/table.h"
+
+/* A condition on a column. The value is borrowed. */
+struct oro_cond {
+    unsigned col;
+    uint8_t lookup;
+    PyObject *v;
+};
+#define ORO_CONDS_MAX 32
+
+enum oro_lookup {
+    LOOKUP_EQ,
+    LOOKUP_NE,
+    LOOKUP_GT,
+    LOOKUP_GTE,
+    LOOKUP_LT,
+    LOOKUP_LTE,
+    LOOKUP_IN,
+    LOOKUP_NOT_IN,
+    LOOKUP_BETWEEN
+};
+
+/* keyword arguments to conditions; number or -1 */
+int oro_pyquery_parse(struct oro_db *db, struct oro_pytable *t, PyObject *const *values,
+                      PyObject *kwnames, struct oro_cond *out);
+/* The rows that meet all conditions, by the best index; `by` (may be NULL) fixes index and order. limit: so many are
+ * enough; 0: all. New reference. */
+PyObject *oro_pyquery_run(struct oro_db *db, struct oro_pytable *t, const struct oro_accessor *by,
+                          const struct oro_cond *conds, unsigned n, size_t limit);
+/* Of these rows the first ones (limit 0: all) that meet the conditions that are not answered. New reference. */
+PyObject *oro_pyquery_sift(struct oro_db *db, struct oro_pytable *t, const struct oro_bytes *rows,
+                           size_t nrows, const struct oro_cond *conds, unsigned n,
+                           uint32_t answered, size_t limit);
+/* "id = 7, score > 3"; new reference */
+PyObject *oro_pyquery_text(struct oro_pytable *t, const struct oro_cond *conds, unsigned n);
+
+#endif

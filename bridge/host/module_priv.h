@@ -1,0 +1,13 @@
+/* bridge/host/module_priv.h - the built-in module `_orochi`, and what it keeps. */
+#ifndef ORO_HOST_MODULE_PRIV_H
+#define ORO_HOST_MODULE_PRIV_H
+
+#include "bridge/host/interp_priv.h"
+
+PyMODINIT_FUNC PyInit__orochi(void);
+struct oro_py *oro_py_of_module(PyObject *module);
+/* Takes error, a ReducerError that ended the call: its text, detail and what the log says go into the call (refusal.c). */
+void oro_pyrefusal_tell(struct oro_py *py, PyObject *error);
+void oro_py_versions_free(struct oro_py *py); /* reload.c: when the interpreter has ended */
+
+#endif
