@@ -43,8 +43,14 @@ struct oro_chandle {
     struct oro_pytable *t;
     const struct oro_accessor *acc;
 };
+#define ORO_DB_SEEN 16
 struct oro_dbhandle {
     PyObject_HEAD struct oro_db *owner;
+    /* Tables by the address of the name that they were asked for by: names are interned, and borrowed from the table. */
+    struct {
+        PyObject *name;
+        unsigned table;
+    } seen[ORO_DB_SEEN];
     PyObject *tables[]; /* owned table handles; NULL: not asked for yet */
 };
 

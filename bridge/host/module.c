@@ -8,18 +8,6 @@
 
 _Thread_local struct oro_py *oro_py_opening;
 
-struct module_state {
-    struct oro_db_module db;
-    struct oro_py *py;
-};
-
-struct oro_py *
-oro_py_of_module(PyObject *module)
-{
-    struct module_state *s = PyModule_GetState(module);
-    return s != NULL ? s->py : NULL;
-}
-
 /* ---- functions ---- */
 
 /* log(level, target, file, line, text): a record of Python's logging, or a line that was printed. */
@@ -208,14 +196,14 @@ static PyMethodDef ready_def = {"_ready", py_ready, METH_NOARGS, NULL};
 static int
 module_exec(PyObject *module)
 {
-    struct module_state *s = PyModule_GetState(module);
+    struct oro_py_module_state *s = PyModule_GetState(module);
     struct oro_py *py = oro_py_opening;
     if (py == NULL) {
         py = ORO_NEW(struct oro_py);
         py->module_owned = true;
         oro_py_init(py);
     }
-    *s = (struct module_state){{{{&py->codecs}, &py->rows}, &py->db}, py};
+    *s = (struct oro_py_module_state){{{{&py->codecs}, &py->rows}, &py->db}, py};
     if (oro_codecs_types(&py->codecs, module) < 0 || oro_rowspace_types(&py->rows, module) < 0 ||
         oro_db_types(&py->db, module) < 0)
         return -1;
@@ -233,7 +221,7 @@ module_exec(PyObject *module)
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)
 {
-    struct module_state *s = PyModule_GetState(module);
+    struct oro_py_module_state *s = PyModule_GetState(module);
     if (s == NULL || s->py == NULL)
         return 0;
     struct oro_py *py = s->py;
@@ -249,7 +237,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 static int
 module_clear(PyObject *module)
 {
-    struct module_state *s = PyModule_GetState(module);
+    struct oro_py_module_state *s = PyModule_GetState(module);
     if (s == NULL || s->py == NULL)
         return 0;
     struct oro_py *py = s->py;
@@ -283,7 +271,7 @@ static PyModuleDef def = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_orochi",
     .m_doc = "The C side of the package orochi.",
-    .m_size = sizeof(struct module_state),
+    .m_size = sizeof(struct oro_py_module_state),
     .m_methods = functions,
     .m_slots = slots,
     .m_traverse = module_traverse,

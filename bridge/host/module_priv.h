@@ -5,7 +5,20 @@
 #include "bridge/host/interp_priv.h"
 
 PyMODINIT_FUNC PyInit__orochi(void);
-struct oro_py *oro_py_of_module(PyObject *module);
+
+/* What the module keeps; begins with what the rooms below keep. */
+struct oro_py_module_state {
+    struct oro_db_module db;
+    struct oro_py *py;
+};
+/* NULL before the module has its state. */
+static inline struct oro_py *
+oro_py_of_module(PyObject *module)
+{
+    struct oro_py_module_state *s = PyModule_GetState(module);
+    return s != NULL ? s->py : NULL;
+}
+
 /* Takes error, a ReducerError that ended the call: its text, detail and what the log says go into the call (refusal.c). */
 void oro_pyrefusal_tell(struct oro_py *py, PyObject *error);
 void oro_py_versions_free(struct oro_py *py); /* reload.c: when the interpreter has ended */

@@ -323,7 +323,8 @@ oro_py_unstage(struct oro_py *py)
 /* ---- modules that take turns ---- */
 
 struct oro_py_module {
-    struct oro_version version; /* while another one, or none, is entered: this one; else that of before */
+    struct oro_version
+        version; /* while another one, or none, is entered: this one; else that of before */
     bool entered;
 };
 

@@ -82,9 +82,14 @@ oro_pyrow_decode(struct oro_row *r, unsigned i)
         return NULL;
     }
     uint64_t began = oro_tally_begin(&rc->codecs->clock);
-    struct pin held = pin(r);
-    PyObject *v = oro_codec_decode(rc->codecs, rc->cols[i].codec, &rd, 1);
-    unpin(r, held);
+    PyObject *v;
+    if (ORO_LIKELY(!rc->cols[i].codec->wild)) { /* nothing of the author's runs */
+        v = oro_codec_decode(rc->codecs, rc->cols[i].codec, &rd, 1);
+    } else {
+        struct pin held = pin(r);
+        v = oro_codec_decode(rc->codecs, rc->cols[i].codec, &rd, 1);
+        unpin(r, held);
+    }
     if (v == NULL) {
         ORO_BUMP(rc->tally.errors[DIR_COLUMN], 1);
         bad_bytes(r, i);
