@@ -350,7 +350,7 @@ check_text(struct oro_bytes text, struct oro_err *err)
     if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
         return oro_err_set(err, ORO_EMALFORMED,
                            "syntax error: a byte order mark at position 1: SELECT was expected");
-    const uint8_t *nul = memchr(text.data, 0, text.len);
+    const uint8_t *nul = text.len > 0 ? memchr(text.data, 0, text.len) : NULL;
     if (nul != NULL)
         return oro_err_set(err, ORO_EMALFORMED, "syntax error: a NUL byte at position %zu",
                            (size_t)(nul - text.data) + 1);
