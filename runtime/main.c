@@ -1,9 +1,6 @@
-/* The program: reads the configuration, builds each layer, connects them, stops them in reverse. Owns the process's signals;
- * the library (liborochi.a) does not. */
+/* The program: reads the configuration, builds each layer, connects them, stops them in reverse. */
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,6 +23,7 @@
 #include "runtime/main.h"
 #include "runtime/migrate.h"
 #include "runtime/server/server.h"
+#include "runtime/signals.h"
 #include "runtime/sql/sql.h"
 #include "runtime/watch.h"
 
@@ -259,102 +257,7 @@ greet(const struct oro_config *c, int port, unsigned workers)
     oro_bb_fini(&text);
 }
 
-/* ---- signals: the first one asks for a stop, a later one does not wait for it ---- */
-
-#define IMPATIENT_US \
-    500000 /* signals that come together, from a terminal and from a parent, are one */
-
-static struct {
-    struct oro_wake wake;
-    atomic_bool serving, stop, reload;
-    bool had_terminal;
-} signals;
-
-static bool
-has_terminal(void)
-{
-    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
-/* SIGHUP says that the terminal was closed, which ends the server; or somebody sends it, for a reload. */
-static bool
-is_reload(int sig)
-{
-    return sig == SIGHUP && (!signals.had_terminal || has_terminal());
-}
-
-/* Nothing is lost by leaving at once: what clients were told is on disk. */
-static void *
-signals_main(void *arg)
-{
-    sigset_t *set = arg;
-    int64_t first = 0;
-    for (int sig; sigwait(set, &sig) == 0;) {
-        if (is_reload(sig)) {
-            atomic_store(&signals.reload, true); /* before it serves: then as soon as it does */
-            oro_wake_signal(&signals.wake);
-            continue;
-        }
-        if (!atomic_load(&signals.serving) || (first != 0 && oro_mono_us() - first > IMPATIENT_US))
-            _exit(128 + sig);
-        first = first != 0 ? first : oro_mono_us();
-        atomic_store(&signals.stop, true);
-        oro_wake_signal(&signals.wake);
-    }
-    return NULL;
-}
-
-static void
-signal_ignored(int sig)
-{
-    (void)sig;
-}
-
-/* What a timer, a stranger's `kill` or a library may send, and whose default would end the server. Blocked in all threads, which
- * inherit it, and should one of them unblock it, caught: not SIG_IGN, which programs that are started would inherit. What
- * tells of a fault of our own, or is a person's wish (SIGQUIT), keeps its meaning. */
-static void
-signals_disarm(void)
-{
-    static const int deadly[] = {SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1,  SIGUSR2,
-                                 SIGIO,   SIGPWR,    SIGXCPU, SIGSTKFLT};
-    struct sigaction act = {.sa_handler = signal_ignored, .sa_flags = SA_RESTART};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < ORO_ARRAY_LEN(deadly); i++) {
-        sigaddset(&set, deadly[i]);
-        (void)sigaction(deadly[i], &act, NULL);
-    }
-    for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++) {
-        sigaddset(&set, sig);
-        (void)sigaction(sig, &act, NULL);
-    }
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
-static oro_status
-signals_take(struct oro_err *err)
-{
-    static sigset_t set;
-    pthread_t thread;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    signals.had_terminal = has_terminal();
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signals_disarm();
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a size limit is a full disk: the log says so and tries again */
-    oro_status st =
-        oro_thread_start(&thread, ORO_THREAD_OTHER, "signals", 256 * 1024, signals_main, &set, err);
-    if (st == ORO_OK)
-        pthread_detach(thread);
-    return st;
-}
+/* ---- while it serves ---- */
 
 /* The server's log says how it went. */
 static void
@@ -381,19 +284,13 @@ files_changed(const struct oro_config *c, uint64_t *served, uint64_t *last)
 }
 
 static void
-signals_wait(const struct oro_config *c, struct oro_server *server, uint64_t served)
+wishes_grant(const struct oro_config *c, struct oro_server *server, uint64_t served)
 {
-    for (uint64_t last = served;;) {
-        unsigned seen = oro_wake_prepare(&signals.wake);
-        if (atomic_load(&signals.stop))
-            return;
-        if (atomic_exchange(&signals.reload, false) ||
-            (c->server_watch && files_changed(c, &served, &last))) {
+    uint64_t last = served;
+    for (enum oro_wish wish;
+         (wish = oro_signals_wait(c->server_watch ? WATCH_US : -1)) != ORO_WISH_STOP;)
+        if (wish == ORO_WISH_RELOAD || (c->server_watch && files_changed(c, &served, &last)))
             reload(server);
-            continue;
-        }
-        oro_wake_wait(&signals.wake, seen, c->server_watch ? WATCH_US : -1);
-    }
 }
 
 static struct oro_server_net
@@ -431,9 +328,9 @@ serve(const struct oro_config *c, struct oro_server *server, uint64_t files, str
     st = oro_net_start(net, err);
     if (st != ORO_OK)
         return st;
-    atomic_store(&signals.serving, true);
+    oro_signals_serving();
     greet(c, oro_net_port(net), c->server_workers > 0 ? (unsigned)c->server_workers : cores());
-    signals_wait(c, server, files);
+    wishes_grant(c, server, files);
     oro_log(ORO_LOG_INFO, "server", "stopping");
     oro_server_quiesce(server);
     oro_net_stop_accepting(net);
@@ -529,7 +426,7 @@ configured_command(int argc, char **argv, run_fn run)
         }
     }
     /* Before there are other threads: they inherit what is blocked. */
-    if (signals_take(&err) != ORO_OK || oro_log_start(&err) != ORO_OK ||
+    if (oro_signals_take(&err) != ORO_OK || oro_log_start(&err) != ORO_OK ||
         python_start(&err) != ORO_OK)
         return complain(EXIT_PYTHON, err.text);
     if (oro_config_load(&c, argc, argv, oro_py_toml, &err) != ORO_OK) {
@@ -552,7 +449,7 @@ configured_command(int argc, char **argv, run_fn run)
     });
     build_info();
     looker = (struct oro_probe){
-        .argv = argv, .limit_ms = c.server_import_timeout_ms, .stop = &signals.stop};
+        .argv = argv, .limit_ms = c.server_import_timeout_ms, .stop = oro_signals_stop()};
     int code = run(&c, &err);
     if (code != EXIT_FINE && err.text[0] != '\0')
         complain(code, err.text);
@@ -672,7 +569,7 @@ command_module(int argc, char **argv)
     }
     if (!check)
         set[nset++] = module;
-    signals_disarm();
+    oro_signals_disarm();
     if (oro_log_start(&err) != ORO_OK || python_start(&err) != ORO_OK)
         code = complain(EXIT_PYTHON, err.text);
     else
