@@ -156,8 +156,8 @@ given(struct oro_spin *s)
 
 #define SPIN_TRIES 64
 
-void
-oro_spin_lock(struct oro_spin *s)
+static void
+spin_wait(struct oro_spin *s)
 {
     ORO_ASSERT_NOT_LOCKED(s);
     for (;;) {
@@ -183,6 +183,37 @@ oro_spin_try(struct oro_spin *s)
         return false;
     taken(s);
     return true;
+}
+
+void
+oro_spin_lock(struct oro_spin *s)
+{
+    if (oro_spin_try(s))
+        return;
+    /* Relaxed: a hint for oro_spin_breathe(). */
+    atomic_fetch_add_explicit(&s->waiting, 1, memory_order_relaxed);
+    spin_wait(s);
+    atomic_fetch_sub_explicit(&s->waiting, 1, memory_order_relaxed);
+}
+
+#define BREATHE_TRIES \
+    1000 /* some ten microseconds; then whoever waits has given its core away, and ours may help */
+
+void
+oro_spin_breathe(struct oro_spin *s)
+{
+    unsigned n = atomic_load_explicit(&s->waiting, memory_order_relaxed);
+    if (n == 0)
+        return;
+    oro_spin_unlock(s);
+    for (int i = 0; i < BREATHE_TRIES; i++) {
+        if (atomic_load_explicit(&s->waiting, memory_order_relaxed) < n)
+            break;
+        oro_cpu_relax();
+    }
+    if (atomic_load_explicit(&s->waiting, memory_order_relaxed) >= n)
+        sched_yield();
+    oro_spin_lock(s);
 }
 
 void

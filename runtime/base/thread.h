@@ -56,6 +56,7 @@ void oro_owner_give(struct oro_owner *o);
  * field-notes.md); yields after a while so that a preempted holder can run. */
 struct oro_spin {
     atomic_flag held;
+    atomic_uint waiting; /* who did not get it at once */
 #ifdef ORO_DEBUG
     _Atomic uintptr_t holder; /* thread; 0: nobody */
 #endif
@@ -76,6 +77,9 @@ bool oro_spin_is_mine(const struct oro_spin *s);
 void oro_spin_lock(struct oro_spin *s);
 ORO_MUST_CHECK bool oro_spin_try(struct oro_spin *s); /* false: somebody has it */
 void oro_spin_unlock(struct oro_spin *s);
+/* Holds it for long, and lets those in who wait for it: gives it back, and takes it again once somebody has had it, or has not
+ * come for it. */
+void oro_spin_breathe(struct oro_spin *s);
 
 /* One-shot wake-ups counted in a futex: oro_wake_wait sleeps until somebody called oro_wake_signal since the last
  * oro_wake_prepare. Use: prepare; check for work; if none, wait. */

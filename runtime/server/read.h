@@ -38,28 +38,29 @@ struct read_task {
     struct oro_err err;
     struct oro_answer *answer; /* measured, if st is ORO_OK */
     struct oro_prepared *prepared;
-    bool measured; /* the answer is, and is being made */
-    bool outgrown; /* the steps of the small lane did not suffice */
+    bool measured;     /* the answer is, and is being made */
+    bool outgrown;     /* the steps of the small lane did not suffice */
     uint64_t produced; /* bytes of the answer that are made */
     int64_t took_us;   /* what SQL's answer says of its time, if all of it is */
     /* Between the threads. */
-    struct oro_spin lock; /* over these: */
-    bool posted;          /* it stands in the inbox */
+    struct oro_spin lock;  /* over these: */
+    bool posted;           /* it stands in the inbox */
     bool admitted, stands; /* it has a slot now; the run has ended */
     struct oro_parts made;
     bool made_all;
-    _Atomic uint64_t taken; /* bytes of the answer that the socket has taken: how far the reader may be ahead */
-    atomic_bool hurry;      /* it may be ahead as far as it likes */
+    _Atomic uint64_t
+        taken; /* bytes of the answer that the socket has taken: how far the reader may be ahead */
+    atomic_bool hurry; /* it may be ahead as far as it likes */
     /* The answer, on the shard's side. */
     struct oro_parts ready; /* made, and not handed to net */
     bool ready_all;
-    uint64_t handed;    /* bytes that were */
-    bool again;         /* catches up with its shard, and is asked once more */
-    bool told;          /* the client has its answer, or the beginning of it */
-    bool streaming;     /* it goes on: in sh->streams */
-    bool begun, over;   /* something of it was handed to net; nobody wants the rest */
-    bool unserved;      /* readers stand still, or stop: they did not run it */
-    bool listed;        /* in sh->following */
+    uint64_t handed;               /* bytes that were */
+    bool again;                    /* catches up with its shard, and is asked once more */
+    bool told;                     /* the client has its answer, or the beginning of it */
+    bool streaming;                /* it goes on: in sh->streams */
+    bool begun, over;              /* something of it was handed to net; nobody wants the rest */
+    bool unserved;                 /* readers stand still, or stop: they did not run it */
+    bool listed;                   /* in sh->following */
     struct read_task *link, *back; /* of sh->following (link), or sh->streams */
 };
 

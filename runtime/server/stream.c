@@ -9,7 +9,7 @@
 
 #define FIRST_PIECE ((size_t)64 * 1024) /* there soon */
 #define WINDOW ((size_t)768 * 1024)
-#define WINDOW_LOW (WINDOW / 2) /* and a reader goes on */
+#define WINDOW_LOW (WINDOW / 2)     /* and a reader goes on */
 #define RUN_BYTES ((size_t)2 << 20) /* of a reader's turn for one answer, */
 #define RUN_STEPS 250000            /* and what it may look at */
 /* What a held snapshot may keep from being freed. */
@@ -55,8 +55,7 @@ oro_stream_make(struct read_task *t, struct oro_session *se)
 {
     uint64_t from = t->produced;
     while (!oro_answer_ended(t->answer) && may_be_ahead(t) && t->produced - from < RUN_BYTES) {
-        size_t want = t->produced == 0 ? FIRST_PIECE : ORO_PART,
-               made = make_piece(t, se, want);
+        size_t want = t->produced == 0 ? FIRST_PIECE : ORO_PART, made = make_piece(t, se, want);
         if (made > 0 && !oro_answer_ended(t->answer))
             oro_read_post(t); /* else the end of the run says so */
         if (made < want)
@@ -92,8 +91,7 @@ may_begin(const struct read_task *t)
     const struct client *c = t->client;
     if (is_http(t))
         return c->answered && c->reply == NULL; /* its head went out */
-    return c->nmarks == 0 &&
-           !(c->confirmed && t->seq > oro_server_durable_seq(t->sh->server));
+    return c->nmarks == 0 && !(c->confirmed && t->seq > oro_server_durable_seq(t->sh->server));
 }
 
 static void
@@ -118,9 +116,10 @@ hand_over(struct read_task *t)
     for (size_t i = 0; i < ready.n && !t->over; i++) {
         bool last = t->ready_all && i + 1 == ready.n;
         t->handed += ready.bufs[i]->len;
-        bool sent = is_http(t) ? net->http_piece(net->net, t->sh->number, net_id(t), ready.bufs[i], last)
-                               : net->send_piece(net->net, t->sh->number, t->conn, ready.bufs[i],
-                                                 !t->begun, last);
+        bool sent =
+            is_http(t)
+                ? net->http_piece(net->net, t->sh->number, net_id(t), ready.bufs[i], last)
+                : net->send_piece(net->net, t->sh->number, t->conn, ready.bufs[i], !t->begun, last);
         t->begun = true;
         t->over = !sent; /* it is gone, or was cut off: we are told */
     }
@@ -250,8 +249,7 @@ send_some(struct read_task *t, bool still)
 void
 oro_stream_step(struct read_task *t)
 {
-    bool stands = t->phase == READ_STANDING,
-         still = t->unserved || oro_shard_stands_still(t->sh);
+    bool stands = t->phase == READ_STANDING, still = t->unserved || oro_shard_stands_still(t->sh);
     t->over = t->over || is_closing(t);
     if (t->ready.failed && !t->over)
         fail(t);

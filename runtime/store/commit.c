@@ -52,16 +52,19 @@ turn_end(struct oro_store *s)
         oro_wake_broadcast(&s->turn_wake);
 }
 
-/* Takes the lock in turn. True: holds a turn, to be ended with turn_end. */
+/* Takes the lock in turn, once nobody else is about to write to these tables. True: holds a turn, to be ended with turn_end. */
 static bool
-commit_enter(struct oro_store *s, const struct oro_tx *tx)
+commit_enter(struct oro_store *s, const struct oro_tx *tx, uint64_t tables)
 {
     oro_spin_lock(&s->lock);
     if (tx->exclusive)
         return true;
+    if (ORO_UNLIKELY((s->large & tables) != 0))
+        oro_large_wait(s, tables);
     if (atomic_load_explicit(&s->turn_serving, memory_order_relaxed) == s->turn_next)
         return false;
     turn_take(s);
+    oro_large_wait(s, tables); /* it has no turn to wait for */
     return true;
 }
 
@@ -85,6 +88,7 @@ oro_tx_begin(struct oro_session *se, bool exclusive)
     if (exclusive) {
         oro_spin_lock(&se->store->lock);
         turn_take(se->store);
+        oro_large_wait(se->store, UINT64_MAX); /* one that began before has no turn to wait for */
         oro_spin_unlock(&se->store->lock);
     }
     oro_session_pin(se);
@@ -301,6 +305,30 @@ writes_install(struct oro_store *s, struct oro_tx *tx, struct oro_op *op, uint64
     oro_writing_leave(&writing);
 }
 
+static oro_status
+conflict(struct oro_tx *tx, struct oro_record *rec)
+{
+    rec->pub.origin.text = rec->pub.origin.detail = NULL; /* still the caller's */
+    oro_record_free(&tx->se->cache, rec);
+    atomic_fetch_add_explicit(&tx->se->store->conflicts, 1, memory_order_relaxed);
+    tx_end(tx, false);
+    return ORO_ECONFLICT;
+}
+
+/* With the lock, which it gives back. */
+static oro_status
+commit_large(struct oro_tx *tx, struct oro_record *rec, uint64_t *seq)
+{
+    struct oro_session *se = tx->se;
+    size_t work = 0;
+    if (!oro_large_commit(tx, rec, seq, &work))
+        return conflict(tx, rec);
+    oro_large_end(tx, *seq);
+    tx_end(tx, true);
+    oro_ring_sweep(se->store, &se->cache, work);
+    return ORO_OK;
+}
+
 oro_status
 oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
 {
@@ -323,9 +351,11 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
     }
     bool turn = false;
     if (writes || tx->exclusive)
-        turn = commit_enter(s, tx);
+        turn = commit_enter(s, tx, rec->mask);
     else
         oro_spin_lock(&s->lock);
+    if (ORO_UNLIKELY(rec->pub.nops >= ORO_LARGE && !turn) && s->large == 0 && oro_large_is(tx, rec))
+        return commit_large(tx, rec, seq);
     const struct oro_commit *head = atomic_load_explicit(&s->head, memory_order_relaxed);
     if (validate && ok && head != se->anchor)
         ok = writes_fit(tx) && reads_hold(tx) && spans_hold(tx, checked, head);
@@ -338,14 +368,11 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
         oro_ring_reclaim(s, rec->pub.nops, &work);
     }
     commit_leave(s, turn);
-    if (!ok) {
-        rec->pub.origin.text = rec->pub.origin.detail = NULL; /* still the caller's */
-        oro_record_free(&se->cache, rec);
-        atomic_fetch_add_explicit(&s->conflicts, 1, memory_order_relaxed);
-    }
-    tx_end(tx, ok);
+    if (!ok)
+        return conflict(tx, rec);
+    tx_end(tx, true);
     oro_ring_sweep(s, &se->cache, work);
-    return ok ? ORO_OK : ORO_ECONFLICT;
+    return ORO_OK;
 }
 
 oro_status

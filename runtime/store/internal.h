@@ -10,6 +10,9 @@
  *                   begin to end, other commits queue behind it. The turn is never waited for
  *                   with the commit lock held.
  *
+ * A commit of very many inserts would hold the lock for long. It puts its rows into the indexes in slices instead, while others
+ * commit between them, to other tables (`large`); nobody sees its rows before it has its seq, which is when it is published.
+ *
  * The ring is a list from `first` to `head`. A record passes three marks, in order:
  *   published   its deleted versions have an end but stand in the indexes still
  *   unlinked    every snapshot has reached it: its deleted versions have left the indexes
@@ -26,6 +29,9 @@
 /* as a snapshot: what lives now, whether published or not */
 #define ORO_LIVING (ORO_SEQ_MAX - 1)
 #define ORO_NONE UINT32_MAX
+/* A reader who has found where a seq will stand asks there before it lets committers in again: so the place may be used anew soon. */
+#define ORO_LARGE_SEQS 16
+#define ORO_LARGE 4096 /* ops: what is below holds the commit lock for less than a millisecond */
 
 struct oro_sequence {
     const struct oro_sequence_def *def;
@@ -92,9 +98,10 @@ struct oro_write {
 
 struct oro_tx_table {
     struct oro_table *t;
-    int64_t delta;        /* rows more than at the snapshot */
-    uint32_t first, last; /* writes */
-    uint32_t nold;        /* writes with `old`, cancelled ones included */
+    int64_t delta;                    /* rows more than at the snapshot */
+    uint32_t first, last;             /* writes */
+    uint32_t nold;                    /* writes with `old`, cancelled ones included */
+    uint64_t large_rows, large_bytes; /* large.c */
 };
 
 enum oro_span_kind { ORO_SPAN_SCAN, ORO_SPAN_RANGE, ORO_SPAN_COUNT };
@@ -193,6 +200,11 @@ struct oro_store {
     ORO_CACHE_ALIGNED atomic_uint writing;
 
     ORO_CACHE_ALIGNED struct oro_spin lock;
+    uint64_t
+        large; /* tables of a large commit under way: who writes to them waits for it; 0: none */
+    struct oro_wake large_wake;
+    _Atomic uint64_t large_seqs[ORO_LARGE_SEQS]; /* of the last ones: see ORO_LATER */
+    unsigned large_next;
     uint64_t turn_next;
     _Atomic uint64_t turn_serving;
     struct oro_wake turn_wake;
@@ -325,6 +337,15 @@ void oro_ring_reclaim(struct oro_store *s, size_t nops, size_t *work);
 /* Frees about `work` of the rows that were detached; takes the lock now and then. */
 void oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work);
 void oro_ring_free_all(struct oro_store *s);
+
+/* ---- large.c ---- */
+bool oro_large_is(const struct oro_tx *tx, const struct oro_record *rec); /* to be committed so */
+/* Commit lock held, and given back while it waits: until no large commit is under way for any of these tables. */
+void oro_large_wait(struct oro_store *s, uint64_t tables);
+/* With the lock held and no turn taken; gives it back. False: a conflict, and nothing has happened. Afterwards the record is
+ * published, and oro_large_end is to be called before the snapshot ends. *work: as of oro_ring_reclaim. */
+bool oro_large_commit(struct oro_tx *tx, struct oro_record *rec, uint64_t *seq, size_t *work);
+void oro_large_end(const struct oro_tx *tx, uint64_t seq);
 
 /* ---- store.c ---- */
 /* Puts the new version into all indexes of its table. */

@@ -5,7 +5,10 @@
 #define RECLAIM_EVERY 64
 #define RECLAIM_LEAST 256
 #define SWEEP 128
-#define WARM 8 /* records ahead */
+#define RECLAIM_MOST 1024 /* while the lock is held, */
+#define SWEEP_OPS 4096    /* and ops that are looked at */
+#define SKIPS 16          /* ops that are passed over cost as much as one that is unlinked */
+#define WARM 8            /* records ahead */
 #define WARM_OPS 8
 
 /* Arguments up to here are copied: that costs less than counting a reference to their frame, which two threads would share. */
@@ -156,8 +159,10 @@ unlink_some(struct oro_store *s, uint64_t snapshot, size_t work)
     while (work > 0 && (c = oro_commit_next(s->unlinked)) != NULL && c->seq <= snapshot) {
         for (; s->unlink_op < c->nops && work > 0; s->unlink_op++) {
             const struct oro_op *op = &c->ops[s->unlink_op];
-            if (op->kind != ORO_OP_DELETE)
+            if (op->kind != ORO_OP_DELETE) {
+                work -= s->unlink_op % SKIPS == SKIPS - 1;
                 continue;
+            }
             struct oro_table *t = oro_table_of(s, op->table);
             if (!oro_unlink_is_free(t, op->row))
                 oro_writing_enter(&writing);
@@ -207,8 +212,8 @@ oro_ring_reclaim(struct oro_store *s, size_t nops, size_t *work)
         return;
     /* At least twice what comes in, so that what waits always gets less. */
     *work = RECLAIM_LEAST > s->since * 2 ? RECLAIM_LEAST : s->since * 2;
-    reclaim(s, *work);
-    if (s->trash == NULL)
+    reclaim(s, *work < RECLAIM_MOST ? *work : RECLAIM_MOST);
+    if (s->trash == NULL && !(s->backlog && *work > RECLAIM_MOST))
         *work = 0;
 }
 
@@ -216,7 +221,7 @@ oro_ring_reclaim(struct oro_store *s, size_t nops, size_t *work)
 struct sweep {
     struct oro_row *rows[SWEEP];
     struct oro_record *records[SWEEP];
-    size_t nrows, nrecords;
+    size_t nrows, nrecords, ops;
 };
 
 /* The version that an op's record owns, or NULL. */
@@ -233,7 +238,8 @@ sweep_fill(struct oro_store *s, struct sweep *sw)
     ORO_ASSERT_LOCKED(&s->lock);
     while (s->trash != NULL && sw->nrecords < SWEEP) {
         struct oro_record *r = s->trash;
-        for (; s->trash_op < r->pub.nops && sw->nrows < SWEEP; s->trash_op++) {
+        for (; s->trash_op < r->pub.nops && sw->nrows < SWEEP && sw->ops < SWEEP_OPS;
+             s->trash_op++, sw->ops++) {
             struct oro_row *row = op_owned(&r->ops[s->trash_op]);
             if (row != NULL)
                 sw->rows[sw->nrows++] = row;
@@ -254,11 +260,14 @@ oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work)
 {
     while (work > 0) {
         struct sweep sw;
-        sw.nrows = sw.nrecords = 0;
+        sw.nrows = sw.nrecords = sw.ops = 0;
         oro_spin_lock(&s->lock);
+        bool more = s->trash == NULL && s->backlog;
+        if (more)
+            reclaim(s, RECLAIM_MOST);
         sweep_fill(s, &sw);
         oro_spin_unlock(&s->lock);
-        size_t done = sw.nrows + sw.nrecords;
+        size_t done = sw.nrows + sw.nrecords + sw.ops / SKIPS + (more ? RECLAIM_MOST : 0);
         for (size_t i = 0; i < sw.nrows; i++)
             oro_row_free(pc, sw.rows[i]);
         for (size_t i = 0; i < sw.nrecords; i++)

@@ -6,7 +6,8 @@
  * with the same key, newest first. An index that is unique has one word of the row for that: the
  * next older version, and flags. Others have two, since whatever of many rows goes has to find its
  * neighbours: older and newer. Who may touch what:
- *   begin  written before the row can be found; then constant
+ *   begin  written before the row can be found; then constant. Of a row that a large commit is putting into the indexes it is
+ *          where the commit's seq will stand (ORO_LATER), until that is known
  *   end    set once by the committer that deletes the row; readers at older snapshots do not mind
  *          which value they see
  *   older  constant while readers walk; changed only with readers shut out (session.h)
@@ -65,10 +66,17 @@ oro_row_data(const struct oro_row *r)
     return (uint8_t *)(uintptr_t)(r->links + r->nlinks);
 }
 
+#define ORO_LATER ((uint64_t)1 << 63) /* in begin: the rest is the address of a seq, ORO_SEQ_MAX while it is not known */
+
 static inline uint64_t
 oro_row_begin(const struct oro_row *r)
 {
-    return atomic_load_explicit(&r->begin, memory_order_relaxed);
+    uint64_t begin = atomic_load_explicit(&r->begin, memory_order_relaxed);
+    if (ORO_LIKELY(begin < ORO_LATER) || begin == ORO_SEQ_MAX)
+        return begin;
+    /* Pairs with the release in large_publish(). */
+    return atomic_load_explicit((const _Atomic uint64_t *)(uintptr_t)(begin & ~ORO_LATER),
+                                memory_order_acquire);
 }
 
 static inline uint64_t

@@ -5,8 +5,8 @@
 #include "runtime/store/internal.h"
 
 #define CHANGES 64 /* of an index structure while readers wait: some microseconds */
-/* pauses before giving the core away: what is waited for lasts well under a microsecond */
-#define SPINS 200
+/* pauses before giving the core away: what is waited for lasts a microsecond, in large commits some ten */
+#define SPINS 1000
 
 static void
 relax(unsigned *n)

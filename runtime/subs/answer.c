@@ -5,7 +5,8 @@
 #include "runtime/subs/subs_priv.h"
 #include "runtime/subs/query_priv.h"
 
-#define KEPT_MOST 16384 /* rows, by address, so that what is found with much effort and is little is looked for once */
+#define KEPT_MOST \
+    16384 /* rows, by address, so that what is found with much effort and is little is looked for once */
 #define CHEAP_STEPS 100000
 #define OFFSET_SIZE 8
 enum { FIXED_SIZE, ROW_OFFSETS }; /* RowSizeHint (docs/wire.md#rows) */
@@ -17,7 +18,7 @@ struct found {
     uint64_t rows, bytes;
     uint32_t row_len; /* of each row, if same_len */
     bool same_len;
-    bool kept; /* its rows are answer->kept[kept_at ...] */
+    bool kept;       /* its rows are answer->kept[kept_at ...] */
     bool unmeasured; /* JSON needs no numbers, and all of it may be read */
     size_t kept_at;
 };
@@ -36,9 +37,9 @@ struct oro_answer {
     bool headed;
     uint32_t at; /* of found */
     enum step step;
-    uint64_t row;    /* of this query: the next one, */
-    uint64_t offset; /* and the bytes before it */
-    size_t row_at;   /* bytes of the row that are there already */
+    uint64_t row;             /* of this query: the next one, */
+    uint64_t offset;          /* and the bytes before it */
+    size_t row_at;            /* bytes of the row that are there already */
     struct oro_bytes current; /* the row; len 0: to be fetched */
     bool has_current;
     struct oro_query_cursor cursor;
@@ -160,8 +161,8 @@ keep(struct oro_answer *a, struct found *f, struct oro_bytes row)
     void *kept = a->kept;
     if (!a->keeps)
         return;
-    bool room = a->nkept < KEPT_MOST &&
-                oro_try_grow(&kept, a->nkept, &a->kept_cap, sizeof(*a->kept));
+    bool room =
+        a->nkept < KEPT_MOST && oro_try_grow(&kept, a->nkept, &a->kept_cap, sizeof(*a->kept));
     a->kept = kept;
     if (!room) {
         forget_kept(a);
@@ -278,7 +279,8 @@ fetch(struct making *m)
         a->has_current = true;
         return true;
     }
-    oro_status st = oro_query_next(&a->cursor, m->se, &m->budget, &a->current, &a->has_current, NULL);
+    oro_status st =
+        oro_query_next(&a->cursor, m->se, &m->budget, &a->current, &a->has_current, NULL);
     if (st != ORO_OK)
         m->want = 0; /* another time */
     return a->has_current;

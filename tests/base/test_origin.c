@@ -14,17 +14,30 @@ loopback(const char *host)
 
 Test(origin, loopback_hosts)
 {
-    static const char *const yes[] = {"localhost", "LocalHost",       "game.localhost",
-                                      "127.0.0.1", "127.255.0.9",     "::1",
-                                      "[::1]",     "::ffff:127.0.0.1", "localhost.",
-                                      "a.localhost.", "127.0.0.1."};
-    static const char *const no[] = {
-        "",           "localhos",    "localhost..",       "localhost.example",
-        "xlocalhost", ".localhost",  "127.0.0.1.example", "128.0.0.1",
-        "127.1",      "0127.0.0.1",  "0.0.0.0",           "::",
-        "::2",        "[::1",        "10.0.0.1",          "::ffff:10.0.0.1",
-        "2130706433", "localhost%00", ".",                "::1.",
-        "localhost.example."};
+    static const char *const yes[] = {
+        "localhost", "LocalHost",        "game.localhost", "127.0.0.1",    "127.255.0.9", "::1",
+        "[::1]",     "::ffff:127.0.0.1", "localhost.",     "a.localhost.", "127.0.0.1."};
+    static const char *const no[] = {"",
+                                     "localhos",
+                                     "localhost..",
+                                     "localhost.example",
+                                     "xlocalhost",
+                                     ".localhost",
+                                     "127.0.0.1.example",
+                                     "128.0.0.1",
+                                     "127.1",
+                                     "0127.0.0.1",
+                                     "0.0.0.0",
+                                     "::",
+                                     "::2",
+                                     "[::1",
+                                     "10.0.0.1",
+                                     "::ffff:10.0.0.1",
+                                     "2130706433",
+                                     "localhost%00",
+                                     ".",
+                                     "::1.",
+                                     "localhost.example."};
     for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
         cr_assert(loopback(yes[i]), "%s", yes[i]);
     for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
@@ -34,9 +47,9 @@ Test(origin, loopback_hosts)
 
 Test(origin, loopback_origins)
 {
-    static const char *const yes[] = {"http://localhost",    "http://localhost:5173",
-                                      "https://127.0.0.1:1", "http://[::1]:8080",
-                                      "HTTP://LOCALHOST:80", "http://a.b.localhost:3",
+    static const char *const yes[] = {"http://localhost",      "http://localhost:5173",
+                                      "https://127.0.0.1:1",   "http://[::1]:8080",
+                                      "HTTP://LOCALHOST:80",   "http://a.b.localhost:3",
                                       "http://localhost.:3000"};
     static const char *const no[] = {"null",
                                      "",
