@@ -217,9 +217,9 @@ bad_column(const struct layout *l, uint32_t col, struct db_stmt *now, struct oro
     struct oro_bytes value = null ? oro_bytes_str("NULL") : db_column_bytes(now, (int)col + 1);
     oro_type_print(l->def->row->elems[col].type, &type);
     oro_status st = oro_err_set(
-        err, ORO_EINVAL,
+        err, ORO_EMALFORMED,
         "table %s was edited: column %s holds %s%.*s%s, which is no %.*s. Correct it with sqlite3; "
-        "nothing was changed",
+        "nothing was changed. Or: Restore a backup (orochi restore)",
         l->sql_name, l->columns[col], quote, (int)(value.len < 60 ? value.len : 60),
         (const char *)value.data, quote, (int)type.len, (const char *)type.data);
     oro_bb_fini(&type);
@@ -429,9 +429,9 @@ put_new(struct db *db, const struct edit *e, struct oro_err *err)
     layout_key(l, e->row, &key);
     oro_status st = l->def->pk >= 0 ? layout_has(l, db, oro_bb_bytes(&key), &taken, err) : ORO_OK;
     if (st == ORO_OK && taken)
-        st = oro_err_set(err, ORO_EINVAL,
+        st = oro_err_set(err, ORO_EMALFORMED,
                          "table %s was edited: two rows have one primary key (%s) now. Correct it "
-                         "with sqlite3; nothing was changed",
+                         "with sqlite3; nothing was changed. Or: Restore a backup (orochi restore)",
                          l->sql_name, l->columns[l->def->pk]);
     if (st == ORO_OK)
         st = layout_put(l, db, oro_bb_bytes(&key), e->row, err);

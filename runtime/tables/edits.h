@@ -18,7 +18,7 @@ struct edits {
     size_t n, cap;
 };
 void edits_fini(struct edits *e);
-/* What was edited, read with the stored catalog before the log is moved into the tables. ORO_EINVAL: a column holds what its
+/* What was edited, read with the stored catalog before the log is moved into the tables. ORO_EMALFORMED: a column holds what its
  * type cannot; err says where. */
 ORO_MUST_CHECK oro_status edits_read(struct db *db, const struct catalog *c, struct edits *out,
                                      struct oro_err *err);
