@@ -108,6 +108,39 @@ Test(disk, full_from_every_write_on)
     cr_assert_lt(n, FAILURES_MOST);
 }
 
+/* A start that finds no room says so, and leaves what is there: with room everything is. */
+Test(disk, full_at_a_start)
+{
+    static const char *const now[] = {"entry public id:u64:pk note:string level:u32:=7",
+                                      "other public n:u32:pk", NULL};
+    struct run r;
+    struct run_options opt = options();
+    run_must_open(&r, &opt);
+    for (uint64_t i = 1; i <= 20; i++)
+        run_wait_durable(&r, add(&r, i, 300));
+    cr_assert(run_close(&r));
+    opt.lines = now;
+    bool fits = false;
+    unsigned failed = 0;
+    for (unsigned n = 1; !fits && n < FAILURES_MOST; n++) {
+        struct oro_err err = {0};
+        disk_fill(n, NULL);
+        fits = run_open(&r, &opt, &err) == ORO_OK;
+        disk_heal();
+        if (fits) {
+            cr_assert_eq(run_count(&r, "entry"), 20);
+            run_close(&r);
+        } else {
+            failed++;
+            cr_assert(strstr(err.text, "full") != NULL || strstr(err.text, "I/O") != NULL ||
+                          strstr(err.text, "space") != NULL,
+                      "at write %u: %s", n, err.text);
+        }
+    }
+    cr_assert(fits);
+    cr_assert_gt(failed, 10);
+}
+
 Test(disk, refusing_every_write)
 {
     unsigned n = 1;
