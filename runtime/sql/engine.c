@@ -70,7 +70,8 @@ authorize_read(struct sql_engine *e, const char *table, const char *column)
         sqlite3_strnicmp(table, "pragma_", 7) != 0)
         return SQLITE_OK;
     snprintf(what, sizeof(what),
-             "no such table: `%s`. If the table exists, it may be marked private.", table);
+             "no such table: `%.*s`. If the table exists, it may be marked private.",
+             sql_fit(oro_bytes_str(table), 200), table);
     return deny(e, ORO_EMALFORMED, what);
 }
 

@@ -23,6 +23,16 @@ line_around(struct oro_bytes text, size_t at, size_t *place)
     return oro_bytes(text.data + from, to - from);
 }
 
+int
+sql_fit(struct oro_bytes text, size_t most)
+{
+    if (text.len <= most)
+        return (int)text.len;
+    while (most > 0 && (text.data[most] & 0xc0) == 0x80)
+        most--;
+    return (int)most;
+}
+
 static size_t
 characters(struct oro_bytes s)
 {
@@ -51,8 +61,8 @@ say_no_table(const char *message, char *out, size_t size)
     static const char begin[] = "no such table: ";
     if (strncmp(message, begin, sizeof(begin) - 1) != 0)
         return false;
-    snprintf(out, size, "no such table: `%s`. If the table exists, it may be marked private.",
-             message + sizeof(begin) - 1);
+    snprintf(out, size, "no such table: `%.*s`. If the table exists, it may be marked private.",
+             sql_fit(oro_bytes_str(message + sizeof(begin) - 1), 200), message + sizeof(begin) - 1);
     return true;
 }
 
@@ -88,7 +98,8 @@ sql_fail(struct sql_engine *e, int rc, const struct sql_text *text, size_t from,
         return oro_err_set(err, e->denied.status, "%s", e->denied.text);
     const char *message = sqlite3_errmsg(e->db);
     if (!say_no_table(message, what, sizeof(what)))
-        snprintf(what, sizeof(what), "%s", message);
+        snprintf(what, sizeof(what), "%.*s", sql_fit(oro_bytes_str(message), sizeof(what) - 1),
+                 message);
     int offset = sqlite3_error_offset(e->db);
     if (text == NULL || offset < 0)
         return oro_err_set(err, ORO_EMALFORMED, "%s", what);

@@ -228,6 +228,7 @@ static void
 put_literal_text(const struct pass *p, size_t i, size_t n, struct oro_bb *out)
 {
     const struct sql_token *t = &p->tokens[i + n - 1];
+    oro_bb_reserve(out, 1); /* an empty one has bytes, too */
     if (n == 2)
         oro_bb_put_bytes(out, p->tokens[i].text);
     for (size_t k = 0; k < t->value.len; k++) {
@@ -243,11 +244,9 @@ fail_literal(struct pass *p, size_t i, const struct oro_type *type)
     struct oro_bb what = {0};
     struct oro_bytes text = p->tokens[i].text;
     oro_bb_printf(&what, "The literal expression `%.*s` cannot be parsed as type `",
-                  text.len < 80 ? (int)text.len : 80, (const char *)text.data);
+                  sql_fit(text, 80), (const char *)text.data);
     oro_type_print(type, &what);
-    size_t most = 300;
-    if (what.len > most)
-        what.len = most;
+    what.len = (size_t)sql_fit(oro_bb_bytes(&what), 300);
     oro_bb_put(&what, "`", 2);
     oro_status st = sql_fail_at(p->err, ORO_EMALFORMED, p->t->asked, offset_of(p, text.data),
                                 (const char *)what.data);

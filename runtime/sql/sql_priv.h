@@ -77,6 +77,8 @@ ORO_MUST_CHECK oro_status sql_text_make(const struct sql_engine *e, struct oro_b
                                         struct sql_text *t, struct oro_err *err);
 
 /* error.c */
+/* How many bytes of a text fit, so that no character is cut: for %.*s. */
+int sql_fit(struct oro_bytes text, size_t most);
 /* "what\nthe line\n   ^": with the place in the text. at SIZE_MAX: nowhere. Returns st. */
 oro_status sql_fail_at(struct oro_err *err, oro_status st, struct oro_bytes text, size_t at,
                        const char *what);

@@ -600,6 +600,38 @@ sql_encode(const struct oro_type *type, sqlite3_value *v, struct oro_bb *out)
 
 /* ---- literals ---- */
 
+static size_t
+digits_at(struct oro_bytes s, size_t at)
+{
+    size_t n = 0;
+    while (at + n < s.len && s.data[at + n] >= '0' && s.data[at + n] <= '9')
+        n++;
+    return n;
+}
+
+/* A number as it would be written without quotes. */
+static bool
+is_number(struct oro_bytes s)
+{
+    size_t at = s.len > 0 && (s.data[0] == '-' || s.data[0] == '+'), whole = digits_at(s, at),
+           part = 0;
+    at += whole;
+    if (at < s.len && s.data[at] == '.') {
+        part = digits_at(s, at + 1);
+        at += 1 + part;
+    }
+    if (whole + part == 0)
+        return false;
+    if (at < s.len && (s.data[at] | 32) == 'e') {
+        at += 1 + (at + 1 < s.len && (s.data[at + 1] == '-' || s.data[at + 1] == '+'));
+        size_t power = digits_at(s, at);
+        at += power;
+        if (power == 0)
+            return false;
+    }
+    return at == s.len;
+}
+
 /* Beside an integer: 0x.. and X'..' are numbers, and so is '5'. */
 static oro_status
 encode_number(const struct oro_type *type, char kind, struct oro_bytes text, struct oro_bb *out)
@@ -608,7 +640,8 @@ encode_number(const struct oro_type *type, char kind, struct oro_bytes text, str
     char digits[65];
     unsigned size = type->fixed_size;
     if (kind == 's')
-        return oro_value_from_literal(type, 'n', text, out, NULL);
+        return is_number(text) ? oro_value_from_literal(type, 'n', text, out, NULL)
+                               : ORO_EMALFORMED;
     while (text.len > 0 && text.data[0] == '0')
         text = oro_bytes(text.data + 1, text.len - 1);
     if (text.len > 2 * (size_t)size)
@@ -627,6 +660,8 @@ sql_encode_literal(const struct oro_type *type, char kind, struct oro_bytes text
                    struct oro_bb *out)
 {
     bool integer = type->kind >= ORO_I8 && type->kind <= ORO_U256;
+    if (kind == 'n' && !is_number(text))
+        return ORO_EMALFORMED;
     if (integer && kind != 'n')
         return encode_number(type, kind, text, out);
     return oro_value_from_literal(type, kind, text, out, NULL);

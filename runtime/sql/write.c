@@ -1,5 +1,7 @@
 /* INSERT, UPDATE and DELETE: what SQLite has found out about a row, done in the transaction of whoever asks. */
+#include "runtime/base/utf8.h"
 #include "runtime/sql/sql_priv.h"
+#include "runtime/sql/value_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -69,7 +71,7 @@ put_literal(const struct oro_type *t, sqlite3_value *v, struct oro_bb *out, stru
         oro_bb_fini(&digits);
         return st;
     }
-    text = oro_bytes_str((const char *)sqlite3_value_text(v));
+    text = sql_text_of(v);
     return sql_encode_literal(t, 'n', text, out);
 }
 
@@ -95,12 +97,14 @@ put_column(const struct row_write *w, uint32_t col, sqlite3_value *v, struct oro
     if (put_literal(sql_inner_type(t), v, out, &why) == ORO_OK)
         return ORO_OK;
     oro_type_print(t, &type);
-    oro_status st =
-        oro_err_set(w->err, ORO_EINVAL,
-                    "`%.100s` cannot be a value of column `%s` of `%s`, of type `%.*s`%s%.200s",
-                    (const char *)sqlite3_value_text(v), w->t->row->elems[col].name, w->t->name,
-                    (int)(type.len < 200 ? type.len : 200), (const char *)type.data,
-                    why.text[0] != '\0' ? ": " : "", why.text);
+    struct oro_bytes text = sql_text_of(v);
+    if (!oro_utf8_valid(text))
+        text = oro_bytes_str("a blob");
+    oro_status st = oro_err_set(
+        w->err, ORO_EINVAL, "`%.*s` cannot be a value of column `%s` of `%s`, of type `%.*s`%s%.*s",
+        sql_fit(text, 100), (const char *)text.data, w->t->row->elems[col].name, w->t->name,
+        sql_fit(oro_bb_bytes(&type), 200), (const char *)type.data, why.text[0] != '\0' ? ": " : "",
+        sql_fit(oro_bytes_str(why.text), 200), why.text);
     oro_bb_fini(&type);
     return st;
 }

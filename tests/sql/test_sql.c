@@ -125,6 +125,7 @@ Test(sql, each_form_of_a_literal_is_understood)
         {"u128 = 18446744073709551616 OR false", "[[3]]"},
         {"u128 = 340282366920938463463374607431768211455 OR false", "[[2]]"},
         {"u128 = 5 OR false", "[[1]]"},
+        {"u128 = '5' OR false", "[[1]]"},
         {"u128 < 6 AND u128 > 0", "[[1]]"},
         {"i128 < 0 ORDER BY i128", "[[3],[1]]"},
         {"i128 IN (-5, 170141183460469231731687303715884105727)", "[[1],[2]]"},
@@ -239,6 +240,14 @@ Test(sql, errors_name_the_place)
     REFUSED("SELECT * FROM nobody", ORO_EMALFORMED,
             "no such table: `nobody`. If the table exists, it may be marked private.");
     REFUSED("", ORO_EMALFORMED, "empty");
+    static const char *const numbers[] = {"''",  "'-'",  "'.'",   "'1e'", "'1e+'",
+                                          "'x'", "'1 '", "'1.5'", "X''",  "0x"};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(numbers); i++) {
+        char sql[100];
+        snprintf(sql, sizeof(sql), "SELECT id FROM every WHERE u128 = %s OR false", numbers[i]);
+        if (i != 8) /* X'' is 0, as 0x0 is */
+            cr_expect_eq(ask(&a, sql), ORO_EMALFORMED, "%s", sql);
+    }
     REFUSED("-- only this", ORO_EMALFORMED, "empty");
     REFUSED("SELECT \"nope\" FROM every", ORO_EMALFORMED, "nope");
     ask_close(&a);
