@@ -298,6 +298,7 @@ Test(damage, in_the_middle_is_told_from_a_torn_end)
     }
     forget_kept();
     oro_free(path);
+    oro_free(wal_path);
 }
 
 /* ---- repair, where pages are gone ---- */
