@@ -374,20 +374,15 @@ answer_here(struct shard *sh, struct client *c, const struct oro_client_message 
 }
 
 /* When so much waits to be read by a client, what it asks waits, too, until its socket has taken the half of it. So it is not the
- * questions that are there already which decide how much is kept for one who does not read. */
+ * questions that are there already which decide how much is kept for one who does not read. What waits for the disk does not
+ * count: with a slow disk and many updates there may always be so much of it, and it is not for the client to read it. */
 #define UNREAD_MOST ((size_t)1 << 20)
-
-static size_t
-unread_bytes(const struct client *c, size_t in_net)
-{
-    return in_net + c->held.len + c->held_linked;
-}
 
 static bool
 is_unread(const struct shard *sh, const struct client *c)
 {
     const struct oro_server_net *net = &sh->server->net;
-    return unread_bytes(c, net->waiting(net->net, sh->number, c->conn)) >= UNREAD_MOST;
+    return net->waiting(net->net, sh->number, c->conn) >= UNREAD_MOST;
 }
 
 static void
@@ -402,7 +397,7 @@ void
 oro_client_drained(struct shard *sh, struct client *c, size_t waiting)
 {
     struct oro_server_net *net = &sh->server->net;
-    if (!c->unread || unread_bytes(c, waiting) > UNREAD_MOST / 2)
+    if (!c->unread || waiting > UNREAD_MOST / 2)
         return;
     c->unread = false;
     (void)net->watch(net->net, sh->number, c->conn, false);

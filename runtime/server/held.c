@@ -29,7 +29,6 @@ mark_fini(struct shard *sh, struct client *c, struct held_mark *m)
         oro_buf_unref(p.bufs[i]);
     }
     c->held_lists -= mark_list_cost(m);
-    c->held_linked -= (size_t)p.bytes;
     if (m->nparts > 1)
         oro_free(m->parts.many);
     m->nparts = 0;
@@ -123,7 +122,6 @@ mark_link(struct shard *sh, struct client *c, struct held_mark *m, const struct 
     }
     m->nparts = (uint32_t)body->n;
     c->held_lists += mark_list_cost(m);
-    c->held_linked += (size_t)body->bytes;
     return true;
 }
 

@@ -69,7 +69,6 @@ struct client {
     struct held_mark *marks;
     size_t nmarks, mark_cap;
     size_t held_lists;   /* memory of the marks' lists of parts */
-    size_t held_linked;  /* bytes of those parts */
     size_t held_counted; /* of held, marks and lists, in the budget */
     size_t http_counted; /* HTTP: what was charged for the request */
     struct client *held_next;
