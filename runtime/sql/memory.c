@@ -68,8 +68,7 @@ oro_sql_init(void)
     ours.xRealloc = limited_realloc;
     if (rc == SQLITE_OK)
         rc = sqlite3_config(SQLITE_CONFIG_MALLOC, &ours);
-    ORO_ASSERT(rc == SQLITE_OK); /* else SQLite has been used already */
-    installed = true;
+    installed = rc == SQLITE_OK; /* else the Python that we are part of has used SQLite already */
 }
 
 void

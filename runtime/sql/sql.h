@@ -12,7 +12,8 @@
 #include "runtime/base/parts.h"
 #include "runtime/store/store.h"
 
-/* Before SQLite is used for anything in this process: from then on what an engine may take is limited. Once; main thread. */
+/* Before SQLite is used for anything in this process: from then on what an engine may take is limited. Later it does nothing.
+ * Main thread. */
 void oro_sql_init(void);
 
 struct oro_sql_pool;
