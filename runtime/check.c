@@ -7,6 +7,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/thread.h"
 #include "runtime/check.h"
+#include "runtime/subs/query.h"
 
 #define INTERRUPT_US 20000 /* as often as that, once it has to end */
 #define GRACE_US 5000000   /* what does not react by then is in C code that cannot be interrupted */
@@ -57,6 +58,8 @@ load(struct check *k, struct oro_py *py)
     atomic_store(&k->py, NULL);
     if (st == ORO_OK)
         st = oro_schema_parse(oro_bytes_str(descriptor), &schema, &err);
+    if (st == ORO_OK)
+        st = oro_query_check_rules(schema, &err);
     if (st == ORO_OK)
         st = oro_py_bind(py, schema, &err); /* schema: until the process ends */
     if (st != ORO_OK)

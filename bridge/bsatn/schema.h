@@ -50,6 +50,8 @@ struct oro_table_def {
     uint32_t ndefaults;
     struct oro_column_was *was; /* dropped= and renamed= */
     uint32_t nwas;
+    const char **rules; /* row filters in SQL: who is not the owner sees the rows that any of them has */
+    uint32_t nrules;    /* 0: all rows of a public table */
     const char *place;       /* where it is declared, "file.py:12", or NULL */
     const char *migration;   /* its @migration hook, "up (file.py:12)", or NULL */
     int schedule_at_col;     /* -1: not a scheduled table */
@@ -102,7 +104,7 @@ struct oro_schema {
 };
 
 /* text: {"V10": {"sections": [...]}, "V9": {...}, "orochi": {"reducers": [{"name", "timeout_ms", "lifecycle"?, "defaults"?: [hex or null]}],
- * "tables": [{"name", "place", "dropped", "renamed": [{"was", "now"}], "migration"?}],
+ * "tables": [{"name", "place", "dropped", "renamed": [{"was", "now"}], "migration"?, "rules"?: [sql]}],
  * "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron"}]}}. The system table
  * st_client(identity: Identity, connection_id: ConnectionId) with id 1 and a unique index on connection_id is added. Gives *out. */
 ORO_MUST_CHECK oro_status oro_schema_parse(struct oro_bytes text, struct oro_schema **out,

@@ -20,12 +20,21 @@ same_index(const struct oro_index_def *a, const struct oro_index_def *b)
 }
 
 static bool
+same_rules(const struct oro_table_def *a, const struct oro_table_def *b)
+{
+    bool same = a->nrules == b->nrules;
+    for (uint32_t i = 0; same && i < a->nrules; i++)
+        same = strcmp(a->rules[i], b->rules[i]) == 0;
+    return same;
+}
+
+static bool
 same_table(const struct oro_table_def *a, const struct oro_table_def *b)
 {
     if (a->is_public != b->is_public || a->is_event != b->is_event || a->pk != b->pk ||
         a->schedule_at_col != b->schedule_at_col || !same_text(a->schedule_fn, b->schedule_fn) ||
         a->nindexes != b->nindexes || a->nsequences != b->nsequences ||
-        a->ndefaults != b->ndefaults || !oro_type_eq(a->row, b->row))
+        a->ndefaults != b->ndefaults || !same_rules(a, b) || !oro_type_eq(a->row, b->row))
         return false;
     for (uint32_t i = 0; i < a->nindexes; i++)
         if (!same_index(&a->indexes[i], &b->indexes[i]))
@@ -210,7 +219,7 @@ same_indexes(const struct oro_table_def *a, const struct oro_table_def *b)
     return same;
 }
 
-/* True: its columns are others. */
+/* True: its columns are others, or who may see which rows is. */
 static bool
 say_table(const struct oro_table_def *a, const struct oro_table_def *b, struct oro_bb *words)
 {
@@ -227,9 +236,11 @@ say_table(const struct oro_table_def *a, const struct oro_table_def *b, struct o
         SAY(words, "table `%s`: primary key changed", b->name);
     if (!same_indexes(a, b))
         SAY(words, "table `%s`: indexes changed", b->name);
+    if (!same_rules(a, b))
+        SAY(words, "table `%s`: row filters changed", b->name);
     if (words->len == before)
         SAY(words, "table `%s` changed", b->name);
-    return !fits;
+    return !fits || !same_rules(a, b);
 }
 
 bool

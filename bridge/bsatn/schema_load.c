@@ -349,6 +349,11 @@ load_own_table(struct oro_load *l, uint32_t node)
     uint32_t dropped = oro_json_member(l->j, node, "dropped"), at = dropped + 1;
     uint32_t renamed = oro_json_member(l->j, node, "renamed");
     uint32_t n = oro_load_len(l, dropped), more = oro_load_len(l, renamed);
+    uint32_t rules = oro_json_member(l->j, node, "rules"), rule = rules + 1;
+    uint32_t nrules = rules != 0 ? oro_load_len(l, rules) : 0;
+    t->rules = oro_arena_alloc(arena, (nrules + 1) * sizeof(*t->rules));
+    for (; t->nrules < nrules; rule = oro_load_next(l, rule))
+        t->rules[t->nrules++] = oro_json_to_str(l->j, rule, arena);
     t->place = place != 0 ? oro_json_to_str(l->j, place, arena) : NULL;
     uint32_t hook = oro_json_member(l->j, node, "migration");
     t->migration = hook != 0 ? oro_json_to_str(l->j, hook, arena) : NULL;

@@ -417,7 +417,10 @@ reload(struct oro_server *s, char **report, struct oro_err *err)
     st = oro_schema_parse(oro_bytes_str(descriptor), &schema, err);
     oro_free(descriptor);
     if (st == ORO_OK)
+        st = oro_query_check_rules(schema, err);
+    if (st == ORO_OK)
         return exchange(s, schema, report, err);
+    oro_schema_free(schema);
     oro_pool_unstage(s->pool);
     return st;
 }

@@ -503,6 +503,8 @@ module_load(struct oro_server *s, char **report, struct oro_err *err)
     oro_status st = oro_pool_load(&po, &s->pool, &descriptor, report, err);
     if (st == ORO_OK)
         st = oro_schema_parse(oro_bytes_str(descriptor), &s->schema, err);
+    if (st == ORO_OK)
+        st = oro_query_check_rules(s->schema, err);
     s->tables = s->schema;
     oro_free(descriptor);
     return st;

@@ -375,6 +375,10 @@ oro_sql_query(struct oro_sql_pool *p, struct oro_sql_ask *ask, struct oro_bytes 
     sql_memory_begin(ask->memory);
     st = run_all(e, text, out, parts, err);
     bool refused = sql_memory_end();
+    for (uint32_t i = 0; i < e->schema->ntables; i++) {
+        oro_query_free(e->modules[i].seen);
+        e->modules[i].seen = NULL;
+    }
     e->ask = NULL;
     if (refused)
         engine_destroy(e); /* whatever it could not keep */

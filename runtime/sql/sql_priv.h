@@ -6,6 +6,7 @@
 
 #include "runtime/sql/sql.h"
 #include "runtime/sql/value.h"
+#include "runtime/subs/query.h"
 
 /* A connection, and the question that it is answering. On one thread at a time. */
 struct sql_engine {
@@ -26,6 +27,7 @@ struct sql_engine {
 struct sql_module {
     struct sql_engine *engine;
     const struct oro_table_def *def;
+    struct oro_query *seen; /* what whoever asks may see of it, while he asks; NULL: all, or not looked at yet */
 };
 
 /* table.c */

@@ -25,6 +25,7 @@ struct table {
     sqlite3_vtab base; /* first */
     struct sql_engine *engine;
     const struct oro_table_def *def;
+    struct sql_module *module;
     struct column *columns;
 };
 
@@ -284,7 +285,7 @@ declare(struct table *t, uint32_t slot)
 static int
 connect(sqlite3 *db, void *arg, int argc, const char *const *argv, sqlite3_vtab **out, char **why)
 {
-    const struct sql_module *m = arg;
+    struct sql_module *m = arg;
     const struct oro_schema *schema = m->engine->schema;
     struct table *t = sqlite3_malloc(sizeof(*t));
     struct column *columns = sqlite3_malloc64((m->def->row->nelems + 1) * sizeof(*columns));
@@ -293,7 +294,7 @@ connect(sqlite3 *db, void *arg, int argc, const char *const *argv, sqlite3_vtab 
         sqlite3_free(columns);
         return SQLITE_NOMEM;
     }
-    *t = (struct table){.engine = m->engine, .def = m->def, .columns = columns};
+    *t = (struct table){.engine = m->engine, .def = m->def, .module = m, .columns = columns};
     int rc = declare(t, (uint32_t)(m->def - schema->tables));
     if (rc != SQLITE_OK) {
         sqlite3_free(columns);
@@ -360,8 +361,46 @@ fetch_in_tx(struct cursor *c)
     return sql_engine_pay(t->engine, 1 + all.n) ? SQLITE_OK : SQLITE_INTERRUPT;
 }
 
+/* Row filters hold for whoever is not the owner. */
+static int
+filter_make(struct table *t)
+{
+    struct sql_module *m = t->module;
+    if (t->engine->is_owner || t->def->nrules == 0 || m->seen != NULL)
+        return SQLITE_OK;
+    const struct oro_query_env env = {.sender = t->engine->ask->sender};
+    oro_status st = oro_query_all_seen(t->engine->schema, t->def, &env, &m->seen, &t->engine->denied);
+    return st == ORO_OK ? SQLITE_OK : SQLITE_ERROR;
+}
+
+/* Leaves those of the rows that may be seen. */
+static void
+rows_filter(const struct oro_query *seen, struct cursor *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->n; i++)
+        if (oro_query_matches(seen, c->rows[i]))
+            c->rows[n++] = c->rows[i];
+    c->n = n;
+}
+
+static int fetch_some(struct cursor *c);
+
 static int
 fetch(struct cursor *c)
+{
+    const struct sql_module *m = ((struct table *)c->base.pVtab)->module;
+    int rc;
+    do {
+        rc = fetch_some(c);
+        if (rc == SQLITE_OK && m->seen != NULL)
+            rows_filter(m->seen, c);
+    } while (rc == SQLITE_OK && m->seen != NULL && c->n == 0 && !c->place.ended);
+    return rc;
+}
+
+static int
+fetch_some(struct cursor *c)
 {
     struct table *t = (struct table *)c->base.pVtab;
     struct oro_sql_ask *ask = t->engine->ask;
@@ -427,7 +466,8 @@ filter(sqlite3_vtab_cursor *base, int bits, const char *text, int argc, sqlite3_
     c->place = (struct oro_place){0};
     c->place.ended = c->ix != NULL && !take_bounds(c, c->ix, bits, argv, &c->range);
     c->batch = FIRST_BATCH;
-    return fetch(c);
+    int rc = filter_make(t);
+    return rc == SQLITE_OK ? fetch(c) : rc;
 }
 
 static int

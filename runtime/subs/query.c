@@ -380,6 +380,53 @@ find_table(struct typing *ty, const struct oro_schema *schema)
     return ORO_OK;
 }
 
+/* One filter of the query's table, as a condition for whoever asks. */
+static oro_status
+type_rule(struct typing *outer, const struct oro_schema *schema, const char *rule,
+          struct pred **out)
+{
+    struct sql_select s;
+    struct typing ty = *outer;
+    ty.s = &s;
+    oro_status st = sql_parse_select(oro_bytes_str(rule), ORO_QUERY_SUBSCRIBE, &ty.q->arena, &s,
+                                     ty.err);
+    if (st != ORO_OK)
+        return st;
+    if (table_called(schema, s.table) != ty.q->table)
+        return oro_err_set(ty.err, ORO_EMALFORMED, "it selects from `%.*s`, not from its table",
+                           TEXT(s.table));
+    if (s.where != NULL)
+        return type_condition(&ty, s.where, out);
+    *out = new_pred(&ty, P_CONST);
+    (*out)->yes = true;
+    return ORO_OK;
+}
+
+/* Whoever is not the owner sees the rows that any of the filters has, of those that he asks for. */
+static oro_status
+type_rules(struct typing *ty, const struct oro_schema *schema)
+{
+    struct oro_query *q = ty->q;
+    if (ty->env->is_owner || q->table->nrules == 0)
+        return ORO_OK;
+    struct pred *any = new_pred(ty, P_OR), **tail = &any->list;
+    for (uint32_t i = 0; i < q->table->nrules; i++) {
+        oro_status st = type_rule(ty, schema, q->table->rules[i], tail);
+        if (st != ORO_OK)
+            return st;
+        tail = &(*tail)->next;
+    }
+    if (q->where == NULL) {
+        q->where = any;
+        return ORO_OK;
+    }
+    struct pred *both = new_pred(ty, P_AND);
+    both->list = any;
+    any->next = q->where;
+    q->where = both;
+    return ORO_OK;
+}
+
 static oro_status
 parse_into(struct oro_query *q, const struct oro_schema *schema, struct oro_bytes text,
            enum oro_query_use use, const struct oro_query_env *env, struct oro_err *err)
@@ -393,6 +440,8 @@ parse_into(struct oro_query *q, const struct oro_schema *schema, struct oro_byte
         st = type_projection(&ty);
     if (st == ORO_OK && s.where != NULL)
         st = type_condition(&ty, s.where, &q->where);
+    if (st == ORO_OK)
+        st = type_rules(&ty, schema);
     if (st != ORO_OK)
         return st;
     query_simplify(q);
@@ -425,6 +474,50 @@ oro_query_parse(const struct oro_schema *schema, struct oro_bytes text, enum oro
     if (use == ORO_QUERY_SQL)
         return oro_err_set(err, st, "%s", mine.text);
     return oro_err_set(err, st, "%s, executing: `%.*s`", mine.text, TEXT(text));
+}
+
+oro_status
+oro_query_all_seen(const struct oro_schema *schema, const struct oro_table_def *t,
+                   const struct oro_query_env *env, struct oro_query **out, struct oro_err *err)
+{
+    struct oro_query *q = ORO_NEW(struct oro_query);
+    atomic_init(&q->refs, 1);
+    oro_arena_init(&q->arena);
+    q->table = t;
+    struct typing ty = {.q = q, .env = env, .err = err};
+    oro_status st = type_rules(&ty, schema);
+    if (st != ORO_OK) {
+        oro_query_free(q);
+        return st;
+    }
+    query_simplify(q);
+    query_plan(q);
+    *out = q;
+    return ORO_OK;
+}
+
+oro_status
+oro_query_check_rules(const struct oro_schema *schema, struct oro_err *err)
+{
+    static const struct oro_query_env stranger;
+    oro_status st = ORO_OK;
+    for (uint32_t i = 0; st == ORO_OK && i < schema->ntables; i++) {
+        const struct oro_table_def *t = &schema->tables[i];
+        for (uint32_t k = 0; st == ORO_OK && k < t->nrules; k++) {
+            struct oro_err mine = {0};
+            struct oro_query q = {.table = t};
+            struct pred *rule;
+            oro_arena_init(&q.arena);
+            struct typing ty = {.q = &q, .env = &stranger, .err = &mine};
+            st = type_rule(&ty, schema, t->rules[k], &rule);
+            oro_arena_fini(&q.arena);
+            if (st != ORO_OK)
+                st = oro_err_set(err, ORO_EINVAL, "%s: table %s: the row filter `%s`: %s",
+                                 t->place != NULL ? t->place : "module", t->name, t->rules[k],
+                                 mine.text);
+        }
+    }
+    return st;
 }
 
 bool

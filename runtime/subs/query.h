@@ -24,7 +24,7 @@ struct oro_query_limits {
 /* Who asks: what :sender is, and whether private tables exist for him. */
 struct oro_query_env {
     struct oro_identity sender;
-    bool is_owner;
+    bool is_owner; /* row filters are not for the owner either */
     const struct oro_query_limits *limits; /* NULL: none */
 };
 
@@ -44,6 +44,14 @@ ORO_MUST_CHECK oro_status oro_query_parse(const struct oro_schema *schema, struc
                                           enum oro_query_use use, const struct oro_query_env *env,
                                           struct oro_query **out, struct oro_err *err);
 struct oro_query *oro_query_ref(struct oro_query *q); /* Gives one more. Any thread */
+/* What whoever asks may see of a table: all rows, or those that its row filters have. Gives *out. Any thread. */
+ORO_MUST_CHECK oro_status oro_query_all_seen(const struct oro_schema *schema,
+                                             const struct oro_table_def *t,
+                                             const struct oro_query_env *env,
+                                             struct oro_query **out, struct oro_err *err);
+/* Whether every row filter of the schema's tables is a condition on its table. ORO_EINVAL: the text names table and filter. */
+ORO_MUST_CHECK oro_status oro_query_check_rules(const struct oro_schema *schema,
+                                                struct oro_err *err);
 /* Whether the text is a SELECT of this grammar, whatever its names and types are. */
 bool oro_query_knows(struct oro_bytes text);
 void oro_query_free(struct oro_query *q);             /* Takes one; NULL is fine */

@@ -134,11 +134,11 @@ unindex_query(struct live_query *q)
 
 /* ---- live queries ---- */
 
-/* Keys: 'T' text, or 'S' sender text when the text uses :sender. */
+/* Keys: 'T' text, or 'S' sender text when the query uses :sender; the owner's, for whom row filters do not hold, in small letters. */
 static void
-put_key(struct oro_bb *out, const struct oro_identity *sender, struct oro_bytes text)
+put_key(struct oro_bb *out, bool is_owner, const struct oro_identity *sender, struct oro_bytes text)
 {
-    oro_bb_u8(out, sender != NULL ? 'S' : 'T');
+    oro_bb_u8(out, (uint8_t)((sender != NULL ? 'S' : 'T') | (is_owner ? 0x20 : 0)));
     if (sender != NULL)
         oro_bb_put(out, sender->le, sizeof(sender->le));
     oro_bb_put_bytes(out, text);
@@ -149,11 +149,11 @@ static struct live_query *
 find_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *env)
 {
     struct oro_bb key = {0};
-    put_key(&key, NULL, text);
+    put_key(&key, env->is_owner, NULL, text);
     struct live_query *q = oro_map_get(&s->by_text, oro_bb_bytes(&key));
     if (q == NULL) {
         oro_bb_clear(&key);
-        put_key(&key, &env->sender, text);
+        put_key(&key, env->is_owner, &env->sender, text);
         q = oro_map_get(&s->by_text, oro_bb_bytes(&key));
     }
     oro_bb_fini(&key);
@@ -176,7 +176,7 @@ live_new(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *
 {
     struct live_query *q = ORO_NEW(struct live_query);
     struct oro_bb key = {0};
-    put_key(&key, oro_query_uses_sender(query) ? &env->sender : NULL, text);
+    put_key(&key, env->is_owner, oro_query_uses_sender(query) ? &env->sender : NULL, text);
     q->query = query;
     q->key = oro_bb_bytes(&key); /* keeps the builder's memory */
     q->table = table_of(s, oro_query_table(query));

@@ -76,6 +76,8 @@ module_new(PyTypeObject *type, PyObject *args, PyObject *kw)
         return NULL;
     oro_status st = oro_schema_parse(oro_bytes((const uint8_t *)text, (size_t)n), &m->schema, &err);
     if (st == ORO_OK)
+        st = oro_query_check_rules(m->schema, &err);
+    if (st == ORO_OK)
         st = oro_py_module_bind(joined, spec, m->schema, &m->bound, &err);
     if (st != ORO_OK) {
         Py_DECREF(m);

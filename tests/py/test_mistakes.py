@@ -126,7 +126,11 @@ TABLE = {
     "Literal that is no name": ("@table\nclass A:\n    x: Literal['a b']", 3, ["'a b'", "use letters"]),
     "constraint of another kind": ("@table\nclass A:\n    x: Annotated[int, Len(1, 2)]", 3, ["min_length=1 does not suit i64"]),
     "bad pattern": ("@table\nclass A:\n    x: Annotated[str, Pattern('(')]", 3, ["'('", "not a regular expression"]),
-    "row filter argument": ("@table(rls='SELECT * FROM a')\nclass A:\n    x: u8", 2, ["rls= is not available"]),
+    "row filter of a private table": ("@table(rls='SELECT * FROM a')\nclass A:\n    x: u8", 2, ["rls= says", "public=True"]),
+    "row filter that is no SQL": ("@table(public=True, rls=[5])\nclass A:\n    x: u8", 2, ["rls= has 5", "SELECT * FROM a"]),
+    "owner that is no column": ("@table(public=True, owner='whom')\nclass A:\n    who: Identity", 2, ["'whom'", "do you mean who?"]),
+    "owner that is no identity": ("@table(public=True, owner='x')\nclass A:\n    x: u8", 3, ["owner=", "no Identity but"]),
+    "two owners": ("@table(public=True, owner=['a', 'b'])\nclass A:\n    a: Identity\n    b: Identity", 2, ["owner= names one column"]),
     "table in front of a function": ("@table\ndef f(): pass", 1, ["@table goes in front of a class"]),
     "table with a bare name": ("@table('player')\nclass A:\n    x: u8", 1, ["@table(name='player')"]),
     "table in front of an enum": ("@table\nclass E(Enum):\n    A = 1", 1, ["@table goes in front of a class with annotations"]),
@@ -167,10 +171,10 @@ REDUCER = {
     "max_dt": ("@scheduled(hz=1, max_dt=0)\ndef f(ctx): ...", 2, ["max_dt=0"]),
     "cron": ("@scheduled(cron='0 4 * * *')\ndef f(ctx): ...", 2, ["cron", "not available"]),
     "view": ("@view(public=True)\ndef f(ctx) -> list[int]: ...", 2, [
-        "views are not available", "everybody can read all of a public table", "keep what not all may see in a private table"]),
+        "views are not available", "everybody can read all of a public table, unless", 'owner="player"', "keep what no client may see in a private table"]),
     "procedure": ("@procedure\ndef f(ctx) -> int: ...", 2, ["procedures are not available"]),
     "route": ("@route('GET', '/x')\ndef f(ctx): ...", 2, ["HTTP handlers are not available"]),
-    "row filter": ("row_filter('SELECT * FROM x')\n@reducer\ndef f(ctx): ...", 1, ["row filters are not available"]),
+    "row filter": ("row_filter('SELECT * FROM x')\n@reducer\ndef f(ctx): ...", 1, ["row filters as functions are not available", 'owner="player"']),
     "updated": ("@updated\ndef f(ctx): ...", 2, ["@updated hooks are not available"]),
     "declared database": (
         "@table\nclass A:\n    x: u8\nclass Db(Database):\n    a: Table[A]\n    b: Table[A]\n"

@@ -110,7 +110,7 @@ def table(cls: type[_T], /) -> type[_T]: ...
 def table(
     *, name: str | None = None, public: bool = False, primary_key: str | None = None, auto_inc: str | Sequence[str] = (),
     unique: str | Sequence[str] = (), indexes: str | Sequence[str | tuple[str, ...] | Column] = (), event: bool = False,
-    scheduled: str | Callable[..., Any] | None = None, rls: str | Sequence[str] = (), dropped: str | Sequence[str] = (),
+    scheduled: str | Callable[..., Any] | None = None, owner: str | None = None, rls: str | Sequence[str] = (), dropped: str | Sequence[str] = (),
     renamed: Mapping[str, str] | None = None,
 ) -> Callable[[type[_T]], type[_T]]: ...
 

@@ -142,19 +142,21 @@ _LIFECYCLES = ('init', 'client_connected', 'client_disconnected')
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(field,))
 def table(cls=None, /, *, name=None, public=False, primary_key=None, auto_inc=(), unique=(), indexes=(), event=False,
-          scheduled=None, rls=(), dropped=(), renamed=None, **unknown):
+          scheduled=None, owner=None, rls=(), dropped=(), renamed=None, **unknown):
     """Makes an annotated class a table: its annotations are the columns, its instances the rows (python-api 4, 5).
 
     name: in SQL and for clients; by default the class name in snake case. public: clients may subscribe to it.
     primary_key, auto_inc, unique, indexes: columns, as an alternative to PrimaryKey[...], AutoInc[...], Unique[...],
     Index[...] in the annotations; an index over several columns is a tuple of names or a Column. event: rows exist for the
     transaction that inserts them and are broadcast. scheduled: the reducer, or its name, that is called when a row's
-    ScheduleAt is due. dropped: columns that the table had, whose values are given up (a copy of the data is kept beside it);
+    ScheduleAt is due. owner: a column of type Identity; clients see the rows in which it is theirs, and no others. rls: row
+    filters, SQL like "SELECT * FROM hand WHERE player = :sender OR shown"; clients see the rows that owner or any of them has.
+    Neither holds for reducers and for the database's owner. dropped: columns that the table had, whose values are given up (a copy of the data is kept beside it);
     renamed: {"old": "new"}, a column that has another name now; both may stay after the data has changed.
     Constructing a row takes keyword arguments only.
     """
     options = dict(name=name, public=public, primary_key=primary_key, auto_inc=_listed(auto_inc), unique=_listed(unique),
-                   indexes=_listed(indexes), event=event, scheduled=scheduled, rls=rls, dropped=_listed(dropped),
+                   indexes=_listed(indexes), event=event, scheduled=scheduled, owner=owner, rls=_listed(rls), dropped=_listed(dropped),
                    renamed=dict(renamed or {}))
     _no_options('table', unknown, options)
 
@@ -480,13 +482,12 @@ def _not_yet(what, advice):
 
 
 # Whatever WHERE a client subscribes with, it can as well leave it out: none of this advice may make a secret public.
-_ALL_SEE = 'everybody can read all of a public table, whatever WHERE a client asks with'
-view = _not_yet('views', f'until they are, nothing can be shown to some clients only, since {_ALL_SEE}; keep what not all may see in '
-                         'a private table')
-procedure = _not_yet('procedures', f'use a reducer; a result in a public table is one for all, since {_ALL_SEE}')
+_WHO_SEES = 'everybody can read all of a public table, unless it says who sees which rows: @table(public=True, owner="player")'
+view = _not_yet('views', f'{_WHO_SEES}; keep what no client may see in a private table')
+procedure = _not_yet('procedures', f'use a reducer that writes the result to a table; {_WHO_SEES}')
 route = _not_yet('HTTP handlers', 'use POST /v1/database/NAME/call/REDUCER')
-row_filter = _not_yet('row filters', f'keep the whole table private, or move the columns that all may see to a public one, since '
-                                     f'{_ALL_SEE}')
+row_filter = _not_yet('row filters as functions', 'say it at the table: @table(public=True, owner="player"), or '
+                                                  'rls=["SELECT * FROM hand WHERE player = :sender OR shown"]')
 updated = _not_yet('@updated hooks', 'do it in a reducer that the owner calls')
 # Names of python-api 2 that come with them, for the message about an import.
 LATER = {'ViewContext': view, 'AnonymousViewContext': view, 'query': view, 'Query': view, 'ProcedureContext': procedure,

@@ -30,6 +30,7 @@ class Table:
         self.pk, self.auto_inc, self.unique, self.indexes, self.defaults = -1, [], [], [], []
         self.public = self.event = False
         self.scheduled = None   # reducer name
+        self.rules = []  # SQL: who is not the owner sees the rows of any of them
         self.dropped, self.renamed = [], []  # columns that it had: wire names, {was, now}
         self.migration = None   # the @migration function
         self.at_column = -1
@@ -97,9 +98,6 @@ class Builder:
         self._replaced(declared)
         self.tables.append(t)
         self._check_name(t.place, 'table', t.name)
-        if options['rls']:
-            self.problem(t.place(), f'{t.title}: rls= is not available in this version: keep the whole table private, or move the '
-                                    'columns that all may see to a public one')
         properties = {}
         for column in cls.__orochi_columns__.values():
             properties[column.name] = self._column(t, column)
@@ -113,6 +111,7 @@ class Builder:
         for given in options['indexes']:
             self._extra_index(t, given)
         self._former(t, options)
+        self._rules(t, options)
         t.ref = self._try(t.place, t.title, lambda: self.types.row(cls, t.columns))
         if t.scheduled is not None:
             self._scheduled_shape(t)
@@ -187,6 +186,29 @@ class Builder:
                                         f'(it has {", ".join(wires)})')
         t.dropped = [wire_name(name) for name in options['dropped']]
         t.renamed = [dict(was=wire_name(was), now=wires[now]) for was, now in options['renamed'].items() if now in wires]
+
+    def _rules(self, t, options):
+        """Row filters, as SQL that the engine reads and checks."""
+        owner, rules = options['owner'], options['rls']
+        if (owner is not None or rules) and not t.public:
+            what = 'owner=' if owner is not None else 'rls='
+            self.problem(t.place(), f'{t.title}: {what} says which rows clients see, and they see none of a private table: write '
+                                    'public=True beside it')
+        if owner is not None and not isinstance(owner, str):
+            self.problem(t.place(), f'{t.title}: owner= names one column, e.g. owner="player"')
+        elif owner is not None and self._known(t, 'owner', owner):
+            column = next(c for c in t.columns if c[0] == owner)
+            if unchecked(column[2])[0] == 'identity':
+                t.rules.append(f'SELECT * FROM {t.name} WHERE "{column[1]}" = :sender')
+            else:
+                self.problem(t.column_place(owner), f'{t.title}: owner= names the column {owner}, which is no Identity but '
+                                                    f'{describe(column[2])}: it holds who may see the row, as ctx.sender gives it')
+        for rule in rules:
+            if isinstance(rule, str):
+                t.rules.append(rule)
+            else:
+                self.problem(t.place(), f'{t.title}: rls= has {rule!r}: a row filter is SQL, e.g. "SELECT * FROM {t.name} WHERE '
+                                        'player = :sender"')
 
     def _known(self, t, what, name):
         names = [c[0] for c in t.columns]
@@ -634,7 +656,7 @@ class Builder:
     def descriptor(self):
         """The JSON text that the server's oro_schema_parse reads."""
         extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0, **self.defaults_of(r)) for r in self.reducers],
-                     tables=[dict(name=t.name, place=t.place(), dropped=t.dropped, renamed=t.renamed, **self.hook_of(t))
+                     tables=[dict(name=t.name, place=t.place(), dropped=t.dropped, renamed=t.renamed, rules=t.rules, **self.hook_of(t))
                              for t in self.tables if t.cls is not None],
                      schedules=self.schedules)
         return json.dumps({'V10': self.v10(), 'V9': self.v9(), 'orochi': extra}, separators=(',', ':'))
