@@ -101,15 +101,19 @@ describe("order", () => {
 
 describe("coming and going", () => {
   test("the first calls that were sent run although their client has left, and no more", async () => {
-    const [came, clients] = [await of("came"), await there()];
-    const raw = new Raw(server, "busy");
-    await raw.opened;
-    raw.send(slow(1, 50), subscribe(2, 1, tally("gone")), put(3, "gone"));
-    raw.send(...Array.from({ length: 400 }, (_, i) => put(4 + i, "gone")));
-    raw.socket.close();
-    await until("they run", async () => (await of("gone")) > 0);
-    await until("it has left", async () => (await there()) === clients);
-    const ran = await of("gone"); // eight calls in all, the slow one among them if it had not begun
+    const came = await of("came");
+    let ran;
+    for (let round = 0; round < 5 && !(ran <= 8); round++) { // the slow call may be over first on a busy machine
+      const name = `gone ${round}`, clients = await there();
+      const raw = new Raw(server, "busy");
+      await raw.opened;
+      raw.send(slow(1, 50 << round), subscribe(2, 1, tally(name)), put(3, name));
+      raw.send(...Array.from({ length: 400 }, (_, i) => put(4 + i, name)));
+      raw.socket.close();
+      await until("they run", async () => (await of(name)) > 0);
+      await until("it has left", async () => (await there()) === clients);
+      ran = await of(name); // eight calls in all, the slow one among them if it had not begun
+    }
     assert.ok(ran === 7 || ran === 8, `${ran} have run`);
     assert.ok((await of("came")) > came);
   });
