@@ -358,7 +358,6 @@ upgrade(struct conn *c, struct head *h, struct oro_http_request *req)
     }
     req->protocols = text_of(h->protocols);
     req->websocket = true;
-    req->peer = io_peer(c);
 
     struct oro_ws_accept acc = {0};
     struct oro_http_response res = {0};

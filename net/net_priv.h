@@ -327,8 +327,6 @@ void io_want_write(struct conn *c);
 void io_set_reading(struct conn *c, bool on);
 /* False: the peer has ended his side. *there: he may still take what we send. It asks the kernel, for use while nothing is read. */
 bool io_peer_sends(const struct conn *c, bool *there);
-/* A number for the address at the other end, of IPv6 for its /64, since whoever has one has them all; never 0. */
-uint64_t io_peer(const struct conn *c);
 void io_end_writing(struct conn *c); /* FIN: the peer sees the end of what was sent */
 void io_close(struct conn *c);       /* now; conn_gone runs inside */
 /* Bytes given to the socket that the peer's system has not taken. */

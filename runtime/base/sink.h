@@ -32,8 +32,6 @@ struct oro_http_request {
     const char *accept;          /* header value or NULL */
     const char *accept_encoding; /* header value or NULL */
     bool websocket;              /* it asks for an upgrade */
-    uint64_t
-        peer; /* with that, where it comes from: a number for its address (IPv6: its /64); else 0 */
     struct oro_bytes body;
 };
 

@@ -37,26 +37,14 @@ oro_server_bridge_report(const struct oro_server *s, struct oro_bb *out)
     oro_pool_bridge_report(s->pool, out);
 }
 
-/* Whose turns it takes. Whoever connects anew has a new identity each time, so those of one address are one. No identity that
- * a token has ends like this one. */
-static struct oro_identity
-turns_of(const struct oro_socket_asker *asker)
-{
-    struct oro_identity id = {{0}};
-    if (!asker->minted)
-        return asker->who->identity;
-    memcpy(id.le, &asker->peer, sizeof(asker->peer));
-    return id;
-}
-
 void *
-oro_server_socket(struct oro_server *s, unsigned shard, const struct oro_socket_asker *asker)
+oro_server_socket(struct oro_server *s, unsigned shard, struct oro_principal *who,
+                  const char *token, bool confirmed, const struct oro_proto *proto)
 {
-    struct oro_identity turns = turns_of(asker);
-    struct client *c = oro_client_new(&s->shards[shard], CLIENT_DATABASE, asker->who,
-                                      oro_strdup(asker->token), &turns);
-    c->confirmed = asker->confirmed && s->durable != NULL;
-    c->proto = asker->proto;
+    struct client *c =
+        oro_client_new(&s->shards[shard], CLIENT_DATABASE, who, oro_strdup(token), &who->identity);
+    c->confirmed = confirmed && s->durable != NULL;
+    c->proto = proto;
     return c;
 }
 

@@ -32,16 +32,10 @@ const char *oro_server_database_text(const struct oro_server *s); /* 64 hex digi
 void oro_server_bridge_report(const struct oro_server *s, struct oro_bb *out);
 
 /* ---- websockets: Give the object for oro_ws_accept.user ---- */
-struct oro_socket_asker {
-    struct oro_principal *who; /* taken */
-    const char *token;         /* which it is told */
-    bool minted;               /* its identity was made for it: */
-    uint64_t peer;             /* it shares its turns with all others who come so from there */
-    bool confirmed;            /* is told nothing that is not on disk */
-    const struct oro_proto *proto;
-};
-/* A client of the database. */
-void *oro_server_socket(struct oro_server *s, unsigned shard, const struct oro_socket_asker *asker);
+/* A client of the database. Takes who; copies token, which it is told. confirmed: is told nothing that is not on disk. proto: what
+ * it speaks. */
+void *oro_server_socket(struct oro_server *s, unsigned shard, struct oro_principal *who,
+                        const char *token, bool confirmed, const struct oro_proto *proto);
 /* One that is sent the metrics once a second. */
 void *oro_server_observer(struct oro_server *s, unsigned shard);
 
