@@ -128,7 +128,7 @@
     WORD(durable, mode, "full", "full normal off", NULL,                                           \
         "full: what a client was told survives power loss; normal: survives kill -9; off: "        \
         "neither")                                                                                 \
-    INT(durable, checkpoint_mb, 64, 1, 65536, NULL,                                                \
+    INT(durable, checkpoint_mb, 112, 1, 65536, NULL,                                                \
         "log size that starts a checkpoint into the SQL tables")                                   \
     INT(durable, checkpoint_interval_s, 60, 1, ORO_DAY_S, NULL,                                    \
         "and the longest time between two")                                                        \

@@ -11,7 +11,7 @@
 #include "runtime/durable/durable_priv.h"
 #include "runtime/tables/edits.h"
 
-#define CHECKPOINT_BYTES (64u << 20)
+#define CHECKPOINT_BYTES (112u << 20)
 #define CHECKPOINT_INTERVAL_S 60
 #define UNIQUE_KEY "unique" /* of _orochi_meta: catalog_unique_text */
 

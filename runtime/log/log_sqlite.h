@@ -16,7 +16,7 @@
     "INTEGER NOT NULL, crc INTEGER NOT NULL, records BLOB NOT NULL);"
 
 /* Of a log that is made anew. A group commit of few transactions rewrites a page or two, so the page is what it costs: with 16 KiB
- * each of 64 clients that wait for their answers cost 1,060 bytes a call on disk, with 4 KiB 560. A large one is a third more
+ * each of 64 clients that wait for their answers cost 1,100 bytes a call on disk, with 4 KiB 610. A large one is a third more
  * calls and copies, 0.06 us for each of its transactions. */
 #define LOG_PAGE 4096u
 #define WAL_KEEP (32u << 20) /* what a WAL that was larger is cut to */
