@@ -362,6 +362,8 @@ oro_status
 oro_sql_query(struct oro_sql_pool *p, struct oro_sql_ask *ask, struct oro_bytes text,
               struct oro_bb *out, struct oro_parts *parts, struct oro_err *err)
 {
+    if (text.len == 0)
+        text = oro_bytes("", 0); /* never NULL: it is compared and added to */
     oro_status st = check_text(text, err);
     if (st != ORO_OK)
         return st;
