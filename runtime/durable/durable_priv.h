@@ -99,6 +99,7 @@ enum cut { CUT_NONE, CUT_WANTED, CUT_PINNED, CUT_MADE };
 struct oro_durable {
     char *dir, *name, *path, *log_path, *log_id, *confirmed_path;
     struct data_locks locks;
+    bool begins_empty; /* that is what was asked for */
     enum oro_durability mode;
     const char *sync; /* PRAGMA synchronous of the mode */
     const struct oro_schema *schema;

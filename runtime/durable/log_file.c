@@ -57,12 +57,18 @@ lost(const struct oro_durable *d, struct oro_err *err, const char *fmt, ...)
 oro_status
 loss_of_database(const struct oro_durable *d, struct oro_err *err)
 {
-    bool log = has_bytes(d->log_path);
-    if (!log && !d->locks.held_data)
+    char *rescued = rescued_path_of(d->path);
+    bool log = has_bytes(d->log_path), saved = !d->begins_empty && has_bytes(rescued);
+    if (!log && !d->locks.held_data && !saved) {
+        oro_free(rescued);
         return ORO_OK;
+    }
     const char *how = access(d->path, F_OK) != 0 ? "is not there" : "is empty";
-    char *beside = log ? oro_asprintf("its log %s is", d->log_path)
-                       : oro_asprintf("it held data before (%s/%s.lock says so)", d->dir, d->name);
+    char *beside = log               ? oro_asprintf("its log %s is", d->log_path)
+                   : !d->locks.held_data ? oro_asprintf("a server has saved its data into %s", rescued)
+                                         : oro_asprintf("it held data before (%s/%s.lock says so)",
+                                                        d->dir, d->name);
+    oro_free(rescued);
     oro_err_set(err, ORO_EMALFORMED,
                 "the database %s, but %s. Bring the file back; or: Restore a backup (orochi "
                 "restore --force); or start with --delete-data to begin empty. Nothing was changed",

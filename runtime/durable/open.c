@@ -254,6 +254,11 @@ keep_before(struct oro_durable *d, const struct catalog *stored, uint64_t applie
     if (!catalog_gives_up(stored, d->schema) && !any_mapped(d))
         return ORO_OK;
     char *file = oro_asprintf("%s.before-%llu", d->path, (unsigned long long)applied);
+    /* A second try at the same data may not take the place of the first one's copy. */
+    for (unsigned i = 2; access(file, F_OK) == 0; i++) {
+        oro_free(file);
+        file = oro_asprintf("%s.before-%llu-%u", d->path, (unsigned long long)applied, i);
+    }
     oro_status st = backup_of_open(d->tables, NULL, file, d->name, err);
     if (st == ORO_OK)
         oro_log(ORO_LOG_WARN, "durable",
@@ -340,6 +345,8 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
     bool same = st == ORO_OK && catalog_unchanged(&stored, d->schema) && !unique;
     if (st == ORO_OK && !same)
         st = fit_changed(d, &stored, &at, err);
+    else if (st == ORO_OK && d->migrated != NULL) /* a reload: nobody replays what is in the log only */
+        st = apply_all(d, &stored, d->log, &at, err);
     if (st == ORO_OK && !same) /* ids of tables that go may be used again */
         st = db_exec(d->tables, "DELETE FROM _orochi_rows", err);
     if (st == ORO_OK)
@@ -448,6 +455,7 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     d->path = oro_asprintf("%s/%s.db", opt->dir, opt->name);
     d->log_path = log_path_of(d->path);
     d->confirmed_path = confirmed_path_of(d->path);
+    d->begins_empty = opt->delete_data;
     d->dir = oro_strdup(opt->dir);
     oro_status st = oro_dir_make(opt->dir, err);
     if (st == ORO_OK)

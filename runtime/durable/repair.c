@@ -256,6 +256,7 @@ repair_in_place(struct repair *r, const char *name, const char *file, struct oro
     if (st == ORO_OK)
         st = backup_of_open(r->db, NULL, file, name, err);
     db_close(r->db);
+    r->db = NULL;
     return st;
 }
 

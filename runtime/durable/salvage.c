@@ -181,8 +181,10 @@ copy_frame(struct db *from, struct db *to, const struct catalog *c, struct oro_e
     oro_status st = copy_small(from, to, "_orochi_meta", 2, err);
     if (st == ORO_OK)
         st = copy_small(from, to, "_orochi_schema", 4, err);
-    if (st == ORO_OK && c->has_initial)
-        st = copy_small(from, to, "_orochi_columns", 5, err);
+    if (st == ORO_OK && !c->has_initial) /* an older file: as it was, the next start brings it up to date */
+        st = db_exec(to, "ALTER TABLE _orochi_columns DROP COLUMN initial", err);
+    if (st == ORO_OK)
+        st = copy_small(from, to, "_orochi_columns", c->has_initial ? 5 : 4, err);
     if (st == ORO_OK)
         st = copy_small(from, to, "_orochi_types", 2, err);
     return st == ORO_OK ? copy_small(from, to, "_orochi_sequences", 3, err) : st;

@@ -289,14 +289,14 @@ tables_catch_up(struct oro_durable *d, struct oro_err *err)
     oro_status st = ORO_OK;
     d->checkpoint.until = d->recovered;
     while (st == ORO_OK && more && d->checkpoint.applied < d->recovered &&
-           !atomic_load(&d->stopping)) {
+           !atomic_load(&d->stopping) && !atomic_load(&d->gone)) {
         st = one_slice(d, &more, err);
         log_look(d);
     }
     return st;
 }
 
-/* False: the server stops. */
+/* False: the server stops, or the files are lost. */
 static bool
 cut_wait(struct oro_durable *d)
 {
@@ -306,7 +306,7 @@ cut_wait(struct oro_durable *d)
         unsigned seen = oro_wake_prepare(&d->checkpoint_wake);
         if (atomic_load(&d->cut) == CUT_MADE)
             return true;
-        if (atomic_load(&d->stopping))
+        if (atomic_load(&d->stopping) || atomic_load(&d->gone))
             return false;
         oro_wake_wait(&d->checkpoint_wake, seen, -1);
     }
@@ -353,7 +353,8 @@ run_checkpoint(struct oro_durable *d)
         pause_us(d, RETRY_MOST_US / 2);
         return;
     }
-    oro_txlog_care(d->log);
+    if (!atomic_load(&d->gone))
+        oro_txlog_care(d->log);
 }
 
 void *

@@ -286,6 +286,7 @@ oro_read_run(struct read_task *t)
 {
     ORO_ASSERT(t->phase == READ_STANDING && t->pin != NULL);
     t->phase = READ_RUNNING;
+    atomic_store(&t->base.stop, false); /* of a pause that is over; nobody has it now */
     t->base.lane = ORO_READ_MORE;
     oro_readers_run(t->sh->server->readers, &t->base);
 }

@@ -531,8 +531,9 @@ oro_server_schedules_install(struct oro_server *s, struct oro_err *err)
     if (st != ORO_OK || s->durable == NULL || !oro_schedules_any(s->schema, s->once_new))
         return st;
     struct oro_err mine = {0};
-    if (oro_reload_disk_wait(s, &mine) == ORO_OK)
-        return oro_schedules_note(s->schema, s->durable, s->once_new, err);
+    if (oro_reload_disk_wait(s, &mine) == ORO_OK &&
+        oro_schedules_note(s->schema, s->durable, s->once_new, &mine) == ORO_OK)
+        return ORO_OK;
     /* They run now; should the disk not take their rows after all, the next start runs them again. */
     oro_log(ORO_LOG_WARN, "server", "functions that run once: %s", mine.text);
     return ORO_OK;

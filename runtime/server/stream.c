@@ -158,6 +158,19 @@ end(struct read_task *t)
     oro_api_streamed(sh, c);
 }
 
+/* Net may serve the connection's next request from here on, and that has the same id. */
+static void
+request_over(struct read_task *t)
+{
+    struct client *c = t->client;
+    struct oro_server_net *net = &t->sh->server->net;
+    if (!is_http(t) || c->req_id == 0)
+        return;
+    net->watch(net->net, t->sh->number, c->req_id, false);
+    oro_map_del_u64(&t->sh->requests, c->req_id);
+    c->req_id = 0;
+}
+
 static bool
 wants_more(struct read_task *t)
 {
@@ -260,6 +273,8 @@ oro_stream_step(struct read_task *t)
     if (!t->over)
         send_some(t, still);
     bool all = t->over || (t->ready_all && t->ready.n == 0);
+    if (all)
+        request_over(t);
     if (all && stands)
         end(t);
     else if (all)
@@ -297,6 +312,7 @@ oro_streams_look(struct shard *sh)
     for (struct read_task *t = sh->streams, *next; t != NULL; t = next) {
         next = t->link;
         look_at_pin(t);
-        oro_stream_step(t);
+        if (t->client != NULL) /* else it ends when its reader is through */
+            oro_stream_step(t);
     }
 }

@@ -354,7 +354,7 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
         turn = commit_enter(s, tx, rec->mask);
     else
         oro_spin_lock(&s->lock);
-    if (ORO_UNLIKELY(rec->pub.nops >= ORO_LARGE && !turn) && s->large == 0 && oro_large_is(tx, rec))
+    if (ORO_UNLIKELY(rec->pub.nops >= ORO_LARGE && !turn) && s->large == 0 && oro_large_has_place(s) && oro_large_is(tx, rec))
         return commit_large(tx, rec, seq);
     const struct oro_commit *head = atomic_load_explicit(&s->head, memory_order_relaxed);
     if (validate && ok && head != se->anchor)

@@ -167,6 +167,7 @@ struct oro_tx {
     struct oro_undo *undo;
     size_t nundo, undo_cap;
     size_t row_bytes; /* memory of the versions it made, dropped ones too */
+    unsigned large_place; /* in the store's large_seqs, while it commits as a large one */
 };
 
 struct oro_session {
@@ -205,6 +206,7 @@ struct oro_store {
     struct oro_wake large_wake;
     _Atomic uint64_t large_seqs[ORO_LARGE_SEQS]; /* of the last ones: see ORO_LATER */
     unsigned large_next;
+    atomic_bool large_busy[ORO_LARGE_SEQS]; /* rows of its commit may still say ORO_LATER */
     uint64_t turn_next;
     _Atomic uint64_t turn_serving;
     struct oro_wake turn_wake;
@@ -340,12 +342,13 @@ void oro_ring_free_all(struct oro_store *s);
 
 /* ---- large.c ---- */
 bool oro_large_is(const struct oro_tx *tx, const struct oro_record *rec); /* to be committed so */
+bool oro_large_has_place(const struct oro_store *s); /* commit lock held: for one more */
 /* Commit lock held, and given back while it waits: until no large commit is under way for any of these tables. */
 void oro_large_wait(struct oro_store *s, uint64_t tables);
 /* With the lock held and no turn taken; gives it back. False: a conflict, and nothing has happened. Afterwards the record is
  * published, and oro_large_end is to be called before the snapshot ends. *work: as of oro_ring_reclaim. */
 bool oro_large_commit(struct oro_tx *tx, struct oro_record *rec, uint64_t *seq, size_t *work);
-void oro_large_end(const struct oro_tx *tx, uint64_t seq);
+void oro_large_end(struct oro_tx *tx, uint64_t seq);
 
 /* ---- store.c ---- */
 /* Puts the new version into all indexes of its table. */

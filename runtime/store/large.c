@@ -26,6 +26,21 @@ oro_large_is(const struct oro_tx *tx, const struct oro_record *rec)
     return true;
 }
 
+/* The place is taken anew only when no row refers to it any more. */
+bool
+oro_large_has_place(const struct oro_store *s)
+{
+    /* Pairs with the release in place_free(). */
+    return !atomic_load_explicit(&s->large_busy[s->large_next % ORO_LARGE_SEQS],
+                                 memory_order_acquire);
+}
+
+static void
+place_free(struct oro_tx *tx)
+{
+    atomic_store_explicit(&tx->se->store->large_busy[tx->large_place], false, memory_order_release);
+}
+
 void
 oro_large_wait(struct oro_store *s, uint64_t tables)
 {
@@ -121,7 +136,10 @@ bool
 oro_large_commit(struct oro_tx *tx, struct oro_record *rec, uint64_t *seq, size_t *work)
 {
     struct oro_store *s = tx->se->store;
-    _Atomic uint64_t *place = &s->large_seqs[s->large_next++ % ORO_LARGE_SEQS];
+    ORO_ASSERT(oro_large_has_place(s));
+    tx->large_place = s->large_next++ % ORO_LARGE_SEQS;
+    _Atomic uint64_t *place = &s->large_seqs[tx->large_place];
+    atomic_store_explicit(&s->large_busy[tx->large_place], true, memory_order_relaxed);
     atomic_store_explicit(place, ORO_SEQ_MAX, memory_order_relaxed);
     s->large = rec->mask;
     bool free = keys_are_free(tx);
@@ -132,6 +150,8 @@ oro_large_commit(struct oro_tx *tx, struct oro_record *rec, uint64_t *seq, size_
         install(tx, ORO_LATER | (uint64_t)(uintptr_t)place);
         *seq = large_publish(s, tx, rec, place);
         oro_ring_reclaim(s, rec->pub.nops, work);
+    } else {
+        place_free(tx);
     }
     s->large = 0;
     oro_spin_unlock(&s->lock);
@@ -140,9 +160,10 @@ oro_large_commit(struct oro_tx *tx, struct oro_record *rec, uint64_t *seq, size_
 }
 
 void
-oro_large_end(const struct oro_tx *tx, uint64_t seq)
+oro_large_end(struct oro_tx *tx, uint64_t seq)
 {
     for (size_t w = 0; w < tx->nwrites; w++)
         if (tx->writes[w].row != NULL)
             atomic_store_explicit(&tx->writes[w].row->begin, seq, memory_order_relaxed);
+    place_free(tx);
 }

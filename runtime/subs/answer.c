@@ -415,13 +415,22 @@ json(struct making *m)
         json_rows(m);
 }
 
+/* One row may cost more than a run: then that run looks at nothing else. */
+static uint64_t
+steps_of_next_row(const struct oro_answer *a)
+{
+    const struct oro_query_cursor *c = &a->cursor;
+    return c->query != NULL && c->i < c->n ? query_row_steps(c->query, c->rows[c->i]) : 0;
+}
+
 void
 oro_answer_more(struct oro_answer *a, struct oro_session *se, size_t want, uint64_t steps,
                 const atomic_bool *stop, struct oro_bb *bb, struct oro_parts *parts)
 {
+    uint64_t least = steps_of_next_row(a);
     struct making m = {.a = a,
                        .se = se,
-                       .budget = {.left = steps, .stop = stop},
+                       .budget = {.left = steps > least ? steps : least, .stop = stop},
                        .want = want,
                        .bb = bb,
                        .parts = parts};

@@ -393,7 +393,7 @@ subs_forget_initial(struct oro_subs *s, struct live_query *q)
 static struct oro_bytes
 text_of(const struct live_query *q)
 {
-    size_t at = q->key.data[0] == 'S' ? 1 + sizeof(struct oro_identity) : 1;
+    size_t at = (q->key.data[0] | 0x20) == 's' ? 1 + sizeof(struct oro_identity) : 1;
     return oro_bytes(q->key.data + at, q->key.len - at);
 }
 

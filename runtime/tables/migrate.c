@@ -291,7 +291,12 @@ rebuild_table(struct db *db, const struct catalog *stored, const struct layout *
         st = copy_rows(db, "_orochi_rebuilt", old->def, &to, err);
     if (st == ORO_OK)
         st = catalog_count_rows(db, to.sql_name, &after, err);
-    if (st == ORO_OK && before != after)
+    if (st == ORO_OK && before != after && now->pk < 0)
+        st = oro_err_set(err, ORO_EINVAL,
+                         "table %s has %lld rows, but without the columns that go only %lld differ: keep a column that tells "
+                         "them apart",
+                         now->name, (long long)before, (long long)after);
+    else if (st == ORO_OK && before != after)
         st = oro_err_set(err, ORO_EINVAL,
                          "table %s has %lld rows%s%s but only %lld values of its new primary key %s",
                          now->name, (long long)before, mapped ? " by its hook " : "",
