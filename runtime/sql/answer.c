@@ -124,19 +124,6 @@ put_schema(sqlite3_stmt *stmt, const struct oro_type *const *types, int n, struc
 
 /* ---- the rows ---- */
 
-static void
-put_row(sqlite3_stmt *stmt, const struct oro_type *const *types, int n, struct oro_bb *scratch,
-        struct oro_bb *out)
-{
-    oro_bb_u8(out, '[');
-    for (int i = 0; i < n; i++) {
-        if (i > 0)
-            oro_bb_u8(out, ',');
-        put_value(types[i], sqlite3_column_value(stmt, i), scratch, out);
-    }
-    oro_bb_u8(out, ']');
-}
-
 static uint64_t
 answer_bytes(const struct oro_bb *out, const struct oro_parts *parts)
 {
@@ -157,6 +144,24 @@ check_answer(struct sql_engine *e, const struct oro_bb *out, const struct oro_pa
     return ORO_OK;
 }
 
+/* Looked at after each value: a row may be as large as the columns it repeats. */
+static oro_status
+put_row(struct sql_engine *e, sqlite3_stmt *stmt, const struct oro_type *const *types, int n,
+        struct oro_bb *scratch, struct oro_bb *out, struct oro_parts *parts, struct oro_err *err)
+{
+    oro_status st = ORO_OK;
+    oro_bb_u8(out, '[');
+    for (int i = 0; i < n && st == ORO_OK; i++) {
+        if (i > 0)
+            oro_bb_u8(out, ',');
+        put_value(types[i], sqlite3_column_value(stmt, i), scratch, out);
+        oro_parts_spill(parts, out);
+        st = check_answer(e, out, parts, err);
+    }
+    oro_bb_u8(out, ']');
+    return st;
+}
+
 static oro_status
 put_rows(struct sql_engine *e, sqlite3_stmt *stmt, const struct oro_type *const *types, int n,
          struct oro_bb *out, struct oro_parts *parts, struct oro_err *err)
@@ -168,9 +173,7 @@ put_rows(struct sql_engine *e, sqlite3_stmt *stmt, const struct oro_type *const 
     for (bool first = true; rc == SQLITE_ROW && st == ORO_OK; first = false) {
         if (!first)
             oro_bb_u8(out, ',');
-        put_row(stmt, types, n, &scratch, out);
-        oro_parts_spill(parts, out);
-        st = check_answer(e, out, parts, err);
+        st = put_row(e, stmt, types, n, &scratch, out, parts, err);
         if (st == ORO_OK)
             rc = sqlite3_step(stmt);
     }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define PRODUCT_MOST ((uint64_t)1 << 27) /* byte comparisons: some tenth of a second */
+#define PRODUCT_MOST ((uint64_t)1 << 24) /* byte comparisons: some hundredth of a second */
 
 bool
 sql_function_allowed(const char *name)

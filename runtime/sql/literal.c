@@ -93,9 +93,13 @@ table_called(const struct pass *p, struct oro_bytes name)
     return NULL;
 }
 
+#define USES_MOST 64 /* as many as SQLite joins */
+
 static void
 add_use(struct pass *p, struct oro_bytes name, const struct oro_table_def *table)
 {
+    if (p->nuses > USES_MOST)
+        return; /* SQLite refuses it; nothing is certain */
     p->uses = oro_grow(p->uses, p->nuses, &p->uses_cap, sizeof(*p->uses));
     p->uses[p->nuses++] = (struct use){name, table};
 }
@@ -128,6 +132,8 @@ static const struct oro_type *
 type_of(const struct pass *p, const struct sql_token *qualifier, struct oro_bytes name)
 {
     const struct oro_type *found = NULL;
+    if (p->nuses > USES_MOST)
+        return NULL;
     for (size_t i = 0; i < p->nuses; i++) {
         const struct use *u = &p->uses[i];
         if (qualifier != NULL && !same_name(qualifier->value, u->name))

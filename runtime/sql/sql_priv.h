@@ -18,6 +18,7 @@ struct sql_engine {
     struct oro_sql_ask *ask;    /* NULL: none */
     bool declaring;             /* a table of ours tells its columns */
     bool stopped;               /* by ask->stop */
+    unsigned calls;             /* of functions, in the statement that is prepared */
     uint64_t looked_ns, cpu_ns; /* when it was looked at last, by both clocks, */
     uint64_t paid;              /* and what was paid since the second */
     struct oro_err denied;      /* why a statement may not be prepared; empty: it may */

@@ -7,12 +7,15 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "runtime/durable/durable.h"
 #include "runtime/exec/writers/inline.h"
 #include "runtime/sql/sql.h"
+#include "runtime/store/migrator.h"
 #include "runtime/store/tx.h"
 #include "runtime/subs/query.h"
 
 static struct oro_py *joined; /* the interpreter's; there is one that tests (module_exec) */
+static bool running;          /* a call of any database: its codecs are in use */
 
 struct module {
     PyObject_HEAD struct oro_schema *schema;
@@ -214,11 +217,11 @@ engine_close_method(PyObject *o, PyObject *none)
 static bool
 ready(struct engine *e)
 {
-    if (e->store != NULL && !e->busy)
+    if (e->store != NULL && !running)
         return true;
-    PyErr_SetString(PyExc_RuntimeError,
-                    e->busy ? "the database is used from within one of its own calls: use ctx"
-                            : "the database is closed");
+    PyErr_SetString(PyExc_RuntimeError, e->busy   ? "the database is used from within one of its own calls: use ctx"
+                                        : running ? "the database is used from within a call of another one"
+                                                  : "the database is closed");
     return false;
 }
 
@@ -226,7 +229,7 @@ static void
 enter(struct engine *e, int64_t now_us)
 {
     e->clock_us = now_us;
-    e->busy = true;
+    running = e->busy = true;
     oro_py_module_enter(joined, e->module->bound);
 }
 
@@ -234,7 +237,7 @@ static void
 leave(struct engine *e)
 {
     oro_py_module_leave(joined, e->module->bound);
-    e->busy = false;
+    running = e->busy = false;
 }
 
 static struct oro_principal *
@@ -527,16 +530,46 @@ engine_load(PyObject *o, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Gives a store of the schema with all that `from` has; NULL with an exception. */
+/* Rows of a table that only its @migration hook can bring over. */
+static oro_status
+map(void *arg, const struct oro_map_rows *m, struct oro_err *err)
+{
+    struct module *to = arg;
+    const struct oro_py_map asked = {.types = m->types,
+                                     .old = m->old,
+                                     .now = m->now,
+                                     .rows = m->rows,
+                                     .n = m->n,
+                                     .first = m->first,
+                                     .out = m->out,
+                                     .ends = m->ends};
+    oro_py_module_enter(joined, to->bound);
+    oro_status st = oro_py_map_rows(joined, &asked, err);
+    oro_py_module_leave(joined, to->bound);
+    return st;
+}
+
+/* Gives a store of the module with all that `from` has, by the rules of a reload; NULL with an exception. */
 static struct oro_store *
-copy_of(struct oro_store *from, const struct oro_schema *schema)
+copy_of(struct oro_store *from, struct module *to)
 {
     struct oro_err err = {0};
-    struct oro_store *store = store_new(schema);
-    oro_status st = store != NULL ? oro_store_carry(store, from, &err) : ORO_OK;
+    struct oro_bb why = {0};
+    struct oro_store *store = NULL;
+    const struct oro_migrator by = {.map = map, .arg = to};
+    bool *mapped = ORO_NEW_ARRAY(bool, to->schema->ntables + 1);
+    oro_durable_reasons(from, to->schema, &why, mapped);
+    oro_status st = ORO_OK;
+    if (why.len > 0)
+        st = oro_err_set(&err, ORO_EINVAL, "%.*s", (int)why.len, (const char *)why.data);
+    if (st == ORO_OK && (store = store_new(to->schema)) != NULL)
+        st = oro_store_carry(store, from, mapped, &by, &err);
+    oro_bb_fini(&why);
+    oro_free(mapped);
     if (st == ORO_OK)
-        return store;
-    oro_store_destroy(store);
+        return store; /* NULL: store_new has said why */
+    if (store != NULL)
+        oro_store_destroy(store);
     fail(st, &err);
     return NULL;
 }
@@ -549,7 +582,7 @@ engine_snapshot(PyObject *o, PyObject *none)
         ready(e) ? (struct snapshot *)snapshot_type->tp_alloc(snapshot_type, 0) : NULL;
     if (s == NULL)
         return NULL;
-    s->store = copy_of(e->store, e->module->schema);
+    s->store = copy_of(e->store, e->module);
     if (s->store == NULL) {
         Py_DECREF(s);
         return NULL;
@@ -583,7 +616,9 @@ engine_restore(PyObject *o, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "the snapshot is of another module");
         return NULL;
     }
-    struct oro_store *store = copy_of(s->store, m->schema);
+    running = e->busy = true; /* a hook is the author's */
+    struct oro_store *store = copy_of(s->store, m);
+    running = e->busy = false;
     if (store == NULL)
         return NULL;
     engine_close(e);
@@ -622,12 +657,12 @@ static PyMethodDef engine_methods[] = {
 /* ---- the module ---- */
 
 static PyTypeObject *
-type_make(PyObject *module, const char *name, size_t size, PyType_Slot *slots)
+type_make(PyObject *module, const char *name, size_t size, PyType_Slot *slots, unsigned flags)
 {
     PyType_Spec spec = {
         .name = name,
         .basicsize = (int)size,
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | flags,
         .slots = slots,
     };
     PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
@@ -655,10 +690,11 @@ module_exec(PyObject *module)
                                {Py_tp_methods, engine_methods},
                                {0}};
     PyType_Slot of_snapshot[] = {{Py_tp_dealloc, snapshot_dealloc}, {0}};
-    module_type = type_make(module, "_orochi_testing.Module", sizeof(struct module), of_module);
-    engine_type = type_make(module, "_orochi_testing.Engine", sizeof(struct engine), of_engine);
+    module_type = type_make(module, "_orochi_testing.Module", sizeof(struct module), of_module, 0);
+    engine_type = type_make(module, "_orochi_testing.Engine", sizeof(struct engine), of_engine, 0);
     snapshot_type =
-        type_make(module, "_orochi_testing.Snapshot", sizeof(struct snapshot), of_snapshot);
+        type_make(module, "_orochi_testing.Snapshot", sizeof(struct snapshot), of_snapshot,
+                  Py_TPFLAGS_DISALLOW_INSTANTIATION);
     return module_type != NULL && engine_type != NULL && snapshot_type != NULL ? 0 : -1;
 }
 

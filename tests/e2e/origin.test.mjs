@@ -92,7 +92,7 @@ describe("on a loopback address", () => {
   });
 
   test("a foreign name that was made to mean this machine is refused", async () => {
-    for (const host of ["evil.example", `evil.example:${server.port}`, "localhost.evil.example", "127.0.0.1.evil.example", "localhost."])
+    for (const host of ["evil.example", `evil.example:${server.port}`, "localhost.evil.example", "127.0.0.1.evil.example", "localhost..", "localhost.example."])
       for (const w of WAYS) {
         const answer = await way(w, [`Host: ${host}`, `Origin: http://${host}`]);
         assert.equal(answer.status, 421, `${host}: ${w.lines[0]}`);

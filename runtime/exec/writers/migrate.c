@@ -6,8 +6,10 @@
 #define LOOK_US 10000
 #define GRACE_US 5000000 /* a hook that has not ended so long after its limit is in C code */
 
+/* With what the hook writes to: it may outlive the patience of who asked. */
 struct map_work {
-    const struct oro_py_map *m;
+    struct oro_py_map m;
+    struct oro_bb out;
     int64_t limit_us;
     oro_status status;
     struct oro_err err;
@@ -18,7 +20,7 @@ map_work(struct worker *w, void *arg)
 {
     struct map_work *e = arg;
     oro_worker_watch(w, e->limit_us);
-    e->status = oro_py_map_rows(w->py, e->m, &e->err);
+    e->status = oro_py_map_rows(w->py, &e->m, &e->err);
     atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
 }
 
@@ -44,7 +46,9 @@ oro_pool_map_rows(struct oro_pool *p, const struct oro_py_map *m, int64_t limit_
     struct map_work *e = ORO_NEW(struct map_work);
     struct worker *w = p->workers[0];
     int64_t patience = limit_us > 0 ? oro_mono_us() + limit_us + GRACE_US : INT64_MAX;
-    *e = (struct map_work){.m = m, .limit_us = limit_us, .status = ORO_EINTERNAL};
+    *e = (struct map_work){.m = *m, .limit_us = limit_us, .status = ORO_EINTERNAL};
+    e->m.out = &e->out;
+    e->m.ends = ORO_NEW_ARRAY(size_t, m->n + 1);
     bool asked = oro_worker_ask(p, 0, 1, map_work, e);
     while (asked && !oro_worker_asked_done(p, LOOK_US)) {
         interrupt_late(w);
@@ -59,6 +63,13 @@ oro_pool_map_rows(struct oro_pool *p, const struct oro_py_map *m, int64_t limit_
         st = ORO_EINVAL;
     if (st != ORO_OK)
         oro_err_set(err, st, "%s", asked ? e->err.text : "a worker does not answer");
+    if (st == ORO_OK) {
+        ORO_ASSERT(m->out->len == 0); /* the ends count from its beginning */
+        oro_bb_put_bytes(m->out, oro_bb_bytes(&e->out));
+        memcpy(m->ends, e->m.ends, m->n * sizeof(*m->ends));
+    }
+    oro_bb_fini(&e->out);
+    oro_free(e->m.ends);
     oro_free(e);
     return st;
 }

@@ -89,6 +89,7 @@ class Declared:
         registry.tables = _latest(REGISTRY.tables, lambda t: t.cls, names)
         registry.reducers = _latest(REGISTRY.reducers, lambda r: r.fn, names)
         registry.products = _latest(REGISTRY.products, lambda cls: cls, names)
+        registry.migrations = [entry for entry in REGISTRY.migrations if entry[0].__module__ in names]
         registry.problems = REGISTRY.problems
         registry.reducers.append(ReducerDeclaration(_look, 'reducer', LOOK, public=False))
         self.name = module.__name__
