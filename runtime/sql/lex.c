@@ -99,6 +99,8 @@ take_symbol(struct at *a)
 bool
 sql_token_next(struct oro_bytes sql, size_t *at, struct sql_token *out)
 {
+    if (*at >= sql.len)
+        return false; /* an empty text may be NULL */
     struct at a = {.p = sql.data + *at, .end = sql.data + sql.len};
     skip_blank(&a);
     if (a.p == a.end) {
