@@ -456,14 +456,21 @@ parse_into(struct oro_query *q, const struct oro_schema *schema, struct oro_byte
     return ORO_OK;
 }
 
+static struct oro_query *
+query_new(void)
+{
+    struct oro_query *q = ORO_NEW(struct oro_query);
+    atomic_init(&q->refs, 1);
+    oro_arena_init(&q->arena);
+    return q;
+}
+
 oro_status
 oro_query_parse(const struct oro_schema *schema, struct oro_bytes text, enum oro_query_use use,
                 const struct oro_query_env *env, struct oro_query **out, struct oro_err *err)
 {
     struct oro_err mine = {0};
-    struct oro_query *q = ORO_NEW(struct oro_query);
-    atomic_init(&q->refs, 1);
-    oro_arena_init(&q->arena);
+    struct oro_query *q = query_new();
     oro_status st = parse_into(q, schema, text, use, env, &mine);
     if (st == ORO_OK) {
         *out = q;
@@ -480,9 +487,7 @@ oro_status
 oro_query_all_seen(const struct oro_schema *schema, const struct oro_table_def *t,
                    const struct oro_query_env *env, struct oro_query **out, struct oro_err *err)
 {
-    struct oro_query *q = ORO_NEW(struct oro_query);
-    atomic_init(&q->refs, 1);
-    oro_arena_init(&q->arena);
+    struct oro_query *q = query_new();
     q->table = t;
     struct typing ty = {.q = q, .env = env, .err = err};
     oro_status st = type_rules(&ty, schema);

@@ -425,25 +425,38 @@ engine_rows(PyObject *o, PyObject *args)
     return list;
 }
 
+/* What a client with this identity subscribes to. Gives; NULL: an exception is set. */
+static struct oro_query *
+query_of(const struct engine *e, const char *text, Py_ssize_t n, const char *id, Py_ssize_t nid)
+{
+    struct oro_query_env env = {0};
+    struct oro_query *q;
+    struct oro_err err = {0};
+    if (!identity_of(id, nid, &env.sender))
+        return NULL;
+    oro_status st = oro_query_parse(e->module->schema, oro_bytes((const uint8_t *)text, (size_t)n),
+                                    ORO_QUERY_SUBSCRIBE, &env, &q, &err);
+    if (st == ORO_OK)
+        return q;
+    fail(ORO_EINVAL, &err);
+    return NULL;
+}
+
 static PyObject *
 engine_query(PyObject *o, PyObject *args)
 {
     struct engine *e = (struct engine *)o;
     const char *text, *id;
     Py_ssize_t n, nid;
-    struct oro_query_env env = {0};
-    struct oro_query *q;
     struct oro_err err = {0};
     struct oro_found found = {0};
-    if (!PyArg_ParseTuple(args, "s#y#", &text, &n, &id, &nid) || !ready(e) ||
-        !identity_of(id, nid, &env.sender))
+    if (!PyArg_ParseTuple(args, "s#y#", &text, &n, &id, &nid) || !ready(e))
         return NULL;
-    oro_status st = oro_query_parse(e->module->schema, oro_bytes((const uint8_t *)text, (size_t)n),
-                                    ORO_QUERY_SUBSCRIBE, &env, &q, &err);
-    if (st != ORO_OK)
-        return fail(ORO_EINVAL, &err);
+    struct oro_query *q = query_of(e, text, n, id, nid);
+    if (q == NULL)
+        return NULL;
     (void)oro_read_begin(e->session);
-    st = oro_query_run(q, e->session, NULL, &found, &err);
+    oro_status st = oro_query_run(q, e->session, NULL, &found, &err);
     PyObject *out = st != ORO_OK ? fail(st, &err)
                                  : Py_BuildValue("(sN)", oro_query_table(q)->name,
                                                  row_list(found.rows, found.n));
@@ -460,16 +473,11 @@ engine_matches(PyObject *o, PyObject *args)
     struct engine *e = (struct engine *)o;
     const char *text, *id, *row;
     Py_ssize_t n, nid, nrow;
-    struct oro_query_env env = {0};
-    struct oro_query *q;
-    struct oro_err err = {0};
-    if (!PyArg_ParseTuple(args, "s#y#y#", &text, &n, &id, &nid, &row, &nrow) || !ready(e) ||
-        !identity_of(id, nid, &env.sender))
+    if (!PyArg_ParseTuple(args, "s#y#y#", &text, &n, &id, &nid, &row, &nrow) || !ready(e))
         return NULL;
-    oro_status st = oro_query_parse(e->module->schema, oro_bytes((const uint8_t *)text, (size_t)n),
-                                    ORO_QUERY_SUBSCRIBE, &env, &q, &err);
-    if (st != ORO_OK)
-        return fail(ORO_EINVAL, &err);
+    struct oro_query *q = query_of(e, text, n, id, nid);
+    if (q == NULL)
+        return NULL;
     bool matches = oro_query_matches(q, oro_bytes((const uint8_t *)row, (size_t)nrow));
     oro_query_free(q);
     return PyBool_FromLong(matches);

@@ -89,7 +89,7 @@ class Database:
     def advance(self, seconds=0, **more):
         """Lets time pass: seconds, or what datetime.timedelta takes (minutes=5). Everything that becomes due runs meanwhile, each at
         its own time, in order. Gives how many timers fired. Raises what a scheduled function raised, at the time it did."""
-        step = int(datetime.timedelta(seconds=seconds, **more) / datetime.timedelta(microseconds=1))
+        step = datetime.timedelta(seconds=seconds, **more) // datetime.timedelta(microseconds=1)
         if step < 0:
             raise ValueError('time does not run backwards')
         end, fired = self.now + step, 0
