@@ -75,6 +75,8 @@ static int64_t
 took_of(struct oro_bytes json)
 {
     static const char key[] = "],\"total_duration_micros\":";
+    if (json.len == 0)
+        return 0;
     const uint8_t *tail = json.len > 200 ? json.data + json.len - 200 : json.data;
     const uint8_t *at = memmem(tail, json.len - (size_t)(tail - json.data), key, sizeof(key) - 1);
     return at != NULL ? strtoll((const char *)at + sizeof(key) - 1, NULL, 10) : 0;
