@@ -36,9 +36,9 @@ fixture_start(void)
     cr_assert_eq(st, ORO_OK, "%s", err.text);
 }
 
-/* Loads and binds in an interpreter of its own. Once more after fixture_start. */
+/* Loads and binds a module's text in an interpreter of its own. Once more after fixture_start. */
 static inline void
-fixture_open(struct fixture *f, const char *source)
+fixture_open_text(struct fixture *f, const char *source)
 {
     struct oro_err err = {0};
     char *descriptor = NULL, *report = NULL, path[128];
@@ -56,6 +56,38 @@ fixture_open(struct fixture *f, const char *source)
     st = oro_py_bind(f->py, f->schema, &err);
     cr_assert_eq(st, ORO_OK, "bind: %s", err.text);
     oro_free(descriptor);
+}
+
+/* Appends a file of tests/py/modules. */
+static inline void
+fixture_read(struct oro_bb *into, const char *name)
+{
+    char path[512], part[4096];
+    snprintf(path, sizeof(path), "%s/modules/%s", getenv("ORO_TESTS_PY"), name);
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file, "%s", path);
+    for (size_t n; (n = fread(part, 1, sizeof(part), file)) > 0;)
+        oro_bb_put(into, part, n);
+    fclose(file);
+}
+
+/* Two files as one module: what several tests have in common, and a test's own. head may be NULL. */
+static inline void
+fixture_open_after(struct fixture *f, const char *head, const char *name)
+{
+    struct oro_bb source = {0};
+    if (head != NULL)
+        fixture_read(&source, head);
+    fixture_read(&source, name);
+    oro_bb_u8(&source, 0);
+    fixture_open_text(f, (const char *)source.data);
+    oro_bb_fini(&source);
+}
+
+static inline void
+fixture_open(struct fixture *f, const char *name)
+{
+    fixture_open_after(f, NULL, name);
 }
 
 static inline void

@@ -55,7 +55,7 @@ static void
 open_author(struct fixture *f)
 {
     char *source = read_source("author.py");
-    fixture_open(f, source);
+    fixture_open_text(f, source);
     free(source);
 }
 

@@ -3,30 +3,6 @@
 
 TestSuite(call, .init = fixture_start, .fini = oro_py_stop);
 
-static const char bank[] =
-    "from orochi import PrimaryKey, ReducerContext, ReducerError, i64, reducer, table, u32\n"
-    "@table(public=True)\n"
-    "class Accounts:\n"
-    "    id: PrimaryKey[u32]\n"
-    "    balance: i64\n"
-    "@reducer\n"
-    "def seed(ctx: ReducerContext, n: u32, initial_balance: i64) -> None:\n"
-    "    ctx.db.accounts.clear()\n"
-    "    ctx.db.accounts.insert_many(Accounts(id=i, balance=initial_balance) for i in range(n))\n"
-    "    ctx.log.info('seeded %d accounts with balance %d', n, initial_balance)\n"
-    "@reducer\n"
-    "def transfer(ctx: ReducerContext, from_: u32, to: u32, amount: i64) -> None:\n"
-    "    if from_ == to:\n"
-    "        raise ReducerError('same_account')\n"
-    "    by_id = ctx.db.accounts.id\n"
-    "    source, target = by_id.find(from_), by_id.find(to)\n"
-    "    if source is None or target is None:\n"
-    "        raise ReducerError('account_missing')\n"
-    "    if source.balance < amount:\n"
-    "        raise ReducerError('insufficient_funds')\n"
-    "    by_id.update(source, balance=source.balance - amount)\n"
-    "    by_id.update(target, balance=target.balance + amount)\n";
-
 static int64_t
 balance(struct fixture *f, uint32_t id)
 {
@@ -41,7 +17,7 @@ balance(struct fixture *f, uint32_t id)
 Test(call, transfers_move_money_and_refusals_reach_the_caller)
 {
     struct fixture f;
-    fixture_open(&f, bank);
+    fixture_open(&f, "call/bank.py");
     cr_assert_eq(fixture_call(&f, "seed", "[10, 100]"), ORO_OK, "%s", fixture_text(&f));
     cr_assert_str_eq((char *)f.host.log.data, "INFO seeded 10 accounts with balance 100\n");
     cr_assert_eq(f.host.log_line, 10);
@@ -62,7 +38,7 @@ Test(call, arguments_are_read_strictly)
 {
     struct fixture f;
     uint8_t args[20] = {1, 0, 0, 0, 2, 0, 0, 0, 5};
-    fixture_open(&f, bank);
+    fixture_open(&f, "call/bank.py");
     cr_assert_eq(fixture_call(&f, "seed", "[10, 100]"), ORO_OK);
     cr_assert_eq(fixture_call_bytes(&f, "transfer", oro_bytes(args, 16)), ORO_OK, "%s",
                  fixture_text(&f));
@@ -76,27 +52,12 @@ Test(call, arguments_are_read_strictly)
     fixture_close(&f);
 }
 
-static const char nested[] =
-    "from __future__ import annotations\n"
-    "from dataclasses import dataclass\n"
-    "from orochi import *\n"
-    "@dataclass\n"
-    "class Node:\n"
-    "    down: list[Node]\n"
-    "@reducer\n"
-    "def take(ctx: ReducerContext, node: Node, more: list[Node], n: u32):\n"
-    "    depth = 0\n"
-    "    while node.down:\n"
-    "        node = node.down[-1]\n"
-    "        depth += 1\n"
-    "    assert (depth, len(more)) == (n, 3), (depth, len(more))\n";
-
 /* Counts that the bytes could hold each by itself, but not together. */
 Test(call, nested_lists_share_the_bytes)
 {
     struct fixture f;
     struct oro_bb args = {0};
-    fixture_open(&f, nested);
+    fixture_open(&f, "call/nested.py");
     for (uint32_t i = 0; i < 30; i++) { /* each level: an empty node, then the next one */
         oro_bb_u32(&args, 2);
         oro_bb_u32(&args, 0);
@@ -119,51 +80,6 @@ Test(call, nested_lists_share_the_bytes)
     fixture_close(&f);
 }
 
-static const char errors[] = "import sys\n"
-                             "from typing import Annotated\n"
-                             "from orochi import *\n"
-                             "@table\n"
-                             "class Player:\n"
-                             "    id: PrimaryKey[u64]\n"
-                             "    name: str\n"
-                             "@reducer\n"
-                             "def with_code(ctx: ReducerContext):\n"
-                             "    raise ReducerError('too long', code='bad_name', data={'n': 1})\n"
-                             "@reducer\n"
-                             "def missing(ctx: ReducerContext):\n"
-                             "    ctx.db.player.get(7)\n"
-                             "@reducer\n"
-                             "def unique(ctx: ReducerContext):\n"
-                             "    ctx.db.player.insert(id=1, name='a')\n"
-                             "    ctx.db.player.insert(id=1, name='b')\n"
-                             "def helper():\n"
-                             "    return {}['gone']\n"
-                             "@reducer\n"
-                             "def internal(ctx: ReducerContext):\n"
-                             "    helper()\n"
-                             "@reducer\n"
-                             "def leave(ctx: ReducerContext):\n"
-                             "    sys.exit(3)\n"
-                             "@reducer\n"
-                             "def deep(ctx: ReducerContext):\n"
-                             "    def f(n): return f(n + 1)\n"
-                             "    f(0)\n"
-                             "@reducer\n"
-                             "def interrupt(ctx: ReducerContext):\n"
-                             "    raise KeyboardInterrupt\n"
-                             "@reducer\n"
-                             "def memory(ctx: ReducerContext):\n"
-                             "    raise MemoryError\n"
-                             "@reducer\n"
-                             "def wrong_type(ctx: ReducerContext):\n"
-                             "    ctx.db.player.insert(id='x', name='b')\n"
-                             "@reducer\n"
-                             "def checked(ctx: ReducerContext, text: Annotated[str, Len(1, 4)]):\n"
-                             "    pass\n"
-                             "@reducer\n"
-                             "def fine(ctx: ReducerContext):\n"
-                             "    pass\n";
-
 static void
 ends(struct fixture *f, const char *reducer, const char *args, oro_status want, const char *part)
 {
@@ -177,7 +93,7 @@ ends(struct fixture *f, const char *reducer, const char *args, oro_status want, 
 Test(call, exceptions_become_statuses)
 {
     struct fixture f;
-    fixture_open(&f, errors);
+    fixture_open(&f, "call/errors.py");
     ends(&f, "with_code", "[]", ORO_EUSER, "bad_name: too long");
     ends(&f, "missing", "[]", ORO_EUSER, "player: no row with this id"); /* private */
     ends(&f, "unique", "[]", ORO_EINTERNAL, "UniqueViolation: player.id: there is a row");
@@ -221,49 +137,7 @@ Test(call, reducers_do_no_input_or_output)
                                           "remove", "leave", "abort",  "descend", "wait",
                                           "look",   "map",   "thread", "ask"};
     struct fixture f;
-    fixture_open(&f, "import mmap, os, socket, subprocess, threading, time\n"
-                     "from orochi import *\n"
-                     "time.sleep(0)\n" /* while the module loads it is no harm */
-                     "@reducer\n"
-                     "def sleep(ctx): time.sleep(0.001)\n"
-                     "@reducer\n"
-                     "def write(ctx): open('/tmp/never-written', 'w')\n"
-                     "@reducer\n"
-                     "def read(ctx): open('/etc/hostname').read()\n"
-                     "@reducer\n"
-                     "def connect(ctx): socket.socket()\n"
-                     "@reducer\n"
-                     "def process(ctx): os.system('true')\n"
-                     "@reducer\n"
-                     "def remove(ctx): os.remove('/tmp/never-there')\n"
-                     "@reducer\n"
-                     "def leave(ctx): os._exit(0)\n"
-                     "@reducer\n"
-                     "def abort(ctx):\n"
-                     "    import posix\n"
-                     "    posix.abort()\n"
-                     "@reducer\n"
-                     "def descend(ctx): os.read(0, 1)\n"
-                     "@reducer\n"
-                     "def wait(ctx): threading.Event().wait()\n"
-                     "@reducer\n"
-                     "def look(ctx): os.chdir('/')\n"
-                     "@reducer\n"
-                     "def map(ctx): mmap.mmap(-1, 4096)\n"
-                     "@reducer\n"
-                     "def thread(ctx): threading.Thread(target=abs).start()\n"
-                     "@reducer\n"
-                     "def ask(ctx): input()\n"
-                     "@reducer\n"
-                     "def imports(ctx):\n"
-                     "    import colorsys, zoneinfo\n"
-                     "    zoneinfo.ZoneInfo('UTC')\n"
-                     "@reducer\n"
-                     "def caught(ctx):\n"
-                     "    try: time.sleep(1)\n"
-                     "    except ForbiddenInReducer as e: assert 'time.sleep is not allowed in a "
-                     "reducer' in str(e)\n"
-                     "    else: assert False\n");
+    fixture_open(&f, "call/reducers_do_no_input_or_output.py");
     for (size_t i = 0; i < ORO_ARRAY_LEN(refused); i++) {
         cr_assert_eq(fixture_call_bytes(&f, refused[i], oro_bytes("", 0)), ORO_EINTERNAL, "%s",
                      refused[i]);

@@ -14,23 +14,13 @@ set(struct oro_py_environment env)
     cr_assert_eq(oro_py_set_environment(&env, &err), ORO_OK, "%s", err.text);
 }
 
-static const char simple[] = "import sys\n"
-                             "from orochi import *\n"
-                             "@table\n"
-                             "class T:\n"
-                             "    id: AutoKey[u32] = 0\n"
-                             "@reducer\n"
-                             "def put(ctx: ReducerContext):\n"
-                             "    assert ctx.db.t.insert().id == 1\n"
-                             "    sys.stdout.write('here\\n')\n";
-
 Test(environment, the_main_interpreter_is_opened_once)
 {
     struct fixture f;
     struct oro_err err = {0};
     struct oro_py *other;
     set((struct oro_py_environment){.main_interpreter = true});
-    fixture_open(&f, simple);
+    fixture_open(&f, "environment/simple.py");
     fixture_run(&f, "put");
     cr_assert_str_eq((oro_bb_u8(&f.host.log, 0), (char *)f.host.log.data), "INFO here\n");
     oro_py_release(f.py);
@@ -50,39 +40,12 @@ Test(environment, a_virtual_environment_must_be_one)
 
 /* ---- memory ---- */
 
-static const char hungry[] = "import collections, itertools\n"
-                             "from orochi import *\n"
-                             "cache = []\n"
-                             "@reducer\n"
-                             "def text(ctx: ReducerContext):\n"
-                             "    'a' * 10**10\n"
-                             "@reducer\n"
-                             "def objects(ctx: ReducerContext):\n"
-                             "    x = []\n"
-                             "    while True: x.append(object())\n"
-                             "@reducer\n"
-                             "def small(ctx: ReducerContext):\n"
-                             "    x = []\n"
-                             "    while True: x = [x]\n"
-                             "@reducer\n"
-                             "def in_c(ctx: ReducerContext):\n"
-                             "    collections.deque(itertools.count())\n"
-                             "@reducer\n"
-                             "def keep(ctx: ReducerContext):\n"
-                             "    while True: cache.append(bytes(10_000))\n"
-                             "@reducer\n"
-                             "def modest(ctx: ReducerContext):\n"
-                             "    assert len([str(i) for i in range(10_000)]) == 10_000\n"
-                             "@reducer\n"
-                             "def drop(ctx: ReducerContext):\n"
-                             "    cache.clear()\n";
-
 Test(environment, a_call_that_takes_too_much_memory_ends_and_the_next_one_runs)
 {
     static const char *const all[] = {"text", "objects", "small", "in_c", "keep"};
     struct fixture f;
     set((struct oro_py_environment){.memory_limit_mb = 64});
-    fixture_open(&f, hungry);
+    fixture_open(&f, "environment/hungry.py");
     for (int round = 0; round < 3; round++) {
         for (size_t i = 0; i < ORO_ARRAY_LEN(all); i++) {
             cr_assert_eq(fixture_call(&f, all[i], "[]"), ORO_EINTERNAL, "%s", all[i]);
@@ -97,35 +60,6 @@ Test(environment, a_call_that_takes_too_much_memory_ends_and_the_next_one_runs)
 }
 
 /* ---- interruption ---- */
-
-static const char stubborn[] = "from dataclasses import dataclass\n"
-                               "from orochi import *\n"
-                               "@dataclass\n"
-                               "class Slow:\n"
-                               "    n: u8\n"
-                               "    def __post_init__(self):\n"
-                               "        while self.n: pass\n"
-                               "@reducer\n"
-                               "def again(ctx: ReducerContext):\n"
-                               "    while True:\n"
-                               "        try:\n"
-                               "            while True: pass\n"
-                               "        except BaseException: pass\n"
-                               "@reducer\n"
-                               "def inside(ctx: ReducerContext):\n"
-                               "    while True:\n"
-                               "        try: [i for i in range(100)]\n"
-                               "        except: continue\n"
-                               "@reducer\n"
-                               "def goes_on(ctx: ReducerContext):\n"
-                               "    try:\n"
-                               "        while True: pass\n"
-                               "    except BaseException: pass\n"
-                               "@reducer\n"
-                               "def argument(ctx: ReducerContext, s: Slow): pass\n"
-                               "@reducer\n"
-                               "def fine(ctx: ReducerContext):\n"
-                               "    for _ in range(1000): pass\n";
 
 struct watchdog {
     struct oro_py *py;
@@ -163,7 +97,7 @@ static void
 all_interrupted(void)
 {
     struct fixture f;
-    fixture_open(&f, stubborn);
+    fixture_open(&f, "environment/stubborn.py");
     for (int i = 0; i < 10; i++) {
         interrupted(&f, "again", "[]", "in again\n");
         interrupted(&f, "inside", "[]", "in inside\n");

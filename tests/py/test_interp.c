@@ -9,33 +9,6 @@ TestSuite(interp, .init = fixture_start, .fini = oro_py_stop, .timeout = 60);
 
 /* ---- interruption ---- */
 
-static const char loops[] = "import itertools, time\n"
-                            "from orochi import *\n"
-                            "@table\n"
-                            "class T:\n"
-                            "    id: PrimaryKey[u32]\n"
-                            "@reducer\n"
-                            "def forever(ctx: ReducerContext):\n"
-                            "    while True: pass\n"
-                            "@reducer\n"
-                            "def stubborn(ctx: ReducerContext):\n"
-                            "    while True:\n"
-                            "        try:\n"
-                            "            while True: pass\n"
-                            "        except Exception: pass\n"
-                            "@reducer\n"
-                            "def count(ctx: ReducerContext):\n"
-                            "    for _ in itertools.count(): pass\n"
-                            "@reducer\n"
-                            "def fill(ctx: ReducerContext):\n"
-                            "    i = 0\n"
-                            "    while True:\n"
-                            "        i += 1\n"
-                            "        ctx.db.t.upsert(T(id=i % 10))\n"
-                            "@reducer\n"
-                            "def fine(ctx: ReducerContext):\n"
-                            "    for _ in range(1000): pass\n";
-
 struct watchdog {
     struct oro_py *py;
     uint64_t generation;
@@ -58,7 +31,7 @@ Test(interp, a_reducer_that_does_not_end_is_interrupted)
 {
     static const char *const endless[] = {"forever", "stubborn", "count", "fill"};
     struct fixture f;
-    fixture_open(&f, loops);
+    fixture_open(&f, "interp/loops.py");
     for (size_t i = 0; i < ORO_ARRAY_LEN(endless); i++) {
         pthread_t t;
         struct watchdog w = {f.py, oro_py_generation(f.py) + 1};
@@ -74,7 +47,7 @@ Test(interp, a_reducer_that_does_not_end_is_interrupted)
 Test(interp, a_late_interruption_hits_nothing)
 {
     struct fixture f;
-    fixture_open(&f, loops);
+    fixture_open(&f, "interp/loops.py");
     for (int i = 0; i < 50; i++) {
         fixture_run(&f, "fine");
         oro_py_interrupt(f.py, oro_py_generation(f.py)); /* the call is over */
@@ -87,33 +60,12 @@ Test(interp, a_late_interruption_hits_nothing)
 
 /* ---- several ---- */
 
-static const char busy[] =
-    "import collections, datetime, decimal, enum, hashlib, json, math, random, re, statistics, "
-    "uuid, zoneinfo\n"
-    "from orochi import *\n"
-    "@table\n"
-    "class T:\n"
-    "    id: PrimaryKey[u32]\n"
-    "    text: str\n"
-    "    at: datetime.datetime\n"
-    "@reducer\n"
-    "def work(ctx: ReducerContext):\n"
-    "    t = ctx.db.t\n"
-    "    for i in range(50):\n"
-    "        t.upsert(T(id=i % 7, text=json.dumps({'i': i}), "
-    "at=datetime.datetime.now(datetime.UTC)))\n"
-    "        assert t.find(i % 7).at.year > 2000\n"
-    "    assert decimal.Decimal('0.1') * 3 == decimal.Decimal('0.3')\n"
-    "    assert hashlib.sha256(b'x').hexdigest().startswith('2d711642')\n"
-    "    assert re.sub('a+', 'b', 'caat') == 'cbt' and statistics.mean([1, 2, 3]) == 2\n"
-    "    ctx.db.t.clear()\n";
-
 static void *
 worker(void *arg)
 {
     struct fixture f;
     for (int round = 0; round < 3; round++) {
-        fixture_open(&f, busy);
+        fixture_open(&f, "interp/busy.py");
         for (int i = 0; i < 30; i++) {
             fixture_run(&f, "work");
             oro_py_release(f.py);
@@ -142,11 +94,7 @@ Test(interp, several_interpreters_work_at_once)
 Test(interp, threads_are_refused_in_a_worker)
 {
     struct fixture f;
-    fixture_open(&f, "import threading\n"
-                     "from orochi import *\n"
-                     "@reducer\n"
-                     "def start(ctx: ReducerContext):\n"
-                     "    threading.Thread(target=print).start()\n");
+    fixture_open(&f, "interp/threads_are_refused_in_a_worker.py");
     cr_assert_eq(fixture_call(&f, "start", "[]"), ORO_EINTERNAL);
     cr_assert_not_null(strstr(fixture_text(&f), "_thread.start_joinable_thread is not allowed"),
                        "%s", fixture_text(&f));
@@ -154,56 +102,6 @@ Test(interp, threads_are_refused_in_a_worker)
 }
 
 /* ---- nothing is left ---- */
-
-static const char steady[] =
-    "import sys\n"
-    "from typing import Any\n"
-    "from dataclasses import dataclass\n"
-    "from orochi import *\n"
-    "@dataclass\n"
-    "class Item:\n"
-    "    name: str\n"
-    "    n: u16\n"
-    "@table\n"
-    "class T:\n"
-    "    id: AutoKey[u32] = 0\n"
-    "    text: Unique[str]\n"
-    "    items: list[Item] = []\n"
-    "    group: Index[u8] = 0\n"
-    "    extra: Any = None\n"
-    "@reducer\n"
-    "def everything(ctx: ReducerContext, items: list[Item], row: T, word: str):\n"
-    "    t = ctx.db.t\n"
-    "    t.clear()\n"
-    "    a = t.insert(text='a', items=items, extra={'k': [1, b'x']})\n"
-    "    b = t.insert(T(text='b', group=3))\n"
-    "    row.id = 0\n"
-    "    t.insert(row)\n"
-    "    a.items.append(Item('z', 1))\n"
-    "    t.update(a, group=3)\n"
-    "    assert t.filter(group=3).order_by('-text')[0].text == 'b' and t.find(b.id) == b and word "
-    "in t.text or True\n"
-    "    for r in t: r.text, r.items, r.extra\n"
-    "    list(t.filter(text__in=['a', 'b'], group__gte=1)); t.group.filter(range(1, "
-    "4)).update(extra=5)\n"
-    "    for bad in (lambda: t.insert(text='a'), lambda: t.insert(text=5), lambda: t.get(999), "
-    "lambda: t.filter(nope=1),\n"
-    "                lambda: t.update(a, text='b'), lambda: T(), lambda: t.insert(text='q', "
-    "items=[Item('x', -1)])):\n"
-    "        try: bad()\n"
-    "        except Exception: pass\n"
-    "    ctx.sender, ctx.timestamp, ctx.rng, ctx.auth, ctx.connection_id, ctx.identity\n"
-    "    ctx.log.info('x %s', word); print('y')\n"
-    "    if word == 'fail': raise ReducerError('no', code='c')\n"
-    "    if word == 'crash': 1 / 0\n"
-    "@reducer\n"
-    "def blocks(ctx: ReducerContext, low: u64, high: u64):\n"
-    "    import gc\n"
-    "    gc.collect()\n"
-    "    n = sys.getallocatedblocks()\n"
-    "    assert low == 0 or low <= n <= high, f'{n} blocks'\n"
-    "    ctx.db.t.clear()\n"
-    "    ctx.log.info('blocks=%d', n)\n";
 
 Test(interp, calls_leave_no_objects_behind)
 {
@@ -224,7 +122,7 @@ Test(interp, calls_leave_no_objects_behind)
     struct fixture f;
     char text[64];
     long blocks = 0;
-    fixture_open(&f, steady);
+    fixture_open(&f, "interp/steady.py");
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < 100; i++) {
             oro_status st = fixture_call(&f, "everything", args[i % 4]);

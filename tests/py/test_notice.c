@@ -33,7 +33,7 @@ static void
 open_with(struct fixture *f, const char *body)
 {
     char *source = oro_asprintf("%s%s", head, body);
-    fixture_open(f, source);
+    fixture_open_text(f, source);
     oro_free(source);
 }
 

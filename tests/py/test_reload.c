@@ -35,7 +35,7 @@ open_started(struct fixture *f, const char *source)
     fputs("rows = []\n", file);
     fclose(file);
     char *all = oro_asprintf("import sys\nsys.path.insert(0, '%s')\n%s", dir, source);
-    fixture_open(f, all);
+    fixture_open_text(f, all);
     oro_free(all);
     unlink(other);
     rmdir(dir);
@@ -203,7 +203,7 @@ compare(const char *a, const char *b, bool same, bool breaks, const char *words)
     static const char head[] = "from orochi import *\n"
                                "@reducer\ndef act(ctx): pass\n";
     char *first = oro_asprintf("%s%s", head, a), *second = oro_asprintf("%s%s", head, b);
-    fixture_open(&f, first);
+    fixture_open_text(&f, first);
     snprintf(path, sizeof(path), "%s/module_under_test.py", f.dir);
     oro_status st = stage(&f, second, &descriptor, &report);
     cr_assert_eq(st, ORO_OK, "%s", report);

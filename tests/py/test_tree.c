@@ -8,45 +8,6 @@ TestSuite(tree, .init = fixture_start, .fini = oro_py_stop);
 #define TABLES 80
 
 /* Eighty tables of sixteen columns, of which the reducers use two. */
-static const char wide[] =
-    "from orochi import *\n"
-    "columns = {'id': PrimaryKey[u32], **{f'c{i}': u64 for i in range(15)}}\n"
-    "for i in range(80):\n"
-    "    globals()[f'T{i}'] = table(name=f't{i}')(type(f'T{i}', (), {'__annotations__': "
-    "dict(columns)}))\n"
-    "kept = []\n"
-    "def over(fn):\n"
-    "    try: fn()\n"
-    "    except TransactionError as e: assert 'used outside' in str(e), str(e)\n"
-    "    else: assert False, 'a handle of an earlier call serves this one'\n"
-    "@reducer\n"
-    "def two(ctx: ReducerContext):\n"
-    "    ctx.db.t3.id.find(1)\n"
-    "    ctx.db.t7.count()\n"
-    "    ctx.db.t3.c4.count(2)\n"
-    "@reducer\n"
-    "def all_of_them(ctx: ReducerContext):\n"
-    "    for i in range(80): getattr(ctx.db, f't{i}').count()\n"
-    "@reducer\n"
-    "def keep(ctx: ReducerContext, way: u32):\n"
-    "    ways = [lambda: ctx.db, lambda: ctx.db.t3, lambda: ctx.db.t3.id, lambda: ctx.db.t3.c4,\n"
-    "        lambda: ctx.db[T5], lambda: ctx.db[T5].id, lambda: ctx.db.t9.insert, lambda: "
-    "ctx.db.t9.id.find,\n"
-    "        lambda: getattr(ctx.db, 't11'), lambda: type(ctx.db).t12.__get__(ctx.db), lambda: "
-    "ctx.db.t3.column('c4'),\n"
-    "        lambda: (lambda t=ctx.db.t20: t), lambda: [t.c0 for t in (ctx.db.t30, ctx.db.t31)], "
-    "lambda: ctx]\n"
-    "    kept.append(ways[way % len(ways)]())\n"
-    "@reducer\n"
-    "def use(ctx: ReducerContext, way: u32):\n"
-    "    k = kept.pop()\n"
-    "    uses = [lambda: k.t3.count(), lambda: k.count(), lambda: k.find(1), lambda: k.count(1),\n"
-    "        lambda: k.count(), lambda: k.find(1), lambda: k(id=1), lambda: k(1),\n"
-    "        lambda: k.count(), lambda: k.count(), lambda: k.count(1), lambda: k().count(), "
-    "lambda: k[1].count(1), lambda: k.db.t3.count()]\n"
-    "    over(uses[way % len(uses)])\n"
-    "    assert ctx.db.t3.count() == 0 and ctx.db.t3.id.find(1) is None\n";
-
 static unsigned
 tables_made(const struct oro_py *py)
 {
@@ -68,7 +29,7 @@ count_noting(void *host, const struct oro_table_def *t)
 Test(tree, a_call_costs_what_it_uses_and_not_what_the_schema_has)
 {
     struct fixture f;
-    fixture_open(&f, wide);
+    fixture_open(&f, "tree.py");
     cr_assert_eq(f.py->db.ntables, TABLES);
     cr_assert_eq(tables_made(f.py), 0);
     struct oro_host_ops ops = *f.py->db.ops;
@@ -90,7 +51,7 @@ Test(tree, a_call_costs_what_it_uses_and_not_what_the_schema_has)
 Test(tree, whatever_a_call_kept_ends_with_it)
 {
     struct fixture f;
-    fixture_open(&f, wide);
+    fixture_open(&f, "tree.py");
     for (unsigned way = 0; way < 14; way++) {
         char args[16];
         snprintf(args, sizeof(args), "[%u]", way);

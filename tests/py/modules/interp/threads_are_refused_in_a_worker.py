@@ -1,0 +1,5 @@
+import threading
+from orochi import *
+@reducer
+def start(ctx: ReducerContext):
+    threading.Thread(target=print).start()
