@@ -401,7 +401,11 @@ serve(struct conn *c, struct head *h, size_t body_len)
     s->n.http_requests++;
     c->answer_close = !h->keep_alive || s->stop_us != 0;
     c->http_1_0 = h->http_1_0;
-    if (!fill_request(h, &req)) {
+    bool legal = fill_request(h, &req);
+    if (c->peer == 0)
+        c->peer = io_peer(c);
+    req.peer = c->peer;
+    if (!legal) {
         http_refuse(c, BAD_REQUEST,
                     "the path is not percent-encoded UTF-8 without control characters");
         return;

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runtime/base/bytes.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 
@@ -323,6 +324,25 @@ io_peer_sends(const struct conn *c, bool *there)
         info.tcpi_state = TCP_CLOSE;
     *there = info.tcpi_state != TCP_CLOSE;
     return info.tcpi_state == TCP_ESTABLISHED;
+}
+
+uint64_t
+io_peer(const struct conn *c)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a = {0};
+    socklen_t len = sizeof(a);
+    if (getpeername(lws_get_socket_fd(c->wsi), &a.any, &len) != 0)
+        return 1; /* it has gone already */
+    if (a.any.sa_family == AF_INET)
+        return (uint64_t)ntohl(a.v4.sin_addr.s_addr) | 1ull << 32;
+    if (a.any.sa_family != AF_INET6)
+        return 1;
+    bool mapped = IN6_IS_ADDR_V4MAPPED(&a.v6.sin6_addr);
+    return oro_bytes_hash(oro_bytes(a.v6.sin6_addr.s6_addr, mapped ? 16 : 8)) | 1;
 }
 
 size_t

@@ -193,7 +193,8 @@ struct conn {
     int64_t last_ping_us;
     int64_t deadline_us; /* of HTTP head, body, keep-alive; of an ending */
     bool ping_unanswered;
-    bool spoke; /* something was read */
+    bool spoke;    /* something was read */
+    uint64_t peer; /* io_peer, from its first request on */
     struct progress taking, giving;
 
     size_t in_counted; /* of `in`, in the budget */
@@ -327,6 +328,8 @@ void io_want_write(struct conn *c);
 void io_set_reading(struct conn *c, bool on);
 /* False: the peer has ended his side. *there: he may still take what we send. It asks the kernel, for use while nothing is read. */
 bool io_peer_sends(const struct conn *c, bool *there);
+/* A number for the address at the other end, of IPv6 for its /64, since whoever has one has them all; never 0. */
+uint64_t io_peer(const struct conn *c);
 void io_end_writing(struct conn *c); /* FIN: the peer sees the end of what was sent */
 void io_close(struct conn *c);       /* now; conn_gone runs inside */
 /* Bytes given to the socket that the peer's system has not taken. */

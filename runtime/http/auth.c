@@ -1,10 +1,17 @@
 /* Who asks, and from which page: Origin and Host on every route, the token where a route says so. */
 #include "runtime/http/http_priv.h"
 
+#include "runtime/base/clock.h"
 #include "runtime/base/header.h"
+#include "runtime/base/json.h"
 #include "runtime/base/origin.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
+
+/* A token that is no older says nothing of whoever brings it: anybody has a thousand of those. */
+#define NEWCOMER_S 60
 
 /* ---- where it comes from ---- */
 
@@ -138,12 +145,39 @@ oro_http_is_owner(const struct request *q)
     return oro_identity_eq(&q->identity, oro_server_owner(q->server));
 }
 
+/* What is looked at is a token that was checked, or that we made. */
+static bool
+claims_are_young(const char *claims)
+{
+    struct oro_json j;
+    struct oro_err err;
+    if (oro_json_parse(&j, oro_bytes_str(claims), ORO_JSON_MAX_DEPTH, &err) != ORO_OK)
+        return true;
+    uint32_t iat = oro_json_member(&j, 0, "iat");
+    struct oro_bytes text = oro_json_text(&j, iat);
+    char digits[32];
+    snprintf(digits, sizeof(digits), "%.*s", iat != 0 ? (int)text.len : 0, (const char *)text.data);
+    oro_json_fini(&j);
+    return strtoll(digits, NULL, 10) > oro_wall_us() / 1000000 - NEWCOMER_S;
+}
+
+struct oro_turns_of
+oro_http_turns(const struct request *q)
+{
+    /* Of an identity that is of this request alone: all those are one, nobody. */
+    if (q->minted && !q->http->websocket)
+        return (struct oro_turns_of){.known = true};
+    return (struct oro_turns_of){.identity = q->identity,
+                                 .source = q->http->peer,
+                                 .known = !q->minted && !claims_are_young(q->claims)};
+}
+
 struct oro_http_asker
 oro_http_asker(const struct request *q)
 {
     return (struct oro_http_asker){.req_id = q->id,
                                    .identity = q->identity,
-                                   .minted = q->minted,
+                                   .turns = oro_http_turns(q),
                                    .token = q->token,
                                    .claims = q->claims,
                                    .headers = q->res->extra_headers,

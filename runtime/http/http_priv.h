@@ -101,6 +101,8 @@ bool oro_http_subscribe(struct request *q, struct oro_ws_accept *acc);
 /* pages.c: whatever is not below /v1 */
 void oro_http_page(struct request *q);
 
+/* Whose turns its calls take. */
+struct oro_turns_of oro_http_turns(const struct request *q);
 /* Of whom a short-lived client is made. Borrows from q. */
 struct oro_http_asker oro_http_asker(const struct request *q);
 

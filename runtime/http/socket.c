@@ -54,7 +54,9 @@ oro_http_subscribe(struct request *q, struct oro_ws_accept *acc)
     acc->framing = proto->framing;
     struct oro_principal *who =
         oro_principal_new(ORO_CALLER_CLIENT, &q->identity, &params.connection, q->claims);
-    acc->user = oro_server_socket(q->server, q->shard, who, q->token, params.confirmed, proto);
+    struct oro_turns_of turns = oro_http_turns(q);
+    acc->user =
+        oro_server_socket(q->server, q->shard, who, &turns, q->token, params.confirmed, proto);
     oro_http_identity_headers(q, acc->extra_headers, sizeof(acc->extra_headers));
     (void)oro_header_add(acc->extra_headers, sizeof(acc->extra_headers), "cache-control",
                          "no-store");

@@ -18,7 +18,7 @@ oro_client_move(struct client *c, enum client_state to)
 
 struct client *
 oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who, char *token,
-               const struct oro_identity *turns)
+               const struct oro_turns_of *turns)
 {
     ORO_ASSERT_OWNER(&sh->owner);
     struct client *c = ORO_NEW(struct client);
@@ -27,7 +27,7 @@ oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *wh
     c->is_owner = who != NULL && oro_identity_eq(&who->identity, &sh->server->owner);
     if (kind != CLIENT_LIVE_METRICS) {
         c->mailbox = oro_mailbox_new(sh->server->pool, turns);
-        c->asks_as = oro_bytes_hash(oro_bytes(turns->le, sizeof(turns->le))) | 1;
+        c->asks_as = oro_bytes_hash(oro_bytes(turns->identity.le, sizeof(turns->identity.le))) | 1;
     }
     return c;
 }

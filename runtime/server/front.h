@@ -4,6 +4,7 @@
 #ifndef ORO_SERVER_FRONT_H
 #define ORO_SERVER_FRONT_H
 
+#include "runtime/exec/writers/pool.h"
 #include "runtime/server/server.h"
 #include "runtime/store/commit.h"
 
@@ -32,10 +33,11 @@ const char *oro_server_database_text(const struct oro_server *s); /* 64 hex digi
 void oro_server_bridge_report(const struct oro_server *s, struct oro_bb *out);
 
 /* ---- websockets: Give the object for oro_ws_accept.user ---- */
-/* A client of the database. Takes who; copies token, which it is told. confirmed: is told nothing that is not on disk. proto: what
+/* A client of the database. Takes who; borrows turns; copies token, which it is told. confirmed: is told nothing that is not on disk. proto: what
  * it speaks. */
 void *oro_server_socket(struct oro_server *s, unsigned shard, struct oro_principal *who,
-                        const char *token, bool confirmed, const struct oro_proto *proto);
+                        const struct oro_turns_of *turns, const char *token, bool confirmed,
+                        const struct oro_proto *proto);
 /* One that is sent the metrics once a second. */
 void *oro_server_observer(struct oro_server *s, unsigned shard);
 
@@ -43,7 +45,7 @@ void *oro_server_observer(struct oro_server *s, unsigned shard);
 struct oro_http_asker {
     oro_conn_id req_id;
     struct oro_identity identity;
-    bool minted;                /* which is of this request alone */
+    struct oro_turns_of turns;  /* that its call takes */
     const char *token, *claims; /* or NULL */
     const char *headers;        /* that the answer begins with */
     bool wants_json;            /* a refusal as an object */

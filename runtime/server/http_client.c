@@ -22,10 +22,8 @@ http_client(struct shard *sh, enum client_kind kind, const struct oro_http_asker
     oro_connection_id_random(&connection);
     struct oro_principal *who =
         oro_principal_new(ORO_CALLER_HTTP, &a->identity, &connection, a->claims);
-    /* An identity that was made for this request alone would have turns of its own: those are all nobody's. */
-    static const struct oro_identity nobody;
-    struct client *c = oro_client_new(sh, kind, who, a->token != NULL ? oro_strdup(a->token) : NULL,
-                                      a->minted ? &nobody : &a->identity);
+    struct client *c =
+        oro_client_new(sh, kind, who, a->token != NULL ? oro_strdup(a->token) : NULL, &a->turns);
     c->conn = (1ull << 63) | ++sh->next_request;
     c->req_id = a->req_id;
     c->confirmed = a->confirmed;

@@ -184,9 +184,9 @@ struct oro_server {
 };
 
 /* client.c: one connection */
-/* turns: the identity whose turns its calls take; NULL where there are none. */
+/* turns: whose turns its calls take; NULL where there are none. */
 struct client *oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who,
-                              char *token, const struct oro_identity *turns);
+                              char *token, const struct oro_turns_of *turns);
 void oro_client_free(struct client *c);
 /* Asserts that this state may follow its own; which may stands in client.c. */
 void oro_client_move(struct client *c, enum client_state to);

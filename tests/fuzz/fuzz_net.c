@@ -52,6 +52,13 @@ io_peer_sends(const struct conn *c, bool *there)
     return true;
 }
 
+uint64_t
+io_peer(const struct conn *c)
+{
+    (void)c;
+    return 1;
+}
+
 size_t
 io_untaken(const struct conn *c)
 {

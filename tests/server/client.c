@@ -22,6 +22,7 @@ reply_take(void *arg, const struct reply *r)
     } else {
         ORO_ASSERT(r->request_id == c->answered && c->answered < c->asked);
         c->answered++;
+        c->when = atomic_fetch_add(&c->sh->net->answers, 1) + 1;
         c->failed += r->failed;
     }
     if (r->tag == REPLY_ONE_OFF && !r->failed) {
@@ -83,15 +84,19 @@ connect_run(void *arg)
     struct fake_client *c = arg;
     const struct oro_sink *sink = c->sh->net->sink;
     char token[32], query[256];
-    snprintf(query, sizeof(query), "token=%s%s%s", fake_token(c->who, token),
-             c->query[0] != '\0' ? "&" : "", c->query);
+    if (c->who == 0)
+        snprintf(query, sizeof(query), "%s", c->query);
+    else
+        snprintf(query, sizeof(query), "token=%s%s%s", fake_token(c->who, token),
+                 c->query[0] != '\0' ? "&" : "", c->query);
     struct oro_http_request req = {.method = "GET",
                                    .path = "/v1/database/game/subscribe",
                                    .host = "127.0.0.1",
                                    .query = query,
                                    .protocols =
                                        c->single ? "v2.bsatn.spacetimedb" : "v3.bsatn.spacetimedb",
-                                   .websocket = true};
+                                   .websocket = true,
+                                   .peer = c->who == 0 ? 1 : 2};
     struct oro_http_response *res = ORO_NEW(struct oro_http_response);
     struct oro_ws_accept *acc = ORO_NEW(struct oro_ws_accept);
     bool accepted = sink->ws_request(sink->self, c->sh->number, &req, acc, res);
@@ -331,6 +336,12 @@ bool
 fake_has(struct fake_client *c, unsigned set, uint32_t id, int64_t n)
 {
     READ(c, bool, oro_map_get_u64(&c->sets[set], id) == value_of(n));
+}
+
+unsigned
+fake_when(struct fake_client *c)
+{
+    READ(c, unsigned, c->when);
 }
 
 int64_t

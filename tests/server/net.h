@@ -26,7 +26,7 @@ void fake_net_settle(struct fake_net *net);
 
 /* ---- clients of a websocket ---- */
 
-/* who: its identity's number. query: "" or what follows the `?`, without a token. single: the older protocol, one message in a
+/* who: its identity's number; 0: it brings no token, and gets one. query: "" or what follows the `?`, without a token. single: the older protocol, one message in a
  * frame. Gives; ended by fake_client_free. NULL: refused. */
 struct fake_client *fake_connect(struct fake_net *net, unsigned shard, uint32_t who,
                                  const char *query, bool single);
@@ -55,6 +55,8 @@ bool fake_has(struct fake_client *c, unsigned set, uint32_t id, int64_t n);
 bool fake_same_rows(struct fake_client *a, struct fake_client *b, unsigned set);
 /* Rows of the last one-off query that was answered; the sum of their numbers. */
 size_t fake_query_rows(struct fake_client *c, int64_t *sum);
+unsigned fake_when(
+    struct fake_client *c); /* of its last answer, among those of all clients; 0: none */
 int64_t fake_charged(struct fake_client *c); /* what the server says it keeps for it */
 
 /* ---- HTTP requests ---- */

@@ -41,6 +41,7 @@ struct fake_net {
     atomic_bool ends;
     atomic_uint cuts;
     atomic_ullong next_id;
+    atomic_uint answers; /* of all clients */
 };
 
 enum end { END_NOT, END_DOOMED, END_GONE };
@@ -59,7 +60,7 @@ struct fake_client {
     enum end end;
     bool refused, hello;
     int code;
-    unsigned asked, answered, failed, updates;
+    unsigned asked, answered, failed, updates, when;
     struct oro_map sets[SETS];
     struct oro_bb piece; /* the shard's: of a message that is not complete */
     size_t waiting;      /* bytes that the socket has not taken */

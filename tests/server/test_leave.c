@@ -156,6 +156,51 @@ Test(leave, who_is_refused_is_told_why)
     fake_client_free(other);
 }
 
+/* ---- turns ---- */
+
+#define CROWD 60
+#define EACH 5
+
+/* Those who come without a token, from one address, are many identities and one crowd: who comes from elsewhere does not wait for them all. */
+Test(leave, a_crowd_without_tokens_is_one_in_the_round)
+{
+    struct fake_client *crowd[CROWD];
+    struct oro_bb frame = {0};
+    rig_start(&rig, &(struct rig_options){.workers = 1});
+    struct fake_client *holds = fake_connect(rig.net, 0, 1, "", false),
+                       *player = fake_connect(rig.net, 0, 2, "", false);
+    fake_wait_open(holds);
+    fake_wait_open(player);
+    for (unsigned i = 0; i < CROWD; i++) {
+        crowd[i] = fake_connect(rig.net, 0, 0, "", false);
+        fake_wait_open(crowd[i]);
+    }
+    put_call(&frame, 0, "hold");
+    fake_send(holds, oro_bb_bytes(&frame), 1);
+    while (atomic_load(&module_holding) == 0)
+        sched_yield();
+    oro_bb_clear(&frame);
+    for (uint32_t i = 0; i < EACH; i++)
+        put_add(&frame, i, 500, 1);
+    for (unsigned i = 0; i < CROWD; i++)
+        fake_send(crowd[i], oro_bb_bytes(&frame), EACH);
+    fake_send(player, oro_bb_bytes(&frame), EACH);
+    oro_bb_fini(&frame);
+    fake_net_settle(rig.net); /* all of it waits for a worker */
+    atomic_store(&module_gate, true);
+    fake_wait_answered(player);
+    for (unsigned i = 0; i < CROWD; i++)
+        fake_wait_answered(crowd[i]);
+    /* The crowd has had turns and the player hardly any, so it is one of the others, who have one of eight (turns.h). */
+    cr_assert_lt(fake_when(player), 10 * EACH, "the player was answered after %u others",
+                 fake_when(player));
+    rig_stop(&rig);
+    for (unsigned i = 0; i < CROWD; i++)
+        fake_client_free(crowd[i]);
+    fake_client_free(player);
+    fake_client_free(holds);
+}
+
 /* Of one that says goodbye the first eight calls that had not begun still run, of another none. */
 static int64_t
 run_of_the_left(bool said_so)

@@ -109,12 +109,12 @@ oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_
 /* ---- mailboxes and the run queue ---- */
 
 struct oro_mailbox *
-oro_mailbox_new(struct oro_pool *p, const struct oro_identity *id)
+oro_mailbox_new(struct oro_pool *p, const struct oro_turns_of *of)
 {
     struct oro_mailbox *m = ORO_NEW(struct oro_mailbox);
     atomic_init(&m->refs, 1);
     m->pool = p;
-    m->sharer = turns_join(&p->turns, id);
+    m->sharer = turns_join(&p->turns, of);
     return m;
 }
 

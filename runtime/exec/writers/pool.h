@@ -99,8 +99,15 @@ void oro_job_drop(struct oro_job *job);
 struct oro_mailbox;
 
 struct oro_pool;
-/* Gives one reference. Before the pool ends, all are to be unreferenced. id: mailboxes of one identity share its turns. */
-struct oro_mailbox *oro_mailbox_new(struct oro_pool *p, const struct oro_identity *id);
+/* Whose turns a mailbox takes (turns.h): those of one identity share theirs. */
+struct oro_turns_of {
+    struct oro_identity identity;
+    uint64_t
+        source; /* a number for where it comes from, whose newcomers share turns; 0: nowhere that others come from */
+    bool known; /* it is no newcomer: its token is older than a minute */
+};
+/* Gives one reference. Before the pool ends, all are to be unreferenced. */
+struct oro_mailbox *oro_mailbox_new(struct oro_pool *p, const struct oro_turns_of *of);
 void oro_mailbox_unref(struct oro_mailbox *m); /* jobs still inside are run all the same */
 /* Its client has left: of the calls that are queued and not begun, and of those still to be posted, the first `keep` are run and
  * the others dropped (refuse: ended with ORO_EREFUSED, since somebody waits for their records). Its turns come after those of
@@ -128,7 +135,8 @@ struct oro_pool_options {
     int64_t init_timeout_us; /* the same of init */
     int64_t import_timeout_us; /* of the module; 0: none */
     bool dev_errors;           /* callers see the text of unexpected exceptions */
-    const int64_t *clock_us;   /* the time of calls and timers, instead of both clocks (tests); or NULL */
+    const int64_t
+        *clock_us; /* the time of calls and timers, instead of both clocks (tests); or NULL */
     struct oro_pool_hooks hooks;
 };
 

@@ -1,5 +1,6 @@
 #include "runtime/exec/writers/turns.h"
 
+#include "runtime/base/clock.h"
 #include "runtime/exec/writers/pool_priv.h"
 
 /* Of the front queue before it is a client's turn: a timer that is always due must not starve clients. */
@@ -13,6 +14,12 @@
 #define OTHERS_EVERY 8
 /* While somebody present waits, every so many turns are of those who have left. */
 #define LEFT_EVERY 16
+
+/* Who has been here for so long is no newcomer. */
+#define KNOWN_US 60000000
+/* Of one address in a round: a family, an office or a dormitory at one address loses nothing; a thousand identities that were
+ * kept for the purpose do not outweigh the players of other addresses. */
+#define SOURCE_TURNS 16
 
 #define ASSERT_LOCKED(t) ORO_ASSERT_LOCKED((t)->lock)
 
@@ -39,7 +46,7 @@ queue_pop(struct run_queue *q)
     return m;
 }
 
-/* ---- identities ---- */
+/* ---- identities and where they come from ---- */
 
 void
 turns_init(struct turns *t)
@@ -52,6 +59,7 @@ void
 turns_fini(struct turns *t)
 {
     oro_map_fini(&t->sharers);
+    oro_map_fini(&t->sources);
     pthread_mutex_destroy(&t->register_lock);
 }
 
@@ -61,16 +69,52 @@ identity_bytes(const struct oro_identity *id)
     return oro_bytes(id->le, sizeof(id->le));
 }
 
+static struct oro_bytes
+source_key(const uint64_t *number, const struct oro_identity *id)
+{
+    return *number != 0 ? oro_bytes(number, sizeof(*number)) : identity_bytes(id);
+}
+
+/* Register locked. */
+static struct source *
+source_join(struct turns *t, const struct oro_turns_of *of)
+{
+    struct oro_bytes key = source_key(&of->source, &of->identity);
+    struct source *from = oro_map_get(&t->sources, key);
+    if (from == NULL) {
+        from = ORO_NEW(struct source);
+        *from = (struct source){
+            .number = of->source, .fresh = {.turns = 1}, .known = {.turns = SOURCE_TURNS}};
+        oro_map_put(&t->sources, key, from);
+    }
+    from->refs++;
+    return from;
+}
+
+/* Register locked. */
+static void
+source_leave(struct turns *t, struct source *from, const struct oro_identity *id)
+{
+    if (--from->refs > 0)
+        return;
+    oro_map_del(&t->sources, source_key(&from->number, id));
+    for (int lane = 0; lane < LANES; lane++)
+        ORO_ASSERT(from->fresh.lanes[lane].n == 0 && from->known.lanes[lane].n == 0);
+    oro_free(from);
+}
+
 struct oro_sharer *
-turns_join(struct turns *t, const struct oro_identity *id)
+turns_join(struct turns *t, const struct oro_turns_of *of)
 {
     pthread_mutex_lock(&t->register_lock);
-    struct oro_sharer *s = oro_map_get(&t->sharers, identity_bytes(id));
+    struct oro_sharer *s = oro_map_get(&t->sharers, identity_bytes(&of->identity));
     if (s == NULL) {
         s = ORO_NEW(struct oro_sharer);
-        s->identity = *id;
+        *s = (struct oro_sharer){.identity = of->identity,
+                                 .source = source_join(t, of),
+                                 .since_us = of->known ? INT64_MIN : oro_mono_us()};
         atomic_init(&s->turn_us, FIRST_US);
-        oro_map_put(&t->sharers, identity_bytes(id), s);
+        oro_map_put(&t->sharers, identity_bytes(&of->identity), s);
     }
     s->refs++;
     pthread_mutex_unlock(&t->register_lock);
@@ -82,43 +126,79 @@ turns_leave(struct turns *t, struct oro_sharer *s)
 {
     pthread_mutex_lock(&t->register_lock);
     bool last = --s->refs == 0;
-    if (last)
-        oro_map_del(&t->sharers, identity_bytes(&s->identity));
-    pthread_mutex_unlock(&t->register_lock);
     if (last) {
         for (int lane = 0; lane < LANES; lane++)
             ORO_ASSERT(!s->queued[lane]);
-        oro_free(s);
+        oro_map_del(&t->sharers, identity_bytes(&s->identity));
+        source_leave(t, s->source, &s->identity);
     }
+    pthread_mutex_unlock(&t->register_lock);
+    if (last)
+        oro_free(s);
+}
+
+/* With whom it has its turns in common from here on. */
+static struct group *
+group_of(struct oro_sharer *s)
+{
+    if (s->since_us != INT64_MIN && oro_mono_us() - s->since_us >= KNOWN_US)
+        s->since_us = INT64_MIN;
+    return s->since_us == INT64_MIN ? &s->source->known : &s->source->fresh;
 }
 
 /* ---- lanes ---- */
+
+static void
+lane_append(struct turns *t, struct group *g, enum lane lane)
+{
+    ASSERT_LOCKED(t);
+    g->lanes[lane].next = NULL;
+    g->lanes[lane].left = g->lanes[lane].n < g->turns ? g->lanes[lane].n : g->turns;
+    if (t->lanes[lane].tail != NULL)
+        t->lanes[lane].tail->lanes[lane].next = g;
+    else
+        t->lanes[lane].head = g;
+    t->lanes[lane].tail = g;
+}
 
 static void
 lane_push(struct turns *t, struct oro_sharer *s, enum lane lane)
 {
     ASSERT_LOCKED(t);
     ORO_ASSERT(!s->queued[lane]);
+    struct group *g = group_of(s);
     s->queued[lane] = true;
     s->next[lane] = NULL;
-    if (t->lanes[lane].tail != NULL)
-        t->lanes[lane].tail->next[lane] = s;
+    if (g->lanes[lane].tail != NULL)
+        g->lanes[lane].tail->next[lane] = s;
     else
-        t->lanes[lane].head = s;
-    t->lanes[lane].tail = s;
+        g->lanes[lane].head = s;
+    g->lanes[lane].tail = s;
+    if (g->lanes[lane].n++ == 0)
+        lane_append(t, g, lane);
 }
 
+/* The first group's first; the group stays in front while it has turns of this round left. */
 static struct oro_sharer *
 lane_first(struct turns *t, enum lane lane)
 {
     ASSERT_LOCKED(t);
-    struct oro_sharer *s = t->lanes[lane].head;
-    if (s == NULL)
+    struct group *g = t->lanes[lane].head;
+    if (g == NULL)
         return NULL;
-    t->lanes[lane].head = s->next[lane];
+    struct oro_sharer *s = g->lanes[lane].head;
+    g->lanes[lane].head = s->next[lane];
+    if (g->lanes[lane].head == NULL)
+        g->lanes[lane].tail = NULL;
+    s->queued[lane] = false;
+    g->lanes[lane].n--;
+    if (g->lanes[lane].n > 0 && --g->lanes[lane].left > 0)
+        return s;
+    t->lanes[lane].head = g->lanes[lane].next;
     if (t->lanes[lane].head == NULL)
         t->lanes[lane].tail = NULL;
-    s->queued[lane] = false;
+    if (g->lanes[lane].n > 0)
+        lane_append(t, g, lane);
     return s;
 }
 
@@ -242,6 +322,7 @@ turns_each(struct turns *t, void (*fn)(struct oro_mailbox *m, void *arg), void *
 {
     queue_each(&t->front, fn, arg);
     for (int lane = 0; lane < LANES; lane++)
-        for (struct oro_sharer *s = t->lanes[lane].head; s != NULL; s = s->next[lane])
-            queue_each(&s->waiting[lane], fn, arg);
+        for (struct group *g = t->lanes[lane].head; g != NULL; g = g->lanes[lane].next)
+            for (struct oro_sharer *s = g->lanes[lane].head; s != NULL; s = s->next[lane])
+                queue_each(&s->waiting[lane], fn, arg);
 }

@@ -214,8 +214,7 @@ client_main(void *arg)
 {
     unsigned client = (unsigned)(uintptr_t)arg;
     uint64_t rng = client;
-    struct oro_identity id = {{client}};
-    struct oro_mailbox *box = oro_mailbox_new(pool, &id);
+    struct oro_mailbox *box = oro_mailbox_new(pool, &(struct oro_turns_of){.identity = {{client}}});
     for (uint32_t job = 0; job < JOBS; job++) {
         uint32_t which[CALLS];
         for (int i = 0; i < CALLS; i++)
@@ -300,8 +299,7 @@ calls_of(uint8_t identity, uint32_t which, unsigned n)
 static struct oro_mailbox *
 box_of(uint8_t identity)
 {
-    struct oro_identity id = {{identity}};
-    return oro_mailbox_new(pool, &id);
+    return oro_mailbox_new(pool, &(struct oro_turns_of){.identity = {{identity}}});
 }
 
 /* Every worker has a slow call in its hands, and nothing else has begun. */
@@ -449,6 +447,62 @@ Test(pool, short_turns_go_before_long_ones)
     oro_mailbox_unref(player);
     crowd_leaves(0, false);
     crowd_ends();
+}
+
+/* ---- by address ---- */
+
+#define HERE 7
+#define ELSEWHERE 8
+
+/* Has its sockets queue long calls: somebody else each, all of one address. */
+static void
+crowd_comes(bool known)
+{
+    for (unsigned i = 0; i < SOCKETS; i++) {
+        uint8_t who = (uint8_t)(100 + i);
+        crowd[i] = oro_mailbox_new(
+            pool, &(struct oro_turns_of){.identity = {{who}}, .source = HERE, .known = known});
+        oro_pool_post(pool, crowd[i], calls_of(who, SLOW, 10), false);
+    }
+}
+
+/* How many calls had begun when one of this player ran. */
+static unsigned
+player_beside(bool crowd_known, uint64_t source, bool known)
+{
+    workers_hold();
+    crowd_comes(crowd_known);
+    struct oro_mailbox *box = oro_mailbox_new(
+        pool, &(struct oro_turns_of){.identity = {{2}}, .source = source, .known = known});
+    oro_pool_post(pool, box, calls_of(2, NOTE, 1), false);
+    oro_mailbox_unref(box);
+    atomic_store(&gate, true);
+    wait_noted(2);
+    crowd_leaves(0, false);
+    crowd_ends();
+    return atomic_load(&noted[2]);
+}
+
+Test(pool, newcomers_of_one_address_are_one_in_the_round)
+{
+    cr_assert_leq(player_beside(false, ELSEWHERE, false), WORKERS + WORKERS + 1);
+}
+
+Test(pool, who_is_known_does_not_wait_for_newcomers_of_his_own_address)
+{
+    cr_assert_leq(player_beside(false, HERE, true), WORKERS + WORKERS + 1);
+}
+
+Test(pool, one_address_has_so_many_turns_in_a_round)
+{
+    cr_assert_leq(player_beside(true, ELSEWHERE, true), WORKERS + 16 + WORKERS);
+}
+
+Test(pool, at_one_address_the_round_is_by_identity)
+{
+    unsigned before = player_beside(true, HERE, true);
+    cr_assert_gt(before, 16);
+    cr_assert_leq(before, WORKERS + SOCKETS + WORKERS);
 }
 
 /* A crowd with short turns does not keep others from theirs. */
