@@ -1,4 +1,5 @@
 /* bridge/db/column.c - the handle of a column, or of an index over several: look-ups, ranges and changes by its key. */
+#include "bridge/db/docs.h"
 #include "bridge/db/table_priv.h"
 
 static bool
@@ -215,20 +216,16 @@ column_dealloc(PyObject *self)
 }
 
 static PyMethodDef column_methods[] = {
-    {"find", column_find, METH_O, "The row with this value, or None."},
-    {"get", column_get, METH_O, "The row with this value; RowNotFound if there is none."},
-    {"update", FASTCALL(column_update), KW,
-     "Replaces the row with the same value here; NoSuchRow if there is none."},
-    {"upsert", FASTCALL(column_upsert), KW,
-     "Adds the row, or replaces the one with the same value here."},
-    {"delete", FASTCALL(column_delete), KW,
-     "Unique columns: was there one? Others: how many were deleted."},
-    {"filter", FASTCALL(column_filter), KW,
-     "The rows with this value, or in this range (gt, gte, lt, lte, range())."},
-    {"count", FASTCALL(column_count), KW, "How many rows filter() would give."},
-    {"min", column_min, METH_NOARGS, "The row with the smallest value, or None."},
-    {"max", column_max, METH_NOARGS, "The row with the largest value, or None."},
-    {"iter", FASTCALL(column_iter), KW, "Iterates over all rows in key order."},
+    {"find", column_find, METH_O, ORO_DOC_UniqueColumn_find},
+    {"get", column_get, METH_O, ORO_DOC_UniqueColumn_get},
+    {"update", FASTCALL(column_update), KW, ORO_DOC_UniqueColumn_update},
+    {"upsert", FASTCALL(column_upsert), KW, ORO_DOC_UniqueColumn_upsert},
+    {"delete", FASTCALL(column_delete), KW, ORO_DOC_IndexColumn_delete},
+    {"filter", FASTCALL(column_filter), KW, ORO_DOC_BaseColumn_filter},
+    {"count", FASTCALL(column_count), KW, ORO_DOC_BaseColumn_count},
+    {"min", column_min, METH_NOARGS, ORO_DOC_IndexColumn_min},
+    {"max", column_max, METH_NOARGS, ORO_DOC_IndexColumn_max},
+    {"iter", FASTCALL(column_iter), KW, ORO_DOC_IndexColumn_iter},
     {0},
 };
 
@@ -236,12 +233,9 @@ int
 oro_pycolumn_types(struct oro_db *db, PyObject *module)
 {
     PyType_Slot column_slots[] = {
-        {Py_tp_methods, column_methods},
-        {Py_sq_contains, column_contains},
-        {Py_tp_repr, column_repr},
-        {Py_tp_dealloc, column_dealloc},
-        {Py_tp_doc, "A column, or an index over several."},
-        {0, NULL},
+        {Py_tp_methods, column_methods},  {Py_sq_contains, column_contains},
+        {Py_tp_repr, column_repr},        {Py_tp_dealloc, column_dealloc},
+        {Py_tp_doc, ORO_DOC_IndexColumn}, {0, NULL},
     };
     PyType_Spec column_spec = {"orochi.Column", sizeof(struct oro_chandle), 0,
                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,

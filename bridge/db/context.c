@@ -5,6 +5,7 @@
 #include "bridge/codec/error.h"
 #include "bridge/codec/id.h"
 #include "bridge/db/db_priv.h"
+#include "bridge/db/docs.h"
 
 #define CTX(o) ((struct oro_ctx *)(o))
 
@@ -278,31 +279,31 @@ oro_pyctx_new(struct oro_db *db)
 }
 
 static PyMemberDef ctx_members[] = {
-    {"db", Py_T_OBJECT_EX, offsetof(struct oro_ctx, db), Py_READONLY, "The database."},
-    {"log", Py_T_OBJECT_EX, offsetof(struct oro_ctx, log), Py_READONLY, "A logger; also callable."},
+    {"db", Py_T_OBJECT_EX, offsetof(struct oro_ctx, db), Py_READONLY, ORO_DOC_ReducerContext_db},
+    {"log", Py_T_OBJECT_EX, offsetof(struct oro_ctx, log), Py_READONLY, ORO_DOC_ReducerContext_log},
     {0},
 };
 
 static PyGetSetDef ctx_getset[] = {
-    {"sender", get_sender, NULL, "Identity of the caller.", NULL},
-    {"connection_id", get_connection_id, NULL, "ConnectionId of the caller, or None.", NULL},
-    {"timestamp", get_timestamp, NULL, "When the call began.", NULL},
-    {"identity", get_identity, NULL, "Identity of the database.", NULL},
-    {"database_identity", get_identity, NULL, "Identity of the database.", NULL},
-    {"auth", get_auth, NULL, "What is known of the caller's token.", NULL},
-    {"sender_auth", get_auth, NULL, "The same as auth.", NULL},
-    {"rng", get_rng, NULL, "A random.Random seeded for this call.", NULL},
-    {"dt", get_dt, NULL, "Seconds since this schedule last ran.", NULL},
-    {"reducer", get_reducer, NULL, "Name of the reducer.", NULL},
-    {"caller", get_caller, NULL, "client, schedule, owner, http or internal.", NULL},
+    {"sender", get_sender, NULL, ORO_DOC_ReducerContext_sender, NULL},
+    {"connection_id", get_connection_id, NULL, ORO_DOC_ReducerContext_connection_id, NULL},
+    {"timestamp", get_timestamp, NULL, ORO_DOC_ReducerContext_timestamp, NULL},
+    {"identity", get_identity, NULL, ORO_DOC_ReducerContext_identity, NULL},
+    {"database_identity", get_identity, NULL, ORO_DOC_ReducerContext_database_identity, NULL},
+    {"auth", get_auth, NULL, ORO_DOC_ReducerContext_auth, NULL},
+    {"sender_auth", get_auth, NULL, ORO_DOC_ReducerContext_sender_auth, NULL},
+    {"rng", get_rng, NULL, ORO_DOC_ReducerContext_rng, NULL},
+    {"dt", get_dt, NULL, ORO_DOC_ReducerContext_dt, NULL},
+    {"reducer", get_reducer, NULL, ORO_DOC_ReducerContext_reducer, NULL},
+    {"caller", get_caller, NULL, ORO_DOC_ReducerContext_caller, NULL},
     {0},
 };
 
 #define FASTCALL(f) ((PyCFunction)(void (*)(void))(f))
 static PyMethodDef ctx_methods[] = {
-    {"random", ctx_random, METH_NOARGS, "rng.random()"},
-    {"new_uuid4", ctx_new_uuid4, METH_NOARGS, "A random UUID."},
-    {"new_uuid7", ctx_new_uuid7, METH_NOARGS, "A UUID that sorts by time."},
+    {"random", ctx_random, METH_NOARGS, ORO_DOC_ReducerContext_random},
+    {"new_uuid4", ctx_new_uuid4, METH_NOARGS, ORO_DOC_ReducerContext_new_uuid4},
+    {"new_uuid7", ctx_new_uuid7, METH_NOARGS, ORO_DOC_ReducerContext_new_uuid7},
     {"schedule", FASTCALL(ctx_schedule), METH_FASTCALL | METH_KEYWORDS, "Calls a reducer later."},
     {"schedule_reducer", FASTCALL(ctx_schedule_reducer), METH_FASTCALL | METH_KEYWORDS,
      "Calls a reducer later."},
@@ -452,14 +453,13 @@ log_dealloc(PyObject *o)
 }
 
 static PyMethodDef log_methods[] = {
-    {"debug", FASTCALL(log_debug), METH_FASTCALL, "Logs template % args."},
-    {"info", FASTCALL(log_info), METH_FASTCALL, "Logs template % args."},
-    {"warning", FASTCALL(log_warning), METH_FASTCALL, "Logs template % args."},
-    {"warn", FASTCALL(log_warning), METH_FASTCALL, "Logs template % args."},
-    {"error", FASTCALL(log_error), METH_FASTCALL, "Logs template % args."},
-    {"critical", FASTCALL(log_error), METH_FASTCALL, "Logs template % args."},
-    {"exception", FASTCALL(log_exception), METH_FASTCALL,
-     "Logs template % args and the exception being handled."},
+    {"debug", FASTCALL(log_debug), METH_FASTCALL, ORO_DOC_Log_debug},
+    {"info", FASTCALL(log_info), METH_FASTCALL, ORO_DOC_Log_info},
+    {"warning", FASTCALL(log_warning), METH_FASTCALL, ORO_DOC_Log_warning},
+    {"warn", FASTCALL(log_warning), METH_FASTCALL, ORO_DOC_Log_warning},
+    {"error", FASTCALL(log_error), METH_FASTCALL, ORO_DOC_Log_error},
+    {"critical", FASTCALL(log_error), METH_FASTCALL, ORO_DOC_Log_critical},
+    {"exception", FASTCALL(log_exception), METH_FASTCALL, ORO_DOC_Log_exception},
     {0},
 };
 
@@ -467,16 +467,14 @@ int
 oro_pyctx_types(struct oro_db *db, PyObject *module)
 {
     PyType_Slot ctx_slots[] = {
-        {Py_tp_members, ctx_members},
-        {Py_tp_getset, ctx_getset},
-        {Py_tp_methods, ctx_methods},
-        {Py_tp_dealloc, ctx_dealloc},
-        {Py_tp_doc, "The first argument of every reducer."},
-        {0, NULL},
+        {Py_tp_members, ctx_members},        {Py_tp_getset, ctx_getset},
+        {Py_tp_methods, ctx_methods},        {Py_tp_dealloc, ctx_dealloc},
+        {Py_tp_doc, ORO_DOC_ReducerContext}, {0, NULL},
     };
     PyType_Slot log_slots[] = {
         {Py_tp_methods, log_methods},
         {Py_tp_call, log_call},
+        {Py_tp_doc, ORO_DOC_Log},
         {Py_tp_dealloc, log_dealloc},
         {0, NULL},
     };

@@ -4,6 +4,7 @@
  * Rows that an index or the whole table answers are pending at first: they remember the question. They are fetched when they
  * are looked at, and before anything in their table changes, so that nobody can tell; but first(), limit(), a slice from the
  * start and order_by() along an index make a smaller question of it. */
+#include "bridge/db/docs.h"
 #include "bridge/db/table_priv.h"
 
 #define RS(o) ((struct oro_rowsobj *)(o))
@@ -532,13 +533,12 @@ rows_compare(PyObject *a, PyObject *b, int op)
 }
 
 static PyMethodDef rows_methods[] = {
-    {"first", rows_first, METH_NOARGS, "The first row, or None."},
-    {"limit", rows_limit, METH_O, "The first n rows."},
-    {"order_by", (PyCFunction)(void (*)(void))rows_order_by, METH_FASTCALL,
-     "Sorted by columns; \"-score\" is descending."},
-    {"delete", rows_delete, METH_NOARGS, "Deletes these rows; how many were still there."},
+    {"first", rows_first, METH_NOARGS, ORO_DOC_Rows_first},
+    {"limit", rows_limit, METH_O, ORO_DOC_Rows_limit},
+    {"order_by", (PyCFunction)(void (*)(void))rows_order_by, METH_FASTCALL, ORO_DOC_Rows_order_by},
+    {"delete", rows_delete, METH_NOARGS, ORO_DOC_Rows_delete},
     {"update", (PyCFunction)(void (*)(void))rows_update, METH_FASTCALL | METH_KEYWORDS,
-     "Changes columns of these rows; how many."},
+     ORO_DOC_Rows_update},
     {"__reversed__", rows_reversed, METH_NOARGS, NULL},
     {0},
 };
@@ -547,18 +547,12 @@ int
 oro_pyrows_types(struct oro_db *db, PyObject *module)
 {
     PyType_Slot rows_slots[] = {
-        {Py_tp_methods, rows_methods},
-        {Py_tp_iter, rows_iter},
-        {Py_sq_length, rows_len},
-        {Py_sq_item, rows_item},
-        {Py_mp_length, rows_len},
-        {Py_mp_subscript, rows_subscript},
-        {Py_tp_repr, rows_repr},
-        {Py_tp_dealloc, rows_dealloc},
-        {Py_tp_richcompare, rows_compare},
-        {Py_tp_hash, PyObject_HashNotImplemented},
-        {Py_tp_doc, "Rows found: a snapshot of the moment of the query."},
-        {0, NULL},
+        {Py_tp_methods, rows_methods},     {Py_tp_iter, rows_iter},
+        {Py_sq_length, rows_len},          {Py_sq_item, rows_item},
+        {Py_mp_length, rows_len},          {Py_mp_subscript, rows_subscript},
+        {Py_tp_repr, rows_repr},           {Py_tp_dealloc, rows_dealloc},
+        {Py_tp_richcompare, rows_compare}, {Py_tp_hash, PyObject_HashNotImplemented},
+        {Py_tp_doc, ORO_DOC_Rows},         {0, NULL},
     };
     PyType_Slot iter_slots[] = {
         {Py_tp_iter, PyObject_SelfIter},

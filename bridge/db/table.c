@@ -1,4 +1,5 @@
 /* bridge/db/table.c - the handle of a table: its methods and operators. */
+#include "bridge/db/docs.h"
 #include "bridge/db/table_priv.h"
 
 static const struct oro_accessor *
@@ -361,48 +362,37 @@ table_dealloc(PyObject *self)
 }
 
 static PyMethodDef table_methods[] = {
-    {"insert", FASTCALL(table_insert), KW,
-     "Adds a row and returns it with its auto_inc columns filled in."},
-    {"insert_many", table_insert_many, METH_O,
-     "Adds rows: all, or none when one is refused. Returns them as a list."},
-    {"batch_insert", table_insert_many, METH_O, "The same as insert_many."},
-    {"upsert", FASTCALL(table_upsert), KW,
-     "Adds the row, or replaces the one with its primary key."},
+    {"insert", FASTCALL(table_insert), KW, ORO_DOC_Table_insert},
+    {"insert_many", table_insert_many, METH_O, ORO_DOC_Table_insert_many},
+    {"batch_insert", table_insert_many, METH_O, ORO_DOC_Table_batch_insert},
+    {"upsert", FASTCALL(table_upsert), KW, ORO_DOC_Table_upsert},
     {"_upsert_many", table_upsert_many, METH_O, NULL},
     {"_upsert_new", FASTCALL(table_upsert_new), KW, NULL},
-    {"insert_or_update", FASTCALL(table_upsert), KW, "The same as upsert."},
-    {"update", FASTCALL(table_update), KW,
-     "Replaces the row with this primary key; NoSuchRow if there is none."},
-    {"delete", table_delete, METH_O,
-     "Deletes by primary key, or the row that is equal in every column; was there one?"},
-    {"delete_where", FASTCALL(table_delete_where), KW,
-     "Deletes the rows that meet the conditions; how many."},
-    {"clear", table_clear, METH_NOARGS, "Deletes every row; how many."},
-    {"find", table_find, METH_O, "The row with this primary key, or None."},
-    {"get", table_get, METH_O, "The row with this primary key; RowNotFound if there is none."},
-    {"exists", FASTCALL(table_exists), KW, "Does any row meet the conditions?"},
-    {"filter", FASTCALL(table_filter), KW,
-     "The rows that meet the conditions, found by the best index."},
-    {"first", FASTCALL(table_first), KW, "The first such row, or None."},
-    {"one", FASTCALL(table_one), KW, "The first such row; RowNotFound if there is none."},
-    {"count", FASTCALL(table_count), KW, "How many rows meet the conditions."},
-    {"all", table_all, METH_NOARGS, "All rows."},
-    {"iter", table_iter_method, METH_NOARGS, "Iterates over all rows."},
-    {"column", table_column, METH_O, "The column or index of that name."},
+    {"insert_or_update", FASTCALL(table_upsert), KW, ORO_DOC_Table_insert_or_update},
+    {"update", FASTCALL(table_update), KW, ORO_DOC_Table_update},
+    {"delete", table_delete, METH_O, ORO_DOC_Table_delete},
+    {"delete_where", FASTCALL(table_delete_where), KW, ORO_DOC_Table_delete_where},
+    {"clear", table_clear, METH_NOARGS, ORO_DOC_Table_clear},
+    {"find", table_find, METH_O, ORO_DOC_Table_find},
+    {"get", table_get, METH_O, ORO_DOC_Table_get},
+    {"exists", FASTCALL(table_exists), KW, ORO_DOC_Table_exists},
+    {"filter", FASTCALL(table_filter), KW, ORO_DOC_Table_filter},
+    {"first", FASTCALL(table_first), KW, ORO_DOC_Table_first},
+    {"one", FASTCALL(table_one), KW, ORO_DOC_Table_one},
+    {"count", FASTCALL(table_count), KW, ORO_DOC_Table_count},
+    {"all", table_all, METH_NOARGS, ORO_DOC_Table_all},
+    {"iter", table_iter_method, METH_NOARGS, ORO_DOC_Table_iter},
+    {"column", table_column, METH_O, ORO_DOC_Table_column},
     {0},
 };
 int
 oro_pytable_types(struct oro_db *db, PyObject *module)
 {
     PyType_Slot table_slots[] = {
-        {Py_tp_methods, table_methods},
-        {Py_tp_iter, table_iter},
-        {Py_sq_length, table_len},
-        {Py_sq_contains, table_contains},
-        {Py_tp_repr, table_repr},
-        {Py_tp_dealloc, table_dealloc},
-        {Py_tp_doc, "One table of ctx.db."},
-        {0, NULL},
+        {Py_tp_methods, table_methods}, {Py_tp_iter, table_iter},
+        {Py_sq_length, table_len},      {Py_sq_contains, table_contains},
+        {Py_tp_repr, table_repr},       {Py_tp_dealloc, table_dealloc},
+        {Py_tp_doc, ORO_DOC_Table},     {0, NULL},
     };
     PyType_Spec table_spec = {
         "orochi.Table", sizeof(struct oro_thandle), 0,

@@ -4,6 +4,7 @@
  * handles are made when it is first asked for, and Database notes which tables a call has asked for: only their handles can have
  * been kept, so the end of a call costs nothing for tables it did not use. Columns are C members, which the interpreter turns
  * into a single load. What ends a tree stands in table.h. */
+#include "bridge/db/docs.h"
 #include "bridge/db/table_priv.h"
 
 /* ---- the tree ---- */
@@ -188,8 +189,7 @@ db_dealloc(PyObject *self)
 }
 
 static PyMethodDef db_methods[] = {
-    {"get_table", db_get_table, METH_O,
-     "The older handle of a table: insert replaces, scan and filter give lists."},
+    {"get_table", db_get_table, METH_O, ORO_DOC_Database_get_table},
     {0},
 };
 
@@ -411,12 +411,8 @@ int
 oro_pytree_types(struct oro_db *db, PyObject *module)
 {
     PyType_Slot db_slots[] = {
-        {Py_tp_methods, db_methods},
-        {Py_tp_getattro, db_getattro},
-        {Py_mp_subscript, db_item},
-        {Py_tp_dealloc, db_dealloc},
-        {Py_tp_doc, "The database: one attribute for each table."},
-        {0, NULL},
+        {Py_tp_methods, db_methods}, {Py_tp_getattro, db_getattro}, {Py_mp_subscript, db_item},
+        {Py_tp_dealloc, db_dealloc}, {Py_tp_doc, ORO_DOC_Database}, {0, NULL},
     };
     PyType_Spec db_spec = {
         "orochi.Database", sizeof(struct oro_dbhandle), 0,

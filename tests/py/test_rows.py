@@ -348,6 +348,8 @@ class Names(unittest.TestCase):
             elif isinstance(node, (ast.Assign, ast.AnnAssign)):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 found |= {target.id for target in targets}
+            elif isinstance(node, ast.ImportFrom):
+                found |= {alias.asname for alias in node.names if alias.asname}
         public = {name for name in found if not name.startswith("_")}
         self.assertEqual(public, set(orochi.__all__))
 

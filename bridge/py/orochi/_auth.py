@@ -1,10 +1,10 @@
-"""ctx.auth: what is known of the caller's token (python-api 7)."""
+"""ctx.auth: what is known of the caller's token."""
 
 import json
 
 
 class Jwt:
-    """The claims of the caller's token."""
+    """The claims of the caller's token. claims: a dict of all; identity: the Identity that they make."""
 
     __slots__ = ('claims', 'identity')
 
@@ -14,10 +14,12 @@ class Jwt:
 
     @property
     def subject(self):
+        """The claim sub, or None."""
         return self.claims.get('sub')
 
     @property
     def issuer(self):
+        """The claim iss, or None."""
         return self.claims.get('iss')
 
     @property
@@ -40,6 +42,7 @@ class Auth:
 
     @property
     def has_jwt(self):
+        """Whether the caller has shown a token."""
         return self._payload is not None
 
     @property

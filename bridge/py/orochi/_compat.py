@@ -1,4 +1,4 @@
-"""ctx.db.get_table(Class): the table handle of the design that Orochi grew out of (python-api 19). insert() replaces a row with
+"""ctx.db.get_table(Class): the table handle of the design that Orochi grew out of. insert() replaces a row with
 the same primary key, and what is found comes as lists."""
 
 _OLDER = {'eq': '', 'ge': '__gte', 'le': '__lte'}  # suffixes that are called otherwise today

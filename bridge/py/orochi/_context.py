@@ -1,5 +1,5 @@
-"""Names for annotations (type checkers and editors know more of them from __init__.pyi), and the two values of a Result. What a
-reducer gets at run time are C types with the same names."""
+"""Names for annotations, and the two values of a Result. What a reducer gets at run time are C types with the same names, whose
+docstrings are those of _context.pyi."""
 
 import dataclasses
 from typing import Generic, TypeVar
@@ -37,7 +37,7 @@ class _Given:
 
 
 class ReducerContext(_Given, Generic[D]):
-    """The first argument of every reducer: who calls, when, and the database (python-api 7)."""
+    """The first argument of every reducer: who calls, when, and the database."""
 
 
 class Database(_Given):
@@ -45,7 +45,7 @@ class Database(_Given):
 
 
 class Table(_Given, Generic[R]):
-    """One table of ctx.db (python-api 6)."""
+    """One table of ctx.db."""
 
 
 class BaseColumn(Generic[R, K]):
@@ -69,7 +69,7 @@ class Log:
 
 
 class Rows(Generic[R]):
-    """Rows found: a snapshot, a sequence (python-api 6). What an index answers is fetched when it is looked at, and first(),
+    """Rows found: a snapshot, a sequence. What an index answers is fetched when it is looked at, and first(),
     limit(n), [:n] and order_by() along an index read no more than they give."""
 
 

@@ -28,7 +28,13 @@ _ALGORITHMS = ('btree', 'hash', 'direct')
 
 
 class Column:
-    """An index in @table(indexes=[...]) over one or more columns: Column("guild", "name", name="by_guild").
+    """An index in @table(indexes=[...]) over one or more columns.
+
+        @table(indexes=[Column("guild", "name", name="by_guild")])
+        class Player:
+            id: AutoKey[u64] = 0
+            guild: u32
+            name: str
 
     name: how it is reached, ctx.db.player.by_guild; by default the columns joined by _. algorithm: "btree" (ranges too),
     "hash" (equality only) or "direct" (one small integer column that is nearly dense).
@@ -143,7 +149,14 @@ _LIFECYCLES = ('init', 'client_connected', 'client_disconnected')
 @dataclass_transform(kw_only_default=True, field_specifiers=(field,))
 def table(cls=None, /, *, name=None, public=False, primary_key=None, auto_inc=(), unique=(), indexes=(), event=False,
           scheduled=None, owner=None, rls=(), dropped=(), renamed=None, **unknown):
-    """Makes an annotated class a table: its annotations are the columns, its instances the rows (python-api 4, 5).
+    """Makes an annotated class a table: its annotations are the columns, its instances the rows.
+
+        @table(public=True, indexes=[("guild", "score")])
+        class Player:
+            identity: PrimaryKey[Identity]
+            name: Unique[str]
+            guild: u32 = 0
+            score: i64 = 0
 
     name: in SQL and for clients; by default the class name in snake case. public: clients may subscribe to it.
     primary_key, auto_inc, unique, indexes: columns, as an alternative to PrimaryKey[...], AutoInc[...], Unique[...],
@@ -153,7 +166,8 @@ def table(cls=None, /, *, name=None, public=False, primary_key=None, auto_inc=()
     filters, SQL like "SELECT * FROM hand WHERE player = :sender OR shown"; clients see the rows that owner or any of them has.
     Neither holds for reducers and for the database's owner. dropped: columns that the table had, whose values are given up (a copy of the data is kept beside it);
     renamed: {"old": "new"}, a column that has another name now; both may stay after the data has changed.
-    Constructing a row takes keyword arguments only.
+    Constructing a row takes keyword arguments only. What is wrong with a declaration is told when the module is loaded (SchemaError),
+    with every other problem.
     """
     options = dict(name=name, public=public, primary_key=primary_key, auto_inc=_listed(auto_inc), unique=_listed(unique),
                    indexes=_listed(indexes), event=event, scheduled=scheduled, owner=owner, rls=_listed(rls), dropped=_listed(dropped),
@@ -304,7 +318,13 @@ def _fix_class_cell(value, old, made):
 @dataclass_transform(field_specifiers=(field,))
 def product(cls=None, /, *, name=None, **unknown):
     """Gives a record (a dataclass, NamedTuple, TypedDict) or Enum another name for clients than that of its class, and registers
-    it even if no column or parameter uses it. A plain class with annotations becomes a dataclass."""
+    it even if no column or parameter uses it. A plain class with annotations becomes a dataclass.
+
+        @product(name="Vector2")
+        class Vec2:
+            x: f32
+            y: f32
+    """
     _no_options('product', unknown, ('name',))
 
     def declare(cls):
@@ -341,10 +361,18 @@ def _function(decorator, fn, name=None, **options):
 
 
 def reducer(fn=None, /, *, name=None, public=True, timeout_ms=None, reads=None, writes=None, **unknown):
-    """Makes a function callable by clients: fn(ctx, *arguments), one transaction, returns nothing (python-api 7).
+    """Makes a function callable by clients: fn(ctx, *arguments), one transaction, returns nothing.
 
-    Returning commits; raising rolls everything back, and a ReducerError's text is what the caller sees. name: how clients
-    call it. public=False: only the owner, other reducers and schedules may. timeout_ms: run time limit. reads, writes:
+        @reducer
+        def set_name(ctx: ReducerContext, name: str) -> None:
+            if not name.strip():
+                raise ReducerError("a name has at least one letter")
+            ctx.db.player.update(ctx.db.player.get(ctx.sender), name=name.strip())
+
+    Arguments are checked against their annotations before it runs. Returning commits; raising rolls everything back, and a ReducerError's
+    text is what the caller sees. It may be run again from the start after a conflict with another call, of which nothing remains: so it has no
+    effect but on ctx, and does no input or output (ForbiddenInReducer). Another reducer, called with the same ctx, is a part of the
+    transaction. name: how clients call it. public=False: only the owner, other reducers and schedules may. timeout_ms: run time limit, after which ReducerTimeout is raised in it. reads, writes:
     hints for the scheduler, without effect on results.
     """
     _no_options('reducer', unknown, ('name', 'public', 'timeout_ms', 'reads', 'writes'))
@@ -366,13 +394,38 @@ def _lifecycle(kind, doc):
     return decorator
 
 
-init = _lifecycle('init', 'Runs once, in the transaction that creates the database; ctx.sender is the owner.')
-client_connected = _lifecycle('client_connected', 'Runs before a connection may do anything; raising refuses the client.')
-client_disconnected = _lifecycle('client_disconnected', 'Runs when a connection has ended; failing is logged.')
+init = _lifecycle('init', """Runs once, in the transaction that creates the database; ctx.sender is the owner. Raising keeps the server from starting.
+
+    @init
+    def setup(ctx: ReducerContext) -> None:
+        ctx.db.room.insert(title="lobby")
+""")
+client_connected = _lifecycle('client_connected', """Runs in a transaction before a connection may do anything; raising refuses the client.
+
+ctx.sender is who comes, ctx.connection_id this connection of theirs: a player may have several at once.
+
+    @client_connected
+    def connected(ctx: ReducerContext) -> None:
+        user = ctx.db.user.find(ctx.sender) or User(identity=ctx.sender)
+        ctx.db.user.upsert(user, online=True)
+""")
+client_disconnected = _lifecycle('client_disconnected', """Runs in a transaction when a connection has ended, also after a crash; failing is logged.
+
+    @client_disconnected
+    def disconnected(ctx: ReducerContext) -> None:
+        ctx.db.user.update(ctx.db.user.get(ctx.sender), online=False)
+""")
 
 
 def on_load(fn=None, /, **unknown):
-    """Runs in each worker after the import, without ctx: to fill caches. Raising keeps the server from starting."""
+    """Runs in each worker after the import, without ctx: to fill caches. Raising keeps the server from starting.
+
+    Example:
+
+        @on_load
+        def read_words() -> None:
+            WORDS.update(line.strip() for line in open("words.txt"))
+    """
     _no_options('on_load', unknown, ())
 
     def declare(fn):
@@ -418,9 +471,14 @@ def migration(fn=None, /, *, table=None, **unknown):
 
 def scheduled(fn=None, /, *, interval_ms=None, delay_ms=None, repeating=True, interval=None, delay=None, hz=None, cron=None,
               missed='skip', volatile=None, max_dt=0.25, **unknown):
-    """Runs a function of ctx on a timer (python-api 8): one of interval_ms, interval, hz; or a delay with repeating=False.
+    """Runs a function of ctx on a timer: one of interval_ms, interval, hz; or a delay with repeating=False.
 
-    interval, delay: seconds or a timedelta. delay_ms, delay: time before the first run, by default one interval. missed:
+        @scheduled(hz=20)
+        def tick(ctx: ReducerContext) -> None:
+            for body in ctx.db.body:
+                ctx.db.body.update(body, x=body.x + body.speed * ctx.dt)
+
+    Clients cannot call it. It never runs twice at once.     interval, delay: seconds or a timedelta. delay_ms, delay: time before the first run, by default one interval. missed:
     "skip" (late runs are dropped, the grid is kept), "all" (each is run) or "delay" (the next run comes one interval after
     the end of this one). max_dt: upper bound of ctx.dt, in seconds. volatile: a hint, without effect.
     """
@@ -489,6 +547,6 @@ route = _not_yet('HTTP handlers', 'use POST /v1/database/NAME/call/REDUCER')
 row_filter = _not_yet('row filters as functions', 'say it at the table: @table(public=True, owner="player"), or '
                                                   'rls=["SELECT * FROM hand WHERE player = :sender OR shown"]')
 updated = _not_yet('@updated hooks', 'do it in a reducer that the owner calls')
-# Names of python-api 2 that come with them, for the message about an import.
+# Names that come with them, for the message about an import.
 LATER = {'ViewContext': view, 'AnonymousViewContext': view, 'query': view, 'Query': view, 'ProcedureContext': procedure,
          'HandlerContext': route}

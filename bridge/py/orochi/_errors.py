@@ -1,4 +1,4 @@
-"""The exceptions of the package (python-api 9). What each means for the caller stands in its docstring."""
+"""The exceptions of the package. What each means for the caller stands in its docstring."""
 
 
 class OrochiError(Exception):
@@ -7,6 +7,9 @@ class OrochiError(Exception):
 
 class ReducerError(OrochiError):
     """Raised by a reducer to refuse a call: rolls back, and its text is what the caller sees.
+
+        if amount > account.balance:
+            raise ReducerError("not enough money", code="poor", data={"missing": amount - account.balance})
 
     With a code the caller sees "code: message"; over HTTP code and data (anything that JSON holds, up to 16 KB) are sent too.
     """
@@ -38,7 +41,15 @@ class DatabaseError(OrochiError):
 
 
 class UniqueViolation(DatabaseError):
-    """Another row has the same value in a unique column. The transaction goes on if this is caught."""
+    """Another row has the same value in a unique column. The transaction goes on if this is caught.
+
+    Example:
+
+        try:
+            ctx.db.player.insert(identity=ctx.sender, name=name)
+        except UniqueViolation:
+            raise ReducerError("the name is taken") from None
+    """
 
 
 UniqueAlreadyExists = UniqueViolation  # as SpacetimeDB calls it

@@ -5,7 +5,7 @@ import re
 
 
 def wire_name(name):
-    """A Python name as clients see it: one trailing underscore is dropped, so that keywords work (python-api 3.4)."""
+    """A Python name as clients see it: one trailing underscore is dropped, so that keywords work."""
     return name[:-1] if name.endswith('_') and not name.endswith('__') and len(name) > 1 else name
 
 

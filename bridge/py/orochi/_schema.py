@@ -412,7 +412,7 @@ class Builder:
         return hint in (None, typing.Any, object)  # None: it has been reported
 
     def _check_database(self, declared, p, cls):
-        """ReducerContext[Db]: what the class Db says of ctx.db is true (python-api 16)."""
+        """ReducerContext[Db]: what the class Db says of ctx.db is true."""
         if not isinstance(cls, type) or not issubclass(cls, _context.Database):
             if cls is not typing.Any and not isinstance(cls, typing.TypeVar):
                 self.problem(_source.of_parameter(declared.fn, p.name),

@@ -1,4 +1,4 @@
-"""Annotations of columns and parameters (python-api 3): the names an author writes, and their resolution into type specs
+"""Annotations of columns and parameters: the names an author writes, and their resolution into type specs
 (nested tuples, which the codecs are compiled from) and SATS types (JSON, for clients)."""
 
 import collections.abc
@@ -39,7 +39,7 @@ DirectIndex = Annotated[T, ColumnProperty(index='direct')]
 
 
 class JsonMarker:
-    """Marks a dynamic value: one String of canonical JSON (python-api 3.3)."""
+    """Marks a dynamic value: one String of canonical JSON ."""
 
 
 Json = Annotated[Any, JsonMarker()]
@@ -109,7 +109,7 @@ _REFUSED = {
     'builtins.bytearray': 'use bytes',
     'builtins.memoryview': 'use bytes',
 }
-# Index keys (python-api 4): spec kinds that order well and are small.
+# Index keys : spec kinds that order well and are small.
 _INDEXABLE = frozenset(INTEGERS) | {'bool', 'string', 'bytes', 'duration', 'timedelta', 'identity', 'connection_id', 'uuid', 'timestamp', 'datetime', 'enum',
                                    'literal'}
 DIRECT = frozenset(('u8', 'u16', 'u32', 'u64', 'enum', 'literal'))

@@ -277,7 +277,7 @@ class ScheduleAt:
         return f'ScheduleAt.{"every" if self.is_interval else "at"}({self.value!r})'
 
 
-# ---- dynamic values (python-api 3.3) --------------------------------------------------------------------------------
+# ---- dynamic values --------------------------------------------------------------------------------------------------
 
 _RECORDS = {}  # name -> class, of the records and enums that may appear in dynamic values
 _MAX_DEPTH = 64

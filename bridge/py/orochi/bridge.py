@@ -1,4 +1,4 @@
-"""The codecs for tools, bulk import and export, and monitoring (python-api 13). Reducers never need it: their types are compiled
+"""The codecs for tools, bulk import and export, and monitoring. Reducers never need it: their types are compiled
 when the module is loaded."""
 
 import dataclasses

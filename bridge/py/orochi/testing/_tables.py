@@ -2,7 +2,7 @@
 
 
 class TableView:
-    """A table, a column of it, or rows found: what it offers is that of ctx.db (python-api 6), each call a transaction of its own, and
+    """A table, a column of it, or rows found: what it offers is that of ctx.db, each call a transaction of its own, and
     rows that it gives are the test's. steps: the way to it from ctx.db, names and arguments of calls."""
 
     def __init__(self, db, steps):

@@ -1,0 +1,74 @@
+"""What users read is true: docstrings, and the code in the pages of docs/."""
+
+import ast
+import inspect
+import re
+import textwrap
+import unittest
+
+from helper import ROOT
+
+import orochi
+import orochi.bridge
+
+PACKAGE = ROOT / "bridge/py/orochi"
+
+
+def stub(name):
+    return ast.parse((PACKAGE / name).read_text(encoding="utf-8"))
+
+
+def blocks_of(text):
+    """The indented examples of a docstring."""
+    found, block = [], []
+    for line in [*text.splitlines(), "end"]:
+        if line.startswith("    ") or not line.strip() and block:
+            block.append(line)
+        elif block:
+            found.append(textwrap.dedent("\n".join(block)))
+            block = []
+    return found
+
+
+class Docstrings(unittest.TestCase):
+    def methods(self):
+        for cls in stub("_context.pyi").body:
+            if isinstance(cls, ast.ClassDef):
+                yield from ((f"{cls.name}.{fn.name}", fn) for fn in cls.body
+                            if isinstance(fn, ast.FunctionDef) and not fn.name.startswith("_"))
+
+    def test_everything_public_has_one(self):
+        for name in orochi.__all__:
+            thing = getattr(orochi, name)
+            if isinstance(thing, type) or inspect.isfunction(thing):
+                with self.subTest(name):
+                    self.assertGreater(len(thing.__doc__ or ""), 15)
+                    self.assertNotIn("python-api", thing.__doc__)
+
+    def test_every_method_of_what_a_reducer_is_given_has_one(self):
+        self.assertGreater(len(list(self.methods())), 60)
+        for name, fn in self.methods():
+            with self.subTest(name):
+                self.assertGreater(len(ast.get_docstring(fn) or ""), 14)
+
+    def test_their_examples_are_python(self):
+        texts = [inspect.getdoc(thing) for name in orochi.__all__ if (thing := getattr(orochi, name)).__doc__ and isinstance(thing, type)
+                 or inspect.isfunction(thing)]
+        texts += [ast.get_docstring(fn) or "" for _, fn in self.methods()]
+        blocks = [block for text in texts for block in blocks_of(text)]
+        self.assertGreater(len(blocks), 40)
+        for block in blocks:
+            with self.subTest(block):
+                compile(block, "docstring", "exec")
+
+    def test_what_reducers_are_given_says_the_same_at_run_time(self):
+        """The C types take theirs from the stub (config/docstrings.py), and name the methods that it has."""
+        stated = {name.partition(".")[2] for name, _ in self.methods()}
+        for file in ("table", "column", "rows", "context", "tree"):
+            text = (ROOT / f"bridge/db/{file}.c").read_text(encoding="utf-8")
+            for name in re.findall(r'ORO_DOC_[A-Z]\w*?_(\w+)', text):
+                self.assertIn(name, stated, file)
+
+
+if __name__ == "__main__":
+    unittest.main()
