@@ -16,6 +16,7 @@
  * Who is cut off leaves the count at once, so that not another one goes for what is freed a moment later. */
 #include "net/net_priv.h"
 
+#include "net/budget_priv.h"
 #include "runtime/base/log.h"
 
 #define BLOCK 16                  /* the allocator's, for each piece of memory */

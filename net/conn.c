@@ -10,6 +10,11 @@
 
 #include <string.h>
 
+#include "net/budget_priv.h"
+#include "net/http_priv.h"
+#include "net/io_priv.h"
+#include "net/outbox_priv.h"
+#include "net/ws_priv.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 

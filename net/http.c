@@ -10,7 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/net_priv.h"
+
+#include "net/budget_priv.h"
 #include "net/http_priv.h"
+#include "net/io_priv.h"
+#include "net/outbox_priv.h"
+#include "net/ws_priv.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/header.h"
 #include "runtime/base/log.h"

@@ -60,4 +60,17 @@ int http_parse_head(struct head *h, char *text, size_t len, struct oro_bb *scrat
  * at head_len, conn->chunk.content bytes, and the message ends at conn->chunk.raw. Otherwise as http_find_head. */
 int http_read_chunks(struct conn *c, size_t max, const char **why);
 
+/* ---- http.c, for the others ---- */
+int http_rx(struct conn *c, const uint8_t *data, size_t len);
+void http_response_fini(struct oro_http_response *res); /* what was not sent of it */
+/* Takes res->body. */
+void http_answer(struct conn *c, struct oro_http_response *res);
+/* An answer of our own, after which the connection closes; why: a text or "". */
+void http_refuse(struct conn *c, int status, const char *why);
+/* Of an answer in pieces. False if it was cut off. */
+bool http_piece(struct conn *c, struct oro_buf *piece, bool last);
+void http_run(struct conn *c);
+/* A turn of the loop begins: those that waited for one come first. */
+void http_turn(struct shard *s);
+
 #endif

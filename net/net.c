@@ -16,6 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/budget_priv.h"
+#include "net/http_priv.h"
+#include "net/io_priv.h"
+#include "net/ws_priv.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/origin.h"

@@ -9,6 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/budget_priv.h"
+#include "net/io_priv.h"
+#include "net/outbox_priv.h"
+#include "net/ws_priv.h"
+
 #define FILE_PART ((size_t)64 * 1024) /* of a file, in memory for each download */
 #define FILE_TURN 16                  /* parts, before it is the others' turn */
 #define PIECE_MIN_LOG2 8

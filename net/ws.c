@@ -8,6 +8,9 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "net/budget_priv.h"
+#include "net/outbox_priv.h"
+#include "net/ws_priv.h"
 #include "runtime/base/utf8.h"
 
 #define HEAD_MAX ORO_WS_SERVER_HEAD_MAX

@@ -7,7 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "net/budget_priv.h"
+#include "net/conn_priv.h"
+#include "net/http_priv.h"
+#include "net/io_priv.h"
 #include "net/net_priv.h"
+#include "net/outbox_priv.h"
+#include "net/ws_priv.h"
 #include "runtime/base/clock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
