@@ -66,9 +66,6 @@ oro_config_usage(struct oro_bb *out)
     put_flag("config FILE", "settings in TOML; `orochi help settings` shows all of them", NULL,
              out);
     put_flag("set KEY=VALUE", "one setting, e.g. --set durable.mode=normal", NULL, out);
-    oro_bb_printf(out,
-                  "exit codes: 0 stopped cleanly, 1 module, 2 flags or settings, 3 cannot listen, "
-                  "4 data (also when the\nlast transactions could not be written), 5 Python\n");
 }
 
 /* ---- the file ---- */

@@ -521,12 +521,23 @@ words_split(int argc, char **argv, int *nset, char **set, int *nrest, char **res
     }
 }
 
+static bool
+word_in(const char *word, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    return false;
+}
+
 /* The module among the words: the one that is no flag, and not the value of one. NULL: there is none. */
 static char *
 module_word(int argc, char **argv)
 {
+    static const char *const valued[] = {"--out",  "--lang",  "--url", "--server",
+                                         "--name", "--token", "--as",  "--data"};
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--out") == 0 || strcmp(argv[i], "--lang") == 0)
+        if (word_in(argv[i], valued, ORO_ARRAY_LEN(valued)))
             i++;
         else if (argv[i][0] != '-')
             return argv[i];
@@ -579,67 +590,78 @@ command_module(int argc, char **argv)
     _exit(code);
 }
 
-static const char usage[] =
-    "usage: orochi COMMAND\n"
-    "  run MODULE [flags]                              serve a module (`orochi run --help`)\n"
-    "  check MODULE [flags of run]                     import it as `run` does and report every "
-    "problem\n"
-    "  describe [--json] MODULE                        its tables, reducers and schedules\n"
-    "  generate --lang typescript --out DIR MODULE     client bindings\n"
-    "  new NAME                                        a first module\n"
-    "  backup FILE [--data DIR] [--name NAME]          copy the data, also while it is served\n"
-    "  restore FILE [--data DIR] [--name NAME]         and bring it back\n"
-    "  repair FILE [--data DIR] [--name NAME]          copy what can be read of damaged data\n"
-    "  log [--data DIR] [--name NAME] [--json]         who called what, of what is not in the "
-    "tables yet\n"
-    "  migrate [--dry-run] MODULE [--data DIR]         bring the data to the module's tables\n"
-    "  bench transfer [flags]                          load generator (`orochi bench transfer "
-    "--help`)\n"
-    "  bench-bridge [--venv DIR]                       what a conversion between bytes and Python "
-    "costs\n"
-    "  reload [--url URL] [--data DIR]                 serve the module's files as they are now "
-    "(SIGHUP does, too)\n"
-    "  sql [-c QUERY] [--url URL] [--data DIR]         ask a server that runs (docs/sql.md)\n"
-    "  config get|set bridge.KEY[=VALUE]               settings of a server that runs (`orochi "
-    "config --help`)\n"
-    "  help settings                                   every setting with its default, as a file "
-    "for --config\n"
-    "  version\n";
-
+/* What runs here. All commands, with what `orochi help` says of them, stand in bridge/py/orochi/tools/commands.py; what is not in
+ * this list is run there, words that are no command included. */
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", command_run},
-    {"migrate", command_migrate},
-    {"check", command_module},
-    {"describe", command_module},
-    {"generate", command_module},
-    {"extract-schema", command_module},
-    {"new", command_tool},
-    {"backup", oro_backup_command},
-    {"restore", oro_restore_command},
-    {"repair", oro_repair_command},
-    {"log", oro_log_command},
+    {"run", command_run},           {"migrate", command_migrate},
+    {"check", command_module},      {"describe", command_module},
+    {"generate", command_module},   {"extract-schema", command_module},
+    {"backup", oro_backup_command}, {"restore", oro_restore_command},
+    {"repair", oro_repair_command}, {"log", oro_log_command},
     {"bench", oro_bench_command},
-    {"bench-bridge", command_tool},
-    {"config", command_tool},
-    {"reload", command_tool},
-    {"sql", command_tool},
 };
+
+static bool
+is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* What stands behind the flags: examples, exit codes. */
+static int
+print_behind(char *command)
+{
+    char help[] = "help", behind[] = "--behind", *argv[] = {help, command, behind, NULL};
+    fflush(stdout);
+    return command_tool(3, argv);
+}
+
+/* `orochi NAME --help` of a command that runs here is followed by what the table of commands has; others print both themselves. */
+static int
+command_of(int argc, char **argv)
+{
+    for (size_t i = 0; i < ORO_ARRAY_LEN(commands); i++) {
+        if (strcmp(argv[0], commands[i].name) != 0)
+            continue;
+        bool ours = commands[i].run != command_module;
+        if (ours && argc == 2 && is_help(argv[1])) {
+            int code = commands[i].run(argc, argv);
+            return code != EXIT_FINE ? code : print_behind(argv[0]);
+        }
+        return commands[i].run(argc, argv);
+    }
+    return command_tool(argc, argv);
+}
+
+static bool
+runs_here(const char *word)
+{
+    for (size_t i = 0; i < ORO_ARRAY_LEN(commands); i++)
+        if (strcmp(word, commands[i].name) == 0)
+            return true;
+    return false;
+}
 
 /* `orochi help run` is `orochi run --help`; `orochi help settings` is a file with all of them. */
 static int
-help_of(const char *word)
+command_help(int argc, char **argv)
 {
-    char help[] = "--help", *argv[] = {(char *)word, help, NULL};
-    if (strcmp(word, "settings") == 0)
+    char help[] = "--help";
+    if (argc == 2 && strcmp(argv[1], "settings") == 0)
         return print_text(oro_config_toml);
-    for (size_t i = 0; i < ORO_ARRAY_LEN(commands); i++)
-        if (strcmp(word, commands[i].name) == 0)
-            return commands[i].run(2, argv);
-    fprintf(stderr, "orochi: there is no command %s; `orochi help` lists them\n", word);
-    return EXIT_USAGE;
+    if (argc == 2 && runs_here(argv[1]))
+        return command_of(2, (char *[]){argv[1], help, NULL});
+    return command_tool(argc, argv);
+}
+
+static int
+command_version(void)
+{
+    printf("orochi %s\n", OROCHI_VERSION);
+    return EXIT_FINE;
 }
 
 /* Where one of 0, 1, 2 is closed, the next file opened would take its place: the log would be written into the data. */
@@ -658,25 +680,19 @@ standard_descriptors(void)
 int
 oro_main(const struct oro_front *from, int argc, char **argv)
 {
-    const char *word = argc > 1 ? argv[1] : "help";
     front = *from;
     oro_program_set_python(from->python);
     oro_thread_set_role(ORO_THREAD_MAIN);
     if (!standard_descriptors())
         return EXIT_USAGE; /* nobody to tell */
     oro_sql_init();
-    for (size_t i = 0; i < ORO_ARRAY_LEN(commands); i++)
-        if (strcmp(word, commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-    if (strcmp(word, "version") == 0 || strcmp(word, "--version") == 0) {
-        printf("orochi %s\n", OROCHI_VERSION);
-        return EXIT_FINE;
-    }
-    bool help = strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
-    if (help && argc > 2)
-        return help_of(argv[2]);
-    fputs(usage, help ? stdout : stderr);
-    if (!help)
-        fprintf(stderr, "orochi: there is no command %s\n", word);
-    return help && argc > 1 ? EXIT_FINE : EXIT_USAGE;
+    if (argc < 2)
+        return command_tool(0, NULL);
+    char help[] = "help";
+    if (is_help(argv[1]))
+        argv[1] = help;
+    if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0)
+        return command_version();
+    return strcmp(argv[1], "help") == 0 ? command_help(argc - 1, argv + 1)
+                                        : command_of(argc - 1, argv + 1);
 }

@@ -1,6 +1,10 @@
-"""A module definition for people: `orochi describe MODULE`."""
+"""A module definition for people: `orochi describe MODULE`, and of what a server serves: `orochi describe`."""
 
+import json
+
+from .. import _load
 from .._types import SATS_SPECIAL
+from . import definition, modules, place
 
 _SPECIAL = {repr(sats): name for sats, name in (
     (SATS_SPECIAL['identity'], 'Identity'), (SATS_SPECIAL['connection_id'], 'ConnectionId'),
@@ -30,10 +34,11 @@ def counts(builder):
     return ', '.join(f'{n} {what}{"" if n == 1 else "s"}' for what, n in numbers)
 
 
-class _Describer:
-    def __init__(self, builder):
-        self.builder = builder
-        self.names = {ref: name for name, ref in builder.types.names.items()}
+class Types:
+    """Types in words, as an author writes them. names: of the typespace's types, by their position."""
+
+    def __init__(self, names):
+        self.names = names
 
     def type(self, sats):
         if repr(sats) in _SPECIAL:
@@ -49,6 +54,21 @@ class _Describer:
                 return f'{self.type(first["algebraic_type"])} | None'
             return f'Result[{self.type(first["algebraic_type"])}, {self.type(second["algebraic_type"])}]'
         return 'None' if kind == 'Product' else _SCALARS.get(kind, kind.lower())
+
+    def part(self, kind, part):
+        name, sats = part['name']['some'], part['algebraic_type']
+        if kind == 'Product':
+            return f'{name}: {self.type(sats)}'
+        if sats == {'Product': {'elements': []}}:
+            return name
+        payload = self.type(sats)
+        return name if payload == name else f'{name}({payload})'
+
+
+class _Describer(Types):
+    def __init__(self, builder):
+        super().__init__({ref: name for name, ref in builder.types.names.items()})
+        self.builder = builder
 
     def table(self, t):
         marks = ['public' if t.public else 'private'] + ['event'] * t.event + [f'calls {t.scheduled}'] * bool(t.scheduled)
@@ -98,11 +118,59 @@ class _Describer:
             found.append(f'    {self.names[ref]} ' + (f'({", ".join(shown)})' if kind == 'Product' else '= ' + ' | '.join(shown)))
         return found
 
-    def part(self, kind, part):
-        name, sats = part['name']['some'], part['algebraic_type']
-        if kind == 'Product':
-            return f'{name}: {self.type(sats)}'
-        if sats == {'Product': {'elements': []}}:
-            return name
-        payload = self.type(sats)
-        return name if payload == name else f'{name}({payload})'
+
+# ---- of a server that runs ----
+
+class Served(Types):
+    """What a server serves, from its definition of version 10."""
+
+    def __init__(self, v10):
+        self.module = definition.read(v10)
+        super().__init__({t.ref: t.name for t in self.module.types})
+
+    def signature(self, function):
+        """ "shoot(dir: Vec2, power: u8)" """
+        params = ', '.join(f'{p.canonical}: {self.type(p.type)}' for p in function.params)
+        returns = f' -> {self.type(function.returns)}' if function.returns is not None else ''
+        return f'{function.canonical}({params}){returns}'
+
+    def functions(self):
+        """Reducers and procedures, by name."""
+        return {f.canonical: f for f in [*self.module.reducers, *self.module.procedures]}
+
+    def table(self, t):
+        marks = ['public' if t.is_public else 'private'] + ['event'] * t.is_event
+        width = max([0, *(len(c.canonical) for c in t.columns)])
+        lines = [f'table {t.canonical} ({", ".join(marks)})']
+        for i, column in enumerate(t.columns):
+            mark = 'primary key' if i == t.primary_key else 'unique' if any(u.column == i for u in t.uniques) else ''
+            mark += ', index' * any(index.columns == [i] for index in t.indexes)
+            lines.append(f'    {column.canonical:{width}}  {self.type(column.type):14} {mark.removeprefix(", ")}'.rstrip())
+        return '\n'.join(lines)
+
+    def text(self, name):
+        m = self.module
+        parts = [f'{name}: {len(m.tables)} tables, {len(m.reducers)} reducers']
+        parts += [self.table(t) for t in m.tables] + [self.table(t).replace('table', 'view', 1) for t in m.views]
+        for word, functions in (('reducers', m.reducers), ('procedures', m.procedures)):
+            shown = [f'    {self.signature(f)}{"" if f.is_public else "  private"}' for f in functions]
+            parts += ['\n'.join([word, *shown])] if shown else []
+        return '\n\n'.join(parts)
+
+
+def arguments(parser):
+    parser.add_argument('--json', action='store_true', help='the module definition, {"V10": ...}, for code generators')
+    parser.add_argument('module', nargs='?', metavar='MODULE', help='a .py file or a folder; without: what the server at --url serves')
+    place.options(parser, 'owner')
+
+
+def main(args):
+    if args.module is not None:
+        if args.json:
+            print(json.dumps(modules.definition(args.module), separators=(',', ':')))
+        else:
+            print(text(_load.module_name(args.module), modules.builder(args.module)))
+        return
+    server = place.server(args)
+    v10 = server.definition()
+    print(json.dumps({'V10': v10}, separators=(',', ':')) if args.json else Served(v10).text(server.name))

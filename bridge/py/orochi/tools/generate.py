@@ -1,10 +1,11 @@
 """Client bindings from a module definition, for `orochi generate --lang typescript --out DIR`."""
 
+import json
 import os
 from pathlib import Path
 
 from . import definition as definitions
-from . import generate_typescript
+from . import generate_typescript, modules
 from .definition import DefinitionError
 
 LANGUAGES = {"typescript": (generate_typescript, "*.ts")}
@@ -68,3 +69,24 @@ def _remove_stale(out: Path, pattern: str, header: str, keep: set[str]) -> None:
         for path in sorted(folder.glob(pattern)):
             if path.relative_to(out).as_posix() not in keep and _is_ours(path, header):
                 path.unlink()
+
+
+def arguments(parser):
+    parser.add_argument("--lang", default="typescript", choices=sorted(LANGUAGES), help="default: typescript")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the bindings")
+    parser.add_argument("--include-private", action="store_true", help="tables and reducers that are not public, too")
+    parser.add_argument("module", metavar="MODULE", help="a .py file or a folder; or the .json file of a definition")
+
+
+def main(args):
+    definition = _from_file(args.module) if args.module.endswith(".json") else modules.definition(args.module)
+    files = generate(definition, args.out, args.lang, args.include_private)
+    print(f"{len(files)} files in {args.out}")
+
+
+def _from_file(path):
+    with open(path, encoding="utf-8") as file:
+        try:
+            return json.load(file)
+        except ValueError as error:
+            raise DefinitionError(f"{path}: not JSON: {error}") from None

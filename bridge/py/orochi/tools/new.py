@@ -1,6 +1,7 @@
 """`orochi new NAME`: a folder with a module that runs, to begin with."""
 
 import os
+import sys
 
 _CHAT = '''"""{title}: names and messages. Change it, then `orochi check` it."""
 
@@ -121,3 +122,20 @@ def make(folder, template='chat'):
             out.write(text.replace('{title}', title).replace('{name}', name))
         made.append(path)
     return made
+
+
+def arguments(parser):
+    parser.add_argument('name', metavar='NAME', help='folder to make; its last part is the name of the module')
+    parser.add_argument('--template', default='chat', choices=sorted(TEMPLATES), help='default: chat')
+
+
+def main(args):
+    try:
+        made = make(args.name, args.template)
+    except (ValueError, FileExistsError) as error:
+        print(f'orochi: {error}', file=sys.stderr)
+        return 2
+    for path in made:
+        print(f'made {path}')
+    print(f'next: orochi run {os.path.join(args.name, "module.py")}')
+    return 0

@@ -6,11 +6,10 @@ import json
 import os
 import sys
 import unicodedata
-import urllib.error
-import urllib.request
 import uuid
 
-from . import config
+from . import place
+from .place import CommandError, Server  # noqa: F401
 
 HISTORY = '~/.orochi_sql_history'
 WIDEST = 60  # characters of a cell in a table
@@ -19,37 +18,6 @@ KEYWORDS = ('SELECT FROM WHERE JOIN LEFT ON GROUP BY ORDER HAVING LIMIT OFFSET D
 HELP = r"""A statement ends with ;  and may have several lines.
 \d         tables        \d NAME    its columns
 \q         end           \?         this text"""
-
-
-class Server:
-    """The database that is asked, and as whom."""
-
-    def __init__(self, url, name, token):
-        self.place = f'{url}/v1/database/{name}'
-        self.headers = {'authorization': f'Bearer {token}'} if token else {}
-
-    def get(self, path, body=None):
-        request = urllib.request.Request(f'{self.place}{path}', body, self.headers, method='POST' if body is not None else 'GET')
-        try:
-            with urllib.request.urlopen(request, timeout=300) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            raise config.ConfigError(error.read().decode(errors='replace') or f'{self.place}: {error.code} {error.reason}') from None
-        except OSError as error:
-            raise config.ConfigError(f'{self.place} does not answer: {getattr(error, "reason", error)}') from None
-
-    def ask(self, text):
-        """A statement each: (columns as (name, type), rows, stats, microseconds)."""
-        for answer in self.get('/sql', text.encode()):
-            columns = [(e['name'].get('some', ''), e['algebraic_type']) for e in answer['schema']['elements']]
-            yield columns, answer['rows'], answer['stats'], answer['total_duration_micros']
-
-    def tables(self):
-        """Name to columns."""
-        schema = self.get('/schema?version=9')
-        types = schema['typespace']['types']
-        return {table['name']: [(e['name'].get('some', ''), e['algebraic_type']) for e in types[table['product_type_ref']]['Product']['elements']]
-                for table in schema['tables']}
 
 
 # ---- values as text ----
@@ -175,7 +143,7 @@ def _readline(server):
         return lambda: None
     try:
         tables = server.tables()
-    except config.ConfigError:
+    except CommandError:
         tables = {}
     words = sorted({*tables, *(name for columns in tables.values() for name, _ in columns)}) + KEYWORDS
     readline.set_completer(_completer(words))
@@ -237,7 +205,7 @@ def _answer(server, text, form, out):
     try:
         show(server.ask(text), form, out)
         return True
-    except config.ConfigError as error:
+    except CommandError as error:
         print(error, file=sys.stderr)
         return False
 
@@ -271,21 +239,16 @@ def interactive(server, form, out, read=input):
     return 0
 
 
+def arguments(parser):
+    parser.add_argument('-c', dest='command_text', metavar='QUERY', help='statements; without: by the line, or from the standard input')
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument('--json', action='store_true', help='rows as objects, a line for each statement')
+    form.add_argument('--csv', action='store_true', help='rows with commas between')
+    place.options(parser, 'owner')
+
+
 def main(args):
-    url = args.url.rstrip('/')
-    if '://' not in url:
-        url = f'http://{url}'
-    token = args.token
-    if not token and not args.anonymous:
-        try:
-            token = config.token_of(args.data)
-        except config.ConfigError:
-            if not args.name:
-                raise
-    name = args.name or (config.database_of(url, token) if token else None)
-    if not name:
-        raise config.ConfigError('which database? --name NAME')
-    server = Server(url, name, token)
+    server = place.server(args)
     form = 'json' if args.json else 'csv' if args.csv else 'table'
     if args.command_text is not None:
         return 0 if _answer(server, args.command_text, form, sys.stdout) else 1
