@@ -166,7 +166,8 @@ struct oro_tx {
     unsigned saves; /* savepoints that are set */
     struct oro_undo *undo;
     size_t nundo, undo_cap;
-    size_t row_bytes; /* memory of the versions it made, dropped ones too */
+    size_t row_bytes;     /* memory of the versions it made, dropped ones too */
+    size_t old_bytes;     /* of the committed ones that it replaced or deleted */
     unsigned large_place; /* in the store's large_seqs, while it commits as a large one */
 };
 

@@ -679,3 +679,43 @@ oro_tx_memory(const struct oro_tx *tx)
            tx->nmisses * sizeof(*tx->misses) + tx->nspans * sizeof(*tx->spans) +
            tx->ndropped * sizeof(*tx->dropped) + tx->nundo * sizeof(*tx->undo);
 }
+
+/* About what the log has of an operation beside the row: kind, table, length. */
+#define OP_BYTES 16
+
+static oro_status
+write_fits(const struct oro_write *w, uint64_t *logged, struct oro_err *err)
+{
+    if (w->t->def->is_event)
+        return ORO_OK; /* nothing of it is kept */
+    if (w->row != NULL && w->row->len > ORO_TX_ROW_MOST)
+        return oro_err_set(err, ORO_EFULL,
+                           "a row of `%s` has %u bytes: the largest that can be kept has %u, so "
+                           "divide its content over several rows",
+                           w->t->def->name, w->row->len, ORO_TX_ROW_MOST);
+    if (w->row != NULL)
+        *logged += w->row->len + OP_BYTES;
+    if (w->old != NULL && (w->row == NULL || w->t->pk == NULL))
+        *logged += w->old->len + OP_BYTES; /* more than its key, where it has one */
+    return ORO_OK;
+}
+
+oro_status
+oro_tx_fits(const struct oro_tx *tx, struct oro_err *err)
+{
+    uint64_t logged = 0;
+    if (ORO_LIKELY(tx->row_bytes + tx->old_bytes + tx->nwrites * OP_BYTES < ORO_TX_ROW_MOST))
+        return ORO_OK;
+    for (size_t i = 0; i < tx->nwrites; i++) {
+        oro_status st = write_fits(&tx->writes[i], &logged, err);
+        if (st != ORO_OK)
+            return st;
+    }
+    if (logged <= ORO_TX_LOG_MOST)
+        return ORO_OK;
+    return oro_err_set(err, ORO_EFULL,
+                       "it writes %llu bytes: the most that can be kept of one transaction is %u, "
+                       "so do it in several "
+                       "calls, for example by a scheduled reducer that does a part each time",
+                       (unsigned long long)logged, ORO_TX_LOG_MOST);
+}

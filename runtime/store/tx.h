@@ -63,6 +63,13 @@ bool oro_tx_has_writes(const struct oro_tx *tx);
 /* Bytes that it holds until it ends: versions of rows that it made, notes of what it read and wrote, rows handed out as arrays.
  * A few additions. */
 uint64_t oro_tx_memory(const struct oro_tx *tx);
+
+/* SQLite has no blob, and no row, of 1,000,000,000 bytes. The log keeps a transaction as one blob, with its arguments and up to
+ * 1 MiB of others; the tables keep a row three times: as its bytes, in its columns, and a key that may be most of it. */
+#define ORO_TX_LOG_MOST 900000000u
+#define ORO_TX_ROW_MOST 268435456u
+/* Could it be written? ORO_EFULL: not in one transaction. A comparison, where it is far from that. */
+ORO_MUST_CHECK oro_status oro_tx_fits(const struct oro_tx *tx, struct oro_err *err);
 /* What one more write takes at most, beside the row's own bytes. */
 #define ORO_TX_WRITE_BYTES 320
 /* What each row that oro_tx_clear takes away does. */

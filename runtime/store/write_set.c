@@ -134,6 +134,7 @@ oro_ws_add(struct oro_tx *tx, struct oro_table *t, struct oro_row *old, struct o
         tx->writes[tt->last].next = w;
     tt->last = w;
     tt->nold += old != NULL;
+    tx->old_bytes += old != NULL ? old->len : 0;
     if (map_ready(tx, t)) {
         if (old != NULL)
             map_put(tx, old_hash(old), w);
@@ -209,5 +210,5 @@ oro_ws_reset(struct oro_tx *tx)
         tx->writes_cap = tx->hits_cap = tx->dropped_cap = 0;
     }
     tx->nwrites = tx->ntouched = tx->nhits = tx->nmisses = tx->nspans = tx->ndropped = 0;
-    tx->row_bytes = 0;
+    tx->row_bytes = tx->old_bytes = 0;
 }

@@ -162,17 +162,42 @@ bind_hex(struct db_stmt *s, int pos, const uint8_t *p, unsigned size, bool dashe
     db_bind_text_copy(s, pos, oro_bytes(text, n));
 }
 
-static void
-bind_json(struct db_stmt *s, int pos, const struct oro_type *t, const uint8_t *p)
+/* Of all columns of a row: SQLite has no row of 1,000,000,000 bytes, and beside them stand the row's own bytes and its key, up to
+ * ORO_TX_ROW_MOST each. JSON may be many times as long as the value. A column that is left out is for people only, as all are;
+ * what counts is the row. */
+#define COLUMNS_MOST 400000000u
+#define JSON_MOST \
+    8388608u /* of a value that is written as JSON: which may be thirty times as long, and is made in memory */
+
+/* What stands in its column instead: 0 bytes of the row's. */
+static size_t
+bind_left_out(struct db_stmt *s, int pos, size_t n)
+{
+    char text[80];
+    int len = snprintf(text, sizeof(text), "(%zu bytes, too long for a column; see _row)", n);
+    db_bind_text_copy(s, pos, oro_bytes(text, (size_t)len));
+    return 0;
+}
+
+static size_t
+bind_json(struct db_stmt *s, int pos, const struct oro_type *t, const uint8_t *p, size_t left)
 {
     struct oro_bb bb = {0};
+    size_t value = oro_value_len_trusted(t, p);
+    if (value > JSON_MOST)
+        return bind_left_out(s, pos, value);
     oro_value_to_json(t, p, ORO_JSON_NAMED, &bb);
     struct oro_bytes text = oro_bb_bytes(&bb);
     bool number = t->kind >= ORO_I8 && t->kind <= ORO_U256;
     if (number && text.len >= 2 && text.data[0] == '"')
         text = oro_bytes(text.data + 1, text.len - 2);
-    db_bind_text_copy(s, pos, text);
+    size_t n = text.len;
+    if (n <= left)
+        db_bind_text_copy(s, pos, text);
+    else
+        n = bind_left_out(s, pos, value);
     oro_bb_fini(&bb);
+    return n;
 }
 
 static struct oro_bytes
@@ -183,45 +208,52 @@ counted(const uint8_t *p)
     return oro_bytes(p + 4, n);
 }
 
-static void
-bind_column(struct db_stmt *s, int pos, const struct oro_type *t, const uint8_t *p)
+/* Bytes that it takes, of those that are left; small ones are not counted. */
+static size_t
+bind_column(struct db_stmt *s, int pos, const struct oro_type *t, const uint8_t *p, size_t left)
 {
+    struct oro_bytes b;
     t = oro_type_resolve(t);
     switch (t->special) {
     case ORO_OPTION:
         if (p[0] == 0)
-            bind_column(s, pos, t->elems[0].type, p + 1);
-        else
-            db_bind_null(s, pos);
-        return;
+            return bind_column(s, pos, t->elems[0].type, p + 1, left);
+        db_bind_null(s, pos);
+        return 0;
     case ORO_IDENTITY:
     case ORO_CONNECTION_ID:
         bind_hex(s, pos, p, t->fixed_size, false);
-        return;
+        return 0;
     case ORO_UUID:
         bind_hex(s, pos, p, 16, true);
-        return;
+        return 0;
     case ORO_TIMESTAMP:
     case ORO_TIME_DURATION:
         db_bind_int(s, pos, read_integer(oro_type_resolve(t->elems[0].type), p));
-        return;
+        return 0;
     case ORO_BYTES:
-        db_bind_blob(s, pos, counted(p));
-        return;
+        b = counted(p);
+        if (b.len > left)
+            return bind_left_out(s, pos, b.len);
+        db_bind_blob(s, pos, b);
+        return b.len;
     case ORO_ENUM:
         db_bind_text(s, pos, oro_bytes_str(t->elems[p[0]].name));
-        return;
+        return 0;
     default:
         break;
     }
     switch (t->kind) {
     case ORO_STRING:
-        db_bind_text(s, pos, counted(p));
-        return;
+        b = counted(p);
+        if (b.len > left)
+            return bind_left_out(s, pos, b.len);
+        db_bind_text(s, pos, b);
+        return b.len;
     case ORO_F32:
     case ORO_F64:
         bind_real(s, pos, t, p);
-        return;
+        return 0;
     case ORO_BOOL:
     case ORO_I8:
     case ORO_U8:
@@ -231,17 +263,17 @@ bind_column(struct db_stmt *s, int pos, const struct oro_type *t, const uint8_t 
     case ORO_U32:
     case ORO_I64:
         db_bind_int(s, pos, read_integer(t, p));
-        return;
+        return 0;
     case ORO_U64:
         if (p[7] < 0x80) {
             db_bind_int(s, pos, read_integer(t, p));
-            return;
+            return 0;
         }
         break;
     default:
         break;
     }
-    bind_json(s, pos, t, p);
+    return bind_json(s, pos, t, p, left);
 }
 
 /* ---- statements ---- */
@@ -342,9 +374,10 @@ void
 layout_bind_columns(const struct layout *l, struct db_stmt *s, int pos, struct oro_bytes row)
 {
     const uint8_t *p = row.data;
+    size_t left = COLUMNS_MOST;
     for (uint32_t i = 0; i < l->ncolumns; i++) {
         const struct oro_type *t = l->def->row->elems[i].type;
-        bind_column(s, pos++, t, p);
+        left -= bind_column(s, pos++, t, p, left);
         p += oro_value_len_trusted(t, p);
     }
 }

@@ -160,6 +160,8 @@ attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struc
         st = run_python(a);
     if (st == ORO_OK && a->after != NULL)
         st = a->after(a, &err);
+    if (st == ORO_OK)
+        st = oro_tx_fits(w->tx, &err);
     if (st == ORO_OK) {
         uint64_t seq;
         struct oro_call call = call_of(a);
