@@ -21,6 +21,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/log_kept.h"
 #include "runtime/base/metric.h"
 #include "runtime/base/thread.h"
 
@@ -335,6 +336,7 @@ oro_log(enum oro_log_level level, const char *part, const char *fmt, ...)
         oro_bb_printf(&line, " ... (%zu more bytes)\n", all - kept);
     }
     line_out((const char *)line.data, line.len);
+    oro_log_keep(level, part, text, kept);
     oro_bb_fini(&line);
     errno = saved;
 }

@@ -93,6 +93,8 @@ void oro_http_refuse_publish(struct request *q);
 /* bridge.c */
 void oro_http_get_bridge(struct request *q);
 void oro_http_patch_bridge(struct request *q);
+/* logs.c */
+void oro_http_get_logs(struct request *q);
 /* call.c, sql.c */
 void oro_http_post_call(struct request *q);
 void oro_http_post_sql(struct request *q);

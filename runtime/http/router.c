@@ -47,6 +47,7 @@ static const struct route routes[] = {
      .owners = "change settings"},
     {"POST", "v1/database/:/reload", DATABASE, .handle = oro_http_post_reload,
      .owners = "update database"},
+    {"GET", "v1/database/:/logs", DATABASE, .handle = oro_http_get_logs, .owners = "view logs"},
     {"POST", "v1/database/:/call/:", DATABASE, .handle = oro_http_post_call},
     {"POST", "v1/database/:/sql", DATABASE, .handle = oro_http_post_sql},
     {"GET", "v1/database/:/unstable/timestamp", DATABASE, .handle = oro_http_get_timestamp},

@@ -61,6 +61,13 @@ void oro_server_http_sql(struct oro_server *s, unsigned shard, const struct oro_
 void oro_server_http_reload(struct oro_server *s, unsigned shard, oro_conn_id req_id,
                             const char *headers);
 
+/* ---- the log (runtime/base/log_kept.h), an object of JSON a line ---- */
+/* Appends lines from number `from` to before `until`, until there are `most` bytes. Gives the number of the next one. Any thread. */
+uint64_t oro_server_log_lines(uint64_t from, uint64_t until, size_t most, struct oro_bb *out);
+/* Answers with those from that number on, and with each that comes, until the requester goes. Copies headers. */
+void oro_server_http_follow(struct oro_server *s, unsigned shard, oro_conn_id req_id,
+                            const char *headers, uint64_t from);
+
 /* Adds the header that tells how long it took. */
 void oro_api_duration(struct oro_http_response *res, int64_t us);
 

@@ -186,6 +186,8 @@ void
 oro_api_gone(void *self, unsigned shard, oro_conn_id req_id)
 {
     struct oro_server *s = self;
+    if (oro_follow_gone(&s->shards[shard], req_id))
+        return;
     struct client *c = oro_map_del_u64(&s->shards[shard].requests, req_id);
     if (c == NULL)
         return;

@@ -106,7 +106,10 @@ drained(void *self, unsigned shard, oro_conn_id id, size_t waiting)
 static void
 drain(void *self, unsigned shard)
 {
-    oro_shard_drain(shard_of(self, shard));
+    struct shard *sh = shard_of(self, shard);
+    if (sh->followers != NULL)
+        oro_follow_look(sh);
+    oro_shard_drain(sh);
 }
 
 static bool
@@ -142,6 +145,8 @@ tick(void *self, unsigned shard)
 {
     struct shard *sh = shard_of(self, shard);
     oro_streams_look(sh);
+    if (sh->followers != NULL)
+        oro_follow_look(sh); /* what was held back for somebody slow */
     if (shard == 0)
         timers_wake(sh->server);
     if (shard == 0 && sh->server->durable != NULL)
@@ -471,6 +476,7 @@ shards_close(struct oro_server *s)
             oro_client_free(slot->value);
         oro_map_fini(&sh->clients);
         oro_map_fini(&sh->requests);
+        oro_follow_close(sh);
         oro_subs_destroy(sh->subs);
         oro_updates_destroy(sh->updates);
         oro_cursor_close(sh->cursor);
@@ -652,6 +658,7 @@ oro_server_attach(struct oro_server *s, const struct oro_server_net *net)
 {
     s->net = *net;
     atomic_store(&s->attached, true);
+    oro_follow_watch(s, true);
 }
 
 void
@@ -682,6 +689,7 @@ oro_server_stop(struct oro_server *s, bool *lost)
     atomic_store(&s->quiet, true);
     oro_reload_close(s);
     atomic_store(&s->attached, false);
+    oro_follow_watch(s, false);
     oro_readers_stop(s->readers);
     s->readers = NULL;
     oro_sql_pool_destroy(s->sql);

@@ -125,11 +125,20 @@ struct shard {
     bool caller_told;
     bool has_outdated;      /* clients */
     unsigned live;          /* live metrics pages */
+    struct follower *followers; /* requests that follow the log */
+    atomic_uint following_log;  /* their number, for whoever logs */
     atomic_uint query_sets; /* for whoever reads the metrics */
     struct oro_map refused; /* hashes of subscriptions that were refused and are in the log */
     int64_t refused_second;
     unsigned refused_lines; /* in it */
 };
+
+/* follow.c: wakes the shards when there is something new in the log; hands over what is; forgets a request, true if it was one
+ * of those; forgets all. */
+void oro_follow_watch(struct oro_server *s, bool on);
+void oro_follow_look(struct shard *sh);
+bool oro_follow_gone(struct shard *sh, oro_conn_id req_id);
+void oro_follow_close(struct shard *sh);
 
 /* reload.c: an answer that the shard's thread has to give. */
 struct reload_answer {

@@ -46,6 +46,8 @@ COMMANDS = (
                       'orochi call --as owner clean_up')),
     Command('sql', '[-c QUERY]', 'ask a server that runs, and change rows as its owner', module='sql',
             examples=("orochi sql -c 'SELECT count(*) AS players FROM player'", 'orochi sql --csv -c "SELECT * FROM player" > players.csv', 'orochi sql')),
+    Command('logs', '[-f] [-n N] [--level LEVEL]', 'the newest lines of the log of a server that runs, and those that come', module='logs',
+            examples=('orochi logs -f', 'orochi logs -n 100 --level warn', "orochi logs --json | jq 'select(.target == \"module\")'")),
     Command('config', 'get|set bridge.KEY[=VALUE]', 'settings of a server that runs', module='config',
             examples=('orochi config get', 'orochi config set bridge.cache_ttl_ms=60000')),
     Command('reload', '', 'serve the files of the module as they are now (SIGHUP does, too)', module='reload',

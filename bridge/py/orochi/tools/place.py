@@ -5,6 +5,7 @@ The server is --url; the database --name, or what the server says; who asks is, 
 """
 
 import base64
+import http.client
 import json
 import os
 import re
@@ -89,7 +90,7 @@ def opened(url, body=None, headers=(), method=None, timeout=300):
         return urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         raise _refused(error, url) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise CommandError(f'{url} does not answer: {getattr(error, "reason", error)}') from None
 
 
@@ -98,7 +99,7 @@ def fetch(url, body=None, headers=(), method=None, timeout=300):
     try:
         with opened(url, body, headers, method, timeout) as answer:
             return answer.read()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise CommandError(f'{url} broke off: {error}') from None
 
 
