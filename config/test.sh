@@ -2,12 +2,13 @@
 # config/test.sh - every test there is. The last line is "N passed, N failed"; the exit code says the same.
 #
 #   sh config/test.sh            all of them
-#   sh config/test.sh STAGE...   only: unit asan tsan py web e2e e2e-asan
+#   sh config/test.sh STAGE...   only: unit asan tsan py docs web e2e wheel e2e-asan
 #
 # unit      a release build with gcc, its Criterion tests and the checks of the source
 # asan      a debug build with clang, address and undefined behaviour sanitizers: the same tests
 # tsan      a debug build with the thread sanitizer: the layers without Python
 # py        the Python tests
+# docs      the pages of docs/ as a site, without a warning; mypy and pyright over examples, stubs and a file of mistakes
 # web       the TypeScript of the examples and the dashboard, against the bindings, as strictly as tsc can
 # e2e       the release binary, driven by node with the npm package spacetimedb, and by Chromium
 # wheel     the wheel, installed into a fresh virtual environment and driven in the same way
@@ -22,11 +23,11 @@ cd "$root" || exit 1
 passed=0
 failed=0
 out=$root/build/test-results
-stages=${*:-unit asan tsan py web e2e wheel e2e-asan}
+stages=${*:-unit asan tsan py docs web e2e wheel e2e-asan}
 for stage in $stages; do
     case $stage in
-    unit | asan | tsan | py | web | e2e | wheel | e2e-asan) ;;
-    *) die "no such stage: $stage (there are: unit asan tsan py web e2e wheel e2e-asan)" ;;
+    unit | asan | tsan | py | docs | web | e2e | wheel | e2e-asan) ;;
+    *) die "no such stage: $stage (there are: unit asan tsan py docs web e2e wheel e2e-asan)" ;;
     esac
 done
 began=$(date +%s)
@@ -122,6 +123,16 @@ stage_py() {
     count py "$("$python" config/tally.py unittest py tests/py)"
 }
 
+stage_docs() {
+    tools=$(sh config/docs.sh --tools) && npm_install "$root/tests/types" || { broken docs; return; }
+    if sh config/docs.sh >/dev/null; then
+        count docs "1 0"
+    else
+        broken docs
+    fi
+    count types "$("$tools" config/tally.py unittest types tests/types)"
+}
+
 stage_web() {
     good=0
     bad=0
@@ -207,7 +218,7 @@ mkdir -p "$out"
 python=$(sh config/python.sh 2>/dev/null)
 
 case " $stages " in
-*" e2e"* | *" py "* | *" web "* | *" wheel "*)
+*" e2e"* | *" py "* | *" docs "* | *" web "* | *" wheel "*)
     need_node
     { npm_install "$root/tests/e2e" && web_pages; } || {
         say "FAILED: the web pages and node packages that the tests need"

@@ -74,6 +74,8 @@ else
     say "no node here: the wheel comes without the dashboard's page"
 fi
 
+sh "$root/config/docs.sh" >/dev/null || say "the wheel comes without the pages of docs/, which could not be built"
+
 rm -rf "$out/raw" "$out/dist"
 PATH=$venv/bin:$PATH
 PKG_CONFIG_PATH=$lws/lib/pkgconfig

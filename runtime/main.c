@@ -599,6 +599,7 @@ static const struct {
     {"run", command_run},           {"migrate", command_migrate},
     {"check", command_module},      {"describe", command_module},
     {"generate", command_module},   {"extract-schema", command_module},
+    {"stubs", command_module},
     {"backup", oro_backup_command}, {"restore", oro_restore_command},
     {"repair", oro_repair_command}, {"log", oro_log_command},
     {"bench", oro_bench_command},

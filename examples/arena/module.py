@@ -192,7 +192,7 @@ def steered(ctx: ReducerContext) -> dict[int, Pilot]:
 
 
 def move(ctx: ReducerContext, pilots: dict[int, Pilot], dt: float) -> list[Blob]:
-    blobs = []
+    blobs: list[Blob] = []
     for body in ctx.db.body:
         pilot = pilots.get(body.id)
         x, y, r = body.x, body.y, body.r
@@ -267,10 +267,11 @@ def eaten(ctx: ReducerContext, small: Blob, big: Blob, grid: dict[int, list[Blob
 
 def quiet_place(ctx: ReducerContext, grid: dict[int, list[Blob]]) -> tuple[float, float]:
     """A place where nobody is, or after a few tries just any."""
-    for _ in range(6):
-        x, y = place(ctx), place(ctx)
+    x, y = place(ctx), place(ctx)
+    for _ in range(5):
         if int(x / CELL) * ROW + int(y / CELL) not in grid:
             break
+        x, y = place(ctx), place(ctx)
     return x, y
 
 

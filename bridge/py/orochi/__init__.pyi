@@ -7,11 +7,7 @@ from typing import Annotated, Any, Generic, Literal, Never, Self, TypeVar, datac
 from uuid import UUID
 
 _T = TypeVar("_T")
-_R = TypeVar("_R")
-_E = TypeVar("_E")
-_K = TypeVar("_K")
 _F = TypeVar("_F", bound=Callable[..., Any])
-_Db = TypeVar("_Db", default=Any)
 
 # ---- scalars: an int or a float for a checker
 

@@ -16,7 +16,6 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 _E = TypeVar("_E")
 _K = TypeVar("_K")
-_Db = TypeVar("_Db", default=Any)
 
 class Ok(Generic[_T]):
     """The good side of a Result."""
@@ -360,6 +359,9 @@ class Database:
     def __getattr__(self, table: str, /) -> Any: ...
 
 # ---- the context
+
+# A function that takes a ReducerContext takes any ReducerContext[Db].
+_Db = TypeVar("_Db", bound=Database, default=Database, covariant=True)
 
 class Auth:
     """What is known of the caller's token, `ctx.auth`."""
