@@ -316,7 +316,7 @@ host_text(struct head *h)
 static bool
 fill_request(struct head *h, struct oro_http_request *req)
 {
-    *req = (struct oro_http_request){.query = "", .path = "/"};
+    *req = (struct oro_http_request){.query = "", .path = "/", .fields = h->lines};
     req->method = text_of(h->method);
     req->host = host_text(h);
     if (h->query.p != NULL)

@@ -361,8 +361,10 @@ parse_lines(struct head *h, char *text, size_t len, struct oro_bb *scratch)
             target_host = h->host;
             h->host = (struct span){0};
         }
-        first = false;
         p = nl + 1;
+        if (first)
+            h->lines = oro_bytes(p, (size_t)(end - p));
+        first = false;
     }
     return check_together(h, target_host);
 }

@@ -26,6 +26,7 @@ struct head {
     bool has_length, has_coding, chunked, close, keep_alive, upgrade_word, websocket_word;
     bool expect_continue;
     unsigned fields;
+    struct oro_bytes lines; /* of the fields */
     size_t len;      /* of the head, with its empty line */
     const char *why; /* of a refusal: static, "" where the status says it */
 };

@@ -19,6 +19,7 @@ oro_schema_free(struct oro_schema *s)
     oro_free(s->schedules);
     oro_free(s->v9_json);
     oro_free(s->v10_json);
+    oro_free(s->openapi_json);
     oro_map_fini(&s->table_names);
     oro_map_fini(&s->reducer_names);
     oro_typespace_fini(&s->types);

@@ -98,6 +98,8 @@ struct oro_schema {
     uint32_t nreducers;
     struct oro_schedule_def *schedules;
     uint32_t nschedules;
+    bool has_routes;    /* the module answers HTTP requests itself */
+    char *openapi_json; /* what else it can be asked (GET /v1/database/:name/openapi.json), or NULL */
     char *v9_json, *v10_json; /* what GET /v1/database/:name/schema answers (bare) */
     struct oro_map table_names, reducer_names; /* name to definition; private to schema.c */
     const struct oro_schema *lender;           /* whose tables these are; NULL: its own */
@@ -105,7 +107,7 @@ struct oro_schema {
 
 /* text: {"V10": {"sections": [...]}, "V9": {...}, "orochi": {"reducers": [{"name", "timeout_ms", "lifecycle"?, "defaults"?: [hex or null]}],
  * "tables": [{"name", "place", "dropped", "renamed": [{"was", "now"}], "migration"?, "rules"?: [sql]}],
- * "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron"}]}}. The system table
+ * "routes"?: true, "openapi"?: {...}, "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron"}]}}. The system table
  * st_client(identity: Identity, connection_id: ConnectionId) with id 1 and a unique index on connection_id is added. Gives *out. */
 ORO_MUST_CHECK oro_status oro_schema_parse(struct oro_bytes text, struct oro_schema **out,
                                            struct oro_err *err);

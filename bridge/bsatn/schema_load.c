@@ -425,6 +425,9 @@ load_all(struct oro_load *l)
         st = load_own(l, own);
     if (st != ORO_OK)
         return st;
+    uint32_t openapi = own != 0 ? oro_json_member(l->j, own, "openapi") : 0;
+    l->s->has_routes = own != 0 && oro_load_is_true(l, own, "routes");
+    l->s->openapi_json = openapi != 0 ? compact(l, openapi) : NULL;
     l->s->v10_json = compact(l, v10);
     l->s->v9_json = v9 != 0 ? compact(l, v9) : NULL;
     return ORO_OK;

@@ -49,6 +49,11 @@ struct oro_host_ops {
     struct oro_py_mark (*save)(void *host);
     void (*release)(void *host, struct oro_py_mark mark);
     void (*restore)(void *host, struct oro_py_mark mark);
+    /* Of a call that runs outside of any transaction (bridge/host/handler.c); NULL: there are none. begin: the time of the
+     * transaction (microseconds since 1970); exclusive: nobody else commits until its end. end: its commit, or its end without
+     * one; ORO_ECONFLICT: what it read is not so any more, nothing has changed, and what it logged is forgotten. */
+    int64_t (*begin)(void *host, bool exclusive);
+    oro_status (*end)(void *host, bool commit);
     /* A log record of the module: kept with the call and dropped when its attempt is. function: the reducer. line 0: unknown. */
     void (*log)(void *host, enum oro_log_level level, const char *target, const char *file,
                 int line, struct oro_bytes text);

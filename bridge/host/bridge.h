@@ -135,6 +135,9 @@ void oro_py_module_leave(struct oro_py *py, struct oro_py_module *m);
  * nothing ran), ORO_EINTERNAL (any other exception), ORO_ETIMEOUT (interrupted). Leaves no exception set; rows, handles and
  * contexts of the call are dead afterwards (using one raises TransactionError). */
 ORO_MUST_CHECK oro_status oro_py_call(struct oro_py *py, struct oro_py_call *call);
+/* Has the module's router answer a request (args, as orochi/_routes.py reads it), outside of any transaction; it may begin some
+ * (host ops begin and end). ORO_OK: text is the answer, as _routes.py writes it. Otherwise as oro_py_call. */
+ORO_MUST_CHECK oro_status oro_py_answer(struct oro_py *py, struct oro_py_call *call);
 /* Any thread: makes the running call raise ReducerTimeout as soon as it executes Python code. A late one hits nothing:
  * generation is what oro_py_generation gave when the call began. Code that catches it is interrupted again by the next one; from
  * the third on it is raised at every step, which no handler survives. */

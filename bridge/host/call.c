@@ -3,6 +3,7 @@
 #include "bridge/db/context.h"
 #include "bridge/db/table.h"
 #include "bridge/db/rows.h"
+#include "bridge/host/call_priv.h"
 #include "bridge/host/globals_priv.h"
 #include "bridge/host/memory_priv.h"
 #include "bridge/host/module_priv.h"
@@ -63,8 +64,8 @@ spec_list(PyObject *spec, const char *key)
     return list;
 }
 
-static int
-make_handles(struct oro_py *py)
+int
+oro_pycall_handles(struct oro_py *py)
 {
     py->db.handle = oro_pytree_new(&py->db);
     py->db.ctx = py->db.handle != NULL ? oro_pyctx_new(&py->db) : NULL;
@@ -97,7 +98,7 @@ bind_all(struct oro_py *py, PyObject *module)
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(reducers); i++)
         if (bind_reducer(py, PyList_GET_ITEM(reducers, i)) < 0)
             return -1;
-    return make_handles(py);
+    return oro_pycall_handles(py);
 }
 
 /* What was imported lives as long as the interpreter: the collector need not look at it again. */
@@ -138,8 +139,8 @@ oro_py_bind(struct oro_py *py, const struct oro_schema *schema, struct oro_err *
 
 /* ---- call ---- */
 
-static oro_status
-map_exception(struct oro_py *py)
+oro_status
+oro_pycall_raised(struct oro_py *py)
 {
     struct oro_bb *text = py->db.call->text;
     py->grace_us = oro_mono_us() + ORO_PY_WORDS_US;
@@ -185,7 +186,7 @@ bad_argument(struct oro_py *py, struct oro_pyreducer *r, unsigned i)
             PyErr_SetRaisedException(Py_NewRef(py->codecs.cerr.cause));
             oro_cerr_clear(&py->codecs);
         }
-        return map_exception(py);
+        return oro_pycall_raised(py);
     }
     if (i < r->nparams)
         oro_cerr_name(&py->codecs, r->params[i].name);
@@ -246,7 +247,7 @@ run(struct oro_py *py, struct oro_pyreducer *r)
             out = NULL;
         }
         if (out == NULL)
-            st = map_exception(py); /* runs the author's __str__, so it may be interrupted too */
+            st = oro_pycall_raised(py); /* runs the author's __str__, so it may be interrupted too */
     }
     atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
     py->grace_us = 0;
@@ -255,9 +256,8 @@ run(struct oro_py *py, struct oro_pyreducer *r)
     return st;
 }
 
-/* Ends what the call lent out. Handles that somebody kept are dead from now on, and new ones serve the next call. */
-static void
-end_call(struct oro_py *py)
+void
+oro_pycall_close(struct oro_py *py)
 {
     oro_db_running = NULL;
     oro_pyrows_kill_all(&py->db);
@@ -271,7 +271,7 @@ end_call(struct oro_py *py)
     ((struct oro_ctx *)py->db.ctx)->owner = NULL;
     Py_CLEAR(py->db.ctx);
     Py_CLEAR(py->db.handle);
-    if (make_handles(py) < 0)
+    if (oro_pycall_handles(py) < 0)
         PyErr_Clear(); /* the next call tries again */
 }
 
@@ -287,7 +287,7 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
         oro_bb_clear(call->logged);
     if (py->db.ctx == NULL) {
         Py_CLEAR(py->db.handle);
-        if (r != NULL && make_handles(py) < 0)
+        if (r != NULL && oro_pycall_handles(py) < 0)
             PyErr_Clear();
     }
     if (r == NULL || r->fn == NULL || py->db.ctx == NULL) {
@@ -310,7 +310,7 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
         oro_globals_look(py, r->fn);
     if (ORO_UNLIKELY(st != ORO_OK))
         ORO_COUNT(&py->codecs, errors, 1);
-    end_call(py);
+    oro_pycall_close(py);
     oro_py_memory_relax(py);
     return st;
 }

@@ -61,6 +61,7 @@ struct oro_py {
     PyObject *leaving;
     bool ending;
     bool mapping;                /* a @migration hook runs */
+    bool answers, in_tx;         /* a request is answered; it is in a transaction (handler.c) */
     struct oro_globals *globals; /* NULL: not watched */
     bool globals_sized;          /* some are looked at after each call */
     uint64_t config_generation;  /* of the settings in use; 0: none taken yet */

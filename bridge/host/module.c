@@ -1,6 +1,7 @@
 /* bridge/host/module.c - the built-in module `_orochi`: its state, types and the few functions that the package calls. One
  * interpreter's state is struct oro_py; a worker's comes from oro_py_open, the main interpreter (tools) gets one of its own. */
 #include "bridge/host/globals_priv.h"
+#include "bridge/host/handler_priv.h"
 #include "bridge/host/module_priv.h"
 #include "bridge/host/program.h"
 #include "bridge/host/report_priv.h"
@@ -155,6 +156,9 @@ static PyMethodDef functions[] = {
     {"_log", py_log, METH_VARARGS, NULL},
     {"_watch", py_watch, METH_VARARGS, NULL},
     {"_words", py_words, METH_NOARGS, NULL},
+    {"_tx_begin", oro_pytx_begin, METH_O, NULL},
+    {"_tx_end", oro_pytx_end, METH_O, NULL},
+    {"_tx_log", oro_pytx_log, METH_NOARGS, NULL},
     {"_main", oro_py_program_main, METH_VARARGS,
      "_main(argv, executable, folder): runs the program with the words of its command line, as the "
      "Python `executable` that has "

@@ -33,6 +33,7 @@ struct oro_http_request {
     const char *accept_encoding; /* header value or NULL */
     bool websocket;              /* it asks for an upgrade */
     uint64_t peer; /* a number for the address that it comes from (IPv6: its /64); 0: none */
+    struct oro_bytes fields; /* all of them, "Name: value" lines as they came; what ends one may be a zero */
     struct oro_bytes body;
 };
 

@@ -98,6 +98,11 @@ void oro_http_get_logs(struct request *q);
 /* call.c, sql.c */
 void oro_http_post_call(struct request *q);
 void oro_http_post_sql(struct request *q);
+/* handlers.c: /v1/database/:name/route and below, by any method */
+bool oro_http_is_handlers(const struct request *q);
+void oro_http_ask_handlers(struct request *q);
+void oro_http_handled(struct oro_http_response *res, const struct oro_origin *o);
+void oro_http_get_openapi(struct request *q);
 /* socket.c */
 bool oro_http_subscribe(struct request *q, struct oro_ws_accept *acc);
 /* pages.c: whatever is not below /v1 */

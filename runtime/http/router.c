@@ -42,6 +42,7 @@ static const struct route routes[] = {
     {"POST", "v1/database/:/names", CALLER, .handle = oro_http_refuse_publish},
     {"PUT", "v1/database/:/names", CALLER, .handle = oro_http_refuse_publish},
     {"GET", "v1/database/:/schema", DATABASE, .handle = oro_http_get_schema},
+    {"GET", "v1/database/:/openapi.json", DATABASE, .handle = oro_http_get_openapi},
     {"GET", "v1/database/:/bridge", DATABASE, .handle = oro_http_get_bridge},
     {"PATCH", "v1/database/:/bridge", DATABASE, .handle = oro_http_patch_bridge,
      .owners = "change settings"},
@@ -147,6 +148,13 @@ static void
 api_route(struct request *q)
 {
     char allow[64] = "";
+    if (oro_http_is_handlers(q)) {
+        if (strcmp(q->http->method, "OPTIONS") == 0)
+            answer_no_route(q, "OPTIONS", "*");
+        else
+            oro_http_ask_handlers(q);
+        return;
+    }
     const char *method = strcmp(q->http->method, "HEAD") == 0 ? "GET" : q->http->method;
     for (size_t i = 0; i < ORO_ARRAY_LEN(routes); i++) {
         if (!matches(&routes[i], q))
@@ -237,4 +245,8 @@ on_refused(struct oro_http_response *res, const struct oro_origin *o, bool json)
 }
 
 const struct oro_server_front oro_http_front = {
-    .http = on_http, .ws_request = on_ws_request, .called = on_called, .refused = on_refused};
+    .http = on_http,
+    .ws_request = on_ws_request,
+    .called = on_called,
+    .refused = on_refused,
+    .handled = oro_http_handled};

@@ -21,6 +21,8 @@ struct oro_server_front {
      * let nobody in. json: a refusal as an object. Borrow origin. */
     void (*called)(struct oro_http_response *res, const struct oro_origin *origin, bool json);
     void (*refused)(struct oro_http_response *res, const struct oro_origin *origin, bool json);
+    /* The same of one that the module's handlers have answered. */
+    void (*handled)(struct oro_http_response *res, const struct oro_origin *origin);
 };
 
 /* ---- what it serves; the schema until the return, any other until the server stops ---- */
@@ -54,6 +56,9 @@ struct oro_http_asker {
 /* Calls the reducer. Takes what is in args (BSATN). */
 void oro_server_http_call(struct oro_server *s, unsigned shard, const struct oro_http_asker *asker,
                           const struct oro_reducer_def *reducer, struct oro_bb *args);
+/* Has the module's handlers answer. Takes request. */
+void oro_server_http_handle(struct oro_server *s, unsigned shard,
+                            const struct oro_http_asker *asker, struct oro_buf *request);
 /* Answers a query. Borrows text. */
 void oro_server_http_sql(struct oro_server *s, unsigned shard, const struct oro_http_asker *asker,
                          struct oro_bytes text);

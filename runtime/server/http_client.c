@@ -176,6 +176,10 @@ oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
         oro_sql_written(sh, c, rec->seq);
     } else if (o->kind == ORO_ORIGIN_CALL) {
         call_answer(sh, c, rec);
+    } else if (o->kind == ORO_ORIGIN_HANDLER) {
+        struct oro_http_response res = {0};
+        sh->server->opt.front->handled(&res, o);
+        oro_api_reply_later(sh, c, &res, rec->seq);
     } else if (o->kind == ORO_ORIGIN_DISCONNECT) {
         c->leaves = false;
         (void)still_needed(sh, c);
@@ -202,6 +206,21 @@ oro_server_http_call(struct oro_server *s, unsigned shard, const struct oro_http
 {
     struct shard *sh = &s->shards[shard];
     start_call(sh, http_client(sh, CLIENT_HTTP_CALL, asker), reducer, args);
+}
+
+void
+oro_server_http_handle(struct oro_server *s, unsigned shard, const struct oro_http_asker *asker,
+                       struct oro_buf *request)
+{
+    struct shard *sh = &s->shards[shard];
+    ORO_ASSERT_OWNER(&sh->owner);
+    struct client *c = http_client(sh, CLIENT_HTTP_CALL, asker);
+    struct oro_job *job = oro_job_new(ORO_JOB_HANDLER, oro_principal_ref(c->who), 0);
+    job->shard = (uint16_t)sh->number;
+    job->conn = c->conn;
+    job->frame = request;
+    http_charge(sh, c, sizeof(*job) + request->len);
+    oro_pool_post(s->pool, c->mailbox, job, false);
 }
 
 void

@@ -173,7 +173,6 @@ REDUCER = {
     "view": ("@view(public=True)\ndef f(ctx) -> list[int]: ...", 2, [
         "views are not available", "everybody can read all of a public table, unless", 'owner="player"', "keep what no client may see in a private table"]),
     "procedure": ("@procedure\ndef f(ctx) -> int: ...", 2, ["procedures are not available"]),
-    "route": ("@route('GET', '/x')\ndef f(ctx): ...", 2, ["HTTP handlers are not available"]),
     "row filter": ("row_filter('SELECT * FROM x')\n@reducer\ndef f(ctx): ...", 1, ["row filters as functions are not available", 'owner="player"']),
     "updated": ("@updated\ndef f(ctx): ...", 2, ["@updated hooks are not available"]),
     "declared database": (

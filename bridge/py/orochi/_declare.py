@@ -118,6 +118,7 @@ class Registry:
 
     def clear(self):
         self.tables, self.reducers, self.products, self.on_load, self.problems = [], [], [], [], []
+        self.routes = []  # RouteDeclaration
         self.migrations = []  # (function, what table= says)
 
     def problem(self, place, text):
@@ -543,10 +544,8 @@ def _not_yet(what, advice):
 _WHO_SEES = 'everybody can read all of a public table, unless it says who sees which rows: @table(public=True, owner="player")'
 view = _not_yet('views', f'{_WHO_SEES}; keep what no client may see in a private table')
 procedure = _not_yet('procedures', f'use a reducer that writes the result to a table; {_WHO_SEES}')
-route = _not_yet('HTTP handlers', 'use POST /v1/database/NAME/call/REDUCER')
 row_filter = _not_yet('row filters as functions', 'say it at the table: @table(public=True, owner="player"), or '
                                                   'rls=["SELECT * FROM hand WHERE player = :sender OR shown"]')
 updated = _not_yet('@updated hooks', 'do it in a reducer that the owner calls')
 # Names that come with them, for the message about an import.
-LATER = {'ViewContext': view, 'AnonymousViewContext': view, 'query': view, 'Query': view, 'ProcedureContext': procedure,
-         'HandlerContext': route}
+LATER = {'ViewContext': view, 'AnonymousViewContext': view, 'query': view, 'Query': view, 'ProcedureContext': procedure}

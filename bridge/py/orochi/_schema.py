@@ -6,7 +6,7 @@ import json
 import sys
 import typing
 
-from . import _advice, _context, _encode, _source
+from . import _advice, _context, _encode, _openapi, _routes, _source
 from ._declare import REGISTRY, Column, marks_of
 from ._errors import SchemaError
 from ._names import instead, nearest
@@ -64,6 +64,7 @@ class Builder:
             self._table(declared)
         for declared in self.registry.reducers:
             self._reducer(declared)
+        self.routes = _routes.check(self.registry.routes, self.problem)
         for fn, table in self.registry.migrations:
             self._migration(fn, table)
         self._link_schedules()
@@ -596,6 +597,7 @@ class Builder:
                        for i in range(len(self.types.typespace))]},
             {'Tables': tables},
             {'Reducers': [self._reducer10(r) for r in self.reducers]},
+            *_routes.sections(self.routes),
             {'Schedules': schedules}, {'LifeCycleReducers': lifecycle},
             {'CaseConversionPolicy': {'None': []}}, {'ExplicitNames': {'entries': entries}}]
         return {'sections': [s for s in sections if next(iter(s.values()))]}
@@ -658,7 +660,7 @@ class Builder:
         extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0, **self.defaults_of(r)) for r in self.reducers],
                      tables=[dict(name=t.name, place=t.place(), dropped=t.dropped, renamed=t.renamed, rules=t.rules, **self.hook_of(t))
                              for t in self.tables if t.cls is not None],
-                     schedules=self.schedules)
+                     schedules=self.schedules, openapi=_openapi.document(self), routes=bool(self.routes))
         return json.dumps({'V10': self.v10(), 'V9': self.v9(), 'orochi': extra}, separators=(',', ':'))
 
     @staticmethod
@@ -680,7 +682,8 @@ class Builder:
                        auto_inc=tuple(t.auto_inc), indexes=t.indexes, migration=t.migration) for t in self.tables if t.cls is not None]
         reducers = [dict(name=r['name'], fn=r['fn'], params=tuple((p[0], p[2]) for p in r['params']), takes_row=r['takes_row'])
                     for r in self.reducers]
-        return dict(types=self.types.specs, tables=tables, reducers=reducers)
+        return dict(types=self.types.specs, tables=tables, reducers=reducers,
+                    router=_routes.Router(self.routes) if self.routes else None)
 
 
 def _algorithm(index):

@@ -100,14 +100,15 @@ refuse_id(struct attempt *a)
     return (struct outcome){ORO_EREFUSED, oro_bb_bytes(&w->text), {0}};
 }
 
-/* The text of a failure goes to the log; what the caller may know of it goes into the outcome. */
-static struct outcome
-failure(struct attempt *a, oro_status st)
+struct outcome
+attempt_failure(struct attempt *a, oro_status st)
 {
     struct worker *w = a->w;
     struct oro_bytes text =
         oro_bb_bytes(w->text.data != NULL ? &w->text : &(struct oro_bb){(uint8_t *)"", 0, 0});
-    const char *name = a->reducer != NULL ? a->reducer->name : "?";
+    const char *name = a->reducer != NULL                ? a->reducer->name
+                       : a->job->kind == ORO_JOB_HANDLER ? "http"
+                                                         : "?";
     if (is_id_in_use(a, st))
         return refuse_id(a);
     oro_worker_log_flush(w);
@@ -193,7 +194,7 @@ attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struc
             (struct outcome){ORO_ENOTFOUND, {0}, {0}}; /* the row is gone: silently (S-10, L-24) */
         return ORO_OK;
     }
-    *out = failure(a, st);
+    *out = attempt_failure(a, st);
     return ORO_OK;
 }
 

@@ -34,6 +34,8 @@ struct oro_origin origin_of(const struct attempt *a, enum oro_origin_kind kind,
                             uint32_t request_id);
 /* Runs until it commits or fails for good; publishes the record either way. ORO_ENOTFOUND: there was nothing to do. */
 struct outcome attempt_run(struct attempt *a, struct oro_origin *origin);
+/* What the caller is told of a failure; its text (worker.text) goes to the log. */
+struct outcome attempt_failure(struct attempt *a, oro_status st);
 /* A record of what did not happen. */
 void publish_failure(struct worker *w, struct oro_origin *origin, struct outcome out);
 
@@ -44,6 +46,9 @@ struct outcome run_disconnect(struct worker *w, const struct oro_job *job);
 struct outcome run_write(struct worker *w, const struct oro_job *job);
 struct outcome run_init(struct worker *w, const struct oro_job *job);
 oro_status client_delete(struct attempt *a, struct oro_err *err); /* for attempt.after */
+/* handler_job.c */
+struct outcome run_handler(struct worker *w, const struct oro_job *job);
+void refuse_handler(struct worker *w, const struct oro_job *job);
 /* timer_job.c */
 void run_timer(struct worker *w, const struct oro_job *job);
 /* For a run that did not come to its end: what run_timer does after one that failed. True: the row stays. */

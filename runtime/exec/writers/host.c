@@ -339,5 +339,7 @@ const struct oro_host_ops oro_worker_host_ops = {
     .save = called_save,
     .release = called_release,
     .restore = called_restore,
+    .begin = oro_worker_tx_begin,
+    .end = oro_worker_tx_end,
     .log = called_log,
 };

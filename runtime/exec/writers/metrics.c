@@ -113,6 +113,9 @@ oro_pool_metrics_make(struct oro_pool *p)
         };
         oro_free(labels);
     }
+    p->handler_duration =
+        oro_metric(ORO_METRIC_HISTOGRAM, "orochi_handler_duration_seconds", "",
+                   "Run time of requests that the module's HTTP handlers answered.");
     p->conflicts = oro_metric(ORO_METRIC_COUNTER, "orochi_tx_conflicts_total", "",
                               "Attempts run again because another commit changed what they read.");
     p->timer_lateness = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_timer_lateness_seconds", "",

@@ -21,6 +21,7 @@ enum oro_origin_kind {
     ORO_ORIGIN_DISCONNECT,
     ORO_ORIGIN_TIMER,
     ORO_ORIGIN_INTERNAL,
+    ORO_ORIGIN_HANDLER, /* text: the answer of the module's router */
 };
 
 /* Who calls. Refcounted: a client's, shared by its jobs. */
@@ -44,6 +45,7 @@ enum oro_job_kind {
     ORO_JOB_DISCONNECT, /* client_disconnected, then the row goes */
     ORO_JOB_TIMER,      /* a row of a scheduled table is due */
     ORO_JOB_INIT,
+    ORO_JOB_HANDLER, /* an HTTP request that the module answers: `frame` */
     ORO_JOB_WRITE, /* a transaction without the module: `write` */
 };
 

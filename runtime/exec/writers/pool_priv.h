@@ -61,6 +61,7 @@ struct worker {
     struct oro_bb log_text;
     struct log_line *log_lines;
     size_t nlog, log_cap, log_left_out;
+    size_t tx_lines, tx_text;        /* of these, before the transaction of a handler began */
     unsigned finds;                  /* of all calls: host.c */
     bool scheduled_dirty, published; /* since the layer above was told last */
     int64_t told_us;
@@ -128,6 +129,7 @@ struct oro_pool {
     atomic_int hurry;                /* enum hurry */
     struct reducer_metrics *metrics; /* by reducer id */
     struct oro_log_limit failures;   /* of calls that are of no reducer */
+    struct oro_metric *handler_duration;
     struct oro_metric *conflicts, *timer_lateness, *timer_fired, *queue_length;
     /* Workers from this number on wait at govern_wake. Moved by the watchdog. */
     atomic_uint active;
@@ -172,6 +174,8 @@ oro_pool_time(const struct oro_pool *p, int64_t (*real)(void))
 
 /* host.c */
 extern const struct oro_host_ops oro_worker_host_ops;
+int64_t oro_worker_tx_begin(void *host, bool exclusive); /* handler_tx.c */
+oro_status oro_worker_tx_end(void *host, bool commit);
 void oro_worker_log_flush(struct worker *w);
 void oro_worker_say(const struct worker *w, enum oro_log_level level, const char *target,
                     struct oro_bytes text);

@@ -92,6 +92,20 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     return stub_reducers[call->reducer->id](py, py->ops, call);
 }
 
+/* The answer of the stub's router: what was asked, as the body. */
+oro_status
+oro_py_answer(struct oro_py *py, struct oro_py_call *call)
+{
+    check(py, true);
+    oro_bb_clear(call->text);
+    atomic_fetch_add(&py->calls, 1);
+    atomic_fetch_add(&py->generation, 1);
+    oro_bb_u16(call->text, 200);
+    oro_bb_u32(call->text, 0);
+    oro_bb_put_bytes(call->text, call->args);
+    return ORO_OK;
+}
+
 const struct oro_schema *
 stub_schema(const struct oro_py *py)
 {

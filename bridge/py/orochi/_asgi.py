@@ -1,0 +1,144 @@
+"""Coroutines of handlers, and ASGI applications, run to their end within the request: an event loop that has no sockets to wait for."""
+
+import asyncio
+import sys
+
+from ._errors import OrochiError
+from ._http import MOST, Response
+
+
+class _Nothing:
+    """What a loop asks for events: there are none, and it waits for none but time."""
+
+    def select(self, timeout):
+        if timeout is None:
+            raise OrochiError('the handler waits for something that never comes: within a request there are no sockets, threads or other '
+                              'tasks to wait for')
+        if timeout > 0:
+            import time
+            time.sleep(timeout)  # which is refused where reducers may not sleep
+        return ()
+
+    def close(self):
+        pass
+
+
+class _Loop(asyncio.BaseEventLoop):
+    """Runs what is ready. Functions for other threads run where they are asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self._selector = _Nothing()
+
+    def _process_events(self, events):
+        pass
+
+    def _write_to_self(self):
+        pass
+
+    def run_in_executor(self, executor, fn, *args):
+        future = self.create_future()
+        try:
+            future.set_result(fn(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+async def _run_sync(fn, *args, **options):
+    return fn(*args)
+
+
+def _no_threads():
+    """anyio, which Starlette stands on, has threads for what is not async; here it runs in this one."""
+    module = sys.modules.get('anyio.to_thread')
+    if module is not None:
+        module.run_sync = _run_sync
+
+
+def _drive(loop, task):
+    """As run_until_complete, which changes the interpreter's hooks for asynchronous generators."""
+    asyncio._set_running_loop(loop)
+    try:
+        while not task.done():
+            loop._run_once()
+    finally:
+        asyncio._set_running_loop(None)
+
+
+def run(awaitable):
+    """What it gives. Tasks that it leaves behind are cancelled."""
+    _no_threads()
+    loop = _Loop()
+    task = loop.create_task(_await(awaitable))
+    try:
+        _drive(loop, task)
+        return task.result()
+    finally:
+        left = asyncio.all_tasks(loop)
+        for other in left:
+            other.cancel()
+        for other in left:
+            _drive(loop, other)
+        loop.close()
+
+
+async def _await(awaitable):
+    return await awaitable
+
+
+# ---- ASGI ------------------------------------------------------------------------------------------------------------
+
+def _scope(ctx, request, prefix):
+    raw = request.path.encode()
+    host, _, port = request.host.partition(':')
+    root = request.root_path + prefix
+    return {
+        'type': 'http', 'asgi': {'version': '3.0', 'spec_version': '2.4'}, 'http_version': '1.1', 'method': request.method,
+        'scheme': request.scheme, 'path': request.root_path + request.path, 'raw_path': request.root_path.encode() + raw,
+        'query_string': request.query_string.encode('latin-1'), 'root_path': root,
+        'headers': [(name.encode('latin-1'), value.encode('latin-1')) for name, value in request.headers.items_list()],
+        'client': None, 'server': (host, int(port) if port.isdigit() else 80), 'state': {'ctx': ctx},
+        'extensions': {},
+    }
+
+
+class _Conversation:
+    """receive and send of one request."""
+
+    def __init__(self, request):
+        self.request, self.asked = request, False
+        self.status, self.headers, self.parts, self.size, self.ended = None, [], [], 0, asyncio.Event()
+
+    async def receive(self):
+        if self.asked:  # the client is there until the answer is complete
+            await self.ended.wait()
+            return {'type': 'http.disconnect'}
+        self.asked = True
+        return {'type': 'http.request', 'body': self.request.body, 'more_body': False}
+
+    async def send(self, message):
+        if message['type'] == 'http.response.start':
+            self.status = message['status']
+            self.headers = [(n.decode('latin-1'), v.decode('latin-1')) for n, v in message.get('headers', ())]
+        elif message['type'] == 'http.response.body':
+            if self.status is None:
+                raise OrochiError('the application sends a body before http.response.start')
+            self.parts.append(bytes(message.get('body', b'')))
+            self.size += len(self.parts[-1])
+            if self.size > MOST:
+                raise ValueError(f'the body of an answer may have {MOST >> 20} MiB')
+            if not message.get('more_body', False):
+                self.ended.set()
+
+    def response(self):
+        if self.status is None or not self.ended.is_set():
+            raise OrochiError('the application has ended without a whole answer')
+        return Response(b''.join(self.parts), self.status, self.headers)
+
+
+def run_app(app, ctx, request, prefix):
+    """The Response of an ASGI application that is mounted at prefix."""
+    talk = _Conversation(request)
+    run(app(_scope(ctx, request, prefix), talk.receive, talk.send))
+    return talk.response()
