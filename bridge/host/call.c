@@ -303,6 +303,8 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     py->codecs.now_us = call->timestamp_us;
     oro_db_running = &py->db;
     py->codecs.cerr.set = false;
+    if (py->globals_sized)
+        oro_globals_begin(py);
     oro_status st = run(py, r);
     if (ORO_UNLIKELY(py->db.nlost > 0))
         oro_lost_end(&py->db, st == ORO_OK);

@@ -139,16 +139,28 @@ warn(struct oro_py *py, const char *what)
     Py_XDECREF(at.code);
 }
 
-/* Steps over the frames of the standard library's random.py; what is the outermost of these functions. */
+/* The place's module, if it is one of the standard library that is about chance; else NULL. */
+static const char *
+chance_module(struct oro_py *py, const struct place *at)
+{
+    static const char *const names[][2] = {
+        {"random", "random.py"}, {"secrets", "secrets.py"}, {"uuid", "uuid.py"}};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(names); i++)
+        if (is_file(at, py->stdlib, names[i][1]))
+            return names[i][0];
+    return NULL;
+}
+
+/* Steps over the frames of such modules; what becomes the outermost of their functions. */
 static PyFrameObject *
-step_over_random(struct oro_py *py, struct place *at, char *what, size_t size)
+step_over_chance(struct oro_py *py, struct place *at, char *what, size_t size)
 {
     PyFrameObject *frame = (PyFrameObject *)Py_XNewRef(PyEval_GetFrame());
-    snprintf(what, size, "random.random()");
-    while (place_at(at, frame) && is_file(at, py->stdlib, "random.py")) {
+    const char *module;
+    while (place_at(at, frame) && (module = chance_module(py, at)) != NULL) {
         const char *name = PyUnicode_AsUTF8(((PyCodeObject *)at->code)->co_name);
         if (name != NULL && name[0] != '_')
-            snprintf(what, size, "random.%s()", name);
+            snprintf(what, size, "%s.%s()", module, name);
         PyErr_Clear();
         Py_SETREF(frame, PyFrame_GetBack(frame));
     }
@@ -159,17 +171,25 @@ void
 oro_guard_discourage(const char *what, const char *better)
 {
     struct oro_py *py = oro_py_running();
-    if (py == NULL || !oro_py_hits(py) || (what != NULL && is_known(py, what)))
+    if (py != NULL && oro_py_hits(py) && !is_known(py, what))
+        oro_guard_discourage_chance(what, better);
+}
+
+void
+oro_guard_discourage_chance(const char *what, const char *better)
+{
+    struct oro_py *py = oro_py_running();
+    if (py == NULL || !oro_py_hits(py))
         return;
     char name[64];
     struct place at = {NULL, 0};
     PyObject *error = PyErr_GetRaisedException();
-    PyFrameObject *frame = step_over_random(py, &at, name, sizeof(name));
-    what = what != NULL ? what : name;
-    if (frame != NULL && !is_file(&at, py->stdlib, NULL) && is_first(py, what)) {
+    snprintf(name, sizeof(name), "%s", what);
+    PyFrameObject *frame = step_over_chance(py, &at, name, sizeof(name));
+    if (frame != NULL && !is_file(&at, py->stdlib, NULL) && is_first(py, name)) {
         struct oro_bb text = {0};
         oro_bb_printf(&text, "%s in a reducer gives another result when it runs again: use %s",
-                      what, better);
+                      name, better);
         log_put(py, &at, &text);
         oro_bb_fini(&text);
     }

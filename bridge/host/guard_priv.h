@@ -30,8 +30,10 @@ int oro_guard_never(const char *what, enum oro_guard_why why);
 /* -1 as above if v is the number of an open descriptor that this module neither opened nor was told of by an object of its own. */
 int oro_guard_descriptor(PyObject *v, const char *what);
 /* Says once in the log, with the author's line, that what() gives another result when the reducer runs again. Not when the
- * standard library asks, for a log record, say. what NULL: the function of the module random that was called. */
+ * standard library asks, for a log record, say. */
 void oro_guard_discourage(const char *what, const char *better);
+/* The same, but where it was called by a function of random, secrets or uuid, that one is named. */
+void oro_guard_discourage_chance(const char *what, const char *better);
 /* Whether a file of this name may be read anywhere: Python's own, which imports and tracebacks read. */
 bool oro_guard_harmless(PyObject *name);
 

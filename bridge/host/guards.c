@@ -182,7 +182,29 @@ names_fd(struct oro_invoked *call)
 static PyObject *
 clock_read(struct oro_invoked *call)
 {
-    oro_guard_discourage(call->g->what, "ctx.timestamp");
+    static _Thread_local bool reads; /* date.today() calls time.time() */
+    if (!reads)
+        oro_guard_discourage(call->g->what, "ctx.timestamp");
+    bool outer = !reads;
+    reads = true;
+    PyObject *out = oro_invoked_go(call);
+    reads = !outer;
+    return out;
+}
+
+static PyObject *
+clock_if_none(struct oro_invoked *call)
+{
+    return is_given(call, 0, NULL) ? oro_invoked_go(call) : clock_read(call);
+}
+
+/* What the system offers to secrets and uuid. */
+static PyObject *
+entropy(struct oro_invoked *call)
+{
+    oro_guard_discourage_chance(strcmp(call->g->path, "urandom") == 0 ? "os.urandom()"
+                                                                      : "os.getrandom()",
+                                "ctx.rng, or ctx.new_uuid4()");
     return oro_invoked_go(call);
 }
 
@@ -191,7 +213,7 @@ static PyObject *
 chance(struct oro_invoked *call)
 {
     if (oro_py_here != NULL && oro_py_here->chance_of == call->self)
-        oro_guard_discourage(NULL, "ctx.rng");
+        oro_guard_discourage_chance("random.random()", "ctx.rng");
     return oro_invoked_go(call);
 }
 
@@ -209,6 +231,10 @@ chance(struct oro_invoked *call)
 #define OTHERS(name) G(sys_##name, "sys", #name, "sys." #name, never, WHY_OTHERS)
 #define INTERP(name) \
     G(interp_##name, "_interpreters", #name, "_interpreters." #name, never, WHY_OTHERS)
+#define MON(name) G(mon_##name, "sys", "monitoring." #name, "sys.monitoring." #name, io, WHY_STATE)
+#define ATEXIT(name) G(atexit_##name, "atexit", #name, "atexit." #name, io, WHY_STATE)
+/* Where they are given no time, they read the clock. */
+#define NOW(name) G(now_##name, "time", #name, "time." #name "()", clock_if_none, WHY_STATE)
 #define GC(name) G(gc_##name, "gc", #name, "gc." #name, io, WHY_STATE)
 #define TERM(name) G(termios_##name, "termios", #name, "termios." #name, io, WHY_FILE)
 #define LOCK(type, name) \
@@ -231,7 +257,8 @@ chance(struct oro_invoked *call)
     S(pidfd_send_signal, io, WHY_PROCESS)                                                                                                  \
     G(interrupt_main, "_thread", "interrupt_main", "_thread.interrupt_main", never, WHY_END)                                               \
     FAULT(_fatal_error_c_thread)                                                                                                           \
-    FAULT(_read_null) FAULT(_sigabrt) FAULT(_sigfpe) FAULT(_sigsegv) FAULT(_stack_overflow)                                                \
+    FAULT(_read_null)                                                                                                                      \
+    FAULT(_sigabrt) FAULT(_sigfpe) FAULT(_sigsegv) FAULT(_stack_overflow)                                                                  \
         FAULT(dump_traceback_later) FAULT(register)                                                                                        \
             FAULT(enable) /* signals and timers of the process */                                                                          \
         S(alarm, never, WHY_SIGNAL) S(setitimer, never, WHY_SIGNAL) S(pause, never, WHY_SIGNAL)                                            \
@@ -401,10 +428,22 @@ chance(struct oro_invoked *call)
                           WHY_NET) G(socket_close, "_socket", "close", "socket.close", closes,                                             \
                                      WHY_FILE) SSL(read) SSL(write) SSL(do_handshake)                                                      \
                             SSL(shutdown) /* what gives another result when a reducer runs again */                                        \
-        G(time_time, "time", "time", "time.time()", clock_read, WHY_STATE)                                                                 \
-            G(time_time_ns, "time", "time_ns", "time.time_ns()", clock_read, WHY_STATE)                                                    \
-                G(random_random, "_random", "Random.random", "random", chance, WHY_STATE)                                                  \
-                    G(random_bits, "_random", "Random.getrandbits", "random", chance, WHY_STATE)
+        G(time_time, "time", "time", "time.time()", clock_read,                                                                            \
+          WHY_STATE) G(time_time_ns, "time", "time_ns", "time.time_ns()", clock_read,                                                      \
+                       WHY_STATE) NOW(gmtime) NOW(localtime) NOW(ctime)                                                                    \
+            G(monotonic, "time", "monotonic", "time.monotonic()", clock_read, WHY_STATE)                                                   \
+                G(monotonic_ns, "time", "monotonic_ns", "time.monotonic_ns()", clock_read,                                                 \
+                  WHY_STATE) G(datetime_now, "_datetime", "datetime.now", "datetime.now()",                                                \
+                               clock_read,                                                                                                 \
+                               WHY_STATE) G(datetime_utcnow, "_datetime", "datetime.utcnow",                                               \
+                                            "datetime.utcnow()", clock_read, WHY_STATE)                                                    \
+                    G(date_today, "_datetime", "date.today", "date.today()", clock_read,                                                   \
+                      WHY_STATE) P(urandom, entropy, WHY_STATE) P(getrandom, entropy, WHY_STATE)                                           \
+                        G(random_random, "_random", "Random.random", "random", chance, WHY_STATE)                                          \
+                            G(random_bits, "_random", "Random.getrandbits", "random", chance,                                              \
+                              WHY_STATE) MON(use_tool_id) MON(free_tool_id) MON(register_callback)                                         \
+                                MON(set_events) MON(set_local_events) MON(restart_events)                                                  \
+                                    ATEXIT(_clear) ATEXIT(_run_exitfuncs)
 
 #define G(id, ...) GUARD_##id,
 enum guard_id { GUARDS GUARD_COUNT };
@@ -461,9 +500,10 @@ struct forms {
     PyCFunction one, kw, fast, fastkw, method;
 };
 
-#define G(id, ...)                                                                  \
-    [GUARD_##id] = {id##_one, ORO_METH_AS(PyCFunction, id##_kw), ORO_METH_AS(PyCFunction, id##_fast), \
-                    ORO_METH_AS(PyCFunction, id##_fastkw), ORO_METH_AS(PyCFunction, id##_method)},
+#define G(id, ...)                                                                              \
+    [GUARD_##id] = {id##_one, ORO_METH_AS(PyCFunction, id##_kw),                                \
+                    ORO_METH_AS(PyCFunction, id##_fast), ORO_METH_AS(PyCFunction, id##_fastkw), \
+                    ORO_METH_AS(PyCFunction, id##_method)},
 static const struct forms forms[GUARD_COUNT] = {GUARDS};
 #undef G
 

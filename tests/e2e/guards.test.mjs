@@ -43,7 +43,10 @@ threading.Thread(target=print).start()|sys.setrecursionlimit(10**9)|sys.setswitc
 sys.addaudithook(print)|gc.freeze()|gc.disable()|gc.set_threshold(0)|sys.set_int_max_str_digits(0)|threading.stack_size(0)
 socket.setdefaulttimeout(1)|input()|breakpoint()|open("/dev/null")|io.FileIO(pipe[0], closefd=False).read(1)
 __import__("fcntl").flock(pipe[0], 2)|__import__("fcntl").fcntl(pipe[0], 1)|__import__("mmap").mmap(-1, 10)|sys.__stdin__ and io.open(0)
-__import__("sqlite3").connect(":memory:")|__import__("tempfile").mkstemp()|__import__("shutil").rmtree("/tmp/never")
+sys.monitoring.use_tool_id(3, "x")|sys.monitoring.set_events(0, 1)|sys.monitoring.register_callback(0, 1, print)|sys.monitoring.free_tool_id(0)
+sys.monitoring.set_local_events(0, shown.__code__, 1)|sys.monitoring.restart_events()|atexit._clear()|atexit._run_exitfuncs()
+threading.settrace_all_threads(print)|threading.setprofile_all_threads(print)|socket.socket(fileno=3)|socket.socket(fileno=pair[0].fileno())
+socket.fromfd(pair[0].fileno(), 1, 1)|os.fdopen(pipe[0])|io.FileIO(pipe[0])|__import__("sqlite3").connect(":memory:")|__import__("tempfile").mkstemp()|__import__("shutil").rmtree("/tmp/never")
 `.trim().split(/[|\n]/);
 
 /** It waits without bound where policy lets it: ended at the reducer's limit, like a loop. */

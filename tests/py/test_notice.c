@@ -5,7 +5,7 @@
 TestSuite(notice, .init = fixture_start, .fini = oro_py_stop);
 
 static const char head[] =
-    "import collections, copy, dataclasses, enum, functools, re\n"
+    "import abc, collections, copy, dataclasses, enum, functools, re, threading\n"
     "from orochi import *\n"
     "class Team(enum.Enum):\n"
     "    RED = 1\n"
@@ -191,6 +191,57 @@ Test(notice, globals_that_a_reducer_writes)
                               NULL});
 }
 
+/* clang-format off */
+/* What keeps its length: places, attributes of objects, classes and modules. */
+Test(notice, globals_that_a_reducer_changes_in_place)
+{
+    tells("import types, sys, builtins\n"
+          "names = ['a', 'b']\n"
+          "seen = {1}\n"
+          "cache = {'a': 1}\n"
+          "raw = bytearray(4)\n"
+          "recent = collections.deque([1, 2])\n"
+          "class Config:\n    level = 1\n    def __init__(self): self.n = 1\n"
+          "space = types.SimpleNamespace(x=1)\n"
+          R(0) "    for _ in range(1): names[0] = 'c'\n"
+          R(1) "    cache['a'] = 2\n"
+          R(2) "    Config.level = 2\n"
+          R(3) "    space.x = 2\n"
+          R(4) "    sys.unraisablehook = print\n"
+          R(5) "    threading.excepthook = print\n"
+          R(6) "    builtins.own = 1\n",
+          (const char *const[]){"global names", "global cache", "global class Config", "global space.x",
+                                "global sys.unraisablehook", "global threading.excepthook", "global builtins.own", NULL});
+}
+
+/* A list is looked into at about one call in sixteen. */
+Test(notice, what_is_in_a_list_is_looked_at_now_and_then)
+{
+    struct fixture f;
+    open_with(&f, "names = ['a', 'b']\nraw = bytearray(4)\nseen = {'p'}\n"
+                  "class Config:\n    def __init__(self): self.n = 1\n"
+                  "config = Config()\n"
+                  "@reducer\ndef r0(ctx: ReducerContext): names.reverse()\n"
+                  "@reducer\ndef r1(ctx: ReducerContext): raw[0] ^= 1\n"
+                  "@reducer\ndef r2(ctx: ReducerContext): seen.add(str(seen.pop()) + 'x')\n"
+                  "@reducer\ndef r3(ctx: ReducerContext): config.n += 1\n"
+                  "@reducer\ndef r4(ctx: ReducerContext): import gc; gc.callbacks.append(print)\n");
+    const char *const told[] = {"global names", "global raw", "global seen", "global config", "global gc.callbacks"};
+    for (unsigned r = 0; r < ORO_ARRAY_LEN(told); r++) {
+        bool found = false;
+        for (unsigned i = 0; i < 16 && !found; i++) {
+            char name[8];
+            snprintf(name, sizeof(name), "r%u", r);
+            char *text = words_of(&f, name, ORO_OK);
+            found = strstr(text, told[r]) != NULL;
+            free(text);
+        }
+        cr_expect(found, "%s", told[r]);
+    }
+    fixture_close(&f);
+}
+/* clang-format on */
+
 Test(notice, globals_that_are_no_state)
 {
     is_quiet("LEVELS = {i: i * i for i in range(10)}\n"
@@ -204,6 +255,9 @@ Test(notice, globals_that_are_no_state)
              "    @functools.cached_property\n"
              "    def big(self): return 7\n"
              "config = Config()\n"
+             "class Shape(abc.ABC): pass\n"
+             "class Kind(enum.Enum):\n    A = 1\n"
+             "local = threading.local()\n"
              "pattern = re.compile('a+')\n" R(
                  0) "    [slow(i) for i in range(9)], [some(i) for i in range(9)]\n"
                     "    assert LEVELS[3] == 9 and NAMES[0] == 'a' and config.big == 7\n" R(
