@@ -11,13 +11,19 @@ from .place import CommandError
 def arguments(parser):
     parser.add_argument('function', metavar='FUNCTION', help='reducer or procedure')
     parser.add_argument('arguments', nargs='*', metavar='ARGUMENT',
-                        help='JSON each: 7, true, \'"text"\', [1, 2], {"x": 1}; the quotes of a text may be left out; -- before what begins with -')
+                        help='JSON each: 7, true, \'"text"\', [1, 2], {"x": 1}; a text may stand without its quotes, a variant without payload by its name; -- before what begins with -')
     parser.add_argument('--args', metavar='JSON', help='all of them at once: an array, or an object by name')
     place.options(parser, 'player')
 
 
+def _is_variant(text, kind):
+    return any(v['name'].get('some') == text and v['algebraic_type'] == {'Product': {'elements': []}} for v in kind.get('Sum', {'variants': []})['variants'])
+
+
 def _value(text, kind):
     """The JSON of an argument, whose parameter is of this type (None: there is no such parameter)."""
+    if kind is not None and _is_variant(text, kind):
+        return {text: []}
     if kind == {'String': []}:
         try:
             return json.loads(text) if text.startswith('"') else text
@@ -29,9 +35,9 @@ def _value(text, kind):
         return text  # the server says what it wanted
 
 
-def body(function, words):
+def body(function, words, typespace):
     """The JSON of the arguments, for parameters as they are declared."""
-    kinds = [p.type for p in function.params]
+    kinds = [typespace[p.type['Ref']] if 'Ref' in p.type else p.type for p in function.params]
     return [_value(word, kinds[i] if i < len(kinds) else None) for i, word in enumerate(words)]
 
 
@@ -56,7 +62,7 @@ def main(args):
     served = Served(server.definition())
     function = find(served, args.function)
     try:
-        given = body(function, args.arguments) if args.args is None else json.loads(args.args)
+        given = body(function, args.arguments, served.module.typespace) if args.args is None else json.loads(args.args)
     except ValueError as error:
         raise CommandError(f'--args: not JSON: {error}') from None
     try:

@@ -1,0 +1,188 @@
+// Python as a client: orochi.client, and what is built on it: orochi subscribe, orochi shell.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { after, before, test } from "node:test";
+import { BINARY, cleanFolders, folder, module, orochi, serve, until } from "./lib/server.mjs";
+
+let server, data, config;
+before(async () => {
+  [data, config] = [await folder(), await folder()];
+  server = await serve(module("game"), { flags: ["--data", data] });
+});
+after(async () => {
+  await server?.stop();
+  await cleanFolders();
+});
+
+const env = () => ({ XDG_CONFIG_HOME: config });
+const run = (command, ...words) => orochi([command, "--url", server.url, "--data", data, ...words], { env: env() });
+
+/** Runs Python with what `orochi shell` has; fails with what it said. */
+async function python(program, { fails = false } = {}) {
+  const ended = await run("shell", "-c", `url = ${JSON.stringify(server.url)}\n${program}`);
+  assert.equal(ended.code, fails ? 1 : 0, ended.text);
+  return fails ? ended.stderr : ended.stdout;
+}
+
+test("rows of all kinds of types come as the objects that they are, and go back", async () => {
+  const out = await python(`
+from orochi import Identity, Timestamp
+item = types.Item
+call("add_item", 7, "it's a cup", types.Team.BLUE, types.Vec2(1, 2.5), ["a", "b"])
+call("add_item", owner=8, label="mug", team="RED", pos={"x": 1, "y": -2}, tags=())
+assert [(i.owner, i.label, i.team, i.pos, i.tags) for i in db.item.all()] == [
+    (7, "it's a cup", types.Team.BLUE, types.Vec2(1.0, 2.5), ["a", "b"]), (8, "mug", types.Team.RED, types.Vec2(1.0, -2.0), [])], db.item.all()
+assert db.item.find(1).label == "it's a cup" and db.item.find(99) is None
+assert db.item.filter(label="it's a cup")[0].id == 1 and len(db.item.filter(team=types.Team.RED, owner=8)) == 1
+assert [i.label for i in db.item.where("owner > 7")] == ["mug"] and db.item.count() == 2
+call("write_note", "hello")
+note = db.note.first(text="hello")
+assert isinstance(note.sent, Timestamp) and note.sent > 1_700_000_000_000_000
+call("remind_me", "later", 3_600_000)
+assert not db.reminder.first().at.is_interval
+assert sql("SELECT count(*) AS n FROM secret") == [{"n": 1}]
+print(db.item.all())
+`);
+  assert.match(out, /^id \| owner \| label {6} \| team \| pos {17} \| tags\n/);
+  assert.match(out, /\(2 rows\)/);
+});
+
+test("several players, each known again", async () => {
+  const program = `
+bob = as_identity("bob")
+bob.call("set_name", "Bob")
+call("set_name", "Ann")
+assert db.user.find(bob.identity).name == "Bob" and bob.db.user.count(name="Ann") == 1
+assert as_identity("owner").db.secret.count() == 1
+print(bob.identity, db.user.count())`;
+  assert.equal(await python(program), await python(program));
+});
+
+test("mistakes are told in words", async () => {
+  for (const [line, pattern] of [
+    ['call("set_name", "")', /^ReducerError: bad_name: a name must not be empty\n$/],
+    ['call("bug")', /^ReducerError: /],
+    ['call("set_nam", "x")', /no reducer or procedure set_nam \(did you mean set_name\?\)/],
+    ['call("count", -1, 2)', /EncodeError: id.*U32/],
+    ['call("add_item", 1, "x", "GREEN", (1, 2), [])', /EncodeError: str is none of RED, BLUE/],
+    ['call("count", 1)', /count\(\) takes id, by; missing: by/],
+    ['call("count", 1, 2, by=3, of=4)', /given twice: by; unknown: of/],
+    ["db.itm", /there is no table itm; there are .*item/],
+    ["db.item.filter(labl=1)", /item has no column labl/],
+    ['db.item.where("nonsense = 1")', /nonsense/],
+    ['as_identity("bob").db.secret.all()', /secret/],
+    ["1 / 0", /Traceback[^]*<-c>[^]*ZeroDivisionError/],
+    ["(", /SyntaxError/],
+  ]) assert.match(await python(line, { fails: true }), pattern, line);
+});
+
+test("a subscription keeps rows, and tells what comes, goes and changes, once for each row", async () => {
+  await python(`
+from orochi.client import connect, ConnectionLost
+told = []
+with connect(url, "game") as c, connect(url, "game") as other:
+    c.db.counter.on_insert(lambda row: told.append(("insert", row.id, row.value)))
+    c.db.counter.on_update(lambda old, new: told.append(("update", old.value, new.value)))
+    c.db.item.on_insert(lambda row: told.append(("insert", row.label)))
+    c.db.item.on_delete(lambda row: told.append(("delete", row.label)))
+    c.db.ping.on_insert(lambda row: told.append(("ping", row.n)))
+    s = c.subscribe("SELECT * FROM counter WHERE id = 5")
+    same = c.subscribe("SELECT * FROM counter WHERE id < 6 AND id > 4", "SELECT * FROM item WHERE owner = 50", "ping")
+    c.reducers.count(5, 2)
+    assert told == [("insert", 5, 2)] and c.db.counter.find(5).value == 2, told
+    other.reducers.count(id=5, by=3)
+    assert c.wait(20, lambda: len(told) > 1) and told[1:] == [("update", 2, 5)], told
+    other.reducers.add_item(50, "vase", "RED", (0, 0), [])
+    other.reducers.ping(9)
+    assert c.wait(20, lambda: len(told) > 3) and told[2:] == [("insert", "vase"), ("ping", 9)], told
+    assert c.db.ping.count() == 0
+    s.close()
+    assert c.db.counter.count() == 1 and len(told) == 4, told
+    other.reducers.drop_item(c.db.item.filter(label="vase")[0].id)
+    assert c.wait(20, lambda: len(told) > 4) and told[4:] == [("delete", "vase")], told
+    same.close()
+    assert c.db.counter.count() == 0 and c.db.item.count() == 0
+    assert c.wait(0.05) is False
+    for wrong in ("SELECT nothing FROM item", "secret", "SELECT * FROM item, counter"):
+        try:
+            c.subscribe(wrong)
+            assert False, wrong
+        except ValueError as error:
+            pass
+    c.reducers.nothing()
+    again = connect(url, "game", token=c.token)
+    assert again.identity == c.identity and again.connection_id != c.connection_id
+    again.close()
+    again.close()
+    try:
+        again.reducers.nothing()
+        assert False
+    except ConnectionLost:
+        pass
+for wrong in (dict(url="http://127.0.0.1:1", database="game"), dict(url=url, database="gaem"), dict(url=url, database="game", token="x")):
+    try:
+        connect(**wrong)
+        assert False, wrong
+    except ConnectionLost as error:
+        print(error)
+`);
+});
+
+test("orochi subscribe prints what there is, comes and goes", async () => {
+  const child = spawn(BINARY, ["subscribe", "--url", server.url, "--data", data, "SELECT * FROM item WHERE owner = 60"], { env: { ...process.env, ...env() } });
+  let text = "";
+  child.stdout.setEncoding("utf8").on("data", more => (text += more));
+  const ended = new Promise(done => child.once("close", done));
+  assert.equal((await run("call", "add_item", "60", "pan", "RED", '{"x": 0, "y": 0}', "[]")).text, "");
+  const lines = () => text.split("\n").filter(line => line).map(line => JSON.parse(line));
+  await until("the row is printed", () => lines().length === 1);
+  const { id } = lines()[0].insert;
+  assert.deepEqual(lines(), [{ table: "item", insert: { id, owner: 60, label: "pan", team: { RED: [] }, pos: { x: 0, y: 0 }, tags: [] } }]);
+  assert.equal((await run("call", "drop_item", `${id}`)).text, "");
+  await until("its end is printed", () => lines().length === 2);
+  assert.equal(lines()[1].delete.label, "pan");
+  child.kill("SIGINT");
+  assert.ok([130, 0, null].includes(await ended));
+  assert.equal((await run("subscribe", "-n", "1", "counter")).stdout.trimEnd().split("\n").length, 1);
+  assert.equal((await run("subscribe", "--changes", "-n", "2", "counter")).stdout.trimEnd().split("\n").length, 2);
+  const refused = await run("subscribe", "SELECT label FROM item");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /Column projections are not supported/);
+});
+
+test("orochi shell reads a program from a pipe, and lines from a terminal", async () => {
+  const piped = spawn(BINARY, ["shell", "--url", server.url, "--data", data], { env: { ...process.env, ...env() } });
+  let text = "";
+  piped.stdout.setEncoding("utf8").on("data", more => (text += more));
+  piped.stdin.end("print(len(list(db.secret)))\n");
+  await new Promise(done => piped.once("close", done));
+  assert.equal(text, "1\n");
+  const terminal = spawn("script", ["-qec", `${BINARY} shell --url ${server.url} --data ${data}`, "/dev/null"],
+    { env: { ...process.env, ...env(), HOME: config }, stdio: ["pipe", "pipe", "inherit"] });
+  let shown = "";
+  terminal.stdout.setEncoding("utf8").on("data", more => (shown += more));
+  const ended = new Promise(done => terminal.once("close", done));
+  await until("it is ready", () => />>> /.test(shown));
+  terminal.stdin.write("db.secret.count() + 41\n");
+  await until("it answers", () => /^42/m.test(shown));
+  terminal.stdin.write("\x04");
+  assert.equal(await ended, 0);
+  assert.match(shown, /^game at http/m);
+});
+
+test("a client is not cut off for being silent, and sees a message of many frames", async () => {
+  const quiet = await serve(module("game"), { flags: ["--memory", "--set", "net.ping_interval_s=1", "--set", "net.idle_timeout_s=2"] });
+  const ended = await orochi(["shell", "--url", quiet.url, "-c", `
+import time
+from orochi.client import connect
+with connect("${quiet.url}", "game") as c:
+    time.sleep(4)
+    c.reducers.fill(20000, 3)
+    c.subscribe("item")
+    assert c.db.item.count() == 20000
+    assert len(c.query("SELECT * FROM item")) == 20000
+`], { env: env() });
+  assert.equal(ended.code, 0, ended.text);
+  await quiet.stop();
+});
