@@ -35,14 +35,27 @@ map_put_row(struct oro_tx *tx, uint32_t w)
             map_put(tx, oro_index_key_hash(&wr->t->ix[i], &wr->keys[i]), w);
 }
 
+/* Entries that a write of t puts for its row. */
+static size_t
+row_entries(const struct oro_table *t)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < t->nix; i++)
+        n += t->ix[i].kind != ORO_IX_LIST;
+    return n;
+}
+
+/* It is full when half of it is used. */
 static void
 map_build(struct oro_tx *tx)
 {
     size_t want = 0;
-    for (size_t w = 0; w < tx->nwrites; w++)
-        want += tx->writes[w].t->nix + 1;
+    for (size_t w = 0; w < tx->nwrites; w++) {
+        const struct oro_write *wr = &tx->writes[w];
+        want += (wr->old != NULL) + (wr->row != NULL ? row_entries(wr->t) : 0);
+    }
     size_t cap = 256;
-    while (cap < want * 4)
+    while (cap < want * 3)
         cap *= 2;
     oro_free(tx->map);
     tx->map = ORO_NEW_ARRAY(uint32_t, cap);
