@@ -108,6 +108,8 @@ record_apply(struct shard *sh, const struct oro_commit *rec)
         connected(sh, c, rec);
     else if (o->kind == ORO_ORIGIN_CALL)
         answered(sh, c, rec);
+    else if (o->kind == ORO_ORIGIN_VIEW)
+        oro_views_record(sh, c, rec);
     else if (o->kind == ORO_ORIGIN_DISCONNECT)
         oro_client_remove(sh, c);
 }

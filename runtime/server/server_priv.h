@@ -44,6 +44,13 @@ struct posted {
     uint32_t calls, bytes;
 };
 
+/* An answer of a view that a client uses (views.c). */
+struct view_hold {
+    struct oro_view *view; /* a use */
+    uint32_t query_set_id;
+    bool of_set; /* as long as that set is subscribed; else until the question is answered */
+};
+
 struct client {
     enum client_state state;
     enum client_kind kind;
@@ -65,6 +72,11 @@ struct client {
     size_t deferred_bytes;
     uint64_t asks_as;        /* who it is in the readers' round */
     struct read_task *reads; /* something is read for it, and what it sends waits */
+    struct view_hold *holds;
+    size_t nholds, holds_cap;
+    bool views_asked;       /* the message that is deferred first, or the SQL, has asked for its views */
+    unsigned views_waiting; /* SQL: jobs that are not done */
+    char *views_error;      /* why one of them cannot be had */
     struct oro_bb held;
     struct held_mark *marks;
     size_t nmarks, mark_cap;
@@ -225,6 +237,8 @@ void oro_client_cut(struct shard *sh, struct client *c);
 void oro_client_call_done(struct shard *sh, struct client *c);
 /* Counts memory that is kept for it, before it is; see oro_net_charge. False: it has been cut off. */
 bool oro_client_charge(struct shard *sh, struct client *c, int64_t bytes);
+/* A job of one call is about to be posted for it, beside `bytes` of its own. False: it is being closed. */
+bool oro_client_posted(struct shard *sh, struct client *c, size_t bytes);
 /* The number of query sets has changed. */
 void oro_shard_count_subs(struct shard *sh);
 
@@ -245,6 +259,22 @@ void oro_client_refused(struct shard *sh, struct oro_bytes text, const struct or
 bool oro_shard_is_near(const struct shard *sh); /* few records are between it and the newest */
 /* What may be read on the shard's own thread. */
 struct oro_budget oro_shard_budget(const struct shard *sh);
+
+/* views.c */
+/* Whether the message has to wait, since it names views whose rows are not there; then they are asked for. */
+bool oro_views_wait(struct shard *sh, struct client *c, const struct oro_client_message *m);
+/* Answers it if they cannot be had. */
+bool oro_views_refused(struct shard *sh, struct client *c, const struct oro_client_message *m);
+void oro_views_record(struct shard *sh, struct client *c, const struct oro_commit *rec);
+/* The same for c->sql. record: true if nothing is waited for any more. */
+bool oro_views_sql_wait(struct shard *sh, struct client *c);
+bool oro_views_sql_record(struct client *c, const struct oro_commit *rec);
+/* Something was answered: lets go of what is not used any more. */
+void oro_views_look(struct shard *sh, struct client *c);
+void oro_views_gone(struct shard *sh, struct client *c); /* lets go of all */
+void oro_views_free(struct client *c);
+bool oro_views_has(const struct client *c);
+void oro_views_again(struct oro_server *s); /* other code: evaluates all of them */
 
 /* held.c: what a client is told */
 /* Sends when `seq` is durable (confirmed clients) or at once; keeps the order. */

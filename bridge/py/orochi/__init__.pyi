@@ -160,8 +160,12 @@ def migration(*, table: str | type) -> Callable[[Callable[[dict[str, Any]], Any]
 def route(method: str | Sequence[str], path: str, /) -> Callable[[_F], _F]: ...
 def mount(path: str, app: Callable[..., Any], /) -> None: ...
 
+@overload
+def view(fn: _F, /) -> _F: ...
+@overload
+def view(*, name: str | None = None, public: bool = True, primary_key: str | None = None) -> Callable[[_F], _F]: ...
+
 # Of later versions: using one is reported when the module is loaded.
-def view(fn: Never, /) -> Never: ...
 def procedure(fn: Never, /) -> Never: ...
 def row_filter(sql: Never, /) -> Never: ...
 def updated(fn: Never, /) -> Never: ...
@@ -227,6 +231,7 @@ class ScheduleAt:
 
 # ---- rows, tables, contexts
 
+from ._context import AnonymousViewContext as AnonymousViewContext
 from ._context import Auth as Auth
 from ._context import BaseColumn as BaseColumn
 from ._context import Database as Database
@@ -239,6 +244,7 @@ from ._context import Result as Result
 from ._context import Rows as Rows
 from ._context import Table as Table
 from ._context import UniqueColumn as UniqueColumn
+from ._context import ViewContext as ViewContext
 from ._context import asdict as asdict
 
 # ---- errors
