@@ -154,6 +154,7 @@ oro_client_remove(struct shard *sh, struct client *c)
     ORO_ASSERT_OWNER(&sh->owner);
     oro_read_abandon(c);
     oro_views_gone(sh, c);
+    oro_session_leave(sh, c);
     oro_map_del_u64(&sh->clients, c->conn);
     if (c->req_id != 0)
         oro_map_del_u64(&sh->requests, c->req_id);

@@ -63,6 +63,7 @@ connected(struct shard *sh, struct client *c, const struct oro_commit *rec)
             memcpy(why, o->text->data, n);
             why[n] = '\0';
         }
+        oro_session_leave(sh, c);
         oro_client_close(sh, c, 1008, why);
         return;
     }

@@ -58,9 +58,12 @@ struct client {
     unsigned shard;
     const struct oro_proto *proto; /* a database's websocket: what it speaks */
     bool confirmed, is_owner, in_held_list;
-    bool paused;   /* nothing is read from it, since too much waits already */
-    bool unread;   /* so much waits to be read by it that what it asks waits, too */
-    bool outdated; /* what it is subscribed to is no more: closed when its shard goes on */
+    bool paused;      /* nothing is read from it, since too much waits already */
+    bool unread;      /* so much waits to be read by it that what it asks waits, too */
+    bool outdated;    /* what it is subscribed to is no more: closed when its shard goes on */
+    bool has_session; /* it is the one of its session: `session`, and whose it is */
+    bool turned_away; /* it has never been let in, and nobody hears of its end */
+    struct oro_connection_id session; /* that its client chose; 128 bits as those are */
     struct oro_principal *who;
     char *token;
     struct oro_mailbox *mailbox;
@@ -135,12 +138,14 @@ struct shard {
     struct client
         *caller; /* whose call the record answers, so that its update goes into the result */
     bool caller_told;
-    bool has_outdated;      /* clients */
-    unsigned live;          /* live metrics pages */
+    bool has_outdated; /* clients */
+    unsigned live;     /* live metrics pages */
+    _Atomic(struct superseded *)
+        superseded;             /* connections that others have come for, newest first */
     struct follower *followers; /* requests that follow the log */
     atomic_uint following_log;  /* their number, for whoever logs */
-    atomic_uint query_sets; /* for whoever reads the metrics */
-    struct oro_map refused; /* hashes of subscriptions that were refused and are in the log */
+    atomic_uint query_sets;     /* for whoever reads the metrics */
+    struct oro_map refused;     /* hashes of subscriptions that were refused and are in the log */
     int64_t refused_second;
     unsigned refused_lines; /* in it */
 };
@@ -201,6 +206,10 @@ struct oro_server {
     struct oro_identity database, owner;
     char database_text[65];
     struct shard *shards;
+    struct {
+        pthread_mutex_t lock;
+        struct oro_map holders; /* by identity and session */
+    } sessions;
     bool *once_new; /* by schedule: a one-shot @scheduled function that this data has not seen */
 };
 
@@ -248,6 +257,15 @@ void oro_client_resume_later(struct shard *sh, struct client *c);
 void oro_client_turn_begin(struct shard *sh);
 /* What was answered in this turn is enough. */
 bool oro_client_turn_spent(const struct shard *sh);
+
+/* sessions.c: one connection for each that a client names */
+/* Before client_connected. False: an earlier one is there; it is told to go, and this one closed. */
+bool oro_session_enter(struct shard *sh, struct client *c);
+/* It was let in by nobody, or its client_disconnected has run: the next one may come. */
+void oro_session_leave(struct shard *sh, struct client *c);
+/* Ends those that others have come for. */
+void oro_sessions_look(struct shard *sh);
+void oro_sessions_free(struct oro_server *s);
 
 /* subscribe.c: what is answered at once, if it is small */
 struct oro_query_env oro_client_env(const struct shard *sh, const struct client *c);
