@@ -9,7 +9,7 @@ from uuid import UUID
 
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound=Callable[..., Any])
-_Db = TypeVar("_Db", default=Any)
+_Db = TypeVar("_Db", bound=Database, default=Database, covariant=True)
 _P = ParamSpec("_P")
 
 # ---- scalars: an int or a float for a checker

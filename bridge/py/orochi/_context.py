@@ -41,7 +41,7 @@ class ReducerContext(_Given, Generic[D]):
 
 
 class ViewContext(_Given, Generic[D]):
-    """The first argument of a view that each client sees its own rows of: ctx.sender, and ctx.db to read (python-api 11)."""
+    """The first argument of a view that each client sees its own rows of: ctx.sender, and ctx.db to read."""
 
 
 class AnonymousViewContext(_Given, Generic[D]):

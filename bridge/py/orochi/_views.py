@@ -23,7 +23,7 @@ class ViewDeclaration:
 
 
 def view(fn=None, /, *, name=None, public=True, primary_key=None, **unknown):
-    """Makes a function of the tables a view: what it returns is seen by clients like the rows of a table (python-api 11).
+    """Makes a function of the tables a view: what it returns is seen by clients like the rows of a table.
 
         @view
         def my_hand(ctx: ViewContext) -> list[Card]:
