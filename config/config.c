@@ -101,6 +101,20 @@ entry_set(struct file *f, const char *section, uint32_t name, struct oro_err *er
                                    where, full);
 }
 
+/* Of [env]: values of the module's environment; no message has one. */
+static oro_status
+variable_set(struct file *f, uint32_t name, struct oro_err *err)
+{
+    char *key = oro_strdup(plain_text(f, name));
+    int line = line_of(f->path, "env", key);
+    oro_status st = f->json.nodes[name + 1].kind == ORO_JSON_STRING
+                        ? oro_env_put(&f->c->environment, key,
+                                      oro_bytes_str(plain_text(f, name + 1)), err)
+                        : oro_err_set(err, ORO_EINVAL, "env.%s: expected a text, in quotes", key);
+    oro_free(key);
+    return st == ORO_OK ? ORO_OK : oro_err_wrap(err, "%s:%d", f->path, line);
+}
+
 static oro_status
 section_set(struct file *f, uint32_t name, struct oro_err *err)
 {
@@ -112,7 +126,7 @@ section_set(struct file *f, uint32_t name, struct oro_err *err)
                          f->path, section);
     uint32_t at = name + 2;
     for (uint32_t i = 0; st == ORO_OK && i < nodes[name + 1].count; i++) {
-        st = entry_set(f, section, at, err);
+        st = strcmp(section, "env") == 0 ? variable_set(f, at, err) : entry_set(f, section, at, err);
         at = nodes[at + 1].next;
     }
     oro_free(section);
@@ -221,13 +235,13 @@ environment_read(struct oro_config *c, struct oro_err *err)
 
 /* ---- flags ---- */
 
-enum { FLAG_CONFIG = 256, FLAG_SET, FLAG_KEY }; /* FLAG_KEY + i: that of settings[i] */
+enum { FLAG_CONFIG = 256, FLAG_SET, FLAG_ENV, FLAG_KEY }; /* FLAG_KEY + i: that of settings[i] */
 
 /* Gives the table for getopt_long; *names is to be freed with it. */
 static struct option *
 flags_make(struct oro_bb *names)
 {
-    struct option *flags = ORO_NEW_ARRAY(struct option, settings_count + 3), *f = flags;
+    struct option *flags = ORO_NEW_ARRAY(struct option, settings_count + 4), *f = flags;
     for (size_t i = 0; i < settings_count; i++) {
         oro_bb_put(names, settings[i].flag, setting_flag_len(&settings[i]));
         oro_bb_u8(names, '\0');
@@ -239,7 +253,8 @@ flags_make(struct oro_bb *names)
                 name, settings[i].kind == SETTING_BOOL ? no_argument : required_argument, NULL,
                 FLAG_KEY + (int)i};
     *f++ = (struct option){"config", required_argument, NULL, FLAG_CONFIG};
-    *f = (struct option){"set", required_argument, NULL, FLAG_SET};
+    *f++ = (struct option){"set", required_argument, NULL, FLAG_SET};
+    *f = (struct option){"env", required_argument, NULL, FLAG_ENV};
     return flags;
 }
 
@@ -258,6 +273,21 @@ set_flag(struct oro_config *c, const char *text, struct oro_err *err)
                                       "--set: there is no setting %s (" ALL_SETTINGS ")", name);
     oro_free(name);
     return st;
+}
+
+/* KEY=VALUE, or KEY alone: the process's own variable of that name, so that no secret stands in a list of processes. */
+static oro_status
+env_flag(struct oro_config *c, const char *text, struct oro_err *err)
+{
+    size_t n = strcspn(text, "=");
+    char *key = oro_strndup(text, n);
+    const char *value = text[n] == '=' ? text + n + 1 : getenv(key);
+    oro_status st = value != NULL
+                        ? oro_env_put(&c->environment, key, oro_bytes_str(value), err)
+                        : oro_err_set(err, ORO_EINVAL,
+                                      "%s: there is no variable of that name; write KEY=VALUE", key);
+    oro_free(key);
+    return st == ORO_OK ? ORO_OK : oro_err_wrap(err, "--env");
 }
 
 /* getopt said that `word` is wrong. */
@@ -299,6 +329,7 @@ flags_walk(struct oro_config *c, int argc, char **argv, const struct option *fla
             continue;
         st = which == FLAG_CONFIG ? file_read(c, optarg, toml, err)
              : which == FLAG_SET  ? set_flag(c, optarg, err)
+             : which == FLAG_ENV  ? env_flag(c, optarg, err)
                                   : flag_set(c, which, err);
     }
     return st;
@@ -353,6 +384,7 @@ oro_config_fini(struct oro_config *c)
     for (size_t i = 0; i < settings_count; i++)
         if (settings[i].kind == SETTING_TEXT || settings[i].kind == SETTING_WORD)
             oro_free(*(char **)((char *)c + settings[i].offset));
+    oro_env_fini(&c->environment);
     oro_free(c->module);
     oro_free(c->host);
     *c = (struct oro_config){0};

@@ -8,6 +8,7 @@
 
 #include "config/settings.h"
 #include "runtime/base/buf.h"
+#include "runtime/base/environment.h"
 #include "runtime/base/status.h"
 
 #define ORO_CONFIG_SECTION(name, help)
@@ -20,6 +21,7 @@ struct oro_config {
     char *module;
     ORO_SETTINGS(ORO_CONFIG_SECTION, ORO_CONFIG_TEXT, ORO_CONFIG_TEXT, ORO_CONFIG_BOOL,
                  ORO_CONFIG_INT)
+    struct oro_env environment; /* --env, and the section [env]: of the module */
     /* From server_listen. */
     char *host;
     int port;

@@ -65,6 +65,10 @@ oro_config_usage(struct oro_bb *out)
     }
     put_flag("config FILE", "settings in TOML; `orochi help settings` shows all of them", NULL,
              out);
+    put_flag("env KEY=VALUE",
+             "a value of the module's environment (ctx.env); KEY alone: that of the process's own "
+             "variable. [env] in the file has them, too",
+             NULL, out);
     put_flag("set KEY=VALUE", "one setting, e.g. --set durable.mode=normal", NULL, out);
 }
 

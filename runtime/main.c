@@ -182,6 +182,7 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .probe = probe,
         .probe_arg = &looker,
         .dev_errors = c->server_dev_errors,
+        .environment = &c->environment,
         .loopback = oro_net_is_loopback(c->host),
         .allow_origins = c->net_allow_origins,
         .static_dir = c->server_static_dir,

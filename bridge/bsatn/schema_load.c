@@ -4,6 +4,7 @@
  * here is what the store and the wire rely on, so that no text at all can break them. */
 #include "bridge/bsatn/schema_priv.h"
 
+#include "bridge/bsatn/environment.h"
 #include "bridge/bsatn/value.h"
 
 static const char *const section_names[SECTION_COUNT] = {
@@ -14,7 +15,7 @@ static const char *const section_names[SECTION_COUNT] = {
     "RowLevelSecurity", "CaseConversionPolicy",
     "ExplicitNames",    "HttpHandlers",
     "HttpRoutes",       "ViewPrimaryKeys",
-    "Submodules",
+    "Submodules",       "Environment",
 };
 
 /* ---- sections and types ---- */
@@ -112,8 +113,7 @@ load_reducers(struct oro_load *l)
 {
     uint32_t list = l->sections[SECTION_REDUCERS], n = oro_load_len(l, list), at = list + 1;
     oro_status st = ORO_OK;
-    l->s->reducers = ORO_NEW_ARRAY(struct oro_reducer_def,
-                                   n + oro_load_len(l, l->sections[SECTION_VIEWS]) + 1);
+    l->s->reducers = ORO_NEW_ARRAY(struct oro_reducer_def, n + 1);
     for (uint32_t i = 0; st == ORO_OK && i < n; i++, at = oro_load_next(l, at)) {
         l->s->reducers[i].id = i;
         l->s->nreducers = i + 1;
@@ -419,15 +419,17 @@ load_all(struct oro_load *l)
     if (st == ORO_OK)
         st = load_reducers(l);
     if (st == ORO_OK)
-        st = oro_load_views(l);
-    if (st == ORO_OK)
         st = load_lifecycles(l);
     if (st == ORO_OK)
         st = load_scheduled_tables(l);
     if (st == ORO_OK && own != 0)
         st = load_own(l, own);
+    if (st == ORO_OK && l->sections[SECTION_ENVIRONMENT] != 0)
+        st = oro_load_environment(l, l->sections[SECTION_ENVIRONMENT], own);
     if (st != ORO_OK)
         return st;
+    uint32_t hash = own != 0 ? oro_json_member(l->j, own, "hash") : 0;
+    l->s->hash = hash != 0 ? oro_json_to_str(l->j, hash, &l->s->types.arena) : NULL;
     uint32_t openapi = own != 0 ? oro_json_member(l->j, own, "openapi") : 0;
     l->s->has_routes = own != 0 && oro_load_is_true(l, own, "routes");
     l->s->openapi_json = openapi != 0 ? compact(l, openapi) : NULL;

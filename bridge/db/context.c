@@ -20,38 +20,6 @@ enter(PyObject *o)
     return NULL;
 }
 
-/* The rows of a view follow from the tables alone: what else a context has would make them wrong without a sign. */
-static struct oro_db *
-enter_reducer(PyObject *o, const char *name)
-{
-    struct oro_db *db = enter(o);
-    if (ORO_LIKELY(db == NULL || !db->call->reducer->is_view))
-        return db;
-    PyErr_Format(PyExc_AttributeError,
-                 "a view has no ctx.%s: its rows follow from the tables alone, and it runs again only "
-                 "when what it read has changed. Let a reducer write it to a table",
-                 name);
-    return NULL;
-}
-
-static struct oro_db *
-enter_sender(PyObject *o, const char *name)
-{
-    struct oro_db *db = enter(o);
-    if (ORO_LIKELY(db == NULL || !db->call->everybody))
-        return db;
-    PyErr_SetString(PyExc_AttributeError,
-                    "an AnonymousViewContext has no sender, since all clients see the same rows: "
-                    "write ctx: ViewContext");
-    return NULL;
-}
-
-static struct oro_db *
-enter_any(PyObject *o, const char *name)
-{
-    return enter(o);
-}
-
 /* A random number that is the same for every attempt of a call and differs between calls. */
 static uint64_t
 mix(uint64_t h, const void *p, size_t n)
@@ -75,10 +43,10 @@ call_seed(const struct oro_py_call *c)
     return mix(h, c->args.data, c->args.len);
 }
 
-#define GETTER(name, enter)                                 \
+#define GETTER(name)                                        \
     static PyObject *get_##name(PyObject *o, void *closure) \
     {                                                       \
-        struct oro_db *db = enter(o, #name);                \
+        struct oro_db *db = enter(o);                       \
         if (db == NULL)                                     \
             return NULL;                                    \
         if (CTX(o)->name == NULL) {                         \
@@ -96,14 +64,14 @@ make_sender(struct oro_db *db, struct oro_ctx *c)
 {
     return oro_pyid_new(db->codecs, (PyTypeObject *)db->codecs->t_identity, db->call->sender.le);
 }
-GETTER(sender, enter_sender)
+GETTER(sender)
 
 static PyObject *
 make_identity(struct oro_db *db, struct oro_ctx *c)
 {
     return oro_pyid_new(db->codecs, (PyTypeObject *)db->codecs->t_identity, db->call->database.le);
 }
-GETTER(identity, enter_any)
+GETTER(identity)
 
 static PyObject *
 make_connection_id(struct oro_db *db, struct oro_ctx *c)
@@ -112,7 +80,7 @@ make_connection_id(struct oro_db *db, struct oro_ctx *c)
         return Py_NewRef(Py_None);
     return oro_pyid_new(db->codecs, (PyTypeObject *)db->codecs->t_connid, db->call->connection.le);
 }
-GETTER(connection_id, enter_reducer)
+GETTER(connection_id)
 
 static PyObject *
 make_timestamp(struct oro_db *db, struct oro_ctx *c)
@@ -123,7 +91,7 @@ make_timestamp(struct oro_db *db, struct oro_ctx *c)
     Py_XDECREF(us);
     return out;
 }
-GETTER(timestamp, enter_reducer)
+GETTER(timestamp)
 
 static PyObject *
 make_rng(struct oro_db *db, struct oro_ctx *c)
@@ -134,7 +102,7 @@ make_rng(struct oro_db *db, struct oro_ctx *c)
     Py_XDECREF(seed);
     return out;
 }
-GETTER(rng, enter_reducer)
+GETTER(rng)
 
 static PyObject *
 make_auth(struct oro_db *db, struct oro_ctx *c)
@@ -148,12 +116,19 @@ make_auth(struct oro_db *db, struct oro_ctx *c)
     Py_XDECREF(sender);
     return out;
 }
-GETTER(auth, enter_reducer)
+GETTER(auth)
+
+static PyObject *
+get_env(PyObject *o, void *closure)
+{
+    struct oro_db *db = enter(o);
+    return db != NULL ? Py_XNewRef(db->hooks->env(db)) : NULL;
+}
 
 static PyObject *
 get_dt(PyObject *o, void *closure)
 {
-    struct oro_db *db = enter_reducer(o, "dt");
+    struct oro_db *db = enter(o);
     return db != NULL ? PyFloat_FromDouble(db->call->dt) : NULL;
 }
 
@@ -168,7 +143,7 @@ static PyObject *
 get_caller(PyObject *o, void *closure)
 {
     static const char *const names[] = {"client", "schedule", "owner", "http", "internal"};
-    struct oro_db *db = enter_reducer(o, "caller");
+    struct oro_db *db = enter(o);
     return db != NULL ? PyUnicode_FromString(names[db->call->caller]) : NULL;
 }
 
@@ -324,6 +299,7 @@ static PyGetSetDef ctx_getset[] = {
     {"database_identity", get_identity, NULL, ORO_DOC_ReducerContext_database_identity, NULL},
     {"auth", get_auth, NULL, ORO_DOC_ReducerContext_auth, NULL},
     {"sender_auth", get_auth, NULL, ORO_DOC_ReducerContext_sender_auth, NULL},
+    {"env", get_env, NULL, "Values of the environment that the module declares.", NULL},
     {"rng", get_rng, NULL, ORO_DOC_ReducerContext_rng, NULL},
     {"dt", get_dt, NULL, ORO_DOC_ReducerContext_dt, NULL},
     {"reducer", get_reducer, NULL, ORO_DOC_ReducerContext_reducer, NULL},

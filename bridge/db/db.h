@@ -14,6 +14,7 @@ struct oro_pytable;
 struct oro_db_hooks {
     /* -1 with an exception if the code that runs is to be interrupted: for C code that takes long. */
     int (*look)(struct oro_db *db);
+    PyObject *(*env)(struct oro_db *db); /* what ctx.env is: borrowed, or NULL with an exception */
     void (*sleep)(void); /* of a call that was abandoned; does not return */
 };
 

@@ -10,6 +10,7 @@
 
 #include "bridge/db/call.h"
 #include "bridge/db/host_ops.h"
+#include "runtime/base/environment.h"
 #include "runtime/base/log.h"
 
 struct oro_py;
@@ -138,6 +139,8 @@ ORO_MUST_CHECK oro_status oro_py_call(struct oro_py *py, struct oro_py_call *cal
 /* Has the module's router answer a request (args, as orochi/_routes.py reads it), outside of any transaction; it may begin some
  * (host ops begin and end). ORO_OK: text is the answer, as _routes.py writes it. Otherwise as oro_py_call. */
 ORO_MUST_CHECK oro_status oro_py_answer(struct oro_py *py, struct oro_py_call *call);
+/* What ctx.env reads from now on, in all interpreters. Copies. Any thread. */
+void oro_py_environment(const struct oro_env *e);
 /* Any thread: makes the running call raise ReducerTimeout as soon as it executes Python code. A late one hits nothing:
  * generation is what oro_py_generation gave when the call began. Code that catches it is interrupted again by the next one; from
  * the third on it is raised at every step, which no handler survives. */

@@ -8,4 +8,10 @@ PyObject *oro_pytx_begin(PyObject *module, PyObject *exclusive);
 PyObject *oro_pytx_end(PyObject *module, PyObject *commit);
 PyObject *oro_pytx_log(PyObject *module, PyObject *none);
 
+/* environment.c */
+PyObject *oro_pytx_env(PyObject *module, PyObject *none);
+PyObject *oro_pyenv_get(PyObject *module, PyObject *key);
+PyObject *oro_pyenv_set(PyObject *module, PyObject *values);
+PyObject *oro_pyenv_object(struct oro_db *db);
+
 #endif

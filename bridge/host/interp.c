@@ -1,5 +1,6 @@
 /* bridge/host/interp.c - one subinterpreter with its own GIL for each worker thread, or the main interpreter instead. They are made
  * and ended one at a time (field-notes.md, "CPython subinterpreters"). */
+#include "bridge/host/handler_priv.h"
 #include "bridge/host/interp_priv.h"
 
 #include "bridge/host/memory_priv.h"
@@ -21,7 +22,7 @@ bool oro_py_warn_lost = true;
 void
 oro_py_init(struct oro_py *py)
 {
-    static const struct oro_db_hooks hooks = {look, oro_py_sleep_for_ever};
+    static const struct oro_db_hooks hooks = {look, oro_pyenv_object, oro_py_sleep_for_ever};
     oro_codecs_init(&py->codecs);
     oro_rowspace_init(&py->rows, &py->codecs);
     oro_db_init(&py->db, &py->rows, oro_py_warn_lost);

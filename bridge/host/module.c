@@ -159,6 +159,9 @@ static PyMethodDef functions[] = {
     {"_tx_begin", oro_pytx_begin, METH_O, NULL},
     {"_tx_end", oro_pytx_end, METH_O, NULL},
     {"_tx_log", oro_pytx_log, METH_NOARGS, NULL},
+    {"_tx_env", oro_pytx_env, METH_NOARGS, NULL},
+    {"_env", oro_pyenv_get, METH_O, NULL},
+    {"_env_set", oro_pyenv_set, METH_O, NULL},
     {"_main", oro_py_program_main, METH_VARARGS,
      "_main(argv, executable, folder): runs the program with the words of its command line, as the "
      "Python `executable` that has "

@@ -98,6 +98,10 @@ void oro_http_get_logs(struct request *q);
 /* call.c, sql.c */
 void oro_http_post_call(struct request *q);
 void oro_http_post_sql(struct request *q);
+/* environment.c */
+void oro_http_get_environment(struct request *q);
+void oro_http_put_environment(struct request *q);
+void oro_http_patch_environment(struct request *q);
 /* handlers.c: /v1/database/:name/route and below, by any method */
 bool oro_http_is_handlers(const struct request *q);
 void oro_http_ask_handlers(struct request *q);

@@ -5,6 +5,7 @@
 #define ORO_SERVER_FRONT_H
 
 #include "runtime/exec/writers/pool.h"
+#include "runtime/base/environment.h"
 #include "runtime/server/server.h"
 #include "runtime/store/commit.h"
 
@@ -35,15 +36,11 @@ const char *oro_server_database_text(const struct oro_server *s); /* 64 hex digi
 void oro_server_bridge_report(const struct oro_server *s, struct oro_bb *out);
 
 /* ---- websockets: Give the object for oro_ws_accept.user ---- */
-struct oro_socket_wishes {
-    bool confirmed;                          /* it is told nothing that is not on disk */
-    const struct oro_proto *proto;           /* that it speaks */
-    const struct oro_connection_id *session; /* that it has chosen, borrowed; NULL: none */
-};
-/* A client of the database. Takes who; borrows turns; copies token, which it is told. */
+/* A client of the database. Takes who; borrows turns; copies token, which it is told. confirmed: is told nothing that is not on disk. proto: what
+ * it speaks. */
 void *oro_server_socket(struct oro_server *s, unsigned shard, struct oro_principal *who,
-                        const struct oro_turns_of *turns, const char *token,
-                        const struct oro_socket_wishes *wishes);
+                        const struct oro_turns_of *turns, const char *token, bool confirmed,
+                        const struct oro_proto *proto);
 /* One that is sent the metrics once a second. */
 void *oro_server_observer(struct oro_server *s, unsigned shard);
 
@@ -76,6 +73,26 @@ uint64_t oro_server_log_lines(uint64_t from, uint64_t until, size_t most, struct
 /* Answers with those from that number on, and with each that comes, until the requester goes. Copies headers. */
 void oro_server_http_follow(struct oro_server *s, unsigned shard, oro_conn_id req_id,
                             const char *headers, uint64_t from);
+
+/* ---- the environment of the module (environment.c); any thread ---- */
+/* set, but for what `removed` names; replace: of what was kept nothing stays. missing: is told each required key that would not be
+ * there, and then it fails. */
+struct oro_env_update {
+    const struct oro_env *set;
+    const char *const *removed;
+    size_t nremoved;
+    bool replace;
+    void (*missing)(void *arg, const char *key);
+    void *arg;
+};
+/* ORO_EINVAL, ORO_EIO: nothing has changed; no value is in err. */
+ORO_MUST_CHECK oro_status oro_server_env_update(struct oro_server *s,
+                                                const struct oro_env_update *u,
+                                                struct oro_err *err);
+void oro_server_env_keys(struct oro_server *s, void (*told)(void *arg, const char *key), void *arg);
+/* A JSON object of texts, added to e. ORO_EMALFORMED, ORO_EINVAL. */
+ORO_MUST_CHECK oro_status oro_env_read_json(struct oro_env *e, struct oro_bytes text,
+                                            struct oro_err *err);
 
 /* Adds the header that tells how long it took. */
 void oro_api_duration(struct oro_http_response *res, int64_t us);

@@ -419,6 +419,8 @@ reload(struct oro_server *s, char **report, struct oro_err *err)
     if (st == ORO_OK)
         st = oro_query_check_rules(schema, err);
     if (st == ORO_OK)
+        st = oro_server_env_check(s, schema, err);
+    if (st == ORO_OK)
         return exchange(s, schema, report, err);
     oro_schema_free(schema);
     oro_pool_unstage(s->pool);
@@ -445,7 +447,6 @@ oro_server_reload(struct oro_server *s, char **report, struct oro_err *err)
                 *report != NULL ? *report : err->text);
         return st;
     }
-    oro_views_again(s);
     oro_pool_settle(s->pool);
     oro_log(ORO_LOG_INFO, "server", "reloaded in %lld ms, of which all stood still for %lld: %s",
             (long long)(oro_mono_us() - begin) / 1000, (long long)still / 1000, *report);

@@ -15,6 +15,7 @@ struct oro_server;
 struct oro_server_front; /* front.h */
 
 struct oro_net;
+struct oro_env;
 
 /* What the server needs of the network (net/net.h), and what tests have in its place. Each is called on the shard's thread, but
  * wake, which any thread may call. */
@@ -72,6 +73,7 @@ struct oro_server_options {
     oro_status (*probe)(void *arg, char **report, struct oro_err *err);
     void *probe_arg;
     bool dev_errors;
+    const struct oro_env *environment; /* what the start gives the module, or NULL; wins over what is kept */
     bool loopback; /* it listens where only this machine can reach it */
     const char
         *allow_origins;     /* net.allow_origins (runtime/base/origin.h); "" or NULL: not given */

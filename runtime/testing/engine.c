@@ -290,6 +290,28 @@ engine_call(PyObject *o, PyObject *args)
 }
 
 static PyObject *
+engine_answer(PyObject *o, PyObject *args)
+{
+    struct engine *e = (struct engine *)o;
+    PyObject *who;
+    const char *data;
+    Py_ssize_t n;
+    long long now;
+    if (!PyArg_ParseTuple(args, "O!y#L", &PyTuple_Type, &who, &data, &n, &now) || !ready(e))
+        return NULL;
+    struct oro_principal *p = principal_of(who);
+    if (p == NULL)
+        return NULL;
+    enter(e, now);
+    struct oro_inline_outcome out =
+        oro_inline_answer(e->writer, p, oro_bytes((const uint8_t *)data, (size_t)n));
+    leave(e);
+    oro_principal_unref(p);
+    return Py_BuildValue("(sy#)", out.status == ORO_OK ? "" : oro_status_name(out.status),
+                         (const char *)out.text.data, (Py_ssize_t)out.text.len);
+}
+
+static PyObject *
 lifecycle(PyObject *o, PyObject *args,
           struct oro_inline_outcome (*run)(struct oro_inline *in, struct oro_principal *who))
 {
@@ -644,6 +666,8 @@ engine_logs(PyObject *o, PyObject *none)
 
 static PyMethodDef engine_methods[] = {
     {"call", engine_call, METH_VARARGS, "call(who, reducer, args, now_us): (fault, text, detail)"},
+    {"answer", engine_answer, METH_VARARGS,
+     "answer(who, request, now_us): (fault, bytes) of the module's router"},
     {"init", engine_init, METH_VARARGS, "init(who, now_us): as call"},
     {"connect", engine_connect, METH_VARARGS, "connect(who, now_us): as call"},
     {"disconnect", engine_disconnect, METH_VARARGS, "disconnect(who, now_us): as call"},

@@ -160,6 +160,14 @@ class Response:
     def redirect(cls, url, status=307):
         return cls(b'', status, {'location': url})
 
+    def text(self):
+        """The body as text, for tests."""
+        return self.body.decode()
+
+    def value(self):
+        """The body read as JSON, for tests."""
+        return json.loads(self.body)
+
     def set_cookie(self, name, value='', *, path='/', max_age=None, http_only=True, secure=False, same_site='Lax'):
         """Adds a Set-Cookie field."""
         text = f'{name}={value}; Path={path}; SameSite={same_site}'

@@ -29,6 +29,7 @@ class RouteDeclaration:
 
     def __init__(self, fn, methods, path, place, app=None):
         self.fn, self.methods, self.path, self.place, self.app = fn, methods, path, place, app
+        self.module = fn.__module__ if fn is not None else _source.module_of_caller()
 
     @property
     def name(self):
@@ -250,6 +251,11 @@ class HandlerContext:
     @property
     def log(self):
         return _orochi._tx_log()
+
+    @property
+    def env(self):
+        """The values of the environment that the module declares."""
+        return _orochi._tx_env()
 
     @property
     def rng(self):

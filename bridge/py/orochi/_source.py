@@ -48,6 +48,14 @@ def of_caller():
     return f'{frame.f_code.co_filename}:{frame.f_lineno}'
 
 
+def module_of_caller():
+    """The name of the module whose line of_caller() gives."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get('__package__') == __package__:
+        frame = frame.f_back
+    return frame.f_globals.get('__name__')
+
+
 def _place(file, node, line):
     return f'{file}:{getattr(node, "lineno", line)}'
 

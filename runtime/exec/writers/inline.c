@@ -39,7 +39,6 @@ oro_inline_close(struct oro_inline *in)
     oro_bb_fini(&w->text);
     oro_bb_fini(&w->detail);
     oro_bb_fini(&w->logged);
-    oro_bb_fini(&w->view_rows);
     oro_bb_fini(&w->log_text);
     oro_free(w->log_lines);
     oro_free(in->pool.metrics);
@@ -66,6 +65,18 @@ oro_inline_call(struct oro_inline *in, struct oro_principal *who,
     struct attempt a = attempt_new(&in->worker, &job, reducer, args);
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_CALL, 0);
     return told(attempt_run(&a, &origin));
+}
+
+struct oro_inline_outcome
+oro_inline_answer(struct oro_inline *in, struct oro_principal *who, struct oro_bytes request)
+{
+    struct oro_job job = job_of(ORO_JOB_HANDLER, who);
+    job.frame = oro_buf_copy(request);
+    in->worker.job = &job;
+    struct outcome out = run_handler(&in->worker, &job);
+    in->worker.job = NULL;
+    oro_buf_unref(job.frame);
+    return told(out);
 }
 
 struct oro_inline_outcome

@@ -34,6 +34,9 @@ void oro_inline_close(struct oro_inline *in); /* Takes in, before the store goes
 struct oro_inline_outcome oro_inline_call(struct oro_inline *in, struct oro_principal *who,
                                           const struct oro_reducer_def *reducer,
                                           struct oro_bytes args);
+/* A request to the module's router; text is its answer. Its transactions are records of the ring, too. */
+struct oro_inline_outcome oro_inline_answer(struct oro_inline *in, struct oro_principal *who,
+                                            struct oro_bytes request);
 struct oro_inline_outcome oro_inline_init(struct oro_inline *in, struct oro_principal *who);
 struct oro_inline_outcome oro_inline_connect(struct oro_inline *in, struct oro_principal *who);
 struct oro_inline_outcome oro_inline_disconnect(struct oro_inline *in, struct oro_principal *who);

@@ -106,6 +106,11 @@ oro_py_answer(struct oro_py *py, struct oro_py_call *call)
     return ORO_OK;
 }
 
+void
+oro_py_environment(const struct oro_env *e)
+{
+}
+
 const struct oro_schema *
 stub_schema(const struct oro_py *py)
 {

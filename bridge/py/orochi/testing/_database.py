@@ -2,12 +2,16 @@
 
 import collections
 import datetime
+import hashlib
 import inspect
 import json
 import random
 import struct
 
+from urllib.parse import unquote
+
 from .._errors import OrochiError, ReducerError
+from .._http import Request, read_response, write_request
 from .._values import Timestamp
 from . import _engine
 from ._client import Client
@@ -17,6 +21,7 @@ from ._timers import Timers
 LogLine = collections.namedtuple('LogLine', 'level text')
 LogLine.__doc__ = 'What a module said, or what was said of a call: level is "error", "warn", "info", "debug" or "trace".'
 
+_json_text = json.dumps  # where an argument is called json
 _LEVELS = ('error', 'warn', 'info', 'debug', 'trace')
 _CLIENT, _SCHEDULE, _OWNER, _HTTP, _INTERNAL = range(5)
 _START = Timestamp(1_767_225_600_000_000)  # 2026-01-01T00:00:00Z
@@ -37,7 +42,7 @@ class Database:
 
     module: the module itself, imported as usual. start: the first time, an ISO text with its zone, an aware datetime or a
     Timestamp (default 2026-01-01 UTC). seed: of connection ids, and through them of ctx.rng, and of the order in parallel().
-    timer_errors: "raise" has advance() raise what a scheduled function raised; "log" has it go on, as a server does.
+    env: values of ctx.env, texts by key. timer_errors: "raise" has advance() raise what a scheduled function raised; "log" has it go on, as a server does.
 
     @on_load functions run when the module is first used, @init when the database is made; what it raises is raised here.
     Tables are attributes, outside of any reducer: db.player.find(7), db.player.insert(...), len(db.player); each is a
@@ -46,13 +51,14 @@ class Database:
     Raises SchemaError for a module whose declarations are wrong, with every problem.
     """
 
-    def __init__(self, module, *, start=None, seed=0, timer_errors='raise'):
+    def __init__(self, module, *, start=None, seed=0, timer_errors='raise', env=None):
         if timer_errors not in ('raise', 'log'):
             raise ValueError(f'timer_errors={timer_errors!r}: it is "raise" or "log"')
         self._declared = _engine.declared(module)
         while self._declared.on_load:
             self._declared.on_load.pop(0)()
-        self._seed, self._connections, self._timer_errors = seed, 0, timer_errors
+        self._seed, self._connections, self._requests, self._timer_errors = seed, 0, 0, timer_errors
+        self._env = dict(env or {})
         self._identity = b'\x01' * 31 + b'\xc2'
         self._clients = []
         self._last_now = None
@@ -84,6 +90,26 @@ class Database:
     def __exit__(self, *error):
         self.close()
 
+    def request(self, method, path, *, body=b'', json=None, headers=None, host='test'):
+        """What the module's HTTP handlers answer: db.request("GET", "/score/ann?top=3"). path: as behind /route, with its query. body:
+        bytes or text; json: a value instead. Gives the Response; answer.value() is its body read as JSON. Raises what the handler
+        raised, where a server answers 500."""
+        path, _, query = path.partition('?')
+        body = _json_text(json).encode() if json is not None else body.encode() if isinstance(body, str) else body
+        headers = list((headers or {}).items()) + [('content-type', 'application/json')] * (json is not None)
+        request = Request(method, unquote(path), headers=headers, query_string=query, body=body, host=host,
+                          root_path=f'/v1/database/{self._declared.name}/route')
+        self._requests += 1
+        who = hashlib.sha256(f'request {self._seed} {self._requests}'.encode()).digest(), b'', None, _HTTP
+        answer = []
+        self._run(lambda *what: self._answered(answer, *what), who, write_request(request))
+        return read_response(answer[0])
+
+    def _answered(self, answer, *what):
+        fault, data = self._engine.answer(*what)
+        answer.append(data)
+        return fault, data.decode(errors='replace') if fault else '', None
+
     # ---- time ----
 
     def advance(self, seconds=0, **more):
@@ -111,6 +137,7 @@ class Database:
         due = timer.due
         self._timers.begin(timer)
         _engine.raised.clear()
+        _engine.load_environment(self._env)
         self._engine.fire(timer.table, timer.key, timer.interval, timer.micros, due, int(self.now))
         self._look()
         if _engine.raised and self._timer_errors == 'raise':
@@ -255,6 +282,7 @@ class Database:
             self.now = Timestamp(self.now + 1)
         self._last_now = self.now
         _engine.raised.clear()
+        _engine.load_environment(self._env)
         fault, text, detail = run(*what, int(self.now))
         self._look()
         if not fault:

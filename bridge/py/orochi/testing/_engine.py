@@ -36,6 +36,12 @@ def load():
     return module
 
 
+def load_environment(values):
+    """What ctx.env reads in the call that follows; there is one for all databases of a process."""
+    import _orochi
+    _orochi._env_set(values)
+
+
 def _own_modules(module):
     """Names of the module and of those it uses that lie in its folder: they are one module to the server."""
     folder = os.path.dirname(os.path.abspath(module.__file__)) + os.sep
@@ -71,9 +77,9 @@ def _look(ctx):
 def _watched(fn):
     """fn, whose exceptions are kept: a test sees them as they were raised."""
     @functools.wraps(fn)
-    def call(*args):
+    def call(*args, **named):
         try:
-            return fn(*args)
+            return fn(*args, **named)
         except BaseException as error:
             raised.append(error)
             raise
@@ -90,6 +96,8 @@ class Declared:
         registry.reducers = _latest(REGISTRY.reducers, lambda r: r.fn, names)
         registry.products = _latest(REGISTRY.products, lambda cls: cls, names)
         registry.migrations = [entry for entry in REGISTRY.migrations if entry[0].__module__ in names]
+        registry.environments = [cls for cls in REGISTRY.environments if cls.__module__ in names]
+        registry.routes = [r for r in REGISTRY.routes if r.module in names]
         registry.problems = REGISTRY.problems
         registry.reducers.append(ReducerDeclaration(_look, 'reducer', LOOK, public=False))
         self.name = module.__name__
@@ -99,6 +107,8 @@ class Declared:
         for entry in spec['reducers']:
             if entry['fn'] is not _look:
                 entry['fn'] = _watched(entry['fn'])
+        for route in self.builder.routes:
+            route.fn = route.fn and _watched(route.fn)
         self.engine = load().Module(self.builder.descriptor(), spec)
         self.on_load = [fn for fn in REGISTRY.on_load if fn.__module__ in names]
         self.tables = {t.name: t for t in self.builder.tables}
@@ -130,7 +140,7 @@ def declared(module):
     """The Declared of a module object. SchemaError names every problem, as `orochi check` does."""
     if not isinstance(module, types.ModuleType) or not getattr(module, '__file__', None):
         raise TypeError(f'Database(module) takes the module itself: `import arena`, then Database(arena); got {module!r}')
-    now = [id(d) for d in (*REGISTRY.tables, *REGISTRY.reducers, *REGISTRY.products)]
+    now = [id(d) for d in (*REGISTRY.tables, *REGISTRY.reducers, *REGISTRY.products, *REGISTRY.routes, *REGISTRY.environments)]
     before = _declared.get(module)
     if before is None or before[0] != now:
         _declared[module] = before = now, Declared(module)
