@@ -61,9 +61,27 @@ oro_status damaged_advise(const char *path, oro_status st, const struct oro_err 
 /* Makes an empty file of tables ours. */
 ORO_MUST_CHECK oro_status data_make(struct db *db, struct oro_err *err);
 
+/* frame.c. What the tables are, beside them. Of the database at this path. Gives. */
+char *frame_path_of(const char *path);
+/* Writes it. By whoever has d->tables; without a transaction. */
+void frame_keep(struct oro_durable *d);
+struct frame {
+    char *text;                  /* end with oro_free */
+    const char *pages, *catalog; /* SQL that makes what sqlite_schema, and our own tables, had */
+};
+/* Gives *f. False: there is none that can be relied on. */
+bool frame_read(const char *of, struct frame *f);
+
+/* orphans.c. Of the tables that have lost something, the rows on pages of the file at `path` (which `from` has open) that nothing leads
+ * to; *found: how many, by table. */
+void salvage_orphans(const char *path, struct db *from, struct db *to, struct catalog *c,
+                     const bool *lost, uint64_t *found);
+
 /* salvage.c. What can be read of tables of which pages are gone, into a new file `to`; the report gets lines on each table. Their
- * log is not among it. ORO_EMALFORMED: what the tables are cannot be read. */
-ORO_MUST_CHECK oro_status salvage_tables(struct db *from, struct db *to, struct oro_bb *report,
+ * log is not among it. path: of the file that `from` is. catalog: SQL that makes it, where the file's own cannot be read; or NULL. ORO_EMALFORMED: what the
+ * tables are cannot be read. */
+ORO_MUST_CHECK oro_status salvage_tables(const char *path, struct db *from, struct db *to,
+                                         const char *catalog, struct oro_bb *report,
                                          struct oro_err *err);
 
 /* rescue.c. The small texts of _orochi_meta, in memory from the start on, for a file that is to be made without it. */

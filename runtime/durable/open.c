@@ -345,7 +345,8 @@ fit_schema(struct oro_durable *d, struct oro_err *err)
     bool same = st == ORO_OK && catalog_unchanged(&stored, d->schema) && !unique;
     if (st == ORO_OK && !same)
         st = fit_changed(d, &stored, &at, err);
-    else if (st == ORO_OK && d->migrated != NULL) /* a reload: nobody replays what is in the log only */
+    else if (st == ORO_OK &&
+             d->migrated != NULL) /* a reload: nobody replays what is in the log only */
         st = apply_all(d, &stored, d->log, &at, err);
     if (st == ORO_OK && !same) /* ids of tables that go may be used again */
         st = db_exec(d->tables, "DELETE FROM _orochi_rows", err);
@@ -488,6 +489,7 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
         durable_free(d);
         return st;
     }
+    frame_keep(d);
     data_lock_note(&d->locks);
     *out = d;
     return ORO_OK;

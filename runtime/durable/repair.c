@@ -16,6 +16,7 @@ struct repair {
     char *dir;  /* of the copies */
     char *tables, *log;
     struct db *db;
+    struct frame frame;    /* text NULL: there is none */
     uint64_t applied, end; /* transactions: in the tables, and with the log that is kept */
     struct oro_bb *report;
 };
@@ -297,6 +298,63 @@ sample_make(const char *path, struct oro_err *err)
     return st;
 }
 
+/* The first page, which says where the tables are, becomes that of a file without any, and then what was kept of it. */
+static oro_status
+page_one_mend(struct repair *r, const char *sample, struct oro_err *err)
+{
+    uint8_t page[TABLES_PAGE];
+    struct db *db;
+    struct oro_bb sql = {0};
+    oro_status st = db_open(sample, &db, err);
+    if (st != ORO_OK)
+        return st;
+    st = db_exec(db, "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema", err);
+    db_close(db);
+    int from = open(sample, O_RDONLY | O_CLOEXEC), to = open(r->tables, O_RDWR | O_CLOEXEC);
+    off_t pages = to >= 0 ? lseek(to, 0, SEEK_END) / TABLES_PAGE : 0;
+    bool done = st == ORO_OK && from >= 0 && pages > 0 &&
+                pread(from, page, sizeof(page), 0) == (ssize_t)sizeof(page);
+    if (done) {
+        for (unsigned i = 0; i < 4; i++)
+            page[28 + i] = (uint8_t)(pages >> (24 - 8 * i));
+        memset(page + 32, 0, 8); /* no free pages */
+        done = pwrite(to, page, sizeof(page), 0) == (ssize_t)sizeof(page);
+    }
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    if (!done)
+        return st != ORO_OK ? st : oro_err_set(err, ORO_EIO, "cannot write %s", r->tables);
+    st = db_open(r->tables, &db, err);
+    oro_bb_printf(&sql, "PRAGMA writable_schema = ON; BEGIN; DELETE FROM sqlite_schema;");
+    oro_bb_put_bytes(&sql, oro_bytes_str(r->frame.pages));
+    oro_bb_printf(&sql, "COMMIT; PRAGMA writable_schema = RESET");
+    oro_bb_u8(&sql, 0);
+    if (st == ORO_OK) {
+        st = db_exec(db, (const char *)sql.data, err);
+        db_close(db);
+    }
+    oro_bb_fini(&sql);
+    return st;
+}
+
+static oro_status
+open_mended(struct repair *r, const char *sample, struct oro_err *err)
+{
+    struct oro_err mine = {0};
+    head_mend(r->tables, sample);
+    oro_status st = repair_open(r, r->tables, &mine);
+    if (st == ORO_OK || r->frame.text == NULL)
+        return st == ORO_OK ? st : oro_err_set(err, st, "%s", mine.text);
+    db_close(r->db);
+    r->db = NULL;
+    oro_bb_printf(r->report, "where the tables are stands in no page that can be read: taken from "
+                             "what is kept beside them\n");
+    st = page_one_mend(r, sample, err);
+    return st == ORO_OK ? repair_open(r, r->tables, err) : st;
+}
+
 /* Else row by row, into a new file. */
 static oro_status
 repair_by_rows(struct repair *r, const char *name, const char *file, struct oro_err *err)
@@ -307,17 +365,16 @@ repair_by_rows(struct repair *r, const char *name, const char *file, struct oro_
     oro_status st = copies_make(r, err);
     if (st == ORO_OK)
         st = sample_make(sample, err);
-    if (st == ORO_OK) {
-        head_mend(r->tables, sample);
-        st = repair_open(r, r->tables, err);
-    }
+    if (st == ORO_OK)
+        st = open_mended(r, sample, err);
     oro_free(sample);
     from = r->db;
     r->db = NULL;
     if (st == ORO_OK)
         st = db_open(fresh, &r->db, err);
     if (st == ORO_OK)
-        st = salvage_tables(from, r->db, r->report, err);
+        st = salvage_tables(r->tables, from, r->db, r->frame.text != NULL ? r->frame.catalog : NULL,
+                            r->report, err);
     if (st == ORO_OK)
         st = repair_log(r, err);
     if (st == ORO_OK)
@@ -334,7 +391,7 @@ repair_copies(struct repair *r, const char *name, const char *file, struct oro_e
     struct oro_err mine = {0};
     size_t said = r->report->len;
     oro_status st = repair_in_place(r, name, file, &mine);
-    if (st == ORO_EMALFORMED) {
+    if (st == ORO_EMALFORMED || (st == ORO_EIO && r->frame.text != NULL)) {
         r->report->len = said;
         oro_bb_printf(r->report, "pages of it are damaged: %s\n", mine.text);
         st = repair_by_rows(r, name, file, &mine);
@@ -356,6 +413,8 @@ repair_under_lock(const char *dir, const char *name, const char *file, struct or
     struct data_locks locks = DATA_LOCKS_NONE;
     r.tables = oro_asprintf("%s/%s.db", r.dir, name);
     r.log = log_path_of(r.tables);
+    if (!frame_read(r.from, &r.frame))
+        r.frame = (struct frame){0};
     oro_status st = data_check_files(dir, name, false, err);
     if (st == ORO_OK)
         st = data_lock(&locks, dir, name, err);
@@ -370,6 +429,7 @@ repair_under_lock(const char *dir, const char *name, const char *file, struct or
     copies_remove(&r);
     data_unlock(&locks);
     oro_free(r.from);
+    oro_free(r.frame.text);
     oro_free(r.dir);
     oro_free(r.tables);
     oro_free(r.log);

@@ -15,6 +15,7 @@ struct salvage {
     struct layout *l;
     unsigned probes;
     uint64_t bad; /* rows with a wrong checksum */
+    bool lost;    /* not all of the table could be gone through */
 };
 
 static void
@@ -116,19 +117,26 @@ gap(struct salvage *s, struct oro_bytes lo, struct oro_bytes hi, unsigned depth)
 }
 
 static oro_status
-salvage_table(struct salvage *s, struct oro_bb *report, struct oro_err *err)
+salvage_table(struct salvage *s, struct oro_err *err)
 {
     struct oro_bb first = {0}, last = {0};
     struct oro_bytes none = {0};
-    int64_t want = -1, got = 0;
     oro_status st = layout_create(s->l, s->to, err);
     if (st != ORO_OK)
         return st;
-    if (!scan(s, none, none, false, &first) && !scan(s, oro_bb_bytes(&first), none, true, &last))
+    s->lost = !scan(s, none, none, false, &first);
+    if (s->lost && !scan(s, oro_bb_bytes(&first), none, true, &last))
         gap(s, oro_bb_bytes(&first), oro_bb_bytes(&last), 0);
     layout_unprepare(s->l);
     oro_bb_fini(&first);
     oro_bb_fini(&last);
+    return ORO_OK;
+}
+
+static oro_status
+report_table(const struct salvage *s, uint64_t orphans, struct oro_bb *report, struct oro_err *err)
+{
+    int64_t want = -1, got = 0;
     char *sql = oro_asprintf(
         "SELECT coalesce((SELECT rows FROM _orochi_rows WHERE table_id = %u), -1)", s->l->id);
     if (db_int(s->from, sql, &want, NULL) != ORO_OK)
@@ -138,7 +146,7 @@ salvage_table(struct salvage *s, struct oro_bb *report, struct oro_err *err)
     oro_bb_printf(&count, "SELECT count(*) FROM ");
     db_put_name(&count, s->l->sql_name);
     oro_bb_u8(&count, 0);
-    st = db_int(s->to, (const char *)count.data, &got, err);
+    oro_status st = db_int(s->to, (const char *)count.data, &got, err);
     oro_bb_fini(&count);
     if (want >= 0)
         oro_bb_printf(report, "table %s: %lld of %lld rows are saved, %lld are lost\n",
@@ -147,6 +155,39 @@ salvage_table(struct salvage *s, struct oro_bb *report, struct oro_err *err)
     else
         oro_bb_printf(report, "table %s: %lld rows are saved; how many there were cannot be told\n",
                       s->l->sql_name, (long long)got);
+    if (orphans > 0)
+        oro_bb_printf(report,
+                      "table %s: %llu of them were on pages that nothing leads to: rows that had "
+                      "been deleted, or as they were before a change, may be among those\n",
+                      s->l->sql_name, (unsigned long long)orphans);
+    if (s->bad > 0)
+        oro_bb_printf(report, "table %s: %llu damaged rows are left out\n", s->l->sql_name,
+                      (unsigned long long)s->bad);
+    return st;
+}
+
+/* All tables of the catalog, which `to` has. */
+static oro_status
+salvage_each(const char *path, struct db *from, struct db *to, struct catalog *c,
+             struct oro_bb *report, struct oro_err *err)
+{
+    struct salvage *all = ORO_NEW_ARRAY(struct salvage, c->n + 1);
+    bool *lost = ORO_NEW_ARRAY(bool, c->n + 1), any = false;
+    uint64_t *found = ORO_NEW_ARRAY(uint64_t, c->n + 1);
+    oro_status st = ORO_OK;
+    for (uint32_t i = 0; st == ORO_OK && i < c->n; i++) {
+        all[i] = (struct salvage){.from = from, .to = to, .l = &c->items[i]};
+        st = salvage_table(&all[i], err);
+        lost[i] = all[i].lost;
+        any |= lost[i];
+    }
+    if (st == ORO_OK && any)
+        salvage_orphans(path, from, to, c, lost, found);
+    for (uint32_t i = 0; st == ORO_OK && i < c->n; i++)
+        st = report_table(&all[i], found[i], report, err);
+    oro_free(found);
+    oro_free(lost);
+    oro_free(all);
     return st;
 }
 
@@ -181,7 +222,8 @@ copy_frame(struct db *from, struct db *to, const struct catalog *c, struct oro_e
     oro_status st = copy_small(from, to, "_orochi_meta", 2, err);
     if (st == ORO_OK)
         st = copy_small(from, to, "_orochi_schema", 4, err);
-    if (st == ORO_OK && !c->has_initial) /* an older file: as it was, the next start brings it up to date */
+    if (st == ORO_OK &&
+        !c->has_initial) /* an older file: as it was, the next start brings it up to date */
         st = db_exec(to, "ALTER TABLE _orochi_columns DROP COLUMN initial", err);
     if (st == ORO_OK)
         st = copy_small(from, to, "_orochi_columns", c->has_initial ? 5 : 4, err);
@@ -190,27 +232,64 @@ copy_frame(struct db *from, struct db *to, const struct catalog *c, struct oro_e
     return st == ORO_OK ? copy_small(from, to, "_orochi_sequences", 3, err) : st;
 }
 
+/* Of the catalog that was kept beside the file, and what there is in the file of what changes. */
+static oro_status
+take_frame(struct db *from, struct db *to, const char *catalog, struct oro_bb *report,
+           struct oro_err *err)
+{
+    oro_status st = db_exec(to, catalog, err);
+    oro_bb_printf(report, "what the tables are stands in no page that can be read: taken from what "
+                          "is kept beside them\n");
+    if (st == ORO_OK && copy_small(from, to, "_orochi_meta", 2, NULL) != ORO_OK)
+        oro_bb_printf(report, "up to which transaction they are: as kept at the last checkpoint\n");
+    if (st == ORO_OK && copy_small(from, to, "_orochi_sequences", 3, NULL) != ORO_OK)
+        oro_bb_printf(report, "the counters of AutoKey and AutoInc go on behind the largest "
+                              "numbers that were saved\n");
+    return st;
+}
+
+/* Gives *c. */
+static oro_status
+make_frame(struct db *from, struct db *to, const char *catalog, struct catalog *c,
+           struct oro_bb *report, struct oro_err *err)
+{
+    struct oro_err mine = {0};
+    oro_status st = catalog_read(from, c, &mine);
+    bool known = st == ORO_OK;
+    if (known)
+        st = copy_frame(from, to, c, &mine);
+    if (st == ORO_OK)
+        return ORO_OK;
+    if (known)
+        catalog_fini(c);
+    if (catalog == NULL)
+        return oro_err_set(err, st, "%s", mine.text);
+    st = db_exec(to,
+                 "DELETE FROM _orochi_meta; DELETE FROM _orochi_schema; DELETE FROM "
+                 "_orochi_columns; DELETE FROM _orochi_types; DELETE FROM _orochi_sequences",
+                 err);
+    if (st == ORO_OK)
+        st = take_frame(from, to, catalog, report, err);
+    return st == ORO_OK ? catalog_read(to, c, err) : st;
+}
+
 oro_status
-salvage_tables(struct db *from, struct db *to, struct oro_bb *report, struct oro_err *err)
+salvage_tables(const char *path, struct db *from, struct db *to, const char *catalog,
+               struct oro_bb *report, struct oro_err *err)
 {
     struct catalog c;
-    oro_status st = catalog_read(from, &c, err);
-    if (st != ORO_OK)
-        return st;
-    st = db_exec(to, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF", err);
+    oro_status st = db_exec(to, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF", err);
     if (st == ORO_OK)
         st = data_make(to, err);
     if (st == ORO_OK)
         st = db_exec(to, "BEGIN IMMEDIATE", err);
     if (st == ORO_OK)
-        st = copy_frame(from, to, &c, err);
-    for (uint32_t i = 0; st == ORO_OK && i < c.n; i++) {
-        struct salvage s = {.from = from, .to = to, .l = &c.items[i]};
-        st = salvage_table(&s, report, err);
-        if (s.bad > 0)
-            oro_bb_printf(report, "table %s: %llu damaged rows are left out\n", s.l->sql_name,
-                          (unsigned long long)s.bad);
+        st = make_frame(from, to, catalog, &c, report, err);
+    if (st != ORO_OK) {
+        db_rollback(to);
+        return st;
     }
+    st = salvage_each(path, from, to, &c, report, err);
     if (st == ORO_OK)
         st = db_exec(to, "COMMIT", err);
     db_rollback(to);

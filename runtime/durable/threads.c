@@ -325,8 +325,10 @@ cut_write(struct oro_durable *d, struct oro_err *err)
     cut_move(d, CUT_NONE);
     oro_status st =
         checkpoint_changes(&d->checkpoint, &d->pending, d->cut_rows, upto, &written, err);
-    if (written)
+    if (written) {
         changes_fini(&d->pending);
+        frame_keep(d);
+    }
     note_freed(d);
     return st;
 }

@@ -95,9 +95,9 @@ data_lock_note(struct data_locks *l)
     lock_write(l);
 }
 
-static const char *const file_ends[] = {".db",         ".db-wal",       ".db-shm",
-                                        ".db-journal", ".db-log",       ".db-log-wal",
-                                        ".db-log-shm", ".db-confirmed", ".lock"};
+static const char *const file_ends[] = {".db",       ".db-wal",     ".db-shm",     ".db-journal",
+                                        ".db-log",   ".db-log-wal", ".db-log-shm", ".db-confirmed",
+                                        ".db-frame", ".lock"};
 
 static oro_status
 check_regular(const char *path, bool replaced, struct oro_err *err)
