@@ -17,6 +17,7 @@ oro_schema_free(struct oro_schema *s)
         oro_free(s->tables);
     oro_free(s->reducers);
     oro_free(s->schedules);
+    oro_free(s->views);
     oro_free(s->v9_json);
     oro_free(s->v10_json);
     oro_free(s->openapi_json);
@@ -41,6 +42,15 @@ oro_schema_table_by_id(const struct oro_schema *s, oro_table_id id)
     for (uint32_t i = 0; i < s->ntables; i++)
         if (s->tables[i].id == id)
             return &s->tables[i];
+    return NULL;
+}
+
+const struct oro_view_def *
+oro_schema_view(const struct oro_schema *s, struct oro_bytes name)
+{
+    for (uint32_t i = 0; i < s->nviews; i++)
+        if (oro_bytes_eq(oro_bytes_str(s->views[i].name), name))
+            return &s->views[i];
     return NULL;
 }
 

@@ -35,11 +35,13 @@ struct oro_column_was {
     const char *now; /* the column that it is now; NULL: its values are given up */
 };
 
+struct oro_view_def;
 struct oro_table_def {
     oro_table_id
         id; /* user tables: 4096 + position; stable between runs by name in the data file */
     const char *name;
     const struct oro_type *row; /* a product, resolved */
+    const struct oro_view_def *view; /* its rows are computed, and in memory only; NULL: a table of the module's */
     bool is_public, is_event;
     int pk; /* column, or -1 */
     struct oro_index_def *indexes;
@@ -75,7 +77,40 @@ struct oro_reducer_def {
     bool is_private;
     enum oro_lifecycle lifecycle;
     int64_t timeout_us; /* 0: the server's default */
+    bool is_view;       /* no reducer: nobody calls it by name, and it gives rows */
 };
+
+/* A function whose rows are seen like those of a table (docs/semantics.md#views). */
+struct oro_view_def {
+    const char *name;
+    const struct oro_table_def *table; /* where its rows are kept: for everybody who asked, told apart by the last column (u64) */
+    const struct oro_type *row;        /* what anybody sees of them: without that column */
+    const struct oro_reducer_def *fn;  /* its code: same name */
+    bool is_anonymous;                 /* everybody sees the same rows */
+    int pk;                            /* column by which clients know a row, or -1 */
+};
+#define ORO_VIEW_HIDDEN 8        /* bytes of that column, at the end of each row */
+#define ORO_VIEW_TABLES 0x40000000 /* ids of views' tables begin here: no data file knows them */
+
+/* Rows of it are kept over a restart. */
+static inline bool
+oro_table_is_kept(const struct oro_table_def *t)
+{
+    return !t->is_event && t->view == NULL;
+}
+
+static inline const struct oro_type *
+oro_table_shown(const struct oro_table_def *t)
+{
+    return t->view == NULL ? t->row : t->view->row;
+}
+
+/* What clients see of a row. */
+static inline struct oro_bytes
+oro_table_seen(const struct oro_table_def *t, struct oro_bytes row)
+{
+    return t->view == NULL ? row : oro_bytes(row.data, row.len - ORO_VIEW_HIDDEN);
+}
 
 /* Of @scheduled functions: the private table with one row that the server keeps up to date. */
 enum oro_missed { ORO_MISSED_SKIP, ORO_MISSED_ALL, ORO_MISSED_DELAY };
@@ -103,6 +138,8 @@ struct oro_schema {
     uint32_t nenvironment;
     const char *hash; /* of the definition, 64 hex digits; NULL: none was given */
     char *openapi_json; /* what else it can be asked (GET /v1/database/:name/openapi.json), or NULL */
+    struct oro_view_def *views;
+    uint32_t nviews;
     char *v9_json, *v10_json; /* what GET /v1/database/:name/schema answers (bare) */
     struct oro_map table_names, reducer_names; /* name to definition; private to schema.c */
     const struct oro_schema *lender;           /* whose tables these are; NULL: its own */
@@ -110,7 +147,8 @@ struct oro_schema {
 
 /* text: {"V10": {"sections": [...]}, "V9": {...}, "orochi": {"reducers": [{"name", "timeout_ms", "lifecycle"?, "defaults"?: [hex or null]}],
  * "tables": [{"name", "place", "dropped", "renamed": [{"was", "now"}], "migration"?, "rules"?: [sql]}],
- * "routes"?: true, "hash"?: hex, "environment"?: {key: kind}, "openapi"?: {...}, "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron"}]}}. The system table
+ * "routes"?: true, "hash"?: hex, "environment"?: {key: kind}, "openapi"?: {...}, "views": [{"name", "primary_key"?}],
+ * "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron"}]}}. The system table
  * st_client(identity: Identity, connection_id: ConnectionId) with id 1 and a unique index on connection_id is added. Gives *out. */
 ORO_MUST_CHECK oro_status oro_schema_parse(struct oro_bytes text, struct oro_schema **out,
                                            struct oro_err *err);
@@ -118,6 +156,7 @@ void oro_schema_free(struct oro_schema *s);
 
 const struct oro_table_def *oro_schema_table(const struct oro_schema *s,
                                              struct oro_bytes name); /* NULL: none */
+const struct oro_view_def *oro_schema_view(const struct oro_schema *s, struct oro_bytes name);
 const struct oro_table_def *oro_schema_table_by_id(const struct oro_schema *s, oro_table_id id);
 const struct oro_reducer_def *oro_schema_reducer(const struct oro_schema *s, struct oro_bytes name);
 const struct oro_reducer_def *oro_schema_lifecycle(const struct oro_schema *s,

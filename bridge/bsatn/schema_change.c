@@ -28,9 +28,21 @@ same_rules(const struct oro_table_def *a, const struct oro_table_def *b)
     return same;
 }
 
+/* Tables of the module's, or views that are asked and answer alike, whatever their code. */
+static bool
+same_view(const struct oro_view_def *a, const struct oro_view_def *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    return a->is_anonymous == b->is_anonymous && a->pk == b->pk &&
+           oro_type_eq(a->fn->params, b->fn->params);
+}
+
 static bool
 same_table(const struct oro_table_def *a, const struct oro_table_def *b)
 {
+    if (!same_view(a->view, b->view))
+        return false;
     if (a->is_public != b->is_public || a->is_event != b->is_event || a->pk != b->pk ||
         a->schedule_at_col != b->schedule_at_col || !same_text(a->schedule_fn, b->schedule_fn) ||
         a->nindexes != b->nindexes || a->nsequences != b->nsequences ||
@@ -52,7 +64,7 @@ same_table(const struct oro_table_def *a, const struct oro_table_def *b)
 bool
 oro_schema_same_tables(const struct oro_schema *a, const struct oro_schema *b)
 {
-    if (a->ntables != b->ntables || a->nschedules != b->nschedules)
+    if (a->ntables != b->ntables || a->nschedules != b->nschedules || a->nviews != b->nviews)
         return false;
     for (uint32_t i = 0; i < a->ntables; i++) {
         const struct oro_table_def *t = &a->tables[i];
@@ -82,6 +94,8 @@ oro_schema_borrow_tables(struct oro_schema *s, const struct oro_schema *lender)
     s->lender = lender;
     for (uint32_t i = 0; i < s->ntables; i++)
         oro_map_put(&s->table_names, oro_bytes_str(s->tables[i].name), &s->tables[i]);
+    for (uint32_t i = 0; i < s->nviews; i++)
+        s->views[i].table = oro_schema_table(s, oro_bytes_str(s->views[i].name));
 }
 
 const struct oro_schedule_def *

@@ -113,7 +113,8 @@ load_reducers(struct oro_load *l)
 {
     uint32_t list = l->sections[SECTION_REDUCERS], n = oro_load_len(l, list), at = list + 1;
     oro_status st = ORO_OK;
-    l->s->reducers = ORO_NEW_ARRAY(struct oro_reducer_def, n + 1);
+    l->s->reducers = ORO_NEW_ARRAY(struct oro_reducer_def,
+                                   n + oro_load_len(l, l->sections[SECTION_VIEWS]) + 1);
     for (uint32_t i = 0; st == ORO_OK && i < n; i++, at = oro_load_next(l, at)) {
         l->s->reducers[i].id = i;
         l->s->nreducers = i + 1;
@@ -418,6 +419,8 @@ load_all(struct oro_load *l)
         st = oro_load_tables(l);
     if (st == ORO_OK)
         st = load_reducers(l);
+    if (st == ORO_OK)
+        st = oro_load_views(l);
     if (st == ORO_OK)
         st = load_lifecycles(l);
     if (st == ORO_OK)

@@ -78,5 +78,7 @@ oro_status oro_load_columns(struct oro_load *l, uint32_t list, const struct oro_
 
 /* schema_tables.c: the section of tables, with indexes, constraints, sequences and defaults. */
 oro_status oro_load_tables(struct oro_load *l);
+/* schema_views.c: the sections of views, after tables and reducers, in whose arrays there is room for what views have. */
+oro_status oro_load_views(struct oro_load *l);
 
 #endif

@@ -349,7 +349,8 @@ oro_load_tables(struct oro_load *l)
 {
     uint32_t list = l->sections[SECTION_TABLES], n = oro_load_len(l, list), at = list + 1;
     struct oro_schema *s = l->s;
-    s->tables = ORO_NEW_ARRAY(struct oro_table_def, n + 1);
+    s->tables = ORO_NEW_ARRAY(struct oro_table_def,
+                              n + oro_load_len(l, l->sections[SECTION_VIEWS]) + 1);
     s->ntables = 1;
     oro_status st = add_st_client(l, &s->tables[0]);
     for (uint32_t i = 0; st == ORO_OK && i < n; i++, at = oro_load_next(l, at)) {

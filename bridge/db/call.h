@@ -22,6 +22,7 @@ struct oro_py_call {
     enum oro_caller caller;
     const char *jwt_payload; /* claims as JSON text, or NULL */
     double dt;               /* seconds, scheduled calls */
+    bool everybody;          /* a view that all clients see alike: there is no sender */
     void *host;              /* handed to the ops */
     /* Results. text: for the caller when ORO_EUSER ("no row with id = 7") or ORO_EINVAL (bad arguments: "send.text: expected
      * str ..."), for the log when ORO_EINTERNAL (traceback with the module's own lines). Appended to; cleared by call first. */
@@ -29,6 +30,8 @@ struct oro_py_call {
     /* With ORO_EUSER, and cleared as text is. detail: {"code": ..., "data": ...} for callers that can be told more than a text.
      * logged: what the log says instead of text, where the caller may not know all of it. Either may be NULL. */
     struct oro_bb *detail, *logged;
+    /* Of a view: its rows, each a u32 with its length and its bytes. Appended to. */
+    struct oro_bb *rows;
 };
 
 #endif

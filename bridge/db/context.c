@@ -20,6 +20,38 @@ enter(PyObject *o)
     return NULL;
 }
 
+/* The rows of a view follow from the tables alone: what else a context has would make them wrong without a sign. */
+static struct oro_db *
+enter_reducer(PyObject *o, const char *name)
+{
+    struct oro_db *db = enter(o);
+    if (ORO_LIKELY(db == NULL || !db->call->reducer->is_view))
+        return db;
+    PyErr_Format(PyExc_AttributeError,
+                 "a view has no ctx.%s: its rows follow from the tables alone, and it runs again only "
+                 "when what it read has changed. Let a reducer write it to a table",
+                 name);
+    return NULL;
+}
+
+static struct oro_db *
+enter_sender(PyObject *o, const char *name)
+{
+    struct oro_db *db = enter(o);
+    if (ORO_LIKELY(db == NULL || !db->call->everybody))
+        return db;
+    PyErr_SetString(PyExc_AttributeError,
+                    "an AnonymousViewContext has no sender, since all clients see the same rows: "
+                    "write ctx: ViewContext");
+    return NULL;
+}
+
+static struct oro_db *
+enter_any(PyObject *o, const char *name)
+{
+    return enter(o);
+}
+
 /* A random number that is the same for every attempt of a call and differs between calls. */
 static uint64_t
 mix(uint64_t h, const void *p, size_t n)
@@ -43,10 +75,10 @@ call_seed(const struct oro_py_call *c)
     return mix(h, c->args.data, c->args.len);
 }
 
-#define GETTER(name)                                        \
+#define GETTER(name, enter)                                 \
     static PyObject *get_##name(PyObject *o, void *closure) \
     {                                                       \
-        struct oro_db *db = enter(o);                       \
+        struct oro_db *db = enter(o, #name);                \
         if (db == NULL)                                     \
             return NULL;                                    \
         if (CTX(o)->name == NULL) {                         \
@@ -64,14 +96,14 @@ make_sender(struct oro_db *db, struct oro_ctx *c)
 {
     return oro_pyid_new(db->codecs, (PyTypeObject *)db->codecs->t_identity, db->call->sender.le);
 }
-GETTER(sender)
+GETTER(sender, enter_sender)
 
 static PyObject *
 make_identity(struct oro_db *db, struct oro_ctx *c)
 {
     return oro_pyid_new(db->codecs, (PyTypeObject *)db->codecs->t_identity, db->call->database.le);
 }
-GETTER(identity)
+GETTER(identity, enter_any)
 
 static PyObject *
 make_connection_id(struct oro_db *db, struct oro_ctx *c)
@@ -80,7 +112,7 @@ make_connection_id(struct oro_db *db, struct oro_ctx *c)
         return Py_NewRef(Py_None);
     return oro_pyid_new(db->codecs, (PyTypeObject *)db->codecs->t_connid, db->call->connection.le);
 }
-GETTER(connection_id)
+GETTER(connection_id, enter_reducer)
 
 static PyObject *
 make_timestamp(struct oro_db *db, struct oro_ctx *c)
@@ -91,7 +123,7 @@ make_timestamp(struct oro_db *db, struct oro_ctx *c)
     Py_XDECREF(us);
     return out;
 }
-GETTER(timestamp)
+GETTER(timestamp, enter_reducer)
 
 static PyObject *
 make_rng(struct oro_db *db, struct oro_ctx *c)
@@ -102,7 +134,7 @@ make_rng(struct oro_db *db, struct oro_ctx *c)
     Py_XDECREF(seed);
     return out;
 }
-GETTER(rng)
+GETTER(rng, enter_reducer)
 
 static PyObject *
 make_auth(struct oro_db *db, struct oro_ctx *c)
@@ -116,7 +148,7 @@ make_auth(struct oro_db *db, struct oro_ctx *c)
     Py_XDECREF(sender);
     return out;
 }
-GETTER(auth)
+GETTER(auth, enter_reducer)
 
 static PyObject *
 get_env(PyObject *o, void *closure)
@@ -128,7 +160,7 @@ get_env(PyObject *o, void *closure)
 static PyObject *
 get_dt(PyObject *o, void *closure)
 {
-    struct oro_db *db = enter(o);
+    struct oro_db *db = enter_reducer(o, "dt");
     return db != NULL ? PyFloat_FromDouble(db->call->dt) : NULL;
 }
 
@@ -143,7 +175,7 @@ static PyObject *
 get_caller(PyObject *o, void *closure)
 {
     static const char *const names[] = {"client", "schedule", "owner", "http", "internal"};
-    struct oro_db *db = enter(o);
+    struct oro_db *db = enter_reducer(o, "caller");
     return db != NULL ? PyUnicode_FromString(names[db->call->caller]) : NULL;
 }
 

@@ -26,7 +26,8 @@ struct oro_py_mark {
 
 /* `host` is the pointer of struct oro_py_call. Bytes handed out live until the call ends. Errors: ORO_ENOTFOUND,
  * ORO_EEXISTS (text for the author in err), ORO_EFULL (sequence exhausted), ORO_ETYPE (range on a hash index), ORO_ENOMEM
- * (oro_py_memory_room said no; nothing has changed). */
+ * (oro_py_memory_room said no; nothing has changed). In a view: ORO_EREFUSED for whatever would change something, ORO_EINVAL for
+ * a scan. */
 struct oro_host_ops {
     oro_status (*find)(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
                        struct oro_bytes key, struct oro_bytes *row);

@@ -42,6 +42,16 @@ oro_pytable_fail(struct oro_db *db, struct oro_pytable *t, oro_status st, const 
             text = "The Index does not support range scans: it is a hash and has no order; use a "
                    "btree index";
         break;
+    case ORO_EREFUSED: /* what a view may not do: the host knows, and the views' page says why */
+        cls = db->e_transaction;
+        if (err == NULL || err->text[0] == 0)
+            text = "a view changes no rows: do it in a reducer";
+        break;
+    case ORO_EINVAL:
+        cls = db->e_wrongindex;
+        text = "a view reads through indexes, and this looks at every row: it would run again with "
+               "each change of the table. Ask a column that has an index, or filter() by one";
+        break;
     default:
         break;
     }

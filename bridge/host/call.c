@@ -8,6 +8,7 @@
 #include "bridge/host/memory_priv.h"
 #include "bridge/host/module_priv.h"
 #include "bridge/host/report_priv.h"
+#include "bridge/host/view_priv.h"
 #include "runtime/base/clock.h"
 
 #define ARGS_ON_STACK 24
@@ -49,6 +50,8 @@ bind_reducer(struct oro_py *py, PyObject *spec)
             return -1;
         py->codecs.npinned++;
     }
+    if (def->is_view && oro_pyview_bind(py, r, spec) < 0)
+        return -1;
     r->fn = fn;
     return PyList_Append(py->codecs.program.keep, fn);
 }
@@ -240,7 +243,10 @@ run(struct oro_py *py, struct oro_pyreducer *r)
         PyObject *out = PyObject_Vectorcall(
             r->fn, args + 1, (1 + r->nparams) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
         release(args + 2, r->nparams);
+        bool given = out != NULL && (r->row == NULL || oro_pyview_rows(py, r, out) == 0);
         Py_XDECREF(out);
+        if (!given)
+            out = NULL;
         if (out != NULL && ORO_UNLIKELY(py->hits > 0)) {
             /* Something of it was cut off, in a __del__ or where it was caught: half of its work must not count. */
             PyErr_SetString(py->e_timeout, "the reducer ran longer than its limit, and went on");
@@ -281,6 +287,7 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     struct oro_pyreducer *r =
         call->reducer->id < py->nreducers ? &py->reducers[call->reducer->id] : NULL;
     oro_bb_clear(call->text);
+    ORO_ASSERT(!call->reducer->is_view || call->rows != NULL);
     if (call->detail != NULL)
         oro_bb_clear(call->detail);
     if (call->logged != NULL)

@@ -12,12 +12,16 @@ struct oro_pyparam {
     PyObject *name; /* kept */
     const struct oro_codec *codec;
 };
+enum oro_pyview { ORO_PYVIEW_NONE, ORO_PYVIEW_OPTION, ORO_PYVIEW_LIST, ORO_PYVIEW_QUERY };
+
 struct oro_pyreducer {
     PyObject *fn; /* kept */
     const char *name;
     struct oro_pyparam *params;
     unsigned nparams;
     bool takes_row;
+    enum oro_pyview returns;    /* of a view */
+    const struct oro_codec *row; /* of a view: one of its rows */
     struct oro_tally tally;
 };
 

@@ -167,7 +167,7 @@ has_all_tables(const struct catalog *stored, const struct oro_schema *schema)
 {
     uint32_t want = 0;
     for (uint32_t i = 0; i < schema->ntables; i++)
-        want += !schema->tables[i].is_event;
+        want += oro_table_is_kept(&schema->tables[i]);
     return want == stored->n;
 }
 

@@ -10,7 +10,7 @@ static const struct {
     [ORO_FUNCTION_REDUCER] = {.executor = ORO_EXEC_WRITERS, .by_name = true},
     [ORO_FUNCTION_LIFECYCLE] = {.executor = ORO_EXEC_WRITERS},
     [ORO_FUNCTION_SCHEDULED] = {.executor = ORO_EXEC_WRITERS, .by_name = true, .private = true},
-    [ORO_FUNCTION_VIEW] = {.executor = ORO_EXEC_READERS},
+    [ORO_FUNCTION_VIEW] = {.executor = ORO_EXEC_WRITERS}, /* in the transaction that changes what it read */
     [ORO_FUNCTION_PROCEDURE] = {.executor = ORO_EXEC_CALLERS, .by_name = true},
 };
 
@@ -29,7 +29,9 @@ oro_function_find(const struct oro_schema *s, struct oro_bytes name)
     struct oro_function f = {.def = oro_schema_reducer(s, name)};
     if (f.def == NULL)
         return f;
-    if (f.def->lifecycle != ORO_LIFE_NONE)
+    if (f.def->is_view)
+        f.kind = ORO_FUNCTION_VIEW;
+    else if (f.def->lifecycle != ORO_LIFE_NONE)
         f.kind = ORO_FUNCTION_LIFECYCLE;
     else if (f.def->is_private && is_scheduled(s, f.def->name)) /* only private ones are targets */
         f.kind = ORO_FUNCTION_SCHEDULED;
@@ -46,7 +48,7 @@ oro_function_executor(enum oro_function_kind kind)
 enum oro_function_call
 oro_function_call(const struct oro_function *f, bool is_owner)
 {
-    if (f->def == NULL)
+    if (f->def == NULL || f->kind == ORO_FUNCTION_VIEW)
         return ORO_CALL_UNKNOWN;
     if (!kinds[f->kind].by_name)
         return ORO_CALL_REFUSED;

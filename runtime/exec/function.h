@@ -9,7 +9,7 @@ enum oro_function_kind {
     ORO_FUNCTION_REDUCER,
     ORO_FUNCTION_LIFECYCLE, /* run when a client comes or goes, or the data is new */
     ORO_FUNCTION_SCHEDULED, /* run by a row of its table */
-    ORO_FUNCTION_VIEW,      /* not yet */
+    ORO_FUNCTION_VIEW,      /* gives rows: asked for by SQL, never called */
     ORO_FUNCTION_PROCEDURE, /* not yet */
     ORO_FUNCTION_KINDS
 };

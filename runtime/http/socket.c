@@ -5,9 +5,37 @@
 #include "runtime/proto/proto.h"
 
 struct socket_params {
-    bool confirmed, light;
-    struct oro_connection_id connection;
+    bool confirmed, light, has_session;
+    struct oro_connection_id connection, session;
 };
+
+/* 128 bits that the client has chosen; *given: it has. False: it was answered. */
+static bool
+param_id(struct request *q, const char *name, struct oro_connection_id *out, bool *given)
+{
+    char *text = oro_http_param(q->http->query, name);
+    bool fine = text == NULL || (strlen(text) == 32 && oro_connection_id_parse(text, out));
+    *given = text != NULL;
+    oro_free(text);
+    if (!fine)
+        oro_http_answer(q->res, 400, "Failed to deserialize query string: `%s` has 32 hex digits",
+                        name);
+    return fine;
+}
+
+static bool
+param_connection(struct request *q, struct oro_connection_id *out)
+{
+    bool given;
+    if (!param_id(q, "connection_id", out, &given))
+        return false;
+    if (!given)
+        oro_connection_id_random(out);
+    if (!oro_connection_id_is_none(out))
+        return true;
+    oro_http_answer(q->res, 400, "Invalid connection id: all zeros is reserved");
+    return false;
+}
 
 static bool
 socket_params(struct request *q, struct socket_params *out)
@@ -21,22 +49,9 @@ socket_params(struct request *q, struct socket_params *out)
             "Failed to deserialize query string: `compression` is None, Brotli or Gzip");
     oro_free(compression);
     out->confirmed = true;
-    if (!fine || !oro_http_param_bool(q, "confirmed", &out->confirmed) ||
-        !oro_http_param_bool(q, "light", &out->light))
-        return false;
-    char *connection = oro_http_param(q->http->query, "connection_id");
-    if (connection == NULL) {
-        oro_connection_id_random(&out->connection);
-        return true;
-    }
-    fine = strlen(connection) == 32 && oro_connection_id_parse(connection, &out->connection);
-    oro_free(connection);
-    if (!fine)
-        oro_http_answer(q->res, 400,
-                        "Failed to deserialize query string: `connection_id` has 32 hex digits");
-    else if (oro_connection_id_is_none(&out->connection))
-        oro_http_answer(q->res, 400, "Invalid connection id: all zeros is reserved");
-    return fine && !oro_connection_id_is_none(&out->connection);
+    return fine && oro_http_param_bool(q, "confirmed", &out->confirmed) &&
+           oro_http_param_bool(q, "light", &out->light) && param_connection(q, &out->connection) &&
+           param_id(q, "session_id", &out->session, &out->has_session);
 }
 
 bool
@@ -55,8 +70,10 @@ oro_http_subscribe(struct request *q, struct oro_ws_accept *acc)
     struct oro_principal *who =
         oro_principal_new(ORO_CALLER_CLIENT, &q->identity, &params.connection, q->claims);
     struct oro_turns_of turns = oro_http_turns(q);
-    acc->user =
-        oro_server_socket(q->server, q->shard, who, &turns, q->token, params.confirmed, proto);
+    struct oro_socket_wishes wishes = {.confirmed = params.confirmed,
+                                       .proto = proto,
+                                       .session = params.has_session ? &params.session : NULL};
+    acc->user = oro_server_socket(q->server, q->shard, who, &turns, q->token, &wishes);
     oro_http_identity_headers(q, acc->extra_headers, sizeof(acc->extra_headers));
     (void)oro_header_add(acc->extra_headers, sizeof(acc->extra_headers), "cache-control",
                          "no-store");

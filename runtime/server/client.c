@@ -107,6 +107,7 @@ oro_client_free(struct client *c)
     oro_free(c->marks);
     oro_bb_fini(&c->sql);
     oro_sql_write_unref(c->write);
+    oro_views_free(c);
     oro_free(c->headers);
     oro_free(c->posted);
     if (c->reply != NULL) {
@@ -152,6 +153,8 @@ oro_client_remove(struct shard *sh, struct client *c)
 {
     ORO_ASSERT_OWNER(&sh->owner);
     oro_read_abandon(c);
+    oro_views_gone(sh, c);
+    oro_session_leave(sh, c);
     oro_map_del_u64(&sh->clients, c->conn);
     if (c->req_id != 0)
         oro_map_del_u64(&sh->requests, c->req_id);
@@ -297,6 +300,21 @@ oro_client_call_done(struct shard *sh, struct client *c)
     (void)oro_client_charge(sh, c, -bytes);
 }
 
+bool
+oro_client_posted(struct shard *sh, struct client *c, size_t bytes)
+{
+    size_t cost = bytes + sizeof(struct posted) + BLOCK;
+    if (!oro_client_charge(sh, c, (int64_t)cost))
+        return false;
+    if (!posted_add(c, 1, cost, false, 0)) {
+        oro_client_no_memory(sh, c);
+        return false;
+    }
+    c->inflight++;
+    c->inflight_bytes += cost;
+    return true;
+}
+
 /* again: calls of this frame have been posted just before. False: nothing was, and the client is being closed. */
 static bool
 calls_post(struct shard *sh, struct client *c, struct oro_buf *frame,
@@ -370,6 +388,7 @@ answer_here(struct shard *sh, struct client *c, const struct oro_client_message 
         oro_client_ask(sh, c, m, frame);
     else
         procedure(sh, c, m);
+    oro_views_look(sh, c);
     turn_count(sh, c, from);
 }
 
@@ -459,6 +478,9 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
             calls[n] = (struct oro_job_call){.request_id = m.request_id, .args = m.args};
             calls[n].reducer = callable(sh, c, m.name, &calls[n].refusal);
             n++;
+        } else if (!gone && oro_views_wait(sh, c, &m)) {
+            defer(sh, c, frame, here, true);
+            return;
         } else if (!gone) {
             answer_here(sh, c, &m, frame);
             answers++;
@@ -594,6 +616,7 @@ oro_client_gone(struct shard *sh, struct client *c, bool said_so)
     oro_held_clear(sh, c); /* while there is a net that counts it */
     oro_read_abandon(c);
     oro_subs_drop(sh->subs, c->conn);
+    oro_views_gone(sh, c);
     oro_shard_count_subs(sh);
     oro_client_post(sh, c, ORO_JOB_DISCONNECT);
 }

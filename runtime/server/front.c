@@ -39,13 +39,16 @@ oro_server_bridge_report(const struct oro_server *s, struct oro_bb *out)
 
 void *
 oro_server_socket(struct oro_server *s, unsigned shard, struct oro_principal *who,
-                  const struct oro_turns_of *turns, const char *token, bool confirmed,
-                  const struct oro_proto *proto)
+                  const struct oro_turns_of *turns, const char *token,
+                  const struct oro_socket_wishes *wishes)
 {
     struct client *c =
         oro_client_new(&s->shards[shard], CLIENT_DATABASE, who, oro_strdup(token), turns);
-    c->confirmed = confirmed && s->durable != NULL;
-    c->proto = proto;
+    c->confirmed = wishes->confirmed && s->durable != NULL;
+    c->proto = wishes->proto;
+    c->has_session = wishes->session != NULL;
+    if (c->has_session)
+        c->session = *wishes->session;
     return c;
 }
 

@@ -36,11 +36,15 @@ const char *oro_server_database_text(const struct oro_server *s); /* 64 hex digi
 void oro_server_bridge_report(const struct oro_server *s, struct oro_bb *out);
 
 /* ---- websockets: Give the object for oro_ws_accept.user ---- */
-/* A client of the database. Takes who; borrows turns; copies token, which it is told. confirmed: is told nothing that is not on disk. proto: what
- * it speaks. */
+struct oro_socket_wishes {
+    bool confirmed;                          /* it is told nothing that is not on disk */
+    const struct oro_proto *proto;           /* that it speaks */
+    const struct oro_connection_id *session; /* that it has chosen, borrowed; NULL: none */
+};
+/* A client of the database. Takes who; borrows turns; copies token, which it is told. */
 void *oro_server_socket(struct oro_server *s, unsigned shard, struct oro_principal *who,
-                        const struct oro_turns_of *turns, const char *token, bool confirmed,
-                        const struct oro_proto *proto);
+                        const struct oro_turns_of *turns, const char *token,
+                        const struct oro_socket_wishes *wishes);
 /* One that is sent the metrics once a second. */
 void *oro_server_observer(struct oro_server *s, unsigned shard);
 

@@ -172,6 +172,9 @@ oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
         if (c->kind == CLIENT_HTTP_SQL)
             c->leaves = false; /* of a call the disconnect job is posted already */
         oro_api_reply_later(sh, c, &res, rec->seq);
+    } else if (o->kind == ORO_ORIGIN_VIEW) {
+        if (oro_views_sql_record(c, rec))
+            oro_sql_run(sh, c);
     } else if (o->kind == ORO_ORIGIN_CALL && c->kind == CLIENT_HTTP_SQL) {
         oro_sql_written(sh, c, rec->seq);
     } else if (o->kind == ORO_ORIGIN_CALL) {

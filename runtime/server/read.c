@@ -500,8 +500,10 @@ follow_end(struct read_task *t)
         return;
     }
     oro_read_free(t);
-    if (c != NULL)
-        oro_client_resume_later(sh, c);
+    if (c == NULL)
+        return;
+    oro_views_look(sh, c);
+    oro_client_resume_later(sh, c);
 }
 
 static uint64_t

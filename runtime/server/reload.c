@@ -447,6 +447,7 @@ oro_server_reload(struct oro_server *s, char **report, struct oro_err *err)
                 *report != NULL ? *report : err->text);
         return st;
     }
+    oro_views_again(s);
     oro_pool_settle(s->pool);
     oro_log(ORO_LOG_INFO, "server", "reloaded in %lld ms, of which all stood still for %lld: %s",
             (long long)(oro_mono_us() - begin) / 1000, (long long)still / 1000, *report);

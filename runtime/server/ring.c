@@ -63,6 +63,7 @@ connected(struct shard *sh, struct client *c, const struct oro_commit *rec)
             memcpy(why, o->text->data, n);
             why[n] = '\0';
         }
+        oro_session_leave(sh, c);
         oro_client_close(sh, c, 1008, why);
         return;
     }
@@ -108,6 +109,8 @@ record_apply(struct shard *sh, const struct oro_commit *rec)
         connected(sh, c, rec);
     else if (o->kind == ORO_ORIGIN_CALL)
         answered(sh, c, rec);
+    else if (o->kind == ORO_ORIGIN_VIEW)
+        oro_views_record(sh, c, rec);
     else if (o->kind == ORO_ORIGIN_DISCONNECT)
         oro_client_remove(sh, c);
 }

@@ -32,6 +32,10 @@ ws_open(void *self, unsigned shard, oro_conn_id conn, void *user)
         sh->live++;
         return;
     }
+    if (!oro_session_enter(sh, c)) {
+        c->turned_away = true;
+        return;
+    }
     if (!c->confirmed)
         atomic_fetch_add(&sh->unconfirmed, 1);
     oro_client_post(sh, c, ORO_JOB_CONNECT);
@@ -86,6 +90,10 @@ ws_close(void *self, unsigned shard, oro_conn_id conn, void *user, const char *c
         oro_client_remove(sh, c);
         return;
     }
+    if (c->turned_away) {
+        oro_client_remove(sh, c);
+        return;
+    }
     if (!c->confirmed)
         atomic_fetch_sub(&sh->unconfirmed, 1);
     oro_client_gone(sh, c, strcmp(cause, "client_close") == 0);
@@ -109,6 +117,8 @@ drain(void *self, unsigned shard)
     struct shard *sh = shard_of(self, shard);
     if (sh->followers != NULL)
         oro_follow_look(sh);
+    if (atomic_load_explicit(&sh->superseded, memory_order_relaxed) != NULL)
+        oro_sessions_look(sh);
     oro_shard_drain(sh);
 }
 
@@ -121,6 +131,7 @@ prepare_sleep(void *self, unsigned shard)
     atomic_thread_fence(memory_order_seq_cst);
     bool work =
         oro_cursor_has_next(sh->cursor) || sh->resume != NULL || oro_reads_have_work(sh) ||
+        atomic_load(&sh->superseded) != NULL ||
         (sh->held != NULL && (sh->held_fresh || oro_server_durable_seq(sh->server) != sh->flushed));
     if (work)
         atomic_store(&sh->sleeping, false);
@@ -468,6 +479,7 @@ shards_open(struct oro_server *s)
 static void
 shards_close(struct oro_server *s)
 {
+    oro_sessions_free(s);
     for (unsigned i = 0; s->shards != NULL && i < s->opt.shards; i++) {
         struct shard *sh = &s->shards[i];
         const struct oro_map_slot *slot;
@@ -572,6 +584,7 @@ server_new(const struct oro_server_options *opt)
     struct oro_server *s = ORO_NEW(struct oro_server);
     pthread_mutex_init(&s->reload.one, NULL);
     pthread_mutex_init(&s->reload.lock, NULL);
+    pthread_mutex_init(&s->sessions.lock, NULL);
     s->opt = *opt;
     s->sink = (struct oro_sink){
         .self = s,

@@ -44,6 +44,13 @@ struct posted {
     uint32_t calls, bytes;
 };
 
+/* An answer of a view that a client uses (views.c). */
+struct view_hold {
+    struct oro_view *view; /* a use */
+    uint32_t query_set_id;
+    bool of_set; /* as long as that set is subscribed; else until the question is answered */
+};
+
 struct client {
     enum client_state state;
     enum client_kind kind;
@@ -51,9 +58,12 @@ struct client {
     unsigned shard;
     const struct oro_proto *proto; /* a database's websocket: what it speaks */
     bool confirmed, is_owner, in_held_list;
-    bool paused;   /* nothing is read from it, since too much waits already */
-    bool unread;   /* so much waits to be read by it that what it asks waits, too */
-    bool outdated; /* what it is subscribed to is no more: closed when its shard goes on */
+    bool paused;      /* nothing is read from it, since too much waits already */
+    bool unread;      /* so much waits to be read by it that what it asks waits, too */
+    bool outdated;    /* what it is subscribed to is no more: closed when its shard goes on */
+    bool has_session; /* it is the one of its session: `session`, and whose it is */
+    bool turned_away; /* it has never been let in, and nobody hears of its end */
+    struct oro_connection_id session; /* that its client chose; 128 bits as those are */
     struct oro_principal *who;
     char *token;
     struct oro_mailbox *mailbox;
@@ -65,6 +75,11 @@ struct client {
     size_t deferred_bytes;
     uint64_t asks_as;        /* who it is in the readers' round */
     struct read_task *reads; /* something is read for it, and what it sends waits */
+    struct view_hold *holds;
+    size_t nholds, holds_cap;
+    bool views_asked;       /* the message that is deferred first, or the SQL, has asked for its views */
+    unsigned views_waiting; /* SQL: jobs that are not done */
+    char *views_error;      /* why one of them cannot be had */
     struct oro_bb held;
     struct held_mark *marks;
     size_t nmarks, mark_cap;
@@ -123,12 +138,14 @@ struct shard {
     struct client
         *caller; /* whose call the record answers, so that its update goes into the result */
     bool caller_told;
-    bool has_outdated;      /* clients */
-    unsigned live;          /* live metrics pages */
+    bool has_outdated; /* clients */
+    unsigned live;     /* live metrics pages */
+    _Atomic(struct superseded *)
+        superseded;             /* connections that others have come for, newest first */
     struct follower *followers; /* requests that follow the log */
     atomic_uint following_log;  /* their number, for whoever logs */
-    atomic_uint query_sets; /* for whoever reads the metrics */
-    struct oro_map refused; /* hashes of subscriptions that were refused and are in the log */
+    atomic_uint query_sets;     /* for whoever reads the metrics */
+    struct oro_map refused;     /* hashes of subscriptions that were refused and are in the log */
     int64_t refused_second;
     unsigned refused_lines; /* in it */
 };
@@ -193,6 +210,10 @@ struct oro_server {
     struct oro_identity database, owner;
     char database_text[65];
     struct shard *shards;
+    struct {
+        pthread_mutex_t lock;
+        struct oro_map holders; /* by identity and session */
+    } sessions;
     bool *once_new; /* by schedule: a one-shot @scheduled function that this data has not seen */
 };
 
@@ -229,6 +250,8 @@ void oro_client_cut(struct shard *sh, struct client *c);
 void oro_client_call_done(struct shard *sh, struct client *c);
 /* Counts memory that is kept for it, before it is; see oro_net_charge. False: it has been cut off. */
 bool oro_client_charge(struct shard *sh, struct client *c, int64_t bytes);
+/* A job of one call is about to be posted for it, beside `bytes` of its own. False: it is being closed. */
+bool oro_client_posted(struct shard *sh, struct client *c, size_t bytes);
 /* The number of query sets has changed. */
 void oro_shard_count_subs(struct shard *sh);
 
@@ -238,6 +261,15 @@ void oro_client_resume_later(struct shard *sh, struct client *c);
 void oro_client_turn_begin(struct shard *sh);
 /* What was answered in this turn is enough. */
 bool oro_client_turn_spent(const struct shard *sh);
+
+/* sessions.c: one connection for each that a client names */
+/* Before client_connected. False: an earlier one is there; it is told to go, and this one closed. */
+bool oro_session_enter(struct shard *sh, struct client *c);
+/* It was let in by nobody, or its client_disconnected has run: the next one may come. */
+void oro_session_leave(struct shard *sh, struct client *c);
+/* Ends those that others have come for. */
+void oro_sessions_look(struct shard *sh);
+void oro_sessions_free(struct oro_server *s);
 
 /* subscribe.c: what is answered at once, if it is small */
 struct oro_query_env oro_client_env(const struct shard *sh, const struct client *c);
@@ -249,6 +281,22 @@ void oro_client_refused(struct shard *sh, struct oro_bytes text, const struct or
 bool oro_shard_is_near(const struct shard *sh); /* few records are between it and the newest */
 /* What may be read on the shard's own thread. */
 struct oro_budget oro_shard_budget(const struct shard *sh);
+
+/* views.c */
+/* Whether the message has to wait, since it names views whose rows are not there; then they are asked for. */
+bool oro_views_wait(struct shard *sh, struct client *c, const struct oro_client_message *m);
+/* Answers it if they cannot be had. */
+bool oro_views_refused(struct shard *sh, struct client *c, const struct oro_client_message *m);
+void oro_views_record(struct shard *sh, struct client *c, const struct oro_commit *rec);
+/* The same for c->sql. record: true if nothing is waited for any more. */
+bool oro_views_sql_wait(struct shard *sh, struct client *c);
+bool oro_views_sql_record(struct client *c, const struct oro_commit *rec);
+/* Something was answered: lets go of what is not used any more. */
+void oro_views_look(struct shard *sh, struct client *c);
+void oro_views_gone(struct shard *sh, struct client *c); /* lets go of all */
+void oro_views_free(struct client *c);
+bool oro_views_has(const struct client *c);
+void oro_views_again(struct oro_server *s); /* other code: evaluates all of them */
 
 /* held.c: what a client is told */
 /* Sends when `seq` is durable (confirmed clients) or at once; keeps the order. */

@@ -183,6 +183,13 @@ oro_sql_run(struct shard *sh, struct client *c)
     struct oro_bb body = {0};
     struct oro_err err = {0};
     int64_t took = 0;
+    if (oro_views_sql_wait(sh, c))
+        return;
+    if (c->views_error != NULL) {
+        oro_err_set(&err, ORO_EINTERNAL, "%s", c->views_error);
+        refuse(sh, c, ORO_EINTERNAL, &err);
+        return;
+    }
     if (oro_sql_writes(oro_bb_bytes(&c->sql))) {
         if (c->is_owner)
             start_write(sh, c);

@@ -7,7 +7,8 @@ struct oro_query_env
 oro_client_env(const struct shard *sh, const struct client *c)
 {
     return (struct oro_query_env){
-        .sender = c->who->identity, .is_owner = c->is_owner, .limits = &sh->server->opt.query};
+        .sender = c->who->identity, .is_owner = c->is_owner, .limits = &sh->server->opt.query,
+        .store = sh->server->store};
 }
 
 /* Steps within which an answer is given on the net thread: some ten microseconds. */
@@ -186,6 +187,8 @@ oro_client_ask(struct shard *sh, struct client *c, const struct oro_client_messa
                struct oro_buf *frame)
 {
     ORO_ASSERT_OWNER(&sh->owner);
+    if (oro_views_refused(sh, c, m))
+        return;
     bool here = oro_shard_is_near(sh), done = false;
     if (m->tag == ORO_MSG_SUBSCRIBE)
         done = here && m->queries.len <= INLINE_TEXT && subscribe(sh, c, m);

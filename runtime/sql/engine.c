@@ -80,7 +80,7 @@ is_user_table(const struct sql_engine *e, const char *name)
 {
     for (uint32_t i = 0; i < e->schema->ntables; i++)
         if (sqlite3_stricmp(e->schema->tables[i].name, name) == 0)
-            return e->schema->tables[i].id >= 4096;
+            return e->schema->tables[i].id >= 4096 && e->schema->tables[i].view == NULL;
     return false;
 }
 

@@ -138,7 +138,7 @@ type_of(const struct pass *p, const struct sql_token *qualifier, struct oro_byte
         const struct use *u = &p->uses[i];
         if (qualifier != NULL && !same_name(qualifier->value, u->name))
             continue;
-        for (uint32_t col = 0; col < u->table->row->nelems; col++) {
+        for (uint32_t col = 0; col < oro_table_shown(u->table)->nelems; col++) {
             if (!same_name(name, oro_bytes_str(u->table->row->elems[col].name)))
                 continue;
             const struct oro_type *t = sql_inner_type(u->table->row->elems[col].type);

@@ -256,7 +256,7 @@ declare(struct table *t, uint32_t slot)
     struct oro_bb bb = {0};
     int rc = SQLITE_OK;
     oro_bb_printf(&bb, "CREATE TABLE x(");
-    for (uint32_t i = 0; i < t->def->row->nelems && rc == SQLITE_OK; i++) {
+    for (uint32_t i = 0; i < oro_table_shown(t->def)->nelems && rc == SQLITE_OK; i++) {
         const char *name = t->def->row->elems[i].name;
         struct column *c = &t->columns[i];
         c->type = oro_type_resolve(t->def->row->elems[i].type);
@@ -366,9 +366,12 @@ static int
 filter_make(struct table *t)
 {
     struct sql_module *m = t->module;
-    if (t->engine->is_owner || t->def->nrules == 0 || m->seen != NULL)
+    bool all = t->def->view == NULL && (t->engine->is_owner || t->def->nrules == 0);
+    if (all || m->seen != NULL)
         return SQLITE_OK;
-    const struct oro_query_env env = {.sender = t->engine->ask->sender};
+    const struct oro_query_env env = {.sender = t->engine->ask->sender,
+                                      .is_owner = t->engine->is_owner,
+                                      .store = t->engine->ask->store};
     oro_status st = oro_query_all_seen(t->engine->schema, t->def, &env, &m->seen, &t->engine->denied);
     return st == ORO_OK ? SQLITE_OK : SQLITE_ERROR;
 }
@@ -378,6 +381,8 @@ static void
 rows_filter(const struct oro_query *seen, struct cursor *c)
 {
     size_t n = 0;
+    if (c->now != c->rows)
+        return; /* in a transaction it is the owner who reads; of a view only what is his, by its index */
     for (size_t i = 0; i < c->n; i++)
         if (oro_query_matches(seen, c->rows[i]))
             c->rows[n++] = c->rows[i];
@@ -467,7 +472,14 @@ filter(sqlite3_vtab_cursor *base, int bits, const char *text, int argc, sqlite3_
     c->place.ended = c->ix != NULL && !take_bounds(c, c->ix, bits, argv, &c->range);
     c->batch = FIRST_BATCH;
     int rc = filter_make(t);
-    return rc == SQLITE_OK ? fetch(c) : rc;
+    if (rc != SQLITE_OK)
+        return rc;
+    if (t->def->view != NULL) { /* no column that has a name is indexed, but whose rows they are is */
+        c->ix = &t->def->indexes[0];
+        c->range.nprefix = 1;
+        ORO_ASSERT(oro_query_eq_column(t->module->seen, &c->range.prefix) >= 0);
+    }
+    return fetch(c);
 }
 
 static int

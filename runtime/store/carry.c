@@ -102,7 +102,7 @@ oro_store_carry(struct oro_store *s, struct oro_store *from, const bool *mapped,
     for (uint32_t i = 0; st == ORO_OK && i < s->ntables; i++) {
         const struct oro_table_def *now = s->tables[i].def;
         const struct oro_table_def *old = oro_schema_table(from->schema, oro_bytes_str(now->name));
-        if (old == NULL || old->is_event || now->is_event)
+        if (old == NULL || !oro_table_is_kept(old) || !oro_table_is_kept(now))
             continue;
         bool maps = mapped != NULL && mapped[now - s->schema->tables];
         st = maps ? map_rows(s, se, old, now, by, err) : carry_rows(s, se, old, now, err);

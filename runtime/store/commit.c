@@ -109,6 +109,9 @@ tx_end(struct oro_tx *tx, bool committed)
     for (size_t i = 0; i < tx->ndropped; i++)
         oro_row_free(&tx->se->cache, tx->dropped[i]);
     oro_ws_reset(tx);
+    tx->views.looked = false;
+    if (ORO_UNLIKELY(tx->views.found != NULL || tx->watch != NULL || tx->views.nchanges > 0))
+        oro_views_tx_end(tx);
     tx->open = tx->exclusive = false;
     oro_session_unpin(tx->se);
 }
@@ -340,7 +343,8 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
     bool writes = rec->pub.nops > 0;
     /* Without writes it is as if all had happened at the snapshot; and the turn's owner cannot have
      * been overtaken. */
-    bool validate = writes && !tx->exclusive;
+    bool evaluates = tx->views.nchanges > 0; /* an answer without rows depends on what was read all the same */
+    bool validate = (writes || evaluates) && !tx->exclusive;
     bool ok = true;
     const struct oro_commit *checked = se->anchor;
     if (validate) {
@@ -350,20 +354,26 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
         checked = now;
     }
     bool turn = false;
-    if (writes || tx->exclusive)
+    if (writes || tx->exclusive || evaluates)
         turn = commit_enter(s, tx, rec->mask);
     else
         oro_spin_lock(&s->lock);
-    if (ORO_UNLIKELY(rec->pub.nops >= ORO_LARGE && !turn) && s->large == 0 && oro_large_has_place(s) && oro_large_is(tx, rec))
+    if (ORO_UNLIKELY(rec->pub.nops >= ORO_LARGE && !turn) && s->large == 0 &&
+        oro_large_has_place(s) && oro_large_is(tx, rec) && 
+        atomic_load_explicit(&s->views.n, memory_order_relaxed) == 0)
         return commit_large(tx, rec, seq);
     const struct oro_commit *head = atomic_load_explicit(&s->head, memory_order_relaxed);
     if (validate && ok && head != se->anchor)
         ok = writes_fit(tx) && reads_hold(tx) && spans_hold(tx, checked, head);
+    if (ok && validate)
+        ok = oro_views_hold(tx);
     size_t work = 0;
     if (ok) {
         *seq = head->seq + 1;
         if (writes)
             writes_install(s, tx, rec->ops, *seq);
+        if (ORO_UNLIKELY(evaluates))
+            oro_views_commit(tx);
         oro_ring_publish(s, rec, *seq);
         oro_ring_reclaim(s, rec->pub.nops, &work);
     }

@@ -138,6 +138,22 @@ struct oro_undo {
     size_t dropped; /* where row stands among the dropped ones, or SIZE_MAX */
 };
 
+/* What a transaction knows of views' answers (view.c). */
+struct oro_view_change {
+    struct oro_view *view; /* a reference */
+    struct oro_view_reads *reads;
+    uint64_t generation; /* of the answer, when it was evaluated */
+};
+struct oro_view_tx {
+    bool later;       /* those that it touches are evaluated after its commit */
+    bool looked;      /* for answers that it touches, */
+    uint64_t version; /* in this one of the registry */
+    struct oro_view **found;
+    size_t nfound;
+    struct oro_view_change *changes;
+    size_t nchanges, cap;
+};
+
 struct oro_tx {
     struct oro_owner owner; /* from begin to end */
     struct oro_session *se;
@@ -169,6 +185,20 @@ struct oro_tx {
     size_t row_bytes;     /* memory of the versions it made, dropped ones too */
     size_t old_bytes;     /* of the committed ones that it replaced or deleted */
     unsigned large_place; /* in the store's large_seqs, while it commits as a large one */
+    struct oro_view_reads *watch; /* a view is evaluated, and this is what it reads */
+    uint64_t watched_at;          /* its answer's generation then */
+    struct oro_view_tx views;
+};
+
+/* Answers of views, and by which places they are found (view_priv.h). */
+struct view_table;
+struct oro_views {
+    struct oro_spin lock;
+    atomic_uint n;            /* listed ones */
+    _Atomic uint64_t version; /* counts commits that evaluated one */
+    uint64_t next, epoch;
+    struct oro_map by_key;
+    struct view_table *tables; /* as the store's */
 };
 
 struct oro_session {
@@ -227,6 +257,7 @@ struct oro_store {
     uint64_t versions;        /* row versions in memory */
     _Atomic uint64_t records; /* in memory */
     _Atomic uint64_t conflicts;
+    struct oro_views views;
 };
 
 static inline struct oro_table *
@@ -314,6 +345,14 @@ oro_tx_table(struct oro_tx *tx, const struct oro_table *t)
 /* The commit has to find this version alive, or this key free. */
 void oro_tx_note_hit(struct oro_tx *tx, struct oro_row *r);
 void oro_tx_note_miss(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k);
+
+/* ---- view.c ---- */
+void oro_views_init(struct oro_store *s);
+void oro_views_fini(struct oro_store *s);
+/* Commit lock held: the answers that it touches are those that it has evaluated, and nobody else has since. */
+bool oro_views_hold(struct oro_tx *tx);
+void oro_views_commit(struct oro_tx *tx); /* commit lock held */
+void oro_views_tx_end(struct oro_tx *tx);
 
 /* ---- savepoint.c ---- */
 /* Before a write changes; before its row does, which has just been put among the dropped. */

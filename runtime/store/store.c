@@ -134,6 +134,7 @@ oro_store_create(const struct oro_schema *schema, const struct oro_store_options
     atomic_init(&s->offset, zero->pub.offset);
     atomic_init(&s->seq, zero->pub.seq);
     atomic_init(&s->records, 1);
+    oro_views_init(s);
     *out = s;
     return ORO_OK;
 }
@@ -145,6 +146,7 @@ oro_store_destroy(struct oro_store *s)
         return;
     ORO_ASSERT(s->sessions == NULL && s->cursors == NULL && s->pins == NULL);
     oro_ring_free_all(s);
+    oro_views_fini(s);
     for (uint32_t i = 0; i < s->ntables; i++)
         table_fini(s, &s->tables[i]);
     oro_free(s->tables);

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "runtime/store/internal.h"
+#include "runtime/store/view_priv.h"
 
 /* ---- predicates ---- */
 
@@ -34,11 +34,15 @@ oro_tx_note_miss(struct oro_tx *tx, const struct oro_index *ix, const struct oro
     oro_key_keep(tx->se, &m->key);
 }
 
+static void watch_span(struct oro_tx *tx, const struct oro_span *span);
+
 static void
 note_span(struct oro_tx *tx, const struct oro_span *span)
 {
     if (span->t->def->is_event)
         return;
+    if (ORO_UNLIKELY(tx->watch != NULL))
+        watch_span(tx, span);
     tx->spans = oro_grow(tx->spans, tx->nspans, &tx->spans_cap, sizeof(*tx->spans));
     tx->spans[tx->nspans++] = *span;
 }
@@ -113,6 +117,24 @@ note_place(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *
         oro_tx_note_miss(tx, ix, k);
 }
 
+/* A view depends on what stands there, by whomever it was written. */
+static void
+watch_point(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
+            const struct oro_key *k)
+{
+    oro_view_note(tx, &(struct oro_view_read){.kind = ORO_SPAN_RANGE,
+                                              .t = t,
+                                              .ix = ix,
+                                              .iv = {.point = true, .key = *k}});
+}
+
+static void
+watch_span(struct oro_tx *tx, const struct oro_span *span)
+{
+    oro_view_note(tx, &(struct oro_view_read){
+                          .kind = span->kind, .t = span->t, .ix = span->ix, .iv = span->iv});
+}
+
 static struct place
 look_up_values(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
                struct oro_bytes values)
@@ -122,6 +144,8 @@ look_up_values(struct oro_tx *tx, const struct oro_table *t, const struct oro_in
     oro_index_key_of_values(ix, values, &tx->se->key, &k);
     struct place p = look_up(tx, t, ix, &k);
     note_place(tx, ix, &k, &p);
+    if (ORO_UNLIKELY(tx->watch != NULL))
+        watch_point(tx, t, ix, &k);
     return p;
 }
 
@@ -590,6 +614,8 @@ see_point(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *
 {
     struct place p = look_up(tx, t, ix, k);
     note_place(tx, ix, k, &p);
+    if (ORO_UNLIKELY(tx->watch != NULL))
+        watch_point(tx, t, ix, k);
     *out = (struct oro_rows){0};
     if (p.row == NULL)
         return;

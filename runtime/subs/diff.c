@@ -34,7 +34,7 @@ static void
 add_row(struct oro_subs *s, struct live_query *q, bool insert, struct oro_bytes row)
 {
     struct change *c = change_of(s, q);
-    oro_row_list_add(insert ? &c->inserts : &c->deletes, row);
+    oro_row_list_add(insert ? &c->inserts : &c->deletes, oro_table_seen(q->table->def, row));
 }
 
 static void

@@ -50,7 +50,8 @@ subs_everything_next(const struct oro_schema *s, const struct oro_query_env *env
 {
     while (*i < s->ntables) {
         const struct oro_table_def *t = &s->tables[(*i)++];
-        if (!t->is_event && t->id >= 4096 && (t->is_public || env->is_owner))
+        bool asks = t->view != NULL && t->view->fn->params->nelems > 0; /* with arguments only */
+        if (!t->is_event && !asks && t->id >= 4096 && (t->is_public || env->is_owner))
             return t;
     }
     return NULL;

@@ -71,8 +71,8 @@ is_camel_of(struct oro_bytes name, struct oro_bytes snake)
 }
 
 /* T-4: names have two spellings, the canonical one and that of the code. */
-static bool
-spells(struct oro_bytes name, const char *canonical)
+bool
+query_spells(struct oro_bytes name, const char *canonical)
 {
     struct oro_bytes c = oro_bytes_str(canonical);
     return is_camel_of(name, c) || is_camel_of(c, name);
@@ -87,7 +87,7 @@ column_called(const struct oro_table_def *t, struct oro_bytes name)
         if (i == t->row->nelems)
             return found > 0 ? (int)found - 1 : -1;
         const char *canonical = t->row->elems[i].name;
-        if (canonical == NULL || !spells(name, canonical))
+        if (canonical == NULL || !query_spells(name, canonical))
             continue;
         if (found > 0)
             return -1;
@@ -103,7 +103,7 @@ table_called(const struct oro_schema *schema, struct oro_bytes name)
     if (found != NULL)
         return found;
     for (uint32_t i = 0; i < schema->ntables; i++) {
-        if (!spells(name, schema->tables[i].name))
+        if (!query_spells(name, schema->tables[i].name))
             continue;
         if (found != NULL)
             return NULL;
@@ -120,7 +120,7 @@ is_scope(const struct typing *ty, struct oro_bytes name)
         return oro_bytes_eq(name, ty->s->alias);
     return oro_bytes_eq(name, ty->s->table) ||
            oro_bytes_eq(name, oro_bytes_str(ty->q->table->name)) ||
-           spells(name, ty->q->table->name);
+           query_spells(name, ty->q->table->name);
 }
 
 static oro_status
@@ -407,6 +407,8 @@ static oro_status
 type_rules(struct typing *ty, const struct oro_schema *schema)
 {
     struct oro_query *q = ty->q;
+    if (q->table->view != NULL)
+        query_of_view(q, ty->env, (struct oro_bytes){0});
     if (ty->env->is_owner || q->table->nrules == 0)
         return ORO_OK;
     struct pred *any = new_pred(ty, P_OR), **tail = &any->list;

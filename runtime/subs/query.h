@@ -26,6 +26,7 @@ struct oro_query_env {
     struct oro_identity sender;
     bool is_owner; /* row filters are not for the owner either */
     const struct oro_query_limits *limits; /* NULL: none */
+    struct oro_store *store;               /* where the rows of views are; NULL: there are none */
 };
 
 /* What is left to spend; several queries may share one. */
@@ -52,6 +53,12 @@ ORO_MUST_CHECK oro_status oro_query_all_seen(const struct oro_schema *schema,
 /* Whether every row filter of the schema's tables is a condition on its table. ORO_EINVAL: the text names table and filter. */
 ORO_MUST_CHECK oro_status oro_query_check_rules(const struct oro_schema *schema,
                                                 struct oro_err *err);
+/* The views that the text names as whoever asks may, with their arguments, some perhaps more than once, or in vain: their answers
+ * have to be there before it is parsed. Linear in the text. */
+typedef void (*oro_query_view_visit)(void *arg, const struct oro_view_def *def,
+                                     struct oro_bytes args);
+void oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
+                     const struct oro_query_env *env, oro_query_view_visit visit, void *arg);
 /* Whether the text is a SELECT of this grammar, whatever its names and types are. */
 bool oro_query_knows(struct oro_bytes text);
 void oro_query_free(struct oro_query *q);             /* Takes one; NULL is fine */

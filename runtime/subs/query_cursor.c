@@ -69,6 +69,7 @@ oro_query_next(struct oro_query_cursor *c, struct oro_session *se, struct oro_bu
         c->i++;
         if (!oro_query_matches(q, *row))
             continue;
+        *row = oro_table_seen(q->table, *row);
         c->ended = --c->left == 0;
         *found = true;
         return ORO_OK;

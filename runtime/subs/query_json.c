@@ -31,7 +31,7 @@ put_schema_column(struct oro_bb *out, struct oro_bytes name, const struct oro_ty
 static void
 put_schema(const struct oro_query *q, struct oro_bb *out)
 {
-    const struct oro_type *row = q->table->row;
+    const struct oro_type *row = oro_table_shown(q->table);
     put_text(out, "{\"elements\":[");
     if (q->count) {
         put_schema_column(out, q->count_name, NULL);
@@ -55,7 +55,7 @@ void
 query_json_row(const struct oro_query *q, struct oro_bytes row, struct oro_bb *out)
 {
     if (q->columns == NULL) {
-        oro_value_to_json(q->table->row, row.data, ORO_JSON_POSITIONAL, out);
+        oro_value_to_json(oro_table_shown(q->table), row.data, ORO_JSON_POSITIONAL, out);
         return;
     }
     oro_bb_u8(out, '[');

@@ -190,7 +190,7 @@ run_rows(void *arg, const struct oro_bytes *rows, size_t n)
             return false;
         if (!oro_query_matches(r->q, rows[i]))
             continue;
-        if (!r->visit(r->arg, rows[i]) || --r->left == 0)
+        if (!r->visit(r->arg, oro_table_seen(r->q->table, rows[i])) || --r->left == 0)
             return false;
     }
     return r->st == ORO_OK;

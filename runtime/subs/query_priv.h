@@ -56,6 +56,11 @@ struct oro_query {
 /* query.c */
 struct oro_bytes query_keep(struct oro_query *q, struct oro_bytes b); /* a copy in its arena */
 
+bool query_spells(struct oro_bytes name, const char *canonical); /* T-4 */
+
+/* query_view.c: of the query's table, a view's, only the rows of whoever asks with these arguments. */
+void query_of_view(struct oro_query *q, const struct oro_query_env *env, struct oro_bytes args);
+
 /* predicate.c */
 /* The number, string or byte array that a value of t is for comparisons; NULL: SQL cannot compare it. */
 const struct oro_type *query_leaf_type(const struct oro_type *t);

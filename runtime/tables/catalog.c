@@ -253,7 +253,7 @@ catalog_bind(struct db *db, const struct oro_schema *schema, struct catalog *out
     for (uint32_t i = 0; st == ORO_OK && i < c.n; i++) {
         const struct oro_table_def *t = &schema->tables[i];
         bool row = false;
-        if (t->is_event)
+        if (!oro_table_is_kept(t))
             continue;
         db_bind_text(s, 1, oro_bytes_str(t->name));
         st = db_step(s, &row, err);

@@ -387,7 +387,7 @@ store_schema(struct db *db, const struct oro_schema *schema, struct oro_err *err
     db_finalize(s);
     oro_bb_fini(&json);
     for (uint32_t i = 0; st == ORO_OK && i < schema->ntables; i++)
-        if (!schema->tables[i].is_event)
+        if (oro_table_is_kept(&schema->tables[i]))
             st = store_columns(db, &schema->tables[i], err);
     return st;
 }
@@ -408,7 +408,7 @@ migrate(struct db *db, const struct catalog *stored, const struct oro_schema *sc
     }
     for (uint32_t i = 0; st == ORO_OK && i < schema->ntables; i++) {
         const struct oro_table_def *t = &schema->tables[i];
-        if (!t->is_event && catalog_stored(stored, t->name) == NULL)
+        if (oro_table_is_kept(t) && catalog_stored(stored, t->name) == NULL)
             st = create_table(db, t, err);
     }
     return st == ORO_OK ? store_schema(db, schema, err) : st;
@@ -483,6 +483,7 @@ catalog_tell(const struct catalog *stored, const struct oro_schema *schema, cons
             oro_bb_printf(out, "table %s goes\n", old->name);
     }
     for (uint32_t i = 0; i < schema->ntables; i++)
-        if (!schema->tables[i].is_event && catalog_stored(stored, schema->tables[i].name) == NULL)
+        if (oro_table_is_kept(&schema->tables[i]) &&
+            catalog_stored(stored, schema->tables[i].name) == NULL)
             oro_bb_printf(out, "table %s is new\n", schema->tables[i].name);
 }

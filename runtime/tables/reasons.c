@@ -314,7 +314,7 @@ catalog_store_reasons(struct oro_store *store, const struct oro_schema *schema,
     struct oro_bb advice = {0};
     struct column_look look = {untouched_in_store, twice_in_store, se, &advice};
     for (uint32_t i = 0; i < old->ntables; i++)
-        if (!old->tables[i].is_event)
+        if (oro_table_is_kept(&old->tables[i]))
             table_reasons(&old->tables[i], (int64_t)oro_store_row_count(store, &old->tables[i]),
                           schema, &look, reasons, mapped);
     oro_bb_put_bytes(reasons, oro_bb_bytes(&advice));

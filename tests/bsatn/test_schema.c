@@ -87,7 +87,7 @@ example(const char *own)
 Test(schema, tables_of_the_example)
 {
     struct oro_schema *s = example(NULL);
-    cr_assert_eq(s->ntables, 5);
+    cr_assert_eq(s->ntables - s->nviews, 5);
     const struct oro_table_def *t = table(s, "player");
     cr_assert(t->id == 4096 && t->is_public && !t->is_event && t->pk == 0 &&
               t->schedule_at_col == -1);
@@ -124,10 +124,25 @@ Test(schema, st_client)
     oro_schema_free(s);
 }
 
+Test(schema, views_of_the_example)
+{
+    struct oro_schema *s = example(NULL);
+    cr_assert_eq(s->nviews, 2);
+    const struct oro_view_def *mine = oro_schema_view(s, oro_bytes_str("my_player"));
+    const struct oro_view_def *top = oro_schema_view(s, oro_bytes_str("top_players"));
+    cr_assert(!mine->is_anonymous && top->is_anonymous);
+    cr_assert(mine->table == table(s, "my_player") && mine->table->view == mine && mine->table->is_public);
+    cr_assert_eq(mine->row, table(s, "player")->row);
+    cr_assert_eq(mine->table->row->nelems, mine->row->nelems + 1, "and whose rows they are");
+    cr_assert(mine->table->id >= ORO_VIEW_TABLES && !oro_table_is_kept(mine->table));
+    cr_assert(mine->fn == reducer(s, "my_player") && mine->fn->is_view && mine->fn->is_private);
+    oro_schema_free(s);
+}
+
 Test(schema, reducers_of_the_example)
 {
     struct oro_schema *s = example(NULL);
-    cr_assert_eq(s->nreducers, 6);
+    cr_assert_eq(s->nreducers - s->nviews, 6);
     const struct oro_reducer_def *r = reducer(s, "give_item");
     cr_assert(!r->is_private && r->params->nelems == 3 && r->params->fixed_size == 20 &&
               r->timeout_us == 0);

@@ -92,3 +92,24 @@ test("one's own, again before the first has ended, and after", async () => {
     return two.every(c => c.was === "open");
   });
 });
+
+test("a session's earlier connection makes room for the new one", async () => {
+  const mine = await token(keyed), session = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
+  const open = connection => new Promise(done => {
+    const socket = new WebSocket(`${keyed.ws}/v1/database/here/subscribe?compression=None&session_id=${session}&connection_id=${connection}&token=${mine}`,
+      ["v2.bsatn.spacetimedb"]);
+    socket.onmessage = () => done({ socket, was: "open" });
+    socket.onclose = event => done({ socket, was: event.code });
+    socket.onerror = () => {};
+  });
+  const first = await open("000000000000000000000000000000a1");
+  assert.equal(first.was, "open");
+  const ended = new Promise(done => { first.socket.onclose = event => done(event.code); });
+  assert.equal((await open("000000000000000000000000000000a2")).was, 4000, "the first one is still there");
+  assert.equal(await ended, 1006, "cut off, without a Close");
+  let again;
+  await until("it has ended", async () => (again = await open("000000000000000000000000000000a3")).was === "open");
+  const answer = await (await fetch(`${keyed.url}/v1/database/here/sql`, { method: "POST", body: "SELECT * FROM here" })).text();
+  assert.ok(answer.includes(`${0xa3}`) && !answer.includes(`[[${0xa1}]`) && !answer.includes(`[[${0xa2}]`), answer);
+  again.socket.close();
+});

@@ -194,7 +194,7 @@ describe("bad input", () => {
       "Sec-WebSocket-Protocol: v2.bsatn.spacetimedb\r\n\r\n");
     assert.match(await upgrade("compression=Zip"), /^HTTP\/1\.1 400/);
     assert.match(await upgrade("confirmed=maybe"), /^HTTP\/1\.1 400/);
-    assert.match(await upgrade("connection_id=12"), /^HTTP\/1\.1 400/);
+    for (const bad of ["connection_id=12", "session_id=12", `session_id=${"x".repeat(32)}`]) assert.match(await upgrade(bad), /^HTTP\/1\.1 400/);
     assert.match(await upgrade(`connection_id=${"0".repeat(32)}`), /^HTTP\/1\.1 400/);
     assert.match(await upgrade("token=nonsense"), /^HTTP\/1\.1 401/);
   });

@@ -30,9 +30,9 @@ class ModuleCase(unittest.TestCase):
         """The imported module."""
         return _load.import_module(str(self.write(source)))
 
-    def define(self, source: str):
+    def define(self, source: str, name: str = "game.py"):
         """The Builder of a module that is right."""
-        return _load.definition(str(self.write(source)))
+        return _load.definition(str(self.write(source, name)))
 
     def problems(self, source: str, name: str = "game.py") -> list[str]:
         """Every problem of a module that is wrong, with the folder taken off."""

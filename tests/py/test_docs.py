@@ -4,9 +4,11 @@ import ast
 import inspect
 import re
 import textwrap
+import tomllib
 import unittest
 
-from helper import ROOT
+import pages
+from helper import ROOT, ModuleCase
 
 import orochi
 import orochi.bridge
@@ -68,6 +70,44 @@ class Docstrings(unittest.TestCase):
             text = (ROOT / f"bridge/db/{file}.c").read_text(encoding="utf-8")
             for name in re.findall(r'ORO_DOC_[A-Z]\w*?_(\w+)', text):
                 self.assertIn(name, stated, file)
+
+
+class Pages(ModuleCase):
+    """Every block of Python is tried, and what reads like settings is. Those that want the engine: tests/testing/test_pages.py."""
+
+    def test_every_block_of_python_says_how_it_is_tried(self):
+        seen = 0
+        for page in pages.pages():
+            for block in pages.blocks(page):
+                if block.lang in ("python", "py"):
+                    seen += 1
+                    self.assertIn(block.mark, ("module", "test", "python", "not run"), f"{block.place}: put a mark before the block (tests/py/pages.py)")
+                if block.lang == "toml":
+                    tomllib.loads(block.text)
+        self.assertGreater(seen, 10)
+
+    def test_parts_compile(self):
+        for page in pages.pages():
+            for block in pages.blocks(page):
+                if block.lang == "python" and block.mark != "not run":
+                    with self.subTest(block.place):
+                        compile(textwrap.dedent(block.text), block.place, "exec")
+
+    def test_modules_load(self):
+        """As `orochi check` loads them, with no problem."""
+        seen = 0
+        for page in pages.pages():
+            for name, text in pages.modules(page).items():
+                with self.subTest(page=page.relative_to(ROOT), module=name):
+                    seen += 1
+                    builder = self.define(text, f"n{seen}/{name}.py")
+                    self.assertTrue(builder.tables)
+        self.assertGreater(seen, 1)
+
+    def test_every_page_is_reached(self):
+        nav = (ROOT / "config/mkdocs.yml").read_text(encoding="utf-8")
+        for page in pages.pages()[1:]:
+            self.assertIn(page.relative_to(ROOT / "docs").as_posix(), nav, "nav of config/mkdocs.yml")
 
 
 if __name__ == "__main__":

@@ -170,8 +170,6 @@ REDUCER = {
     "missed": ("@scheduled(hz=1, missed='never')\ndef f(ctx): ...", 2, ["missed='never'", '"skip"']),
     "max_dt": ("@scheduled(hz=1, max_dt=0)\ndef f(ctx): ...", 2, ["max_dt=0"]),
     "cron": ("@scheduled(cron='0 4 * * *')\ndef f(ctx): ...", 2, ["cron", "not available"]),
-    "view": ("@view(public=True)\ndef f(ctx) -> list[int]: ...", 2, [
-        "views are not available", "everybody can read all of a public table, unless", 'owner="player"', "keep what no client may see in a private table"]),
     "procedure": ("@procedure\ndef f(ctx) -> int: ...", 2, ["procedures are not available"]),
     "row filter": ("row_filter('SELECT * FROM x')\n@reducer\ndef f(ctx): ...", 1, ["row filters as functions are not available", 'owner="player"']),
     "updated": ("@updated\ndef f(ctx): ...", 2, ["@updated hooks are not available"]),
@@ -182,7 +180,7 @@ REDUCER = {
     "declared database of other rows": (
         "@table\nclass A:\n    x: u8\nclass Db(Database):\n    a: Table[str]\n@reducer\ndef f(ctx: ReducerContext[Db]): ...", 5,
         ["Db.a: the rows of table a are A"]),
-    "import of a later name": ("from orochi import ViewContext", 1, ["ViewContext", "Not available in this version"]),
+    "import of a later name": ("from orochi import ProcedureContext", 1, ["ProcedureContext", "Not available in this version"]),
     "import of a misspelt name": ("from orochi import ReducerContxt", 1, ["ReducerContxt", "do you mean ReducerContext?"]),
     "missing module": ("import no_such_module_anywhere", 1, ["no_such_module_anywhere", "installed"]),
     "missing name": ("from math import tau, nope", 1, ["nope"]),
@@ -261,7 +259,7 @@ async def f(text) -> int: ...
 @scheduled(hz=0)
 def g(ctx, x: Price): ...
 
-@view
+@updated
 def v(ctx): ...
 """)
         lines = sorted(int(problem.split(":")[1]) - LINES for problem in found)
@@ -269,7 +267,7 @@ def v(ctx): ...
         self.assertEqual(len(set(found)), len(found))
 
     def test_problems_before_an_exception_are_kept(self):
-        found = self.problems(HEAD + "@view\ndef f(ctx): ...\nraise ValueError('x')\n")
+        found = self.problems(HEAD + "@updated\ndef f(ctx): ...\nraise ValueError('x')\n")
         self.assertEqual([p.split(":")[1] for p in found], [str(LINES + 2), str(LINES + 3)])
 
     def test_under_future_annotations(self):

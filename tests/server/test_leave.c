@@ -156,6 +156,56 @@ Test(leave, who_is_refused_is_told_why)
     fake_client_free(other);
 }
 
+/* ---- sessions ---- */
+
+#define SESSION "session_id=000102030405060708090a0b0c0d0e0f"
+
+/* Who comes for a session that somebody of the same identity has is sent away, the other one is cut off, and after that it may
+ * come; so one is here at a time, on whatever shard. */
+Test(leave, a_session_has_one_connection)
+{
+    rig_start(&rig, &(struct rig_options){0});
+    struct fake_client *first = fake_connect(rig.net, 0, 1, SESSION, false),
+                       *other = fake_connect(rig.net, 1, 2, SESSION, false);
+    fake_wait_open(first);
+    fake_wait_open(other);
+    struct fake_client *again = fake_connect(rig.net, 1, 1, SESSION, false);
+    fake_wait_closed(again);
+    cr_assert_eq(fake_close_code(again), 4000);
+    fake_wait_closed(first);
+    cr_assert_eq(fake_close_code(first), 0, "it is cut off without a Close");
+    for (int code = 4000; code == 4000;) {
+        fake_client_free(again);
+        again = fake_connect(rig.net, 1, 1, SESSION, false);
+        struct oro_bb frame = {0};
+        put_query(&frame, 0, "SELECT * FROM account");
+        fake_send(again, oro_bb_bytes(&frame), 1);
+        oro_bb_fini(&frame);
+        fake_wait_answered(again); /* or it is closed */
+        code = fake_close_code(again);
+    }
+    cr_assert(!fake_is_closed(again));
+    cr_assert(!fake_is_closed(other), "the session of another identity");
+    rig_stop(&rig);
+    fake_client_free(first);
+    fake_client_free(other);
+    fake_client_free(again);
+}
+
+/* Who was not let in by client_connected does not keep others out. */
+Test(leave, a_session_that_was_refused_is_free)
+{
+    rig_start(&rig, &(struct rig_options){0});
+    for (int i = 0; i < 3; i++) {
+        struct fake_client *c = fake_connect(rig.net, 0, 1 | MODULE_REFUSED, SESSION, false);
+        fake_wait_closed(c);
+        cr_assert_eq(fake_close_code(c), 1008);
+        fake_client_free(c);
+    }
+    rig_wait_nobody(&rig);
+    rig_stop(&rig);
+}
+
 /* ---- turns ---- */
 
 #define CROWD 60

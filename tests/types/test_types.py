@@ -13,6 +13,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PACKAGE = ROOT / "bridge/py"
+sys.path.insert(0, str(ROOT / "tests/py"))
+import pages  # noqa: E402
 EXAMPLES = [ROOT / f"examples/{name}/module.py" for name in ("arena", "bank", "chat")]
 
 
@@ -76,6 +78,21 @@ class Types(unittest.TestCase):
                 self.assertEqual(pyright(files, self.folder), {})
                 for made in self.folder.glob("module_db.*"):
                     made.unlink()
+
+    def test_modules_of_the_pages(self):
+        """README and docs/: each page's modules in a folder of their own, for their names."""
+        files = []
+        for n, page in enumerate(pages.pages()):
+            for name, text in pages.modules(page).items():
+                files.append(self.folder / f"page{n}/{name}.py")
+                files[-1].parent.mkdir(exist_ok=True)
+                files[-1].write_text(text, encoding="utf-8")
+        self.assertGreater(len(files), 10)
+        for file in files:
+            shutil.copy(file, self.folder / f"{file.parent.name}_{file.name}")
+        flat = sorted(self.folder.glob("*.py"))
+        self.assertEqual(mypy(flat, self.folder), {})
+        self.assertEqual(pyright(flat, self.folder), {})
 
     def test_mistakes(self):
         game, wrong = self.copy(HERE / "game.py", HERE / "wrong.py")

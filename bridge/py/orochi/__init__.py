@@ -14,10 +14,10 @@
 Run it with `orochi run FILE`; clients connect with any SpacetimeDB SDK.
 """
 
-from ._context import (Auth, BaseColumn, Database, Err, IndexColumn, Log, Ok, ReducerContext, Result, Rows, Table, UniqueColumn,
-                       asdict)
+from ._context import (AnonymousViewContext, Auth, BaseColumn, Database, Err, IndexColumn, Log, Ok, ReducerContext, Result, Rows,
+                       Table, UniqueColumn, ViewContext, asdict)
 from ._declare import (Column, client_connected, client_disconnected, field, init, migration, on_load, procedure, product, reducer,
-                       row_filter, scheduled, table, updated, view)
+                       row_filter, scheduled, table, updated)
 from ._env import environment
 from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, ForbiddenInReducer, IndexNotUnique, NoSuchRow,
                       NotInTransaction, OrochiError, ReducerError, ReducerTimeout, RowNotFound, SchemaError, SenderError,
@@ -27,5 +27,6 @@ from ._routes import HandlerContext, mount, route
 from ._types import (AutoInc, AutoKey, DirectIndex, Ge, Gt, HashIndex, Index, Json, Le, Len, Lt, Pattern, PrimaryKey, Unique, Variant,
                      f32, f64, i8, i16, i32, i64, i128, i256, u8, u16, u32, u64, u128, u256)
 from ._values import ConnectionId, Identity, ScheduleAt, TimeDuration, Timestamp
+from ._views import view
 
 __all__ = [name for name in dir() if not name.startswith('_')]

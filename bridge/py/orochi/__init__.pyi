@@ -9,7 +9,7 @@ from uuid import UUID
 
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound=Callable[..., Any])
-_Db = TypeVar("_Db", default=Any)
+_Db = TypeVar("_Db", bound=Database, default=Database, covariant=True)
 _P = ParamSpec("_P")
 
 # ---- scalars: an int or a float for a checker
@@ -164,8 +164,12 @@ def environment(cls: type[_T], /) -> type[_T]: ...
 def environment() -> Callable[[type[_T]], type[_T]]: ...
 def mount(path: str, app: Callable[..., Any], /) -> None: ...
 
+@overload
+def view(fn: _F, /) -> _F: ...
+@overload
+def view(*, name: str | None = None, public: bool = True, primary_key: str | None = None) -> Callable[[_F], _F]: ...
+
 # Of later versions: using one is reported when the module is loaded.
-def view(fn: Never, /) -> Never: ...
 def procedure(fn: Never, /) -> Never: ...
 def row_filter(sql: Never, /) -> Never: ...
 def updated(fn: Never, /) -> Never: ...
@@ -231,6 +235,7 @@ class ScheduleAt:
 
 # ---- rows, tables, contexts
 
+from ._context import AnonymousViewContext as AnonymousViewContext
 from ._context import Auth as Auth
 from ._context import BaseColumn as BaseColumn
 from ._context import Database as Database
@@ -243,6 +248,7 @@ from ._context import Result as Result
 from ._context import Rows as Rows
 from ._context import Table as Table
 from ._context import UniqueColumn as UniqueColumn
+from ._context import ViewContext as ViewContext
 from ._context import asdict as asdict
 
 # ---- errors

@@ -40,6 +40,14 @@ class ReducerContext(_Given, Generic[D]):
     """The first argument of every reducer: who calls, when, and the database."""
 
 
+class ViewContext(_Given, Generic[D]):
+    """The first argument of a view that each client sees its own rows of: ctx.sender, and ctx.db to read."""
+
+
+class AnonymousViewContext(_Given, Generic[D]):
+    """The first argument of a view whose rows are the same for all: ctx.db to read."""
+
+
 class Database(_Given):
     """ctx.db: one attribute for each table; db[Class] is the same."""
 
@@ -71,6 +79,10 @@ class Log:
 class Rows(Generic[R]):
     """Rows found: a snapshot, a sequence. What an index answers is fetched when it is looked at, and first(),
     limit(n), [:n] and order_by() along an index read no more than they give."""
+
+
+class Query(Generic[R]):
+    """Rows of one table, said as a condition: what query(Player).where(...) gives (_query.py), for views to return."""
 
 
 def asdict(row):

@@ -401,6 +401,41 @@ class Log:
     def exception(self, text: object, /, *args: object) -> None:
         """An error line with the traceback of the exception that is being handled."""
 
+class AnonymousViewContext(Generic[_Db]):
+    """The first argument of a view whose rows are the same for all clients."""
+
+    @property
+    def db(self) -> _Db:
+        """The database, to read through its indexes."""
+    @property
+    def identity(self) -> Identity:
+        """The database's own identity."""
+    @property
+    def database_identity(self) -> Identity:
+        """The same as identity."""
+    @property
+    def log(self) -> Log:
+        """The module's log."""
+
+class ViewContext(Generic[_Db]):
+    """The first argument of a view that each client sees its own rows of."""
+
+    @property
+    def db(self) -> _Db:
+        """The database, to read through its indexes."""
+    @property
+    def sender(self) -> Identity:
+        """Whose rows they are."""
+    @property
+    def identity(self) -> Identity:
+        """The database's own identity."""
+    @property
+    def database_identity(self) -> Identity:
+        """The same as identity."""
+    @property
+    def log(self) -> Log:
+        """The module's log."""
+
 class ReducerContext(Generic[_Db]):
     """The first argument of every reducer: who calls, when, and the database. It belongs to this one call.
 

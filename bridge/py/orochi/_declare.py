@@ -121,6 +121,7 @@ class Registry:
         self.routes = []  # RouteDeclaration
         self.environments = []  # classes
         self.migrations = []  # (function, what table= says)
+        self.views = []  # of _views.py
 
     def problem(self, place, text):
         self.problems.append(f'{place}: {text}')
@@ -138,7 +139,7 @@ def _wrong_thing(decorator, thing, wanted):
 def _no_options(what, unknown, known):
     """Notes options that a decorator, Column() or field() does not have."""
     for name in unknown:
-        shown = f'@{what}' if what in ('table', 'product', 'reducer', 'scheduled', 'on_load', 'migration', *_LIFECYCLES) else f'{what}()'
+        shown = f'@{what}' if what in ('table', 'product', 'reducer', 'scheduled', 'on_load', 'migration', 'view', *_LIFECYCLES) else f'{what}()'
         advice = instead(name, known) if known else '(it has none)'
         REGISTRY.problem(_source.of_caller(), f'{shown} has no option {name!r}: {advice}')
 
@@ -342,13 +343,19 @@ def product(cls=None, /, *, name=None, **unknown):
 
 # ---- functions -------------------------------------------------------------------------------------------------------
 
-def _function(decorator, fn, name=None, **options):
+def _function_place_problem(decorator, fn, context='ReducerContext'):
+    """Whether fn stands where no function of the module does, which is noted."""
     if not isinstance(fn, types.FunctionType):
         raise _wrong_thing(decorator, fn, 'a function')
     owner = _advice.owner_class(fn)
     if owner is not None:
         REGISTRY.problem(_source.of_function(fn), f'{fn.__name__} stands in the class {owner}, and @{decorator} is for functions of '
-                                                  f'the module: move it out, def {fn.__name__}(ctx: ReducerContext, ...)')
+                                                  f'the module: move it out, def {fn.__name__}(ctx: {context}, ...)')
+    return owner is not None
+
+
+def _function(decorator, fn, name=None, **options):
+    if _function_place_problem(decorator, fn):
         return fn
     if fn.__name__ == '<lambda>' and name is None:
         REGISTRY.problem(_source.of_function(fn), f'a lambda has no name that clients could call: write def f(ctx: ReducerContext) '
@@ -543,10 +550,9 @@ def _not_yet(what, advice):
 
 # Whatever WHERE a client subscribes with, it can as well leave it out: none of this advice may make a secret public.
 _WHO_SEES = 'everybody can read all of a public table, unless it says who sees which rows: @table(public=True, owner="player")'
-view = _not_yet('views', f'{_WHO_SEES}; keep what no client may see in a private table')
 procedure = _not_yet('procedures', f'use a reducer that writes the result to a table; {_WHO_SEES}')
 row_filter = _not_yet('row filters as functions', 'say it at the table: @table(public=True, owner="player"), or '
                                                   'rls=["SELECT * FROM hand WHERE player = :sender OR shown"]')
 updated = _not_yet('@updated hooks', 'do it in a reducer that the owner calls')
 # Names that come with them, for the message about an import.
-LATER = {'ViewContext': view, 'AnonymousViewContext': view, 'query': view, 'Query': view, 'ProcedureContext': procedure}
+LATER = {'ProcedureContext': procedure}

@@ -235,7 +235,7 @@ def _own_line(error, file):
 def definition(path):
     """The checked declarations of the module at path, as a _schema.Builder. SchemaError with every problem otherwise."""
     import_module(path)
-    if not REGISTRY.tables and not REGISTRY.reducers and not REGISTRY.routes and not REGISTRY.problems:
+    if not REGISTRY.tables and not REGISTRY.reducers and not REGISTRY.views and not REGISTRY.routes and not REGISTRY.problems:
         raise SchemaError(f'{_file_of(path)}:1: it declares no tables and no reducers: decorate a class with @table '
                           'or a function with @reducer')
     return build()

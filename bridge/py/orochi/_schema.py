@@ -7,7 +7,7 @@ import json
 import sys
 import typing
 
-from . import _advice, _context, _encode, _env, _openapi, _routes, _source
+from . import _advice, _context, _encode, _env, _openapi, _routes, _source, _views
 from ._declare import REGISTRY, Column, marks_of
 from ._errors import SchemaError
 from ._names import instead, nearest
@@ -51,7 +51,7 @@ class Builder:
     def __init__(self, registry):
         self.registry = registry
         self.types = Resolver()
-        self.tables, self.reducers, self.schedules = [], [], []
+        self.tables, self.reducers, self.schedules, self.views = [], [], [], []
         self.problems = list(registry.problems)
         self.told = set()  # pairs of names that have been complained of
 
@@ -67,11 +67,14 @@ class Builder:
             self._reducer(declared)
         self.environment = _env.check(self.registry.environments, self.problem)
         self.routes = _routes.check(self.registry.routes, self.problem)
+        for declared in self.registry.views:
+            _views.resolve(self, declared)
         for fn, table in self.registry.migrations:
             self._migration(fn, table)
         self._link_schedules()
         self._table_names()
         self._function_names()
+        _views.check_names(self)
         self._twins()
         self._endless_types()
         if self.problems:
@@ -590,7 +593,9 @@ class Builder:
         entries = [{'Table': dict(source_name=t.accessor, canonical_name=t.name)} for t in self.tables]
         entries += [{'Index': dict(source_name=t.accessor + i['name'].removeprefix(t.name), canonical_name=i['name'])}
                     for t in self.tables if t.accessor != t.name for i in t.indexes]
-        entries += [{'Function': dict(source_name=r['name'], canonical_name=r['name'])} for r in self.reducers]
+        entries += [{'Function': dict(source_name=name, canonical_name=name)}
+                    for name in [r['name'] for r in self.reducers] + [v.name for v in self.views]]
+        views, view_keys = _views.definition(self)
         lifecycle = [dict(lifecycle_spec={LIFECYCLES[r['lifecycle']]: []}, function_name=r['name'])
                      for r in self.reducers if r['lifecycle']]
         sections = [
@@ -600,6 +605,7 @@ class Builder:
             {'Tables': tables},
             {'Reducers': [self._reducer10(r) for r in self.reducers]},
             *_routes.sections(self.routes), {'Environment': [key.section() for key in self.environment.values()]},
+            {'Views': views}, {'ViewPrimaryKeys': view_keys},
             {'Schedules': schedules}, {'LifeCycleReducers': lifecycle},
             {'CaseConversionPolicy': {'None': []}}, {'ExplicitNames': {'entries': entries}}]
         return {'sections': [s for s in sections if next(iter(s.values()))]}
@@ -649,6 +655,7 @@ class Builder:
                                        scheduled_at_column=s['schedule_at_col'])} if s else none,
                 table_type=t['table_type'], table_access=t['table_access']))
             misc += [{'ColumnDefaultValue': dict(table=canonical[t['source_name']], **d)} for d in t['default_values']]
+        misc += _views.definition9(ten.get('Views', []))
         reducers = [dict(name=r['source_name'], params=r['params'],
                          lifecycle={'some': lifecycle[r['source_name']]} if r['source_name'] in lifecycle else none)
                     for r in ten.get('Reducers', [])]
@@ -662,7 +669,7 @@ class Builder:
         extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0, **self.defaults_of(r)) for r in self.reducers],
                      tables=[dict(name=t.name, place=t.place(), dropped=t.dropped, renamed=t.renamed, rules=t.rules, **self.hook_of(t))
                              for t in self.tables if t.cls is not None],
-                     schedules=self.schedules, openapi=_openapi.document(self), routes=bool(self.routes),
+                     schedules=self.schedules, openapi=_openapi.document(self), routes=bool(self.routes), views=_views.descriptor(self),
                      environment={key.name: key.kind for key in self.environment.values()})
         text = json.dumps([self.v10(), self.schedules, extra['environment'], extra['reducers'], extra['openapi']])
         extra['hash'] = hashlib.sha256(text.encode()).hexdigest()
@@ -687,7 +694,7 @@ class Builder:
                        auto_inc=tuple(t.auto_inc), indexes=t.indexes, migration=t.migration) for t in self.tables if t.cls is not None]
         reducers = [dict(name=r['name'], fn=r['fn'], params=tuple((p[0], p[2]) for p in r['params']), takes_row=r['takes_row'])
                     for r in self.reducers]
-        return dict(types=self.types.specs, tables=tables, reducers=reducers,
+        return dict(types=self.types.specs, tables=tables, reducers=reducers + _views.functions(self),
                     router=_routes.Router(self.routes) if self.routes else None, env=_env.Environment(self.environment))
 
 

@@ -97,5 +97,8 @@ def install(shared, folders):
         sys.meta_path.insert(0, _Refuser)
         _check_extensions()
     sys.stdin = open(os.devnull)  # the server's own is nobody's to wait for
+    if os.environ.get('OROCHI_DEBUG'):  # orochi dev --debug
+        from .tools import debug
+        debug.install()
     _orochi._watch(random._inst, os.path.dirname(os.__file__) + os.sep)
     _venv.add(folders)

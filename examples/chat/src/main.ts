@@ -4,6 +4,9 @@ import { DbConnection, tables } from "./bindings";
 import type { Message, User } from "./bindings/types";
 
 const TOKEN = "orochi.chat.token";
+// The server says which database it has: whoever takes this page into a module of another name changes nothing.
+const database =
+  new URLSearchParams(location.search).get("database") ?? ((await (await fetch("/v1/health")).json()).databases[0] as string);
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const list = element("messages");
 const notice = element("notice");
@@ -19,7 +22,6 @@ let waiting = false; // for the next frame
 
 function connect(): void {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const database = new URLSearchParams(location.search).get("database") ?? "chat";
   users.clear();
   messages.clear();
   let over = false;

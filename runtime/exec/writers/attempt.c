@@ -162,6 +162,8 @@ attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struc
     if (st == ORO_OK && a->after != NULL)
         st = a->after(a, &err);
     if (st == ORO_OK)
+        st = views_refresh(a, &err);
+    if (st == ORO_OK)
         st = oro_tx_fits(w->tx, &err);
     if (st == ORO_OK) {
         uint64_t seq;

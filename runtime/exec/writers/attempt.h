@@ -49,6 +49,17 @@ oro_status client_delete(struct attempt *a, struct oro_err *err); /* for attempt
 /* handler_job.c */
 struct outcome run_handler(struct worker *w, const struct oro_job *job);
 void refuse_handler(struct worker *w, const struct oro_job *job);
+/* view.c */
+/* With the code of the version that runs. On failure the text is in w->text, and has the view's name. */
+oro_status view_evaluate(struct attempt *a, struct oro_view *v, struct oro_err *err);
+/* Before a commit: evaluates the views' answers that the transaction touches. Failing, it fails the call (V-22). */
+oro_status views_refresh(struct attempt *a, struct oro_err *err);
+/* After a commit within another call, where the interpreter is not free: takes what oro_tx_views_later gave, and has it evaluated
+ * next. committed false: forgets it. */
+void views_later(struct worker *w, struct oro_view **views, size_t n, bool committed);
+/* view_job.c */
+struct outcome run_view(struct worker *w, const struct oro_job *job);
+void refuse_view(struct worker *w, const struct oro_job *job); /* its client has left, or stays out */
 /* timer_job.c */
 void run_timer(struct worker *w, const struct oro_job *job);
 /* For a run that did not come to its end: what run_timer does after one that failed. True: the row stays. */

@@ -1,5 +1,5 @@
 /* runtime/exec/writers/handler_tx.c - the transactions of a call that runs outside of one: begin and end of struct oro_host_ops. */
-#include "runtime/exec/writers/pool_priv.h"
+#include "runtime/exec/writers/attempt.h"
 
 int64_t
 oro_worker_tx_begin(void *host, bool exclusive)
@@ -27,7 +27,10 @@ tx_commit(struct worker *w)
         .timestamp_us = oro_pool_time(w->pool, oro_wall_us),
         .call = &call,
     };
+    size_t n;
+    struct oro_view **views = oro_tx_views_later(w->tx, &n);
     oro_status st = oro_tx_commit(w->tx, &origin, &seq);
+    views_later(w, views, n, st == ORO_OK);
     w->published |= st == ORO_OK;
     return st;
 }

@@ -32,6 +32,13 @@ room_for(void *host, size_t len)
     return room(host, len + ORO_TX_WRITE_BYTES);
 }
 
+/* Views only read, and what they read is remembered: by places, so that a whole table would be every change of it. */
+static bool
+only_reads(void *host)
+{
+    return ORO_UNLIKELY(((struct worker *)host)->in_view);
+}
+
 /* Each leaves a note of some bytes in the transaction: looked at now and then. */
 #define FINDS 1024
 
@@ -48,6 +55,8 @@ static oro_status
 host_scan(void *host, const struct oro_table_def *t, struct oro_py_rows *out)
 {
     struct oro_rows rows;
+    if (only_reads(host))
+        return ORO_EINVAL;
     if (!room(host, oro_store_row_count(((struct worker *)host)->pool->store, t) *
                         sizeof(struct oro_bytes)))
         return ORO_ENOMEM;
@@ -82,6 +91,8 @@ static oro_status
 host_insert(void *host, const struct oro_table_def *t, struct oro_bytes row,
             struct oro_bytes *stored, struct oro_err *err)
 {
+    if (only_reads(host))
+        return ORO_EREFUSED;
     if (!room_for(host, row.len))
         return ORO_ENOMEM;
     touch(host, t);
@@ -92,6 +103,8 @@ static oro_status
 host_update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
             struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
+    if (only_reads(host))
+        return ORO_EREFUSED;
     if (!room_for(host, row.len))
         return ORO_ENOMEM;
     touch(host, t);
@@ -102,6 +115,8 @@ static oro_status
 host_upsert(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
             struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
+    if (only_reads(host))
+        return ORO_EREFUSED;
     if (!room_for(host, row.len))
         return ORO_ENOMEM;
     touch(host, t);
@@ -112,6 +127,8 @@ static oro_status
 host_delete_key(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
                 struct oro_bytes key)
 {
+    if (only_reads(host))
+        return ORO_EREFUSED;
     if (!room_for(host, 0))
         return ORO_ENOMEM;
     touch(host, t);
@@ -121,6 +138,8 @@ host_delete_key(void *host, const struct oro_table_def *t, const struct oro_inde
 static oro_status
 host_delete_row(void *host, const struct oro_table_def *t, struct oro_bytes row)
 {
+    if (only_reads(host))
+        return ORO_EREFUSED;
     if (!room_for(host, 0))
         return ORO_ENOMEM;
     touch(host, t);
@@ -130,6 +149,8 @@ host_delete_row(void *host, const struct oro_table_def *t, struct oro_bytes row)
 static oro_status
 host_clear(void *host, const struct oro_table_def *t, uint64_t *n)
 {
+    if (only_reads(host))
+        return ORO_EREFUSED;
     uint64_t rows = oro_store_row_count(((struct worker *)host)->pool->store, t);
     if (!room(host, rows * ORO_TX_DELETE_BYTES))
         return ORO_ENOMEM;

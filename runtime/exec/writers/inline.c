@@ -39,6 +39,7 @@ oro_inline_close(struct oro_inline *in)
     oro_bb_fini(&w->text);
     oro_bb_fini(&w->detail);
     oro_bb_fini(&w->logged);
+    oro_bb_fini(&w->view_rows);
     oro_bb_fini(&w->log_text);
     oro_free(w->log_lines);
     oro_free(in->pool.metrics);

@@ -82,6 +82,7 @@ oro_job_drop(struct oro_job *job)
     oro_buf_unref(job->frame);
     if (job->write.drop != NULL)
         job->write.drop(job->write.arg);
+    oro_view_unref(job->view);
     oro_free(job);
 }
 

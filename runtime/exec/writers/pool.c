@@ -94,6 +94,7 @@ oro_pool_free(struct oro_pool *p)
         oro_bb_fini(&w->text);
         oro_bb_fini(&w->detail);
         oro_bb_fini(&w->logged);
+        oro_bb_fini(&w->view_rows);
         oro_bb_fini(&w->log_text);
         oro_free(w->log_lines);
         oro_free(w->descriptor);

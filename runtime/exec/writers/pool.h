@@ -11,7 +11,7 @@
 
 #include "bridge/host/bridge.h"
 #include "runtime/base/thread.h"
-#include "runtime/store/tx.h"
+#include "runtime/store/view.h"
 #include "runtime/timers/timers.h"
 
 /* struct oro_origin.kind of the records that workers publish. */
@@ -22,6 +22,7 @@ enum oro_origin_kind {
     ORO_ORIGIN_TIMER,
     ORO_ORIGIN_INTERNAL,
     ORO_ORIGIN_HANDLER, /* text: the answer of the module's router */
+    ORO_ORIGIN_VIEW, /* an answer of a view is there, or cannot be had */
 };
 
 /* Who calls. Refcounted: a client's, shared by its jobs. */
@@ -47,6 +48,9 @@ enum oro_job_kind {
     ORO_JOB_INIT,
     ORO_JOB_HANDLER, /* an HTTP request that the module answers: `frame` */
     ORO_JOB_WRITE, /* a transaction without the module: `write` */
+    ORO_JOB_VIEW,  /* an answer of a view, unless it is there */
+    ORO_JOB_VIEW_AGAIN,  /* the same, of a new version's code */
+    ORO_JOB_VIEW_FORGET, /* that nobody uses any more */
 };
 
 /* What is done in it, on a worker. */
@@ -87,6 +91,7 @@ struct oro_job {
     struct oro_buf *frame;      /* one reference or NULL; args lie in it */
     struct oro_job_wait *wait;  /* borrowed, or NULL */
     struct oro_job_write write; /* run NULL: none */
+    struct oro_view *view;      /* one reference, or NULL */
     struct oro_firing timer;    /* table NULL: it was of a version that is no more */
     uint32_t ncalls, at;
     struct oro_job_call calls[];

@@ -6,7 +6,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/map.h"
 #include "runtime/base/metric.h"
-#include "runtime/store/tx.h"
+#include "runtime/store/view.h"
 #include "runtime/timers/last_run.h"
 #include "runtime/exec/writers/governor.h"
 #include "runtime/exec/writers/pool.h"
@@ -58,6 +58,8 @@ struct worker {
     struct worker *predecessor;
     struct oro_tx *tx;                  /* of the running attempt */
     struct oro_bb text, detail, logged; /* of the call (bridge.h) */
+    struct oro_bb view_rows;            /* of the view that runs, or ran last */
+    bool in_view;                       /* it runs: nothing may be written */
     struct oro_bb log_text;
     struct log_line *log_lines;
     size_t nlog, log_cap, log_left_out;

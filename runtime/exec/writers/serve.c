@@ -134,6 +134,18 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
         if (hurry == HURRY_NOT)
             out = run_write(w, job);
         break;
+    case ORO_JOB_VIEW:
+        if (hurry == HURRY_NOT && !m->refused &&
+            !atomic_load_explicit(&m->left, memory_order_acquire))
+            out = run_view(w, job);
+        else
+            refuse_view(w, job);
+        break;
+    case ORO_JOB_VIEW_AGAIN:
+    case ORO_JOB_VIEW_FORGET:
+        if (hurry == HURRY_NOT)
+            out = run_view(w, job);
+        break;
     }
     if (job->kind != ORO_JOB_CALLS) {
         turn->budget--;

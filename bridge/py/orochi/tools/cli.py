@@ -24,10 +24,19 @@ def main(argv):
         print(f'orochi: there is no command {word}{meant(word, [c.name for c in COMMANDS if not c.hidden])}; `orochi --help` lists them', file=sys.stderr)
         return 2
     try:
-        args = parser(command).parse_args(argv[1:])
+        args = _parsed(command, argv[1:])
     except SystemExit as end:  # argparse has said why
         return end.code if isinstance(end.code, int) else 2
     return _run(args)
+
+
+def _parsed(command, words):
+    made = parser(command)
+    if not made.get_default('passes_on'):
+        return made.parse_args(words)
+    args, more = made.parse_known_args(words)
+    args.more = more
+    return args
 
 
 def _run(args):
@@ -83,5 +92,5 @@ def parser(command):
     module.arguments(made)
     if command.loads:
         made.add_argument('--venv', metavar='DIR', help="virtual environment with the module's packages")
-    made.set_defaults(run=module.main, command=command)
+    made.set_defaults(run=module.main, command=command, passes_on=getattr(module, 'PASSES_ON', False))
     return made

@@ -30,7 +30,11 @@ _DATA_CODES = ((0, 'it is done'), (2, 'the command line is wrong'), (4, 'the dat
 
 COMMANDS = (
     Command('new', 'NAME', 'a folder with a module to begin with', module='new',
-            examples=('orochi new game', 'orochi new shop --template empty')),
+            examples=('orochi new game', 'orochi new world --template arena', 'orochi new shop --template empty')),
+    Command('dev', '[MODULE] [flags of run]', 'serve a module and whatever you save, with its tests and bindings', module='dev',
+            examples=('orochi dev game', 'orochi dev --no-open --memory', 'orochi dev game --debug'), exit_codes=_RUN_CODES),
+    Command('test', '[PYTEST_ARGUMENT...]', 'run the tests of a module, with pytest', module='test',
+            examples=('orochi test', 'orochi test -k shot -x')),
     Command('run', 'MODULE [flags]', 'serve a module',
             examples=('orochi run game/module.py --watch', 'orochi run game --listen 0.0.0.0:3000 --data /var/lib/game', 'orochi run game --memory'),
             exit_codes=_RUN_CODES),

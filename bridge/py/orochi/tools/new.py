@@ -1,80 +1,21 @@
-"""`orochi new NAME`: a folder with a module that runs, to begin with."""
+"""`orochi new NAME`: a folder with a module, its tests and a typed page, to begin with.
 
+The templates with a page are examples of this project (examples/, which an installation has as templates/), copied with their built
+page, so that there is something to see without node.
+"""
+
+import json
 import os
+import re
+import shutil
 import sys
+from pathlib import Path
 
-_CHAT = '''"""{title}: names and messages. Change it, then `orochi check` it."""
-
-from orochi import (
-    AutoKey,
-    Identity,
-    PrimaryKey,
-    ReducerContext,
-    ReducerError,
-    Timestamp,
-    client_connected,
-    client_disconnected,
-    reducer,
-    scheduled,
-    table,
-    u64,
-)
-
-HISTORY = 200  # messages that are kept
-
-
-@table(public=True)
-class User:
-    identity: PrimaryKey[Identity]
-    name: str = ""
-    online: bool = True
-
-
-@table(public=True)
-class Message:
-    id: AutoKey[u64] = 0
-    sender: Identity
-    sent: Timestamp
-    text: str
-
-
-@client_connected
-def connected(ctx: ReducerContext) -> None:
-    user = ctx.db.user.find(ctx.sender) or User(identity=ctx.sender)
-    ctx.db.user.upsert(user, online=True)
-
-
-@client_disconnected
-def disconnected(ctx: ReducerContext) -> None:
-    ctx.db.user.update(ctx.db.user.get(ctx.sender), online=False)
-
-
-@reducer
-def set_name(ctx: ReducerContext, name: str) -> None:
-    name = name.strip()
-    if not 1 <= len(name) <= 20:
-        raise ReducerError("A name has 1 to 20 characters.")
-    ctx.db.user.update(ctx.db.user.get(ctx.sender), name=name)
-
-
-@reducer
-def send_message(ctx: ReducerContext, text: str) -> None:
-    text = text.strip()
-    if not 1 <= len(text) <= 500:
-        raise ReducerError("A message has 1 to 500 characters.")
-    ctx.db.message.insert(sender=ctx.sender, sent=ctx.timestamp, text=text)
-
-
-@scheduled(interval_ms=10_000)
-def trim(ctx: ReducerContext) -> None:
-    messages = sorted(ctx.db.message, key=lambda message: message.id)
-    for old in messages[:-HISTORY]:
-        ctx.db.message.delete(old)
-'''
+from . import generate, modules, stubs
 
 _EMPTY = '''"""{title}."""
 
-from orochi import AutoKey, ReducerContext, reducer, table, u64
+from orochi import AutoKey, ReducerContext, ReducerError, reducer, table, u64
 
 
 @table(public=True)
@@ -85,48 +26,192 @@ class Thing:
 
 @reducer
 def add_thing(ctx: ReducerContext, name: str) -> None:
+    if not name.strip():
+        raise ReducerError("A thing needs a name.")
     ctx.db.thing.insert(name=name)
+'''
+
+_TESTS = {
+    'empty': '''
+def test_a_thing_is_added(orochi_db: Database) -> None:
+    ann = orochi_db.connect("ann")
+    ann.call(module.add_thing, "lamp")
+    assert [thing.name for thing in orochi_db[module.Thing]] == ["lamp"]
+
+
+def test_a_thing_needs_a_name(orochi_db: Database) -> None:
+    with pytest.raises(ReducerError, match="needs a name"):
+        orochi_db.connect("ann").call(module.add_thing, "  ")
+''',
+    'chat': '''
+def test_everybody_sees_a_message(orochi_db: Database) -> None:
+    ann, bob = orochi_db.connect("ann"), orochi_db.connect("bob")
+    seen = bob.subscribe(module.Message)
+    ann.call(module.send_message, "  hello ")
+    assert [(m.sender, m.text) for m in seen.inserted] == [(ann.identity, "hello")]
+
+
+def test_who_says_too_much_waits(orochi_db: Database) -> None:
+    ann = orochi_db.connect("ann")
+    for n in range(module.BURST):
+        ann.call(module.send_message, f"message {n}")
+    with pytest.raises(ReducerError, match="Slow down"):
+        ann.call(module.send_message, "one more")
+    orochi_db.advance(seconds=4)  # of virtual time: at once
+    ann.call(module.send_message, "one more")
+
+
+def test_a_name_is_taken_once(orochi_db: Database) -> None:
+    orochi_db.connect("ann").call(module.set_name, "Ann")
+    with pytest.raises(ReducerError, match="taken"):
+        orochi_db.connect("bob").call(module.set_name, "ann")
+''',
+    'arena': '''
+def test_who_steers_moves(orochi_db: Database) -> None:
+    ann = orochi_db.connect("ann")
+    ann.call(module.join, "Ann")
+    me = orochi_db[module.Player].one(name="Ann").id
+    before = orochi_db[module.Body].get(me)
+    ann.call(module.steer, 1.0 if before.x < module.SIZE / 2 else -1.0, 0.0)
+    orochi_db.advance(seconds=1)  # twenty ticks of virtual time: at once
+    assert abs(orochi_db[module.Body].get(me).x - before.x) > 50
+
+
+def test_who_leaves_is_gone(orochi_db: Database) -> None:
+    ann = orochi_db.connect("ann")
+    ann.call(module.join, "Ann")
+    ann.close()
+    assert len(orochi_db[module.Player]) == 0
+
+
+def test_a_name_is_needed(orochi_db: Database) -> None:
+    with pytest.raises(ReducerError, match="name"):
+        orochi_db.connect("ann").call(module.join, "  ")
+''',
+}
+
+_TEST_HEAD = '''"""The rules, tried without a server: `orochi test`, or pytest."""
+
+import module
+import pytest
+from orochi import ReducerError
+from orochi.testing import Database
+
+'''
+
+_PROJECT = '''[project]
+name = "{name}"
+version = "0.1.0"
+requires-python = ">= 3.13"
+dependencies = ["orochi-server"]
+
+[dependency-groups]
+dev = ["pytest"]
+
+[tool.orochi]
+module = "module"
+
+[tool.pytest.ini_options]
+pythonpath = ["."]
 '''
 
 _README = '''# {title}
 
-    orochi check {name}              # is the module right?
-    orochi run {name}/module.py      # serve it
-    orochi generate --lang typescript --out bindings {name}
+    orochi dev            # serves module.py and the page, and whatever you save; runs the tests
+    orochi test           # only the tests
+    orochi shell          # Python on the data of the server that runs
 
+- `module.py`: tables and rules. `module_db.pyi` has the types of `ctx.db` for editors and type checkers; `orochi dev` keeps it current,
+  and so it does `src/bindings`.
+- `test_module.py`: tests of the rules, in virtual time.
+{page}
 Clients connect with any SpacetimeDB SDK, to the database `{name}`.
+'''
+_PAGE = '''- `src/main.ts`: the page. `npm install` and `npm run build` make `dist/` of it, which the server serves; while you work on it,
+  `npm run dev` shows each change at once.
 '''
 
 # The data holds keys and the owner's token; it is made where `orochi run` is called.
 _IGNORED = '''orochi-data/
 node_modules/
 __pycache__/
+.pytest_cache/
+.venv/
 '''
 
-TEMPLATES = {'chat': _CHAT, 'empty': _EMPTY}
+_COPIED = ('index.html', 'src', 'tsconfig.json', 'vite.config.ts', '.npmrc', 'dist')
+
+TEMPLATES = {'chat': 'names and messages, with a page', 'arena': 'steer, eat, grow: 20 times a second, with a page', 'empty': 'a table and a reducer'}
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+# In a wheel; where the program is installed; in a checkout.
+_PLACES = (_PACKAGE / 'share/templates', _PACKAGE.parent.parent / 'templates', _PACKAGE.parent.parent.parent / 'examples')
+
+
+def _source(template):
+    """The folder of the example, or None."""
+    return next((place / template for place in _PLACES if (place / template / 'module.py').exists()), None)
+
+
+def _copy_page(source, folder, name):
+    for what in _COPIED:
+        if (source / what).is_dir():
+            shutil.copytree(source / what, folder / what)
+        elif (source / what).exists():
+            shutil.copyfile(source / what, folder / what)
+    package = json.loads((source / 'package.json').read_text(encoding='utf-8'))
+    package['name'] = name
+    package['scripts'] = {'generate': 'orochi generate --lang typescript --out src/bindings module.py', 'typecheck': 'tsc -p .',
+                          'build': 'vite build', 'dev': 'vite'}
+    for unused in ('ws', '@types/ws'):  # of the arena's bots
+        package['dependencies'].pop(unused, None), package['devDependencies'].pop(unused, None)
+    config = json.loads((source / 'tsconfig.json').read_text(encoding='utf-8'))
+    config['compilerOptions']['types'], config['include'] = [], ['src']
+    package['devDependencies'].pop('@types/node', None)
+    for file, value in (('package.json', package), ('tsconfig.json', config)):
+        (folder / file).write_text(json.dumps(value, indent=2) + '\n', encoding='utf-8')
+
+
+def _typed(text):
+    """The module with the types of its own tables: ReducerContext[Db]."""
+    text = re.sub(r'\bctx: ReducerContext\b(?!\[)', 'ctx: ReducerContext[Db]', text)
+    end = re.search(r'^from orochi import (\([^)]*\)|.*)\n', text, re.M).end()
+    return f'{text[:end]}\nfrom module_db import Db\n{text[end:]}'
 
 
 def make(folder, template='chat'):
-    """Makes the folder; gives the paths of its files. ValueError: the name will not do; FileExistsError: it is there."""
+    """Makes the folder; gives the paths of what was made in it. ValueError: the name will not do; FileExistsError: it is there."""
     name = os.path.basename(os.path.normpath(folder))
     if not name.replace('-', '_').isidentifier() or not name.isascii():
         raise ValueError(f'{name!r} cannot be the name of a module: letters, digits, _ and -, a letter first')
     if os.path.exists(folder):
         raise FileExistsError(f'{folder} is there already: choose another name')
+    source = _source(template) if template != 'empty' else None
+    if template != 'empty' and source is None:
+        raise ValueError(f'the template {template} was not put into this installation; --template empty is always there')
+    at = Path(folder)
+    at.mkdir(parents=True)
     title = name.replace('-', ' ').replace('_', ' ').capitalize()
-    os.makedirs(folder)
-    made = []
-    for file, text in (('module.py', TEMPLATES[template]), ('README.md', _README), ('.gitignore', _IGNORED)):
-        path = os.path.join(folder, file)
-        with open(path, 'w', encoding='utf-8') as out:
-            out.write(text.replace('{title}', title).replace('{name}', name))
-        made.append(path)
-    return made
+    module = (source / 'module.py').read_text(encoding='utf-8') if source else _EMPTY.replace('{title}', title)
+    texts = {'module.py': module, 'test_module.py': _TEST_HEAD + _TESTS[template], 'pyproject.toml': _PROJECT.replace('{name}', name),
+             'README.md': _README.replace('{title}', title).replace('{name}', name).replace('{page}', _PAGE if source else ''), '.gitignore': _IGNORED}
+    for file, text in texts.items():
+        (at / file).write_text(text, encoding='utf-8')
+    if source:
+        _copy_page(source, at, name)
+    path = str(at / 'module.py')
+    found = modules.builder(path)
+    stubs.write(path, found)
+    if source:
+        generate.generate({'V10': found.v10()}, at / 'src/bindings')
+    (at / 'module.py').write_text(_typed(module), encoding='utf-8')
+    return sorted(str(path) for path in at.iterdir())
 
 
 def arguments(parser):
     parser.add_argument('name', metavar='NAME', help='folder to make; its last part is the name of the module')
-    parser.add_argument('--template', default='chat', choices=sorted(TEMPLATES), help='default: chat')
+    parser.add_argument('--template', default='chat', choices=sorted(TEMPLATES),
+                        help='; '.join(f'{name}: {text}' for name, text in TEMPLATES.items()) + ' (default: chat)')
 
 
 def main(args):
@@ -137,5 +222,5 @@ def main(args):
         return 2
     for path in made:
         print(f'made {path}')
-    print(f'next: orochi run {os.path.join(args.name, "module.py")}')
+    print(f'next: orochi dev {args.name}   (or, as a server in earnest: orochi run {os.path.join(args.name, "module.py")})')
     return 0

@@ -1,0 +1,245 @@
+/* Views that clients ask for (docs/semantics.md#views). A message or a text of SQL that names one waits until its answer is there:
+ * a worker evaluates it, as a job of the client's mailbox, and the record of that job has the message go on. From then on the
+ * answer's rows are rows like others, kept up to date by whoever changes what it read. A client holds the answers that it is
+ * subscribed to; who lets go of one as the last has it forgotten. */
+#include "runtime/server/server_priv.h"
+
+#include "runtime/store/view.h"
+
+/* ---- holding ---- */
+
+static void
+let_go(struct shard *sh, struct oro_view *v)
+{
+    oro_view_ref(v);
+    if (!oro_view_leave(sh->server->store, v)) {
+        oro_view_unref(v);
+        return;
+    }
+    struct oro_job *job = oro_job_new(ORO_JOB_VIEW_FORGET, NULL, 0);
+    job->view = v;
+    oro_pool_post(sh->server->pool, NULL, job, false);
+}
+
+static void
+holds_cut(struct shard *sh, struct client *c, bool all)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->nholds; i++) {
+        struct view_hold h = c->holds[i];
+        if (!all && h.of_set && oro_subs_has(sh->subs, c->conn, h.query_set_id))
+            c->holds[n++] = h;
+        else
+            let_go(sh, h.view);
+    }
+    c->nholds = n;
+}
+
+void
+oro_views_look(struct shard *sh, struct client *c)
+{
+    if (ORO_LIKELY(c->nholds == 0) || c->views_asked || c->reads != NULL)
+        return;
+    holds_cut(sh, c, false);
+}
+
+void
+oro_views_gone(struct shard *sh, struct client *c)
+{
+    holds_cut(sh, c, true);
+    c->views_asked = false;
+}
+
+void
+oro_views_free(struct client *c)
+{
+    for (size_t i = 0; i < c->nholds; i++)
+        oro_view_unref(c->holds[i].view);
+    oro_free(c->holds);
+    oro_free(c->views_error);
+}
+
+bool
+oro_views_has(const struct client *c)
+{
+    return c->nholds > 0;
+}
+
+/* ---- which views a text names ---- */
+
+struct wanted {
+    struct shard *sh;
+    struct client *c;
+    size_t from; /* of c->holds: this message's */
+    uint32_t query_set_id;
+    bool of_set, no_memory;
+};
+
+static void
+want(struct wanted *w, const struct oro_view_def *def, struct oro_bytes args)
+{
+    struct client *c = w->c;
+    struct oro_view_key key = {.def = def, .args = args};
+    if (!def->is_anonymous)
+        key.sender = c->who->identity;
+    struct oro_view *v = oro_view_use(w->sh->server->store, &key);
+    if (v == NULL) {
+        w->no_memory = true;
+        return;
+    }
+    for (size_t i = w->from; i < c->nholds; i++)
+        if (c->holds[i].view == v) {
+            let_go(w->sh, v);
+            return;
+        }
+    c->holds = oro_grow(c->holds, c->nholds, &c->holds_cap, sizeof(*c->holds));
+    c->holds[c->nholds++] = (struct view_hold){v, w->query_set_id, w->of_set};
+}
+
+static void
+want_named(void *arg, const struct oro_view_def *def, struct oro_bytes args)
+{
+    struct wanted *w = arg;
+    if (def->table->is_public || w->c->is_owner)
+        want(w, def, args);
+}
+
+static void
+want_text(struct wanted *w, struct oro_bytes text)
+{
+    struct oro_query_env env = oro_client_env(w->sh, w->c);
+    oro_query_views(w->sh->server->schema, text, &env, want_named, w);
+}
+
+static void
+want_texts(struct wanted *w, struct oro_bytes texts, uint32_t n)
+{
+    struct oro_reader r = oro_reader(texts);
+    struct oro_bytes text;
+    for (uint32_t i = 0; i < n && oro_rd_string(&r, &text) == ORO_OK; i++)
+        want_text(w, text);
+}
+
+/* Posts a job for each that is not there. How many; 0 also if the client is being closed. */
+static unsigned
+ask(struct wanted *w)
+{
+    struct client *c = w->c;
+    unsigned n = 0;
+    for (size_t i = w->from; i < c->nholds; i++) {
+        struct oro_view *v = c->holds[i].view;
+        if (oro_view_is_ready(v))
+            continue;
+        struct oro_job *job = oro_job_try_new(ORO_JOB_VIEW, c->who, 0);
+        if (job == NULL || (c->kind == CLIENT_DATABASE &&
+                            !oro_client_posted(w->sh, c, sizeof(struct oro_job)))) {
+            oro_job_drop(job);
+            w->no_memory = true;
+            break;
+        }
+        job->shard = (uint16_t)w->sh->number;
+        job->conn = c->conn;
+        job->view = oro_view_ref(v);
+        oro_pool_post(w->sh->server->pool, c->mailbox, job, false);
+        n++;
+    }
+    return n;
+}
+
+/* ---- messages ---- */
+
+bool
+oro_views_wait(struct shard *sh, struct client *c, const struct oro_client_message *m)
+{
+    bool set = m->tag == ORO_MSG_SUBSCRIBE;
+    if (sh->server->schema->nviews == 0 || (!set && m->tag != ORO_MSG_ONE_OFF))
+        return false;
+    if (c->views_asked) { /* it has waited, and is here again */
+        c->views_asked = false;
+        return false;
+    }
+    struct wanted w = {sh, c, c->nholds, m->query_set_id, set, false};
+    if (set)
+        want_texts(&w, m->queries, m->nqueries);
+    else
+        want_text(&w, m->query);
+    c->views_asked = ask(&w) > 0;
+    if (w.no_memory)
+        oro_client_no_memory(sh, c);
+    return c->views_asked;
+}
+
+bool
+oro_views_refused(struct shard *sh, struct client *c, const struct oro_client_message *m)
+{
+    if (ORO_LIKELY(c->views_error == NULL))
+        return false;
+    struct oro_asked to = {
+        .tag = m->tag, .request_id = m->request_id, .query_set_id = m->query_set_id};
+    struct oro_err err;
+    oro_err_set(&err, ORO_EINTERNAL, "%s", c->views_error);
+    oro_free(c->views_error);
+    c->views_error = NULL;
+    if (m->tag == ORO_MSG_SUBSCRIBE)
+        oro_client_refused(sh, m->queries, &err);
+    oro_bb_clear(&sh->out);
+    c->proto->error(&sh->out, &to, oro_bytes_str(err.text));
+    oro_client_send(sh, c, oro_bb_bytes(&sh->out), 0);
+    return true;
+}
+
+static void
+note_failure(struct client *c, const struct oro_commit *rec)
+{
+    const struct oro_origin *o = &rec->origin;
+    if (o->outcome == ORO_OK || o->outcome == ORO_ENOTFOUND || c->views_error != NULL)
+        return;
+    struct oro_bytes text = o->text != NULL ? oro_buf_bytes(o->text) : oro_bytes_str("it failed");
+    c->views_error = oro_asprintf("Internal error evaluating queries: %.*s",
+                                  (int)(text.len < 800 ? text.len : 800), (const char *)text.data);
+}
+
+void
+oro_views_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
+{
+    note_failure(c, rec);
+    oro_client_call_done(sh, c);
+    oro_client_resume_later(sh, c);
+}
+
+/* ---- POST /sql ---- */
+
+bool
+oro_views_sql_wait(struct shard *sh, struct client *c)
+{
+    if (sh->server->schema->nviews == 0 || c->views_asked)
+        return false;
+    struct wanted w = {sh, c, c->nholds, 0, false, false};
+    want_text(&w, oro_bb_bytes(&c->sql));
+    c->views_asked = true;
+    c->views_waiting = ask(&w);
+    return c->views_waiting > 0;
+}
+
+bool
+oro_views_sql_record(struct client *c, const struct oro_commit *rec)
+{
+    note_failure(c, rec);
+    ORO_ASSERT(c->views_waiting > 0);
+    return --c->views_waiting == 0;
+}
+
+/* ---- a new version of the module ---- */
+
+void
+oro_views_again(struct oro_server *s)
+{
+    size_t n;
+    struct oro_view **all = oro_view_all(s->store, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct oro_job *job = oro_job_new(ORO_JOB_VIEW_AGAIN, NULL, 0);
+        job->view = all[i];
+        oro_pool_post(s->pool, NULL, job, false);
+    }
+    oro_free(all);
+}

@@ -1,0 +1,62 @@
+/* runtime/store/view_priv.h - what the store remembers of views' answers (view.c). */
+#ifndef ORO_STORE_VIEW_PRIV_H
+#define ORO_STORE_VIEW_PRIV_H
+
+#include "runtime/store/internal.h"
+#include "runtime/store/view.h"
+
+/* Answers that read one place. Removing is an exchange with the last. */
+struct view_list {
+    struct oro_view_read **items;
+    size_t n, cap;
+};
+
+/* A place that was read: a key of an index (kind RANGE, a point), a range, a whole table, the number of its rows. Its bytes are
+ * its own. */
+struct oro_view_read {
+    enum oro_span_kind kind;
+    const struct oro_table *t;
+    const struct oro_index *ix;
+    struct oro_interval iv;
+    /* The registry's. */
+    struct oro_view *view;
+    struct view_list *list;
+    size_t pos;
+};
+
+struct oro_view_reads {
+    struct oro_view_read *items;
+    size_t n, cap;
+};
+
+struct oro_view {
+    atomic_uint refs;
+    struct oro_view_key key; /* its args are the ones below */
+    uint64_t number;
+    atomic_bool ready; /* written under the commit lock */
+    /* Registry's lock: */
+    unsigned uses;
+    bool listed;
+    bool orphan; /* its store is gone */
+    uint64_t generation; /* how often it was evaluated */
+    uint64_t epoch;      /* of whoever looked at it last */
+    struct oro_view_reads *reads;
+    uint8_t args[];
+};
+
+struct view_index {
+    const struct oro_index *ix;
+    struct oro_map points; /* key -> view_list */
+};
+struct view_table {
+    size_t n; /* reads of it */
+    struct view_index **indexes;
+    size_t nindexes, indexes_cap;
+    struct view_list spans; /* what is no point */
+};
+
+/* view.c, for reading and committing */
+void oro_view_note(struct oro_tx *tx, const struct oro_view_read *read); /* copies */
+void oro_view_reads_free(struct oro_view_reads *reads);                  /* NULL is fine */
+
+#endif

@@ -1,0 +1,141 @@
+// Views through the npm package: rows that a function gives, for each client or for all, kept up to date with the tables.
+
+import assert from "node:assert/strict";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { bindings, connect, rows, subscribe } from "./lib/client.mjs";
+import { cleanFolders, folder, module, orochi, serve, until } from "./lib/server.mjs";
+
+let dir, server, bound, ann, bob, owner;
+
+before(async () => {
+  dir = await folder();
+  await copyFile(module("views"), join(dir, "views.py"));
+  bound = await bindings(module("views"));
+  server = await serve(join(dir, "views.py"), { flags: ["--data", join(dir, "data"), "--watch"] });
+  const token = (await readFile(join(dir, "data/owner.token"), "utf8")).trim();
+  [ann, bob, owner] = await Promise.all([open(), open(), open({ token })]);
+});
+after(async () => {
+  const code = await server?.stop();
+  await cleanFolders();
+  assert.equal(code, 0, server?.output());
+});
+
+const open = options => connect(bound, server, "views", options);
+const faces = table => rows(table).map(card => card.face).sort();
+const query = async (client, text, status = 200) => {
+  const headers = client ? { authorization: `Bearer ${client.token}` } : {};
+  const answer = await fetch(`${server.url}/v1/database/views/sql`, { method: "POST", body: text, headers });
+  const body = await answer.text();
+  assert.equal(answer.status, status, body);
+  return status === 200 ? JSON.parse(body)[0].rows : body;
+};
+const refused = (client, text) => new Promise((resolve, reject) => client.conn.subscriptionBuilder()
+  .onApplied(() => reject(new Error(`${text} was applied`))).onError(ctx => resolve(String(ctx.event?.message ?? ctx.event))).subscribe([text]));
+
+test("each player sees his own hand, and nobody the table behind it", async () => {
+  await ann.conn.reducers.draw({ face: "ace" });
+  await bob.conn.reducers.draw({ face: "king" });
+  for (const client of [ann, bob]) await subscribe(client, "SELECT * FROM my_hand", "SELECT * FROM held");
+  assert.deepEqual([faces(ann.conn.db.myHand), faces(bob.conn.db.myHand)], [["ace"], ["king"]]);
+  await ann.conn.reducers.draw({ face: "ten" });
+  assert.deepEqual(faces(ann.conn.db.myHand), ["ace", "ten"]);
+  const ten = rows(ann.conn.db.myHand).find(card => card.face === "ten");
+  await ann.conn.reducers.give({ card: ten.id, to: bob.identity });
+  assert.deepEqual(faces(ann.conn.db.myHand), ["ace"]);
+  await until("Bob has it", () => faces(bob.conn.db.myHand).length === 2);
+  assert.deepEqual(faces(bob.conn.db.myHand), ["king", "ten"]);
+  assert.match(await refused(ann, "SELECT * FROM card"), /no such table: `card`/);
+});
+
+test("rows with a key are updated, those without come and go", async () => {
+  const seen = [];
+  ann.conn.db.held.onUpdate((ctx, old, now) => seen.push([old.cards, now.cards]));
+  await ann.conn.reducers.draw({ face: "two" });
+  assert.deepEqual([seen, rows(ann.conn.db.held).map(h => h.cards)], [[[1, 2]], [2]]);
+});
+
+test("all changes of a transaction come in one message, views and tables", async () => {
+  const fresh = await open();
+  await subscribe(fresh, "SELECT * FROM player", "SELECT * FROM me", "SELECT * FROM best");
+  const seen = [];
+  for (const name of ["player", "me", "best"])
+    fresh.conn.db[name].onInsert(ctx => seen.push([name, ctx.event.id ?? ctx.event, rows(fresh.conn.db.me).length, rows(fresh.conn.db.player).length]));
+  await fresh.conn.reducers.join({ name: "Eve" });
+  assert.deepEqual(seen.map(([name]) => name).sort(), ["best", "me", "player"]);
+  assert.ok(seen.every(([, , me, players]) => me === 1 && players === 1), JSON.stringify(seen));
+  fresh.conn.disconnect();
+});
+
+test("one-off queries, SQL and joins see views as whoever asks", async () => {
+  assert.deepEqual(await query(ann, "SELECT face FROM my_hand WHERE face = 'ace'"), [["ace"]]);
+  assert.deepEqual(await query(bob, "SELECT COUNT(*) AS n FROM my_hand"), [[2]]);
+  assert.deepEqual(await query(undefined, "SELECT * FROM my_hand"), []);
+  assert.deepEqual(await query(bob, "SELECT max(face), count(*) FROM my_hand h WHERE face LIKE '%n%'"), [["ten", 2]]);
+  assert.deepEqual(await query(ann, "SELECT a.face FROM my_hand a JOIN my_hand b ON a.face > b.face ORDER BY 1"), [["two"]]);
+  assert.match(await query(ann, "SELECT * FROM secret", 400), /no such table/);
+  assert.equal((await query(owner, "SELECT * FROM secret")).length, 4);
+  assert.match(await query(owner, "DELETE FROM my_hand", 400), /my_hand|cannot be changed/);
+});
+
+test("a view that raises fails whoever asks first, and then whoever changes what it read", async () => {
+  await subscribe(ann, "SELECT * FROM fragile");
+  await assert.rejects(ann.conn.reducers.fail({ fails: true }));
+  await until("the log says which view it was", () => /fail: view fragile: .*ValueError: the view is broken/s.test(server.output()));
+  assert.deepEqual(await query(owner, "SELECT * FROM fault"), []);
+  for (const [name, words] of [["writes", /changes no rows/], ["scans", /through indexes/], ["clock", /no ctx\.timestamp/]]) {
+    assert.match(await refused(bob, `SELECT * FROM ${name}`), /error evaluating/i);
+    await until(`the log tells of ${name}`, () => words.test(server.output()));
+  }
+  assert.match(await query(bob, "SELECT * FROM scans", 400), /evaluating/);
+  await ann.conn.reducers.draw({ face: "three" });
+  assert.deepEqual(faces(ann.conn.db.myHand), ["ace", "three", "two"]);
+});
+
+test("two rows with one key fail the transaction that made them", async () => {
+  const fresh = await open();
+  await subscribe(fresh, "SELECT * FROM twice");
+  await fresh.conn.reducers.draw({ face: "same" });
+  await fresh.conn.reducers.draw({ face: "same" });
+  const ids = (await query(owner, "SELECT id FROM card WHERE face = 'same'")).map(([id]) => BigInt(id));
+  await fresh.conn.reducers.show({ card: ids[0] });
+  assert.deepEqual(faces(fresh.conn.db.twice), ["same"]);
+  await assert.rejects(fresh.conn.reducers.show({ card: ids[1] }));
+  assert.deepEqual(await query(owner, "SELECT id FROM card WHERE shown"), [[Number(ids[0])]]);
+  fresh.conn.disconnect();
+});
+
+test("what nobody uses any more is forgotten, and made again when somebody asks", async () => {
+  const fresh = await open();
+  await fresh.conn.reducers.draw({ face: "first" });
+  const handle = await new Promise(resolve => {
+    const h = fresh.conn.subscriptionBuilder().onApplied(() => resolve(h)).subscribe(["SELECT * FROM my_hand"]);
+  });
+  assert.deepEqual(faces(fresh.conn.db.myHand), ["first"]);
+  await new Promise(resolve => handle.unsubscribeThen(resolve));
+  await fresh.conn.reducers.draw({ face: "second" });
+  await subscribe(fresh, "SELECT * FROM my_hand WHERE face <> 'first'");
+  assert.deepEqual(faces(fresh.conn.db.myHand), ["second"]);
+  fresh.conn.disconnect();
+});
+
+test("other code, the same rows' shape: the difference is sent", async () => {
+  const text = await readFile(join(dir, "views.py"), "utf8");
+  await writeFile(join(dir, "views.py"), text.replace("return list(ctx.db.card.shown.filter(True))", "return [card for card in ctx.db.card.shown.filter(False) if card.face == 'king']"));
+  await subscribe(bob, "SELECT * FROM table_cards");
+  await until("the new version's rows are there", () => faces(bob.conn.db.tableCards).join() === "king");
+  await ann.conn.reducers.draw({ face: "king" });
+  await until("it follows", () => faces(bob.conn.db.tableCards).join() === "king,king");
+  assert.deepEqual(faces(ann.conn.db.myHand), ["ace", "king", "three", "two"]);
+});
+
+test("a restart finds none of it on the disk, and makes it anew", async () => {
+  await server.stop();
+  server = await serve(join(dir, "views.py"), { flags: ["--data", join(dir, "data")] });
+  const again = await open({ token: ann.token });
+  await subscribe(again, "SELECT * FROM my_hand");
+  assert.deepEqual(faces(again.conn.db.myHand), ["ace", "king", "three", "two"]);
+  again.conn.disconnect();
+});
