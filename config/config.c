@@ -91,14 +91,15 @@ value_set(struct file *f, const struct setting *s, uint32_t node, const char *wh
 static oro_status
 entry_set(struct file *f, const char *section, uint32_t name, struct oro_err *err)
 {
-    char full[256], where[PATH_MAX + 32];
+    char full[256], where[PATH_MAX + 32], meant[MEANT_ROOM];
     const char *key = plain_text(f, name);
     snprintf(full, sizeof(full), "%s.%s", section, key);
     snprintf(where, sizeof(where), "%s:%d", f->path, line_of(f->path, section, key));
     const struct setting *s = setting_find(full);
-    return s != NULL ? value_set(f, s, name + 1, where, err)
-                     : oro_err_set(err, ORO_EINVAL, "%s: there is no setting %s (" ALL_SETTINGS ")",
-                                   where, full);
+    return s != NULL
+               ? value_set(f, s, name + 1, where, err)
+               : oro_err_set(err, ORO_EINVAL, "%s: there is no setting %s (%s" ALL_SETTINGS ")",
+                             where, full, setting_meant(full, meant, sizeof(meant)));
 }
 
 /* Of [env]: values of the module's environment; no message has one. */
@@ -266,11 +267,12 @@ set_flag(struct oro_config *c, const char *text, struct oro_err *err)
         return oro_err_set(err, ORO_EINVAL,
                            "--set %s: expected KEY=VALUE, e.g. --set durable.mode=normal", text);
     char *name = oro_strndup(text, (size_t)(eq - text));
+    char meant[MEANT_ROOM];
     const struct setting *s = setting_find(name);
-    oro_status st = s != NULL
-                        ? setting_set(c, s, eq + 1, "--set", err)
-                        : oro_err_set(err, ORO_EINVAL,
-                                      "--set: there is no setting %s (" ALL_SETTINGS ")", name);
+    oro_status st = s != NULL ? setting_set(c, s, eq + 1, "--set", err)
+                              : oro_err_set(err, ORO_EINVAL,
+                                            "--set: there is no setting %s (%s" ALL_SETTINGS ")",
+                                            name, setting_meant(name, meant, sizeof(meant)));
     oro_free(name);
     return st;
 }
@@ -300,7 +302,9 @@ flag_refuse(int which, const char *word, struct oro_err *err)
         return oro_err_set(err, ORO_EINVAL, "%.*s takes no value", (int)strcspn(word, "="), word);
     if (optopt > 0)
         return oro_err_set(err, ORO_EINVAL, "there is no flag -%c", optopt);
-    return oro_err_set(err, ORO_EINVAL, "there is no flag %s (or it is short for several)", word);
+    char meant[MEANT_ROOM];
+    return oro_err_set(err, ORO_EINVAL, "there is no flag %s (%sor it is short for several)", word,
+                       setting_meant_flag(word, meant, sizeof(meant)));
 }
 
 static oro_status

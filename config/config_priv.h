@@ -38,6 +38,12 @@ ORO_MUST_CHECK oro_status setting_set(struct oro_config *c, const struct setting
 oro_status setting_refuse(const struct setting *s, const char *got, const char *where,
                           struct oro_err *err);
 
+/* Room for "did you mean NAME? ". */
+#define MEANT_ROOM 96
+/* What a setting, or a flag, that is none was meant to be, into out, as a question with a blank behind it; or "". Gives out. */
+const char *setting_meant(const char *name, char *out, size_t size);
+const char *setting_meant_flag(const char *flag, char *out, size_t size);
+
 /* Takes the place of what c->field points to. */
 void text_set(char **field, const char *value);
 

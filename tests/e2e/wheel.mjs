@@ -1,9 +1,9 @@
 // The program as pip installs it: OROCHI_BIN is the `orochi` of a virtual environment that got the wheel OROCHI_WHEEL.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { BINARY, cleanFolders, folder, serve, until } from "./lib/server.mjs";
@@ -49,5 +49,44 @@ test("packages of the environment are there in every worker, and pages and dashb
   assert.equal(page.status, 200);
   const script = /src="([^"]+\.js)"/.exec(await page.text())[1];
   assert.equal((await fetch(new URL(script, `${server.url}/dashboard/`))).status, 200);
+  await server.stop();
+});
+
+for (const template of ["chat", "arena", "empty"]) test(`the tests of a new ${template} pass, and its page comes along`, () => {
+  run(BINARY, "new", `a-${template}`, "--template", template);
+  const inside = join(work, `a-${template}`), test = execFileSync(BINARY, ["test", "-q"], { cwd: inside, encoding: "utf8" });
+  assert.match(test, /\d passed/);
+  if (template !== "empty") assert.ok(existsSync(join(inside, "dist/index.html")));
+});
+
+test("orochi dev runs the tests when the module or one of them is saved, and says what fails", async () => {
+  run(BINARY, "new", "sources", "--template", "empty");
+  const inside = join(work, "sources"), dev = spawn(BINARY, ["dev", "--no-open", "--memory", "--listen", "127.0.0.1:0"], { cwd: inside, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = new Promise(done => dev.once("close", done));
+  let text = "";
+  for (const stream of [dev.stdout, dev.stderr]) stream.setEncoding("utf8").on("data", more => (text += more));
+  await until("the tests have passed", () => /dev: tests: 2 passed/.test(text), 60);
+  const file = join(inside, "module.py"), right = await readFile(file, "utf8");
+  await writeFile(file, right.replace("name=name)", 'name="none")'));
+  await until("one fails", () => /dev: tests failed[^]*1 failed, 1 passed/.test(text), 60);
+  await writeFile(file, right);
+  await until("both pass again", () => /1 failed, 1 passed[^]*dev: tests: 2 passed/.test(text), 60);
+  dev.kill("SIGTERM");
+  assert.equal(await ended, 0);
+});
+
+test("orochi.client speaks to a server from an ordinary script, and calls are one player", async () => {
+  const server = await serve(join(work, "a-chat/module.py")), env = { ...process.env, XDG_CONFIG_HOME: work };
+  const said = execFileSync(python, ["-c", `
+import sys
+from orochi.client import connect
+with connect(sys.argv[1], "a-chat") as c:
+    c.subscribe("message")
+    c.reducers.send_message("hello")
+    print([m.text for m in c.db.message], c.identity == next(iter(c.db.message)).sender)
+`, server.url], { encoding: "utf8", env });
+  assert.equal(said, "['hello'] True\n");
+  for (let i = 0; i < 2; i++) execFileSync(BINARY, ["call", "--url", server.url, "send_message", "hi"], { env });
+  assert.equal(execFileSync(BINARY, ["shell", "--url", server.url, "-c", "print(len({m.sender for m in db.message}))"], { encoding: "utf8", env }), "2\n");
   await server.stop();
 });

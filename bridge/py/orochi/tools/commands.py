@@ -76,6 +76,11 @@ COMMANDS = (
             examples=('orochi bench-bridge --most 1000',)),
     Command('help', '[COMMAND | settings]', 'this text, that of a command, or every setting with its default, as a file for --config', module='usage',
             examples=('orochi help run', 'orochi help settings > orochi.toml')),
+    Command('completion', 'bash|zsh|fish', 'what makes a shell complete commands and flags', module='completion',
+            examples=('source <(orochi completion bash)', 'orochi completion zsh > "${fpath[1]}/_orochi"',
+                      'orochi completion fish > ~/.config/fish/completions/orochi.fish')),
+    Command('man', '[COMMAND] [--out DIR]', 'manual pages', module='man',
+            examples=('orochi man run | man -l -', 'orochi man --out ~/.local/share/man/man1')),
     Command('version', '', 'which orochi this is', examples=('orochi version',)),
 )
 
