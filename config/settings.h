@@ -70,6 +70,12 @@
     BOOL(reducer, warn_globals, true, NULL,                                                        \
         "a warning for each place where a reducer changes a global of the module, which every "    \
         "worker has for itself")                                                                   \
+    BOOL(reducer, warn_scans, true, NULL,                                                          \
+        "a warning for each place with a filter that no index answers, on a table of more than "   \
+        "1000 rows")                                                                               \
+    BOOL(reducer, warn_retries, true, NULL,                                                        \
+        "a warning for each reducer whose calls keep being run again, since others change what "   \
+        "they read")                                                                               \
     BOOL(reducer, strict_index, false, NULL,                                                       \
         "true: a filter that no index answers, which looks at every row, is an error")             \
     SECTION(net, NULL)                                                                             \

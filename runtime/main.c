@@ -105,6 +105,8 @@ environment_set(const struct oro_config *c, struct oro_err *err)
             .strict_index = c->reducer_strict_index,
             .warn_lost_changes = c->reducer_warn_lost_changes,
             .warn_globals = c->reducer_warn_globals,
+            .warn_scans = c->reducer_warn_scans,
+            .warn_retries = c->reducer_warn_retries,
         },
         err);
 }

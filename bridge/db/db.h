@@ -72,6 +72,7 @@ struct oro_db {
 /* What this thread's reducer runs in, or NULL. */
 extern _Thread_local struct oro_db *oro_db_running;
 extern bool oro_db_strict_index; /* query.c; set before the first interpreter is opened */
+extern bool oro_db_warn_scans;   /* traps.c; likewise */
 
 /* What the state of a module begins with that has tables. */
 struct oro_db_module {

@@ -4,6 +4,7 @@
 
 #include "bridge/codec/error.h"
 #include "bridge/db/rows.h"
+#include "bridge/db/traps.h"
 
 bool oro_db_strict_index;
 
@@ -457,6 +458,8 @@ scan(struct oro_db *db, struct oro_pytable *t, const struct oro_cond *conds, uns
     }
     out->rows = rows.rows;
     out->n = rows.n;
+    if (ORO_UNLIKELY(rows.n > ORO_SCAN_MANY))
+        oro_trap_scan(db, t, conds, n, rows.n);
     return 0;
 }
 

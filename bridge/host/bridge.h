@@ -46,6 +46,7 @@ struct oro_py_environment {
     enum oro_py_io io;        /* what becomes of a reducer's input and output (guard.c) */
     /* Warnings, once for each place: changed rows that are dropped (lost.c), globals that reducers write (globals.c). */
     bool warn_lost_changes, warn_globals;
+    bool warn_scans, warn_retries; /* and slowness: filters that no index answers (db/traps.c), calls run again and again (retries.c) */
     bool strict_index; /* conditions that no index answers raise WrongIndex (query.c) */
 };
 /* Of every interpreter opened from now on. ORO_EINVAL says what is wrong with the virtual environment. Main thread, after start
@@ -136,6 +137,9 @@ void oro_py_module_leave(struct oro_py *py, struct oro_py_module *m);
  * nothing ran), ORO_EINTERNAL (any other exception), ORO_ETIMEOUT (interrupted). Leaves no exception set; rows, handles and
  * contexts of the call are dead afterwards (using one raises TransactionError). */
 ORO_MUST_CHECK oro_status oro_py_call(struct oro_py *py, struct oro_py_call *call);
+/* `calls` calls of the reducer had, within some seconds, to run a third time. why: what each had read that another changed. Tells its author, once. */
+void oro_py_warn_of_retries(struct oro_py *py, const struct oro_reducer_def *def, unsigned calls,
+                            const char *why);
 /* Has the module's router answer a request (args, as orochi/_routes.py reads it), outside of any transaction; it may begin some
  * (host ops begin and end). ORO_OK: text is the answer, as _routes.py writes it. Otherwise as oro_py_call. */
 ORO_MUST_CHECK oro_status oro_py_answer(struct oro_py *py, struct oro_py_call *call);

@@ -89,7 +89,7 @@ extern _Atomic unsigned oro_py_opened; /* so many interpreters run modules */
 /* What an open in progress on this thread hands to module_exec. */
 extern _Thread_local struct oro_py *oro_py_opening;
 /* Whether warnings of changed rows that are dropped are wanted; set before the first interpreter is opened. */
-extern bool oro_py_warn_lost;
+extern bool oro_py_warn_lost, oro_py_warn_retries;
 
 /* What this thread's reducer runs in, or NULL. */
 static inline struct oro_py *

@@ -327,6 +327,8 @@ oro_py_set_environment(const struct oro_py_environment *env, struct oro_err *err
     oro_db_strict_index = env->strict_index;
     oro_py_warn_lost = env->warn_lost_changes;
     oro_py_warn_globals = env->warn_globals;
+    oro_db_warn_scans = env->warn_scans;
+    oro_py_warn_retries = env->warn_retries;
     PyEval_RestoreThread(oro_py_rt.main);
     sites_free();
     oro_status st = env->venv != NULL ? sites_find(env->venv, err) : ORO_OK;

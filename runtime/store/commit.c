@@ -140,6 +140,20 @@ oro_tx_has_writes(const struct oro_tx *tx)
 
 /* ---- validating ---- */
 
+/* False, and why. */
+static bool
+clashes(struct oro_tx *tx, int kind, const struct oro_table *t)
+{
+    tx->se->clash = (struct oro_clash){t != NULL ? t->def : NULL, kind};
+    return false;
+}
+
+struct oro_clash
+oro_session_clash(const struct oro_session *se)
+{
+    return se->clash;
+}
+
 static bool
 op_in_span(struct oro_tx *tx, const struct oro_op *op, const struct oro_span *span)
 {
@@ -179,7 +193,9 @@ spans_hold(struct oro_tx *tx, const struct oro_commit *from, const struct oro_co
         for (size_t i = 0; i < tx->nspans; i++)
             if (tx->spans[i].kind != ORO_SPAN_COUNT &&
                 record_in_span(tx, oro_record_of(from), &tx->spans[i]))
-                return false;
+                return clashes(
+                    tx, tx->spans[i].kind == ORO_SPAN_SCAN ? ORO_CLASH_TABLE : ORO_CLASH_RANGE,
+                    tx->spans[i].t);
     }
     return true;
 }
@@ -193,18 +209,19 @@ reads_hold(struct oro_tx *tx)
 #endif
     for (size_t i = 0; i < tx->nhits; i++)
         if (oro_row_end(tx->hits[i]) != ORO_SEQ_MAX)
-            return false;
+            return clashes(tx, ORO_CLASH_ROW, NULL);
     for (size_t i = 0; i < tx->nmisses; i++) {
         const struct oro_index *ix = tx->misses[i].ix;
         const struct oro_row *r = oro_index_visible(ix, &tx->misses[i].key, ORO_LIVING);
-        if (r != NULL && oro_ws_old(tx, oro_table_of(tx->se->store, ix->table), r) == ORO_NONE)
-            return false;
+        const struct oro_table *t = oro_table_of(tx->se->store, ix->table);
+        if (r != NULL && oro_ws_old(tx, t, r) == ORO_NONE)
+            return clashes(tx, ORO_CLASH_ROW, t);
     }
     for (size_t i = 0; i < tx->nspans; i++) {
         const struct oro_span *sp = &tx->spans[i];
         if (sp->kind == ORO_SPAN_COUNT &&
             atomic_load_explicit(&sp->t->rows, memory_order_relaxed) != sp->count)
-            return false;
+            return clashes(tx, ORO_CLASH_TABLE, sp->t);
     }
     return true;
 }
@@ -217,14 +234,14 @@ writes_fit(struct oro_tx *tx)
     for (size_t w = 0; w < tx->nwrites; w++) {
         const struct oro_write *wr = &tx->writes[w];
         if (wr->old != NULL && oro_row_end(wr->old) != ORO_SEQ_MAX)
-            return false;
+            return clashes(tx, ORO_CLASH_ROW, wr->t);
         for (uint32_t i = 0; i < wr->t->nix && wr->row != NULL; i++) {
             const struct oro_index *ix = &wr->t->ix[i];
             if (!ix->unique || (ix == wr->t->pk && wr->old != NULL))
                 continue;
             const struct oro_row *r = oro_index_visible(ix, &wr->keys[i], ORO_LIVING);
             if (r != NULL && oro_ws_old(tx, wr->t, r) == ORO_NONE)
-                return false;
+                return clashes(tx, ORO_CLASH_ROW, wr->t);
         }
     }
     return true;
@@ -343,7 +360,8 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
     bool writes = rec->pub.nops > 0;
     /* Without writes it is as if all had happened at the snapshot; and the turn's owner cannot have
      * been overtaken. */
-    bool evaluates = tx->views.nchanges > 0; /* an answer without rows depends on what was read all the same */
+    bool evaluates =
+        tx->views.nchanges > 0; /* an answer without rows depends on what was read all the same */
     bool validate = (writes || evaluates) && !tx->exclusive;
     bool ok = true;
     const struct oro_commit *checked = se->anchor;
@@ -359,7 +377,7 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
     else
         oro_spin_lock(&s->lock);
     if (ORO_UNLIKELY(rec->pub.nops >= ORO_LARGE && !turn) && s->large == 0 &&
-        oro_large_has_place(s) && oro_large_is(tx, rec) && 
+        oro_large_has_place(s) && oro_large_is(tx, rec) &&
         atomic_load_explicit(&s->views.n, memory_order_relaxed) == 0)
         return commit_large(tx, rec, seq);
     const struct oro_commit *head = atomic_load_explicit(&s->head, memory_order_relaxed);

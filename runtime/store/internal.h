@@ -214,6 +214,7 @@ struct oro_session {
     struct oro_pool_cache cache;
     struct oro_arena arena; /* of this reading or transaction */
     struct oro_bb key, cmp; /* scratch: the key asked for, the key compared with */
+    struct oro_clash clash; /* of the last conflict */
     struct oro_tx tx;
 };
 

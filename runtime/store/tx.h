@@ -86,4 +86,11 @@ void oro_tx_abort(struct oro_tx *tx);
  * read stale rows (run it again). Aborts in both cases. */
 ORO_MUST_CHECK oro_status oro_tx_validate_abort(struct oro_tx *tx);
 
+/* What the session's last conflict was about, for words to the author of the reducer. */
+struct oro_clash {
+    const struct oro_table_def *table; /* NULL: not known, as of a single row */
+    enum { ORO_CLASH_ROW, ORO_CLASH_RANGE, ORO_CLASH_TABLE } kind; /* of what it had read */
+};
+struct oro_clash oro_session_clash(const struct oro_session *se);
+
 #endif

@@ -312,3 +312,30 @@ Test(notice, of_a_wide_table_no_column_is_named_that_was_not_set)
     free(text);
     fixture_close(&f);
 }
+
+/* Right, and slower with every row: a filter that no index answers, once the table is large. */
+Test(notice, filters_that_no_index_answers)
+{
+    tells("def many(ctx, n):\n"
+          "    for i in range(len(ctx.db.note), n): ctx.db.note.insert(name=f'n{i}')\n"
+          "    return ctx.db.note\n"
+          R(0) "    t = many(ctx, 1001)\n"
+               "    t.filter(name='x')\n"
+          R(1) "    ctx.db.note.name.filter('x')\n"
+          R(2) "    ctx.db.note.count(name__gt='x')\n"
+          R(3) "    ctx.db.note.delete_where(name__ne='n1', id__ne=5)\n",
+          (const char *const[]){"all 1001 rows of note were looked at, since no index answers a filter by name: name: Index[...] in note",
+                                "reducer.warn_scans", "all 1001 rows", "ask for a column that can have one", NULL});
+}
+
+Test(notice, filters_that_are_answered_or_small)
+{
+    is_quiet("def many(ctx, n):\n"
+             "    for i in range(len(ctx.db.note), n): ctx.db.note.insert(name=f'n{i}')\n"
+             "    return ctx.db.note\n"
+             R(0) "    many(ctx, 1000).filter(name='x')\n"
+             R(1) "    t = many(ctx, 2000)\n"
+                  "    t.filter(id=7), t.find(7), len(t), t.count(), t.filter(id__in=[1, 2], name='x')\n"
+                  "    t.filter(id__gt=5, name='x'), [r for r in t], t.all().order_by('name')\n",
+             2, ORO_OK);
+}

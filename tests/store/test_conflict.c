@@ -500,3 +500,34 @@ Test(conflict, growth_reads_nothing)
     DO(deletes(b, 1));
     ends(ORO_OK);
 }
+
+/* What it was about, for words to the author. */
+static void
+clash(const struct oro_table_def *table, int kind)
+{
+    struct oro_clash c = oro_session_clash(sa);
+    cr_assert_eq(c.table, table);
+    cr_assert_eq((int)c.kind, kind);
+}
+Test(conflict, what_it_was_about)
+{
+    struct oro_rows rows;
+    oro_tx_scan(a, item, &rows);
+    DO(inserts(b, 12, "x", 0));
+    ends(ORO_ECONFLICT);
+    clash(item, ORO_CLASH_TABLE);
+}
+Test(conflict, that_it_was_about_a_range)
+{
+    ranges(a, 1, 2);
+    DO(inserts(b, 12, "x", 1));
+    ends(ORO_ECONFLICT);
+    clash(item, ORO_CLASH_RANGE);
+}
+Test(conflict, that_it_was_about_a_row)
+{
+    DO(updates(a, 1, "1", 0, 4));
+    DO(updates(b, 1, "1", 0, 5));
+    ends(ORO_ECONFLICT);
+    clash(item, ORO_CLASH_ROW);
+}

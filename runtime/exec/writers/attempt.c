@@ -234,6 +234,8 @@ attempt_run(struct attempt *a, struct oro_origin *origin)
             break;
         oro_metric_add(w->pool->conflicts, 1);
         count(&w->in_vain);
+        if (n == ATTEMPTS - 1 && a->reducer != NULL)
+            retries_note(w, a->reducer);
     }
     count(&w->ended);
     origin->elapsed_us = oro_mono_us() - a->begun_us;

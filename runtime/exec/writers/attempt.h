@@ -39,6 +39,9 @@ struct outcome attempt_failure(struct attempt *a, oro_status st);
 /* A record of what did not happen. */
 void publish_failure(struct worker *w, struct oro_origin *origin, struct outcome out);
 
+/* retries.c: a call of the reducer is about to run alone */
+void retries_note(struct worker *w, const struct oro_reducer_def *reducer);
+
 /* jobs.c */
 void run_call(struct worker *w, const struct oro_job *job, const struct oro_job_call *c);
 struct outcome run_connect(struct worker *w, const struct oro_job *job);

@@ -30,7 +30,14 @@ struct oro_mailbox {
 #define FAILURES_AT_ONCE 20
 #define WORKER_NUMBERS 13
 
+/* retries.c: calls since then that had to run alone */
+struct retries {
+    _Atomic int64_t since_us;
+    atomic_uint n;
+};
+
 struct reducer_metrics {
+    struct retries retries;
     struct oro_metric *calls, *errors, *refusals, *duration;
     struct oro_log_limit failures, refused; /* clients choose how many there are */
 };

@@ -92,6 +92,13 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
     return stub_reducers[call->reducer->id](py, py->ops, call);
 }
 
+void
+oro_py_warn_of_retries(struct oro_py *py, const struct oro_reducer_def *def, unsigned calls,
+                       const char *why)
+{
+    check(py, true);
+}
+
 /* The answer of the stub's router: what was asked, as the body. */
 oro_status
 oro_py_answer(struct oro_py *py, struct oro_py_call *call)
