@@ -36,8 +36,8 @@ make_table(struct oro_load *l, const struct oro_type *row, struct oro_view_def *
     t->pk = t->schedule_at_col = -1;
     t->indexes = ORO_NEW(struct oro_index_def);
     t->nindexes = 1;
-    t->indexes[0] = (struct oro_index_def){
-        .name = "whose", .kind = ORO_INDEX_BTREE, .cols = key, .ncols = 1};
+    t->indexes[0] =
+        (struct oro_index_def){.name = "whose", .kind = ORO_INDEX_BTREE, .cols = key, .ncols = 1};
     return oro_type_seal(ts, whole, l->err);
 }
 

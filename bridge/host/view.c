@@ -64,9 +64,8 @@ oro_pyview_rows(struct oro_py *py, const struct oro_pyreducer *r, PyObject *retu
 int
 oro_pyview_bind(struct oro_py *py, struct oro_pyreducer *r, PyObject *spec)
 {
-    static const char *const kinds[] = {[ORO_PYVIEW_OPTION] = "option",
-                                        [ORO_PYVIEW_LIST] = "list",
-                                        [ORO_PYVIEW_QUERY] = "query"};
+    static const char *const kinds[] = {
+        [ORO_PYVIEW_OPTION] = "option", [ORO_PYVIEW_LIST] = "list", [ORO_PYVIEW_QUERY] = "query"};
     PyObject *returns = PyDict_GetItemString(spec, "returns");
     const char *kind = returns != NULL && PyTuple_Check(returns) && PyTuple_GET_SIZE(returns) == 2
                            ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(returns, 0))

@@ -131,8 +131,8 @@ ask(struct wanted *w)
         if (oro_view_is_ready(v))
             continue;
         struct oro_job *job = oro_job_try_new(ORO_JOB_VIEW, c->who, 0);
-        if (job == NULL || (c->kind == CLIENT_DATABASE &&
-                            !oro_client_posted(w->sh, c, sizeof(struct oro_job)))) {
+        if (job == NULL ||
+            (c->kind == CLIENT_DATABASE && !oro_client_posted(w->sh, c, sizeof(struct oro_job)))) {
             oro_job_drop(job);
             w->no_memory = true;
             break;

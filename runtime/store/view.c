@@ -431,8 +431,9 @@ want(struct settling *st, struct oro_bytes seen, uint64_t number, struct oro_err
         return ORO_OK;
     if (oro_map_put(&st->keys, column_of(st->def->row, seen, st->def->pk), st) == NULL)
         return ORO_OK;
-    return oro_err_set(err, ORO_EINVAL, "view %s: two of its rows have the same %s, its primary key",
-                       st->def->name, st->def->row->elems[st->def->pk].name);
+    return oro_err_set(err, ORO_EINVAL,
+                       "view %s: two of its rows have the same %s, its primary key", st->def->name,
+                       st->def->row->elems[st->def->pk].name);
 }
 
 static void

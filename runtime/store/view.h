@@ -34,7 +34,8 @@ const struct oro_view_key *oro_view_key(const struct oro_view *v);
 uint64_t oro_view_number(const struct oro_view *v);
 bool oro_view_is_ready(const struct oro_view *v); /* its rows are there and followed */
 bool oro_view_is_listed(struct oro_store *s, const struct oro_view *v); /* not forgotten */
-bool oro_view_is_orphan(const struct oro_view *v); /* its store was exchanged: nothing can be done with it */
+bool oro_view_is_orphan(
+    const struct oro_view *v); /* its store was exchanged: nothing can be done with it */
 uint64_t oro_view_count(const struct oro_store *s);
 /* All that are listed: Gives a reference to each, and the array. */
 struct oro_view **oro_view_all(struct oro_store *s, size_t *n);

@@ -37,7 +37,7 @@ struct oro_view {
     /* Registry's lock: */
     unsigned uses;
     bool listed;
-    bool orphan; /* its store is gone */
+    bool orphan;         /* its store is gone */
     uint64_t generation; /* how often it was evaluated */
     uint64_t epoch;      /* of whoever looked at it last */
     struct oro_view_reads *reads;

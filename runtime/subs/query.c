@@ -408,7 +408,7 @@ type_rules(struct typing *ty, const struct oro_schema *schema)
 {
     struct oro_query *q = ty->q;
     if (q->table->view != NULL)
-        query_of_view(q, ty->env, (struct oro_bytes){0});
+        return query_of_view(q, ty->env, ty->err);
     if (ty->env->is_owner || q->table->nrules == 0)
         return ORO_OK;
     struct pred *any = new_pred(ty, P_OR), **tail = &any->list;
@@ -435,7 +435,9 @@ parse_into(struct oro_query *q, const struct oro_schema *schema, struct oro_byte
 {
     struct sql_select s;
     struct typing ty = {.q = q, .s = &s, .env = env, .err = err};
-    oro_status st = sql_parse_select(text, use, &q->arena, &s, err);
+    oro_status st = query_call_take(q, schema, &text, err);
+    if (st == ORO_OK)
+        st = sql_parse_select(text, use, &q->arena, &s, err);
     if (st == ORO_OK)
         st = find_table(&ty, schema);
     if (st == ORO_OK)

@@ -40,7 +40,8 @@ struct oro_budget {
 
 struct oro_query; /* immutable after parsing */
 
-/* Texts of errors follow docs/semantics.md#queries, T-1. Gives *out. Any thread. */
+/* Texts of errors follow docs/semantics.md#queries, T-1. ORO_EINVAL: it has arguments that a view or table does not take. Gives
+ * *out. Any thread. */
 ORO_MUST_CHECK oro_status oro_query_parse(const struct oro_schema *schema, struct oro_bytes text,
                                           enum oro_query_use use, const struct oro_query_env *env,
                                           struct oro_query **out, struct oro_err *err);

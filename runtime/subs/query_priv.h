@@ -37,6 +37,8 @@ struct oro_query {
     bool count, has_limit;
     uint64_t limit;
     struct oro_bytes count_name;
+    uint32_t nargs;        /* of a view, and their BSATN */
+    struct oro_bytes args;
     struct query_column *columns; /* NULL: all */
     uint16_t ncolumns;
     /* Columns that the condition looks at, ascending; `view`: found once for each row, before its terms are evaluated. */
@@ -58,8 +60,12 @@ struct oro_bytes query_keep(struct oro_query *q, struct oro_bytes b); /* a copy 
 
 bool query_spells(struct oro_bytes name, const char *canonical); /* T-4 */
 
-/* query_view.c: of the query's table, a view's, only the rows of whoever asks with these arguments. */
-void query_of_view(struct oro_query *q, const struct oro_query_env *env, struct oro_bytes args);
+/* query_view.c: of the query's table, a view's, only the rows of whoever asks with its arguments. */
+ORO_MUST_CHECK oro_status query_of_view(struct oro_query *q, const struct oro_query_env *env,
+                                        struct oro_err *err);
+/* query_call.c: if the text is of a view or table with parentheses, q->args and q->nargs are set and *text is one without. */
+ORO_MUST_CHECK oro_status query_call_take(struct oro_query *q, const struct oro_schema *schema,
+                                          struct oro_bytes *text, struct oro_err *err);
 
 /* predicate.c */
 /* The number, string or byte array that a value of t is for comparisons; NULL: SQL cannot compare it. */

@@ -21,11 +21,14 @@ whose(struct oro_query *q, uint64_t number)
     return p;
 }
 
-void
-query_of_view(struct oro_query *q, const struct oro_query_env *env, struct oro_bytes args)
+oro_status
+query_of_view(struct oro_query *q, const struct oro_query_env *env, struct oro_err *err)
 {
     const struct oro_view_def *def = q->table->view;
-    struct oro_view_key key = {.def = def, .args = args};
+    struct oro_view_key key = {.def = def, .args = q->args};
+    if (def->fn->params->nelems != q->nargs)
+        return oro_err_set(err, ORO_EMALFORMED, "View `%s` takes %u argument(s), but %u were given",
+                           def->name, def->fn->params->nelems, q->nargs);
     if (!def->is_anonymous) {
         key.sender = env->sender;
         q->uses_sender = true;
@@ -34,10 +37,11 @@ query_of_view(struct oro_query *q, const struct oro_query_env *env, struct oro_b
     struct pred *mine = whose(q, env->store != NULL ? oro_view_find(env->store, &key) : 0);
     if (q->where == NULL) {
         q->where = mine;
-        return;
+        return ORO_OK;
     }
     struct pred *both = oro_arena_alloc(&q->arena, sizeof(*both));
     *both = (struct pred){.kind = P_AND, .list = mine};
     mine->next = q->where;
     q->where = both;
+    return ORO_OK;
 }

@@ -43,6 +43,18 @@ view_called(const struct oro_schema *schema, struct oro_bytes name)
     return t != NULL ? t->view : NULL;
 }
 
+/* Of a view with parameters, which is the only one in its text. */
+static void
+visit_call(const struct oro_schema *schema, struct oro_bytes text, const struct oro_view_def *v,
+           oro_query_view_visit visit, void *arg)
+{
+    struct oro_query q = {0};
+    oro_arena_init(&q.arena);
+    if (query_call_take(&q, schema, &text, NULL) == ORO_OK && q.nargs == v->fn->params->nelems)
+        visit(arg, v, q.args);
+    oro_arena_fini(&q.arena);
+}
+
 void
 oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
                 const struct oro_query_env *env, oro_query_view_visit visit, void *arg)
@@ -60,5 +72,7 @@ oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
             next_name(text, &at, &name) ? view_called(schema, name) : NULL;
         if (v != NULL && v->fn->params->nelems == 0)
             visit(arg, v, none);
+        else if (v != NULL)
+            visit_call(schema, text, v, visit, arg);
     }
 }

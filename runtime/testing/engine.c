@@ -13,6 +13,7 @@
 #include "runtime/store/migrator.h"
 #include "runtime/store/tx.h"
 #include "runtime/subs/query.h"
+#include "runtime/testing/views.h"
 
 static struct oro_py *joined; /* the interpreter's; there is one that tests (module_exec) */
 static bool running;          /* a call of any database: its codecs are in use */
@@ -447,14 +448,29 @@ engine_rows(PyObject *o, PyObject *args)
     return list;
 }
 
+/* Views that the text names are there from now on. False: an exception is set. */
+static bool
+views_evaluate(struct engine *e, struct oro_bytes text, const struct oro_query_env *env)
+{
+    struct oro_err err = {0};
+    enter(e, e->clock_us);
+    oro_status st = testing_views_evaluate(e->writer, e->module->schema, text, env, &err);
+    leave(e);
+    if (st != ORO_OK)
+        fail(st, &err);
+    return st == ORO_OK;
+}
+
 /* What a client with this identity subscribes to. Gives; NULL: an exception is set. */
 static struct oro_query *
-query_of(const struct engine *e, const char *text, Py_ssize_t n, const char *id, Py_ssize_t nid)
+query_of(struct engine *e, const char *text, Py_ssize_t n, const char *id, Py_ssize_t nid)
 {
-    struct oro_query_env env = {0};
+    struct oro_query_env env = {.store = e->store};
     struct oro_query *q;
     struct oro_err err = {0};
     if (!identity_of(id, nid, &env.sender))
+        return NULL;
+    if (!views_evaluate(e, oro_bytes((const uint8_t *)text, (size_t)n), &env))
         return NULL;
     oro_status st = oro_query_parse(e->module->schema, oro_bytes((const uint8_t *)text, (size_t)n),
                                     ORO_QUERY_SUBSCRIBE, &env, &q, &err);
@@ -515,6 +531,9 @@ engine_sql(PyObject *o, PyObject *args)
     struct oro_err err = {0};
     if (!PyArg_ParseTuple(args, "s#", &text, &n) || !ready(e))
         return NULL;
+    const struct oro_query_env env = {.sender = e->database, .is_owner = true, .store = e->store};
+    if (!views_evaluate(e, oro_bytes((const uint8_t *)text, (size_t)n), &env))
+        return NULL;
     struct oro_sql_ask ask = {
         .schema = e->module->schema,
         .store = e->store,
@@ -557,6 +576,9 @@ engine_load(PyObject *o, PyObject *args)
         st = oro_tx_commit(tx, &origin, &seq);
     if (st != ORO_OK)
         return fail(st, &err);
+    enter(e, e->clock_us);
+    testing_views_again(e->writer, e->store);
+    leave(e);
     Py_RETURN_NONE;
 }
 

@@ -121,6 +121,37 @@ test("what nobody uses any more is forgotten, and made again when somebody asks"
   fresh.conn.disconnect();
 });
 
+test("a view with parameters has an answer for each list of arguments", async () => {
+  const fresh = await open();
+  await fresh.conn.reducers.join({ name: "O'Neil" });
+  await fresh.conn.reducers.draw({ face: "queen" });
+  const id = fresh.identity.toHexString().replace(/^0x/, "");
+  await subscribe(fresh, `SELECT * FROM cards_of(0x${id}, FALSE)`, "SELECT x.* FROM scored(1e1, 'O''N') AS x;");
+  assert.deepEqual([faces(fresh.conn.db.cardsOf), rows(fresh.conn.db.scored).length], [["queen"], 0]);
+  await fresh.conn.reducers.score({ points: 10 });
+  assert.equal(rows(fresh.conn.db.scored).length, 1);
+  await fresh.conn.reducers.score({ points: 9 });
+  assert.equal(rows(fresh.conn.db.scored).length, 0);
+  assert.deepEqual(await query(fresh, "SELECT * FROM scored(9, '')"), await query(fresh, "SELECT * FROM player WHERE name = 'O''Neil'"));
+  for (const [text, words] of [
+    ["SELECT * FROM scored(-1, 'x')", /literal expression `-1` cannot be parsed as type `U32`/],
+    ["SELECT * FROM scored(1)", /View `scored` takes 2 argument\(s\), but 1 were given/],
+    ["SELECT * FROM scored", /View `scored` takes 2 argument\(s\), but 0 were given/],
+    ["SELECT * FROM scored(1 + 1, 'x')", /Unsupported view argument: .*must be literals/],
+    ["SELECT * FROM scored(least => 1, 'x')", /Unsupported view argument/],
+    ["SELECT * FROM scored(1, :sender)", /Unsupported view argument: :sender.*must be literals/],
+    ["SELECT * FROM scored(1, 'x') WHERE name = 'y'", /can only be queried as `SELECT \* FROM scored\(...\)`/],
+    ["SELECT * FROM player(1)", /`player` is a table, not a view; it does not take arguments/],
+    ["SELECT * FROM listed(1)", /Parameter `ids` of view `listed` has type .*cannot be passed from SQL/],
+  ]) {
+    assert.match(await refused(fresh, text), words, text);
+    assert.match(await query(fresh, text, 400), words, text);
+  }
+  assert.equal((await query(fresh, "SELECT * FROM player()")).length, (await query(fresh, "SELECT * FROM player")).length);
+  assert.deepEqual(await query(fresh, "SELECT value FROM json_each('[1,2]')"), [[1], [2]]);
+  fresh.conn.disconnect();
+});
+
 test("other code, the same rows' shape: the difference is sent", async () => {
   const text = await readFile(join(dir, "views.py"), "utf8");
   await writeFile(join(dir, "views.py"), text.replace("return list(ctx.db.card.shown.filter(True))", "return [card for card in ctx.db.card.shown.filter(False) if card.face == 'king']"));

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
-from orochi import (AutoKey, Ge, Identity, Index, Len, PrimaryKey, ReducerContext, ReducerError, ScheduleAt, Timestamp, client_connected,
-                    client_disconnected, f32, init, reducer, scheduled, table, u32, u64)
+from orochi import (AnonymousViewContext, AutoKey, Ge, Identity, Index, Len, PrimaryKey, ReducerContext, ReducerError, ScheduleAt,
+                    Timestamp, ViewContext, client_connected, client_disconnected, f32, init, reducer, scheduled, table, u32, u64, view)
 
 
 class Team(Enum):
@@ -132,3 +132,20 @@ def explode(ctx: ReducerContext, bomb: Bomb):
 def beat(ctx: ReducerContext):
     clock = ctx.db.clock.get(0)
     ctx.db.clock.update(clock, beats=clock.beats + 1, dt=ctx.dt)
+
+
+@dataclass
+class Total:
+    identity: Identity
+    bombs: u32
+
+
+@view(primary_key='identity')
+def my_bombs(ctx: ViewContext) -> Total | None:
+    me = ctx.db.player.find(ctx.sender)
+    return me and Total(ctx.sender, len(ctx.db.bomb))
+
+
+@view
+def best(ctx: AnonymousViewContext) -> list[Player]:
+    return list(ctx.db.player.score.iter(reverse=True))[:2]

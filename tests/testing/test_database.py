@@ -26,6 +26,28 @@ class Case(unittest.TestCase):
         self.addCleanup(self.db.close)
 
 
+class Views(Case):
+    def test_a_client_sees_its_own_and_each_change(self):
+        ann, bob = self.db.connect('ann'), self.db.connect('bob')
+        seen = ann.subscribe('SELECT * FROM my_bombs')
+        others = bob.subscribe('SELECT * FROM my_bombs')
+        self.assertEqual(seen.rows, [])
+        ann.call(game.join, 'Ann')
+        self.assertEqual([(t.identity, t.bombs) for t in seen.rows], [(ann.identity, 0)])
+        ann.call(game.arm, 1)
+        self.assertEqual([(old.bombs, new.bombs) for old, new in seen.updated], [(0, 1)])
+        self.assertEqual(others.rows, [])
+
+    def test_rows_of_a_table_in_a_view_that_all_see(self):
+        ann = self.db.connect('ann')
+        seen = ann.subscribe('SELECT * FROM best')
+        for name in ('Ann', 'Bob', 'Eve'):
+            self.db.connect(name).call(game.join, name)
+        self.assertEqual(len(seen.rows), 2)
+        self.assertIsInstance(seen.rows[0], game.Player)
+        self.assertEqual(self.db.sql('SELECT count(*) AS n FROM best'), self.db.sql('SELECT 2 AS n'))
+
+
 class Calls(Case):
     def test_a_call_commits_and_a_row_outlives_it(self):
         ann = self.db.connect('ann')

@@ -54,6 +54,8 @@ class ResolvedView:
         self.kind = 'list'      # or option, query
         self.row = None         # (spec, sats) of a row
         self.params = []        # as of a reducer
+        self.event = False      # as a table has it, for tests; and so on:
+        self.columns, self.pk = [], -1
 
 
 # ---- resolving -------------------------------------------------------------------------------------------------------
@@ -82,6 +84,8 @@ def resolve(builder, declared):
     _returned(builder, v)
     if declared.primary_key is not None:
         _key(builder, v, declared.primary_key)
+    if v.row is not None:
+        _describe(builder, v)
     builder.views.append(v)
 
 
@@ -159,6 +163,15 @@ def _columns(builder, sats):
     """Names of the columns of a row type."""
     body = builder.types.typespace[sats['Ref']] or {}
     return [e['name']['some'] for e in body.get('Product', {}).get('elements', [])]
+
+
+def _describe(builder, v):
+    """v.columns and v.pk, as of a table: (python name, wire name, spec, sats)."""
+    wires = _columns(builder, v.row[1])
+    body = builder.types.typespace[v.row[1]['Ref']]['Product']['elements']
+    fields = unchecked(v.row[0])[3] if unchecked(v.row[0])[0] == 'product' else [(w, None) for w in wires]
+    v.columns = [(name, wire, spec, e['algebraic_type']) for (name, spec), wire, e in zip(fields, wires, body)]
+    v.pk = wires.index(v.primary_key) if v.primary_key in wires else -1
 
 
 def _key(builder, v, given):

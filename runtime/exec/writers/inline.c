@@ -101,6 +101,14 @@ oro_inline_disconnect(struct oro_inline *in, struct oro_principal *who)
     return told(run_disconnect(&in->worker, &job));
 }
 
+struct oro_inline_outcome
+oro_inline_view(struct oro_inline *in, struct oro_view *v, bool again)
+{
+    struct oro_job job = job_of(again ? ORO_JOB_VIEW_AGAIN : ORO_JOB_VIEW, NULL);
+    job.view = v;
+    return told(run_view(&in->worker, &job));
+}
+
 void
 oro_inline_fire(struct oro_inline *in, const struct oro_firing *firing)
 {

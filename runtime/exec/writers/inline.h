@@ -40,6 +40,8 @@ struct oro_inline_outcome oro_inline_answer(struct oro_inline *in, struct oro_pr
 struct oro_inline_outcome oro_inline_init(struct oro_inline *in, struct oro_principal *who);
 struct oro_inline_outcome oro_inline_connect(struct oro_inline *in, struct oro_principal *who);
 struct oro_inline_outcome oro_inline_disconnect(struct oro_inline *in, struct oro_principal *who);
+/* An answer of a view (runtime/store/view.h) is evaluated: unless it is there, or in any case. */
+struct oro_inline_outcome oro_inline_view(struct oro_inline *in, struct oro_view *v, bool again);
 /* A row's turn (runtime/timers); its outcome is in the log only. */
 void oro_inline_fire(struct oro_inline *in, const struct oro_firing *firing);
 

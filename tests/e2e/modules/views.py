@@ -128,3 +128,18 @@ def clock(ctx: ViewContext) -> list[Card]:
 @view(primary_key='face')
 def twice(ctx: AnonymousViewContext) -> list[Card]:
     return ctx.db.card.shown.filter(True)
+
+
+@view
+def cards_of(ctx: AnonymousViewContext, who: Identity, shown: bool) -> list[Card]:
+    return [card for card in ctx.db.card.owner.filter(who) if card.shown == shown]
+
+
+@view
+def scored(ctx: ViewContext, least: u32, name: str) -> list[Player]:
+    return [p for p in ctx.db.player.score.filter(gte=least) if name in p.name]
+
+
+@view
+def listed(ctx: ViewContext, ids: list[u32]) -> list[Card]:
+    return []

@@ -100,7 +100,7 @@ class Subscription:
         of_mine = [change for change in changes if change[0] == self._table]
         if not of_mine:
             return
-        t = self._client._db._tables[self._table]
+        t = self._client._db._seen(self._table)
         if t.event:
             query = self.sql, self._client.identity
             self.inserted += [self._decode(row) for _, _, row in of_mine if self._client._db._matches(*query, row)]

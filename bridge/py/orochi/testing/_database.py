@@ -313,6 +313,10 @@ class Database:
         except ReducerError as error:
             raise OrochiError(f'client_disconnected of {client.name!r} failed: {error}') from error
 
+    def _seen(self, name):
+        """A table, or a view."""
+        return self._tables.get(name) or self._declared.views[name]
+
     def _query(self, sql, identity):
         return self._engine.query(sql, identity.to_bytes())
 

@@ -94,6 +94,7 @@ class Declared:
         registry = Registry()
         registry.tables = _latest(REGISTRY.tables, lambda t: t.cls, names)
         registry.reducers = _latest(REGISTRY.reducers, lambda r: r.fn, names)
+        registry.views = _latest(REGISTRY.views, lambda v: v.fn, names)
         registry.products = _latest(REGISTRY.products, lambda cls: cls, names)
         registry.migrations = [entry for entry in REGISTRY.migrations if entry[0].__module__ in names]
         registry.environments = [cls for cls in REGISTRY.environments if cls.__module__ in names]
@@ -112,6 +113,7 @@ class Declared:
         self.engine = load().Module(self.builder.descriptor(), spec)
         self.on_load = [fn for fn in REGISTRY.on_load if fn.__module__ in names]
         self.tables = {t.name: t for t in self.builder.tables}
+        self.views = {v.name: v for v in self.builder.views}
         self.reducers = {r['name']: r for r in self.builder.reducers}
         self.by_function = {r['fn']: r for r in self.builder.reducers if r['fn'] is not None}
         self._codecs = {}
@@ -125,10 +127,10 @@ class Declared:
 
     def row_codec(self, table):
         """Of a table with a class."""
-        t = self.tables[table]
         if ('row', table) not in self._codecs:
             import _orochi
-            spec = ('product', t.cls, 'row', tuple((c[0], c[2]) for c in t.columns))
+            t = self.tables.get(table)
+            spec = self.views[table].row[0] if t is None else ('product', t.cls, 'row', tuple((c[0], c[2]) for c in t.columns))
             self._codecs['row', table] = _orochi.compile(spec, self.builder.types.specs)
         return self._codecs['row', table]
 
@@ -140,7 +142,8 @@ def declared(module):
     """The Declared of a module object. SchemaError names every problem, as `orochi check` does."""
     if not isinstance(module, types.ModuleType) or not getattr(module, '__file__', None):
         raise TypeError(f'Database(module) takes the module itself: `import arena`, then Database(arena); got {module!r}')
-    now = [id(d) for d in (*REGISTRY.tables, *REGISTRY.reducers, *REGISTRY.products, *REGISTRY.routes, *REGISTRY.environments)]
+    now = [id(d) for d in (*REGISTRY.tables, *REGISTRY.reducers, *REGISTRY.views, *REGISTRY.products, *REGISTRY.routes,
+                           *REGISTRY.environments)]
     before = _declared.get(module)
     if before is None or before[0] != now:
         _declared[module] = before = now, Declared(module)
