@@ -185,7 +185,8 @@ stage_wheel() {
     rm -rf "$venv"
     build/wheel/tools/bin/python -m venv "$venv" 2>/dev/null || quietly wheel virtualenv -q -p build/wheel/tools/bin/python "$venv" ||
         { broken wheel; return; }
-    quietly wheel "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-index "$OROCHI_WHEEL" &&
+    quietly wheel "$venv/bin/python" -m pip install -q --disable-pip-version-check cronsim &&
+        quietly wheel "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-index "$OROCHI_WHEEL" &&
         quietly wheel "$venv/bin/python" -m pip install -q --disable-pip-version-check pytest hypothesis || { broken wheel; return; }
     count wheel "$("$venv/bin/python" config/tally.py unittest wheel tests/testing)"
     node_files wheel "$venv/bin/orochi" "$files_at_once" "tests/e2e/wheel.mjs tests/e2e/sdk.test.mjs tests/e2e/reload.test.mjs"

@@ -41,7 +41,8 @@ struct oro_table_def {
         id; /* user tables: 4096 + position; stable between runs by name in the data file */
     const char *name;
     const struct oro_type *row; /* a product, resolved */
-    const struct oro_view_def *view; /* its rows are computed, and in memory only; NULL: a table of the module's */
+    const struct oro_view_def
+        *view; /* its rows are computed, and in memory only; NULL: a table of the module's */
     bool is_public, is_event;
     int pk; /* column, or -1 */
     struct oro_index_def *indexes;
@@ -52,8 +53,9 @@ struct oro_table_def {
     uint32_t ndefaults;
     struct oro_column_was *was; /* dropped= and renamed= */
     uint32_t nwas;
-    const char **rules; /* row filters in SQL: who is not the owner sees the rows that any of them has */
-    uint32_t nrules;    /* 0: all rows of a public table */
+    const char *
+        *rules; /* row filters in SQL: who is not the owner sees the rows that any of them has */
+    uint32_t nrules;         /* 0: all rows of a public table */
     const char *place;       /* where it is declared, "file.py:12", or NULL */
     const char *migration;   /* its @migration hook, "up (file.py:12)", or NULL */
     int schedule_at_col;     /* -1: not a scheduled table */
@@ -83,13 +85,14 @@ struct oro_reducer_def {
 /* A function whose rows are seen like those of a table (docs/semantics.md#views). */
 struct oro_view_def {
     const char *name;
-    const struct oro_table_def *table; /* where its rows are kept: for everybody who asked, told apart by the last column (u64) */
-    const struct oro_type *row;        /* what anybody sees of them: without that column */
-    const struct oro_reducer_def *fn;  /* its code: same name */
-    bool is_anonymous;                 /* everybody sees the same rows */
-    int pk;                            /* column by which clients know a row, or -1 */
+    const struct oro_table_def *
+        table; /* where its rows are kept: for everybody who asked, told apart by the last column (u64) */
+    const struct oro_type *row;       /* what anybody sees of them: without that column */
+    const struct oro_reducer_def *fn; /* its code: same name */
+    bool is_anonymous;                /* everybody sees the same rows */
+    int pk;                           /* column by which clients know a row, or -1 */
 };
-#define ORO_VIEW_HIDDEN 8        /* bytes of that column, at the end of each row */
+#define ORO_VIEW_HIDDEN 8          /* bytes of that column, at the end of each row */
 #define ORO_VIEW_TABLES 0x40000000 /* ids of views' tables begin here: no data file knows them */
 
 /* Rows of it are kept over a restart. */
@@ -123,6 +126,8 @@ struct oro_schedule_def {
     enum oro_missed missed;
     double max_dt;
     const char *cron; /* or NULL */
+    double hz;        /* the n-th beat comes n/hz seconds after the first; 0: n intervals */
+    bool is_volatile; /* its beats begin anew at a start */
 };
 
 struct oro_schema {
@@ -133,11 +138,12 @@ struct oro_schema {
     uint32_t nreducers;
     struct oro_schedule_def *schedules;
     uint32_t nschedules;
-    bool has_routes;    /* the module answers HTTP requests itself */
+    bool has_routes;                        /* the module answers HTTP requests itself */
     const struct oro_env_decl *environment; /* environment.h */
     uint32_t nenvironment;
     const char *hash; /* of the definition, 64 hex digits; NULL: none was given */
-    char *openapi_json; /* what else it can be asked (GET /v1/database/:name/openapi.json), or NULL */
+    char *
+        openapi_json; /* what else it can be asked (GET /v1/database/:name/openapi.json), or NULL */
     struct oro_view_def *views;
     uint32_t nviews;
     char *v9_json, *v10_json; /* what GET /v1/database/:name/schema answers (bare) */
@@ -148,8 +154,8 @@ struct oro_schema {
 /* text: {"V10": {"sections": [...]}, "V9": {...}, "orochi": {"reducers": [{"name", "timeout_ms", "lifecycle"?, "defaults"?: [hex or null]}],
  * "tables": [{"name", "place", "dropped", "renamed": [{"was", "now"}], "migration"?, "rules"?: [sql]}],
  * "routes"?: true, "hash"?: hex, "environment"?: {key: kind}, "openapi"?: {...}, "views": [{"name", "primary_key"?}],
- * "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron"}]}}. The system table
- * st_client(identity: Identity, connection_id: ConnectionId) with id 1 and a unique index on connection_id is added. Gives *out. */
+ * "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron", "hz",
+ * "volatile"}]}}. The system tables are added. Gives *out. */
 ORO_MUST_CHECK oro_status oro_schema_parse(struct oro_bytes text, struct oro_schema **out,
                                            struct oro_err *err);
 void oro_schema_free(struct oro_schema *s);
@@ -196,6 +202,11 @@ bool oro_schema_changes(const struct oro_schema *a, const struct oro_schema *b,
  * let go of it. */
 void oro_schema_borrow_tables(struct oro_schema *s, const struct oro_schema *lender);
 
-#define ORO_ST_CLIENT 1
+/* Tables of the server itself, which are in no module's definition (schema_system.c). */
+enum {
+    ORO_ST_CLIENT = 1,         /* who is connected */
+    ORO_ST_SCHEDULED_CALL = 2, /* what ctx.schedule() has made (scheduled_call.h) */
+    ORO_ST_PHASE = 3,          /* where the beats of repeating timers lie (the same) */
+};
 
 #endif

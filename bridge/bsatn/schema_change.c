@@ -74,7 +74,8 @@ oro_schema_same_tables(const struct oro_schema *a, const struct oro_schema *b)
         const struct oro_schedule_def *d = oro_schema_schedule_of(a, t),
                                       *e = oro_schema_schedule_of(b, u);
         if ((d == NULL) != (e == NULL) ||
-            (d != NULL && (d->interval_us > 0) != (e->interval_us > 0)))
+            (d != NULL && ((d->interval_us > 0) != (e->interval_us > 0) ||
+                           (d->cron == NULL) != (e->cron == NULL))))
             return false;
     }
     return true;

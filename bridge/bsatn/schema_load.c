@@ -325,6 +325,8 @@ load_own_schedule(struct oro_load *l, uint32_t node, struct oro_schedule_def *ou
         .interval_us = repeating ? interval : 0,
         .delay_us = delay,
         .max_dt = oro_load_f64(l, node, "max_dt", 0),
+        .hz = repeating ? oro_load_f64(l, node, "hz", 0) : 0,
+        .is_volatile = oro_load_is_true(l, node, "volatile"),
         .cron = oro_json_to_str(l->j, oro_json_member(l->j, node, "cron"), &l->s->types.arena)};
     if (repeating && interval <= 0 && out->cron == NULL)
         return oro_load_refuse(l, "schedule of `%s` repeats without an interval", r->name);

@@ -80,5 +80,10 @@ oro_status oro_load_columns(struct oro_load *l, uint32_t list, const struct oro_
 oro_status oro_load_tables(struct oro_load *l);
 /* schema_views.c: the sections of views, after tables and reducers, in whose arrays there is room for what views have. */
 oro_status oro_load_views(struct oro_load *l);
+/* schema_system.c: the tables that the server fills itself. */
+#define ORO_SYSTEM_TABLES 3
+oro_status oro_load_st_client(struct oro_load *l, struct oro_table_def *t);
+oro_status oro_load_st_scheduled_call(struct oro_load *l, struct oro_table_def *t);
+oro_status oro_load_st_phase(struct oro_load *l, struct oro_table_def *t);
 
 #endif

@@ -315,48 +315,23 @@ load_table(struct oro_load *l, uint32_t node, struct oro_table_def *t)
     return st;
 }
 
-/* st_client(identity: Identity, connection_id: ConnectionId), which the server fills. */
-static oro_status
-add_st_client(struct oro_load *l, struct oro_table_def *t)
-{
-    struct oro_typespace *ts = &l->s->types;
-    struct oro_elem identity = {"__identity__", oro_type_scalar(ts, ORO_U256)};
-    struct oro_elem connection = {"__connection_id__", oro_type_scalar(ts, ORO_U128)};
-    struct oro_elem cols[] = {{"identity", oro_type_product(ts, &identity, 1)},
-                              {"connection_id", oro_type_product(ts, &connection, 1)}};
-    struct oro_type *row = oro_type_product(ts, cols, 2);
-    uint16_t *key = oro_arena_alloc(&ts->arena, sizeof(*key));
-    *key = 1;
-    *t = (struct oro_table_def){.id = ORO_ST_CLIENT,
-                                .name = "st_client",
-                                .row = row,
-                                .pk = -1,
-                                .schedule_at_col = -1,
-                                .nindexes = 1};
-    t->indexes = ORO_NEW(struct oro_index_def);
-    t->indexes[0] = (struct oro_index_def){.name = "st_client_connection_id_idx_btree",
-                                           .accessor = "connection_id",
-                                           .kind = ORO_INDEX_BTREE,
-                                           .cols = key,
-                                           .ncols = 1,
-                                           .unique = true};
-    oro_map_put(&l->s->table_names, oro_bytes_str(t->name), t);
-    return oro_type_seal(ts, row, l->err);
-}
-
 oro_status
 oro_load_tables(struct oro_load *l)
 {
     uint32_t list = l->sections[SECTION_TABLES], n = oro_load_len(l, list), at = list + 1;
     struct oro_schema *s = l->s;
     s->tables = ORO_NEW_ARRAY(struct oro_table_def,
-                              n + oro_load_len(l, l->sections[SECTION_VIEWS]) + 1);
+                              n + oro_load_len(l, l->sections[SECTION_VIEWS]) + ORO_SYSTEM_TABLES);
     s->ntables = 1;
-    oro_status st = add_st_client(l, &s->tables[0]);
+    oro_status st = oro_load_st_client(l, &s->tables[0]);
     for (uint32_t i = 0; st == ORO_OK && i < n; i++, at = oro_load_next(l, at)) {
         s->tables[i + 1].id = 4096 + i;
         s->ntables = i + 2;
         st = load_table(l, at, &s->tables[i + 1]);
     }
-    return st;
+    if (st != ORO_OK)
+        return st;
+    s->ntables += 2; /* behind the others, whose ids follow their positions */
+    st = oro_load_st_scheduled_call(l, &s->tables[s->ntables - 2]);
+    return st == ORO_OK ? oro_load_st_phase(l, &s->tables[s->ntables - 1]) : st;
 }

@@ -27,10 +27,11 @@ enter_reducer(PyObject *o, const char *name)
     struct oro_db *db = enter(o);
     if (ORO_LIKELY(db == NULL || !db->call->reducer->is_view))
         return db;
-    PyErr_Format(PyExc_AttributeError,
-                 "a view has no ctx.%s: its rows follow from the tables alone, and it runs again only "
-                 "when what it read has changed. Let a reducer write it to a table",
-                 name);
+    PyErr_Format(
+        PyExc_AttributeError,
+        "a view has no ctx.%s: its rows follow from the tables alone, and it runs again only "
+        "when what it read has changed. Let a reducer write it to a table",
+        name);
     return NULL;
 }
 
@@ -247,33 +248,45 @@ ctx_new_uuid7(PyObject *o, PyObject *none)
     return uuid_of(db, be);
 }
 
+#define WORDS 16
+
+/* fn(ctx, what it was called with) */
 static PyObject *
-not_yet(PyObject *o, const char *what)
+with_ctx(PyObject *o, PyObject *fn, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     if (enter(o) == NULL)
         return NULL;
-    return PyErr_Format(PyExc_NotImplementedError,
-                        "%s is not available: declare a table with @table(scheduled=...) and "
-                        "insert a row with a ScheduleAt",
-                        what);
+    size_t n = (size_t)nargs + (kwnames != NULL ? (size_t)PyTuple_GET_SIZE(kwnames) : 0);
+    PyObject *few[WORDS], **all = n < WORDS ? few : oro_alloc((n + 1) * sizeof(*all));
+    all[0] = o;
+    if (n > 0)
+        memcpy(all + 1, args, n * sizeof(*all));
+    PyObject *out = PyObject_Vectorcall(fn, all, (size_t)nargs + 1, kwnames);
+    if (all != few)
+        oro_free(all);
+    return out;
 }
 
+/* They are written in Python (orochi/_schedule.py). */
 static PyObject *
 ctx_schedule(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    return not_yet(o, "ctx.schedule()");
+    struct oro_db *db = enter(o);
+    return db != NULL ? with_ctx(o, db->py_schedule, args, nargs, kwnames) : NULL;
 }
 
 static PyObject *
 ctx_schedule_reducer(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    return not_yet(o, "ctx.schedule_reducer()");
+    struct oro_db *db = enter(o);
+    return db != NULL ? with_ctx(o, db->py_schedule_reducer, args, nargs, kwnames) : NULL;
 }
 
 static PyObject *
 ctx_cancel(PyObject *o, PyObject *token)
 {
-    return not_yet(o, "ctx.cancel()");
+    struct oro_db *db = enter(o);
+    return db != NULL ? with_ctx(o, db->py_cancel, &token, 1, NULL) : NULL;
 }
 
 static void
@@ -344,10 +357,11 @@ static PyMethodDef ctx_methods[] = {
     {"random", ctx_random, METH_NOARGS, ORO_DOC_ReducerContext_random},
     {"new_uuid4", ctx_new_uuid4, METH_NOARGS, ORO_DOC_ReducerContext_new_uuid4},
     {"new_uuid7", ctx_new_uuid7, METH_NOARGS, ORO_DOC_ReducerContext_new_uuid7},
-    {"schedule", FASTCALL(ctx_schedule), METH_FASTCALL | METH_KEYWORDS, "Calls a reducer later."},
+    {"schedule", FASTCALL(ctx_schedule), METH_FASTCALL | METH_KEYWORDS,
+     ORO_DOC_ReducerContext_schedule},
     {"schedule_reducer", FASTCALL(ctx_schedule_reducer), METH_FASTCALL | METH_KEYWORDS,
-     "Calls a reducer later."},
-    {"cancel", ctx_cancel, METH_O, "Takes a schedule back."},
+     ORO_DOC_ReducerContext_schedule_reducer},
+    {"cancel", ctx_cancel, METH_O, ORO_DOC_ReducerContext_cancel},
     {0},
 };
 

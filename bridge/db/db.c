@@ -41,6 +41,10 @@ oro_db_import(struct oro_db *db)
         {"orochi._errors", "IndexNotUnique", &db->e_notunique},
         {"orochi._errors", "TransactionError", &db->e_transaction},
         {"random", "Random", &db->random_cls},
+        {"orochi._schedule", "schedule", &db->py_schedule},
+        {"orochi._schedule", "schedule_reducer", &db->py_schedule_reducer},
+        {"orochi._schedule", "cancel", &db->py_cancel},
+        {"orochi._schedule", "cron_next", &db->py_cron_next},
     };
     return oro_import_names(wanted, ORO_ARRAY_LEN(wanted));
 }

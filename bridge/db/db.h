@@ -19,30 +19,34 @@ struct oro_db_hooks {
 };
 
 /* Owned; visited and cleared with the module. */
-#define ORO_DB_OBJECTS(X) \
-    X(t_table)            \
-    X(t_column)           \
-    X(t_rows)             \
-    X(t_rowsiter)         \
-    X(t_ctx)              \
-    X(t_dbbase)           \
-    X(t_db)               \
-    X(t_log)              \
-    X(e_rownotfound)      \
-    X(e_database)         \
-    X(e_unique)           \
-    X(e_nosuchrow)        \
-    X(e_autoinc)          \
-    X(e_wrongindex)       \
-    X(e_wrongalgo)        \
-    X(e_notunique)        \
-    X(e_transaction)      \
-    X(make_auth)          \
-    X(random_cls)         \
-    X(handle)             \
-    X(log)                \
-    X(ctx)                \
-    X(s_told)
+#define ORO_DB_OBJECTS(X)  \
+    X(t_table)             \
+    X(t_column)            \
+    X(t_rows)              \
+    X(t_rowsiter)          \
+    X(t_ctx)               \
+    X(t_dbbase)            \
+    X(t_db)                \
+    X(t_log)               \
+    X(e_rownotfound)       \
+    X(e_database)          \
+    X(e_unique)            \
+    X(e_nosuchrow)         \
+    X(e_autoinc)           \
+    X(e_wrongindex)        \
+    X(e_wrongalgo)         \
+    X(e_notunique)         \
+    X(e_transaction)       \
+    X(make_auth)           \
+    X(random_cls)          \
+    X(handle)              \
+    X(log)                 \
+    X(ctx)                 \
+    X(s_told)              \
+    X(py_schedule)         \
+    X(py_schedule_reducer) \
+    X(py_cancel)           \
+    X(py_cron_next)
 
 struct oro_db {
     struct oro_codecs *codecs;

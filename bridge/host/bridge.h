@@ -145,6 +145,9 @@ void oro_py_warn_of_retries(struct oro_py *py, const struct oro_reducer_def *def
 ORO_MUST_CHECK oro_status oro_py_answer(struct oro_py *py, struct oro_py_call *call);
 /* What ctx.env reads from now on, in all interpreters. Copies. Any thread. */
 void oro_py_environment(const struct oro_env *e);
+/* The first time after `after_us` that a cron expression names, in microseconds since 1970. ORO_EINVAL: it is none, or names no time. */
+ORO_MUST_CHECK oro_status oro_py_cron_next(struct oro_py *py, struct oro_bytes cron,
+                                           int64_t after_us, int64_t *out);
 /* Any thread: makes the running call raise ReducerTimeout as soon as it executes Python code. A late one hits nothing:
  * generation is what oro_py_generation gave when the call began. Code that catches it is interrupted again by the next one; from
  * the third on it is raised at every step, which no handler survives. */

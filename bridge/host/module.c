@@ -5,6 +5,7 @@
 #include "bridge/host/module_priv.h"
 #include "bridge/host/program.h"
 #include "bridge/host/report_priv.h"
+#include "bridge/host/schedule_priv.h"
 #include "runtime/base/clock.h"
 
 _Thread_local struct oro_py *oro_py_opening;
@@ -162,6 +163,9 @@ static PyMethodDef functions[] = {
     {"_tx_env", oro_pytx_env, METH_NOARGS, NULL},
     {"_env", oro_pyenv_get, METH_O, NULL},
     {"_env_set", oro_pyenv_set, METH_O, NULL},
+    {"_schedule", oro_py_schedule, METH_VARARGS, NULL},
+    {"_cancel", oro_py_cancel, METH_O, NULL},
+    {"_targets", oro_py_targets, METH_NOARGS, NULL},
     {"_main", oro_py_program_main, METH_VARARGS,
      "_main(argv, executable, folder): runs the program with the words of its command line, as the "
      "Python `executable` that has "

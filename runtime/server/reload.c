@@ -174,15 +174,17 @@ go_on(struct oro_server *s)
 
 /* ---- the exchange ---- */
 
+/* Takes kept. */
 static void
-timers_restart(struct oro_server *s)
+timers_restart(struct oro_server *s, struct oro_timers_kept *kept)
 {
-    struct oro_err err = {0};
+    struct oro_err err = {0}, mine = {0};
     oro_status st = oro_server_schedules_install(s, &err);
-    if (st == ORO_OK)
-        st = oro_server_timers_start(s, &err);
-    if (st != ORO_OK) /* of memory, or a table that is full */
+    if (st != ORO_OK) /* the others run */
         oro_log(ORO_LOG_ERROR, "server", "timers: %s", err.text);
+    st = oro_server_timers_start(s, kept, &mine);
+    if (st != ORO_OK) /* of memory, or a table that is full */
+        oro_log(ORO_LOG_ERROR, "server", "timers: %s", mine.text);
 }
 
 /* Takes schema. */
@@ -298,8 +300,8 @@ subscription_move(void *arg, oro_conn_id conn, uint32_t query_set_id, struct oro
     if (c == NULL || c->outdated)
         return;
     struct oro_query_env env = oro_client_env(m->sh, c);
-    if (oro_subs_subscribe(m->to, m->sh->session, conn, query_set_id, texts, n, &env, NULL, NULL, NULL,
-                           &err) != ORO_OK)
+    if (oro_subs_subscribe(m->to, m->sh->session, conn, query_set_id, texts, n, &env, NULL, NULL,
+                           NULL, &err) != ORO_OK)
         outdated(m->sh, c);
 }
 
@@ -323,7 +325,8 @@ shard_move(struct shard *sh, struct oro_store *store, bool breaks)
     oro_subs_each(sh->subs, subscription_move, &m);
     oro_subs_destroy(sh->subs);
     sh->subs = m.to;
-    oro_subs_limit_all(sh->subs, sh->server->opt.all_terms); /* from now on: what was granted stays */
+    oro_subs_limit_all(sh->subs,
+                       sh->server->opt.all_terms); /* from now on: what was granted stays */
     oro_shard_count_subs(sh);
 }
 
@@ -380,16 +383,18 @@ exchange(struct oro_server *s, struct oro_schema *schema, char **report, struct 
     bool breaks = !same && oro_schema_changes(s->tables, schema, &words);
     if (!same && s->durable != NULL) /* so that little is left to do while all stand still */
         oro_durable_checkpoint(s->durable, CHECKPOINT_PATIENCE_US);
+    oro_timers_hold(atomic_load(&s->timers), true);
     oro_status st = stand_still(s, !same, err);
     if (st == ORO_OK) {
         reload_move(s, RELOAD_STILL);
-        oro_server_timers_stop(s);
+        struct oro_timers_kept *kept = oro_server_timers_stop_keeping(s);
         st = same ? exchange_code(s, schema, err) : exchange_tables(s, schema, breaks, report, err);
-        timers_restart(s);
+        timers_restart(s, kept);
         if (st != ORO_OK)
             oro_pool_unstage(s->pool); /* while the numbers are not read */
         go_on(s);
     } else {
+        oro_timers_hold(atomic_load(&s->timers), false);
         oro_schema_free(schema);
         oro_pool_unstage(s->pool);
     }

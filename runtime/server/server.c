@@ -144,11 +144,11 @@ awake(void *self, unsigned shard)
     atomic_store(&shard_of(self, shard)->sleeping, false);
 }
 
-static void
-timers_wake(struct oro_server *s)
+static struct oro_timers *
+timers(struct oro_server *s)
 {
     /* acquire: with the store in oro_server_timers_start(). */
-    oro_timers_wake(atomic_load_explicit(&s->timers, memory_order_acquire));
+    return atomic_load_explicit(&s->timers, memory_order_acquire);
 }
 
 static void
@@ -159,7 +159,7 @@ tick(void *self, unsigned shard)
     if (sh->followers != NULL)
         oro_follow_look(sh); /* what was held back for somebody slow */
     if (shard == 0)
-        timers_wake(sh->server);
+        oro_timers_look(timers(sh->server));
     if (shard == 0 && sh->server->durable != NULL)
         oro_durable_look(sh->server->durable, oro_mono_us());
     if (sh->live == 0)
@@ -204,9 +204,10 @@ on_published(void *arg, bool scheduled)
         oro_durable_throttle(s->durable);
     }
     /* Now and then for the ring's sake: records are kept until the scheduler has passed them. */
-    if (scheduled ||
-        atomic_fetch_add_explicit(&s->unfed, 1, memory_order_relaxed) % FEED_EVERY == 0)
-        timers_wake(s);
+    if (scheduled)
+        oro_timers_wake(timers(s));
+    else if (atomic_fetch_add_explicit(&s->unfed, 1, memory_order_relaxed) % FEED_EVERY == 0)
+        oro_timers_look(timers(s));
     shards_wake(s, false);
 }
 
@@ -557,18 +558,27 @@ oro_server_schedules_install(struct oro_server *s, struct oro_err *err)
     return ORO_OK;
 }
 
+static void
+on_written(void *arg)
+{
+    on_published(arg, false);
+}
+
 oro_status
-oro_server_timers_start(struct oro_server *s, struct oro_err *err)
+oro_server_timers_start(struct oro_server *s, struct oro_timers_kept *kept, struct oro_err *err)
 {
     struct oro_timers_options opt = {.schema = s->schema,
                                      .store = s->store,
                                      .run_kind = ORO_ORIGIN_TIMER,
                                      .fire = on_fire,
-                                     .arg = s};
-    struct oro_timers *timers = NULL;
-    oro_status st = oro_timers_start(&opt, &timers, err);
+                                     .arg = s,
+                                     .note_kind = ORO_ORIGIN_INTERNAL,
+                                     .written = on_written,
+                                     .kept = kept};
+    struct oro_timers *ts = NULL;
+    oro_status st = oro_timers_start(&opt, &ts, err);
     /* Workers publish already. What one of them does not wake it for, it finds when it begins. */
-    atomic_store_explicit(&s->timers, timers, memory_order_release);
+    atomic_store_explicit(&s->timers, ts, memory_order_release);
     return st;
 }
 
@@ -576,6 +586,12 @@ void
 oro_server_timers_stop(struct oro_server *s)
 {
     oro_timers_stop(atomic_exchange(&s->timers, NULL));
+}
+
+struct oro_timers_kept *
+oro_server_timers_stop_keeping(struct oro_server *s)
+{
+    return oro_timers_stop_keeping(atomic_exchange(&s->timers, NULL));
 }
 
 static struct oro_server *
@@ -648,7 +664,7 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
     if (st == ORO_OK) {
         shards_open(s);
         oro_metric_on_read(gauges_read, s);
-        st = oro_server_timers_start(s, err);
+        st = oro_server_timers_start(s, NULL, err);
     }
     if (st == ORO_OK)
         st = oro_reload_open(s, err);

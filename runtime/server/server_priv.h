@@ -405,7 +405,12 @@ ORO_MUST_CHECK oro_status oro_reload_disk_wait(struct oro_server *s, struct oro_
 
 /* server.c: puts the rows of @scheduled functions there; arms all timers */
 ORO_MUST_CHECK oro_status oro_server_schedules_install(struct oro_server *s, struct oro_err *err);
-ORO_MUST_CHECK oro_status oro_server_timers_start(struct oro_server *s, struct oro_err *err);
+/* kept: taken, or NULL */
+ORO_MUST_CHECK oro_status oro_server_timers_start(struct oro_server *s,
+                                                  struct oro_timers_kept *kept,
+                                                  struct oro_err *err);
 void oro_server_timers_stop(struct oro_server *s);
+/* While the workers stand still. Gives what the start takes. */
+struct oro_timers_kept *oro_server_timers_stop_keeping(struct oro_server *s);
 
 #endif

@@ -14,6 +14,26 @@ schedule_row(uint64_t id, struct oro_schedule_at at, uint8_t out[17])
     return oro_bytes(out, 17);
 }
 
+static bool
+runs_once(const struct oro_schedule_def *d)
+{
+    return d->interval_us == 0 && d->cron == NULL;
+}
+
+/* The row says what the function does now. */
+static bool
+fits(const struct oro_schedule_def *d, struct oro_schedule_at is, struct oro_schedule_at want)
+{
+    if (d->interval_us > 0)
+        return oro_schedule_at_eq(is, want);
+    if (is.interval)
+        return runs_once(d);
+    if (d->cron !=
+        NULL) /* a time to come may be one of another expression; one that was missed is made up for */
+        return is.micros <= oro_wall_us();
+    return is.micros <= want.micros; /* it waits longer only if the clock was set back since */
+}
+
 static oro_status
 schedule_install(struct oro_tx *tx, const struct oro_schedule_def *d, const struct oro_table_def *t,
                  bool once_new, struct oro_err *err)
@@ -23,17 +43,17 @@ schedule_install(struct oro_tx *tx, const struct oro_schedule_def *d, const stru
     oro_tx_scan(tx, t, &rows);
     bool repeats = d->interval_us > 0;
     struct oro_schedule_at want = {.interval = repeats, .micros = d->interval_us};
-    if (!repeats)
+    if (d->cron != NULL)
+        want.micros = ORO_TIMER_UNPLANNED;
+    else if (!repeats)
         want.micros = oro_wall_us() + d->delay_us;
     if (rows.n == 0) {
-        if (!repeats && !once_new)
+        if (runs_once(d) && !once_new)
             return ORO_OK; /* has run */
         return oro_tx_insert(tx, t, schedule_row(0, want, bytes), NULL, err);
     }
     struct oro_schedule_at is = oro_schedule_at(t, rows.rows[0]);
-    /* It waits longer than its delay only if the clock was set back since. */
-    bool fits = repeats ? oro_schedule_at_eq(is, want) : is.interval || is.micros <= want.micros;
-    if (fits)
+    if (fits(d, is, want))
         return ORO_OK;
     uint64_t key = oro_schedule_key(t, rows.rows[0]);
     return oro_tx_update(tx, t, &t->indexes[0], schedule_row(key, want, bytes), NULL, err);
@@ -52,7 +72,7 @@ oro_schedules_look(const struct oro_schema *schema, struct oro_durable *durable,
     bool *once = *once_new = ORO_NEW_ARRAY(bool, schema->nschedules + 1);
     for (uint32_t i = 0; i < schema->nschedules; i++) {
         const struct oro_schedule_def *d = &schema->schedules[i];
-        if (d->interval_us > 0)
+        if (!runs_once(d))
             continue;
         char *key = mark_of(d), *seen = durable != NULL ? oro_durable_meta_get(durable, key) : NULL;
         once[i] = fresh || seen == NULL;
@@ -95,9 +115,9 @@ oro_schedules_look_again(const struct oro_schema *schema, const struct oro_schem
     }
     bool *once = *once_new = ORO_NEW_ARRAY(bool, schema->nschedules + 1);
     for (uint32_t i = 0; i < schema->nschedules; i++) {
-        once[i] = true;
+        once[i] = runs_once(&schema->schedules[i]);
         for (uint32_t k = 0; k < old->nschedules; k++)
-            if (old->schedules[k].interval_us == 0 &&
+            if (runs_once(&old->schedules[k]) &&
                 strcmp(old->schedules[k].reducer, schema->schedules[i].reducer) == 0)
                 once[i] = false;
     }

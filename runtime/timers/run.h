@@ -10,9 +10,10 @@
 ORO_MUST_CHECK oro_status oro_timer_run_begin(struct oro_tx *tx, const struct oro_firing *f,
                                               struct oro_bytes *row);
 /* After the reducer, or in its place where it failed; row: as it was at the begin. A row with a time that is as it was has had its turn
- * and is deleted in this transaction; one that was changed is armed by its change, so it stays and fires again, and so does
- * every row with an interval. *stays: it is there afterwards. */
+ * and is deleted in this transaction, or waits for next_us if that is not ORO_TIMER_LAST; one that was changed is armed by its
+ * change, so it stays and fires again, and so does every row with an interval. *stays: it is there afterwards. */
+#define ORO_TIMER_LAST INT64_MIN
 ORO_MUST_CHECK oro_status oro_timer_run_end(struct oro_tx *tx, const struct oro_firing *f,
-                                            struct oro_bytes row, bool *stays);
+                                            struct oro_bytes row, int64_t next_us, bool *stays);
 
 #endif

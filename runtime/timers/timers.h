@@ -21,9 +21,15 @@ struct oro_firing {
     uint64_t key; /* of the row */
     struct oro_schedule_at
         at; /* as it was when it was armed: a row that says otherwise now is armed otherwise, too */
-    int64_t due_us;  /* on the monotonic clock */
-    uint32_t number; /* not 0: to be the request_id of the record that ends it */
+    bool steady;      /* a time that does not follow the wall clock once it is armed */
+    int64_t due_us;   /* on the monotonic clock */
+    int64_t first_us; /* the same: an interval's first beat */
+    uint32_t number;  /* not 0: to be the request_id of the record that ends it */
+    bool gone;        /* within one record: its row was deleted, and may come again */
 };
+
+/* What a timer was armed for, across a reload: beats do not lose their phase, and rows that follow the steady clock do not move. */
+struct oro_timers_kept;
 
 struct oro_timers_options {
     const struct oro_schema *schema; /* borrowed until stop */
@@ -34,15 +40,26 @@ struct oro_timers_options {
     void (*fire)(void *arg, const struct oro_firing *f);
     void *arg;
     int64_t (*wall_us)(void), (*mono_us)(void); /* replaceable in tests; NULL: the real ones */
+    uint8_t note_kind;                          /* of the records that write st_phase */
+    void (*written)(
+        void *
+            arg); /* there is such a record; on the scheduler's thread. NULL: nobody wants to know */
+    struct oro_timers_kept *kept; /* taken, also on failure; or NULL */
 };
 
-/* Arms the rows that are there: times in the past fire at once, intervals start anew (S-30). Gives *out, or NULL when the schema
- * has no scheduled tables: a cursor that nothing moves would keep every record. */
+/* Arms the rows that are there: times in the past fire at once, intervals go on with their beats as far as they are known (S-30).
+ * While no scheduled table has rows it is dormant, and keeps no record. Gives *out. */
 ORO_MUST_CHECK oro_status oro_timers_start(const struct oro_timers_options *opt,
                                            struct oro_timers **out, struct oro_err *err);
 /* Takes t, which may be NULL; nothing fires afterwards. */
 void oro_timers_stop(struct oro_timers *t);
-/* Any thread: there are records to look at. t may be NULL. */
+/* The same, while no worker runs anything. Gives what the next start takes. */
+struct oro_timers_kept *oro_timers_stop_keeping(struct oro_timers *t);
+/* Any thread: from the return on nothing is written, until it is let go. t may be NULL. */
+void oro_timers_hold(struct oro_timers *t, bool held);
+/* Any thread: rows of scheduled tables have changed. t may be NULL. */
 void oro_timers_wake(struct oro_timers *t);
+/* The same for other records, which are kept until they were looked at. */
+void oro_timers_look(struct oro_timers *t);
 
 #endif

@@ -87,7 +87,7 @@ example(const char *own)
 Test(schema, tables_of_the_example)
 {
     struct oro_schema *s = example(NULL);
-    cr_assert_eq(s->ntables - s->nviews, 5);
+    cr_assert_eq(s->ntables - s->nviews, 4 + 3); /* ours */
     const struct oro_table_def *t = table(s, "player");
     cr_assert(t->id == 4096 && t->is_public && !t->is_event && t->pk == 0 &&
               t->schedule_at_col == -1);
@@ -131,7 +131,8 @@ Test(schema, views_of_the_example)
     const struct oro_view_def *mine = oro_schema_view(s, oro_bytes_str("my_player"));
     const struct oro_view_def *top = oro_schema_view(s, oro_bytes_str("top_players"));
     cr_assert(!mine->is_anonymous && top->is_anonymous);
-    cr_assert(mine->table == table(s, "my_player") && mine->table->view == mine && mine->table->is_public);
+    cr_assert(mine->table == table(s, "my_player") && mine->table->view == mine &&
+              mine->table->is_public);
     cr_assert_eq(mine->row, table(s, "player")->row);
     cr_assert_eq(mine->table->row->nelems, mine->row->nelems + 1, "and whose rows they are");
     cr_assert(mine->table->id >= ORO_VIEW_TABLES && !oro_table_is_kept(mine->table));
@@ -249,6 +250,20 @@ Test(schema, module_of_the_typescript_library)
     oro_schema_free(s);
 }
 
+Test(schema, tables_of_the_schedules)
+{
+    struct oro_schema *s = example(NULL);
+    const struct oro_table_def *t = table(s, "st_scheduled_call");
+    cr_assert(t->id == ORO_ST_SCHEDULED_CALL && !t->is_public && t->pk == 0);
+    cr_assert(t->schedule_at_col == 1 && t->schedule_fn == NULL);
+    cr_assert_eq(oro_type_resolve(t->row->elems[1].type)->special, ORO_SCHEDULE_AT);
+    cr_assert(t->nsequences == 1 && oro_table_primary_index(t) == &t->indexes[0]);
+    t = table(s, "st_phase");
+    cr_assert(t->id == ORO_ST_PHASE && t->schedule_at_col == -1 && t->indexes[0].unique);
+    cr_assert_eq(oro_schema_table_by_id(s, ORO_ST_PHASE), t);
+    oro_schema_free(s);
+}
+
 Test(schema, empty_module)
 {
     struct oro_schema *s = NULL;
@@ -256,7 +271,7 @@ Test(schema, empty_module)
     struct edit edits[] = {
         {"\"sections\":[", "\"sections\":[{\"CaseConversionPolicy\":{\"None\":[]}}"}, {0}};
     cr_assert_eq(parse("empty_v10", edits, NULL, &s, &err), ORO_OK, "%s", err.text);
-    cr_assert(s->ntables == 1 && s->nreducers == 0);
+    cr_assert(s->ntables == 3 && s->nreducers == 0); /* ours */
     oro_schema_free(s);
 }
 

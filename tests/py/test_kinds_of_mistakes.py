@@ -107,7 +107,7 @@ WRONG = {
         [(1, "@reducer has no option 'timeout': do you mean timeout_ms? (there is name, public, timeout_ms, reads, writes)")]),
     'unknown kwargs scheduled': (
         '@scheduled(seconds=5)\ndef f(ctx): ...',
-        [(1, "@scheduled has no option 'seconds': (there is interval_ms, interval, hz, delay_ms, delay, repeating, missed, m"), (2, 'f: @scheduled needs one of interval_ms=, interval=, hz=, or delay_ms= with repeating=False')]),
+        [(1, "@scheduled has no option 'seconds': (there is interval_ms, interval, hz, cron, delay_ms, delay, start_after, r"), (2, 'f: @scheduled needs one of interval_ms=, interval=, hz=, cron=, or delay_ms= with repeating=False')]),
     'unknown kwargs field': (
         '@table\nclass A:\n    a: u32 = field(primary=True)',
         [(3, "field() has no option 'primary': do you mean primary_key? (there is default, default_factory, primary_key, aut")]),

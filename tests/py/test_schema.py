@@ -240,7 +240,7 @@ class Seed(ModuleCase):
         self.assertEqual(table["table_access"], {"Private": []})
         self.assertEqual(self.builder.schedules, [dict(
             reducer="high_frequency_processor", table="high_frequency_processor_schedule", interval_us=1_000_000, delay_us=-1,
-            repeating=True, missed="skip", max_dt=0.25, cron=None)])
+            repeating=True, missed="skip", max_dt=0.25, cron=None, hz=None, volatile=False)])
         self.assertEqual(self.sections["Schedules"], [dict(
             source_name={"some": "high_frequency_processor_schedule_sched"}, table_name="high_frequency_processor_schedule",
             schedule_at_col=1, function_name="high_frequency_processor")])

@@ -135,7 +135,7 @@ def scheduled(
     *, interval_ms: float | None = None, delay_ms: float | None = None, repeating: bool = True,
     interval: timedelta | float | None = None, delay: timedelta | float | None = None, hz: float | None = None,
     cron: str | None = None, missed: Literal["skip", "all", "delay"] = "skip", volatile: bool | None = None,
-    max_dt: float = 0.25,
+    max_dt: float = 0.25, start_after: timedelta | float | None = None,
 ) -> Callable[[_F], _F]: ...
 
 @overload

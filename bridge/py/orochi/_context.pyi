@@ -7,10 +7,11 @@ has returned, and by nobody at all if it raises.
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, overload
 from uuid import UUID
 
-from . import ConnectionId, Identity, Timestamp
+from . import ConnectionId, Identity, TimeDuration, Timestamp
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -491,3 +492,21 @@ class ReducerContext(Generic[_Db]):
         """A random UUID, from rng."""
     def new_uuid7(self) -> UUID:
         """A UUID that sorts by time: milliseconds, a counter, chance."""
+    def schedule(
+        self, fn: Callable[..., Any], /, *args: Any, after: float | timedelta | TimeDuration | None = None,
+        at: Timestamp | datetime | None = None, every: float | timedelta | TimeDuration | None = None, cron: str | None = None,
+    ) -> int:
+        """Has a reducer of the module called later, if this call commits. Gives a number for cancel().
+
+            token = ctx.schedule(explode, bomb.id, after=3.0)
+            ctx.schedule(regen, player.id, every=timedelta(seconds=1))
+
+        after: seconds or a timedelta from now. at: a Timestamp or an aware datetime. every: again and again, the first time after one
+        interval, or when after= or at= beside it says. cron: "0 4 * * mon", in UTC. The call is a row of st_scheduled_call: it
+        survives a restart, and is made as the database. Raises TypeError for what is no reducer or an argument too many or too few,
+        EncodeError for one of another type, ValueError for a time that cannot be.
+        """
+    def schedule_reducer(self, name: str, delay_ms: float, args: Sequence[Any] = ()) -> int:
+        """The same by name: ctx.schedule_reducer("explode", 3000, [bomb.id]). LookupError: there is no such reducer."""
+    def cancel(self, token: int, /) -> bool:
+        """Takes back what schedule() has made; whether it was still to come."""

@@ -10,7 +10,7 @@ import types
 import uuid
 from typing import Any, dataclass_transform
 
-from . import _advice, _source
+from . import _advice, _schedule, _source
 from ._annotations import ColumnProperty, column_annotations, is_named_tuple
 from ._errors import SchemaError
 from ._names import instead, wire_name
@@ -365,7 +365,8 @@ def _function(decorator, fn, name=None, **options):
         if other.fn is fn:
             REGISTRY.problem(_source.of_function(fn), f'{fn.__name__} has both @{other.decorator} and @{decorator}: keep one')
             return fn
-    REGISTRY.reducers.append(ReducerDeclaration(fn, decorator, name or fn.__name__, **options))
+    fn.__orochi_function__ = declared = ReducerDeclaration(fn, decorator, name or fn.__name__, **options)  # for ctx.schedule()
+    REGISTRY.reducers.append(declared)
     return fn
 
 
@@ -479,17 +480,19 @@ def migration(fn=None, /, *, table=None, **unknown):
 
 
 def scheduled(fn=None, /, *, interval_ms=None, delay_ms=None, repeating=True, interval=None, delay=None, hz=None, cron=None,
-              missed='skip', volatile=None, max_dt=0.25, **unknown):
-    """Runs a function of ctx on a timer: one of interval_ms, interval, hz; or a delay with repeating=False.
+              missed='skip', volatile=None, max_dt=0.25, start_after=None, **unknown):
+    """Runs a function of ctx on a timer: one of interval_ms, interval, hz, cron; or a delay with repeating=False.
 
         @scheduled(hz=20)
         def tick(ctx: ReducerContext) -> None:
             for body in ctx.db.body:
                 ctx.db.body.update(body, x=body.x + body.speed * ctx.dt)
 
-    Clients cannot call it. It never runs twice at once.     interval, delay: seconds or a timedelta. delay_ms, delay: time before the first run, by default one interval. missed:
-    "skip" (late runs are dropped, the grid is kept), "all" (each is run) or "delay" (the next run comes one interval after
-    the end of this one). max_dt: upper bound of ctx.dt, in seconds. volatile: a hint, without effect.
+    Clients cannot call it. It never runs twice at once. interval, delay: seconds or a timedelta. hz: runs a second; the n-th comes
+    n/hz seconds after the first, however long it goes on. cron: "0 4 * * mon", in UTC. start_after, delay, delay_ms: time before the
+    first run, by default one interval. missed: "skip" (late runs are dropped, the grid is kept), "all" (each is run) or "delay" (the
+    next run comes one interval after the end of this one). volatile: its beats begin anew when the server starts, instead of going on
+    with their grid; the default for hz. max_dt: upper bound of ctx.dt, in seconds.
     """
     def declare(fn):
         _function('scheduled', fn, public=False, schedule=schedule)
@@ -497,43 +500,12 @@ def scheduled(fn=None, /, *, interval_ms=None, delay_ms=None, repeating=True, in
             REGISTRY.problem(_source.of_function(fn), f'{fn.__name__}: @scheduled{text}')
         return fn
 
-    _no_options('scheduled', unknown, ('interval_ms', 'interval', 'hz', 'delay_ms', 'delay', 'repeating', 'missed', 'max_dt'))
-    problems = []
-    intervals = [(n, v) for n, v in (('interval_ms', interval_ms), ('interval', interval), ('hz', hz)) if v is not None]
-    delays = [(n, v) for n, v in (('delay_ms', delay_ms), ('delay', delay)) if v is not None]
-    schedule = dict(interval_us=_one_time(intervals, problems), delay_us=_one_time(delays, problems), repeating=bool(repeating),
-                    missed=missed, max_dt=max_dt)
-    if cron is not None:
-        problems.append('(cron=...) is not available in this version: use interval=timedelta(...)')
-    elif not intervals and (repeating or not delays):
-        problems.append(' needs one of interval_ms=, interval=, hz=, or delay_ms= with repeating=False')
-    if missed not in ('skip', 'delay', 'all'):
-        problems.append(f'(missed={missed!r}): it is "skip", "delay" or "all"')
-    if isinstance(max_dt, bool) or not isinstance(max_dt, (int, float)) or not max_dt > 0:
-        problems.append(f'(max_dt={max_dt!r}): it is a number of seconds above zero')
+    _no_options('scheduled', unknown, ('interval_ms', 'interval', 'hz', 'cron', 'delay_ms', 'delay', 'start_after', 'repeating',
+                                       'missed', 'volatile', 'max_dt'))
+    schedule, problems = _schedule.declared(
+        dict(interval_ms=interval_ms, interval=interval, hz=hz), dict(delay_ms=delay_ms, delay=delay, start_after=start_after), cron,
+        repeating, missed, volatile, max_dt)
     return declare if fn is None else declare(fn)
-
-
-def _one_time(given, problems):
-    """Microseconds of the one argument given, or None."""
-    if len(given) > 1:
-        problems.append(f' takes one of {" and ".join(name for name, _ in given)}, not both')
-    if not given:
-        return None
-    name, value = given[0]
-    if isinstance(value, datetime.timedelta) and name in ('interval', 'delay'):
-        micros = value // datetime.timedelta(microseconds=1)
-    elif isinstance(value, bool) or not isinstance(value, (int, float)):
-        kinds = 'a number of seconds or a timedelta' if name in ('interval', 'delay') else 'a number'
-        problems.append(f'({name}={value!r}): it is {kinds}')
-        return None
-    elif name == 'hz':
-        micros = round(1_000_000 / value) if 0 < value <= 1_000_000 else 0
-    else:
-        micros = round(value * (1000 if name.endswith('_ms') else 1_000_000)) if abs(value) < 1e12 else 0
-    if micros < 0 or (micros == 0 and not name.startswith('delay')):
-        problems.append(f'({name}={value!r}): it must be more than zero')
-    return micros
 
 
 def _not_yet(what, advice):

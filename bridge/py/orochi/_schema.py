@@ -477,7 +477,7 @@ class Builder:
         self.schedules.append(dict(reducer=entry['name'], table=t.name, interval_us=schedule['interval_us'] or 0,
                                    delay_us=-1 if schedule['delay_us'] is None else schedule['delay_us'],
                                    repeating=schedule['repeating'], missed=schedule['missed'], max_dt=schedule['max_dt'],
-                                   cron=None))
+                                   cron=schedule['cron'], hz=schedule['hz'], volatile=schedule['volatile']))
 
     def _link_schedules(self):
         for t in self.tables:

@@ -61,7 +61,7 @@ struct worker {
     int64_t asked_us;     /* the watchdog's */
     struct oro_mailbox *mailbox;
     struct oro_job *job;
-    const struct oro_origin *origin; /* of the call that runs */
+    struct oro_origin *origin; /* of the call that runs */
     struct worker *predecessor;
     struct oro_tx *tx;                  /* of the running attempt */
     struct oro_bb text, detail, logged; /* of the call (bridge.h) */

@@ -241,3 +241,15 @@ oro_py_map_rows(struct oro_py *py, const struct oro_py_map *m, struct oro_err *e
     (void)py, (void)m;
     return oro_err_set(err, ORO_EINVAL, "no hook");
 }
+
+/* "+n" is n microseconds later. */
+oro_status
+oro_py_cron_next(struct oro_py *py, struct oro_bytes cron, int64_t after_us, int64_t *out)
+{
+    char text[32] = {0};
+    if (cron.len < 2 || cron.len >= sizeof(text) || cron.data[0] != '+')
+        return ORO_EINVAL;
+    memcpy(text, cron.data, cron.len);
+    *out = after_us + atoll(text + 1);
+    return ORO_OK;
+}

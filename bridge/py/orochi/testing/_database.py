@@ -12,11 +12,12 @@ from urllib.parse import unquote
 
 from .._errors import OrochiError, ReducerError
 from .._http import Request, read_response, write_request
+from .._schedule import cron_next
 from .._values import Timestamp
 from . import _engine
 from ._client import Client
 from ._tables import TableView
-from ._timers import Timers
+from ._timers import CALLS, Timers
 
 LogLine = collections.namedtuple('LogLine', 'level text')
 LogLine.__doc__ = 'What a module said, or what was said of a call: level is "error", "warn", "info", "debug" or "trace".'
@@ -64,7 +65,7 @@ class Database:
         self._last_now = None
         self.now = Timestamp(_microseconds(start))
         self._engine = _engine.load().Engine(self._declared.engine, self._identity)
-        self._timers = Timers(self._declared.tables)
+        self._timers = self._new_timers()
         self._install_schedules(self._declared.builder.schedules)
         self._run(self._engine.init, self._owner(_INTERNAL))
 
@@ -187,12 +188,12 @@ class Database:
         self._look(rows_changed=True)
 
     def restart(self):
-        """Stops and starts, as a server does: clients have gone (client_disconnected runs for each), intervals begin anew, and what
-        had become due fires at once."""
+        """Stops and starts, as a server does: clients have gone (client_disconnected runs for each), intervals go on with their beats
+        (volatile ones, as those with hz=, begin anew), and what had become due fires at once."""
         for client in list(self._clients):
             client.close()
         self._engine.restore(self._engine.snapshot())
-        self._arm_all()
+        self._arm_all({s['table'] for s in self._declared.builder.schedules if s['volatile']})
 
     def reload(self, module):
         """Another version of the module, or the same after importlib.reload(), takes over: rows are carried into its tables, clients
@@ -330,13 +331,19 @@ class Database:
         """The row of each @scheduled function, in its private table."""
         for s in schedules:
             delay = s['delay_us'] if s['delay_us'] >= 0 else s['interval_us']
+            if s['cron'] is not None:
+                delay = cron_next(s['cron'], int(self.now)) - self.now
             tag, micros = (0, s['interval_us']) if s['interval_us'] > 0 else (1, self.now + delay)
             self._engine.load(s['table'], struct.pack('<QBq', 1, tag, micros))
             self._look()
             self._timers.first_after(s['table'], 1, self.now + delay)
 
-    def _arm_all(self):
-        self._timers = Timers(self._declared.tables)
-        for t in self._declared.builder.tables:
-            if t.scheduled:
-                self._timers.follow([(t.name, True, row) for row in self._engine.rows(t.name)], self._decode, int(self.now))
+    def _new_timers(self):
+        return Timers(self._declared.tables, {s['table']: s['hz'] for s in self._declared.builder.schedules if s['hz']})
+
+    def _arm_all(self, anew=()):
+        """After a start. Intervals go on with their beats, but for those of the tables in `anew`."""
+        before, self._timers = self._timers, self._new_timers()
+        for name in [t.name for t in self._declared.builder.tables if t.scheduled] + [CALLS]:
+            self._timers.follow([(name, True, row) for row in self._engine.rows(name)], self._decode, int(self.now))
+        self._timers.go_on(before, anew, int(self.now))

@@ -12,7 +12,7 @@ def attributes(ctx: ReducerContext):
     assert type(a) is uuid.UUID and a.version == 4 and b.version == 7 and ctx.new_uuid7() > b and ctx.new_uuid4() != a
     assert b.int >> 80 == 1000
     raises(AttributeError, 'nothing', lambda: ctx.nothing)
-    raises(NotImplementedError, 'ctx.schedule()', lambda: ctx.schedule(attributes, after=3))
+    raises(TypeError, 'needs a time', lambda: ctx.schedule(attributes))
 @reducer
 def same_seed(ctx: ReducerContext):
     assert len(set(kept['random'])) == 1, 'an attempt that is run again sees the same numbers'
