@@ -44,7 +44,7 @@ assert not db.reminder.first().at.is_interval
 assert sql("SELECT count(*) AS n FROM secret") == [{"n": 1}]
 print(db.item.all())
 `);
-  assert.match(out, /^id \| owner \| label {6} \| team \| pos {17} \| tags\n/);
+  assert.match(out, /^id \| owner \| label {6}\| team \| pos {17}\| tags\n/);
   assert.match(out, /\(2 rows\)/);
 });
 
@@ -129,6 +129,60 @@ for wrong in (dict(url="http://127.0.0.1:1", database="game"), dict(url=url, dat
 `);
 });
 
+test("in asyncio many tasks share a connection, and callbacks run in the loop", async () => {
+  await python(`
+import asyncio, threading
+from orochi import ReducerError
+from orochi.client import connect, ConnectionLost
+
+async def main():
+    told, threads = [], set()
+    async with connect(url, "game") as c:
+        @c.db.counter.on_update
+        def changed(old, new):
+            told.append(new.value)
+            threads.add(threading.current_thread())
+        s = await c.subscribe("SELECT * FROM counter WHERE id = 70")
+        await c.reducers.count(70, 1)
+        await asyncio.gather(*(c.reducers.count(70, 1) for _ in range(20)))
+        assert c.db.counter.find(70).value == 21 and told == list(range(2, 22)), told
+        assert threads == {threading.main_thread()}
+        assert await c.wait(0.05) is False and await c.wait(5, lambda: told) is True
+        for wrong in (c.reducers.set_name(""), c.call("bug")):
+            try:
+                await wrong
+                assert False
+            except ReducerError:
+                pass
+        try:
+            c.reducers.nonsense
+            assert False
+        except AttributeError as error:
+            assert "count" in str(error)
+        assert len(await c.query("SELECT * FROM counter WHERE id = 70")) == 1
+        assert (await c.sql("SELECT value FROM counter WHERE id = 70"))[0]["value"] == 21
+        await s.close()
+        assert c.db.counter.count() == 0
+        waiting = asyncio.create_task(c.wait(60))
+        await asyncio.sleep(0)
+        token = c.token
+    try:
+        await waiting
+        assert False
+    except ConnectionLost:
+        pass
+    try:
+        async with connect(url, "game", token=token) as c:
+            c.db.counter.on_insert(lambda row: 1 / 0)
+            await c.subscribe("counter")
+        assert False
+    except ZeroDivisionError:
+        pass
+
+asyncio.run(main())
+`);
+});
+
 test("orochi subscribe prints what there is, comes and goes", async () => {
   const child = spawn(BINARY, ["subscribe", "--url", server.url, "--data", data, "SELECT * FROM item WHERE owner = 60"], { env: { ...process.env, ...env() } });
   let text = "";
@@ -172,7 +226,7 @@ test("orochi shell reads a program from a pipe, and lines from a terminal", asyn
 });
 
 test("a client is not cut off for being silent, and sees a message of many frames", async () => {
-  const quiet = await serve(module("game"), { flags: ["--memory", "--set", "net.ping_interval_s=1", "--set", "net.idle_timeout_s=2"] });
+  const quiet = await serve(module("game"), { flags: ["--memory", "--set", "net.ping_interval_s=1", "--set", "net.idle_timeout_s=2", "--set", "reducer.timeout_ms=60000"] });
   const ended = await orochi(["shell", "--url", quiet.url, "-c", `
 import time
 from orochi.client import connect

@@ -9,6 +9,9 @@
         c.wait(seconds=5)                                       # lets changes come, and callbacks run
         print(c.db.player.count(), c.token)
 
+In asyncio it is `async with connect(...) as c`, and what waits is awaited: `await c.reducers.act(...)`, `await c.subscribe(...)`,
+`await c.wait(...)`; callbacks then run in the event loop.
+
 Tables, reducers and types come from the server's definition of the module; nothing is generated. A call returns when its
 transaction is committed, on disk too where the server has a disk, and its rows are in c.db by then. One thread at a time uses a client.
 """
@@ -22,11 +25,12 @@ import urllib.parse
 from .._errors import OrochiError, ReducerError
 from ..tools import place
 from . import _messages as messages
+from ._async import AsyncClient, AsyncSubscription
 from ._cache import Table, Tables
 from ._values import Tagged, Types, attribute
 from ._websocket import ConnectionLost, WebSocket
 
-__all__ = ['Client', 'ConnectionLost', 'Subscription', 'Table', 'Tagged', 'connect']
+__all__ = ['AsyncClient', 'AsyncSubscription', 'Client', 'ConnectionLost', 'Subscription', 'Table', 'Tagged', 'connect']
 
 _WAIT = 60  # seconds for an answer; a call takes as long as the server lets it
 
@@ -72,6 +76,13 @@ class Client:
             raise ConnectionLost('the server did not say who we are')
         self.identity, self.connection_id, self.token = Identity(hello.identity), ConnectionId(hello.connection_id), hello.token
 
+    async def __aenter__(self):
+        self._async = AsyncClient(self)
+        return self._async
+
+    async def __aexit__(self, *_):
+        await self._async.close()
+
     def __repr__(self):
         return f'<Client of {self.database} at {self.url}{", closed" if self._lost else ""}>'
 
@@ -94,12 +105,17 @@ class Client:
         """Calls a reducer by name; named: arguments by name. ReducerError: it refused, or failed; EncodeError: arguments that do
         not fit its parameters."""
         function = self._function(name)
+        return self._returned(function, self._ask(self._calling(function, args, named)))
+
+    def _calling(self, function, args, named):
+        """The message of a call, by its number."""
         data = self._encoded(function, args, named)
-        procedure = function.returns is not None
-        answer = self._ask(lambda n: messages.call(n, function.name, data, procedure))
+        return lambda n: messages.call(n, function.name, data, function.returns is not None)
+
+    def _returned(self, function, answer):
         if answer.error is not None:
             raise ReducerError(answer.error)
-        return self.types.type(function.returns).decode(answer.result) if procedure else None
+        return self.types.type(function.returns).decode(answer.result) if function.returns is not None else None
 
     def _function(self, name):
         functions = {f.canonical: f for f in [*self.types.module.reducers, *self.types.module.procedures]}
@@ -123,7 +139,9 @@ class Client:
 
     def query(self, sql):
         """The rows of one SELECT of whole rows, once: a list. ValueError: the server refuses it. For all of SQL see sql()."""
-        answer = self._ask(lambda n: messages.one_off(n, sql))
+        return self._rows_of(self._ask(lambda n: messages.one_off(n, sql)))
+
+    def _rows_of(self, answer):
         if answer.error is not None:
             raise ValueError(answer.error)
         return [self._row_type(c.table).decode(data) for c in answer.rows for data in c.inserted]
@@ -146,12 +164,11 @@ class Client:
     def subscribe(self, *queries):
         """Has the server keep the rows of these queries in c.db; returns when those that match now are there. A table's name is
         all of it. ValueError: the server refuses one of them. Gives a Subscription."""
-        queries = [q if ' ' in q.strip() else f'SELECT * FROM {q}' for q in queries]
-        query_set = self._last + 1  # the number of the request that makes it
-        answer = self._ask(lambda n: messages.subscribe(n, query_set, queries))
+        queries = _selects(queries)
+        answer = self._ask(lambda n: messages.subscribe(n, n, queries))  # the query set has the number of the request that makes it
         if answer.error is not None:
             raise ValueError(answer.error)
-        return Subscription(self, query_set, queries)
+        return Subscription(self, answer.query_set, queries)
 
     def on_change(self, told):
         """told(table, kind, data): of each row that comes (kind 'insert'), goes ('delete'), or is an event ('insert'); data: its bytes."""
@@ -234,6 +251,10 @@ class Client:
             for data, _ in rows:
                 for told in self._watchers:
                     told(name, kind, data)
+
+
+def _selects(queries):
+    return [q if ' ' in q.strip() else f'SELECT * FROM {q}' for q in queries]
 
 
 class Subscription:
