@@ -93,6 +93,19 @@ class Pages(ModuleCase):
                     with self.subTest(block.place):
                         compile(textwrap.dedent(block.text), block.place, "exec")
 
+    def test_indented_parts_compile(self):
+        """Blocks without a fence that are Python by their first word."""
+        seen = 0
+        for page in pages.pages():
+            fenced = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+            for block in re.findall(r"(?:^\n|\A)((?:^    .*\n|^\n)+)", fenced, re.M):
+                text = textwrap.dedent(block)
+                if re.match(r"\s*(@\w|def |class |from \w+[.\w]* import |import \w+$|with )", text):
+                    seen += 1
+                    with self.subTest(page=page.relative_to(ROOT), text=text):
+                        compile(text, str(page), "exec")
+        self.assertGreater(seen, 4)
+
     def test_modules_load(self):
         """As `orochi check` loads them, with no problem."""
         seen = 0

@@ -70,7 +70,7 @@ def mount(path, app, /):
 
         mount("/app", Starlette(routes=[...]))
 
-    Its scope has the HandlerContext as scope["state"]["ctx"] (in Starlette: request.state.ctx). It waits for nothing outside of the
+    Its scope has the HandlerContext as `scope["state"]["ctx"]` (in Starlette: request.state.ctx). It waits for nothing outside of the
     process: what asyncio is asked for runs in this call, functions that are not async among them.
     """
     place = _source.of_caller()
