@@ -78,6 +78,16 @@
         "they read")                                                                               \
     BOOL(reducer, strict_index, false, NULL,                                                       \
         "true: a filter that no index answers, which looks at every row, is an error")             \
+    SECTION(procedure,                                                                             \
+        "functions with @procedure, which may wait for the world outside")                         \
+    INT(procedure, workers, 2, 1, 256, NULL,                                                       \
+        "threads that run them, each with an interpreter of its own; started if the module has "   \
+        "any. A `def` has one for as long as it runs")                                             \
+    INT(procedure, timeout_ms, 300000, 0, ORO_DAY_S * 1000, NULL,                                  \
+        "for one that sets none itself, its waiting included; 0: none. A transaction in it has "   \
+        "reducer.timeout_ms")                                                                      \
+    INT(procedure, queue, 20000, 1, 10000000, NULL,                                                \
+        "calls that may wait or run; one more is refused")                                         \
     SECTION(net, NULL)                                                                             \
     INT(net, threads, 0, 0, 256, NULL,                                                             \
         "threads that talk to clients; 0: one for each four cores, at least one")                  \

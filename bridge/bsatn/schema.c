@@ -55,9 +55,16 @@ oro_schema_view(const struct oro_schema *s, struct oro_bytes name)
 }
 
 const struct oro_reducer_def *
-oro_schema_reducer(const struct oro_schema *s, struct oro_bytes name)
+oro_schema_function(const struct oro_schema *s, struct oro_bytes name)
 {
     return oro_map_get(&s->reducer_names, name);
+}
+
+const struct oro_reducer_def *
+oro_schema_reducer(const struct oro_schema *s, struct oro_bytes name)
+{
+    const struct oro_reducer_def *f = oro_schema_function(s, name);
+    return f != NULL && f->returns == NULL ? f : NULL;
 }
 
 const struct oro_reducer_def *

@@ -80,6 +80,8 @@ struct oro_reducer_def {
     enum oro_lifecycle lifecycle;
     int64_t timeout_us; /* 0: the server's default */
     bool is_view;       /* no reducer: nobody calls it by name, and it gives rows */
+    const struct oro_type *returns; /* of a procedure: what it gives its caller; NULL: a reducer */
+    bool is_async;                  /* a procedure that waits without a thread */
 };
 
 /* A function whose rows are seen like those of a table (docs/semantics.md#views). */
@@ -134,8 +136,8 @@ struct oro_schema {
     struct oro_typespace types;
     struct oro_table_def *tables;
     uint32_t ntables;
-    struct oro_reducer_def *reducers;
-    uint32_t nreducers;
+    struct oro_reducer_def *reducers; /* and behind them the procedures; ids are positions */
+    uint32_t nreducers, nprocedures;
     struct oro_schedule_def *schedules;
     uint32_t nschedules;
     bool has_routes;                        /* the module answers HTTP requests itself */
@@ -152,6 +154,7 @@ struct oro_schema {
 };
 
 /* text: {"V10": {"sections": [...]}, "V9": {...}, "orochi": {"reducers": [{"name", "timeout_ms", "lifecycle"?, "defaults"?: [hex or null]}],
+ * "procedures": as reducers, and "async"?,
  * "tables": [{"name", "place", "dropped", "renamed": [{"was", "now"}], "migration"?, "rules"?: [sql]}],
  * "routes"?: true, "hash"?: hex, "environment"?: {key: kind}, "openapi"?: {...}, "views": [{"name", "primary_key"?}],
  * "schedules": [{"reducer", "table", "interval_us", "delay_us", "repeating", "missed", "max_dt", "cron", "hz",
@@ -164,7 +167,11 @@ const struct oro_table_def *oro_schema_table(const struct oro_schema *s,
                                              struct oro_bytes name); /* NULL: none */
 const struct oro_view_def *oro_schema_view(const struct oro_schema *s, struct oro_bytes name);
 const struct oro_table_def *oro_schema_table_by_id(const struct oro_schema *s, oro_table_id id);
+/* NULL: there is none of that name, or it is a procedure. */
 const struct oro_reducer_def *oro_schema_reducer(const struct oro_schema *s, struct oro_bytes name);
+/* The same, or a procedure. */
+const struct oro_reducer_def *oro_schema_function(const struct oro_schema *s,
+                                                  struct oro_bytes name);
 const struct oro_reducer_def *oro_schema_lifecycle(const struct oro_schema *s,
                                                    enum oro_lifecycle which);
 int oro_table_column(const struct oro_table_def *t, struct oro_bytes name); /* -1: none */

@@ -109,12 +109,48 @@ load_reducer(struct oro_load *l, uint32_t node, struct oro_reducer_def *r)
 }
 
 static oro_status
+load_procedure(struct oro_load *l, uint32_t node, struct oro_reducer_def *p)
+{
+    uint32_t returns;
+    struct oro_type *type;
+    oro_status st = load_reducer(l, node, p);
+    if (st == ORO_OK)
+        st = oro_load_member(l, node, "return_type", &returns);
+    if (st != ORO_OK)
+        return st;
+    st = oro_type_read(&l->s->types, l->j, returns, 0, &type, l->err);
+    if (st == ORO_OK)
+        st = oro_type_seal(&l->s->types, type, l->err);
+    if (st != ORO_OK)
+        return oro_err_wrap(l->err, "module definition: what procedure `%s` returns", p->name);
+    p->returns = type;
+    return ORO_OK;
+}
+
+/* They stand behind reducers and views: what is kept for each function by its id has one array. */
+static oro_status
+load_procedures(struct oro_load *l)
+{
+    uint32_t list = l->sections[SECTION_PROCEDURES], at = list + 1;
+    oro_status st = ORO_OK;
+    for (uint32_t i = 0; st == ORO_OK && i < oro_load_len(l, list); i++, at = oro_load_next(l, at)) {
+        struct oro_reducer_def *p = &l->s->reducers[l->s->nreducers + i];
+        p->id = l->s->nreducers + i;
+        l->s->nprocedures = i + 1;
+        st = load_procedure(l, at, p);
+    }
+    return st;
+}
+
+static oro_status
 load_reducers(struct oro_load *l)
 {
     uint32_t list = l->sections[SECTION_REDUCERS], n = oro_load_len(l, list), at = list + 1;
     oro_status st = ORO_OK;
-    l->s->reducers = ORO_NEW_ARRAY(struct oro_reducer_def,
-                                   n + oro_load_len(l, l->sections[SECTION_VIEWS]) + 1);
+    l->s->reducers =
+        ORO_NEW_ARRAY(struct oro_reducer_def,
+                      n + oro_load_len(l, l->sections[SECTION_VIEWS]) +
+                          oro_load_len(l, l->sections[SECTION_PROCEDURES]) + 1);
     for (uint32_t i = 0; st == ORO_OK && i < n; i++, at = oro_load_next(l, at)) {
         l->s->reducers[i].id = i;
         l->s->nreducers = i + 1;
@@ -157,6 +193,8 @@ set_lifecycle(struct oro_load *l, struct oro_reducer_def *r, enum oro_lifecycle 
     if (other != NULL && other != r)
         return oro_load_refuse(l, "reducers `%s` and `%s` are for the same lifecycle event",
                                other->name, r->name);
+    if (r->returns != NULL)
+        return oro_load_refuse(l, "procedure `%s` is for a lifecycle event", r->name);
     if (r->params->nelems > 0 && which != ORO_LIFE_UPDATE)
         return oro_load_refuse(l, "lifecycle reducer `%s` has parameters", r->name);
     r->lifecycle = which;
@@ -204,6 +242,8 @@ load_scheduled_table(struct oro_load *l, uint32_t node)
         st = oro_load_u32(l, node, "schedule_at_col", &col);
     if (st != ORO_OK)
         return st;
+    if (r->returns != NULL)
+        return oro_load_refuse(l, "table %s: its schedule runs a procedure, `%s`", t->name, r->name);
     if (t->schedule_at_col >= 0)
         return oro_load_refuse(l, "table %s is assigned in multiple schedules", t->name);
     if (col >= t->row->nelems ||
@@ -300,6 +340,20 @@ load_own_reducer(struct oro_load *l, uint32_t node)
 }
 
 static oro_status
+load_own_procedure(struct oro_load *l, uint32_t node)
+{
+    struct oro_reducer_def *p;
+    oro_status st = load_own_reducer(l, node);
+    if (st == ORO_OK)
+        st = named_reducer(l, node, "name", &p);
+    if (st == ORO_OK && p->returns == NULL)
+        return oro_load_refuse(l, "`%s` is no procedure", p->name);
+    if (st == ORO_OK)
+        p->is_async = oro_load_is_true(l, node, "async");
+    return st;
+}
+
+static oro_status
 load_own_schedule(struct oro_load *l, uint32_t node, struct oro_schedule_def *out)
 {
     static const char *const missed[] = {"skip", "all", "delay"};
@@ -310,6 +364,8 @@ load_own_schedule(struct oro_load *l, uint32_t node, struct oro_schedule_def *ou
         st = named_table(l, node, "table", &t);
     if (st != ORO_OK)
         return st;
+    if (r->returns != NULL)
+        return oro_load_refuse(l, "schedule of `%s`, which is a procedure", r->name);
     if (t->schedule_at_col < 0)
         return oro_load_refuse(l, "schedule of `%s`: table `%s` is not a scheduled table", r->name,
                                t->name);
@@ -383,6 +439,10 @@ load_own(struct oro_load *l, uint32_t own)
     at = list + 1;
     for (uint32_t i = 0; st == ORO_OK && i < oro_load_len(l, list); i++, at = oro_load_next(l, at))
         st = load_own_reducer(l, at);
+    list = oro_json_member(l->j, own, "procedures");
+    at = list + 1;
+    for (uint32_t i = 0; st == ORO_OK && i < oro_load_len(l, list); i++, at = oro_load_next(l, at))
+        st = load_own_procedure(l, at);
     list = oro_json_member(l->j, own, "schedules");
     at = list + 1;
     l->s->schedules = ORO_NEW_ARRAY(struct oro_schedule_def, oro_load_len(l, list) + 1);
@@ -423,6 +483,8 @@ load_all(struct oro_load *l)
         st = load_reducers(l);
     if (st == ORO_OK)
         st = oro_load_views(l);
+    if (st == ORO_OK)
+        st = load_procedures(l);
     if (st == ORO_OK)
         st = load_lifecycles(l);
     if (st == ORO_OK)

@@ -55,6 +55,14 @@ struct oro_host_ops {
      * one; ORO_ECONFLICT: what it read is not so any more, nothing has changed, and what it logged is forgotten. */
     int64_t (*begin)(void *host, bool exclusive);
     oro_status (*end)(void *host, bool commit);
+    /* Of procedures only, which call these between the others (bridge/host/procedure.c). ask_begin: a transaction;
+     * exclusive: as above; ORO_ETIMEOUT: as of ask_wait. ask_commit, ask_abort: ORO_ECONFLICT, it has to be run again; after the
+     * abort of one that raised on rows that were not stale: ORO_OK. ask_wait: until that time of the monotonic clock; ORO_ETIMEOUT: it is over for the procedure. The GIL
+     * is held, and given up while it waits; meanwhile the module may be exchanged. */
+    oro_status (*ask_begin)(void *host, bool exclusive, int64_t *timestamp_us);
+    oro_status (*ask_commit)(void *host);
+    oro_status (*ask_abort)(void *host);
+    oro_status (*ask_wait)(void *host, int64_t until_us);
     /* A log record of the module: kept with the call and dropped when its attempt is. function: the reducer. line 0: unknown. */
     void (*log)(void *host, enum oro_log_level level, const char *target, const char *file,
                 int line, struct oro_bytes text);

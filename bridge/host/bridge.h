@@ -148,6 +148,14 @@ void oro_py_environment(const struct oro_env *e);
 /* The first time after `after_us` that a cron expression names, in microseconds since 1970. ORO_EINVAL: it is none, or names no time. */
 ORO_MUST_CHECK oro_status oro_py_cron_next(struct oro_py *py, struct oro_bytes cron,
                                            int64_t after_us, int64_t *out);
+/* Runs the procedure once, outside of a transaction; those that it asks for are begun and ended through the ops. Appends BSATN of
+ * what it returns. As oro_py_call otherwise. *outdated: the module was exchanged while it waited, so it was cut off, and
+ * call->reducer is no more. */
+ORO_MUST_CHECK oro_status oro_py_procedure(struct oro_py *py, struct oro_py_call *call,
+                                           struct oro_bb *result, bool *outdated);
+/* Within an op of a procedure, after other code was run under the interpreter's limits (an import): its own hold again, from a
+ * new generation on. */
+void oro_py_procedure_goes_on(struct oro_py *py);
 /* Any thread: makes the running call raise ReducerTimeout as soon as it executes Python code. A late one hits nothing:
  * generation is what oro_py_generation gave when the call began. Code that catches it is interrupted again by the next one; from
  * the third on it is raised at every step, which no handler survives. */

@@ -7,6 +7,7 @@
 #include "bridge/host/globals_priv.h"
 #include "bridge/host/memory_priv.h"
 #include "bridge/host/module_priv.h"
+#include "bridge/host/procedure_priv.h"
 #include "bridge/host/report_priv.h"
 #include "bridge/host/view_priv.h"
 #include "runtime/base/clock.h"
@@ -16,18 +17,30 @@
 /* ---- bind ---- */
 
 static int
+bind_returns(struct oro_py *py, struct oro_pyreducer *r, PyObject *spec)
+{
+    r->result = oro_codec_compile(&py->codecs, spec);
+    if (r->result == NULL)
+        return -1;
+    py->codecs.npinned++;
+    return 0;
+}
+
+/* Or a procedure, which returns something. */
+static int
 bind_reducer(struct oro_py *py, PyObject *spec)
 {
     PyObject *name = PyDict_GetItemString(spec, "name"), *fn = PyDict_GetItemString(spec, "fn"),
              *params = PyDict_GetItemString(spec, "params"),
-             *takes_row = PyDict_GetItemString(spec, "takes_row");
+             *takes_row = PyDict_GetItemString(spec, "takes_row"),
+             *returns = PyDict_GetItemString(spec, "result");
     if (name == NULL || fn == NULL || params == NULL || !PyTuple_Check(params)) {
         PyErr_SetString(PyExc_TypeError, "a reducer's spec is incomplete");
         return -1;
     }
     const struct oro_reducer_def *def =
-        oro_schema_reducer(py->db.schema, oro_bytes_str(PyUnicode_AsUTF8(name)));
-    if (def == NULL || def->id >= py->nreducers) {
+        oro_schema_function(py->db.schema, oro_bytes_str(PyUnicode_AsUTF8(name)));
+    if (def == NULL || def->id >= py->nreducers || (def->returns == NULL) != (returns == NULL)) {
         PyErr_Format(PyExc_ValueError, "reducer %R is not in the schema", name);
         return -1;
     }
@@ -51,6 +64,8 @@ bind_reducer(struct oro_py *py, PyObject *spec)
         py->codecs.npinned++;
     }
     if (def->is_view && oro_pyview_bind(py, r, spec) < 0)
+        return -1;
+    if (returns != NULL && bind_returns(py, r, returns) < 0)
         return -1;
     r->fn = fn;
     return PyList_Append(py->codecs.program.keep, fn);
@@ -80,8 +95,9 @@ bind_all(struct oro_py *py, PyObject *module)
 {
     PyObject *types = spec_list(py->module_spec, "types"),
              *tables = spec_list(py->module_spec, "tables"),
-             *reducers = spec_list(py->module_spec, "reducers");
-    if (types == NULL || tables == NULL || reducers == NULL ||
+             *reducers = spec_list(py->module_spec, "reducers"),
+             *procedures = spec_list(py->module_spec, "procedures");
+    if (types == NULL || tables == NULL || reducers == NULL || procedures == NULL ||
         oro_codec_compile_named(&py->codecs, types) < 0)
         return -1;
     py->db.ntables = (unsigned)PyList_GET_SIZE(tables);
@@ -94,12 +110,15 @@ bind_all(struct oro_py *py, PyObject *module)
             return -1;
     if (oro_pytable_bind_types(&py->db, module) < 0)
         return -1;
-    py->nreducers = py->db.schema->nreducers;
+    py->nreducers = py->db.schema->nreducers + py->db.schema->nprocedures;
     py->reducers =
         oro_arena_alloc(&py->codecs.program.arena, (py->nreducers + 1) * sizeof(*py->reducers));
     memset(py->reducers, 0, (py->nreducers + 1) * sizeof(*py->reducers));
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(reducers); i++)
         if (bind_reducer(py, PyList_GET_ITEM(reducers, i)) < 0)
+            return -1;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(procedures); i++)
+        if (bind_reducer(py, PyList_GET_ITEM(procedures, i)) < 0)
             return -1;
     return oro_pycall_handles(py);
 }
@@ -204,9 +223,8 @@ release(PyObject **args, unsigned n)
         Py_DECREF(args[--n]);
 }
 
-/* Decodes the arguments into args[0..nparams). On failure none is left. */
-static oro_status
-decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
+oro_status
+oro_py_decode_args(struct oro_py *py, struct oro_pyreducer *r, PyObject **args)
 {
     struct oro_reader rd = oro_reader(py->db.call->args);
     uint64_t began = oro_tally_begin(&py->codecs.clock);
@@ -238,7 +256,7 @@ run(struct oro_py *py, struct oro_pyreducer *r)
     py->grace_us = 0;
     /* Arguments run code of the author's, too: constructors and checks. */
     atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
-    oro_status st = decode_args(py, r, args + 2);
+    oro_status st = oro_py_decode_args(py, r, args + 2);
     if (st == ORO_OK) {
         PyObject *out = PyObject_Vectorcall(
             r->fn, args + 1, (1 + r->nparams) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
@@ -281,8 +299,8 @@ oro_pycall_close(struct oro_py *py)
         PyErr_Clear(); /* the next call tries again */
 }
 
-oro_status
-oro_py_call(struct oro_py *py, struct oro_py_call *call)
+struct oro_pyreducer *
+oro_py_call_find(struct oro_py *py, struct oro_py_call *call)
 {
     struct oro_pyreducer *r =
         call->reducer->id < py->nreducers ? &py->reducers[call->reducer->id] : NULL;
@@ -298,18 +316,35 @@ oro_py_call(struct oro_py *py, struct oro_py_call *call)
             PyErr_Clear();
     }
     if (r == NULL || r->fn == NULL || py->db.ctx == NULL) {
-        oro_bb_printf(call->text, "reducer %s cannot run", call->reducer->name);
-        return ORO_EINTERNAL;
+        oro_bb_printf(call->text, "%s %s cannot run",
+                      call->reducer->returns != NULL ? "procedure" : "reducer",
+                      call->reducer->name);
+        return NULL;
     }
+    return r;
+}
+
+void
+oro_py_call_begin(struct oro_py *py, struct oro_py_call *call)
+{
+    py->db.call = call;
+    py->codecs.now_us = call->timestamp_us;
+    oro_db_running = &py->db;
+    py->codecs.cerr.set = false;
+}
+
+oro_status
+oro_py_call(struct oro_py *py, struct oro_py_call *call)
+{
+    struct oro_pyreducer *r = oro_py_call_find(py, call);
+    if (r == NULL)
+        return ORO_EINTERNAL;
     uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
     atomic_store_explicit(&py->generation, gen, memory_order_release);
     oro_py_config_look(py);
     if (ORO_UNLIKELY(gen % 4096 == 0))
         oro_rowspace_pool_shrink(&py->rows);
-    py->db.call = call;
-    py->codecs.now_us = call->timestamp_us;
-    oro_db_running = &py->db;
-    py->codecs.cerr.set = false;
+    oro_py_call_begin(py, call);
     if (py->globals_sized)
         oro_globals_begin(py);
     oro_status st = run(py, r);

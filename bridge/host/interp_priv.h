@@ -16,6 +16,7 @@ enum oro_pyview { ORO_PYVIEW_NONE, ORO_PYVIEW_OPTION, ORO_PYVIEW_LIST, ORO_PYVIE
 
 struct oro_pyreducer {
     PyObject *fn; /* kept */
+    const struct oro_codec *result; /* of a procedure; NULL: it is none */
     const char *name;
     struct oro_pyparam *params;
     unsigned nparams;
@@ -30,7 +31,7 @@ struct oro_pyreducer {
     X(cache_hits) X(cache_misses) X(cache_evictions) X(cache_expirations) X(cache_size)
 
 #define ORO_PY_OBJECTS(X) \
-    X(e_reducer) X(e_schema) X(e_timeout) X(e_forbidden) X(refusal) X(chance_of) X(module_spec)
+    X(e_reducer) X(e_schema) X(e_timeout) X(e_forbidden) X(refusal) X(chance_of) X(module_spec) X(make_asked)
 
 /* The reducer has ended, and so long its exception may be put into words before that is interrupted, too. */
 #define ORO_PY_WORDS_US 1000000
@@ -45,6 +46,7 @@ struct oro_py {
     bool module_owned; /* made by the module itself: an interpreter without worker (tools) */
     bool shared;       /* runs in the main interpreter */
 
+    struct oro_asked_for *asked;               /* the procedure that runs, or NULL (procedure.c) */
     struct oro_version *staged, *old_versions; /* reload.c */
     struct oro_pyreducer *reducers;            /* by reducer id; fn NULL: not ours */
     unsigned nreducers;

@@ -107,6 +107,8 @@ raise_timeout(void *arg)
         (void)oro_py_pend(py, raise_timeout, py);
     PyErr_SetString(py->e_timeout, oro_db_running == &py->db
                                        ? "the reducer ran longer than its limit"
+                                   : py->asked != NULL
+                                       ? "the procedure ran longer than its limit"
                                    : py->ending  ? END_LATE
                                    : py->mapping ? MAP_LATE
                                                  : ORO_PY_IMPORT_LATE);

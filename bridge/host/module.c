@@ -3,6 +3,7 @@
 #include "bridge/host/globals_priv.h"
 #include "bridge/host/handler_priv.h"
 #include "bridge/host/module_priv.h"
+#include "bridge/host/procedure_priv.h"
 #include "bridge/host/program.h"
 #include "bridge/host/report_priv.h"
 #include "bridge/host/schedule_priv.h"
@@ -166,6 +167,7 @@ static PyMethodDef functions[] = {
     {"_schedule", oro_py_schedule, METH_VARARGS, NULL},
     {"_cancel", oro_py_cancel, METH_O, NULL},
     {"_targets", oro_py_targets, METH_NOARGS, NULL},
+    ORO_PROCEDURE_FUNCTIONS,
     {"_main", oro_py_program_main, METH_VARARGS,
      "_main(argv, executable, folder): runs the program with the words of its command line, as the "
      "Python `executable` that has "
@@ -184,6 +186,7 @@ import_names(struct oro_py *py)
         {"orochi._errors", "SchemaError", &py->e_schema},
         {"orochi._errors", "ReducerTimeout", &py->e_timeout},
         {"orochi._errors", "ForbiddenInReducer", &py->e_forbidden},
+        {"orochi._procedures", "make_context", &py->make_asked},
     };
     return oro_codecs_import(&py->codecs) < 0 || oro_rowspace_import(&py->rows) < 0 ||
                    oro_db_import(&py->db) < 0

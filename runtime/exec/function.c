@@ -26,11 +26,13 @@ is_scheduled(const struct oro_schema *s, const char *name)
 struct oro_function
 oro_function_find(const struct oro_schema *s, struct oro_bytes name)
 {
-    struct oro_function f = {.def = oro_schema_reducer(s, name)};
+    struct oro_function f = {.def = oro_schema_function(s, name)};
     if (f.def == NULL)
         return f;
     if (f.def->is_view)
         f.kind = ORO_FUNCTION_VIEW;
+    else if (f.def->returns != NULL)
+        f.kind = ORO_FUNCTION_PROCEDURE;
     else if (f.def->lifecycle != ORO_LIFE_NONE)
         f.kind = ORO_FUNCTION_LIFECYCLE;
     else if (f.def->is_private && is_scheduled(s, f.def->name)) /* only private ones are targets */

@@ -10,14 +10,14 @@ enum oro_function_kind {
     ORO_FUNCTION_LIFECYCLE, /* run when a client comes or goes, or the data is new */
     ORO_FUNCTION_SCHEDULED, /* run by a row of its table */
     ORO_FUNCTION_VIEW,      /* gives rows: asked for by SQL, never called */
-    ORO_FUNCTION_PROCEDURE, /* not yet */
+    ORO_FUNCTION_PROCEDURE, /* runs beside all others, outside of a transaction */
     ORO_FUNCTION_KINDS
 };
 
 enum oro_executor {
     ORO_EXEC_WRITERS, /* a worker: an interpreter and a transaction (writers/pool.h) */
     ORO_EXEC_READERS, /* a snapshot, no interpreter (readers.h) */
-    ORO_EXEC_CALLERS  /* waits for the world outside, without a transaction; not yet */
+    ORO_EXEC_CALLERS  /* waits for the world outside, without a transaction: a pool of workers of its own */
 };
 
 struct oro_function {

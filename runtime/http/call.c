@@ -1,4 +1,4 @@
-/* POST /v1/database/:name/call/:reducer. */
+/* POST /v1/database/:name/call/:function, a reducer or a procedure. */
 #include "runtime/http/http_priv.h"
 
 #include "bridge/bsatn/value.h"
@@ -33,11 +33,15 @@ oro_http_post_call(struct request *q)
     }
     struct oro_bb args = {0};
     if (oro_args_from_json_with(r->params, r->defaults, q->http->body, &args, &err) != ORO_OK) {
-        oro_http_answer(q->res, 400, "invalid arguments for reducer %s: %s", name, err.text);
+        oro_http_answer(q->res, 400, "invalid arguments for %s %s: %s",
+                        r->returns != NULL ? "procedure" : "reducer", name, err.text);
         oro_bb_fini(&args);
         return;
     }
     q->kept = true;
     struct oro_http_asker asker = oro_http_asker(q);
-    oro_server_http_call(q->server, q->shard, &asker, r, &args);
+    if (r->returns != NULL)
+        oro_server_http_procedure(q->server, q->shard, &asker, name, &args);
+    else
+        oro_server_http_call(q->server, q->shard, &asker, r, &args);
 }

@@ -245,6 +245,21 @@ on_called(struct oro_http_response *res, const struct oro_origin *o, bool json)
 }
 
 static void
+on_returned(struct oro_http_response *res, const struct oro_origin *o, bool json)
+{
+    if (o->outcome == ORO_OK) {
+        res->status = 200;
+        res->content_type = MIME_JSON;
+        if (o->text != NULL)
+            oro_bb_put_bytes(&res->body, oro_buf_bytes(o->text));
+    } else {
+        int status = o->outcome == ORO_EINVAL ? 400 : o->outcome == ORO_EUSER ? 530 : 500;
+        oro_http_refusal(res, status, o, json);
+    }
+    oro_api_duration(res, o->elapsed_us);
+}
+
+static void
 on_refused(struct oro_http_response *res, const struct oro_origin *o, bool json)
 {
     oro_http_refusal(res, 403, o, json);
@@ -254,5 +269,6 @@ const struct oro_server_front oro_http_front = {
     .http = on_http,
     .ws_request = on_ws_request,
     .called = on_called,
+    .returned = on_returned,
     .refused = on_refused,
     .handled = oro_http_handled};

@@ -53,7 +53,8 @@ struct oro_call_result {
     int64_t timestamp_us;
     oro_status
         outcome; /* ORO_OK; ORO_EUSER: what the reducer raised on purpose; else it failed, or did not run */
-    struct oro_bytes text; /* why, unless it is ORO_OK */
+    struct oro_bytes text; /* why, unless it is ORO_OK; of a procedure then BSATN of what it returned */
+    int64_t elapsed_us;    /* of a procedure */
 };
 
 /* What was put together for clients that see the same changes of one commit. One thread; see oro_updates_clear. */
@@ -70,6 +71,7 @@ struct oro_proto {
     void (*connected)(struct oro_bb *out, const struct oro_identity *id,
                       const struct oro_connection_id *conn, struct oro_bytes token);
     void (*result)(struct oro_bb *out, const struct oro_call_result *r); /* no rows of its own */
+    void (*returned)(struct oro_bb *out, const struct oro_call_result *r); /* a procedure has ended */
     /* Granted. with_rows: QueryRows follow (runtime/subs), which one-off queries always have. */
     void (*applied)(struct oro_bb *out, const struct oro_asked *to, bool with_rows);
     void (*error)(struct oro_bb *out, const struct oro_asked *to, struct oro_bytes text);

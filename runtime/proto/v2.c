@@ -155,15 +155,15 @@ subscription_error(struct oro_bb *out, const struct oro_asked *to, struct oro_by
     oro_bb_lenbytes(out, text);
 }
 
-static void
-procedure_error(struct oro_bb *out, uint32_t request_id, struct oro_bytes text)
+void
+v2_returned(struct oro_bb *out, const struct oro_call_result *r)
 {
     oro_bb_u8(out, PROCEDURE_RESULT);
-    oro_bb_u8(out, PROC_INTERNAL);
-    oro_bb_lenbytes(out, text);
-    oro_bb_u64(out, 0); /* timestamp */
-    oro_bb_u64(out, 0); /* duration */
-    oro_bb_u32(out, request_id);
+    oro_bb_u8(out, r->outcome == ORO_OK ? PROC_RETURNED : PROC_INTERNAL);
+    oro_bb_lenbytes(out, r->text);
+    oro_bb_u64(out, (uint64_t)r->timestamp_us);
+    oro_bb_u64(out, (uint64_t)r->elapsed_us);
+    oro_bb_u32(out, r->request_id);
 }
 
 void
@@ -181,7 +181,8 @@ v2_error(struct oro_bb *out, const struct oro_asked *to, struct oro_bytes text)
         return;
     default:
         ORO_ASSERT(to->tag == ORO_MSG_CALL_PROCEDURE);
-        procedure_error(out, to->request_id, text);
+        v2_returned(out, &(struct oro_call_result){
+                             .request_id = to->request_id, .outcome = ORO_EREFUSED, .text = text});
         return;
     }
 }

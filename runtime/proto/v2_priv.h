@@ -11,6 +11,7 @@ ORO_MUST_CHECK oro_status v2_read(struct oro_reader *r, struct oro_client_messag
 void v2_connected(struct oro_bb *out, const struct oro_identity *id,
                   const struct oro_connection_id *conn, struct oro_bytes token);
 void v2_result(struct oro_bb *out, const struct oro_call_result *r);
+void v2_returned(struct oro_bb *out, const struct oro_call_result *r);
 void v2_applied(struct oro_bb *out, const struct oro_asked *to, bool with_rows);
 void v2_error(struct oro_bb *out, const struct oro_asked *to, struct oro_bytes text);
 /* The head of an update: a TransactionUpdate's, or that of a ReducerResult with rows. The array of query sets follows. */
@@ -23,6 +24,6 @@ const struct oro_parts *v2_update(struct oro_updates *made, const struct oro_sub
 
 #define V2_MESSAGES                                                                         \
     .read = v2_read, .connected = v2_connected, .result = v2_result, .applied = v2_applied, \
-    .error = v2_error, .update = v2_update
+    .error = v2_error, .update = v2_update, .returned = v2_returned
 
 #endif

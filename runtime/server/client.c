@@ -26,6 +26,7 @@ oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *wh
         .state = CLIENT_CONNECTING, .kind = kind, .shard = sh->number, .who = who, .token = token};
     c->is_owner = who != NULL && oro_identity_eq(&who->identity, &sh->server->owner);
     if (kind != CLIENT_LIVE_METRICS) {
+        c->turns = *turns;
         c->mailbox = oro_mailbox_new(sh->server->pool, turns);
         c->asks_as = oro_bytes_hash(oro_bytes(turns->identity.le, sizeof(turns->identity.le))) | 1;
     }
@@ -106,6 +107,7 @@ oro_client_free(struct client *c)
     oro_bb_fini(&c->held);
     oro_free(c->marks);
     oro_bb_fini(&c->sql);
+    oro_free(c->procedure);
     oro_sql_write_unref(c->write);
     oro_views_free(c);
     oro_free(c->headers);
@@ -221,21 +223,14 @@ oro_client_close(struct shard *sh, struct client *c, int code, const char *why)
     net->close(net->net, sh->number, c->conn, code, why);
 }
 
-static void
-procedure(struct shard *sh, struct client *c, const struct oro_client_message *m)
-{
-    struct oro_asked to = {.tag = m->tag, .request_id = m->request_id};
-    oro_bb_clear(&sh->out);
-    c->proto->error(&sh->out, &to, oro_bytes_str("No such procedure"));
-    oro_client_send(sh, c, oro_bb_bytes(&sh->out), 0);
-}
-
 /* What a client may call; NULL and *refusal otherwise. */
 static const struct oro_reducer_def *
 callable(struct shard *sh, const struct client *c, struct oro_bytes name, const char **refusal)
 {
     struct oro_function f = oro_function_find(sh->server->schema, name);
-    enum oro_function_call right = oro_function_call(&f, c->is_owner);
+    enum oro_function_call right = f.kind != ORO_FUNCTION_PROCEDURE
+                                       ? oro_function_call(&f, c->is_owner)
+                                       : ORO_CALL_UNKNOWN;
     if (right == ORO_CALL_RUNS)
         return f.def;
     *refusal = "can't directly call special lifecycle reducer";
@@ -387,7 +382,7 @@ answer_here(struct shard *sh, struct client *c, const struct oro_client_message 
     if (m->tag == ORO_MSG_SUBSCRIBE || m->tag == ORO_MSG_UNSUBSCRIBE || m->tag == ORO_MSG_ONE_OFF)
         oro_client_ask(sh, c, m, frame);
     else
-        procedure(sh, c, m);
+        oro_procedure_ask(sh, c, m);
     oro_views_look(sh, c);
     turn_count(sh, c, from);
 }
@@ -566,7 +561,7 @@ is_owed(const struct client *c)
 {
     return (c->state == CLIENT_CONNECTING || c->state == CLIENT_OPEN) &&
            (c->state == CLIENT_CONNECTING || c->inflight > 0 || c->reads != NULL ||
-            c->deferred != NULL || c->nmarks > 0);
+            c->deferred != NULL || c->nmarks > 0 || c->asks > 0);
 }
 
 bool

@@ -21,6 +21,7 @@ struct oro_server_front {
     /* Fill in the answer of a request, which is empty, when its record was read: of its call, or of client_connected, which has
      * let nobody in. json: a refusal as an object. Borrow origin. */
     void (*called)(struct oro_http_response *res, const struct oro_origin *origin, bool json);
+    void (*returned)(struct oro_http_response *res, const struct oro_origin *origin, bool json); /* a procedure */
     void (*refused)(struct oro_http_response *res, const struct oro_origin *origin, bool json);
     /* The same of one that the module's handlers have answered. */
     void (*handled)(struct oro_http_response *res, const struct oro_origin *origin);
@@ -64,6 +65,10 @@ void oro_server_http_call(struct oro_server *s, unsigned shard, const struct oro
 /* Has the module's handlers answer. Takes request. */
 void oro_server_http_handle(struct oro_server *s, unsigned shard,
                             const struct oro_http_asker *asker, struct oro_buf *request);
+/* The same of a procedure, by its name. */
+void oro_server_http_procedure(struct oro_server *s, unsigned shard,
+                               const struct oro_http_asker *asker, const char *name,
+                               struct oro_bb *args);
 /* Answers a query. Borrows text. */
 void oro_server_http_sql(struct oro_server *s, unsigned shard, const struct oro_http_asker *asker,
                          struct oro_bytes text);

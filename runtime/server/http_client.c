@@ -6,16 +6,15 @@
 
 #include <stdio.h>
 
-/* What a request takes while it is kept counts as its connection's. If that one goes for it, http_gone comes. */
-static void
-http_charge(struct shard *sh, struct client *c, size_t bytes)
+void
+oro_api_charge(struct shard *sh, struct client *c, size_t bytes)
 {
     c->http_counted += bytes;
     (void)oro_client_charge(sh, c, (int64_t)bytes);
 }
 
-static struct client *
-http_client(struct shard *sh, enum client_kind kind, const struct oro_http_asker *a)
+struct client *
+oro_api_client(struct shard *sh, enum client_kind kind, const struct oro_http_asker *a)
 {
     ORO_ASSERT_OWNER(&sh->owner);
     struct oro_connection_id connection;
@@ -33,7 +32,7 @@ http_client(struct shard *sh, enum client_kind kind, const struct oro_http_asker
     oro_map_put_u64(&sh->requests, c->req_id, c);
     /* Itself, its headers, its token and claims, its mailbox and principal, and its jobs. */
     size_t token = c->token != NULL ? strlen(c->token) : 0;
-    http_charge(sh, c, sizeof(*c) + strlen(c->headers) + 2 * token + 1024);
+    oro_api_charge(sh, c, sizeof(*c) + strlen(c->headers) + 2 * token + 1024);
     return c;
 }
 
@@ -54,7 +53,7 @@ oro_api_reply_later(struct shard *sh, struct client *c, struct oro_http_response
     c->reply = oro_alloc(sizeof(*c->reply));
     *c->reply = *res;
     c->reply_seq = c->confirmed ? seq : 0;
-    http_charge(sh, c, sizeof(*c->reply) + c->reply->body.cap + oro_parts_cost(&c->reply->parts));
+    oro_api_charge(sh, c, sizeof(*c->reply) + c->reply->body.cap + oro_parts_cost(&c->reply->parts));
     snprintf(c->reply->extra_headers, sizeof(c->reply->extra_headers), "%s", c->headers);
     size_t n = strlen(c->reply->extra_headers);
     if (n + strlen(own) < sizeof(c->reply->extra_headers))
@@ -132,7 +131,7 @@ start_call(struct shard *sh, struct client *c, const struct oro_reducer_def *red
     job->conn = c->conn;
     job->frame = oro_buf_copy(oro_bb_bytes(args));
     job->calls[0] = (struct oro_job_call){.reducer = reducer, .args = oro_buf_bytes(job->frame)};
-    http_charge(sh, c, sizeof(*job) + args->len);
+    oro_api_charge(sh, c, sizeof(*job) + args->len);
     oro_bb_fini(args);
     c->leaves = oro_api_has_lifecycle(sh->server);
     if (c->leaves)
@@ -145,7 +144,7 @@ start_call(struct shard *sh, struct client *c, const struct oro_reducer_def *red
 void
 oro_api_abandon(struct shard *sh, struct client *c)
 {
-    if (c->kind == CLIENT_HTTP_SQL && c->leaves && !c->asked)
+    if (c->kind != CLIENT_HTTP_CALL && c->leaves && !c->asked)
         oro_client_post(sh, c, ORO_JOB_DISCONNECT);
 }
 
@@ -166,10 +165,12 @@ oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
     if (o->kind == ORO_ORIGIN_CONNECT && o->outcome == ORO_OK) {
         if (c->kind == CLIENT_HTTP_SQL)
             oro_sql_run(sh, c);
+        else if (c->kind == CLIENT_HTTP_PROCEDURE)
+            oro_procedure_http_run(sh, c);
     } else if (o->kind == ORO_ORIGIN_CONNECT) {
         struct oro_http_response res = {0};
         sh->server->opt.front->refused(&res, o, c->wants_json);
-        if (c->kind == CLIENT_HTTP_SQL)
+        if (c->kind != CLIENT_HTTP_CALL)
             c->leaves = false; /* of a call the disconnect job is posted already */
         oro_api_reply_later(sh, c, &res, rec->seq);
     } else if (o->kind == ORO_ORIGIN_VIEW) {
@@ -183,6 +184,8 @@ oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
         struct oro_http_response res = {0};
         sh->server->opt.front->handled(&res, o);
         oro_api_reply_later(sh, c, &res, rec->seq);
+    } else if (o->kind == ORO_ORIGIN_PROCEDURE) {
+        oro_procedure_http_ended(sh, c, rec);
     } else if (o->kind == ORO_ORIGIN_DISCONNECT) {
         c->leaves = false;
         (void)still_needed(sh, c);
@@ -208,7 +211,7 @@ oro_server_http_call(struct oro_server *s, unsigned shard, const struct oro_http
                      const struct oro_reducer_def *reducer, struct oro_bb *args)
 {
     struct shard *sh = &s->shards[shard];
-    start_call(sh, http_client(sh, CLIENT_HTTP_CALL, asker), reducer, args);
+    start_call(sh, oro_api_client(sh, CLIENT_HTTP_CALL, asker), reducer, args);
 }
 
 void
@@ -217,12 +220,12 @@ oro_server_http_handle(struct oro_server *s, unsigned shard, const struct oro_ht
 {
     struct shard *sh = &s->shards[shard];
     ORO_ASSERT_OWNER(&sh->owner);
-    struct client *c = http_client(sh, CLIENT_HTTP_CALL, asker);
+    struct client *c = oro_api_client(sh, CLIENT_HTTP_CALL, asker);
     struct oro_job *job = oro_job_new(ORO_JOB_HANDLER, oro_principal_ref(c->who), 0);
     job->shard = (uint16_t)sh->number;
     job->conn = c->conn;
     job->frame = request;
-    http_charge(sh, c, sizeof(*job) + request->len);
+    oro_api_charge(sh, c, sizeof(*job) + request->len);
     oro_pool_post(s->pool, c->mailbox, job, false);
 }
 
@@ -231,8 +234,8 @@ oro_server_http_sql(struct oro_server *s, unsigned shard, const struct oro_http_
                     struct oro_bytes text)
 {
     struct shard *sh = &s->shards[shard];
-    struct client *c = http_client(sh, CLIENT_HTTP_SQL, asker);
+    struct client *c = oro_api_client(sh, CLIENT_HTTP_SQL, asker);
     oro_bb_put_bytes(&c->sql, text);
-    http_charge(sh, c, c->sql.cap);
+    oro_api_charge(sh, c, c->sql.cap);
     oro_sql_start(sh, c);
 }

@@ -142,7 +142,7 @@ static oro_status
 stand_still(struct oro_server *s, bool to_disk, struct oro_err *err)
 {
     s->reload.still_since_us = oro_mono_us();
-    oro_status st = oro_pool_pause(s->pool, err);
+    oro_status st = oro_pools_pause(s, err);
     if (st != ORO_OK)
         return st;
     /* Nothing is pinned in the store: what is read is asked for once more afterwards. */
@@ -153,7 +153,7 @@ stand_still(struct oro_server *s, bool to_disk, struct oro_err *err)
         st = park(s, err);
     if (st != ORO_OK) {
         oro_readers_resume(s->readers);
-        oro_pool_resume(s->pool);
+        oro_pools_resume(s);
     }
     return st;
 }
@@ -164,7 +164,7 @@ go_on(struct oro_server *s)
     unpark(s);
     oro_sql_pool_reset(s->sql); /* the tables may be others now */
     oro_readers_resume(s->readers);
-    oro_pool_resume(s->pool);
+    oro_pools_resume(s);
     s->reload.still_us = oro_mono_us() - s->reload.still_since_us;
     if (s->durable != NULL)
         oro_durable_wake(s->durable);
@@ -206,12 +206,12 @@ static oro_status
 exchange_code(struct oro_server *s, struct oro_schema *schema, struct oro_err *err)
 {
     oro_schema_borrow_tables(schema, s->tables);
-    oro_status st = oro_pool_bind(s->pool, schema, err);
+    oro_status st = oro_pools_bind(s, schema, err);
     if (st != ORO_OK) {
         oro_schema_free(schema);
         return st;
     }
-    oro_pool_adopt(s->pool, schema, s->store);
+    oro_pools_adopt(s, schema, s->store);
     schema_take(s, schema);
     oro_free(s->once_new); /* functions that run once were all there before */
     s->once_new = ORO_NEW_ARRAY(bool, schema->nschedules + 1);
@@ -350,12 +350,12 @@ exchange_tables(struct oro_server *s, struct oro_schema *schema, bool breaks, ch
     oro_free(mapped);
     if (st != ORO_OK)
         goto fail;
-    st = oro_pool_bind(s->pool, schema, err);
+    st = oro_pools_bind(s, schema, err);
     if (st != ORO_OK)
         goto fail_store;
     if (s->durable != NULL)
         data_migrate(s, schema, store);
-    oro_pool_adopt(s->pool, schema, store);
+    oro_pools_adopt(s, schema, store);
     for (unsigned i = 0; i < s->opt.shards; i++)
         shard_move(&s->shards[i], store, breaks);
     oro_store_destroy(s->store);
@@ -391,12 +391,12 @@ exchange(struct oro_server *s, struct oro_schema *schema, char **report, struct 
         st = same ? exchange_code(s, schema, err) : exchange_tables(s, schema, breaks, report, err);
         timers_restart(s, kept);
         if (st != ORO_OK)
-            oro_pool_unstage(s->pool); /* while the numbers are not read */
+            oro_pools_unstage(s); /* while the numbers are not read */
         go_on(s);
     } else {
         oro_timers_hold(atomic_load(&s->timers), false);
         oro_schema_free(schema);
-        oro_pool_unstage(s->pool);
+        oro_pools_unstage(s);
     }
     if (st == ORO_OK)
         *report = same ? oro_strdup("the code was exchanged")
@@ -415,7 +415,7 @@ reload(struct oro_server *s, char **report, struct oro_err *err)
         return oro_err_set(err, ORO_ETIMEOUT, "the server is stopping");
     oro_status st = s->opt.probe != NULL ? s->opt.probe(s->opt.probe_arg, report, err) : ORO_OK;
     if (st == ORO_OK)
-        st = oro_pool_stage(s->pool, &descriptor, report, err);
+        st = oro_pools_stage(s, &descriptor, report, err);
     if (st != ORO_OK)
         return st;
     reload_move(s, RELOAD_STAGED);
@@ -428,7 +428,7 @@ reload(struct oro_server *s, char **report, struct oro_err *err)
     if (st == ORO_OK)
         return exchange(s, schema, report, err);
     oro_schema_free(schema);
-    oro_pool_unstage(s->pool);
+    oro_pools_unstage(s);
     return st;
 }
 
@@ -453,7 +453,12 @@ oro_server_reload(struct oro_server *s, char **report, struct oro_err *err)
         return st;
     }
     oro_views_again(s);
-    oro_pool_settle(s->pool);
+    oro_pools_settle(s);
+    struct oro_err late = {0};
+    char *why = NULL;
+    if (oro_callers_start(s, &why, &late) != ORO_OK) /* its first procedures */
+        oro_log(ORO_LOG_ERROR, "server", "procedures cannot run: %s", why != NULL ? why : late.text);
+    oro_free(why);
     oro_log(ORO_LOG_INFO, "server", "reloaded in %lld ms, of which all stood still for %lld: %s",
             (long long)(oro_mono_us() - begin) / 1000, (long long)still / 1000, *report);
     return st;

@@ -111,6 +111,8 @@ record_apply(struct shard *sh, const struct oro_commit *rec)
         answered(sh, c, rec);
     else if (o->kind == ORO_ORIGIN_VIEW)
         oro_views_record(sh, c, rec);
+    else if (o->kind == ORO_ORIGIN_PROCEDURE)
+        oro_procedure_ended(sh, c, rec);
     else if (o->kind == ORO_ORIGIN_DISCONNECT)
         oro_client_remove(sh, c);
 }

@@ -195,8 +195,8 @@ shards_wake(struct oro_server *s, bool durable)
     }
 }
 
-static void
-on_published(void *arg, bool scheduled)
+void
+oro_server_published(void *arg, bool scheduled)
 {
     struct oro_server *s = arg;
     if (s->durable != NULL) {
@@ -517,7 +517,7 @@ module_load(struct oro_server *s, char **report, struct oro_err *err)
         .init_timeout_us = o->init_timeout_us,
         .import_timeout_us = o->import_timeout_us,
         .dev_errors = o->dev_errors,
-        .hooks = {.arg = s, .published = on_published},
+        .hooks = {.arg = s, .published = oro_server_published},
     };
     oro_status st = oro_pool_load(&po, &s->pool, &descriptor, report, err);
     if (st == ORO_OK)
@@ -561,7 +561,7 @@ oro_server_schedules_install(struct oro_server *s, struct oro_err *err)
 static void
 on_written(void *arg)
 {
-    on_published(arg, false);
+    oro_server_published(arg, false);
 }
 
 oro_status
@@ -651,6 +651,8 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
     if (st == ORO_OK)
         st = oro_pool_run(s->pool, s->schema, s->store, &s->database, err);
     if (st == ORO_OK)
+        st = oro_callers_start(s, report, err);
+    if (st == ORO_OK)
         st = forget_clients(s, err);
     /* Before init: once that is on disk the data is no longer new, and functions that run once would not be installed. */
     if (st == ORO_OK)
@@ -730,7 +732,7 @@ oro_server_stop(struct oro_server *s, bool *lost)
     for (unsigned i = 0; s->shards != NULL && i < s->opt.shards; i++)
         oro_owner_give(&s->shards[i].owner); /* net's threads have ended */
     requests_abandon(s);
-    if (!oro_pool_stop(s->pool)) {
+    if (!oro_pools_stop(s)) {
         if (s->durable != NULL)
             *lost = !oro_durable_stop(s->durable);
         return false;
@@ -742,6 +744,7 @@ oro_server_stop(struct oro_server *s, bool *lost)
         *lost = !oro_durable_stop(s->durable);
     s->durable = NULL;
     shards_close(s);
+    oro_pool_free(s->callers);
     oro_pool_free(s->pool);
     if (s->store != NULL)
         oro_store_destroy(s->store);

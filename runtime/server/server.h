@@ -72,6 +72,9 @@ struct oro_server_options {
      * (Given): it does not. */
     oro_status (*probe)(void *arg, char **report, struct oro_err *err);
     void *probe_arg;
+    unsigned procedure_workers;   /* threads that run procedures */
+    int64_t procedure_timeout_us; /* of one without its own; 0: none */
+    unsigned procedure_queue;     /* calls of procedures that may wait or run */
     bool dev_errors;
     const struct oro_env *environment; /* what the start gives the module, or NULL; wins over what is kept */
     bool loopback; /* it listens where only this machine can reach it */

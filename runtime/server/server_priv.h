@@ -16,7 +16,7 @@
  * States: CONNECTING until client_connected has ended, OPEN, CLOSING once we have closed it, GONE from the end of the socket
  * until its disconnect record is read. */
 enum client_state { CLIENT_CONNECTING, CLIENT_OPEN, CLIENT_CLOSING, CLIENT_GONE, CLIENT_STATES };
-enum client_kind { CLIENT_DATABASE, CLIENT_LIVE_METRICS, CLIENT_HTTP_CALL, CLIENT_HTTP_SQL };
+enum client_kind { CLIENT_DATABASE, CLIENT_LIVE_METRICS, CLIENT_HTTP_CALL, CLIENT_HTTP_SQL, CLIENT_HTTP_PROCEDURE };
 
 /* A frame whose messages wait until earlier calls are answered: requests of one connection are answered in order, and only
  * so many calls of one client wait in the workers' queue. */
@@ -67,8 +67,11 @@ struct client {
     struct oro_principal *who;
     char *token;
     struct oro_mailbox *mailbox;
+    struct oro_turns_of turns; /* of it, and of procedures */
     unsigned inflight; /* calls handed to workers and not answered */
     size_t inflight_bytes;
+    unsigned asks; /* procedures that it has called and that have not ended, */
+    size_t ask_bytes; /* and what is kept for them */
     struct posted *posted; /* their jobs in order, from posted_at on: answers come in that order */
     size_t nposted, posted_at, posted_cap;
     struct deferred *deferred, *deferred_tail;
@@ -96,7 +99,8 @@ struct client {
     /* HTTP: what was asked. conn is a number of ours, since one TCP connection makes many requests. */
     oro_conn_id req_id; /* 0: the requester is gone or answered */
     char *headers;      /* of the answer */
-    struct oro_bb sql;
+    struct oro_bb sql;    /* of a procedure: its arguments */
+    char *procedure;      /* its name, until it is asked for */
     struct sql_write *write; /* SQL: it changes rows; a reference */
     bool wants_json;         /* a refusal as an object */
     bool asked;    /* SQL: evaluated, and a disconnect job is posted if there has to be one */
@@ -194,6 +198,7 @@ struct oro_server {
     _Atomic bool attached;
     atomic_bool quiet; /* stopping: nothing fires any more */
     struct oro_pool *pool;
+    _Atomic(struct oro_pool *) callers; /* of procedures; NULL: the module has none */
     struct oro_readers *readers;
     struct oro_sql_pool *sql;  /* of the readers */
     struct oro_schema *schema; /* of the module that runs */
@@ -339,6 +344,27 @@ oro_shard_stands_still(const struct shard *sh)
     return atomic_load_explicit(&sh->server->reload.parking, memory_order_acquire);
 }
 
+/* procedures.c: calls of procedures, and the workers that run them */
+void oro_procedure_ask(struct shard *sh, struct client *c, const struct oro_client_message *m);
+void oro_procedure_ended(struct shard *sh, struct client *c, const struct oro_commit *rec);
+void oro_procedure_http_run(struct shard *sh, struct client *c); /* client_connected has let it in */
+void oro_procedure_http_ended(struct shard *sh, struct client *c, const struct oro_commit *rec);
+/* The workers, if the module that runs has procedures and there are none yet. */
+ORO_MUST_CHECK oro_status oro_callers_start(struct oro_server *s, char **report,
+                                            struct oro_err *err);
+/* What a reload does with workers of both kinds, as pool.h has it of one. */
+ORO_MUST_CHECK oro_status oro_pools_stage(struct oro_server *s, char **descriptor, char **report,
+                                          struct oro_err *err);
+void oro_pools_unstage(struct oro_server *s);
+ORO_MUST_CHECK oro_status oro_pools_pause(struct oro_server *s, struct oro_err *err);
+void oro_pools_resume(struct oro_server *s);
+ORO_MUST_CHECK oro_status oro_pools_bind(struct oro_server *s, const struct oro_schema *schema,
+                                         struct oro_err *err);
+void oro_pools_adopt(struct oro_server *s, const struct oro_schema *schema,
+                     struct oro_store *store);
+void oro_pools_settle(struct oro_server *s);
+ORO_MUST_CHECK bool oro_pools_stop(struct oro_server *s);
+
 /* sql.c: POST /v1/database/:name/sql */
 void oro_sql_start(struct shard *sh, struct client *c);
 void oro_sql_run(struct shard *sh, struct client *c); /* client_connected has let it in */
@@ -357,6 +383,8 @@ void oro_shard_drain(struct shard *sh);
 void oro_shard_apply_to(struct shard *sh, oro_conn_id conn, const struct oro_commit *rec);
 uint64_t oro_server_durable_seq(const struct oro_server *s);
 
+/* server.c: what workers tell; arg is the server */
+void oro_server_published(void *arg, bool scheduled);
 /* server.c: what the data is opened with */
 struct oro_durable_options oro_server_durable_options(struct oro_server *s);
 
@@ -371,6 +399,11 @@ void oro_api_streamed(struct shard *sh, struct client *c);
 /* At the end, on the main thread: what has to be said about requests that nobody will come back to. */
 void oro_api_abandon(struct shard *sh, struct client *c);
 bool oro_api_has_lifecycle(const struct oro_server *s);
+/* What a request takes while it is kept counts as its connection's. If that one goes for it, http_gone comes. */
+void oro_api_charge(struct shard *sh, struct client *c, size_t bytes);
+/* The short-lived client of a request. */
+struct client *oro_api_client(struct shard *sh, enum client_kind kind,
+                              const struct oro_http_asker *a);
 /* Keeps the answer until what it reflects is durable, then gives it. Takes the body of res. */
 void oro_api_reply_later(struct shard *sh, struct client *c, struct oro_http_response *res,
                          uint64_t seq);

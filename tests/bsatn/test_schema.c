@@ -153,6 +153,11 @@ Test(schema, reducers_of_the_example)
     cr_assert_eq(oro_schema_lifecycle(s, ORO_LIFE_DISCONNECT), reducer(s, "client_disconnected"));
     cr_assert_null(oro_schema_lifecycle(s, ORO_LIFE_UPDATE));
     cr_assert_null(oro_schema_reducer(s, oro_bytes_str("roll_dice")));
+    const struct oro_reducer_def *p = oro_schema_function(s, oro_bytes_str("roll_dice"));
+    cr_assert(p != NULL && s->nprocedures == 1 && p->id == s->nreducers && p == &s->reducers[p->id]);
+    cr_assert(p->params->nelems == 1 && p->returns->kind == ORO_U32 && !p->is_private &&
+              !p->is_async);
+    cr_assert_eq(oro_schema_function(s, oro_bytes_str("give_item")), r);
     oro_schema_free(s);
 }
 

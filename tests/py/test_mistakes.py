@@ -181,7 +181,20 @@ REDUCER = {
     "volatile": ("@scheduled(hz=1, volatile='no')\ndef f(ctx): ...", 2, ["volatile='no'", "True or False"]),
     "more than a century": ("@scheduled(interval=4e9)\ndef f(ctx): ...", 2, ["100 years at most"]),
     "an interval that is no number": ("@scheduled(interval=float('nan'))\ndef f(ctx): ...", 2, ["nan", "none that passes"]),
-    "procedure": ("@procedure\ndef f(ctx) -> int: ...", 2, ["procedures are not available"]),
+    "procedure without a result": ("@procedure\ndef f(ctx): ...", 2, ["f: a procedure says what it returns", "-> None"]),
+    "procedure of a reducer's context": (
+        "@procedure\ndef f(ctx: ReducerContext) -> int: ...", 2, ["the first parameter of a procedure is its context", "ProcedureContext"]),
+    "reducer of a procedure's context": (
+        "@reducer\ndef f(ctx: ProcedureContext): ...", 2, ["the first parameter of a reducer is its context", "ReducerContext"]),
+    "procedure that is a generator": ("@procedure\ndef f(ctx) -> int:\n    yield 1", 2, ["a procedure is no generator"]),
+    "procedure and reducer of a name": (
+        "@reducer\ndef f(ctx): ...\n@procedure(name='f')\ndef g(ctx) -> int: ...", 4, ["two functions are called 'f'"]),
+    "procedure that is a reducer": ("@procedure\n@reducer\ndef f(ctx) -> None: ...", 3, ["has both @reducer and @procedure"]),
+    "result of no type": ("@procedure\ndef f(ctx) -> memoryview: ...", 2, ["f -> memoryview", "use bytes"]),
+    "result of an unknown name": ("@procedure\ndef f(ctx) -> 'Nope': ...", 2, ["names 'Nope', which is not defined"]),
+    "procedure with an option": ("@procedure(time=3)\ndef f(ctx) -> int: ...", 1, ["@procedure has no option 'time'", "timeout_ms"]),
+    "procedure in a class": (
+        "class A:\n    @procedure\n    def f(ctx) -> int: ...", 3, ["stands in the class A", "f(ctx: ProcedureContext"]),
     "row filter": ("row_filter('SELECT * FROM x')\n@reducer\ndef f(ctx): ...", 1, ["row filters as functions are not available", 'owner="player"']),
     "updated": ("@updated\ndef f(ctx): ...", 2, ["@updated hooks are not available"]),
     "declared database": (
@@ -191,7 +204,6 @@ REDUCER = {
     "declared database of other rows": (
         "@table\nclass A:\n    x: u8\nclass Db(Database):\n    a: Table[str]\n@reducer\ndef f(ctx: ReducerContext[Db]): ...", 5,
         ["Db.a: the rows of table a are A"]),
-    "import of a later name": ("from orochi import ProcedureContext", 1, ["ProcedureContext", "Not available in this version"]),
     "import of a misspelt name": ("from orochi import ReducerContxt", 1, ["ReducerContxt", "do you mean ReducerContext?"]),
     "missing module": ("import no_such_module_anywhere", 1, ["no_such_module_anywhere", "installed"]),
     "missing name": ("from math import tau, nope", 1, ["nope"]),

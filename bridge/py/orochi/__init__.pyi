@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Concatenate, Generic, Literal, Never, ParamSpec, Self, TypeVar, dataclass_transform, overload
 from uuid import UUID
@@ -129,6 +128,11 @@ def reducer(
 ) -> Callable[[_F], _F]: ...
 
 @overload
+def procedure(fn: _F, /) -> _F: ...
+@overload
+def procedure(*, name: str | None = None, public: bool = True, timeout_ms: int | None = None) -> Callable[[_F], _F]: ...
+
+@overload
 def scheduled(fn: _F, /) -> _F: ...
 @overload
 def scheduled(
@@ -170,7 +174,6 @@ def view(fn: _F, /) -> _F: ...
 def view(*, name: str | None = None, public: bool = True, primary_key: str | None = None) -> Callable[[_F], _F]: ...
 
 # Of later versions: using one is reported when the module is loaded.
-def procedure(fn: Never, /) -> Never: ...
 def row_filter(sql: Never, /) -> Never: ...
 def updated(fn: Never, /) -> Never: ...
 
@@ -243,6 +246,7 @@ from ._context import Err as Err
 from ._context import IndexColumn as IndexColumn
 from ._context import Log as Log
 from ._context import Ok as Ok
+from ._context import ProcedureContext as ProcedureContext
 from ._context import ReducerContext as ReducerContext
 from ._context import Result as Result
 from ._context import Rows as Rows

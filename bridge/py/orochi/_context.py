@@ -48,6 +48,11 @@ class AnonymousViewContext(_Given, Generic[D]):
     """The first argument of a view whose rows are the same for all: ctx.db to read."""
 
 
+class ProcedureContext(_Given):
+    """The first argument of every procedure: who calls, when, and ways to transactions and to the world outside
+    (docs/procedures.md). What a procedure gets is a class of _procedures.py."""
+
+
 class Database(_Given):
     """ctx.db: one attribute for each table; db[Class] is the same."""
 

@@ -7,6 +7,7 @@ has returned, and by nobody at all if it raises.
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, overload
 from uuid import UUID
@@ -17,6 +18,7 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 _E = TypeVar("_E")
 _K = TypeVar("_K")
+_V = TypeVar("_V")
 
 class Ok(Generic[_T]):
     """The good side of a Result."""
@@ -436,6 +438,53 @@ class ViewContext(Generic[_Db]):
     @property
     def log(self) -> Log:
         """The module's log."""
+
+class ProcedureContext:
+    """The first argument of every procedure: who calls, when, and ways to transactions and to the world outside. It is in no
+    transaction, and has no db."""
+
+    sender: Identity
+    """Who calls; the same for all connections of one player."""
+    connection_id: ConnectionId | None
+    """The caller's connection."""
+    timestamp: Timestamp
+    """When the procedure began, or when it last went on after a wait."""
+    identity: Identity
+    """The database's own identity."""
+    auth: Auth
+    """What is known of the caller's token."""
+    rng: random.Random
+    """Chance. Not for secrets."""
+    log: Log
+    """The module's log."""
+    procedure: str
+    """The name of the procedure."""
+    caller: str
+    """Where the call came from: "client" or "http"."""
+    @property
+    def database_identity(self) -> Identity:
+        """The same as identity."""
+    @property
+    def sender_auth(self) -> Auth:
+        """The same as auth."""
+    def random(self) -> float:
+        """A number from 0 to below 1: rng.random()."""
+    def new_uuid4(self) -> UUID:
+        """A random UUID, of version 4."""
+    def new_uuid7(self) -> UUID:
+        """A UUID that sorts by time."""
+    def with_tx(self, body: Callable[..., _V], /, *args: Any) -> _V:
+        """Runs body(tx, *args) in a transaction and gives what it returns; tx is as a reducer's ctx. Returning commits, raising rolls
+        back. It may be run again when it conflicts, so it must do nothing beside the tables.
+
+        Raises TransactionError in another transaction, ReducerTimeout beyond reducer.timeout_ms.
+        """
+    def tx(self) -> AbstractContextManager[ReducerContext]:
+        """A transaction as a block, which is run once: `with ctx.tx() as tx:`. Nobody else commits meanwhile."""
+    def sleep(self, seconds: float | timedelta, /) -> None:
+        """Waits; ctx.timestamp is the present then. Raises TransactionError in a transaction."""
+    def sleep_until(self, when: Timestamp, /) -> None:
+        """Waits until then; not at all if that has passed."""
 
 class ReducerContext(Generic[_Db]):
     """The first argument of every reducer: who calls, when, and the database. It belongs to this one call.

@@ -99,7 +99,7 @@ class TableDeclaration:
 
 @dataclasses.dataclass
 class ReducerDeclaration:
-    """A function with @reducer, @scheduled or a lifecycle decorator."""
+    """A function with @reducer, @procedure, @scheduled or a lifecycle decorator."""
 
     fn: types.FunctionType
     decorator: str
@@ -139,7 +139,8 @@ def _wrong_thing(decorator, thing, wanted):
 def _no_options(what, unknown, known):
     """Notes options that a decorator, Column() or field() does not have."""
     for name in unknown:
-        shown = f'@{what}' if what in ('table', 'product', 'reducer', 'scheduled', 'on_load', 'migration', 'view', *_LIFECYCLES) else f'{what}()'
+        shown = f'@{what}' if what in ('table', 'product', 'reducer', 'procedure', 'scheduled', 'on_load', 'migration', 'view',
+                                       *_LIFECYCLES) else f'{what}()'
         advice = instead(name, known) if known else '(it has none)'
         REGISTRY.problem(_source.of_caller(), f'{shown} has no option {name!r}: {advice}')
 
@@ -343,6 +344,10 @@ def product(cls=None, /, *, name=None, **unknown):
 
 # ---- functions -------------------------------------------------------------------------------------------------------
 
+def _context_of(decorator):
+    return 'ProcedureContext' if decorator == 'procedure' else 'ReducerContext'
+
+
 def _function_place_problem(decorator, fn, context='ReducerContext'):
     """Whether fn stands where no function of the module does, which is noted."""
     if not isinstance(fn, types.FunctionType):
@@ -355,10 +360,10 @@ def _function_place_problem(decorator, fn, context='ReducerContext'):
 
 
 def _function(decorator, fn, name=None, **options):
-    if _function_place_problem(decorator, fn):
+    if _function_place_problem(decorator, fn, _context_of(decorator)):
         return fn
     if fn.__name__ == '<lambda>' and name is None:
-        REGISTRY.problem(_source.of_function(fn), f'a lambda has no name that clients could call: write def f(ctx: ReducerContext) '
+        REGISTRY.problem(_source.of_function(fn), f'a lambda has no name that clients could call: write def f(ctx: {_context_of(decorator)}) '
                                                   f'with @{decorator} in front')
         return fn
     for other in REGISTRY.reducers:
@@ -389,6 +394,20 @@ def reducer(fn=None, /, *, name=None, public=True, timeout_ms=None, reads=None, 
 
     def declare(fn):
         return _function('reducer', fn, name=name, public=public, timeout_ms=timeout_ms)
+    return declare if fn is None else declare(fn)
+
+
+def procedure(fn=None, /, *, name=None, public=True, timeout_ms=None, **unknown):
+    """Makes a function callable that may wait for the world outside: fn(ctx, *arguments) -> result (docs/procedures.md).
+
+    It runs beside reducers, on workers of its own, and in no transaction: ctx.with_tx(body) runs one. What it returns is what
+    its caller gets, so its return annotation is required. `def` has a thread while it waits, `async def` needs none. name,
+    public: as of a reducer. timeout_ms: how long it may take, its waiting included.
+    """
+    _no_options('procedure', unknown, ('name', 'public', 'timeout_ms'))
+
+    def declare(fn):
+        return _function('procedure', fn, name=name, public=public, timeout_ms=timeout_ms)
     return declare if fn is None else declare(fn)
 
 
@@ -520,11 +539,6 @@ def _not_yet(what, advice):
     return decorator
 
 
-# Whatever WHERE a client subscribes with, it can as well leave it out: none of this advice may make a secret public.
-_WHO_SEES = 'everybody can read all of a public table, unless it says who sees which rows: @table(public=True, owner="player")'
-procedure = _not_yet('procedures', f'use a reducer that writes the result to a table; {_WHO_SEES}')
 row_filter = _not_yet('row filters as functions', 'say it at the table: @table(public=True, owner="player"), or '
                                                   'rls=["SELECT * FROM hand WHERE player = :sender OR shown"]')
 updated = _not_yet('@updated hooks', 'do it in a reducer that the owner calls')
-# Names that come with them, for the message about an import.
-LATER = {'ProcedureContext': procedure}

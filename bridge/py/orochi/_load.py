@@ -9,7 +9,7 @@ import traceback
 
 from . import _source
 from ._advice import type_error, undefined
-from ._declare import LATER, REGISTRY
+from ._declare import REGISTRY
 from ._errors import SchemaError
 from ._names import nearest
 from ._schema import build
@@ -212,8 +212,6 @@ def _called_reducer(error):
 
 
 def _advice_name(name):
-    if name in LATER:
-        return f' ({LATER[name].__doc__.rstrip(".")})'
     if name == 'ctx':
         return ' (ctx is given to reducers: def f(ctx: ReducerContext))'
     near = nearest(name, sys.modules[__package__].__all__)

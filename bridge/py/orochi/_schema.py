@@ -7,7 +7,7 @@ import json
 import sys
 import typing
 
-from . import _advice, _context, _encode, _env, _openapi, _routes, _source, _views
+from . import _advice, _context, _encode, _env, _openapi, _procedures, _routes, _source, _views
 from ._declare import REGISTRY, Column, marks_of
 from ._errors import SchemaError
 from ._names import instead, nearest
@@ -51,7 +51,7 @@ class Builder:
     def __init__(self, registry):
         self.registry = registry
         self.types = Resolver()
-        self.tables, self.reducers, self.schedules, self.views = [], [], [], []
+        self.tables, self.reducers, self.procedures, self.schedules, self.views = [], [], [], [], []
         self.problems = list(registry.problems)
         self.told = set()  # pairs of names that have been complained of
 
@@ -64,7 +64,7 @@ class Builder:
         for declared in self.registry.tables:
             self._table(declared)
         for declared in self.registry.reducers:
-            self._reducer(declared)
+            (_procedures.resolve if declared.decorator == 'procedure' else Builder._reducer)(self, declared)
         self.environment = _env.check(self.registry.environments, self.problem)
         self.routes = _routes.check(self.registry.routes, self.problem)
         for declared in self.registry.views:
@@ -373,18 +373,11 @@ class Builder:
         if signature.return_annotation not in (inspect.Signature.empty, None, 'None', typing.NoReturn, typing.Never):
             self.problem(place(), f'{name}: a reducer returns nothing: annotate -> None, and write the result to a table')
         parameters = list(signature.parameters.values())
-        if not parameters or not self._is_context(declared, parameters[0]):
+        if not parameters or not self._is_context(declared, parameters[0], _context.ReducerContext):
             self.problem(place(), f'{name}: the first parameter of a reducer is its context: def {name}(ctx: ReducerContext)')
-        found = [self._parameter(declared, p) for p in parameters[1:]]
-        wires = [wire_name(p.name) for p in parameters[1:]]
-        for wire in {w for w in wires if wires.count(w) > 1}:
-            self.problem(place(), f'{name} has two parameters that clients see as {wire!r}')
-        entry = dict(name=name, fn=fn, place=place, params=[p for p in found if p], lifecycle=declared.lifecycle,
-                     public=self._flag(place, f'{name}: public=', declared.public), timeout_ms=declared.timeout_ms, takes_row=True)
+        entry = self.function_entry(declared, place, parameters[1:])
+        found = parameters[1:]
         self.reducers.append(entry)
-        timeout = declared.timeout_ms
-        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int) or timeout <= 0):
-            self.problem(place(), f'{name}: timeout_ms={timeout!r}: it is a whole number of milliseconds above zero')
         if declared.lifecycle and found:
             self.problem(place(), f'{name}: @{declared.lifecycle} takes only the context')
         if declared.schedule is not None and found:
@@ -393,7 +386,19 @@ class Builder:
         elif declared.schedule is not None:
             self._schedule(entry, declared.schedule)
 
-    def _is_context(self, declared, p):
+    def function_entry(self, declared, place, parameters):
+        """What is the same of every function that is called by name; notes what is wrong with it."""
+        name, timeout = declared.name, declared.timeout_ms
+        found = [self._parameter(declared, p) for p in parameters]
+        wires = [wire_name(p.name) for p in parameters]
+        for wire in {w for w in wires if wires.count(w) > 1}:
+            self.problem(place(), f'{name} has two parameters that clients see as {wire!r}')
+        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int) or timeout <= 0):
+            self.problem(place(), f'{name}: timeout_ms={timeout!r}: it is a whole number of milliseconds above zero')
+        return dict(name=name, fn=declared.fn, place=place, params=[p for p in found if p], lifecycle=declared.lifecycle,
+                    public=self._flag(place, f'{name}: public=', declared.public), timeout_ms=timeout, takes_row=True)
+
+    def _is_context(self, declared, p, wanted):
         """Whether the first parameter can be the context; a wrong declaration of the database is noted."""
         if p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
             return False
@@ -401,15 +406,15 @@ class Builder:
             return p.default is p.empty
         hint = self._try(lambda: _source.of_parameter(declared.fn, p.name), f'{declared.name}.{p.name}',
                          lambda: evaluate_parameter(declared.fn, p.name, p.annotation))
-        if typing.get_origin(hint) is _context.ReducerContext:
+        if typing.get_origin(hint) is wanted:
             self._check_database(declared, p, typing.get_args(hint)[0])
             return True
         members = typing.get_args(hint) if typing.get_origin(hint) is not None else (hint,)
-        if _context.ReducerContext in members and len(members) > 1:
+        if wanted in members and len(members) > 1:
             self.problem(_source.of_parameter(declared.fn, p.name), f'{declared.name}: every call has its context: write '
-                                                                    f'{p.name}: ReducerContext')
+                                                                    f'{p.name}: {wanted.__name__}')
             return True
-        if getattr(hint, '__module__', None) == _context.__name__ and hint is not _context.ReducerContext:
+        if getattr(hint, '__module__', None) == _context.__name__ and hint is not wanted:
             return False
         try:
             Resolver().resolve(hint, 'It', column=True)
@@ -541,7 +546,8 @@ class Builder:
             for who, fold in (('SQL', str.lower), ('clients', camel)):
                 self._twin('column', who, fold, columns, f'{t.title}: ')
         self._twin('reducer', 'clients', pascal_, {r['name']: r['place'] for r in self.reducers})
-        for r in self.reducers:
+        self._twin('procedure', 'clients', pascal_, {r['name']: r['place'] for r in self.procedures})
+        for r in self.reducers + self.procedures:
             self._twin('parameter', 'clients', camel, {p[1]: r['place'] for p in r['params']}, f'{r["name"]}: ')
         classes = dict(self.types.named_classes())
 
@@ -574,8 +580,9 @@ class Builder:
 
     def _function_names(self):
         functions, lifecycles = {}, {}
-        for r in self.reducers:
-            for found, key, text in ((functions, r['name'], f'two reducers are called {r["name"]!r}'),
+        for r in self.reducers + self.procedures:
+            for found, key, text in ((functions, r['name'], f'two functions are called {r["name"]!r}' if r in self.procedures
+                                      else f'two reducers are called {r["name"]!r}'),
                                      (lifecycles, r['lifecycle'], f'@{r["lifecycle"]} is there twice')):
                 if key in found:
                     self.problem(r['place'](), f'{text}; the other is at {found[key]()}')
@@ -594,7 +601,7 @@ class Builder:
         entries += [{'Index': dict(source_name=t.accessor + i['name'].removeprefix(t.name), canonical_name=i['name'])}
                     for t in self.tables if t.accessor != t.name for i in t.indexes]
         entries += [{'Function': dict(source_name=name, canonical_name=name)}
-                    for name in [r['name'] for r in self.reducers] + [v.name for v in self.views]]
+                    for name in [r['name'] for r in self.reducers + self.procedures] + [v.name for v in self.views]]
         views, view_keys = _views.definition(self)
         lifecycle = [dict(lifecycle_spec={LIFECYCLES[r['lifecycle']]: []}, function_name=r['name'])
                      for r in self.reducers if r['lifecycle']]
@@ -604,6 +611,7 @@ class Builder:
                        for i in range(len(self.types.typespace))]},
             {'Tables': tables},
             {'Reducers': [self._reducer10(r) for r in self.reducers]},
+            {'Procedures': [_procedures.definition(p) for p in self.procedures]},
             *_routes.sections(self.routes), {'Environment': [key.section() for key in self.environment.values()]},
             {'Views': views}, {'ViewPrimaryKeys': view_keys},
             {'Schedules': schedules}, {'LifeCycleReducers': lifecycle},
@@ -655,6 +663,8 @@ class Builder:
                                        scheduled_at_column=s['schedule_at_col'])} if s else none,
                 table_type=t['table_type'], table_access=t['table_access']))
             misc += [{'ColumnDefaultValue': dict(table=canonical[t['source_name']], **d)} for d in t['default_values']]
+        misc += [{'Procedure': dict(name=p['source_name'], params=p['params'], return_type=p['return_type'])}
+                 for p in ten.get('Procedures', [])]
         misc += _views.definition9(ten.get('Views', []))
         reducers = [dict(name=r['source_name'], params=r['params'],
                          lifecycle={'some': lifecycle[r['source_name']]} if r['source_name'] in lifecycle else none)
@@ -669,9 +679,10 @@ class Builder:
         extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0, **self.defaults_of(r)) for r in self.reducers],
                      tables=[dict(name=t.name, place=t.place(), dropped=t.dropped, renamed=t.renamed, rules=t.rules, **self.hook_of(t))
                              for t in self.tables if t.cls is not None],
+                     procedures=[_procedures.described(p, self.defaults_of(p)) for p in self.procedures],
                      schedules=self.schedules, openapi=_openapi.document(self), routes=bool(self.routes), views=_views.descriptor(self),
                      environment={key.name: key.kind for key in self.environment.values()})
-        text = json.dumps([self.v10(), self.schedules, extra['environment'], extra['reducers'], extra['openapi']])
+        text = json.dumps([self.v10(), self.schedules, extra['environment'], extra['reducers'], extra['procedures'], extra['openapi']])
         extra['hash'] = hashlib.sha256(text.encode()).hexdigest()
         return json.dumps({'V10': self.v10(), 'V9': self.v9(), 'orochi': extra}, separators=(',', ':'))
 
@@ -695,6 +706,7 @@ class Builder:
         reducers = [dict(name=r['name'], fn=r['fn'], params=tuple((p[0], p[2]) for p in r['params']), takes_row=r['takes_row'])
                     for r in self.reducers]
         return dict(types=self.types.specs, tables=tables, reducers=reducers + _views.functions(self),
+                    procedures=[_procedures.bound(p) for p in self.procedures],
                     router=_routes.Router(self.routes) if self.routes else None, env=_env.Environment(self.environment))
 
 

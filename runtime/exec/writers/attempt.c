@@ -4,6 +4,7 @@
 #define ATTEMPTS 3 /* the last one runs alone and cannot conflict */
 
 static const char FATAL[] = "The instance encountered a fatal error.";
+static const char PROCEDURE_FATAL[] = "The module instance encountered a fatal error: see the server's log.";
 
 static void
 published(struct worker *w)
@@ -60,7 +61,8 @@ static void
 tell_refusal(const struct attempt *a, struct oro_bytes text)
 {
     struct worker *w = a->w;
-    bool heard = a->job->kind == ORO_JOB_CALLS || a->job->kind == ORO_JOB_CONNECT;
+    bool heard = a->job->kind == ORO_JOB_CALLS || a->job->kind == ORO_JOB_CONNECT ||
+                 a->job->kind == ORO_JOB_PROCEDURE;
     enum oro_log_level level = heard ? ORO_LOG_INFO : ORO_LOG_WARN;
     if (w->logged.len > 0)
         text = oro_bb_bytes(&w->logged);
@@ -119,7 +121,8 @@ attempt_failure(struct attempt *a, oro_status st)
     tell_failure(a, name, text);
     if (is_refusal(st) || w->pool->opt.dev_errors)
         return (struct outcome){st, text, {0}};
-    return (struct outcome){st, oro_bytes_str(FATAL), {0}};
+    const char *fatal = w->pool->opt.for_procedures ? PROCEDURE_FATAL : FATAL;
+    return (struct outcome){st, oro_bytes_str(fatal), {0}};
 }
 
 static bool
@@ -129,8 +132,7 @@ lies_in(struct oro_bytes b, const struct oro_buf *frame)
            (uintptr_t)b.data + b.len <= (uintptr_t)frame->data + frame->len;
 }
 
-/* What the log keeps of it. */
-static struct oro_call
+struct oro_call
 call_of(const struct attempt *a)
 {
     struct oro_buf *frame = a->job->frame;

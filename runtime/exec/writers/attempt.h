@@ -42,6 +42,11 @@ void publish_failure(struct worker *w, struct oro_origin *origin, struct outcome
 /* retries.c: a call of the reducer is about to run alone */
 void retries_note(struct worker *w, const struct oro_reducer_def *reducer);
 
+/* What the log keeps of it. */
+struct oro_call call_of(const struct attempt *a);
+
+/* procedure.c */
+void run_procedure(struct worker *w, const struct oro_job *job);
 /* jobs.c */
 void run_call(struct worker *w, const struct oro_job *job, const struct oro_job_call *c);
 struct outcome run_connect(struct worker *w, const struct oro_job *job);

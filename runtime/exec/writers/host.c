@@ -209,38 +209,6 @@ host_log(void *host, enum oro_log_level level, const char *target, const char *f
     l->len = (uint32_t)(w->log_text.len - l->at);
 }
 
-void
-oro_worker_say(const struct worker *w, enum oro_log_level level, const char *target,
-               struct oro_bytes text)
-{
-    const struct oro_pool_hooks *hooks = &w->pool->opt.hooks;
-    if (hooks->say != NULL)
-        hooks->say(hooks->arg, level, target, text);
-    else
-        oro_log(level, target, "%.*s", (int)text.len, (const char *)text.data);
-}
-
-void
-oro_worker_log_flush(struct worker *w)
-{
-    ORO_ASSERT_OWNER(&w->owner);
-    for (size_t i = 0; i < w->nlog; i++)
-        oro_worker_say(w, w->log_lines[i].level, "module",
-                       oro_bytes(w->log_text.data + w->log_lines[i].at, w->log_lines[i].len));
-    if (w->log_left_out > 0)
-        oro_log(ORO_LOG_WARN, "module", "%zu more lines of this call left out", w->log_left_out);
-    oro_worker_log_drop(w);
-}
-
-void
-oro_worker_log_drop(struct worker *w)
-{
-    ORO_ASSERT_OWNER(&w->owner);
-    w->nlog = 0;
-    w->log_left_out = 0;
-    oro_bb_clear(&w->log_text);
-}
-
 /* ---- the same, for a worker that may have been given up meanwhile: then it does not come back ---- */
 
 #define IN_HOST(type, call)        \
@@ -363,4 +331,8 @@ const struct oro_host_ops oro_worker_host_ops = {
     .begin = oro_worker_tx_begin,
     .end = oro_worker_tx_end,
     .log = called_log,
+    .ask_begin = oro_procedure_begin,
+    .ask_commit = oro_procedure_commit,
+    .ask_abort = oro_procedure_abort,
+    .ask_wait = oro_procedure_wait,
 };

@@ -229,6 +229,15 @@ oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bo
     oro_wake_signal(&p->wake);
 }
 
+void
+oro_pool_post_procedure(struct oro_pool *p, const struct oro_turns_of *of, struct oro_job *job)
+{
+    ORO_ASSERT(job->kind == ORO_JOB_PROCEDURE && job->ncalls == 1);
+    struct oro_mailbox *m = oro_mailbox_new(p, of);
+    oro_pool_post(p, m, job, false);
+    oro_mailbox_unref(m);
+}
+
 struct oro_mailbox *
 oro_pool_take(struct oro_pool *p)
 {

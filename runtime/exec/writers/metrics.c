@@ -52,7 +52,8 @@ oro_worker_metrics_make(struct worker *w)
     char label[64];
     static_assert(ORO_ARRAY_LEN(numbers) == WORKER_NUMBERS, "their count stands in pool_priv.h");
     for (size_t i = 0; i < WORKER_NUMBERS; i++) {
-        snprintf(label, sizeof(label), "worker=\"%u\"%s", w->number, numbers[i].label);
+        snprintf(label, sizeof(label), "worker=\"%s%u\"%s",
+                 w->pool->opt.for_procedures ? "procedures-" : "", w->number, numbers[i].label);
         w->numbers[i] = oro_metric(numbers[i].kind, numbers[i].name, label, numbers[i].help);
     }
 }
@@ -85,16 +86,65 @@ void
 oro_pool_stats_read(void *arg)
 {
     struct oro_pool *p = arg;
-    oro_metric_set(p->queue_length, oro_pool_busy(p));
+    unsigned running = 0;
     for (unsigned i = 0; i < p->started; i++)
-        if (atomic_load(&p->workers[i]->phase) == PHASE_SERVING)
+        if (atomic_load(&p->workers[i]->phase) == PHASE_SERVING) {
             stats_publish(p->workers[i]);
+            running += atomic_load_explicit(&p->workers[i]->running, memory_order_relaxed) != NULL;
+        }
+    unsigned busy = oro_pool_busy(p);
+    if (p->running != NULL) {
+        oro_metric_set(p->running, running);
+        busy -= running < busy ? running : busy;
+    }
+    oro_metric_set(p->queue_length, busy);
+}
+
+static void
+procedures_make(struct oro_pool *p)
+{
+    const struct oro_schema *s = p->schema;
+    uint32_t all = s->nreducers + s->nprocedures;
+    p->metrics = ORO_NEW_ARRAY(struct reducer_metrics, all + 1);
+    for (uint32_t i = s->nreducers; i < all; i++) {
+        char *labels = oro_asprintf("procedure=\"%s\"", s->reducers[i].name);
+        p->metrics[i] = (struct reducer_metrics){
+            .calls = oro_metric(ORO_METRIC_COUNTER, "orochi_procedure_calls_total", labels,
+                                "Procedure calls that have ended."),
+            .errors = oro_metric(ORO_METRIC_COUNTER, "orochi_procedure_errors_total", labels,
+                                 "Procedure calls that failed by a fault of the module."),
+            .refusals = oro_metric(ORO_METRIC_COUNTER, "orochi_procedure_refusals_total", labels,
+                                   "Procedure calls that were refused: a ReducerError, or "
+                                   "arguments that do not fit."),
+            .duration = oro_metric(ORO_METRIC_HISTOGRAM, "orochi_procedure_duration_seconds",
+                                   labels, "Time of procedure calls, their waiting included."),
+            .failures.burst = FAILURES_AT_ONCE,
+            .refused.burst = FAILURES_AT_ONCE,
+        };
+        oro_free(labels);
+    }
+    p->conflicts = oro_metric(ORO_METRIC_COUNTER, "orochi_procedure_tx_conflicts_total", "",
+                              "Transactions of procedures that were run again.");
+    p->queue_length = oro_metric(ORO_METRIC_GAUGE, "orochi_procedures_queued", "",
+                                 "Procedure calls that have not begun.");
+    p->running =
+        oro_metric(ORO_METRIC_GAUGE, "orochi_procedures_running", "", "Procedures that have begun.");
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_procedure_workers", "",
+                              "Threads that run procedures."),
+                   p->opt.workers);
+    p->active_workers = oro_metric(ORO_METRIC_GAUGE, "orochi_active_procedure_workers", "",
+                                   "Of those, the ones that take calls.");
+    oro_metric_set(p->active_workers, p->opt.workers);
 }
 
 void
 oro_pool_metrics_make(struct oro_pool *p)
 {
     oro_free(p->metrics);
+    if (p->opt.for_procedures) {
+        procedures_make(p);
+        return;
+    }
     p->metrics = ORO_NEW_ARRAY(struct reducer_metrics, p->schema->nreducers + 1);
     for (uint32_t i = 0; i < p->schema->nreducers; i++) {
         char *labels = oro_asprintf("reducer=\"%s\"", p->schema->reducers[i].name);

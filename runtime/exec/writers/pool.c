@@ -59,7 +59,7 @@ worker_spawn(struct oro_pool *p, unsigned n, struct oro_err *err)
     w->number = n;
     p->workers[n] = w;
     char name[32];
-    snprintf(name, sizeof(name), "worker %u", n);
+    snprintf(name, sizeof(name), p->opt.for_procedures ? "procedures %u" : "worker %u", n);
     oro_status st =
         oro_thread_start(&w->thread, ORO_THREAD_WORKER, name, 0, oro_worker_main, w, err);
     if (st == ORO_OK) {

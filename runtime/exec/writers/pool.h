@@ -23,6 +23,7 @@ enum oro_origin_kind {
     ORO_ORIGIN_INTERNAL,
     ORO_ORIGIN_HANDLER, /* text: the answer of the module's router */
     ORO_ORIGIN_VIEW, /* an answer of a view is there, or cannot be had */
+    ORO_ORIGIN_PROCEDURE, /* it has ended: text is what it returned, or why it failed */
 };
 
 /* Who calls. Refcounted: a client's, shared by its jobs. */
@@ -51,6 +52,7 @@ enum oro_job_kind {
     ORO_JOB_VIEW,  /* an answer of a view, unless it is there */
     ORO_JOB_VIEW_AGAIN,  /* the same, of a new version's code */
     ORO_JOB_VIEW_FORGET, /* that nobody uses any more */
+    ORO_JOB_PROCEDURE, /* one call of a procedure, in a pool for them */
 };
 
 /* What is done in it, on a worker. */
@@ -142,6 +144,11 @@ struct oro_pool_options {
     int64_t init_timeout_us; /* the same of init */
     int64_t import_timeout_us; /* of the module; 0: none */
     bool dev_errors;           /* callers see the text of unexpected exceptions */
+    /* The pool is one for procedures (procedure.c): its workers take calls of those and nothing else, and its numbers have names
+     * of their own. */
+    bool for_procedures;
+    struct oro_pool *views; /* for procedures: the pool that evaluates views */
+    int64_t procedure_timeout_us; /* of one without its own, waiting included; 0: none */
     const int64_t
         *clock_us; /* the time of calls and timers, instead of both clocks (tests); or NULL */
     struct oro_pool_hooks hooks;
@@ -184,6 +191,10 @@ ORO_MUST_CHECK oro_status oro_pool_map_rows(struct oro_pool *p, const struct oro
 void oro_pool_post(struct oro_pool *p, struct oro_mailbox *m, struct oro_job *job, bool front);
 /* Posts and waits; text (of at least 1000 bytes) gets the error text. Not from a worker. */
 oro_status oro_pool_post_wait(struct oro_pool *p, struct oro_job *job, char *text);
+/* The same for a call of a procedure: each has a mailbox of its own, so that they run beside each other, and turns go round by
+ * identity. Any thread. Takes job. */
+void oro_pool_post_procedure(struct oro_pool *p, const struct oro_turns_of *of,
+                             struct oro_job *job);
 /* Jobs waiting or running; any thread. */
 unsigned oro_pool_busy(const struct oro_pool *p);
 unsigned oro_pool_workers(const struct oro_pool *p);

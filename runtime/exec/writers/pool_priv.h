@@ -74,6 +74,8 @@ struct worker {
     unsigned finds;                  /* of all calls: host.c */
     bool scheduled_dirty, published; /* since the layer above was told last */
     int64_t told_us;
+    int64_t procedure_end_us; /* when the one that runs has to end */
+    int64_t tx_began_us;      /* its transaction, of the wall clock */
     _Atomic(const char *) running; /* reducer name, for log lines; the watchdog reads it, too */
     struct oro_metric *numbers[WORKER_NUMBERS]; /* metrics.c: of its interpreter */
     /* Watched by the watchdog: when the running call has to end (monotonic; INT64_MAX: no limit), 0: none is running. Written
@@ -120,6 +122,7 @@ enum hurry {
 
 struct oro_pool {
     struct oro_pool_options opt;
+    struct oro_metric *running; /* procedures */
     const struct oro_schema *schema;
     struct oro_store *store;
     struct oro_identity database;
@@ -190,8 +193,15 @@ void oro_worker_say(const struct worker *w, enum oro_log_level level, const char
                     struct oro_bytes text);
 void oro_worker_log_drop(struct worker *w);
 
+/* procedure_tx.c: ops of struct oro_host_ops */
+oro_status oro_procedure_begin(void *host, bool alone, int64_t *timestamp_us);
+oro_status oro_procedure_commit(void *host);
+oro_status oro_procedure_abort(void *host);
+oro_status oro_procedure_wait(void *host, int64_t until_us);
+
 /* worker.c */
 void *oro_worker_main(void *arg);
+void oro_worker_tell(struct worker *w); /* said.c: of what was published */
 /* serve.c: until the pool stops; what a predecessor had in its hands ends as a failure, its transaction is over already. */
 void oro_worker_serve(struct worker *w);
 void oro_worker_takeover(struct worker *w);

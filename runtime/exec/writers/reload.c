@@ -236,8 +236,10 @@ call_move(const struct oro_schema *schema, struct oro_job_call *c)
     if (c->reducer == NULL)
         return;
     struct oro_function f = oro_function_find(schema, oro_bytes_str(c->reducer->name));
-    if (oro_function_call(&f, c->reducer->is_private) != ORO_CALL_RUNS) {
-        c->refusal = "no such reducer";
+    bool procedure = c->reducer->returns != NULL;
+    if (oro_function_call(&f, c->reducer->is_private) != ORO_CALL_RUNS ||
+        (f.kind == ORO_FUNCTION_PROCEDURE) != procedure) {
+        c->refusal = procedure ? "No such procedure" : "no such reducer";
         f.def = NULL;
     }
     c->reducer = f.def;

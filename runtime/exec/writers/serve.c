@@ -8,17 +8,6 @@
 #define SLICE_US 5000
 #define TELL_US 1000
 
-static void
-tell(struct worker *w)
-{
-    ORO_ASSERT_OWNER(&w->owner);
-    if (!w->published)
-        return;
-    bool scheduled = w->scheduled_dirty;
-    w->published = w->scheduled_dirty = false;
-    w->pool->opt.hooks.published(w->pool->opt.hooks.arg, scheduled);
-}
-
 /* What one mailbox may use until the next one has its turn. */
 struct turn {
     int budget;
@@ -41,7 +30,7 @@ turn_look(struct worker *w, struct turn *turn)
         turn->budget = 0;
     if (now - w->told_us < TELL_US)
         return;
-    tell(w);
+    oro_worker_tell(w);
     w->told_us = now;
 }
 
@@ -146,6 +135,10 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
         if (hurry == HURRY_NOT)
             out = run_view(w, job);
         break;
+    case ORO_JOB_PROCEDURE:
+        if (hurry == HURRY_NOT)
+            run_procedure(w, job);
+        break;
     }
     if (job->kind != ORO_JOB_CALLS) {
         turn->budget--;
@@ -166,7 +159,7 @@ mailbox_run(struct worker *w, struct oro_mailbox *m)
     while (turn.budget > 0 && (job = oro_mailbox_first(m)) != NULL)
         job_run(w, m, job, &turn);
     turns_used(m, oro_mono_us() - turn.end_us + SLICE_US);
-    tell(w);
+    oro_worker_tell(w);
     oro_pool_give_back(w->pool, m);
 }
 
@@ -198,7 +191,7 @@ oro_worker_takeover(struct worker *w)
         oro_mailbox_pop(m);
         oro_job_free(w->pool, job, ORO_ETIMEOUT, oro_bytes_str(words));
     }
-    tell(w);
+    oro_worker_tell(w);
     oro_pool_give_back(w->pool, m);
 }
 

@@ -53,7 +53,8 @@ replace(struct oro_pool *p, unsigned i)
     w->session = old->session;
     atomic_store(&w->ended, atomic_load(&old->ended));
     atomic_store(&w->in_vain, atomic_load(&old->in_vain));
-    oro_tx_abort(old->tx);
+    if (old->tx != NULL) /* a procedure may be in none */
+        oro_tx_abort(old->tx);
     p->workers[i] = w;
     struct oro_err err = {0};
     if (oro_thread_start(&w->thread, ORO_THREAD_WORKER, "worker", 0, oro_successor_main, w, &err) !=

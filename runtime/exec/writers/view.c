@@ -92,7 +92,7 @@ views_later(struct worker *w, struct oro_view **views, size_t n, bool committed)
             continue;
         }
         job->view = views[i];
-        oro_pool_post(w->pool, NULL, job, true);
+        oro_pool_post(w->pool->opt.views != NULL ? w->pool->opt.views : w->pool, NULL, job, true);
     }
     oro_free(views);
 }

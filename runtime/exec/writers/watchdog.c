@@ -136,11 +136,15 @@ watchdog_main(void *arg)
 oro_status
 oro_watchdog_start(struct oro_pool *p, struct oro_err *err)
 {
-    p->lost_workers = oro_metric(ORO_METRIC_COUNTER, "orochi_lost_workers_total", "",
-                                 "Workers that were given up in a call that did not end.");
-    p->stuck_workers = oro_metric(ORO_METRIC_GAUGE, "orochi_stuck_workers", "",
-                                  "Workers whose reducer is beyond its limit and does not react.");
-    oro_status st = oro_thread_start(&p->watchdog, ORO_THREAD_OTHER, "watchdog", 256 * 1024,
+    bool procedures = p->opt.for_procedures;
+    p->lost_workers = oro_metric(
+        ORO_METRIC_COUNTER,
+        procedures ? "orochi_lost_procedure_workers_total" : "orochi_lost_workers_total", "",
+        "Workers that were given up in a call that did not end.");
+    p->stuck_workers = oro_metric(
+        ORO_METRIC_GAUGE, procedures ? "orochi_stuck_procedure_workers" : "orochi_stuck_workers",
+        "", "Workers whose reducer or procedure is beyond its limit and does not react.");
+    oro_status st = oro_thread_start(&p->watchdog, ORO_THREAD_OTHER, procedures ? "watchdog 2" : "watchdog", 256 * 1024,
                                      watchdog_main, p, err);
     p->watchdog_runs = st == ORO_OK;
     return st;

@@ -118,6 +118,23 @@ oro_py_environment(const struct oro_env *e)
 {
 }
 
+oro_status
+oro_py_procedure(struct oro_py *py, struct oro_py_call *call, struct oro_bb *result, bool *outdated)
+{
+    const struct oro_schema *before = py->schema;
+    oro_status st = oro_py_call(py, call);
+    oro_bb_put_bytes(result, oro_bb_bytes(call->text));
+    *outdated = py->schema != before;
+    return st;
+}
+
+void
+oro_py_procedure_goes_on(struct oro_py *py)
+{
+    check(py, true);
+    atomic_fetch_add(&py->generation, 1);
+}
+
 const struct oro_schema *
 stub_schema(const struct oro_py *py)
 {

@@ -1,0 +1,348 @@
+/* bridge/host/procedure.c - running one procedure: outside of a transaction, but for those that it asks for itself.
+ *
+ * While it runs, oro_db_running is NULL as in an import, so that tables are closed and nothing stands in the way of input and
+ * output; a transaction is a call in the call, with a context of its own. It waits in an op of the host, in which the module may
+ * be exchanged for a new version. Then it is cut off: what it holds of the old one would not fit the tables of the new. */
+#include "bridge/host/call_priv.h"
+#include "bridge/host/procedure_priv.h"
+
+#include "bridge/codec/error.h"
+#include "bridge/host/memory_priv.h"
+#include "bridge/host/report_priv.h"
+#include "runtime/base/clock.h"
+
+#define ATTEMPTS 3       /* of a transaction; the last one is alone and cannot conflict */
+#define WAIT_MOST_S 1e9  /* as good as for ever */
+#define ARGS_ON_STACK 24
+
+struct oro_asked_for {
+    struct oro_py_call *call;
+    struct oro_py_call tx; /* the call of the transaction that runs */
+    const struct oro_schema *schema;
+    bool in_tx;
+    unsigned hits; /* interruptions until it began to wait */
+};
+
+static bool
+is_outdated(const struct oro_py *py, const struct oro_asked_for *a)
+{
+    return a->schema != py->db.schema;
+}
+
+#define OUTDATED "the module was reloaded while the procedure ran, which is cut off"
+
+/* The procedure that calls, which may begin a transaction or wait; NULL with an exception. */
+static struct oro_asked_for *
+asked_of(PyObject *module, struct oro_py **py, const char *what)
+{
+    *py = oro_py_of_module(module);
+    struct oro_asked_for *a = oro_py_here == *py ? (*py)->asked : NULL;
+    if (a == NULL)
+        PyErr_Format((*py)->db.e_transaction, "%s was used outside of the procedure it belongs to",
+                     what);
+    else if (a->in_tx || oro_db_running != NULL)
+        PyErr_Format((*py)->db.e_transaction,
+                     "%s was called in a transaction, which waits for nothing and has none inside: "
+                     "do it before or after",
+                     what);
+    else if (is_outdated(*py, a))
+        PyErr_SetString((*py)->e_timeout, OUTDATED);
+    else
+        return a;
+    return NULL;
+}
+
+/* Between the two the host may run something else here, which is no part of the procedure. */
+static void
+stand_back(struct oro_py *py, struct oro_asked_for *a)
+{
+    a->hits = py->hits;
+    py->asked = NULL;
+}
+
+/* False with an exception: it is over. */
+static bool
+come_back(struct oro_py *py, struct oro_asked_for *a, oro_status st)
+{
+    py->asked = a;
+    py->hits = a->hits;
+    if (st == ORO_OK && !is_outdated(py, a))
+        return true;
+    PyErr_SetString(py->e_timeout, is_outdated(py, a)
+                                       ? OUTDATED
+                                       : "the procedure waited longer than its limit");
+    return false;
+}
+
+/* ---- transactions ---- */
+
+/* False with an exception: none has begun. */
+static bool
+tx_begin(struct oro_py *py, struct oro_asked_for *a, bool alone)
+{
+    a->tx = *a->call;
+    stand_back(py, a);
+    oro_status st = py->db.ops->ask_begin(a->call->host, alone, &a->tx.timestamp_us);
+    if (!come_back(py, a, st))
+        return false;
+    a->in_tx = true;
+    oro_py_call_begin(py, &a->tx);
+    return true;
+}
+
+/* ORO_ECONFLICT: it has to be run again. */
+static oro_status
+tx_end(struct oro_py *py, struct oro_asked_for *a, bool commits)
+{
+    if (ORO_UNLIKELY(py->db.nlost > 0))
+        oro_lost_end(&py->db, commits);
+    oro_pycall_close(py);
+    a->in_tx = false;
+    return commits ? py->db.ops->ask_commit(a->call->host) : py->db.ops->ask_abort(a->call->host);
+}
+
+/* Nothing may be awaited in a transaction. */
+static PyObject *
+no_coroutine(PyObject *out)
+{
+    if (out == NULL || !PyCoro_CheckExact(out))
+        return out;
+    Py_XDECREF(PyObject_CallMethod(out, "close", NULL));
+    Py_DECREF(out);
+    PyErr_SetString(PyExc_TypeError, "the body of a transaction is a plain function, def body(tx): "
+                                     "nothing is awaited in it");
+    return NULL;
+}
+
+static PyObject *
+tx_once(struct oro_py *py, PyObject *const *args, Py_ssize_t n)
+{
+    PyObject *few[ARGS_ON_STACK + 1], **all = few;
+    if (n > ARGS_ON_STACK)
+        all = oro_alloc(((size_t)n + 1) * sizeof(*all));
+    all[0] = NULL;
+    all[1] = py->db.ctx;
+    for (Py_ssize_t i = 1; i < n; i++)
+        all[i + 1] = args[i];
+    PyObject *out = no_coroutine(PyObject_Vectorcall(
+        args[0], all + 1, (size_t)n | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL));
+    if (all != few)
+        oro_free(all);
+    if (out != NULL && ORO_UNLIKELY(py->hits > 0)) {
+        PyErr_SetString(py->e_timeout, "the transaction ran longer than its limit, and went on");
+        Py_CLEAR(out);
+    }
+    return out;
+}
+
+/* _procedure_tx(body, *args): body(tx, *args) in a transaction. */
+PyObject *
+oro_py_asked_tx(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    struct oro_py *py;
+    struct oro_asked_for *a = asked_of(module, &py, "ctx.with_tx()");
+    if (a == NULL)
+        return NULL;
+    if (n < 1 || !PyCallable_Check(args[0]))
+        return PyErr_Format(PyExc_TypeError, "ctx.with_tx() takes a function of the transaction: "
+                                             "ctx.with_tx(lambda tx: ...)");
+    for (int attempt = 1;; attempt++) {
+        if (!tx_begin(py, a, attempt == ATTEMPTS))
+            return NULL;
+        if (py->db.ctx == NULL) {
+            (void)tx_end(py, a, false);
+            return PyErr_NoMemory();
+        }
+        PyObject *out = tx_once(py, args, n);
+        PyObject *error = out == NULL ? PyErr_GetRaisedException() : NULL;
+        oro_status st = tx_end(py, a, out != NULL);
+        if (st == ORO_ECONFLICT && attempt < ATTEMPTS && py->hits == 0) {
+            Py_XDECREF(out);
+            Py_XDECREF(error);
+            continue;
+        }
+        if (error != NULL)
+            PyErr_SetRaisedException(error);
+        else if (st == ORO_ECONFLICT)
+            PyErr_SetString(py->db.e_transaction, "the transaction did not commit");
+        if (st == ORO_ECONFLICT)
+            Py_CLEAR(out);
+        return out;
+    }
+}
+
+/* _procedure_begin(): the context of a transaction, which ends with _procedure_end(). */
+PyObject *
+oro_py_asked_begin(PyObject *module, PyObject *none)
+{
+    struct oro_py *py;
+    struct oro_asked_for *a = asked_of(module, &py, "ctx.tx()");
+    if (a == NULL)
+        return NULL;
+    if (!tx_begin(py, a, true))
+        return NULL;
+    if (py->db.ctx != NULL)
+        return Py_NewRef(py->db.ctx);
+    (void)tx_end(py, a, false);
+    return PyErr_NoMemory();
+}
+
+PyObject *
+oro_py_asked_end(PyObject *module, PyObject *commits)
+{
+    struct oro_py *py = oro_py_of_module(module);
+    struct oro_asked_for *a = oro_py_here == py ? py->asked : NULL;
+    if (a == NULL || !a->in_tx) {
+        PyErr_SetString(py->db.e_transaction, "this transaction has ended already");
+        return NULL;
+    }
+    bool ok = commits == Py_True && py->hits == 0;
+    oro_status st = tx_end(py, a, ok);
+    if (commits == Py_True && (!ok || st != ORO_OK)) {
+        PyErr_SetString(py->e_timeout, "the transaction ran longer than its limit");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- waiting ---- */
+
+/* _procedure_wait(seconds) */
+PyObject *
+oro_py_asked_wait(PyObject *module, PyObject *seconds)
+{
+    struct oro_py *py;
+    struct oro_asked_for *a = asked_of(module, &py, "ctx.sleep()");
+    double s = a != NULL ? PyFloat_AsDouble(seconds) : -1;
+    if (a == NULL || (s == -1 && PyErr_Occurred()))
+        return NULL;
+    int64_t until = oro_mono_us() + (int64_t)((s < WAIT_MOST_S ? s : WAIT_MOST_S) * 1e6);
+    stand_back(py, a);
+    oro_status st = py->db.ops->ask_wait(a->call->host, until);
+    if (!come_back(py, a, st))
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+void
+oro_py_procedure_goes_on(struct oro_py *py)
+{
+    uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&py->generation, gen, memory_order_release);
+    py->hits = 0;
+    py->grace_us = 0;
+    atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
+}
+
+/* ---- the call ---- */
+
+static void
+release(PyObject **args, unsigned n)
+{
+    while (n > 0)
+        Py_DECREF(args[--n]);
+}
+
+/* args[0] is the context, then what its caller sent. On failure none is left. */
+static oro_status
+arguments(struct oro_py *py, struct oro_asked_for *a, struct oro_pyreducer *r, PyObject **args)
+{
+    oro_py_call_begin(py, a->call);
+    oro_status st = oro_py_decode_args(py, r, args + 1);
+    if (st == ORO_OK) {
+        args[0] = PyObject_CallOneArg(py->make_asked, py->db.ctx);
+        if (args[0] == NULL) {
+            release(args + 1, r->nparams);
+            st = oro_pycall_raised(py);
+        }
+    }
+    oro_pycall_close(py);
+    return st;
+}
+
+static oro_status
+encode(struct oro_py *py, struct oro_asked_for *a, const struct oro_pyreducer *r, PyObject *out,
+       struct oro_bb *result)
+{
+    size_t before = result->len;
+    oro_py_call_begin(py, a->call);
+    oro_status st = ORO_OK;
+    if (oro_codec_encode(&py->codecs, r->result, out, result, 1) < 0) {
+        result->len = before;
+        if (py->codecs.cerr.set) {
+            oro_cerr_text(&py->codecs, r->name, a->call->text);
+            oro_bb_printf(a->call->text, " (what the procedure returned)");
+            st = ORO_EINTERNAL;
+        } else {
+            st = oro_pycall_raised(py);
+        }
+    }
+    oro_pycall_close(py);
+    return st;
+}
+
+static oro_status
+raised(struct oro_py *py, struct oro_asked_for *a)
+{
+    oro_py_call_begin(py, a->call);
+    oro_status st = oro_pycall_raised(py);
+    oro_pycall_close(py);
+    return st;
+}
+
+static oro_status
+run(struct oro_py *py, struct oro_asked_for *a, struct oro_pyreducer *r, PyObject **args,
+    struct oro_bb *result)
+{
+    oro_status st = arguments(py, a, r, args + 1);
+    if (st != ORO_OK)
+        return st;
+    unsigned n = 1 + r->nparams;
+    PyObject *fn = Py_NewRef(r->fn);
+    py->asked = a;
+    args[0] = NULL;
+    PyObject *out =
+        PyObject_Vectorcall(fn, args + 1, n | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    release(args + 1, n);
+    Py_DECREF(fn);
+    if (a->in_tx) {
+        oro_log_limited(ORO_LOG_ERROR, "module", "%s has left a transaction open: it is rolled back",
+                        is_outdated(py, a) ? "a procedure" : a->call->reducer->name);
+        (void)tx_end(py, a, false);
+    }
+    if (out != NULL && ORO_UNLIKELY(py->hits > 0 || is_outdated(py, a))) {
+        PyErr_SetString(py->e_timeout, is_outdated(py, a)
+                                           ? OUTDATED
+                                           : "the procedure ran longer than its limit, and went on");
+        Py_CLEAR(out);
+    }
+    st = out != NULL ? encode(py, a, r, out, result) : raised(py, a);
+    Py_XDECREF(out); /* its end may run code of the author's */
+    py->asked = NULL;
+    return st;
+}
+
+oro_status
+oro_py_procedure(struct oro_py *py, struct oro_py_call *call, struct oro_bb *result, bool *outdated)
+{
+    struct oro_pyreducer *r = oro_py_call_find(py, call);
+    *outdated = false;
+    if (r == NULL || r->result == NULL)
+        return ORO_EINTERNAL;
+    struct oro_asked_for a = {.call = call, .schema = py->db.schema};
+    PyObject *few[ARGS_ON_STACK + 2], **args = few;
+    if (r->nparams > ARGS_ON_STACK)
+        args = oro_alloc((r->nparams + 2) * sizeof(*args));
+    oro_py_procedure_goes_on(py);
+    oro_py_config_look(py);
+    oro_status st = run(py, &a, r, args, result);
+    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
+    py->grace_us = 0;
+    *outdated = is_outdated(py, &a);
+    if (args != few)
+        oro_free(args);
+    if (st != ORO_OK)
+        ORO_COUNT(&py->codecs, errors, 1);
+    oro_py_memory_relax(py);
+    return st;
+}

@@ -1,0 +1,158 @@
+"""Procedures: what a declaration means, and the context that one is given (docs/procedures.md)."""
+
+import datetime
+import inspect
+import random
+import typing
+
+from . import _advice, _context, _source
+from ._errors import TransactionError
+from ._types import element, evaluate_parameter, pascal, UNIT
+from ._values import Timestamp
+
+try:
+    import _orochi
+except ImportError:  # an ordinary interpreter
+    _orochi = None
+
+NOTHING = (None, type(None), 'None')
+
+
+# ---- declarations ----------------------------------------------------------------------------------------------------
+
+def resolve(builder, declared):
+    """Checks a function with @procedure and notes it in the builder, or its problems."""
+    fn, name = declared.fn, declared.name
+
+    def place():
+        return _source.of_function(fn)
+    builder._check_name(place, 'procedure', name)
+    if _advice.hidden_by(fn) is not None:
+        builder.problem(place(), f'{name}: a decorator above @procedure wraps the function, and callers would pass it by: put '
+                                 '@procedure on top')
+    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        builder.problem(place(), f'{name}: a procedure is no generator: its caller gets one value: return it')
+    parameters = list(inspect.signature(fn).parameters.values())
+    if not parameters or not builder._is_context(declared, parameters[0], _context.ProcedureContext):
+        builder.problem(place(), f'{name}: the first parameter of a procedure is its context: def {name}(ctx: ProcedureContext)')
+    entry = builder.function_entry(declared, place, parameters[1:])
+    entry['returns'] = _returns(builder, declared, place)
+    entry['is_async'] = inspect.iscoroutinefunction(fn)
+    builder.procedures.append(entry)
+
+
+def _returns(builder, declared, place):
+    """(spec, sats) of what it returns."""
+    hint = inspect.signature(declared.fn).return_annotation
+    if hint is inspect.Signature.empty:
+        builder.problem(place(), f'{declared.name}: a procedure says what it returns: def {declared.name}(ctx: ProcedureContext, ...) '
+                                 '-> str, or -> None')
+        return ('unit',), UNIT
+    if hint in NOTHING or hint in (typing.NoReturn, typing.Never):
+        return ('unit',), UNIT
+    found = builder._try(place, f'{declared.name} -> {_advice.show(hint)}', lambda: builder.types.resolve(
+        evaluate_parameter(declared.fn, 'return', hint), pascal(declared.name) + 'Result'))
+    return found or (('unit',), UNIT)
+
+
+def definition(p):
+    """A procedure in the definition of version 10."""
+    return dict(source_name=p['name'], params={'elements': [element(w, s) for _, w, _, s in p['params']]}, return_type=p['returns'][1],
+                visibility={'ClientCallable' if p['public'] else 'Private': []})
+
+
+def described(p, defaults):
+    """What version 10 has no place for, for oro_schema_parse."""
+    return {'name': p['name'], 'timeout_ms': p['timeout_ms'] or 0, 'async': p['is_async'], **defaults}
+
+
+def bound(p):
+    """What the codecs of an interpreter are made from."""
+    return dict(name=p['name'], fn=p['fn'], params=tuple((q[0], q[2]) for q in p['params']), takes_row=True, result=p['returns'][0])
+
+
+# ---- the context -----------------------------------------------------------------------------------------------------
+
+def _seconds(value, what):
+    """A time in seconds from a number or a timedelta."""
+    if isinstance(value, datetime.timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        raise TypeError(f'{what} takes seconds or a timedelta, not {type(value).__name__}')
+    return value
+
+
+class Transaction:
+    """ctx.tx(): `with ctx.tx() as tx:` runs its block once, in a transaction that commits at its end, and that is rolled back if
+    it raises. Nobody else commits meanwhile, so it has to be short."""
+
+    __slots__ = ()
+
+    def __enter__(self):
+        return _orochi._procedure_begin()
+
+    def __exit__(self, kind, error, trace):
+        _orochi._procedure_end(kind is None)
+        return False
+
+
+class Context(_context.ProcedureContext):
+    """What a procedure is given as ctx. In no transaction: it has no db."""
+
+    def __new__(cls, *args):
+        return object.__new__(cls)
+
+    def __init__(self, given):
+        self.sender, self.connection_id, self.identity = given.sender, given.connection_id, given.identity
+        self.timestamp, self.auth, self.caller, self.log = given.timestamp, given.auth, given.caller, given.log
+        self.procedure = given.reducer
+        self.rng = random.Random()
+        self._count = 0
+
+    database_identity = property(lambda self: self.identity)
+    sender_auth = property(lambda self: self.auth)
+
+    def __getattr__(self, name):
+        if name == 'db':
+            raise TransactionError('a procedure is in no transaction: rows are read and changed in ctx.with_tx(body), where '
+                                   'body(tx) has tx.db')
+        raise AttributeError(f'a ProcedureContext has no {name!r}')
+
+    def random(self):
+        """rng.random()"""
+        return self.rng.random()
+
+    def new_uuid4(self):
+        """A random UUID, of version 4."""
+        import uuid
+        return uuid.UUID(int=self.rng.getrandbits(128), version=4)
+
+    def new_uuid7(self):
+        """A UUID that sorts by time."""
+        import uuid
+        ms, self._count = int(self.timestamp) // 1000, self._count + 1
+        n = ms << 80 | 7 << 76 | (self._count >> 19 & 0xfff) << 64 | 2 << 62 | (self._count & 0x7ffff) << 43 | self.rng.getrandbits(43)
+        return uuid.UUID(int=n)
+
+    def with_tx(self, body, /, *args):
+        """Runs body(tx, *args) in a transaction and gives what it returns. tx is as a reducer's ctx. Returning commits, raising
+        rolls back. It may be run again when it conflicts with another transaction, so it must do nothing outside of it."""
+        return _orochi._procedure_tx(body, *args)
+
+    def tx(self):
+        """A transaction as a block, which is run once: `with ctx.tx() as tx:`."""
+        return Transaction()
+
+    def sleep(self, seconds, /):
+        """Waits so many seconds (or a timedelta); ctx.timestamp is the time then."""
+        _orochi._procedure_wait(max(0.0, _seconds(seconds, 'ctx.sleep()')))
+        self.timestamp = Timestamp.now()
+
+    def sleep_until(self, when, /):
+        """Waits until a Timestamp; not at all if it has passed."""
+        self.sleep((int(when) - int(Timestamp.now())) / 1e6)
+
+
+def make_context(given):
+    """For the engine: the context of a procedure, with what the engine knows of its call."""
+    return Context(given)

@@ -1,0 +1,320 @@
+/* runtime/server/procedures.c - calls of procedures, and the pool of workers for them, which is there when the module has any. It
+ * is a second one of the kind that runs reducers (exec/writers/procedure.c), so that neither waits for the other. */
+#include "runtime/server/server_priv.h"
+
+#include <string.h>
+
+#include "runtime/exec/function.h"
+
+/* ---- the workers ---- */
+
+static struct oro_pool_options
+options(struct oro_server *s)
+{
+    const struct oro_server_options *o = &s->opt;
+    return (struct oro_pool_options){
+        .for_procedures = true,
+        .views = s->pool,
+        .workers = o->procedure_workers > 0 ? o->procedure_workers : 1,
+        .module_path = o->module_path,
+        .module_name = o->name,
+        .timeout_us = o->timeout_us,
+        .procedure_timeout_us = o->procedure_timeout_us,
+        .give_up_us = o->give_up_us,
+        .max_lost = o->max_lost_workers,
+        .init_timeout_us = o->init_timeout_us,
+        .import_timeout_us = o->import_timeout_us,
+        .dev_errors = o->dev_errors,
+        .hooks = {.arg = s, .published = oro_server_published},
+    };
+}
+
+/* The files may have changed since the other workers imported them. */
+static oro_status
+alike(const struct oro_server *s, const char *descriptor, struct oro_err *err)
+{
+    struct oro_schema *schema = NULL;
+    oro_status st = oro_schema_parse(oro_bytes_str(descriptor), &schema, err);
+    if (st == ORO_OK && strcmp(schema->v10_json, s->schema->v10_json) != 0)
+        st = oro_err_set(err, ORO_EINVAL,
+                         "the module declares other things than a moment ago: its files have "
+                         "changed, or tables and reducers depend on time, chance or the environment");
+    oro_schema_free(schema);
+    return st;
+}
+
+oro_status
+oro_callers_start(struct oro_server *s, char **report, struct oro_err *err)
+{
+    if (s->schema->nprocedures == 0 || atomic_load(&s->callers) != NULL)
+        return ORO_OK;
+    if (s->opt.main_interpreter)
+        return oro_err_set(err, ORO_EINVAL,
+                           "the module has procedures (%s), which need interpreters beside that of "
+                           "the reducers: leave out isolation = \"main\"",
+                           s->schema->reducers[s->schema->nreducers].name);
+    struct oro_pool_options opt = options(s);
+    struct oro_pool *pool = NULL;
+    char *descriptor = NULL;
+    oro_status st = oro_pool_load(&opt, &pool, &descriptor, report, err);
+    if (st == ORO_OK)
+        st = alike(s, descriptor, err);
+    if (st == ORO_OK)
+        st = oro_pool_run(pool, s->schema, s->store, &s->database, err);
+    oro_free(descriptor);
+    if (st == ORO_OK)
+        atomic_store(&s->callers, pool);
+    else if (pool != NULL && oro_pool_stop(pool))
+        oro_pool_free(pool);
+    return st;
+}
+
+bool
+oro_pools_stop(struct oro_server *s)
+{
+    bool procedures = oro_pool_stop(s->callers), reducers = oro_pool_stop(s->pool);
+    return procedures && reducers;
+}
+
+/* ---- a reload: the reducers' workers first, whose word on the module counts ---- */
+
+oro_status
+oro_pools_stage(struct oro_server *s, char **descriptor, char **report, struct oro_err *err)
+{
+    char *other = NULL;
+    oro_status st = oro_pool_stage(s->pool, descriptor, report, err);
+    if (st != ORO_OK || s->callers == NULL)
+        return st;
+    st = oro_pool_stage(s->callers, &other, report, err);
+    if (st == ORO_OK && strcmp(other, *descriptor) != 0) {
+        st = oro_err_set(err, ORO_EINVAL,
+                         "the module declares other things at each import: tables and reducers "
+                         "must not depend on time, chance or the environment");
+        oro_pool_unstage(s->callers);
+    }
+    oro_free(other);
+    if (st != ORO_OK) {
+        oro_pool_unstage(s->pool);
+        oro_free(*descriptor);
+        *descriptor = NULL;
+    }
+    return st;
+}
+
+void
+oro_pools_unstage(struct oro_server *s)
+{
+    oro_pool_unstage(s->pool);
+    if (s->callers != NULL)
+        oro_pool_unstage(s->callers);
+}
+
+oro_status
+oro_pools_pause(struct oro_server *s, struct oro_err *err)
+{
+    if (s->callers != NULL && oro_pool_pause(s->callers, err) != ORO_OK)
+        return oro_err_set(err, ORO_ETIMEOUT, "a procedure runs that neither ends nor waits");
+    oro_status st = oro_pool_pause(s->pool, err);
+    if (st != ORO_OK && s->callers != NULL)
+        oro_pool_resume(s->callers);
+    return st;
+}
+
+void
+oro_pools_resume(struct oro_server *s)
+{
+    oro_pool_resume(s->pool);
+    if (s->callers != NULL)
+        oro_pool_resume(s->callers);
+}
+
+oro_status
+oro_pools_bind(struct oro_server *s, const struct oro_schema *schema, struct oro_err *err)
+{
+    oro_status st = oro_pool_bind(s->pool, schema, err);
+    return st != ORO_OK || s->callers == NULL ? st : oro_pool_bind(s->callers, schema, err);
+}
+
+void
+oro_pools_adopt(struct oro_server *s, const struct oro_schema *schema, struct oro_store *store)
+{
+    oro_pool_adopt(s->pool, schema, store);
+    if (s->callers != NULL)
+        oro_pool_adopt(s->callers, schema, store);
+}
+
+void
+oro_pools_settle(struct oro_server *s)
+{
+    oro_pool_settle(s->pool);
+    if (s->callers != NULL)
+        oro_pool_settle(s->callers);
+}
+
+/* ---- calls ---- */
+
+#define BLOCK 16 /* the allocator's, for each piece of memory */
+
+/* What a stranger may have run; NULL with what he is told otherwise. */
+static const struct oro_reducer_def *
+callable(struct oro_server *s, const struct client *c, struct oro_bytes name, const char **refusal)
+{
+    struct oro_function f = oro_function_find(s->schema, name);
+    *refusal = "No such procedure";
+    if (f.kind != ORO_FUNCTION_PROCEDURE || oro_function_call(&f, c->is_owner) != ORO_CALL_RUNS)
+        return NULL;
+    *refusal = "procedures cannot run: the server's log says why";
+    struct oro_pool *callers = atomic_load(&s->callers);
+    if (callers == NULL)
+        return NULL;
+    *refusal = "too many procedures run and wait (procedure.queue): try again later";
+    if (oro_pool_busy(callers) >= s->opt.procedure_queue || c->asks >= s->opt.incoming_limit)
+        return NULL;
+    return f.def;
+}
+
+/* Its own copy of the arguments: a frame may hold much beside them. NULL: no memory. */
+static struct oro_job *
+job_of(struct client *c, const struct oro_reducer_def *def, uint32_t request_id,
+       struct oro_bytes args)
+{
+    struct oro_job *job = oro_job_try_new(ORO_JOB_PROCEDURE, c->who, 1);
+    if (job == NULL)
+        return NULL;
+    job->frame = oro_buf_try_new((uint32_t)args.len);
+    if (job->frame == NULL) {
+        oro_job_drop(job);
+        return NULL;
+    }
+    if (args.len > 0)
+        memcpy(job->frame->data, args.data, args.len);
+    job->shard = (uint16_t)c->shard;
+    job->conn = c->conn;
+    job->calls[0] = (struct oro_job_call){
+        .reducer = def, .request_id = request_id, .args = oro_buf_bytes(job->frame)};
+    return job;
+}
+
+static void
+refuse(struct shard *sh, struct client *c, const struct oro_client_message *m, const char *why)
+{
+    struct oro_asked to = {.tag = m->tag, .request_id = m->request_id};
+    oro_log_limited(ORO_LOG_ERROR, "module", "a client called the procedure \"%.*s\": %s",
+                    (int)(m->name.len > 80 ? 80 : m->name.len), (const char *)m->name.data, why);
+    oro_bb_clear(&sh->out);
+    c->proto->error(&sh->out, &to, oro_bytes_str(why));
+    oro_client_send(sh, c, oro_bb_bytes(&sh->out), 0);
+}
+
+void
+oro_procedure_ask(struct shard *sh, struct client *c, const struct oro_client_message *m)
+{
+    ORO_ASSERT_OWNER(&sh->owner);
+    const char *why;
+    const struct oro_reducer_def *def = callable(sh->server, c, m->name, &why);
+    if (def == NULL) {
+        refuse(sh, c, m, why);
+        return;
+    }
+    /* The job with its call, the mailbox, the copy, and what a worker makes of it. */
+    size_t cost = sizeof(struct oro_job) + sizeof(struct oro_job_call) + sizeof(struct oro_buf) +
+                  m->args.len + 256 + 4 * BLOCK;
+    if (!oro_client_charge(sh, c, (int64_t)cost))
+        return;
+    struct oro_job *job = job_of(c, def, m->request_id, m->args);
+    if (job == NULL) {
+        oro_client_no_memory(sh, c);
+        return;
+    }
+    c->asks++;
+    c->ask_bytes += cost;
+    oro_pool_post_procedure(sh->server->callers, &c->turns, job);
+}
+
+void
+oro_procedure_ended(struct shard *sh, struct client *c, const struct oro_commit *rec)
+{
+    ORO_ASSERT_OWNER(&sh->owner);
+    ORO_ASSERT(c->asks > 0);
+    const struct oro_origin *o = &rec->origin;
+    struct oro_call_result r = {
+        .request_id = o->request_id,
+        .timestamp_us = o->timestamp_us,
+        .elapsed_us = o->elapsed_us,
+        .outcome = (oro_status)o->outcome,
+        .text = o->text != NULL ? oro_buf_bytes(o->text) : (struct oro_bytes){0},
+    };
+    oro_bb_clear(&sh->out);
+    c->proto->returned(&sh->out, &r);
+    oro_client_send(sh, c, oro_bb_bytes(&sh->out), rec->seq);
+    /* Which of them it was does not stand in the record: each gives back its part. */
+    size_t part = c->ask_bytes / c->asks;
+    c->asks--;
+    c->ask_bytes -= part;
+    (void)oro_client_charge(sh, c, -(int64_t)part);
+}
+
+/* ---- over HTTP: client_connected, the procedure, client_disconnected ---- */
+
+static void
+http_leave(struct shard *sh, struct client *c)
+{
+    c->asked = true;
+    if (c->leaves)
+        oro_client_post(sh, c, ORO_JOB_DISCONNECT);
+}
+
+static void
+http_refuse(struct shard *sh, struct client *c, const char *why)
+{
+    struct oro_http_response res = {.content_type = "text/plain; charset=utf-8"};
+    res.status = strcmp(why, "No such procedure") == 0 ? 404 : 503;
+    oro_bb_put_bytes(&res.body, oro_bytes_str(why));
+    oro_api_reply_later(sh, c, &res, 0);
+    http_leave(sh, c);
+}
+
+void
+oro_procedure_http_run(struct shard *sh, struct client *c)
+{
+    const char *why;
+    const struct oro_reducer_def *def =
+        callable(sh->server, c, oro_bytes_str(c->procedure), &why);
+    if (def == NULL) {
+        http_refuse(sh, c, why);
+        return;
+    }
+    struct oro_job *job = job_of(c, def, 0, oro_bb_bytes(&c->sql));
+    if (job == NULL) {
+        http_refuse(sh, c, "the server has no memory left for this: try again later");
+        return;
+    }
+    oro_bb_fini(&c->sql);
+    oro_pool_post_procedure(sh->server->callers, &c->turns, job);
+}
+
+void
+oro_procedure_http_ended(struct shard *sh, struct client *c, const struct oro_commit *rec)
+{
+    struct oro_http_response res = {0};
+    sh->server->opt.front->returned(&res, &rec->origin, c->wants_json);
+    oro_api_reply_later(sh, c, &res, rec->seq);
+    http_leave(sh, c);
+}
+
+void
+oro_server_http_procedure(struct oro_server *s, unsigned shard, const struct oro_http_asker *asker,
+                          const char *name, struct oro_bb *args)
+{
+    struct shard *sh = &s->shards[shard];
+    struct client *c = oro_api_client(sh, CLIENT_HTTP_PROCEDURE, asker);
+    c->procedure = oro_strdup(name);
+    c->sql = *args;
+    *args = (struct oro_bb){0};
+    oro_api_charge(sh, c, c->sql.cap + strlen(name) + sizeof(struct oro_job) + 512);
+    c->leaves = oro_api_has_lifecycle(s);
+    if (c->leaves)
+        oro_client_post(sh, c, ORO_JOB_CONNECT);
+    else
+        oro_procedure_http_run(sh, c);
+}
