@@ -570,6 +570,8 @@ static int
 command_module(int argc, char **argv)
 {
     bool check = strcmp(argv[0], "check") == 0;
+    if (check && oro_migrate_against(argc, argv))
+        return command_migrate(argc, argv);
     char **set = ORO_NEW_ARRAY(char *, (size_t)argc + 2),
          **rest = ORO_NEW_ARRAY(char *, (size_t)argc + 1);
     int nset = argc, nrest = argc, code;

@@ -40,6 +40,22 @@ oro_migrate_words(int *argc, char **argv)
     return asked;
 }
 
+bool
+oro_migrate_against(int argc, char **argv)
+{
+    static char data[] = "--data";
+    static const char word[] = "--against";
+    size_t n = sizeof(word) - 1;
+    bool found = false;
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], word, n) != 0 || (argv[i][n] != '\0' && argv[i][n] != '='))
+            continue;
+        found = dry_run = true;
+        argv[i] = argv[i][n] == '\0' ? data : oro_asprintf("%s%s", data, argv[i] + n);
+    }
+    return found;
+}
+
 static oro_status
 migrate(const struct oro_server_options *opt, struct oro_err *err)
 {

@@ -389,6 +389,8 @@ exchange(struct oro_server *s, struct oro_schema *schema, char **report, struct 
         reload_move(s, RELOAD_STILL);
         struct oro_timers_kept *kept = oro_server_timers_stop_keeping(s);
         st = same ? exchange_code(s, schema, err) : exchange_tables(s, schema, breaks, report, err);
+        if (st == ORO_OK)
+            oro_server_updated_reload(s);
         timers_restart(s, kept);
         if (st != ORO_OK)
             oro_pools_unstage(s); /* while the numbers are not read */

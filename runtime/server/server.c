@@ -407,6 +407,8 @@ data_open(struct oro_server *s, struct oro_err *err)
         st = owner_keep(s, err);
     if (st == ORO_OK)
         oro_schedules_look(s->schema, s->durable, &s->once_new);
+    if (st == ORO_OK)
+        s->module_before = oro_server_updated_before(s);
     if (st == ORO_OK && s->durable != NULL)
         st = oro_durable_start(s->durable, s->store, err);
     oro_identity_text(&s->database, s->database_text);
@@ -657,6 +659,8 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
     /* Before init: once that is on disk the data is no longer new, and functions that run once would not be installed. */
     if (st == ORO_OK)
         st = oro_server_schedules_install(s, err);
+    if (st == ORO_OK)
+        st = oro_server_updated_start(s, s->module_before, err);
     if (st == ORO_OK && (s->durable == NULL || oro_durable_needs_init(s->durable)))
         st = run_init(s, err);
     if (st == ORO_OK)
@@ -754,6 +758,7 @@ oro_server_stop(struct oro_server *s, bool *lost)
     oro_schema_free(s->tables);
     oro_free(s->once_new);
     oro_server_env_close(s);
+    oro_free(s->module_before);
     oro_free(s);
     return true;
 }

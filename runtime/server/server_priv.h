@@ -219,6 +219,7 @@ struct oro_server {
         pthread_mutex_t lock;
         struct oro_map holders; /* by identity and session */
     } sessions;
+    char *module_before; /* hash of the definition that the data has seen; NULL: of none that says so */
     bool *once_new; /* by schedule: a one-shot @scheduled function that this data has not seen */
 };
 
@@ -421,6 +422,11 @@ ORO_MUST_CHECK oro_status oro_server_env_check(struct oro_server *s,
                                                const struct oro_schema *schema,
                                                struct oro_err *err);
 void oro_server_env_close(struct oro_server *s);
+/* updated.c. before: Gives the hash of the definition that the data has seen, or NULL; once it is open, before its threads start. */
+char *oro_server_updated_before(const struct oro_server *s);
+ORO_MUST_CHECK oro_status oro_server_updated_start(struct oro_server *s, const char *before,
+                                                   struct oro_err *err);
+void oro_server_updated_reload(struct oro_server *s); /* all stand still, after the exchange */
 /* reload.c */
 ORO_MUST_CHECK oro_status oro_reload_open(struct oro_server *s, struct oro_err *err);
 /* No reload runs from here on, and none will. */

@@ -338,6 +338,12 @@ engine_init(PyObject *o, PyObject *args)
 }
 
 static PyObject *
+engine_updated(PyObject *o, PyObject *args)
+{
+    return lifecycle(o, args, oro_inline_updated);
+}
+
+static PyObject *
 engine_connect(PyObject *o, PyObject *args)
 {
     return lifecycle(o, args, oro_inline_connect);
@@ -691,6 +697,7 @@ static PyMethodDef engine_methods[] = {
     {"answer", engine_answer, METH_VARARGS,
      "answer(who, request, now_us): (fault, bytes) of the module's router"},
     {"init", engine_init, METH_VARARGS, "init(who, now_us): as call"},
+    {"updated", engine_updated, METH_VARARGS, "updated(who, now_us): as call"},
     {"connect", engine_connect, METH_VARARGS, "connect(who, now_us): as call"},
     {"disconnect", engine_disconnect, METH_VARARGS, "disconnect(who, now_us): as call"},
     {"fire", engine_fire, METH_VARARGS,

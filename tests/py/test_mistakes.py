@@ -196,7 +196,8 @@ REDUCER = {
     "procedure in a class": (
         "class A:\n    @procedure\n    def f(ctx) -> int: ...", 3, ["stands in the class A", "f(ctx: ProcedureContext"]),
     "row filter": ("row_filter('SELECT * FROM x')\n@reducer\ndef f(ctx): ...", 1, ["row filters as functions are not available", 'owner="player"']),
-    "updated": ("@updated\ndef f(ctx): ...", 2, ["@updated hooks are not available"]),
+    "updated with arguments": ("@updated\ndef f(ctx, x: u8): ...", 2, ["@updated takes only the context"]),
+    "updated twice": ("@updated\ndef f(ctx): ...\n@updated\ndef g(ctx): ...", 4, ["@updated is there twice"]),
     "declared database": (
         "@table\nclass A:\n    x: u8\nclass Db(Database):\n    a: Table[A]\n    b: Table[A]\n"
         "@reducer\ndef f(ctx: ReducerContext[Db]): ...", 6,

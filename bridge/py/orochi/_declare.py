@@ -145,7 +145,7 @@ def _no_options(what, unknown, known):
         REGISTRY.problem(_source.of_caller(), f'{shown} has no option {name!r}: {advice}')
 
 
-_LIFECYCLES = ('init', 'client_connected', 'client_disconnected')
+_LIFECYCLES = ('init', 'updated', 'client_connected', 'client_disconnected')
 
 
 # ---- tables ----------------------------------------------------------------------------------------------------------
@@ -429,6 +429,18 @@ init = _lifecycle('init', """Runs once, in the transaction that creates the data
     def setup(ctx: ReducerContext) -> None:
         ctx.db.room.insert(title="lobby")
 """)
+updated = _lifecycle('updated', """Runs once for each new version of the module, in a transaction before any other call of that version: after a reload, and at a
+start whose declarations differ from those of the run before. Tables have changed already; new data has @init instead.
+
+    @updated
+    def to_levels(ctx: ReducerContext):
+        for player in ctx.db.player:
+            ctx.db.player.update(player, level=player.xp // 100)
+
+ctx.sender is the owner. Raising undoes what it wrote: a start then fails, and tries again the next time; after a reload the log says so, and
+the new version serves. Time limit: reducer.init_timeout_ms.
+""")
+
 client_connected = _lifecycle('client_connected', """Runs in a transaction before a connection may do anything; raising refuses the client.
 
 ctx.sender is who comes, ctx.connection_id this connection of theirs: a player may have several at once.
@@ -541,4 +553,3 @@ def _not_yet(what, advice):
 
 row_filter = _not_yet('row filters as functions', 'say it at the table: @table(public=True, owner="player"), or '
                                                   'rls=["SELECT * FROM hand WHERE player = :sender OR shown"]')
-updated = _not_yet('@updated hooks', 'do it in a reducer that the owner calls')

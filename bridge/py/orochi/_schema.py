@@ -604,7 +604,7 @@ class Builder:
                     for name in [r['name'] for r in self.reducers + self.procedures] + [v.name for v in self.views]]
         views, view_keys = _views.definition(self)
         lifecycle = [dict(lifecycle_spec={LIFECYCLES[r['lifecycle']]: []}, function_name=r['name'])
-                     for r in self.reducers if r['lifecycle']]
+                     for r in self.reducers if r['lifecycle'] in LIFECYCLES]
         sections = [
             {'Typespace': {'types': self.types.typespace}},
             {'Types': [dict(source_name=dict(scope=[], source_name=names[i]), ty=i, custom_ordering=True)
@@ -676,7 +676,8 @@ class Builder:
 
     def descriptor(self):
         """The JSON text that the server's oro_schema_parse reads."""
-        extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0, **self.defaults_of(r)) for r in self.reducers],
+        extra = dict(reducers=[dict(name=r['name'], timeout_ms=r['timeout_ms'] or 0, **self.defaults_of(r),
+                                    **({'lifecycle': 'update'} if r['lifecycle'] == 'updated' else {})) for r in self.reducers],
                      tables=[dict(name=t.name, place=t.place(), dropped=t.dropped, renamed=t.renamed, rules=t.rules, **self.hook_of(t))
                              for t in self.tables if t.cls is not None],
                      procedures=[_procedures.described(p, self.defaults_of(p)) for p in self.procedures],

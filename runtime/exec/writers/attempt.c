@@ -16,7 +16,7 @@ published(struct worker *w)
 static int64_t
 time_limit(const struct oro_pool *p, const struct oro_reducer_def *r, const struct oro_job *job)
 {
-    int64_t usual = job->kind == ORO_JOB_INIT ? p->opt.init_timeout_us : p->opt.timeout_us;
+    int64_t usual = job->kind == ORO_JOB_INIT || job->kind == ORO_JOB_UPDATED ? p->opt.init_timeout_us : p->opt.timeout_us;
     return r->timeout_us > 0 ? r->timeout_us : usual;
 }
 

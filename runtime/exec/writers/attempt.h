@@ -53,6 +53,7 @@ struct outcome run_connect(struct worker *w, const struct oro_job *job);
 struct outcome run_disconnect(struct worker *w, const struct oro_job *job);
 struct outcome run_write(struct worker *w, const struct oro_job *job);
 struct outcome run_init(struct worker *w, const struct oro_job *job);
+struct outcome run_updated(struct worker *w, const struct oro_job *job);
 oro_status client_delete(struct attempt *a, struct oro_err *err); /* for attempt.after */
 /* handler_job.c */
 struct outcome run_handler(struct worker *w, const struct oro_job *job);

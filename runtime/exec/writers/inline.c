@@ -88,6 +88,13 @@ oro_inline_init(struct oro_inline *in, struct oro_principal *who)
 }
 
 struct oro_inline_outcome
+oro_inline_updated(struct oro_inline *in, struct oro_principal *who)
+{
+    struct oro_job job = job_of(ORO_JOB_UPDATED, who);
+    return told(run_updated(&in->worker, &job));
+}
+
+struct oro_inline_outcome
 oro_inline_connect(struct oro_inline *in, struct oro_principal *who)
 {
     struct oro_job job = job_of(ORO_JOB_CONNECT, who);

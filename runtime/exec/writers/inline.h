@@ -38,6 +38,7 @@ struct oro_inline_outcome oro_inline_call(struct oro_inline *in, struct oro_prin
 struct oro_inline_outcome oro_inline_answer(struct oro_inline *in, struct oro_principal *who,
                                             struct oro_bytes request);
 struct oro_inline_outcome oro_inline_init(struct oro_inline *in, struct oro_principal *who);
+struct oro_inline_outcome oro_inline_updated(struct oro_inline *in, struct oro_principal *who);
 struct oro_inline_outcome oro_inline_connect(struct oro_inline *in, struct oro_principal *who);
 struct oro_inline_outcome oro_inline_disconnect(struct oro_inline *in, struct oro_principal *who);
 /* An answer of a view (runtime/store/view.h) is evaluated: unless it is there, or in any case. */

@@ -123,3 +123,15 @@ run_init(struct worker *w, const struct oro_job *job)
         return (struct outcome){ORO_OK, {0}, {0}};
     return attempt_run(&a, &origin);
 }
+
+struct outcome
+run_updated(struct worker *w, const struct oro_job *job)
+{
+    ORO_ASSERT_OWNER(&w->owner);
+    struct attempt a = attempt_new(w, job, oro_schema_lifecycle(w->pool->schema, ORO_LIFE_UPDATE),
+                                   (struct oro_bytes){0});
+    struct oro_origin origin = origin_of(&a, ORO_ORIGIN_INTERNAL, 0);
+    if (a.reducer == NULL)
+        return (struct outcome){ORO_OK, {0}, {0}};
+    return attempt_run(&a, &origin);
+}

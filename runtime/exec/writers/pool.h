@@ -47,6 +47,7 @@ enum oro_job_kind {
     ORO_JOB_DISCONNECT, /* client_disconnected, then the row goes */
     ORO_JOB_TIMER,      /* a row of a scheduled table is due */
     ORO_JOB_INIT,
+    ORO_JOB_UPDATED, /* the module is another version than before */
     ORO_JOB_HANDLER, /* an HTTP request that the module answers: `frame` */
     ORO_JOB_WRITE, /* a transaction without the module: `write` */
     ORO_JOB_VIEW,  /* an answer of a view, unless it is there */
@@ -178,6 +179,10 @@ ORO_MUST_CHECK oro_status oro_pool_bind(struct oro_pool *p, const struct oro_sch
 /* The staged module is the one that runs, with this schema and store (borrowed as in oro_pool_run). Calls that wait run on it,
  * if it has their reducer; timers that wait are dropped, since all are armed anew. */
 void oro_pool_adopt(struct oro_pool *p, const struct oro_schema *schema, struct oro_store *store);
+/* While it is paused: the adopted version's @updated, on the first worker, `job` (ORO_JOB_UPDATED, Takes) being asked for it. Waits for
+ * its limit and a while. Not ORO_OK: err says why, and what it wrote is undone. */
+ORO_MUST_CHECK oro_status oro_pool_updated(struct oro_pool *p, struct oro_job *job,
+                                           struct oro_err *err);
 /* Has the workers give back what the old version held; does not wait for them. */
 void oro_pool_settle(struct oro_pool *p);
 

@@ -112,6 +112,9 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
     case ORO_JOB_INIT:
         out = run_init(w, job);
         break;
+    case ORO_JOB_UPDATED:
+        out = run_updated(w, job);
+        break;
     case ORO_JOB_HANDLER:
         /* acquire: with the store in oro_mailbox_leave(). */
         if (hurry == HURRY_NOT && !atomic_load_explicit(&m->left, memory_order_acquire))

@@ -197,12 +197,13 @@ class Database:
 
     def reload(self, module):
         """Another version of the module, or the same after importlib.reload(), takes over: rows are carried into its tables, clients
-        and subscriptions stay. Raises what refuses the new schema; then all is as before."""
+        and subscriptions stay, and its @updated runs. Raises what refuses the new schema; then all is as before."""
         declared = _engine.declared(module)
         self._engine.restore(self._engine.snapshot(), declared.engine)
         there = set(self._declared.tables)
         self._declared = declared
         self._install_schedules([s for s in declared.builder.schedules if s['table'] not in there])
+        self._run(self._engine.updated, self._owner(_INTERNAL))
         self._arm_all()
         self._engine.changes()
         for client in self._clients:
