@@ -183,6 +183,17 @@ asyncio.run(main())
 `);
 });
 
+test("a client whose bindings are of another module is told so", async () => {
+  await python(`
+from orochi.client import _messages as messages
+c = as_identity("bob").client
+for data in (b"\\x01\\x02", b"\\x05\\0\\0\\0hello and more", b""):
+    error = c._ask(lambda n: messages.call(n, "set_name", data)).error
+    assert error.endswith("; are the client's bindings those of this module? \`orochi generate\` makes them"), error
+assert "bindings" not in c._ask(lambda n: messages.call(n, "set_name", b"\\0\\0\\0\\0")).error
+`);
+});
+
 test("orochi subscribe prints what there is, comes and goes", async () => {
   const child = spawn(BINARY, ["subscribe", "--url", server.url, "--data", data, "SELECT * FROM item WHERE owner = 60"], { env: { ...process.env, ...env() } });
   let text = "";

@@ -102,10 +102,27 @@ refuse_id(struct attempt *a)
     return (struct outcome){ORO_EREFUSED, oro_bb_bytes(&w->text), {0}};
 }
 
+/* Bytes that are no arguments come from a client that was generated for other parameters, hardly from anything else. */
+static void
+suspect_bindings(struct worker *w, oro_status st)
+{
+    static const char *const signs[] = {": malformed at byte ",
+                                        " bytes too many after the arguments"};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(signs); i++)
+        if (st == ORO_EINVAL && w->text.len > 0 &&
+            memmem(w->text.data, w->text.len, signs[i], strlen(signs[i])) != NULL) {
+            oro_bb_printf(
+                &w->text,
+                "; are the client's bindings those of this module? `orochi generate` makes them");
+            return;
+        }
+}
+
 struct outcome
 attempt_failure(struct attempt *a, oro_status st)
 {
     struct worker *w = a->w;
+    suspect_bindings(w, st);
     struct oro_bytes text =
         oro_bb_bytes(w->text.data != NULL ? &w->text : &(struct oro_bb){(uint8_t *)"", 0, 0});
     const char *name = a->reducer != NULL                ? a->reducer->name

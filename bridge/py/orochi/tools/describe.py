@@ -150,7 +150,8 @@ class Served(Types):
 
     def text(self, name):
         m = self.module
-        parts = [f'{name}: {len(m.tables)} tables, {len(m.reducers)} reducers']
+        numbers = (('table', len(m.tables)), ('view', len(m.views)), ('reducer', len(m.reducers)), ('procedure', len(m.procedures)))
+        parts = [f'{name}: ' + ', '.join(f'{n} {word}{"" if n == 1 else "s"}' for word, n in numbers if n or word in ('table', 'reducer'))]
         parts += [self.table(t) for t in m.tables] + [self.table(t).replace('table', 'view', 1) for t in m.views]
         for word, functions in (('reducers', m.reducers), ('procedures', m.procedures)):
             shown = [f'    {self.signature(f)}{"" if f.is_public else "  private"}' for f in functions]
