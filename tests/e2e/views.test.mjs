@@ -152,6 +152,26 @@ test("a view with parameters has an answer for each list of arguments", async ()
   fresh.conn.disconnect();
 });
 
+test("a view that returns a Query has its table's key, its order and its limit", async () => {
+  const clients = await Promise.all([0, 1, 2].map(() => open()));
+  const seen = clients[0].conn;
+  await subscribe(clients[0], "SELECT * FROM leaders", "SELECT * FROM mine_or_shown");
+  const updated = [];
+  seen.db.leaders.onUpdate((ctx, old, now) => updated.push([old.score, now.score]));
+  for (const [i, client] of clients.entries()) {
+    await client.conn.reducers.join({ name: i === 2 ? "bot" : `p${i}` });
+    await client.conn.reducers.score({ points: 100 + i });
+  }
+  const scores = () => rows(seen.db.leaders).map(p => p.score).sort();
+  await until("the two best who are no bots", () => scores().join() === "100,101");
+  await clients[0].conn.reducers.score({ points: 200 });
+  assert.deepEqual([scores(), updated], [[101, 200], [[100, 200]]]);
+  await clients[0].conn.reducers.draw({ face: "mine" });
+  const before = faces(seen.db.mineOrShown);
+  assert.ok(before.includes("mine"), before.join());
+  for (const client of clients) client.conn.disconnect();
+});
+
 test("other code, the same rows' shape: the difference is sent", async () => {
   const text = await readFile(join(dir, "views.py"), "utf8");
   await writeFile(join(dir, "views.py"), text.replace("return list(ctx.db.card.shown.filter(True))", "return [card for card in ctx.db.card.shown.filter(False) if card.face == 'king']"));

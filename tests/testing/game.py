@@ -148,4 +148,4 @@ def my_bombs(ctx: ViewContext) -> Total | None:
 
 @view
 def best(ctx: AnonymousViewContext) -> list[Player]:
-    return list(ctx.db.player.score.iter(reverse=True))[:2]
+    return ctx.db.player.all().order_by('-score')[:2]

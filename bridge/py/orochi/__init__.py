@@ -24,6 +24,7 @@ from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, 
                       TransactionError, UniqueAlreadyExists, UniqueViolation, WrongIndex, WrongIndexAlgo)
 from ._http import Headers, Request, Response
 from ._routes import HandlerContext, mount, route
+from ._query import Query, query
 from ._types import (AutoInc, AutoKey, DirectIndex, Ge, Gt, HashIndex, Index, Json, Le, Len, Lt, Pattern, PrimaryKey, Unique, Variant,
                      f32, f64, i8, i16, i32, i64, i128, i256, u8, u16, u32, u64, u128, u256)
 from ._values import ConnectionId, Identity, ScheduleAt, TimeDuration, Timestamp

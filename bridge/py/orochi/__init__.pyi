@@ -177,6 +177,20 @@ def view(fn: _F, /) -> _F: ...
 @overload
 def view(*, name: str | None = None, public: bool = True, primary_key: str | None = None) -> Callable[[_F], _F]: ...
 
+class Query(Generic[_T]):
+    """Rows of one table said as a condition, for views to return; each call gives another one."""
+
+    def where(self, condition: Callable[[Any], Any]) -> Query[_T]:
+        """Only the rows for which it holds, lambda p: (p.score >= 10) & (p.name != "bot")."""
+    def order_by(self, column: str) -> Query[_T]:
+        """In the order of a column that has an index; "-score": backwards."""
+    def limit(self, n: int) -> Query[_T]:
+        """At most n rows, the first in their order."""
+    def sql(self) -> str:
+        """The same as SQL."""
+
+def query(cls: type[_T], /) -> Query[_T]: ...
+
 # Of later versions: using one is reported when the module is loaded.
 def row_filter(sql: Never, /) -> Never: ...
 

@@ -86,10 +86,6 @@ class Rows(Generic[R]):
     limit(n), [:n] and order_by() along an index read no more than they give."""
 
 
-class Query(Generic[R]):
-    """Rows of one table, said as a condition: what query(Player).where(...) gives (_query.py), for views to return."""
-
-
 def asdict(row):
     """A row or record as a dict, deeply."""
     if hasattr(type(row), '__dataclass_fields__'):

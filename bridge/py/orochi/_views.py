@@ -9,6 +9,7 @@ import typing
 from . import _advice, _context, _source
 from ._declare import REGISTRY, _function_place_problem, _no_options
 from ._names import instead, wire_name
+from ._query import Query
 from ._types import UNIT, Resolver, element, evaluate_parameter, pascal, unchecked
 
 
@@ -126,7 +127,7 @@ def _row_class(hint):
         return 'option', next(a for a in args if a is not type(None))
     if origin in (list, _context.Rows) and len(args) == 1:
         return 'list', args[0]
-    if origin is _context.Query and len(args) == 1:
+    if origin is Query and len(args) == 1:
         return 'query', args[0]
     return None
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from orochi import (AnonymousViewContext, AutoKey, Identity, Index, PrimaryKey, ReducerContext, ReducerError, ViewContext, reducer, table,
-                    u32, u64, view)
+from orochi import (AnonymousViewContext, AutoKey, Identity, Index, PrimaryKey, ReducerContext, ReducerError, Query, ViewContext, query, reducer,
+                    table, u32, u64, view)
 
 
 @table
@@ -94,7 +94,7 @@ def me(ctx: ViewContext) -> Player | None:
 
 @view(primary_key='id')
 def best(ctx: AnonymousViewContext) -> list[Player]:
-    return list(ctx.db.player.score.iter(reverse=True))[:2]
+    return ctx.db.player.all().order_by('-score')[:2]
 
 
 @view
@@ -143,3 +143,13 @@ def scored(ctx: ViewContext, least: u32, name: str) -> list[Player]:
 @view
 def listed(ctx: ViewContext, ids: list[u32]) -> list[Card]:
     return []
+
+
+@view
+def leaders(ctx: AnonymousViewContext) -> Query[Player]:
+    return query(Player).where(lambda p: (p.score >= 5) & (p.name != 'bot')).order_by('-score').limit(2)
+
+
+@view
+def mine_or_shown(ctx: ViewContext) -> Query[Card]:
+    return query(Card).where(lambda c: (c.owner == ctx.sender) | (c.shown == True))  # noqa: E712

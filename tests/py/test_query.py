@@ -1,0 +1,56 @@
+"""query(): conditions said as Python, what they find and what they refuse."""
+
+import unittest
+
+from orochi import AutoKey, Index, query, table, u32, u64
+
+
+@table
+class Ship:
+    id: AutoKey[u64] = 0
+    x: Index[u32]
+    name: str
+
+
+class Found:
+    """A table that says what it was asked."""
+
+    def __init__(self, asked, rows):
+        self.asked, self.rows = asked, rows
+
+    def __getitem__(self, cls):
+        return self
+
+    def filter(self, **named):
+        self.asked.append(named)
+        return [row for row in self.rows if all(row[key] == value for key, value in named.items() if key in row)]
+
+
+class Conditions(unittest.TestCase):
+    def test_as_sql(self):
+        made = query(Ship).where(lambda s: (s.x >= 10) & ~((s.name == "o'x") | (s.x > 20))).order_by('-x').limit(5)
+        self.assertEqual(made.sql(), "SELECT * FROM ship WHERE x >= 10 AND name <> 'o''x' AND x <= 20 ORDER BY x DESC LIMIT 5")
+        self.assertEqual(query(Ship).where(lambda s: s.x == 1).where(lambda s: s.name != 'a').sql(),
+                         "SELECT * FROM ship WHERE x = 1 AND name <> 'a'")
+
+    def test_each_alternative_is_asked_and_each_row_is_there_once(self):
+        asked, rows = [], [{'id': 1, 'x': 1, 'name': 'a'}, {'id': 2, 'x': 2, 'name': 'a'}]
+        ctx = type('Ctx', (), {'db': Found(asked, rows)})
+        self.assertEqual(query(Ship).where(lambda s: (s.x == 1) | (s.name == 'a')).rows_of(ctx), rows)
+        self.assertEqual(asked, [{'x': 1}, {'name': 'a'}])
+
+    def test_refusals(self):
+        for made, error, words in (
+                (lambda: query(int), TypeError, 'class of a table'),
+                (lambda: query(Ship).where(lambda s: s.y == 1), AttributeError, "no column 'y'"),
+                (lambda: query(Ship).where(lambda s: s.x == 1 and s.x == 2), TypeError, 'with & | ~'),
+                (lambda: query(Ship).where(lambda s: True), TypeError, 'comparison of columns'),
+                (lambda: query(Ship).where(lambda s: s.x == s.id), TypeError, 'with a value'),
+                (lambda: query(Ship).order_by('y'), AttributeError, "no column 'y'"),
+                (lambda: query(Ship).limit(-1), TypeError, 'number of rows')):
+            with self.assertRaisesRegex(error, words):
+                made()
+
+
+if __name__ == '__main__':
+    unittest.main()
