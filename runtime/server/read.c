@@ -400,6 +400,8 @@ tell(struct read_task *t)
         t->st = oro_subs_unsubscribe(sh->subs, NULL, t->conn, t->query_set_id, false, NULL, NULL,
                                      &t->err);
     oro_shard_count_subs(sh);
+    oro_shard_hold(sh); /* its snapshot is held until here */
+    oro_cursor_hold(t->cursor, sh->holds);
     t->told = true;
     oro_read_uncharge(t); /* from here on it counts as what waits to be sent */
     if (t->st != ORO_OK) {
@@ -483,6 +485,7 @@ void
 oro_read_follow(struct read_task *t)
 {
     t->cursor = oro_cursor_open_at(t->pin);
+    oro_cursor_hold(t->cursor, t->sh->holds);
     forget_answer(t);
     reading_end(t);
     follow_add(t);

@@ -317,6 +317,8 @@ shard_move(struct shard *sh, struct oro_store *store, bool breaks)
     oro_session_close(sh->session);
     sh->session = oro_session_open(store);
     sh->cursor = oro_cursor_open(store);
+    sh->holds = false;
+    oro_shard_subs_opened(sh, m.to, store);
     for (size_t i = 0; breaks && oro_map_next(&sh->clients, &i, &slot);) {
         struct client *c = slot->value;
         if (c->kind == CLIENT_DATABASE)
@@ -325,6 +327,7 @@ shard_move(struct shard *sh, struct oro_store *store, bool breaks)
     oro_subs_each(sh->subs, subscription_move, &m);
     oro_subs_destroy(sh->subs);
     sh->subs = m.to;
+    oro_shard_hold(sh); /* nothing is published meanwhile */
     oro_subs_limit_all(sh->subs,
                        sh->server->opt.all_terms); /* from now on: what was granted stays */
     oro_shard_count_subs(sh);

@@ -201,4 +201,41 @@ oro_shard_count_subs(struct shard *sh)
     struct oro_subs_stats stats;
     oro_subs_stats(sh->subs, &stats);
     atomic_store_explicit(&sh->query_sets, (unsigned)stats.query_sets, memory_order_relaxed);
+    if (sh->holds && !oro_subs_looks_up(sh->subs)) {
+        oro_cursor_hold(sh->cursor, false);
+        sh->holds = false;
+    }
+}
+
+void
+oro_shard_hold(struct shard *sh)
+{
+    ORO_ASSERT_OWNER(&sh->owner);
+    if (sh->holds || !oro_subs_looks_up(sh->subs))
+        return;
+    oro_cursor_hold(sh->cursor, true);
+    sh->holds = true;
+}
+
+static void
+subscription_lost(void *arg, oro_conn_id conn, uint32_t query_set_id, const char *why)
+{
+    struct shard *sh = arg;
+    struct client *c = oro_client_find(sh, conn);
+    struct oro_asked to = {.tag = ORO_MSG_SUBSCRIBE, .query_set_id = query_set_id, .unasked = true};
+    struct oro_err err = {0};
+    if (c == NULL)
+        return;
+    oro_err_set(&err, ORO_EFULL, "%s", why);
+    oro_client_refused(sh, oro_bytes_str(why), &err);
+    oro_bb_clear(&sh->out);
+    c->proto->error(&sh->out, &to, oro_bytes_str(why));
+    oro_client_send(sh, c, oro_bb_bytes(&sh->out), sh->applying->seq);
+}
+
+void
+oro_shard_subs_opened(struct shard *sh, struct oro_subs *subs, struct oro_store *store)
+{
+    oro_subs_look_into(subs, store);
+    oro_subs_on_lost(subs, subscription_lost, sh);
 }

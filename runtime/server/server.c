@@ -476,6 +476,7 @@ shards_open(struct oro_server *s)
         sh->updates = oro_updates_create();
         oro_subs_limit(sh->subs, s->opt.client_terms, s->opt.client_queries);
         oro_subs_limit_all(sh->subs, s->opt.all_terms);
+        oro_shard_subs_opened(sh, sh->subs, s->store);
     }
 }
 

@@ -120,6 +120,7 @@ struct shard {
     bool in_snapshot; /* the session is reading, and records are applied up to there */
     struct oro_cursor *cursor;
     struct oro_subs *subs;
+    bool holds;              /* its cursor holds snapshots, for joins */
     struct oro_map clients;  /* by connection id */
     struct oro_map requests; /* HTTP clients by request id */
     uint64_t next_request;
@@ -260,6 +261,10 @@ bool oro_client_charge(struct shard *sh, struct client *c, int64_t bytes);
 bool oro_client_posted(struct shard *sh, struct client *c, size_t bytes);
 /* The number of query sets has changed. */
 void oro_shard_count_subs(struct shard *sh);
+/* New subscriptions of a shard: where their joins look, and who tells of those that are lost. */
+void oro_shard_subs_opened(struct shard *sh, struct oro_subs *subs, struct oro_store *store);
+/* Something has been registered at a snapshot that is still held: joins need it from here on (oro_cursor_hold). */
+void oro_shard_hold(struct shard *sh);
 
 /* Has it go on with deferred messages after this round. */
 void oro_client_resume_later(struct shard *sh, struct client *c);

@@ -120,6 +120,7 @@ subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m
     c->proto->applied(&sh->out, &to, true);
     oro_status st = oro_subs_subscribe(sh->subs, sh->session, c->conn, m->query_set_id, m->queries,
                                        m->nqueries, &env, &budget, &sh->out, &parts, &err);
+    oro_shard_hold(sh);
     oro_read_end(sh->session);
     if (budget.spent) {
         oro_parts_fini(&parts);

@@ -372,21 +372,29 @@ filter_make(struct table *t)
     const struct oro_query_env env = {.sender = t->engine->ask->sender,
                                       .is_owner = t->engine->is_owner,
                                       .store = t->engine->ask->store};
-    oro_status st = oro_query_all_seen(t->engine->schema, t->def, &env, &m->seen, &t->engine->denied);
+    oro_status st =
+        oro_query_all_seen(t->engine->schema, t->def, &env, &m->seen, &t->engine->denied);
     return st == ORO_OK ? SQLITE_OK : SQLITE_ERROR;
 }
 
 /* Leaves those of the rows that may be seen. */
-static void
-rows_filter(const struct oro_query *seen, struct cursor *c)
+static int
+rows_filter(const struct table *t, struct cursor *c)
 {
+    const struct sql_module *m = t->module;
     size_t n = 0;
     if (c->now != c->rows)
-        return; /* in a transaction it is the owner who reads; of a view only what is his, by its index */
-    for (size_t i = 0; i < c->n; i++)
-        if (oro_query_matches(seen, c->rows[i]))
+        return SQLITE_OK; /* in a transaction it is the owner who reads; of a view only what is his, by its index */
+    for (size_t i = 0; i < c->n; i++) {
+        bool sees;
+        if (oro_query_sees(m->seen, t->engine->ask->session, c->rows[i], &sees,
+                           &t->engine->denied) != ORO_OK)
+            return SQLITE_ERROR;
+        if (sees)
             c->rows[n++] = c->rows[i];
+    }
     c->n = n;
+    return SQLITE_OK;
 }
 
 static int fetch_some(struct cursor *c);
@@ -399,7 +407,7 @@ fetch(struct cursor *c)
     do {
         rc = fetch_some(c);
         if (rc == SQLITE_OK && m->seen != NULL)
-            rows_filter(m->seen, c);
+            rc = rows_filter((const struct table *)c->base.pVtab, c);
     } while (rc == SQLITE_OK && m->seen != NULL && c->n == 0 && !c->place.ended);
     return rc;
 }
@@ -474,7 +482,8 @@ filter(sqlite3_vtab_cursor *base, int bits, const char *text, int argc, sqlite3_
     int rc = filter_make(t);
     if (rc != SQLITE_OK)
         return rc;
-    if (t->def->view != NULL) { /* no column that has a name is indexed, but whose rows they are is */
+    if (t->def->view !=
+        NULL) { /* no column that has a name is indexed, but whose rows they are is */
         c->ix = &t->def->indexes[0];
         c->range.nprefix = 1;
         ORO_ASSERT(oro_query_eq_column(t->module->seen, &c->range.prefix) >= 0);

@@ -127,6 +127,14 @@ oldest_snapshot(const struct oro_store *s)
     uint64_t min = atomic_load_explicit(&s->seq, memory_order_relaxed);
     if (s->pins != NULL && s->pins->anchor->seq < min)
         min = s->pins->anchor->seq;
+    for (const struct oro_cursor *c = s->cursors; c != NULL; c = c->next) {
+        if (!c->holds)
+            continue;
+        /* As in oldest_cursor(). The state before its record: what that one deleted is still there. */
+        uint64_t seq =
+            atomic_load_explicit(&((struct oro_cursor *)(uintptr_t)c)->seq, memory_order_acquire);
+        min = seq > 0 && seq - 1 < min ? seq - 1 : min;
+    }
     for (struct oro_session *se = s->sessions; se != NULL; se = se->next) {
         /* See oro_session_pin() and oro_session_unpin(). */
         uint64_t snap = atomic_load(&se->snapshot);
@@ -297,10 +305,11 @@ oro_ring_free_all(struct oro_store *s)
 
 /* At `at`, or at the newest record. */
 static struct oro_cursor *
-cursor_new(struct oro_store *s, const struct oro_commit *at)
+cursor_new(struct oro_store *s, const struct oro_commit *at, bool holds)
 {
     struct oro_cursor *c = oro_aligned_alloc(ORO_CACHE_LINE, sizeof(*c));
     c->store = s;
+    c->holds = holds;
     oro_pool_cache_init(&c->cache, &s->pool);
     oro_spin_lock(&s->lock);
     c->at = at != NULL ? at : atomic_load_explicit(&s->head, memory_order_relaxed);
@@ -316,19 +325,27 @@ cursor_new(struct oro_store *s, const struct oro_commit *at)
 struct oro_cursor *
 oro_cursor_open(struct oro_store *s)
 {
-    return cursor_new(s, NULL);
+    return cursor_new(s, NULL, false);
 }
 
 struct oro_cursor *
 oro_cursor_fork(const struct oro_cursor *c)
 {
-    return cursor_new(c->store, c->at); /* c holds the record until then */
+    return cursor_new(c->store, c->at, c->holds); /* c holds the record until then */
 }
 
 struct oro_cursor *
 oro_cursor_open_at(const struct oro_pin *p)
 {
-    return cursor_new(p->store, p->anchor); /* p holds it */
+    return cursor_new(p->store, p->anchor, false); /* p holds it */
+}
+
+void
+oro_cursor_hold(struct oro_cursor *c, bool holds)
+{
+    oro_spin_lock(&c->store->lock);
+    c->holds = holds;
+    oro_spin_unlock(&c->store->lock);
 }
 
 void

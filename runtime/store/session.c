@@ -148,6 +148,28 @@ oro_read_begin(struct oro_session *se)
 }
 
 void
+oro_read_begin_around(struct oro_session *se, const struct oro_commit *c)
+{
+    struct oro_store *s = se->store;
+    ORO_ASSERT(atomic_load_explicit(&se->snapshot, memory_order_relaxed) == ORO_IDLE && c->seq > 0);
+    oro_spin_lock(&s->lock);
+    /* Nothing is gone that the record, or one after it, has deleted. */
+    bool held = s->unlinked->seq < c->seq && (s->unlinked->seq + 1 < c->seq || s->unlink_op == 0);
+    atomic_store_explicit(&se->snapshot, c->seq - 1, memory_order_relaxed);
+    oro_spin_unlock(&s->lock);
+    ORO_ASSERT(held);
+    se->anchor = NULL; /* nothing is counted here */
+    se->snap = c->seq;
+}
+
+void
+oro_read_turn(struct oro_session *se, bool before)
+{
+    /* What is published is the older one. */
+    se->snap = atomic_load_explicit(&se->snapshot, memory_order_relaxed) + !before;
+}
+
+void
 oro_read_end(struct oro_session *se)
 {
     ORO_ASSERT(!se->tx.open);

@@ -68,7 +68,8 @@ uint64_t oro_read_begin(struct oro_session *se);
 void oro_read_end(struct oro_session *se);
 
 /* ---- a snapshot that is held from one reading to the next ---- */
-struct oro_pin; /* keeps what a snapshot sees, and the records behind it; thousands of them cost commits nothing */
+struct
+    oro_pin; /* keeps what a snapshot sees, and the records behind it; thousands of them cost commits nothing */
 /* Any thread. Pins the newest snapshot; every record up to it is readable by cursors. Gives. */
 struct oro_pin *oro_pin_open(struct oro_store *s);
 void oro_pin_close(struct oro_pin *p); /* Takes p; nobody reads at it. NULL is fine */
@@ -77,6 +78,10 @@ uint64_t oro_pin_seq(const struct oro_pin *p);
 uint64_t oro_pin_written(const struct oro_pin *p);
 /* As oro_read_begin, at the pin's snapshot. Borrows p until oro_read_end; rows live as long as p. */
 void oro_read_begin_at(struct oro_session *se, const struct oro_pin *p);
+/* Around a record that a cursor stands at which holds snapshots: as after the record, and as before it once turned. The reading
+ * ends with oro_read_end, before the cursor moves. */
+void oro_read_begin_around(struct oro_session *se, const struct oro_commit *c);
+void oro_read_turn(struct oro_session *se, bool before);
 /* How many rows, of how many bytes, a table has at the snapshot; costs what was changed since. */
 void oro_read_totals(struct oro_session *se, const struct oro_table_def *t, uint64_t *rows,
                      uint64_t *bytes);
@@ -151,6 +156,10 @@ bool oro_store_check(const struct oro_store *s);
 struct oro_cursor *oro_cursor_open(struct oro_store *s);
 /* Another one where this one stands. On its thread. Gives. */
 struct oro_cursor *oro_cursor_fork(const struct oro_cursor *c);
+/* Whether snapshots from the one before its record on stay readable for it (oro_read_begin_around). To be asked for while
+ * something else, a reading or a pin, holds the snapshot at its record, or nothing can be published; a fork inherits it. It keeps
+ * versions in the indexes until the cursor has passed them. */
+void oro_cursor_hold(struct oro_cursor *c, bool holds);
 /* At the record that a pin stands at. Any thread; then one thread at a time. Gives. */
 struct oro_cursor *oro_cursor_open_at(const struct oro_pin *p);
 void oro_cursor_close(struct oro_cursor *c); /* Takes c */

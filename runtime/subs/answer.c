@@ -124,7 +124,7 @@ oro_answer_free(struct oro_answer *a)
 static bool
 is_whole_table(const struct oro_query *q)
 {
-    return q->where == NULL && !q->has_limit && !q->never;
+    return !oro_query_has_condition(q) && !q->has_limit && !q->never;
 }
 
 /* Without looking at a row. Of rows that may differ in length it is not known whether they do: if they are many, they are
@@ -152,7 +152,7 @@ is_cheap(const struct found *f, struct oro_session *se, const struct oro_budget 
     uint64_t rows, bytes, steps;
     oro_read_totals(se, q->table, &rows, &bytes);
     steps = rows * q->weight + (bytes >> 8) * q->byte_weight;
-    return q->points == NULL && steps <= CHEAP_STEPS && steps <= budget->left;
+    return q->points == NULL && q->join == NULL && steps <= CHEAP_STEPS && steps <= budget->left;
 }
 
 static void
@@ -415,19 +415,12 @@ json(struct making *m)
         json_rows(m);
 }
 
-/* One row may cost more than a run: then that run looks at nothing else. */
-static uint64_t
-steps_of_next_row(const struct oro_answer *a)
-{
-    const struct oro_query_cursor *c = &a->cursor;
-    return c->query != NULL && c->i < c->n ? query_row_steps(c->query, c->rows[c->i]) : 0;
-}
-
 void
 oro_answer_more(struct oro_answer *a, struct oro_session *se, size_t want, uint64_t steps,
                 const atomic_bool *stop, struct oro_bb *bb, struct oro_parts *parts)
 {
-    uint64_t least = steps_of_next_row(a);
+    /* One row may cost more than a run: then that run looks at nothing else. */
+    uint64_t least = query_next_steps(&a->cursor);
     struct making m = {.a = a,
                        .se = se,
                        .budget = {.left = steps > least ? steps : least, .stop = stop},

@@ -38,13 +38,22 @@ add_row(struct oro_subs *s, struct live_query *q, bool insert, struct oro_bytes 
 }
 
 static void
+meet(struct oro_subs *s, const struct live_place *p, bool insert, struct oro_bytes row)
+{
+    if (oro_query_is_alone(p->live->query))
+        add_row(s, p->live, insert, row);
+    else
+        subs_touch(s, p, insert, row);
+}
+
+static void
 match_list(struct oro_subs *s, const struct query_list *l, bool insert, struct oro_bytes row)
 {
     for (size_t i = 0; i < l->n; i++) {
-        s->evaluated += oro_query_weight(l->items[i]->query);
-        if (oro_query_matches(l->items[i]->query, row)) {
+        s->evaluated += oro_query_weight(l->items[i]->only);
+        if (oro_query_matches(l->items[i]->only, row)) {
             s->matched++;
-            add_row(s, l->items[i], insert, row);
+            meet(s, l->items[i], insert, row);
         }
     }
 }
@@ -61,7 +70,7 @@ static void
 match_row(struct oro_subs *s, struct subs_table *t, bool insert, struct oro_bytes row)
 {
     for (size_t i = 0; i < t->plain.n; i++)
-        add_row(s, t->plain.items[i], insert, row);
+        meet(s, t->plain.items[i], insert, row);
     for (size_t i = 0; i < t->neq; i++) {
         const struct eq_column *e = &t->eq[i];
         if (oro_map_len(&e->buckets) == 0)
@@ -200,9 +209,14 @@ finish(struct oro_subs *s)
         for (unsigned f = 0; f < ORO_SUBS_FORMATS; f++)
             oro_parts_fini(&s->changes[i].seen.made[f]);
     }
+    const struct subs_conn *only = s->only;
     s->nchanges = s->nnotices = s->ntouched = 0;
-    s->applying = false;
     s->only = NULL;
+    for (size_t i = 0; i < s->ndropped; i++)
+        only = s->dropped[i] == only ? NULL : only;
+    if (s->nlosses > 0)
+        subs_end_lost(s, only);
+    s->applying = false;
     while (s->ndropped > 0)
         subs_conn_free(s, s->dropped[--s->ndropped]);
 }
@@ -215,6 +229,7 @@ oro_subs_apply(struct oro_subs *s, const struct oro_commit *c, oro_subs_emit emi
     s->epoch++;
     s->applying = true;
     match_commit(s, c);
+    subs_joins_apply(s, c, add_row);
     for (uint32_t i = 0; i < s->nchanges; i++) {
         struct live_query *q = s->changes[i].live;
         for (size_t k = 0; k < q->nsubs; k++)
@@ -227,16 +242,24 @@ oro_subs_apply(struct oro_subs *s, const struct oro_commit *c, oro_subs_emit emi
 /* ---- for one connection ---- */
 
 static void
-match_member(struct oro_subs *s, struct live_query *q, const struct oro_commit *commit)
+match_place(struct oro_subs *s, const struct live_place *p, const struct oro_commit *commit)
 {
     for (uint32_t i = 0; i < commit->nops; i++) {
         const struct oro_op *op = &commit->ops[i];
-        if ((op->kind != ORO_OP_INSERT && op->kind != ORO_OP_DELETE) || op->table != q->table->def)
+        if ((op->kind != ORO_OP_INSERT && op->kind != ORO_OP_DELETE) || op->table != p->table->def)
             continue;
-        s->evaluated += oro_query_weight(q->query);
-        if (oro_query_matches(q->query, oro_row_bytes(op->row)))
-            add_row(s, q, op->kind == ORO_OP_INSERT, oro_row_bytes(op->row));
+        s->evaluated += oro_query_weight(p->only);
+        if (oro_query_matches(p->only, oro_row_bytes(op->row)))
+            meet(s, p, op->kind == ORO_OP_INSERT, oro_row_bytes(op->row));
     }
+}
+
+static void
+match_member(struct oro_subs *s, struct live_query *q, const struct oro_commit *commit)
+{
+    bool matched = q->epoch == s->epoch || q->touch_epoch == s->epoch;
+    for (unsigned i = 0; !matched && i < q->nplaces; i++)
+        match_place(s, &q->places[i], commit);
 }
 
 static void
@@ -261,8 +284,8 @@ oro_subs_apply_to(struct oro_subs *s, oro_conn_id conn, const struct oro_commit 
     s->only = c;
     for (size_t i = 0; i < c->nsets; i++)
         for (uint32_t m = 0; m < c->sets[i]->nmembers; m++)
-            if (c->sets[i]->members[m].live->epoch != s->epoch)
-                match_member(s, c->sets[i]->members[m].live, commit);
+            match_member(s, c->sets[i]->members[m].live, commit);
+    subs_joins_apply(s, commit, add_row);
     for (size_t i = 0; i < c->nsets; i++)
         for (uint32_t m = 0; m < c->sets[i]->nmembers; m++)
             notify_member(s, c->sets[i], m);

@@ -7,7 +7,7 @@
  * Made cheaper: lists within lists of their kind become one, constants vanish, and `a = 1 OR a = 2 ...` (or `a <> 1 AND
  * a <> 2 ...`) is one search in a sorted set, however many there are. What is left is the weight: so many terms are
  * evaluated for a row, at worst, and each costs the same, since a row's columns are found once for all of them. */
-#include "runtime/subs/query_priv.h"
+#include "runtime/subs/join.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -210,8 +210,41 @@ pred_holds(const struct view *v, const struct pred *p)
 }
 
 bool
+query_values_eq(const struct oro_type *leaf, const uint8_t *a, const uint8_t *b)
+{
+    return compare_values(leaf, a, b) == 0;
+}
+
+static const uint8_t *
+source_column(const struct join *j, const struct oro_bytes *rows, uint8_t src, uint16_t col)
+{
+    return oro_value_column(j->src[src].only.table->row, rows[src].data, col);
+}
+
+bool
+query_rest_holds(const struct join *j, const struct pred *p, const struct oro_bytes *rows)
+{
+    if (p->kind == P_CONST)
+        return p->yes;
+    if (p->kind == P_COMPARE || p->kind == P_COMPARE_COLUMNS) {
+        const uint8_t *a = source_column(j, rows, p->src, p->col);
+        const uint8_t *b =
+            p->kind == P_COMPARE ? p->value.data : source_column(j, rows, p->other_src, p->other);
+        return query_op_holds(p->op, compare_values(p->leaf, a, b));
+    }
+    for (const struct pred *i = p->list; i != NULL; i = i->next)
+        if (query_rest_holds(j, i, rows) != (p->kind == P_AND))
+            return p->kind != P_AND;
+    return p->kind == P_AND;
+}
+
+bool
 oro_query_matches(const struct oro_query *q, struct oro_bytes row)
 {
+    if (q->join != NULL)
+        q = &q->join->src[q->shown].only;
+    if (q->never)
+        return false;
     if (q->where == NULL)
         return true;
     struct view v;

@@ -16,23 +16,23 @@ enum oro_query_use {
 
 /* What one query may cost. */
 struct oro_query_limits {
-    uint32_t terms; /* that a row is compared with, once the condition is simplified */
-    uint64_t steps; /* rows looked at, times terms */
+    uint32_t terms;  /* that a row is compared with, once the condition is simplified */
+    uint64_t steps;  /* rows looked at, times terms */
     uint64_t memory; /* bytes that SQLite's engine may take for one (runtime/sql); 0: any number */
 };
 
 /* Who asks: what :sender is, and whether private tables exist for him. */
 struct oro_query_env {
     struct oro_identity sender;
-    bool is_owner; /* row filters are not for the owner either */
+    bool is_owner;                         /* row filters are not for the owner either */
     const struct oro_query_limits *limits; /* NULL: none */
     struct oro_store *store;               /* where the rows of views are; NULL: there are none */
 };
 
 /* What is left to spend; several queries may share one. */
 struct oro_budget {
-    uint64_t left; /* steps */
-    bool spent;    /* what was asked for wanted more */
+    uint64_t left;        /* steps */
+    bool spent;           /* what was asked for wanted more */
     uint64_t found, most; /* bytes of the rows that were kept, and may be; most 0: any number */
     const atomic_bool *
         stop; /* NULL, or set by whoever wants the reading to end; seen within some thousand steps */
@@ -62,9 +62,15 @@ void oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
                      const struct oro_query_env *env, oro_query_view_visit visit, void *arg);
 /* Whether the text is a SELECT of this grammar, whatever its names and types are. */
 bool oro_query_knows(struct oro_bytes text);
-void oro_query_free(struct oro_query *q);             /* Takes one; NULL is fine */
+void oro_query_free(struct oro_query *q); /* Takes one; NULL is fine */
 const struct oro_table_def *oro_query_table(const struct oro_query *q);
+/* Whether the condition holds for a row of its table; of a join, those parts of it that are conditions on that row alone. */
 bool oro_query_matches(const struct oro_query *q, struct oro_bytes row);
+/* Whether what a row does in the result is known from the row itself: one table, and no row filter that looks into others. */
+bool oro_query_is_alone(const struct oro_query *q);
+/* The same as oro_query_matches with the session's snapshot, so that row filters with joins are followed. ORO_EFULL: too much. */
+ORO_MUST_CHECK oro_status oro_query_sees(const struct oro_query *q, struct oro_session *se,
+                                         struct oro_bytes row, bool *sees, struct oro_err *err);
 bool oro_query_uses_sender(const struct oro_query *q);
 bool oro_query_has_condition(const struct oro_query *q); /* false: every row of the table matches */
 /* Terms that a row is compared with at worst, at least 1. `a = 1 OR a = 2 ...` is one search: 1 + log2 of how many. */
@@ -76,6 +82,20 @@ typedef bool (*oro_query_visit)(void *arg, struct oro_bytes row); /* false: that
 ORO_MUST_CHECK oro_status oro_query_each(const struct oro_query *q, struct oro_session *se,
                                          struct oro_budget *budget, oro_query_visit visit,
                                          void *arg, struct oro_err *err);
+/* How many tables one query may have. */
+#define ORO_JOIN_MOST 4
+#define ORO_JOIN_ROWS 16 /* looked up at a time */
+/* Where a join stands: the rows that are bound, and those that were found for the tables behind them. */
+struct oro_join_place {
+    struct oro_bytes bound[ORO_JOIN_MOST]; /* by source */
+    unsigned depth;                        /* 0: no more */
+    bool alone;                            /* of one table: its row is not given yet */
+    struct oro_join_level {
+        struct oro_place place;
+        unsigned i, n;
+        struct oro_bytes rows[ORO_JOIN_ROWS];
+    } levels[ORO_JOIN_MOST - 1];
+};
 /* The rows one after the other, in the same order, over any number of readings at one snapshot. Some KiB: not for a stack that
  * is small. */
 struct oro_query_cursor {
@@ -86,6 +106,8 @@ struct oro_query_cursor {
     bool ended;
     unsigned i, n; /* of rows */
     struct oro_bytes rows[ORO_READ_MOST];
+    bool walks; /* a join: place stands at the first table's row, join behind it */
+    struct oro_join_place join;
 };
 void oro_query_cursor_init(struct oro_query_cursor *c, const struct oro_query *q);
 /* *found false: there are no more. On failure it stays where it is, and can go on with another budget, which may not be NULL. */

@@ -13,6 +13,7 @@ struct pred {
     enum pred_kind kind;
     enum sql_op op;
     bool yes;                    /* P_CONST: its value; P_IN: in the set, else not in it */
+    uint8_t src, other_src;      /* sources of the columns (join.h); 0 where there is one */
     uint16_t col, other;         /* other: P_COMPARE_COLUMNS */
     uint16_t slot, other_slot;   /* of the columns in the query's `used` */
     const struct oro_type *leaf; /* what is compared */
@@ -21,6 +22,8 @@ struct pred {
     uint32_t nset;
     struct pred *list, *next;
 };
+
+struct join;
 
 struct query_column {
     uint16_t col;
@@ -37,7 +40,7 @@ struct oro_query {
     bool count, has_limit;
     uint64_t limit;
     struct oro_bytes count_name;
-    uint32_t nargs;        /* of a view, and their BSATN */
+    uint32_t nargs; /* of a view, and their BSATN */
     struct oro_bytes args;
     struct query_column *columns; /* NULL: all */
     uint16_t ncolumns;
@@ -53,19 +56,26 @@ struct oro_query {
     struct oro_range range;
     int eq_column; /* -1: none */
     struct oro_bytes eq_value;
+    /* Of several tables, or with row filters that look into others (join.h); then all above but table, never, uses_sender and
+     * weight is empty. NULL: the condition is all. */
+    struct join *join;
+    uint8_t shown; /* source whose rows are the result */
 };
 
-/* query.c */
+/* query_object.c */
 struct oro_bytes query_keep(struct oro_query *q, struct oro_bytes b); /* a copy in its arena */
 
-bool query_spells(struct oro_bytes name, const char *canonical); /* T-4 */
+bool query_spells(struct oro_bytes name, const char *canonical); /* T-4; query_names.c */
 
-/* query_view.c: of the query's table, a view's, only the rows of whoever asks with its arguments. */
-ORO_MUST_CHECK oro_status query_of_view(struct oro_query *q, const struct oro_query_env *env,
+/* query_view.c: of a view's table only the rows of whoever asks with the query's arguments. */
+ORO_MUST_CHECK oro_status query_of_view(struct oro_query *q, const struct oro_table_def *t,
+                                        const struct oro_query_env *env, struct pred **out,
                                         struct oro_err *err);
 /* query_call.c: if the text is of a view or table with parentheses, q->args and q->nargs are set and *text is one without. */
 ORO_MUST_CHECK oro_status query_call_take(struct oro_query *q, const struct oro_schema *schema,
                                           struct oro_bytes *text, struct oro_err *err);
+/* query_object.c */
+void query_free_join(struct oro_query *q); /* what a join has beside the arena */
 
 /* predicate.c */
 /* The number, string or byte array that a value of t is for comparisons; NULL: SQL cannot compare it. */
@@ -80,19 +90,26 @@ query_column_at(const struct oro_query *q, const uint8_t *row, uint16_t col)
     return oro_value_column(q->table->row, row, col);
 }
 
-/* query_plan.c: sets index, points, range, eq_column, eq_value. */
+/* query_plan.c: a conjunct `column (a or b) value`. */
+const struct pred *query_conjunct_on(const struct oro_query *q, uint16_t col, enum sql_op a,
+                                     enum sql_op b);
+/* Sets index, points, range, eq_column, eq_value. */
 void query_plan(struct oro_query *q);
 /* ORO_EFULL: there are not so many steps left. */
 oro_status query_spend(struct oro_budget *b, uint64_t steps, struct oro_err *err);
+unsigned query_plan_score(const struct oro_query *q); /* how few rows its index finds; 0: all */
 oro_status query_fail_steps(struct oro_err *err);
 oro_status query_may_go_on(const struct oro_budget *b, struct oro_err *err); /* ORO_ETIMEOUT */
-oro_status query_bytes_fit(uint64_t bytes, struct oro_err *err); /* ORO_EFULL */
+oro_status query_bytes_fit(uint64_t bytes, struct oro_err *err);             /* ORO_EFULL */
 
 static inline uint64_t
 query_row_steps(const struct oro_query *q, struct oro_bytes row)
 {
     return q->weight + (row.len >> 8) * q->byte_weight;
 }
+
+/* query_cursor.c: what the next row costs at least; 0: nothing is known of it. */
+uint64_t query_next_steps(const struct oro_query_cursor *c);
 
 /* query_json.c: what stands before the rows of POST /sql's answer, one row, and what stands behind them. */
 void query_json_begin(const struct oro_query *q, struct oro_bb *out);

@@ -478,20 +478,87 @@ parse_columns(struct parser *p, struct sql_select *s)
     return ORO_OK;
 }
 
+/* table [AS alias] */
 static oro_status
-refuse_joins(struct parser *p, const struct sql_select *s)
+parse_table(struct parser *p, struct oro_bytes *table, struct oro_bytes *alias)
 {
-    static const char *const outer[] = {"LEFT", "RIGHT", "FULL", "NATURAL", NULL};
-    static const char *const inner[] = {"JOIN", "INNER", "CROSS", NULL};
-    if (sql_is_symbol(&p->tok, ","))
-        return oro_err_set(p->err, ORO_EMALFORMED, "Implicit joins are not supported");
-    if (is_any_word(&p->tok, outer))
-        return oro_err_set(p->err, ORO_EMALFORMED, "Non-inner joins are not supported");
-    if (!is_any_word(&p->tok, inner))
+    struct oro_bytes qualifier;
+    oro_status st = take_dotted(p, "a table", &qualifier, table, NULL);
+    if (st == ORO_OK && qualifier.len > 0) {
+        st = join_dotted(p, &qualifier, *table);
+        *table = qualifier;
+    }
+    if (st == ORO_OK && sql_is_word(&p->tok, "AS")) {
+        st = advance(p);
+        if (st == ORO_OK)
+            st = take_name(p, "a name", alias);
+    } else if (st == ORO_OK && is_name_token(&p->tok)) {
+        st = take_name(p, "a name", alias);
+    }
+    return st;
+}
+
+/* ON column = column: one equality, and what follows it belongs to WHERE. */
+static oro_status
+parse_on(struct parser *p, struct sql_join *j)
+{
+    oro_status st = advance(p);
+    if (st == ORO_OK)
+        st = parse_primary(p, &j->on);
+    if (st != ORO_OK)
+        return st;
+    const struct sql_expr *e = j->on;
+    bool equality = e->kind == SQL_E_CMP && e->op == SQL_EQ && e->list->kind == SQL_E_COLUMN &&
+                    e->list->next->kind == SQL_E_COLUMN;
+    if (equality && !sql_is_word(&p->tok, "AND") && !sql_is_word(&p->tok, "OR"))
         return ORO_OK;
-    if (s->star && s->star_of.len == 0)
-        return oro_err_set(p->err, ORO_EMALFORMED, "SELECT * is not supported for joins");
-    return oro_err_set(p->err, ORO_EMALFORMED, "Unsupported: joins");
+    return oro_err_set(p->err, ORO_EMALFORMED,
+                       "Non-inner joins are not supported: ON takes one equality of two columns, "
+                       "as in ON a.id = b.a_id; other conditions go to WHERE");
+}
+
+static oro_status
+parse_join(struct parser *p, struct sql_join *j)
+{
+    oro_status st = ORO_OK;
+    if (!sql_is_word(&p->tok, "JOIN")) {
+        st = advance(p);
+        if (st == ORO_OK && !sql_is_word(&p->tok, "JOIN"))
+            return fail_expected(p, "JOIN");
+    }
+    if (st == ORO_OK)
+        st = advance(p);
+    if (st == ORO_OK && sql_is_symbol(&p->tok, "("))
+        return fail_unsupported(p, "", oro_bytes_str("subqueries"));
+    if (st == ORO_OK)
+        st = parse_table(p, &j->table, &j->alias);
+    if (st == ORO_OK && sql_is_word(&p->tok, "ON"))
+        st = parse_on(p, j);
+    return st;
+}
+
+static oro_status
+parse_joins(struct parser *p, struct sql_select *s)
+{
+    static const char *const outer[] = {"LEFT", "RIGHT", "FULL", "NATURAL", "USING", NULL};
+    static const char *const inner[] = {"JOIN", "INNER", "CROSS", NULL};
+    for (struct sql_join **tail = &s->joins;; tail = &(*tail)->next) {
+        if (sql_is_symbol(&p->tok, ","))
+            return oro_err_set(p->err, ORO_EMALFORMED, "Implicit joins are not supported");
+        if (is_any_word(&p->tok, outer))
+            return oro_err_set(p->err, ORO_EMALFORMED, "Non-inner joins are not supported");
+        if (!is_any_word(&p->tok, inner))
+            return ORO_OK;
+        if (s->star && s->star_of.len == 0)
+            return oro_err_set(p->err, ORO_EMALFORMED, "SELECT * is not supported for joins");
+        if (p->use == ORO_QUERY_SQL) /* SQLite's engine has them */
+            return oro_err_set(p->err, ORO_EMALFORMED, "Unsupported: joins");
+        *tail = oro_arena_alloc(p->lx.arena, sizeof(**tail));
+        **tail = (struct sql_join){0};
+        oro_status st = parse_join(p, *tail);
+        if (st != ORO_OK)
+            return st;
+    }
 }
 
 static oro_status
@@ -504,21 +571,9 @@ parse_from(struct parser *p, struct sql_select *s)
     oro_status st = advance(p);
     if (st == ORO_OK && sql_is_symbol(&p->tok, "("))
         return fail_unsupported(p, "", oro_bytes_str("subqueries"));
-    struct oro_bytes qualifier;
     if (st == ORO_OK)
-        st = take_dotted(p, "a table", &qualifier, &s->table, NULL);
-    if (st == ORO_OK && qualifier.len > 0) {
-        st = join_dotted(p, &qualifier, s->table);
-        s->table = qualifier;
-    }
-    if (st == ORO_OK && sql_is_word(&p->tok, "AS")) {
-        st = advance(p);
-        if (st == ORO_OK)
-            st = take_name(p, "a name", &s->alias);
-    } else if (st == ORO_OK && is_name_token(&p->tok)) {
-        st = take_name(p, "a name", &s->alias);
-    }
-    return st == ORO_OK ? refuse_joins(p, s) : st;
+        st = parse_table(p, &s->table, &s->alias);
+    return st == ORO_OK ? parse_joins(p, s) : st;
 }
 
 static oro_status

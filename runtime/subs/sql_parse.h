@@ -31,6 +31,13 @@ struct sql_column {
     struct sql_column *next;
 };
 
+/* JOIN table [alias] [ON left = right] */
+struct sql_join {
+    struct oro_bytes table, alias;
+    struct sql_expr *on; /* SQL_E_CMP of two columns; NULL: none */
+    struct sql_join *next;
+};
+
 struct sql_select {
     bool star;                /* * or t.* */
     struct oro_bytes star_of; /* t, or empty */
@@ -38,6 +45,7 @@ struct sql_select {
     struct oro_bytes count_name;
     struct sql_column *columns;
     struct oro_bytes table, alias; /* alias empty: none */
+    struct sql_join *joins;        /* NULL: one table */
     struct sql_expr *where;        /* NULL: none */
     bool has_limit;
     uint64_t limit;

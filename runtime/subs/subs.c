@@ -2,6 +2,7 @@
 #include "runtime/subs/sql_lex.h"
 #include "runtime/subs/subs_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -61,77 +62,6 @@ oro_subs_limit_all(struct oro_subs *s, uint64_t terms)
     s->most_all = terms;
 }
 
-static struct subs_table *
-table_of(struct oro_subs *s, const struct oro_table_def *def)
-{
-    return &s->tables[def - s->schema->tables];
-}
-
-/* ---- lists of live queries ---- */
-
-static void
-list_add(struct query_list *l, struct live_query *q)
-{
-    l->items = oro_grow(l->items, l->n, &l->cap, sizeof(struct live_query *));
-    q->list = l;
-    q->list_pos = l->n;
-    l->items[l->n++] = q;
-}
-
-static void
-list_remove(struct live_query *q)
-{
-    struct query_list *l = q->list;
-    struct live_query *moved = l->items[--l->n];
-    l->items[q->list_pos] = moved;
-    moved->list_pos = q->list_pos;
-    q->list = NULL;
-}
-
-static struct eq_column *
-eq_column(struct subs_table *t, uint16_t col)
-{
-    for (size_t i = 0; i < t->neq; i++)
-        if (t->eq[i].col == col)
-            return &t->eq[i];
-    t->eq = oro_grow(t->eq, t->neq, &t->eq_cap, sizeof(*t->eq));
-    t->eq[t->neq] = (struct eq_column){.col = col};
-    return &t->eq[t->neq++];
-}
-
-static void
-index_query(struct live_query *q)
-{
-    struct oro_bytes value;
-    q->eq_col = oro_query_eq_column(q->query, &value);
-    if (q->eq_col >= 0) {
-        struct eq_column *e = eq_column(q->table, (uint16_t)q->eq_col);
-        q->bucket = oro_map_get(&e->buckets, value);
-        if (q->bucket == NULL) {
-            q->bucket = ORO_NEW(struct eq_bucket);
-            oro_map_put(&e->buckets, value, q->bucket);
-        }
-        list_add(&q->bucket->list, q);
-    } else if (oro_query_has_condition(q->query)) {
-        list_add(&q->table->filtered, q);
-    } else {
-        list_add(&q->table->plain, q);
-    }
-}
-
-static void
-unindex_query(struct live_query *q)
-{
-    list_remove(q);
-    if (q->bucket == NULL || q->bucket->list.n > 0)
-        return;
-    struct oro_bytes value;
-    oro_query_eq_column(q->query, &value);
-    oro_map_del(&eq_column(q->table, (uint16_t)q->eq_col)->buckets, value);
-    oro_free(q->bucket->list.items);
-    oro_free(q->bucket);
-}
-
 /* ---- live queries ---- */
 
 /* Keys: 'T' text, or 'S' sender text when the query uses :sender; the owner's, for whom row filters do not hold, in small letters. */
@@ -162,11 +92,24 @@ find_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env 
     return q;
 }
 
-/* Terms that a changed row is compared with for its sake, at worst; the one it is found by costs nothing. */
-static uint32_t
-live_weight(const struct live_query *q)
+void
+oro_subs_look_into(struct oro_subs *s, struct oro_store *store)
 {
-    return oro_query_weight(q->query) - (q->bucket != NULL);
+    ORO_ASSERT(s->njoins == 0);
+    s->store = store;
+}
+
+bool
+oro_subs_looks_up(const struct oro_subs *s)
+{
+    return s->njoins > 0;
+}
+
+void
+oro_subs_on_lost(struct oro_subs *s, oro_subs_lost lost, void *arg)
+{
+    s->on_lost = lost;
+    s->lost_arg = arg;
 }
 
 /* Takes query. */
@@ -179,10 +122,9 @@ live_new(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *
     put_key(&key, env->is_owner, oro_query_uses_sender(query) ? &env->sender : NULL, text);
     q->query = query;
     q->key = oro_bb_bytes(&key); /* keeps the builder's memory */
-    q->table = table_of(s, oro_query_table(query));
     oro_map_put(&s->by_text, q->key, q);
-    index_query(q);
-    s->weight += live_weight(q);
+    subs_places_open(s, q);
+    s->weight += subs_live_weight(q);
     return q;
 }
 
@@ -216,8 +158,11 @@ close_live_if_unused(struct oro_subs *s, struct live_query *q)
     if (q->nsubs > 0)
         return;
     oro_map_del(&s->by_text, q->key);
-    s->weight -= live_weight(q);
-    unindex_query(q);
+    for (size_t i = 0; i < s->nlosses; i++)
+        if (s->losses[i] == q)
+            s->losses[i] = NULL;
+    s->weight -= subs_live_weight(q);
+    subs_places_close(s, q);
     subs_forget_initial(s, q);
     free_live(q);
 }
@@ -244,10 +189,11 @@ find_set(const struct subs_conn *c, uint32_t id, bool *found)
 static uint32_t
 weigh(struct subs_conn *c, const struct live_query *q)
 {
-    uint32_t weight = oro_query_weight(q->query);
-    if (q->bucket != NULL) {
-        uintptr_t before = (uintptr_t)oro_map_get_u64(&c->points, (uintptr_t)q->bucket);
-        oro_map_put_u64(&c->points, (uintptr_t)q->bucket, (void *)(before + 1));
+    const struct eq_bucket *bucket = live_bucket(q);
+    uint32_t weight = bucket != NULL ? oro_query_weight(q->query) : subs_live_weight(q);
+    if (bucket != NULL) {
+        uintptr_t before = (uintptr_t)oro_map_get_u64(&c->points, (uintptr_t)bucket);
+        oro_map_put_u64(&c->points, (uintptr_t)bucket, (void *)(before + 1));
         weight -= before == 0;
     }
     c->weight += weight;
@@ -260,11 +206,12 @@ unweigh(struct subs_conn *c, const struct member *m)
 {
     c->weight -= m->weight;
     c->nqueries--;
-    if (m->live->bucket == NULL)
+    const struct eq_bucket *bucket = live_bucket(m->live);
+    if (bucket == NULL)
         return;
-    uintptr_t left = (uintptr_t)oro_map_del_u64(&c->points, (uintptr_t)m->live->bucket) - 1;
+    uintptr_t left = (uintptr_t)oro_map_del_u64(&c->points, (uintptr_t)bucket) - 1;
     if (left > 0)
-        oro_map_put_u64(&c->points, (uintptr_t)m->live->bucket, (void *)left);
+        oro_map_put_u64(&c->points, (uintptr_t)bucket, (void *)left);
 }
 
 #define LITTLE 32 /* that part of what a client may have is granted even if all have too much */
@@ -272,7 +219,7 @@ unweigh(struct subs_conn *c, const struct member *m)
 static bool
 is_too_much_for_all(const struct oro_subs *s, const struct subs_conn *c, const struct live_query *q)
 {
-    return s->weight > s->most_all && q->nsubs == 1 && live_weight(q) > 0 &&
+    return s->weight > s->most_all && q->nsubs == 1 && subs_live_weight(q) > 0 &&
            c->weight > s->most / LITTLE;
 }
 
@@ -579,6 +526,16 @@ oro_subs_texts(const struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id
     return true;
 }
 
+static void
+set_remove(struct oro_subs *s, struct subs_conn *c, size_t pos)
+{
+    struct query_set *set = c->sets[pos];
+    c->nsets--;
+    memmove(&c->sets[pos], &c->sets[pos + 1], (c->nsets - pos) * sizeof(struct query_set *));
+    s->nsets--;
+    set_free(s, set);
+}
+
 oro_status
 oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
                      uint32_t query_set_id, bool with_rows, struct oro_budget *budget,
@@ -596,10 +553,7 @@ oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id con
         if (st != ORO_OK)
             return st;
     }
-    c->nsets--;
-    memmove(&c->sets[pos], &c->sets[pos + 1], (c->nsets - pos) * sizeof(struct query_set *));
-    s->nsets--;
-    set_free(s, set);
+    set_remove(s, c, pos);
     return ORO_OK;
 }
 
@@ -612,6 +566,48 @@ subs_conn_free(struct oro_subs *s, struct subs_conn *c)
     oro_map_fini(&c->points);
     oro_free(c->sets);
     oro_free(c);
+}
+
+/* The first set with that query that can be told now. */
+static struct query_set *
+lost_set(const struct live_query *q, const struct subs_conn *only)
+{
+    for (size_t i = 0; i < q->nsubs; i++) {
+        const struct subs_conn *c = q->subs[i].set->conn;
+        if (!c->frozen || c == only)
+            return q->subs[i].set;
+    }
+    return NULL;
+}
+
+static void
+end_lost(struct oro_subs *s, struct query_set *set, const char *why)
+{
+    oro_conn_id conn = set->conn->id;
+    uint32_t id = set->id;
+    bool found;
+    set_remove(s, set->conn, find_set(set->conn, id, &found));
+    if (s->on_lost != NULL)
+        s->on_lost(s->lost_arg, conn, id, why);
+}
+
+void
+subs_end_lost(struct oro_subs *s, const struct subs_conn *only)
+{
+    struct query_set *set;
+    for (size_t i = 0; i < s->nlosses; i++) {
+        struct live_query *q = s->losses[i];
+        char why[1024];
+        if (q == NULL)
+            continue;
+        snprintf(why, sizeof(why), "%s, executing: `%.*s`", q->lost_why, sql_cut(text_of(q), 200),
+                 (const char *)text_of(q).data);
+        while (s->losses[i] != NULL && (set = lost_set(q, only)) != NULL)
+            end_lost(s, set, why); /* with the last one the query goes, and what says it is lost */
+        if (s->losses[i] != NULL)
+            q->lost_why[0] = '\0';
+    }
+    s->nlosses = 0;
 }
 
 void
@@ -691,5 +687,11 @@ oro_subs_destroy(struct oro_subs *s)
     oro_free(s->dropped);
     oro_free(s->sorted);
     oro_free(s->told);
+    oro_free(s->touches);
+    oro_free(s->joins);
+    oro_free(s->tallies);
+    oro_free(s->losses);
+    oro_map_fini(&s->tally_of);
+    oro_session_close(s->looks);
     oro_free(s);
 }

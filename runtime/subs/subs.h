@@ -11,6 +11,13 @@ struct oro_subs;
 
 struct oro_subs *oro_subs_create(const struct oro_schema *schema); /* Borrows schema. Gives */
 void oro_subs_destroy(struct oro_subs *s);
+/* Where joins, and row filters that join, look up what stands beside a changed row. While oro_subs_looks_up, each record that is
+ * applied is one where a cursor of this store stands that holds its snapshots (oro_cursor_hold). Borrows store. */
+void oro_subs_look_into(struct oro_subs *s, struct oro_store *store);
+bool oro_subs_looks_up(const struct oro_subs *s);
+/* A set that was granted and has ended, since keeping it up to date costs too much; told behind the commit's updates. */
+typedef void (*oro_subs_lost)(void *arg, oro_conn_id conn, uint32_t query_set_id, const char *why);
+void oro_subs_on_lost(struct oro_subs *s, oro_subs_lost lost, void *arg);
 /* What one client may have: terms that each changed row is compared with, and queries. No limits at first. */
 void oro_subs_limit(struct oro_subs *s, uint64_t terms, size_t queries);
 /* What all of them may have, each query counted once. Beyond it new ones are granted only to clients with a 32nd at most of what

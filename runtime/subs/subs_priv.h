@@ -6,18 +6,21 @@
  *
  * A live query is one text (and one sender, if the text uses it) however many subscribe to it. A commit finds the live
  * queries of a changed row through its table: those without condition always, those with `column = value` by a hash on
- * the row's value, the rest one after the other. */
+ * the row's value, the rest one after the other. A join stands in the lists of each of its tables, and of those that row filters
+ * look into; what it sees of a commit is found out when all changed rows are known (join_delta.c). */
 #ifndef ORO_SUBS_SUBS_PRIV_H
 #define ORO_SUBS_SUBS_PRIV_H
 
 #include "runtime/base/map.h"
+#include "runtime/subs/join.h"
 #include "runtime/subs/subs.h"
 
 struct live_query;
+struct live_place;
 struct query_set;
 
 struct query_list {
-    struct live_query **items;
+    struct live_place **items;
     size_t n, cap;
 };
 
@@ -44,20 +47,45 @@ struct subscriber {
     uint32_t member; /* index in set->members */
 };
 
-struct live_query {
-    struct oro_query *query;
+/* A table of a row filter's join, from which the rows that it shows or hides are found. */
+struct watch {
+    const struct join *rule; /* shows rows of `up`'s table, or of the query's source src */
+    uint8_t from;            /* source of the rule that is watched */
+    uint8_t src;             /* source of the query, below all of them */
+    const struct watch *up;  /* NULL: the rule is that of src itself */
+};
+
+/* One table of a live query: where a changed row finds it. */
+struct live_place {
+    struct live_query *live;
     struct subs_table *table;
-    struct oro_bytes key; /* its own copy, as in subs->by_text */
-    struct subscriber *subs;
-    size_t nsubs, cap;
-    struct query_list *list; /* the list of the table it is in */
+    const struct oro_query *only; /* what the row has to fulfil */
+    struct query_list *list;      /* the list of the table it is in */
     size_t list_pos;
     struct eq_bucket *bucket; /* when it is in one */
     int eq_col;
+    uint8_t src;               /* source of a join */
+    const struct watch *watch; /* NULL: it is the source itself */
+};
+
+struct live_query {
+    struct oro_query *query;
+    struct subs_table *table; /* whose rows it shows */
+    struct oro_bytes key;     /* its own copy, as in subs->by_text */
+    struct subscriber *subs;
+    size_t nsubs, cap;
+    struct live_place *places; /* &one, or more of them for a join */
+    unsigned nplaces;
+    struct live_place one;
+    struct oro_arena arena; /* watches */
     /* SingleTableRows as of now, made for the second subscriber and shared by those after him; NULL: not kept. */
     struct oro_buf *initial;
     uint64_t epoch;  /* of the commit that touched it last */
     uint32_t change; /* then: index in subs->changes */
+    /* Joins: the rows of the commit that touch it. */
+    uint64_t touch_epoch;
+    uint32_t first_touch, last_touch;
+    char lost_why[200]; /* it can not be kept up to date any more; else empty */
 };
 
 struct member {
@@ -91,6 +119,18 @@ struct subs_conn {
 
 /* ---- the scratch memory of one commit; kept for the next ---- */
 
+struct touch { /* a changed row at a place of a join */
+    const struct live_place *place;
+    struct oro_bytes row;
+    bool insert;
+    uint32_t next; /* of the same live query; NOTICE_NONE: last */
+};
+
+struct tally { /* how much more or less often a row is in a join's result */
+    struct oro_bytes row;
+    int64_t more;
+};
+
 struct change { /* what a live query sees of the commit */
     struct live_query *live;
     struct oro_row_list inserts, deletes;
@@ -115,6 +155,12 @@ struct oro_subs {
     struct oro_map conns;      /* id -> subs_conn */
     uint64_t nsets;
     uint64_t evaluated, matched;
+    struct oro_store *store;   /* that joins look into; NULL: none may be subscribed to */
+    struct oro_session *looks; /* opened with the first join */
+    size_t njoins;
+    uint64_t join_steps; /* of one commit */
+    oro_subs_lost on_lost;
+    void *lost_arg;
     size_t initial_bytes; /* kept in live queries */
 
     uint64_t epoch;
@@ -123,6 +169,15 @@ struct oro_subs {
     struct change *changes;
     size_t nchanges, changes_cap; /* elements up to changes_made keep their row lists */
     size_t changes_made;
+    struct touch *touches;
+    size_t ntouches, touches_cap;
+    struct live_query **joins; /* touched ones */
+    size_t ntouched_joins, joins_cap;
+    struct tally *tallies;
+    size_t ntallies, tallies_cap;
+    struct oro_map tally_of; /* row -> index + 1 */
+    struct live_query **losses;
+    size_t nlosses, losses_cap;
     struct notice *notices;
     size_t nnotices, notices_cap;
     struct subs_conn **touched;
@@ -161,8 +216,29 @@ oro_status subs_put_table_rows(const struct oro_query *q, struct oro_session *se
 oro_status subs_fail_query(struct oro_err *err, oro_status st, const struct oro_err *why,
                            struct oro_bytes text);
 
+/* live.c: the places of a new live query, and away with them. */
+void subs_places_open(struct oro_subs *s, struct live_query *q);
+void subs_places_close(struct oro_subs *s, struct live_query *q);
+/* Terms that a changed row is compared with for its sake, at worst; the one it is found by costs nothing. */
+uint32_t subs_live_weight(const struct live_query *q);
+/* The bucket of a query of one table; NULL: none. */
+static inline struct eq_bucket *
+live_bucket(const struct live_query *q)
+{
+    return oro_query_is_alone(q->query) ? q->places[0].bucket : NULL;
+}
+
+/* join_delta.c: a changed row at a place of a join. */
+void subs_touch(struct oro_subs *s, const struct live_place *p, bool insert, struct oro_bytes row);
+/* What each join that was touched sees of the commit; add is told. */
+void subs_joins_apply(struct oro_subs *s, const struct oro_commit *commit,
+                      void (*add)(struct oro_subs *s, struct live_query *q, bool insert,
+                                  struct oro_bytes row));
+
 /* subs.c: its rows have changed. */
 void subs_forget_initial(struct oro_subs *s, struct live_query *q);
+/* subs.c: ends the sets of queries that were lost, but those of frozen connections other than `only`. */
+void subs_end_lost(struct oro_subs *s, const struct subs_conn *only);
 /* subs.c: ends what a connection had. */
 void subs_conn_free(struct oro_subs *s, struct subs_conn *c);
 

@@ -502,8 +502,9 @@ engine_query(PyObject *o, PyObject *args)
     (void)oro_read_begin(e->session);
     oro_status st = oro_query_run(q, e->session, NULL, &found, &err);
     PyObject *out = st != ORO_OK ? fail(st, &err)
-                                 : Py_BuildValue("(sN)", oro_query_table(q)->name,
-                                                 row_list(found.rows, found.n));
+                                 : Py_BuildValue("(sNO)", oro_query_table(q)->name,
+                                                 row_list(found.rows, found.n),
+                                                 oro_query_is_alone(q) ? Py_True : Py_False);
     oro_read_end(e->session);
     oro_found_fini(&found);
     oro_query_free(q);

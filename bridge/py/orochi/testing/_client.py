@@ -75,7 +75,7 @@ class Subscription:
 
     def _begin(self):
         """What matches now is what it has seen; also after a reload."""
-        self._table, now = self._client._db._query(self.sql, self._client.identity)
+        self._table, now, self._alone = self._client._db._query(self.sql, self._client.identity)
         self._now = Counter(now)
 
     @property
@@ -98,7 +98,7 @@ class Subscription:
     def _look(self, changes):
         """changes: those of one commit, (table, inserted, row)."""
         of_mine = [change for change in changes if change[0] == self._table]
-        if not of_mine:
+        if not of_mine and self._alone: # a join, and a row filter that joins, depend on other tables
             return
         t = self._client._db._seen(self._table)
         if t.event:

@@ -1,0 +1,106 @@
+// Joins in subscriptions, and row filters that join: what clients are shown as any of the tables changes.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { bindings, connect, rows, subscribe } from "./lib/client.mjs";
+import { cleanFolders, folder, module, serve, until } from "./lib/server.mjs";
+
+let server, rooms, ann, bob, owner;
+
+before(async () => {
+  const dir = await folder();
+  rooms = await bindings(module("rooms"));
+  server = await serve(module("rooms"), { flags: ["--data", join(dir, "data")] });
+  const token = (await readFile(join(dir, "data/owner.token"), "utf8")).trim();
+  [ann, bob, owner] = await Promise.all([open(), open(), open({ token })]);
+  for (const id of [1, 2, 3]) await ann.conn.reducers.openRoom({ id, topic: `topic ${id}` });
+});
+after(async () => {
+  const code = await server?.stop();
+  await cleanFolders();
+  assert.equal(code, 0, server?.output());
+});
+
+const open = options => connect(rooms, server, "rooms", options);
+const texts = client => rows(client.conn.db.message).map(m => m.text).sort();
+const topics = client => rows(client.conn.db.room).map(r => r.topic).sort();
+
+test("a row filter with a join shows what its tables say, and takes it away again", async () => {
+  for (const client of [ann, bob, owner]) await subscribe(client, "SELECT * FROM message");
+  await ann.conn.reducers.enter({ room: 1 });
+  await ann.conn.reducers.say({ room: 1, text: "hello" });
+  await ann.conn.reducers.say({ room: 2, text: "secret" });
+  await until("the owner has seen both", () => texts(owner).length === 2);
+  assert.deepEqual([texts(ann), texts(bob)], [["hello"], []]);
+  await bob.conn.reducers.enter({ room: 1 });
+  await bob.conn.reducers.enter({ room: 2 });
+  assert.deepEqual(texts(bob), ["hello", "secret"]);
+  await bob.conn.reducers.leave({ room: 1 });
+  assert.deepEqual([texts(bob), texts(ann), texts(owner).length], [["secret"], ["hello"], 2]);
+  const late = await open({ token: bob.token });
+  await subscribe(late, "SELECT * FROM message WHERE room = 2", "SELECT m.* FROM message m JOIN room r ON m.room = r.id WHERE r.topic = 'topic 2'");
+  assert.deepEqual(texts(late), ["secret"]);
+  late.conn.disconnect();
+});
+
+test("SQL sees through the same filters", async () => {
+  const query = async (client, text) => {
+    const answer = await fetch(`${server.url}/v1/database/rooms/sql`,
+      { method: "POST", body: text, headers: { authorization: `Bearer ${client.token}` } });
+    assert.equal(answer.status, 200, await answer.clone().text());
+    return (await answer.json())[0].rows;
+  };
+  for (const text of ["SELECT text FROM message", "SELECT max(text) FROM message", "SELECT m.text FROM message m JOIN room r ON r.id = m.room"])
+    assert.deepEqual([await query(ann, text), await query(bob, text)], [[["hello"]], [["secret"]]], text);
+  assert.deepEqual(await query(owner, "SELECT COUNT(*) AS n FROM message"), [[2]]);
+});
+
+test("a join follows both of its tables, and both at once", async () => {
+  const mine = "SELECT r.* FROM room r JOIN member m ON r.id = m.room WHERE m.player = :sender";
+  const client = await open();
+  await subscribe(client, mine);
+  assert.deepEqual(topics(client), []);
+  await client.conn.reducers.enter({ room: 3 });
+  assert.deepEqual(topics(client), ["topic 3"]);
+  await client.conn.reducers.openRoom({ id: 3, topic: "changed" });
+  assert.deepEqual(topics(client), ["changed"]);
+  await client.conn.reducers.swap({ old: 3, new: 1 });
+  assert.deepEqual(topics(client), ["changed"]);
+  assert.equal(rows(client.conn.db.room)[0].id, 1);
+  await client.conn.reducers.leave({ room: 1 });
+  assert.deepEqual(topics(client), []);
+  client.conn.disconnect();
+});
+
+test("rows that match twice are there until both are gone; events come with what stands beside them", async () => {
+  const client = await open(), heard = [];
+  client.conn.db.knock.onInsert((_, row) => heard.push(row.who));
+  await subscribe(client, "SELECT r.* FROM room r JOIN member m ON r.id = m.room WHERE r.id = 2",
+    "SELECT k.* FROM knock k JOIN room r ON k.room = r.id WHERE r.topic = 'topic 2'");
+  assert.equal(rows(client.conn.db.room).length, 1); // Bob
+  await client.conn.reducers.enter({ room: 2 });
+  await bob.conn.reducers.leave({ room: 2 });
+  await client.conn.reducers.knock({ room: 1, who: "nobody" });
+  await client.conn.reducers.knock({ room: 2, who: "me" });
+  assert.deepEqual([topics(client), heard], [["topic 2"], ["me"]]);
+  await client.conn.reducers.leave({ room: 2 });
+  assert.deepEqual(topics(client), []);
+  client.conn.disconnect();
+});
+
+test("what may not be subscribed to says why", async () => {
+  for (const [text, why] of [
+    ["SELECT * FROM room JOIN member ON room.id = member.room", /SELECT \* is not supported for joins/],
+    ["SELECT r.* FROM room r JOIN member m ON r.topic = m.room", /Unexpected type: \(expected\) String != U32/],
+    ["SELECT r.* FROM room r JOIN member m", /Subscriptions require indexes on join columns/],
+    ["SELECT a.* FROM message a JOIN message b ON a.text = b.text", /neither `message`.`text` nor/],
+    ["SELECT a.* FROM room a JOIN room b ON a.id = b.id AND a.topic = b.topic", /Non-inner joins are not supported/],
+    ["SELECT room.* FROM room JOIN member ON id = room", /Names must be qualified/],
+    ["SELECT room.* FROM room JOIN room ON room.id = room.id", /Duplicate name `room`/],
+    ["SELECT r.* FROM room r JOIN knock k ON r.id = k.room", /Event tables cannot be used as the lookup table/],
+    ["SELECT a.* FROM room a JOIN room b ON a.id = b.id JOIN room c ON a.id = c.id JOIN room d ON a.id = d.id JOIN room e ON a.id = e.id",
+      /Invalid number of tables in subscription: 5/]])
+    await assert.rejects(subscribe(ann, text), why, text);
+});
