@@ -705,7 +705,7 @@ static PyMethodDef engine_methods[] = {
      "fire(table, key, is_interval, micros, due_us, now_us): a row's turn"},
     {"changes", engine_changes, METH_NOARGS, "changes(): (table, inserted, row) since the last time"},
     {"rows", engine_rows, METH_VARARGS, "rows(table): their bytes"},
-    {"query", engine_query, METH_VARARGS, "query(sql, identity): (table, rows) of a subscription"},
+    {"query", engine_query, METH_VARARGS, "query(sql, identity): (table, rows, whether they depend on nothing else) of a subscription"},
     {"matches", engine_matches, METH_VARARGS, "matches(sql, identity, row): whether it shows it"},
     {"sql", engine_sql, METH_VARARGS, "sql(text): the JSON of POST /sql, as the owner"},
     {"load", engine_load, METH_VARARGS, "load(table, row): a row that nobody inserted"},
