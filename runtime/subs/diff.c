@@ -47,15 +47,35 @@ meet(struct oro_subs *s, const struct live_place *p, bool insert, struct oro_byt
 }
 
 static void
+match_place(struct oro_subs *s, const struct live_place *p, bool insert, struct oro_bytes row)
+{
+    s->evaluated += oro_query_weight(p->only);
+    if (!oro_query_matches(p->only, row))
+        return;
+    s->matched++;
+    meet(s, p, insert, row);
+}
+
+static void
 match_list(struct oro_subs *s, const struct query_list *l, bool insert, struct oro_bytes row)
 {
-    for (size_t i = 0; i < l->n; i++) {
-        s->evaluated += oro_query_weight(l->items[i]->only);
-        if (oro_query_matches(l->items[i]->only, row)) {
-            s->matched++;
-            meet(s, l->items[i], insert, row);
-        }
-    }
+    for (size_t i = 0; i < l->n; i++)
+        match_place(s, l->items[i], insert, row);
+}
+
+struct matching {
+    struct oro_subs *s;
+    bool insert;
+    struct oro_bytes row;
+};
+
+static void
+match_between(void *arg, struct range_node *n)
+{
+    const struct matching *m = arg;
+    const struct live_place *p =
+        (const struct live_place *)((const char *)n - offsetof(struct live_place, between));
+    match_place(m->s, p, m->insert, m->row);
 }
 
 static struct oro_bytes
@@ -78,6 +98,12 @@ match_row(struct oro_subs *s, struct subs_table *t, bool insert, struct oro_byte
         struct eq_bucket *b = oro_map_get(&e->buckets, column_value(t, e->col, row));
         if (b != NULL)
             match_list(s, &b->list, insert, row);
+    }
+    for (size_t i = 0; i < t->nranges; i++) {
+        struct matching m = {s, insert, row};
+        const struct range_column *r = &t->ranges[i];
+        const uint8_t *value = oro_value_column(t->def->row, row.data, r->col);
+        s->evaluated += ranges_find(&r->ranges, value, match_between, &m);
     }
     match_list(s, &t->filtered, insert, row);
 }
@@ -242,7 +268,7 @@ oro_subs_apply(struct oro_subs *s, const struct oro_commit *c, oro_subs_emit emi
 /* ---- for one connection ---- */
 
 static void
-match_place(struct oro_subs *s, const struct live_place *p, const struct oro_commit *commit)
+match_ops(struct oro_subs *s, const struct live_place *p, const struct oro_commit *commit)
 {
     for (uint32_t i = 0; i < commit->nops; i++) {
         const struct oro_op *op = &commit->ops[i];
@@ -259,7 +285,7 @@ match_member(struct oro_subs *s, struct live_query *q, const struct oro_commit *
 {
     bool matched = q->epoch == s->epoch || q->touch_epoch == s->epoch;
     for (unsigned i = 0; !matched && i < q->nplaces; i++)
-        match_place(s, &q->places[i], commit);
+        match_ops(s, &q->places[i], commit);
 }
 
 static void

@@ -84,7 +84,8 @@ static bool
 edge_holds(const struct join *j, const struct join_edge *e, const struct oro_bytes *bound)
 {
     struct join_part a = {.src = e->a, .col = e->acol}, b = {.src = e->b, .col = e->bcol};
-    return query_values_eq(e->leaf, part_value(j, &a, bound).data, part_value(j, &b, bound).data);
+    return query_compare(e->leaf, part_value(j, &a, bound).data, part_value(j, &b, bound).data) ==
+           0;
 }
 
 static bool

@@ -102,6 +102,5 @@ oro_status query_cursor_step(struct oro_query_cursor *c, const struct oro_query 
                              struct oro_bytes *row, bool *found, struct oro_err *err);
 /* predicate.c: with a row for each source. */
 bool query_rest_holds(const struct join *j, const struct pred *p, const struct oro_bytes *rows);
-bool query_values_eq(const struct oro_type *leaf, const uint8_t *a, const uint8_t *b);
 
 #endif

@@ -41,19 +41,67 @@ eq_column(struct subs_table *t, uint16_t col)
     return &t->eq[t->neq++];
 }
 
+static struct ranges *
+range_column(struct subs_table *t, uint16_t col)
+{
+    for (size_t i = 0; i < t->nranges; i++)
+        if (t->ranges[i].col == col)
+            return &t->ranges[i].ranges;
+    t->ranges = oro_grow(t->ranges, t->nranges, &t->ranges_cap, sizeof(*t->ranges));
+    t->ranges[t->nranges] = (struct range_column){
+        .col = col, .ranges = {.leaf = query_leaf_type(t->def->row->elems[col].type)}};
+    return &t->ranges[t->nranges++].ranges;
+}
+
+static void
+place_between(struct live_place *p)
+{
+    const struct pred *from = p->only->from, *to = p->only->to;
+    p->range_col = p->only->range_column;
+    if (from != NULL) {
+        p->between.lo = from->value;
+        p->between.lo_open = from->op == SQL_GT;
+    }
+    if (to != NULL) {
+        p->between.hi = to->value;
+        p->between.hi_open = to->op == SQL_LT;
+    }
+    ranges_add(range_column(p->table, (uint16_t)p->range_col), &p->between);
+}
+
+/* The one of its equalities that finds the fewest others: what all of them have in common finds all. */
+static void
+choose_point(struct live_place *p)
+{
+    size_t best = SIZE_MAX;
+    p->eq_col = oro_query_eq_column(p->only, &p->eq_value);
+    const struct pred *i = p->eq_col >= 0 ? query_next_point(p->only, NULL) : NULL;
+    for (; i != NULL; i = query_next_point(p->only, i)) {
+        const struct eq_bucket *b = oro_map_get(&eq_column(p->table, i->col)->buckets, i->value);
+        size_t n = b != NULL ? b->list.n : 0;
+        if (n > best || (n == best && i->col != oro_query_eq_column(p->only, NULL)))
+            continue;
+        best = n;
+        p->eq_col = i->col;
+        p->eq_value = i->value;
+    }
+}
+
 static void
 place_open(struct live_place *p)
 {
-    struct oro_bytes value;
-    p->eq_col = oro_query_eq_column(p->only, &value);
+    choose_point(p);
+    p->range_col = -1;
     if (p->eq_col >= 0) {
         struct eq_column *e = eq_column(p->table, (uint16_t)p->eq_col);
-        p->bucket = oro_map_get(&e->buckets, value);
+        p->bucket = oro_map_get(&e->buckets, p->eq_value);
         if (p->bucket == NULL) {
             p->bucket = ORO_NEW(struct eq_bucket);
-            oro_map_put(&e->buckets, value, p->bucket);
+            oro_map_put(&e->buckets, p->eq_value, p->bucket);
         }
         list_add(&p->bucket->list, p);
+    } else if (p->only->range_column >= 0) {
+        place_between(p);
     } else if (oro_query_has_condition(p->only)) {
         list_add(&p->table->filtered, p);
     } else {
@@ -64,12 +112,14 @@ place_open(struct live_place *p)
 static void
 place_close(struct live_place *p)
 {
+    if (p->range_col >= 0) {
+        ranges_remove(range_column(p->table, (uint16_t)p->range_col), &p->between);
+        return;
+    }
     list_remove(p);
     if (p->bucket == NULL || p->bucket->list.n > 0)
         return;
-    struct oro_bytes value;
-    oro_query_eq_column(p->only, &value);
-    oro_map_del(&eq_column(p->table, (uint16_t)p->eq_col)->buckets, value);
+    oro_map_del(&eq_column(p->table, (uint16_t)p->eq_col)->buckets, p->eq_value);
     oro_free(p->bucket->list.items);
     oro_free(p->bucket);
 }

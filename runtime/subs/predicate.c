@@ -209,10 +209,10 @@ pred_holds(const struct view *v, const struct pred *p)
     }
 }
 
-bool
-query_values_eq(const struct oro_type *leaf, const uint8_t *a, const uint8_t *b)
+int
+query_compare(const struct oro_type *leaf, const uint8_t *a, const uint8_t *b)
 {
-    return compare_values(leaf, a, b) == 0;
+    return compare_values(leaf, a, b);
 }
 
 static const uint8_t *

@@ -380,7 +380,7 @@ static void
 finish(struct oro_query *q)
 {
     struct join *j = q->join;
-    q->eq_column = -1;
+    q->eq_column = q->range_column = -1;
     q->byte_weight = 1;
     q->weight = j->n - 1;
     for (const struct pred *p = j->rest; p != NULL; p = p->next)

@@ -77,19 +77,59 @@ fill_range(struct oro_query *q, const struct oro_index_def *ix)
 }
 
 /* Float columns are left out of the hash of live queries: -0 and +0 are equal but not the same bytes. */
+static bool
+is_point(const struct pred *p)
+{
+    return p->kind == P_COMPARE && p->op == SQL_EQ && p->leaf->kind != ORO_F32 &&
+           p->leaf->kind != ORO_F64;
+}
+
+const struct pred *
+query_next_point(const struct oro_query *q, const struct pred *after)
+{
+    const struct pred *p = after != NULL ? next_conjunct(q, after) : first_conjunct(q);
+    while (p != NULL && !is_point(p))
+        p = next_conjunct(q, p);
+    return p;
+}
+
 static void
 choose_eq_column(struct oro_query *q)
 {
     q->eq_column = -1;
-    for (const struct pred *p = first_conjunct(q); p != NULL; p = next_conjunct(q, p)) {
-        if (p->kind != P_COMPARE || p->op != SQL_EQ || p->leaf->kind == ORO_F32 ||
-            p->leaf->kind == ORO_F64)
-            continue;
+    for (const struct pred *p = query_next_point(q, NULL); p != NULL; p = query_next_point(q, p)) {
         /* A flag or a kind byte divides the rows in two; any other column is likely the better one. */
         if (q->eq_column < 0 || (q->eq_value.len < p->value.len && q->eq_value.len == 1)) {
             q->eq_column = p->col;
             q->eq_value = p->value;
         }
+    }
+}
+
+#define RANGE_COLUMNS 4 /* that are looked at: each walks the condition once */
+
+/* Bounds on one column, both if there is one that has them: live queries that no `=` finds are found by it. */
+static void
+choose_range_column(struct oro_query *q)
+{
+    unsigned tries = 0;
+    int last = -1;
+    q->range_column = -1;
+    for (const struct pred *p = first_conjunct(q); p != NULL && tries < RANGE_COLUMNS;
+         p = next_conjunct(q, p)) {
+        if (p->kind != P_COMPARE || p->op == SQL_EQ || p->op == SQL_NE || p->col == last)
+            continue;
+        const struct pred *from = query_conjunct_on(q, p->col, SQL_GT, SQL_GE);
+        const struct pred *to = query_conjunct_on(q, p->col, SQL_LT, SQL_LE);
+        last = p->col;
+        tries++;
+        if (q->range_column >= 0 && (from == NULL || to == NULL))
+            continue;
+        q->range_column = p->col;
+        q->from = from;
+        q->to = to;
+        if (from != NULL && to != NULL)
+            return;
     }
 }
 
@@ -139,4 +179,5 @@ query_plan(struct oro_query *q)
 {
     choose_index(q);
     choose_eq_column(q);
+    choose_range_column(q);
 }

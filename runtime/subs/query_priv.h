@@ -56,6 +56,8 @@ struct oro_query {
     struct oro_range range;
     int eq_column; /* -1: none */
     struct oro_bytes eq_value;
+    int range_column;             /* -1: none; the values between these bounds */
+    const struct pred *from, *to; /* NULL: unbounded; not both */
     /* Of several tables, or with row filters that look into others (join.h); then all above but table, never, uses_sender and
      * weight is empty. NULL: the condition is all. */
     struct join *join;
@@ -81,6 +83,7 @@ void query_free_join(struct oro_query *q); /* what a join has beside the arena *
 /* The number, string or byte array that a value of t is for comparisons; NULL: SQL cannot compare it. */
 const struct oro_type *query_leaf_type(const struct oro_type *t);
 bool query_op_holds(enum sql_op op, int c); /* c: as strcmp gives it */
+int query_compare(const struct oro_type *leaf, const uint8_t *a, const uint8_t *b);
 /* Puts a cheaper condition with the same meaning in q->where, and sets never, used, view and both weights. */
 void query_simplify(struct oro_query *q);
 
@@ -90,7 +93,9 @@ query_column_at(const struct oro_query *q, const uint8_t *row, uint16_t col)
     return oro_value_column(q->table->row, row, col);
 }
 
-/* query_plan.c: a conjunct `column (a or b) value`. */
+/* query_plan.c: the conjuncts `column = value` by which live queries can be found; after NULL: the first one. NULL: no more. */
+const struct pred *query_next_point(const struct oro_query *q, const struct pred *after);
+/* A conjunct `column (a or b) value`. */
 const struct pred *query_conjunct_on(const struct oro_query *q, uint16_t col, enum sql_op a,
                                      enum sql_op b);
 /* Sets index, points, range, eq_column, eq_value. */

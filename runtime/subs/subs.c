@@ -662,6 +662,7 @@ table_fini(struct subs_table *t)
     for (size_t i = 0; i < t->neq; i++)
         oro_map_fini(&t->eq[i].buckets);
     oro_free(t->eq);
+    oro_free(t->ranges);
 }
 
 void

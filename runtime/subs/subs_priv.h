@@ -13,6 +13,8 @@
 
 #include "runtime/base/map.h"
 #include "runtime/subs/join.h"
+#include "runtime/subs/ranges.h"
+#include "runtime/subs/scratch.h"
 #include "runtime/subs/subs.h"
 
 struct live_query;
@@ -34,12 +36,19 @@ struct eq_column {
     struct oro_map buckets; /* BSATN of the value -> eq_bucket */
 };
 
+struct range_column {
+    uint16_t col;
+    struct ranges ranges; /* of live places' `between` */
+};
+
 struct subs_table {
     const struct oro_table_def *def;
     uint32_t rank; /* position in the order of table names */
     struct query_list plain, filtered;
     struct eq_column *eq; /* few: one for each column that is compared with = */
     size_t neq, eq_cap;
+    struct range_column *ranges; /* few: one for each column that is compared with bounds */
+    size_t nranges, ranges_cap;
 };
 
 struct subscriber {
@@ -64,6 +73,9 @@ struct live_place {
     size_t list_pos;
     struct eq_bucket *bucket; /* when it is in one */
     int eq_col;
+    struct oro_bytes eq_value;
+    int range_col; /* -1: it is in a list; else among the ranges of that column, with these bounds */
+    struct range_node between;
     uint8_t src;               /* source of a join */
     const struct watch *watch; /* NULL: it is the source itself */
 };
@@ -116,34 +128,6 @@ struct subs_conn {
     uint64_t epoch;
     uint32_t first, last; /* then: its notices */
 };
-
-/* ---- the scratch memory of one commit; kept for the next ---- */
-
-struct touch { /* a changed row at a place of a join */
-    const struct live_place *place;
-    struct oro_bytes row;
-    bool insert;
-    uint32_t next; /* of the same live query; NOTICE_NONE: last */
-};
-
-struct tally { /* how much more or less often a row is in a join's result */
-    struct oro_bytes row;
-    int64_t more;
-};
-
-struct change { /* what a live query sees of the commit */
-    struct live_query *live;
-    struct oro_row_list inserts, deletes;
-    struct oro_subs_change seen; /* of it, by those who are told */
-};
-
-struct notice { /* one change for one connection */
-    struct query_set *set;
-    uint32_t member;
-    uint32_t change;
-    uint32_t next; /* NOTICE_NONE: last */
-};
-#define NOTICE_NONE UINT32_MAX
 
 struct oro_subs {
     const struct oro_schema *schema;

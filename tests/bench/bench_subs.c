@@ -48,7 +48,7 @@ put_unit(struct db *d, uint64_t id, uint64_t owner, struct oro_bb *row)
 }
 
 static void
-measure(const char *what, unsigned conns, bool own)
+measure(const char *what, unsigned conns, const char *form)
 {
     struct db d = db_open(lines);
     struct oro_subs *subs = oro_subs_create(d.schema);
@@ -57,8 +57,7 @@ measure(const char *what, unsigned conns, bool own)
     struct oro_err err = {0};
     char text[100];
     for (unsigned c = 1; c <= conns; c++) {
-        snprintf(text, sizeof(text),
-                 own ? "SELECT * FROM unit WHERE owner = %u" : "SELECT * FROM unit", c);
+        snprintf(text, sizeof(text), form, c, c);
         oro_bb_clear(&texts);
         oro_bb_clear(&rows);
         put_string(&texts, text);
@@ -99,9 +98,12 @@ main(void)
     made = oro_updates_create();
     static const unsigned sizes[] = {1, 10, 1000, 10000};
     for (size_t i = 0; i < ORO_ARRAY_LEN(sizes); i++)
-        measure("owner = <own>, one row", sizes[i], true);
+        measure("owner = <own>, one row", sizes[i], "SELECT * FROM unit WHERE owner = %u");
     for (size_t i = 0; i < ORO_ARRAY_LEN(sizes); i++)
-        measure("whole table, one row", sizes[i], false);
+        measure("owner >= a AND owner <= b", sizes[i],
+                "SELECT * FROM unit WHERE owner >= %u AND owner <= %u");
+    for (size_t i = 0; i < ORO_ARRAY_LEN(sizes); i++)
+        measure("whole table, one row", sizes[i], "SELECT * FROM unit");
     oro_updates_destroy(made);
     oro_bb_fini(&head);
     return 0;
