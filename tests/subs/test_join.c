@@ -205,7 +205,7 @@ Test(join, intervals_that_have_a_value)
         ranges_find(&r, value, count, &(struct counted){nodes, found});
         for (unsigned k = 0; k < NODES; k++)
             if (found[k] != (there[k] && has(&r, &nodes[k], value)))
-                cr_fail("round %u", round);
+                cr_assert_fail("round %u", round);
     }
 }
 
