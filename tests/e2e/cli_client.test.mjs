@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { BINARY, cleanFolders, folder, module, orochi, serve, until } from "./lib/server.mjs";
 
@@ -214,6 +216,56 @@ test("orochi subscribe prints what there is, comes and goes", async () => {
   const refused = await run("subscribe", "SELECT label FROM item");
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /Column projections are not supported/);
+});
+
+test("views and procedures are seen, called and described as tables and reducers are", async () => {
+  const at = await folder();
+  await writeFile(join(at, "v.py"), `from dataclasses import dataclass
+from orochi import *
+@dataclass
+class Answer:
+    text: str
+    n: u32
+@table(public=True)
+class Player:
+    identity: PrimaryKey[Identity]
+    name: str = ""
+@reducer
+def join(ctx: ReducerContext, name: str):
+    ctx.db.player.upsert(Player(identity=ctx.sender, name=name))
+@view(public=True)
+def mine(ctx: ViewContext) -> list[Player]:
+    return list(ctx.db.player.filter(identity=ctx.sender))
+@procedure
+def ask(ctx: ProcedureContext, question: str) -> Answer:
+    return Answer(question.upper(), 7)
+@procedure
+def fails(ctx: ProcedureContext) -> u32:
+    raise ReducerError("no", code="bad", data={"x": 1})
+`);
+  const other = await serve(join(at, "v.py")), ask = (command, ...words) => orochi([command, "--url", other.url, ...words], { env: env() });
+  const { stdout } = await ask("describe");
+  assert.match(stdout, /^v: 1 table, 1 view, 1 reducer, 2 procedures\n/);
+  assert.match(stdout, /view mine \(public\)[^]*ask\(question: str\) -> Answer/);
+  assert.equal((await ask("call", "ask", "hello")).stdout, '["HELLO",7]\n');
+  assert.match((await ask("call", "fails")).stderr, /fails: bad: no\norochi: code: "bad"\norochi: data: \{"x": 1\}/);
+  const told = await ask("shell", "-c", `
+bob = as_identity("bob")
+bob.call("join", "Bob")
+call("join", "Ann")
+assert [p.name for p in bob.db.mine.all()] == ["Bob"] and [p.name for p in db.mine.filter(name="Ann")] == ["Ann"]
+assert call("ask", "why") == types.Answer("WHY", 7)
+from orochi.client import connect
+with connect("${other.url}", "v", token=bob.client.token) as c:
+    c.subscribe("mine")
+    assert [p.name for p in c.db.mine] == ["Bob"]
+    c.reducers.join("Robert")
+    assert c.wait(20, lambda: [p.name for p in c.db.mine] == ["Robert"])
+    assert c.procedures.ask("hm").text == "HM"
+    c.procedures.fails()
+`);
+  assert.deepEqual([told.code, told.stderr], [1, "ReducerError: bad: no\n"], told.text);
+  await other.stop();
 });
 
 test("orochi shell reads a program from a pipe, and lines from a terminal", async () => {

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Concatenate, Generic, Literal, Never, ParamSpec, Self, TypeVar, dataclass_transform, overload
 from uuid import UUID

@@ -27,7 +27,7 @@ from ..tools import place
 from . import _messages as messages
 from ._async import AsyncClient, AsyncSubscription
 from ._cache import Table, Tables
-from ._values import Tagged, Types, attribute
+from ._values import Tagged, attribute, types_of
 from ._websocket import ConnectionLost, WebSocket
 
 __all__ = ['AsyncClient', 'AsyncSubscription', 'Client', 'ConnectionLost', 'Subscription', 'Table', 'Tagged', 'connect']
@@ -53,7 +53,7 @@ class Client:
         self.url, self.database = place.base(url), database
         self._server = place.Server(self.url, database, token)
         try:
-            self.types = Types(self._server.definition())
+            self.types = types_of(self._server.definition())
         except place.CommandError as error:
             raise ConnectionLost(str(error)) from None
         module = self.types.module

@@ -9,6 +9,7 @@ Bytes are turned into SATS-JSON and back by the engine's codecs, which check the
 
 import dataclasses
 import enum
+import functools
 import json
 import keyword
 import uuid
@@ -229,6 +230,16 @@ class Types:
         if word not in kinds:
             raise TypeError(f'{word} is none of {", ".join(kinds)}')
         return {word: self.plain(kinds[word], inner)}
+
+
+@functools.lru_cache(8)
+def _types(text):
+    return Types(json.loads(text))
+
+
+def types_of(v10):
+    """The Types of a definition; the same ones for all clients, so that a value of one is equal to that of another."""
+    return _types(json.dumps(v10))
 
 
 @dataclasses.dataclass
