@@ -332,6 +332,9 @@ def add(ctx: ReducerContext, id: u64, tree: Tree, color: Color, who: Identity, d
 def hidden(ctx): ...
 @init
 def start(ctx): ...
+@procedure
+def ask(ctx, q: str) -> list[u8]:
+    """Asks."""
 @route("GET", "/tree/{id:int}/{name}")
 def show(ctx, request, id): ...
 @route("ANY", "/any")
@@ -341,7 +344,8 @@ def anything(ctx, request):
 
     def test_what_is_in_it(self):
         found = self.document(self.SOURCE)
-        self.assertEqual(set(found["paths"]), {"/call/add", "/route/tree/{id}/{name}", "/route/any"})
+        self.assertEqual(found["paths"]["/call/ask"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]["type"], "string")
+        self.assertEqual(set(found["paths"]), {"/call/add", "/call/ask", "/route/tree/{id}/{name}", "/route/any"})
         add = found["paths"]["/call/add"]["post"]
         self.assertEqual((add["summary"], add["operationId"]), ("Adds one.", "call_add"))
         body = add["requestBody"]["content"]["application/json"]["schema"]

@@ -1,5 +1,5 @@
 """What the tests of the server serve: of this file only the declarations count, the reducers are C functions (module.c).
-module.json is what the bridge hands to oro_schema_parse for it, changed.json the same with the line marked `changed` in it."""
+module.json is what the bridge hands to oro_schema_parse for it ("routes" was added by hand: it has handlers), changed.json the same with the line marked `changed` in it."""
 from orochi import PrimaryKey, client_connected, client_disconnected, i64, init, reducer, table, u32
 
 

@@ -1,5 +1,5 @@
-"""The OpenAPI 3.1 document of what a module can be asked over HTTP (docs/http.md#openapi): POST /call/NAME of reducers that clients may
-call, and its own handlers. The server, which knows the database's name, adds `servers`."""
+"""The OpenAPI 3.1 document of what a module can be asked over HTTP (docs/http.md#openapi): POST /call/NAME of reducers and procedures
+that clients may call, and its own handlers. The server, which knows the database's name, adds `servers`."""
 
 import inspect
 import re
@@ -20,6 +20,7 @@ def document(builder):
     schemas = _Schemas(builder)
     paths = {f'/call/{r["name"]}': {'post': _call(builder, r, schemas)} for r in builder.reducers
              if r['public'] and not r['lifecycle']}
+    paths.update((f'/call/{p["name"]}', {'post': _procedure(builder, p, schemas)}) for p in builder.procedures if p['public'])
     for r in builder.routes:
         if r.fn is not None:
             _route(paths, r)
@@ -52,6 +53,12 @@ def _call(builder, r, schemas):
             'requestBody': {'required': True, 'content': {'application/json': {'schema': body}}},
             'responses': {'200': {'description': 'It has run, and what it changed is on disk.'},
                           '400': _text('Arguments that do not fit.'), '530': _text('The reducer has failed, or refused.')}}
+
+
+def _procedure(builder, p, schemas):
+    found = _call(builder, p, schemas)
+    returned = {'description': 'What it returned.', 'content': {'application/json': {'schema': schemas.told(p['returns'][1])}}}
+    return found | {'tags': ['procedures'], 'responses': found['responses'] | {'200': returned}}
 
 
 def _route(paths, r):
@@ -100,6 +107,13 @@ class _Schemas:
         if kind == 'Sum':
             return self._sum(body['variants'])
         return _scalar(kind.lower())
+
+    def told(self, sats):
+        """The same of what comes back, where records are arrays of their fields."""
+        (kind, body), = sats.items()
+        if kind in ('Product', 'Sum', 'Ref'):
+            return {'description': 'SATS-JSON by position'}
+        return {'type': 'array', 'items': self.told(body)} if kind == 'Array' and body != {'U8': []} else self.of(sats)
 
     def _named(self, ref):
         name = re.sub(r'[^A-Za-z0-9._-]', '_', self.names[ref])
