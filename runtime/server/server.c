@@ -1,6 +1,7 @@
 #include "runtime/server/server_priv.h"
 
 #include "runtime/base/clock.h"
+#include "runtime/store/view.h"
 #include "runtime/timers/install.h"
 #include "runtime/base/file.h"
 
@@ -255,6 +256,9 @@ gauges_read(void *arg)
                                   "BSATN bytes of a table's rows."),
                        (int64_t)oro_store_row_bytes(s->store, t));
     }
+    oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_view_answers", "",
+                              "Answers of views that are kept up to date."),
+                   (int64_t)oro_view_count(s->store));
     oro_metric_set(oro_metric(ORO_METRIC_COUNTER, "orochi_commits_total", "",
                               "Transactions that changed something."),
                    (int64_t)oro_store_offset(s->store));

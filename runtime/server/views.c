@@ -35,6 +35,13 @@ holds_cut(struct shard *sh, struct client *c, bool all)
     c->nholds = n;
 }
 
+static void
+holds_cut_to(struct shard *sh, struct client *c, size_t n)
+{
+    while (c->nholds > n)
+        let_go(sh, c->holds[--c->nholds].view);
+}
+
 void
 oro_views_look(struct shard *sh, struct client *c)
 {
@@ -67,12 +74,16 @@ oro_views_has(const struct client *c)
 
 /* ---- which views a text names ---- */
 
+/* Answers that one client may use at once: whoever writes looks for those that he touches among all of them, and pays for their
+ * evaluation. */
+#define ANSWERS_MOST 1000
+
 struct wanted {
     struct shard *sh;
     struct client *c;
     size_t from; /* of c->holds: this message's */
     uint32_t query_set_id;
-    bool of_set, no_memory;
+    bool of_set, no_memory, too_many;
 };
 
 static void
@@ -80,6 +91,10 @@ want(struct wanted *w, const struct oro_view_def *def, struct oro_bytes args)
 {
     struct client *c = w->c;
     struct oro_view_key key = {.def = def, .args = args};
+    if (c->nholds >= ANSWERS_MOST) {
+        w->too_many = true;
+        return;
+    }
     if (!def->is_anonymous)
         key.sender = c->who->identity;
     struct oro_view *v = oro_view_use(w->sh->server->store, &key);
@@ -146,6 +161,19 @@ ask(struct wanted *w)
     return n;
 }
 
+static void
+refuse_too_many(struct wanted *w)
+{
+    if (!w->too_many)
+        return;
+    holds_cut_to(w->sh, w->c, w->from);
+    oro_free(w->c->views_error);
+    w->c->views_error =
+        oro_asprintf("too many views: a client may use %d answers at once, each view counting once "
+                     "for each list of arguments",
+                     ANSWERS_MOST);
+}
+
 /* ---- messages ---- */
 
 bool
@@ -158,11 +186,12 @@ oro_views_wait(struct shard *sh, struct client *c, const struct oro_client_messa
         c->views_asked = false;
         return false;
     }
-    struct wanted w = {sh, c, c->nholds, m->query_set_id, set, false};
+    struct wanted w = {sh, c, c->nholds, m->query_set_id, set, false, false};
     if (set)
         want_texts(&w, m->queries, m->nqueries);
     else
         want_text(&w, m->query);
+    refuse_too_many(&w);
     c->views_asked = ask(&w) > 0;
     if (w.no_memory)
         oro_client_no_memory(sh, c);
@@ -214,8 +243,9 @@ oro_views_sql_wait(struct shard *sh, struct client *c)
 {
     if (sh->server->schema->nviews == 0 || c->views_asked)
         return false;
-    struct wanted w = {sh, c, c->nholds, 0, false, false};
+    struct wanted w = {sh, c, c->nholds, 0, false, false, false};
     want_text(&w, oro_bb_bytes(&c->sql));
+    refuse_too_many(&w);
     c->views_asked = true;
     c->views_waiting = ask(&w);
     return c->views_waiting > 0;

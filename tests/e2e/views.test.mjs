@@ -147,6 +147,10 @@ test("a view with parameters has an answer for each list of arguments", async ()
     assert.match(await refused(fresh, text), words, text);
     assert.match(await query(fresh, text, 400), words, text);
   }
+  const many = await new Promise(resolve => fresh.conn.subscriptionBuilder().onError(ctx => resolve(String(ctx.event?.message ?? ctx.event)))
+    .subscribe(Array.from({ length: 1100 }, (_, i) => `SELECT * FROM scored(${i}, 'x')`)));
+  assert.match(many, /too many views: a client may use 1000/);
+  await subscribe(fresh, ...Array.from({ length: 900 }, (_, i) => `SELECT * FROM scored(${i}, 'y')`));
   assert.equal((await query(fresh, "SELECT * FROM player()")).length, (await query(fresh, "SELECT * FROM player")).length);
   assert.deepEqual(await query(fresh, "SELECT value FROM json_each('[1,2]')"), [[1], [2]]);
   fresh.conn.disconnect();
