@@ -65,14 +65,17 @@ mono_of(int64_t due_wall, int64_t wall, int64_t mono)
     return due > INT64_MAX ? INT64_MAX : due < INT64_MIN ? INT64_MIN : (int64_t)due;
 }
 
-/* Lock held. Gives the time on the monotonic clock. */
+/* Lock held. Gives the time on the monotonic clock. again: the clock was set, which changes nothing among those of one time. */
 static int64_t
-entry_arm(struct oro_scheduler *s, struct entry *e)
+entry_arm(struct oro_scheduler *s, struct entry *e, bool again)
 {
     int64_t mono = s->opt.mono_us();
     int64_t due = e->wall ? mono_of(e->due_us, s->opt.wall_us(), mono) : e->due_us;
     e->could_us = due > mono ? due : mono;
-    oro_wheel_arm(s->wheel, &e->timer, due);
+    if (again)
+        oro_wheel_move(s->wheel, &e->timer, due);
+    else
+        oro_wheel_arm(s->wheel, &e->timer, due);
     return due;
 }
 
@@ -89,7 +92,7 @@ arm(struct oro_scheduler *s, struct oro_timer_key key, int64_t due_us, bool wall
     s->walls += (size_t)wall - (size_t)e->wall;
     e->due_us = due_us;
     e->wall = wall;
-    bool earlier = entry_arm(s, e) < s->sleep_until;
+    bool earlier = entry_arm(s, e, false) < s->sleep_until;
     pthread_mutex_unlock(&s->lock);
     if (earlier)
         oro_wake_signal(&s->wake);
@@ -138,7 +141,7 @@ look_at_clocks(struct oro_scheduler *s)
         for (size_t i = 0; s->walls > 0 && oro_map_next(&s->entries, &i, &slot);) {
             struct entry *e = slot->value;
             if (e->wall)
-                entry_arm(s, e);
+                entry_arm(s, e, true);
         }
     }
     pthread_mutex_unlock(&s->lock);
@@ -153,7 +156,7 @@ take_due(struct oro_scheduler *s, int64_t mono)
     for (struct oro_timer *t; e == NULL && (t = oro_wheel_expire(s->wheel, mono)) != NULL;) {
         e = ORO_CONTAINER_OF(t, struct entry, timer);
         if (e->wall && e->due_us > s->opt.wall_us()) { /* the clock has gone more slowly */
-            entry_arm(s, e);
+            entry_arm(s, e, true);
             e = NULL;
         }
     }

@@ -207,14 +207,21 @@ oro_wheel_destroy(struct oro_wheel *w)
 }
 
 void
-oro_wheel_arm(struct oro_wheel *w, struct oro_timer *t, int64_t due_us)
+oro_wheel_move(struct oro_wheel *w, struct oro_timer *t, int64_t due_us)
 {
     if (t->armed)
         unlink_timer(w, t);
     t->due_us = due_us;
-    t->order = w->orders++;
     t->armed = true;
     link_timer(w, t);
+}
+
+void
+oro_wheel_arm(struct oro_wheel *w, struct oro_timer *t, int64_t due_us)
+{
+    oro_wheel_cancel(w, t); /* before its order changes, by which it may be found */
+    t->order = w->orders++;
+    oro_wheel_move(w, t, due_us);
 }
 
 void

@@ -22,6 +22,8 @@ struct oro_wheel *oro_wheel_create(
 void oro_wheel_destroy(struct oro_wheel *w); /* Takes w; armed timers are forgotten */
 /* Borrows t until it fires or is cancelled. A due time in the past fires at the next advance. Re-arming moves it. */
 void oro_wheel_arm(struct oro_wheel *w, struct oro_timer *t, int64_t due_us);
+/* The same for one that is or was armed, which keeps its place among those that are due with it. */
+void oro_wheel_move(struct oro_wheel *w, struct oro_timer *t, int64_t due_us);
 void oro_wheel_cancel(struct oro_wheel *w, struct oro_timer *t);
 /* Time of the earliest thing to do (exact or earlier than the first due time), or INT64_MAX. */
 int64_t oro_wheel_next(const struct oro_wheel *w);

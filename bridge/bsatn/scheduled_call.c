@@ -68,6 +68,23 @@ oro_signature(const struct oro_type *params)
     return h;
 }
 
+oro_status
+oro_schedule_check(const struct oro_table_def *t, struct oro_bytes row, struct oro_err *err)
+{
+    if (t->schedule_at_col < 0)
+        return ORO_OK;
+    const uint8_t *at =
+        row.data + oro_table_column_offset(t, (unsigned)t->schedule_at_col, row.data);
+    int64_t micros;
+    memcpy(&micros, at + 1, sizeof(micros));
+    if (at[0] != 0 || (micros > 0 && micros <= ORO_SCHEDULE_MOST_US))
+        return ORO_OK;
+    return oro_err_set(err, ORO_EINVAL,
+                       "%s.%s: an interval is more than zero and 100 years at most, and this has "
+                       "%lld microseconds; what is to run once says ScheduleAt.at(...)",
+                       t->name, t->row->elems[t->schedule_at_col].name, (long long)micros);
+}
+
 /* ---- phases ---- */
 
 void

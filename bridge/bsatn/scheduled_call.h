@@ -23,6 +23,11 @@ void oro_scheduled_call_read(struct oro_bytes row, struct oro_scheduled_call *c)
 /* Differs when arguments of the one type would be read as others by the other: kinds and their order, not names. */
 uint64_t oro_signature(const struct oro_type *params);
 
+/* What may be written into a table: ORO_EINVAL for a row of a scheduled one whose interval is none, or longer than a century. */
+#define ORO_SCHEDULE_MOST_US (INT64_C(36525) * 86400 * 1000000)
+ORO_MUST_CHECK oro_status oro_schedule_check(const struct oro_table_def *t, struct oro_bytes row,
+                                             struct oro_err *err);
+
 /* A row of st_phase: one of the beats of a repeating timer, on the wall clock, so that the next start can go on with its grid. */
 struct oro_phase {
     struct oro_bytes row; /* "table/key": of the timer's own row */

@@ -1,4 +1,5 @@
 /* INSERT, UPDATE and DELETE: what SQLite has found out about a row, done in the transaction of whoever asks. */
+#include "bridge/bsatn/scheduled_call.h"
 #include "runtime/base/utf8.h"
 #include "runtime/sql/sql_priv.h"
 #include "runtime/sql/value_priv.h"
@@ -133,9 +134,12 @@ change(const struct row_write *w, struct oro_bytes row)
 {
     struct oro_tx *tx = w->e->ask->tx;
     const struct oro_index_def *pk = oro_table_primary_index(w->t);
+    oro_status st = oro_schedule_check(w->t, row, w->err);
+    if (st != ORO_OK)
+        return st;
     if (pk != NULL && same_key(w->t, w->old, row.data))
         return oro_tx_update(tx, w->t, pk, row, NULL, w->err);
-    oro_status st = oro_tx_delete_row(tx, w->t, row_at(w->t, w->old));
+    st = oro_tx_delete_row(tx, w->t, row_at(w->t, w->old));
     return st == ORO_OK ? oro_tx_insert(tx, w->t, row, NULL, w->err) : st;
 }
 
@@ -144,7 +148,9 @@ insert(const struct row_write *w, struct oro_bytes row)
 {
     struct oro_tx *tx = w->e->ask->tx;
     int64_t before = oro_tx_growth(tx, w->t);
-    oro_status st = oro_tx_insert(tx, w->t, row, NULL, w->err);
+    oro_status st = oro_schedule_check(w->t, row, w->err);
+    if (st == ORO_OK)
+        st = oro_tx_insert(tx, w->t, row, NULL, w->err);
     w->e->ask->inserted += oro_tx_growth(tx, w->t) > before; /* an identical row changes nothing */
     return st;
 }

@@ -19,6 +19,7 @@ struct oro_timers {
     atomic_bool dormant; /* no scheduled table has rows: the records are not looked at */
     /* The scheduler thread's own. */
     struct oro_cursor *cursor;  /* NULL: dormant */
+    bool slept;                 /* there were no rows at the start: all that come are new */
     struct oro_map timers;      /* by timer_key */
     struct oro_map firings;     /* those that have fired, by number */
     uint32_t number;            /* of the last one */
@@ -286,7 +287,7 @@ arm_kept(struct oro_timers *ts, struct oro_firing *t)
 /* The rows that are there. The cursor is older than this reading: records that it holds already are looked at again, to the same
  * end. */
 static void
-rebuild(struct oro_timers *ts)
+rebuild(struct oro_timers *ts, bool at_start)
 {
     const struct oro_schema *schema = ts->opt.schema;
     struct oro_session *se = oro_session_open(ts->opt.store);
@@ -300,7 +301,7 @@ rebuild(struct oro_timers *ts)
         for (size_t k = 0; k < rows.n; k++) {
             struct oro_firing *t = timer_put(ts, table, rows.rows[k]);
             if (!arm_kept(ts, t))
-                arm_row(ts, t, true);
+                arm_row(ts, t, at_start);
         }
     }
     oro_read_end(se);
@@ -327,12 +328,16 @@ feed(void *arg)
 {
     struct oro_timers *ts = arg;
     const struct oro_commit *rec;
-    if (!atomic_load(&ts->ready) || (ts->cursor == NULL && !any_rows(ts)))
+    if (!atomic_load(&ts->ready))
         return;
+    if (ts->cursor == NULL && !any_rows(ts)) {
+        ts->slept = true;
+        return;
+    }
     if (ts->cursor == NULL) {
         atomic_store(&ts->dormant, false);
         ts->cursor = oro_cursor_open(ts->opt.store);
-        rebuild(ts);
+        rebuild(ts, !ts->slept);
     }
     while ((rec = oro_cursor_next(ts->cursor)) != NULL)
         record_look(ts, rec);

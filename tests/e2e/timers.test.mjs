@@ -18,7 +18,7 @@ const of = async name => (await sql(server, "busy", `SELECT n FROM tally WHERE n
 const rest = ms => new Promise(done => setTimeout(done, ms));
 
 test("timers that are always due do not starve clients", async () => {
-  for (let i = 0; i < 3; i++) await ok(call(server, "busy", "arm", ["works", 0]));
+  for (let i = 0; i < 3; i++) await ok(call(server, "busy", "arm", ["works", 1]));
   await until("they run", async () => (await of("works")) > 3);
   const begin = Date.now();
   for (let i = 0; i < 10; i++) await ok(call(server, "busy", "put", ["beside", 1]));

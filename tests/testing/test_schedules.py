@@ -169,6 +169,14 @@ class Refused(Case):
                 (ValueError, 'bad minute', dict(cron='61 * * * *')), (TypeError, "no option 'aftr'.*after", dict(aftr=1))):
             self.refuse(kind, words, lambda ctx, when=when: ctx.schedule(later.explode, 1, **when))
 
+    def test_intervals_in_rows(self):
+        for wrong in (0, -5, timedelta(seconds=-1), timedelta(days=36526)):
+            with self.assertRaisesRegex(Exception, 'reminder.at: an interval is more than zero and 100 years at most'):
+                self.db.reminder.insert(at=ScheduleAt.every(wrong), text='x')
+            with self.assertRaisesRegex(Exception, 'an interval is more than zero'):
+                row = self.db.reminder.insert(at=ScheduleAt.every(5), text='x')
+                self.db._look_into(lambda ctx, row=row, wrong=wrong: ctx.db.reminder.update(row, at=ScheduleAt.every(wrong)))
+
     def test_outside_of_its_call(self):
         kept = []
         self.db._look_into(kept.append)

@@ -8,8 +8,8 @@
 #include "runtime/timers/install.h"
 #include "tests/durable/run.h"
 
-static const char *const lines[] = {"greet_schedule private scheduled_id:u64:pk:auto scheduled_at:at",
-                                    NULL};
+static const char *const lines[] = {
+    "greet_schedule private scheduled_id:u64:pk:auto scheduled_at:at", NULL};
 static struct oro_schedule_def greet = {
     .reducer = "greet", .table = "greet_schedule", .delay_us = 1000000};
 static char *dir;

@@ -5,21 +5,23 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "bridge/bsatn/scheduled_call.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/thread.h"
-#include "runtime/timers/last_run.h"
 #include "runtime/timers/timers.h"
 #include "tests/store/fixture.h"
 
 #define SEC INT64_C(1000000)
 #define WALL INT64_C(1795358643000000)
 #define RUN 7
+#define NOTE 8
 #define TIME 1 /* tags of ScheduleAt */
 #define EVERY 0
 
 static struct oro_schema *schema;
-static struct oro_table_def *table;
+static struct oro_table_def *table, *calls, *phases;
 static const struct oro_index_def *by_id;
+static struct oro_schedule_def beat = {.reducer = "beat", .table = "job"};
 static struct oro_store *store;
 static struct oro_timers *timers;
 static struct oro_session *se;
@@ -53,7 +55,7 @@ on_fire(void *arg, const struct oro_firing *f)
 }
 
 static void
-start(void)
+start_with(struct oro_timers_kept *kept)
 {
     struct oro_err err = {0};
     struct oro_timers_options opt = {.schema = schema,
@@ -61,8 +63,16 @@ start(void)
                                      .run_kind = RUN,
                                      .fire = on_fire,
                                      .wall_us = get_wall,
-                                     .mono_us = get_mono};
+                                     .mono_us = get_mono,
+                                     .note_kind = NOTE,
+                                     .kept = kept};
     cr_assert_eq(oro_timers_start(&opt, &timers, &err), ORO_OK);
+}
+
+static void
+start(void)
+{
+    start_with(NULL);
 }
 
 static void
@@ -76,6 +86,17 @@ setup(void)
         fx_table(schema, "job", "id:u64 tag:u8 micros:i64 note:u32", 0); /* as a ScheduleAt lies */
     table->schedule_at_col = 1;
     by_id = fx_index(table, ORO_INDEX_BTREE, true, "0");
+    /* As an array of bytes lies, the last column of the calls. */
+    calls = fx_table(schema, "st_scheduled_call",
+                     "id:u64 tag:u8 micros:i64 steady:bool signature:u64 function:string "
+                     "cron:string args:string",
+                     0);
+    calls->id = ORO_ST_SCHEDULED_CALL;
+    calls->schedule_at_col = 1;
+    fx_index(calls, ORO_INDEX_BTREE, true, "0");
+    phases = fx_table(schema, "st_phase", "row:string interval:i64 beat:i64", 0);
+    phases->id = ORO_ST_PHASE;
+    fx_index(phases, ORO_INDEX_BTREE, true, "0");
     cr_assert_eq(oro_store_create(schema, NULL, &store, &err), ORO_OK);
     se = oro_session_open(store);
     start();
@@ -87,6 +108,8 @@ teardown(void)
     oro_timers_stop(timers);
     oro_session_close(se);
     oro_store_destroy(store);
+    schema->schedules = NULL;
+    schema->nschedules = 0;
     fx_schema_free(schema);
 }
 
@@ -268,8 +291,22 @@ Test(timers, times_follow_the_clock_and_fire_once)
     cr_assert_eq(count(), 3);
 }
 
-Test(timers, a_start_after_the_clock_was_set_back_begins_anew)
+/* The table's rows are those of a @scheduled function. */
+static void
+own(struct oro_schedule_def d)
 {
+    oro_timers_stop(timers);
+    beat = d;
+    beat.reducer = "beat";
+    beat.table = "job";
+    schema->schedules = &beat;
+    schema->nschedules = 1;
+    start();
+}
+
+Test(timers, a_start_after_the_clock_was_set_back_begins_anew_if_it_is_volatile)
+{
+    own((struct oro_schedule_def){.interval_us = 10 * SEC, .delay_us = -1, .is_volatile = true});
     put(1, EVERY, 10 * SEC, 0);
     settle();
     oro_timers_stop(timers);
@@ -277,8 +314,216 @@ Test(timers, a_start_after_the_clock_was_set_back_begins_anew)
     atomic_store(&mono, 5 * SEC); /* another boot */
     start();
     cr_assert_eq(count(), 0);
-    move(10 * SEC);
+    move(10 * SEC - 1);
+    cr_assert_eq(count(), 0);
+    move(1);
     nth(1);
+}
+
+/* ---- where beats lie ---- */
+
+/* Waits for as many rows of st_phase. */
+static void
+await_phases(size_t n)
+{
+    for (size_t is = n + 1; is != n;) {
+        struct oro_rows rows;
+        oro_read_begin(se);
+        oro_read_scan(se, phases, &rows);
+        is = rows.n;
+        oro_read_end(se);
+        sched_yield();
+    }
+}
+
+Test(timers, beats_go_on_after_a_start_where_they_would_have_been)
+{
+    put(1, EVERY, 10 * SEC, 0);
+    put(2, EVERY, 7 * SEC, 0);
+    put(3, TIME, WALL + 3600 * SEC, 0);
+    await_phases(2);
+    drop(2, 0);
+    await_phases(1);
+    move(13 * SEC); /* one beat, three seconds ago */
+    nth(1);
+    oro_timers_stop(timers); /* killed: its run was on its way */
+    timers = NULL;
+    move(100 * SEC);
+    atomic_store(&mono, 1 * SEC); /* another boot, less long ago than the beats */
+    start();
+    cr_assert_eq(count(), 1, "what fell into the pause is passed over");
+    move(7 * SEC - 1);
+    cr_assert_eq(count(), 1);
+    move(1);
+    end(nth(2).number);
+    settle();
+    move(10 * SEC);
+    cr_assert_eq(nth(3).key, 1);
+    put(1, EVERY, 4 * SEC, 0); /* from now on */
+    settle();
+    move(4 * SEC);
+    nth(4);
+    put(1, TIME, get_wall() + 500 * SEC, 0);
+    await_phases(0);
+}
+
+Test(timers, a_phase_of_a_row_that_has_gone_goes_at_the_next_start)
+{
+    put(1, EVERY, 10 * SEC, 0);
+    await_phases(1);
+    oro_timers_stop(timers);
+    timers = NULL;
+    drop(1, 0);
+    put(2, EVERY, 10 * SEC, 0);
+    start();
+    await_phases(1);
+    cr_assert_eq(count(), 0);
+}
+
+Test(timers, a_reload_moves_no_beat_and_loses_none)
+{
+    put(1, EVERY, 10 * SEC, 0);
+    put(2, EVERY, 10 * SEC, 0);
+    settle();
+    move(10 * SEC);
+    uint32_t ended = nth(1).key == 1 ? nth(1).number : nth(2).number;
+    nth(2);
+    end(ended);
+    move(2 * SEC);
+    struct oro_timers_kept *kept = oro_timers_stop_keeping(timers); /* the run of 2 was dropped */
+    timers = NULL;
+    move(1 * SEC);
+    start_with(kept);
+    struct oro_firing f = nth(3);
+    cr_assert(f.key == 2 && f.due_us == 1010 * SEC, "it comes now");
+    end(f.number);
+    cr_assert_eq(count(), 3);
+    move(7 * SEC - 1);
+    cr_assert_eq(count(), 3);
+    move(1);
+    cr_assert_eq(nth(5).due_us, 1020 * SEC);
+}
+
+Test(timers, an_update_of_another_column_moves_no_beat)
+{
+    struct oro_err err = {0};
+    put(1, EVERY, 10 * SEC, 0);
+    settle();
+    for (size_t i = 1; i <= 3; i++) {
+        move(4 * SEC);
+        for (int by_run = 0; by_run < 2; by_run++) {
+            uint32_t number = by_run ? (move(6 * SEC), nth(i).number) : 0;
+            struct oro_tx *tx = oro_tx_begin(se, false);
+            cr_assert_eq(oro_tx_update(tx, table, by_id,
+                                       fx_row(table, (uint64_t)1, (int64_t)EVERY, 10 * SEC,
+                                              (int64_t)(i * 2 + (size_t)by_run)),
+                                       NULL, &err),
+                         ORO_OK);
+            commit(tx, number);
+        }
+        settle();
+        cr_assert_eq(nth(i).due_us, 1000 * SEC + (int64_t)i * 10 * SEC);
+    }
+    cr_assert_eq(count(), 3);
+}
+
+static void
+schedule(uint64_t id, bool interval, int64_t micros, bool steady, int64_t first_us)
+{
+    struct oro_err err = {0};
+    struct oro_bb row = {0}, phase = {0};
+    struct oro_scheduled_call c = {.id = id,
+                                   .interval = interval,
+                                   .micros = micros,
+                                   .steady = steady,
+                                   .function = oro_bytes_str("f"),
+                                   .cron = oro_bytes_str("")};
+    oro_scheduled_call_write(&c, &row);
+    struct oro_tx *tx = oro_tx_begin(se, false);
+    cr_assert_eq(oro_tx_insert(tx, calls, oro_bb_bytes(&row), NULL, &err), ORO_OK);
+    if (first_us != 0) {
+        oro_phase_write(calls->name, id, micros, first_us, &phase);
+        cr_assert_eq(oro_tx_insert(tx, phases, oro_bb_bytes(&phase), NULL, &err), ORO_OK);
+    }
+    commit(tx, 0);
+    oro_bb_fini(&row);
+    oro_bb_fini(&phase);
+}
+
+Test(timers, what_comes_after_a_while_does_not_follow_the_wall_clock)
+{
+    schedule(1, false, get_wall() + 10 * SEC, true, 0);
+    schedule(2, false, get_wall() + 10 * SEC, false, 0);
+    settle();
+    atomic_fetch_add(&wall, 3600 * SEC);
+    settle();
+    cr_assert_eq(nth(1).key, 2);
+    cr_assert_eq(count(), 1);
+    atomic_fetch_sub(&wall, 2 * 3600 * SEC);
+    move(10 * SEC - 1);
+    cr_assert_eq(count(), 1);
+    struct oro_timers_kept *kept = oro_timers_stop_keeping(timers);
+    start_with(kept); /* by the wall clock it would be an hour away */
+    cr_assert_eq(count(), 1);
+    move(1);
+    cr_assert_eq(nth(2).key, 1);
+}
+
+Test(timers, an_interval_that_says_when_it_begins)
+{
+    schedule(1, true, 10 * SEC, false, get_wall() + 3 * SEC);
+    schedule(2, true, 10 * SEC, false, get_wall() - 25 * SEC);
+    struct oro_firing f = nth(1);
+    cr_assert_eq(f.key, 2, "it has begun");
+    end(f.number);
+    settle();
+    move(3 * SEC);
+    end(nth(2).number);
+    cr_assert_eq(nth(2).key, 1);
+    settle();
+    move(2 * SEC);
+    cr_assert_eq(nth(3).key, 2, "the grid is its own");
+    settle();
+    move(8 * SEC);
+    cr_assert_eq(nth(4).key, 1);
+    cr_assert_eq(count(), 4);
+}
+
+Test(timers, what_is_due_together_goes_in_the_order_in_which_it_was_armed)
+{
+    for (uint64_t id = 1; id <= 50; id++)
+        put(51 - id, TIME, WALL + 10 * SEC + (id % 5 == 0 ? -1 : 0), 0);
+    settle();
+    move(10 * SEC);
+    nth(50);
+    for (size_t i = 1; i <= 10; i++)
+        cr_assert_eq(nth(i).key, 51 - i * 5, "those that are due before");
+    for (size_t i = 12; i <= 50; i++)
+        cr_assert_lt(nth(i).key, nth(i - 1).key);
+}
+
+Test(timers, from_a_tenth_of_a_millisecond_to_a_century)
+{
+    const int64_t century = INT64_C(36525) * 86400 * SEC, spans[] = {100, 1000, SEC, century};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(spans); i++) {
+        size_t n = count();
+        put(1 + i, EVERY, spans[i], 0);
+        put(100 + i, TIME, get_wall() + spans[i], 0);
+        settle();
+        move(spans[i] - 1);
+        cr_assert_eq(count(), n);
+        move(1);
+        uint64_t a = nth(n + 1).key, b = nth(n + 2).key;
+        cr_assert(a + b == 101 + 2 * i);
+        drop(1 + i, 0);
+        drop(100 + i, 0);
+    }
+    put(1, TIME, INT64_MAX, 0);
+    put(2, TIME, INT64_MIN, 0);
+    size_t n = 8;
+    cr_assert_eq(nth(n + 1).key, 2, "at once");
+    move(century);
+    cr_assert_eq(count(), n + 1);
 }
 
 /* ---- rows change while their run is on its way ---- */
@@ -524,18 +769,4 @@ Test(timers, no_row_is_ever_forgotten_whoever_changes_it)
     atomic_store(&running, false);
     for (int i = 0; i < THREADS; i++)
         pthread_join(workers[i], NULL);
-}
-
-/* ---- ctx.dt ---- */
-
-Test(last_runs, count_on_the_clock_that_is_never_set)
-{
-    struct oro_last_runs l;
-    oro_last_runs_init(&l);
-    cr_assert_eq(oro_last_runs_step(&l, 1, 2, 10 * SEC), 0);
-    cr_assert_eq(oro_last_runs_step(&l, 1, 2, 12 * SEC), 2);
-    cr_assert_eq(oro_last_runs_step(&l, 1, 3, 13 * SEC), 0);
-    oro_last_runs_forget(&l, 1, 2);
-    cr_assert_eq(oro_last_runs_step(&l, 1, 2, 14 * SEC), 0);
-    oro_last_runs_fini(&l);
 }

@@ -1,4 +1,5 @@
 /* struct oro_host_ops over the transaction of the running call. */
+#include "bridge/bsatn/scheduled_call.h"
 #include "runtime/exec/writers/pool_priv.h"
 
 static struct oro_tx *
@@ -95,6 +96,9 @@ host_insert(void *host, const struct oro_table_def *t, struct oro_bytes row,
         return ORO_EREFUSED;
     if (!room_for(host, row.len))
         return ORO_ENOMEM;
+    oro_status st = oro_schedule_check(t, row, err);
+    if (ORO_UNLIKELY(st != ORO_OK))
+        return st;
     touch(host, t);
     return oro_tx_insert(tx_of(host), t, row, stored, err);
 }
@@ -107,6 +111,9 @@ host_update(void *host, const struct oro_table_def *t, const struct oro_index_de
         return ORO_EREFUSED;
     if (!room_for(host, row.len))
         return ORO_ENOMEM;
+    oro_status st = oro_schedule_check(t, row, err);
+    if (ORO_UNLIKELY(st != ORO_OK))
+        return st;
     touch(host, t);
     return oro_tx_update(tx_of(host), t, ix, row, stored, err);
 }
@@ -119,6 +126,9 @@ host_upsert(void *host, const struct oro_table_def *t, const struct oro_index_de
         return ORO_EREFUSED;
     if (!room_for(host, row.len))
         return ORO_ENOMEM;
+    oro_status st = oro_schedule_check(t, row, err);
+    if (ORO_UNLIKELY(st != ORO_OK))
+        return st;
     touch(host, t);
     return oro_tx_upsert(tx_of(host), t, ix, row, stored, err);
 }
