@@ -48,6 +48,8 @@ oro_pytable_fail(struct oro_db *db, struct oro_pytable *t, oro_status st, const 
             text = "a view changes no rows: do it in a reducer";
         break;
     case ORO_EINVAL:
+        if (err != NULL && err->text[0] != 0) /* of the row itself */
+            break;
         cls = db->e_wrongindex;
         text = "a view reads through indexes, and this looks at every row: it would run again with "
                "each change of the table. Ask a column that has an index, or filter() by one";
