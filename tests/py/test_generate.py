@@ -7,26 +7,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import types
 import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 DATA = HERE / "generate"
+sys.path.insert(0, str(ROOT / "bridge/py"))
+from orochi.tools import case, generate  # noqa: E402
 
-
-def _load():
-    """Import the tools alone: the package around them needs the C extension of the server."""
-    package = types.ModuleType("orochi_tools_under_test")
-    package.__path__ = [str(ROOT / "bridge/py/orochi/tools")]
-    sys.modules[package.__name__] = package
-    from orochi_tools_under_test import case, generate
-
-    return case, generate
-
-
-case, generate = _load()
 DEFINITIONS = json.loads((DATA / "definitions.json").read_text(encoding="utf-8"))
 HARD = json.loads((DATA / "hard.json").read_text(encoding="utf-8"))
 
