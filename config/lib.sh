@@ -88,6 +88,7 @@ pc:libwebsockets    libwebsockets-dev  libwebsockets, for websockets and HTTP
 hdr:ev.h            libev-dev          libev, its event loop
 pc:sqlite3          libsqlite3-dev     SQLite, where the state is kept
 pc:libcrypto        libssl-dev         OpenSSL
+pc:libcurl          libcurl4-openssl-dev  the headers of libcurl, for requests of procedures
 END
 }
 

@@ -88,6 +88,15 @@
         "reducer.timeout_ms")                                                                      \
     INT(procedure, queue, 20000, 1, 10000000, NULL,                                                \
         "calls that may wait or run; one more is refused")                                         \
+    WORD(procedure, http, "public", "off public any", NULL,                                        \
+        "what ctx.http may ask: nothing; addresses of the public internet; any, this machine "     \
+        "and private networks included")                                                           \
+    INT(procedure, http_timeout_ms, 30000, 1, ORO_HOUR_MS, NULL,                                   \
+        "for a request that sets none itself")                                                     \
+    INT(procedure, http_max_timeout_ms, 180000, 1, ORO_HOUR_MS, NULL, "and the longest it may set") \
+    INT(procedure, http_max_body, 16777216, 0, 1 << 30, NULL,                                      \
+        "bytes of an answer, unpacked; a longer one is an error")                                  \
+    INT(procedure, http_redirects, 5, 0, 50, NULL, "that are followed")                            \
     SECTION(net, NULL)                                                                             \
     INT(net, threads, 0, 0, 256, NULL,                                                             \
         "threads that talk to clients; 0: one for each four cores, at least one")                  \

@@ -4,6 +4,7 @@
 
 #include "bridge/bsatn/schema.h"
 #include "runtime/base/log.h"
+#include "runtime/fetch/fetch.h"
 
 struct oro_py_rows {
     struct oro_bytes *rows;
@@ -63,6 +64,9 @@ struct oro_host_ops {
     oro_status (*ask_commit)(void *host);
     oro_status (*ask_abort)(void *host);
     oro_status (*ask_wait)(void *host, int64_t until_us);
+    /* Asks a service of the world outside. Gives *got. ORO_ETIMEOUT with an empty err: as of ask_wait; otherwise err says why. */
+    oro_status (*ask_fetch)(void *host, const struct oro_fetch_ask *ask, struct oro_fetched *got,
+                            struct oro_err *err);
     /* A log record of the module: kept with the call and dropped when its attempt is. function: the reducer. line 0: unknown. */
     void (*log)(void *host, enum oro_log_level level, const char *target, const char *file,
                 int line, struct oro_bytes text);

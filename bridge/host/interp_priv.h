@@ -31,7 +31,7 @@ struct oro_pyreducer {
     X(cache_hits) X(cache_misses) X(cache_evictions) X(cache_expirations) X(cache_size)
 
 #define ORO_PY_OBJECTS(X) \
-    X(e_reducer) X(e_schema) X(e_timeout) X(e_forbidden) X(refusal) X(chance_of) X(module_spec) X(make_asked)
+    X(e_reducer) X(e_schema) X(e_timeout) X(e_forbidden) X(refusal) X(chance_of) X(module_spec) X(make_asked) X(e_http)
 
 /* The reducer has ended, and so long its exception may be put into words before that is interrupted, too. */
 #define ORO_PY_WORDS_US 1000000

@@ -187,6 +187,7 @@ import_names(struct oro_py *py)
         {"orochi._errors", "ReducerTimeout", &py->e_timeout},
         {"orochi._errors", "ForbiddenInReducer", &py->e_forbidden},
         {"orochi._procedures", "make_context", &py->make_asked},
+        {"orochi._errors", "HttpError", &py->e_http},
     };
     return oro_codecs_import(&py->codecs) < 0 || oro_rowspace_import(&py->rows) < 0 ||
                    oro_db_import(&py->db) < 0

@@ -224,6 +224,70 @@ oro_py_asked_wait(PyObject *module, PyObject *seconds)
     Py_RETURN_NONE;
 }
 
+static PyObject *
+fetched(struct oro_fetched *got)
+{
+    static const char nothing[] = "";
+    const char *headers = got->headers.len > 0 ? (const char *)got->headers.data : nothing,
+               *body = got->body.len > 0 ? (const char *)got->body.data : nothing;
+    PyObject *text = PyUnicode_DecodeLatin1(headers, (Py_ssize_t)got->headers.len, NULL);
+    PyObject *url = PyUnicode_DecodeUTF8(got->url, (Py_ssize_t)strlen(got->url), "replace");
+    PyObject *out = NULL;
+    if (text != NULL && url != NULL)
+        out = Py_BuildValue("(iOOy#)", got->status, url, text, body, (Py_ssize_t)got->body.len);
+    Py_XDECREF(text);
+    Py_XDECREF(url);
+    oro_fetched_fini(got);
+    return out;
+}
+
+/* _procedure_fetch(method, url, headers, body, seconds) -> (status, url, headers, body); headers: a tuple of "name: value", and a
+ * text of lines. */
+PyObject *
+oro_py_asked_fetch(PyObject *module, PyObject *args)
+{
+    struct oro_py *py;
+    struct oro_asked_for *a = asked_of(module, &py, "ctx.http");
+    PyObject *lines;
+    struct oro_fetch_ask ask = {0};
+    struct oro_fetched got;
+    struct oro_err err = {0};
+    const char *body;
+    Py_ssize_t nbody;
+    double s;
+    if (a == NULL || !PyArg_ParseTuple(args, "ssO!y#d", &ask.method, &ask.url, &PyTuple_Type, &lines,
+                                       &body, &nbody, &s))
+        return NULL;
+    ask.nheaders = (size_t)PyTuple_GET_SIZE(lines);
+    const char **headers = oro_alloc((ask.nheaders + 1) * sizeof(*headers));
+    bool ok = true;
+    for (size_t i = 0; ok && i < ask.nheaders; i++) {
+        Py_ssize_t n;
+        headers[i] = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(lines, (Py_ssize_t)i), &n);
+        ok = headers[i] != NULL && strlen(headers[i]) == (size_t)n;
+    }
+    ask.headers = headers;
+    ask.body = oro_bytes(body, (size_t)nbody);
+    ask.timeout_us = s < WAIT_MOST_S ? (int64_t)(s * 1e6) : 0;
+    oro_status st = ORO_EINVAL;
+    if (ok) {
+        stand_back(py, a);
+        st = py->db.ops->ask_fetch(a->call->host, &ask, &got, &err);
+        ok = come_back(py, a, st == ORO_ETIMEOUT && err.text[0] == '\0' ? st : ORO_OK);
+        if (!ok && st == ORO_OK)
+            oro_fetched_fini(&got);
+    } else if (!PyErr_Occurred()) {
+        PyErr_SetString(PyExc_ValueError, "a header has no NUL in it");
+    }
+    oro_free(headers);
+    if (!ok)
+        return NULL;
+    if (st == ORO_OK)
+        return fetched(&got);
+    PyErr_SetString(py->e_http, err.text);
+    return NULL;
+}
+
 void
 oro_py_procedure_goes_on(struct oro_py *py)
 {

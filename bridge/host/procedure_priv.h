@@ -16,11 +16,13 @@ PyObject *oro_py_asked_tx(PyObject *module, PyObject *const *args, Py_ssize_t n)
 PyObject *oro_py_asked_begin(PyObject *module, PyObject *none);
 PyObject *oro_py_asked_end(PyObject *module, PyObject *commits);
 PyObject *oro_py_asked_wait(PyObject *module, PyObject *seconds);
+PyObject *oro_py_asked_fetch(PyObject *module, PyObject *args);
 
 #define ORO_PROCEDURE_FUNCTIONS                                                           \
     {"_procedure_tx", (PyCFunction)(void (*)(void))oro_py_asked_tx, METH_FASTCALL, NULL}, \
         {"_procedure_begin", oro_py_asked_begin, METH_NOARGS, NULL},                      \
         {"_procedure_end", oro_py_asked_end, METH_O, NULL},                               \
+        {"_procedure_fetch", oro_py_asked_fetch, METH_VARARGS, NULL},                     \
     {                                                                                     \
         "_procedure_wait", oro_py_asked_wait, METH_O, NULL                                \
     }

@@ -20,6 +20,7 @@ options(struct oro_server *s)
         .module_name = o->name,
         .timeout_us = o->timeout_us,
         .procedure_timeout_us = o->procedure_timeout_us,
+        .fetch = o->fetch,
         .give_up_us = o->give_up_us,
         .max_lost = o->max_lost_workers,
         .init_timeout_us = o->init_timeout_us,

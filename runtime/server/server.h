@@ -74,6 +74,7 @@ struct oro_server_options {
     void *probe_arg;
     unsigned procedure_workers;   /* threads that run procedures */
     int64_t procedure_timeout_us; /* of one without its own; 0: none */
+    struct oro_fetch_limits fetch; /* what they may ask services outside for */
     unsigned procedure_queue;     /* calls of procedures that may wait or run */
     bool dev_errors;
     const struct oro_env *environment; /* what the start gives the module, or NULL; wins over what is kept */

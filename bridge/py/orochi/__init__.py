@@ -19,7 +19,7 @@ from ._context import (AnonymousViewContext, Auth, BaseColumn, Database, Err, In
 from ._declare import (Column, client_connected, client_disconnected, field, init, migration, on_load, procedure, product, reducer,
                        row_filter, scheduled, table, updated)
 from ._env import environment
-from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, ForbiddenInReducer, IndexNotUnique, NoSuchRow,
+from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, ForbiddenInReducer, HttpError, IndexNotUnique, NoSuchRow,
                       NotInTransaction, OrochiError, ReducerError, ReducerTimeout, RowNotFound, SchemaError, SenderError,
                       TransactionError, UniqueAlreadyExists, UniqueViolation, WrongIndex, WrongIndexAlgo)
 from ._http import Headers, Request, Response

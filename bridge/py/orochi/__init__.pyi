@@ -311,6 +311,9 @@ class TransactionError(OrochiError): ...
 NotInTransaction = TransactionError
 
 class ForbiddenInReducer(OrochiError): ...
+class HttpError(OrochiError):
+    """A request of ctx.http has no answer: it was refused, timed out, or the connection failed. A status such as 404 is an answer."""
+
 class ReducerTimeout(BaseException): ...
 
 class SchemaError(OrochiError):

@@ -6,7 +6,7 @@ has returned, and by nobody at all if it raises.
 """
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, overload
@@ -439,6 +439,65 @@ class ViewContext(Generic[_Db]):
     def log(self) -> Log:
         """The module's log."""
 
+class HttpResponse:
+    """An answer of ctx.http. A status of 400 or more is no error by itself."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By name, in any case."""
+    body: bytes
+    url: str
+    """Where it came from in the end."""
+    @property
+    def ok(self) -> bool:
+        """Whether the status is below 400."""
+    def text(self) -> str:
+        """The body as text; what is no UTF-8 is replaced."""
+    def json(self) -> Any:
+        """The body as JSON. Raises HttpError if it is none."""
+    def raise_for_status(self) -> HttpResponse:
+        """The answer itself. Raises HttpError for a status of 400 or more."""
+
+class Http:
+    """ctx.http: asks a service and waits for its answer, whole. headers, params: dicts. json: becomes the body. timeout: seconds, for
+    all of it. Raises HttpError when there is no answer, TransactionError in a transaction."""
+
+    def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """Any method: request("OPTIONS", url)."""
+    def get(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("GET", url, ...)"""
+    def post(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("POST", url, ...)"""
+    def put(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("PUT", url, ...)"""
+    def patch(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("PATCH", url, ...)"""
+    def delete(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("DELETE", url, ...)"""
+    def head(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("HEAD", url, ...)"""
+
 class ProcedureContext:
     """The first argument of every procedure: who calls, when, and ways to transactions and to the world outside. It is in no
     transaction, and has no db."""
@@ -457,6 +516,8 @@ class ProcedureContext:
     """Chance. Not for secrets."""
     log: Log
     """The module's log."""
+    http: Http
+    """Requests to services of the world outside."""
     procedure: str
     """The name of the procedure."""
     caller: str

@@ -126,6 +126,10 @@ class ForbiddenInReducer(OrochiError):
     """Something that reducers may not do (files, sockets, sleeping, processes)."""
 
 
+class HttpError(OrochiError):
+    """A request of ctx.http has no answer: it was refused, timed out, or the connection failed. A status such as 404 is an answer."""
+
+
 class ReducerTimeout(BaseException):
     """Injected into a reducer that ran longer than its limit. Not an Exception, so `except Exception` lets it pass."""
 

@@ -7,6 +7,7 @@ import typing
 
 from . import _advice, _context, _source
 from ._errors import TransactionError
+from ._fetch import Http
 from ._types import element, evaluate_parameter, pascal, UNIT
 from ._values import Timestamp
 
@@ -109,6 +110,7 @@ class Context(_context.ProcedureContext):
         self.rng = random.Random()
         self._count = 0
 
+    http = Http()
     database_identity = property(lambda self: self.identity)
     sender_auth = property(lambda self: self.auth)
 

@@ -1,6 +1,6 @@
 /* struct oro_host_ops over the transaction of the running call. */
 #include "bridge/bsatn/scheduled_call.h"
-#include "runtime/exec/writers/pool_priv.h"
+#include "runtime/exec/writers/procedure_priv.h"
 
 static struct oro_tx *
 tx_of(void *host)
@@ -345,4 +345,5 @@ const struct oro_host_ops oro_worker_host_ops = {
     .ask_commit = oro_procedure_commit,
     .ask_abort = oro_procedure_abort,
     .ask_wait = oro_procedure_wait,
+    .ask_fetch = oro_procedure_fetch,
 };

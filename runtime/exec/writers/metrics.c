@@ -129,6 +129,12 @@ procedures_make(struct oro_pool *p)
                                  "Procedure calls that have not begun.");
     p->running =
         oro_metric(ORO_METRIC_GAUGE, "orochi_procedures_running", "", "Procedures that have begun.");
+    p->requests = oro_metric(ORO_METRIC_COUNTER, "orochi_outbound_requests_total", "",
+                             "Requests of procedures to services outside.");
+    p->failed_requests = oro_metric(ORO_METRIC_COUNTER, "orochi_outbound_failures_total", "",
+                                    "Of those, the ones that had no answer.");
+    p->open_requests = oro_metric(ORO_METRIC_GAUGE, "orochi_outbound_requests_open", "",
+                                  "Requests of procedures that wait for their answer.");
     oro_metric_set(oro_metric(ORO_METRIC_GAUGE, "orochi_procedure_workers", "",
                               "Threads that run procedures."),
                    p->opt.workers);

@@ -11,6 +11,7 @@
 
 #include "bridge/host/bridge.h"
 #include "runtime/base/thread.h"
+#include "runtime/fetch/fetch.h"
 #include "runtime/store/view.h"
 #include "runtime/timers/timers.h"
 
@@ -149,6 +150,7 @@ struct oro_pool_options {
      * of their own. */
     bool for_procedures;
     struct oro_pool *views; /* for procedures: the pool that evaluates views */
+    struct oro_fetch_limits fetch; /* what they may ask services outside for */
     int64_t procedure_timeout_us; /* of one without its own, waiting included; 0: none */
     const int64_t
         *clock_us; /* the time of calls and timers, instead of both clocks (tests); or NULL */

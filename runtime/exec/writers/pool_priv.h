@@ -76,6 +76,7 @@ struct worker {
     int64_t told_us;
     int64_t procedure_end_us; /* when the one that runs has to end */
     int64_t tx_began_us;      /* its transaction, of the wall clock */
+    struct oro_fetcher *fetcher; /* of its requests; NULL: none yet */
     _Atomic(const char *) running; /* reducer name, for log lines; the watchdog reads it, too */
     struct oro_metric *numbers[WORKER_NUMBERS]; /* metrics.c: of its interpreter */
     /* Watched by the watchdog: when the running call has to end (monotonic; INT64_MAX: no limit), 0: none is running. Written
@@ -122,7 +123,7 @@ enum hurry {
 
 struct oro_pool {
     struct oro_pool_options opt;
-    struct oro_metric *running; /* procedures */
+    struct oro_metric *running, *requests, *failed_requests, *open_requests; /* of procedures */
     const struct oro_schema *schema;
     struct oro_store *store;
     struct oro_identity database;
@@ -192,12 +193,6 @@ void oro_worker_log_flush(struct worker *w);
 void oro_worker_say(const struct worker *w, enum oro_log_level level, const char *target,
                     struct oro_bytes text);
 void oro_worker_log_drop(struct worker *w);
-
-/* procedure_tx.c: ops of struct oro_host_ops */
-oro_status oro_procedure_begin(void *host, bool alone, int64_t *timestamp_us);
-oro_status oro_procedure_commit(void *host);
-oro_status oro_procedure_abort(void *host);
-oro_status oro_procedure_wait(void *host, int64_t until_us);
 
 /* worker.c */
 void *oro_worker_main(void *arg);

@@ -4,6 +4,7 @@
  * While it waits it holds nothing of the store, and is where a worker is between two jobs: what another thread asks for is done
  * there (reload.c), and a pause ends before it goes on. */
 #include "runtime/exec/writers/attempt.h"
+#include "runtime/exec/writers/procedure_priv.h"
 
 #define LOOK_US 100000 /* nobody is woken when a stop loses patience */
 
@@ -34,8 +35,8 @@ sleep_until(struct worker *w, unsigned seen, int64_t until_us)
 }
 
 /* Until the time has come and nothing stands still. ORO_ETIMEOUT: it has run long enough. */
-static oro_status
-rest(struct worker *w, int64_t until_us)
+oro_status
+oro_procedure_rest(struct worker *w, int64_t until_us)
 {
     struct oro_pool *p = w->pool;
     for (;;) {
@@ -64,7 +65,7 @@ oro_procedure_wait(void *host, int64_t until_us)
     oro_worker_back(w);
     ORO_ASSERT_OWNER(&w->owner);
     ORO_ASSERT(w->tx == NULL);
-    oro_status st = rest(w, until_us);
+    oro_status st = oro_procedure_rest(w, until_us);
     oro_worker_enter_python(w);
     return st;
 }
@@ -79,7 +80,7 @@ oro_procedure_begin(void *host, bool alone, int64_t *timestamp_us)
     ORO_ASSERT_OWNER(&w->owner);
     ORO_ASSERT(w->tx == NULL);
     const struct oro_schema *before = w->pool->schema;
-    oro_status st = rest(w, 0);
+    oro_status st = oro_procedure_rest(w, 0);
     if (st == ORO_OK && w->pool->schema != before)
         st = ORO_ETIMEOUT; /* of another module now */
     if (st == ORO_OK) {
