@@ -210,7 +210,9 @@ best_index(sqlite3_vtab *base, sqlite3_index_info *info)
     struct table *t = (struct table *)base;
     double n = (double)oro_store_row_count(t->engine->ask->store, t->def);
     struct plan best = {.lo = -1, .hi = -1, .rows = fmax(n, 1), .cost = n + 2}, p;
-    for (uint32_t i = 0; i < t->def->nindexes; i++)
+    /* A view's only index is on the column that nobody can name; filter() takes it in any case. */
+    uint32_t nindexes = t->def->view == NULL ? t->def->nindexes : 0;
+    for (uint32_t i = 0; i < nindexes; i++)
         if (plan_index(t, info, &t->def->indexes[i], n, &p) &&
             with_sort(info, &p) < with_sort(info, &best))
             best = p;

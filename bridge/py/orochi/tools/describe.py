@@ -19,6 +19,8 @@ def text(name, builder):
     parts = [f'{name}: {counts(builder)}']
     parts += [describe.table(t) for t in builder.tables if t.cls is not None]
     parts += ['\n'.join(['reducers'] + [describe.reducer(r) for r in builder.reducers if r['takes_row']])]
+    if builder.views:
+        parts.append('\n'.join(['views'] + [describe.view(v) for v in builder.views]))
     if builder.schedules:
         parts.append('\n'.join(['schedules'] + [describe.schedule(s) for s in builder.schedules]))
     types = describe.types()
@@ -31,6 +33,8 @@ def counts(builder):
     """ "2 tables, 3 reducers, 1 schedule": those of the author. """
     numbers = (('table', sum(t.cls is not None for t in builder.tables)),
                ('reducer', len(builder.reducers) - len(builder.schedules)), ('schedule', len(builder.schedules)))
+    if builder.views:
+        numbers = (*numbers[:2], ('view', len(builder.views)), *numbers[2:])
     return ', '.join(f'{n} {what}{"" if n == 1 else "s"}' for what, n in numbers)
 
 
@@ -99,6 +103,14 @@ class _Describer(Types):
         params = ', '.join(f'{wire}: {self.type(sats)}' for _, wire, _, sats in r['params'])
         marks = [r['lifecycle']] if r['lifecycle'] else [] if r['public'] else ['private']
         return f'    {r["name"]}({params})' + ''.join(f'  {mark}' for mark in marks)
+
+    def view(self, v):
+        params = ', '.join(f'{wire}: {self.type(sats)}' for _, wire, _, sats in v.params)
+        row = self.type(v.row[1])
+        returned = {'option': f'{row} | None', 'list': f'list[{row}]', 'query': f'Query[{row}]'}[v.kind]
+        marks = ['the same for all' if v.anonymous else "each caller's own"] + ['private'] * (not v.public)
+        marks += [f'primary key {v.primary_key}'] * (v.primary_key is not None)
+        return f'    {v.name}({params}) -> {returned}  ' + '  '.join(marks)
 
     @staticmethod
     def schedule(s):
