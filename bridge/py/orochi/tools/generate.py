@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from . import definition as definitions
-from . import generate_typescript, modules
+from . import generate_typescript
 from .definition import DefinitionError
 
 LANGUAGES = {"typescript": (generate_typescript, "*.ts")}
@@ -79,6 +79,8 @@ def arguments(parser):
 
 
 def main(args):
+    from . import modules  # the generator itself needs no module that runs
+
     definition = _from_file(args.module) if args.module.endswith(".json") else modules.definition(args.module)
     files = generate(definition, args.out, args.lang, args.include_private)
     print(f"{len(files)} files in {args.out}")
