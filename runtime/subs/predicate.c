@@ -25,6 +25,10 @@ query_leaf_type(const struct oro_type *t)
     if (t->special == ORO_IDENTITY || t->special == ORO_CONNECTION_ID ||
         t->special == ORO_TIMESTAMP || t->special == ORO_UUID)
         return oro_type_resolve(t->elems[0].type);
+    if (t->special == ORO_OPTION)
+        return query_leaf_type(t->elems[0].type) != NULL ? t : NULL;
+    if (t->special == ORO_ENUM)
+        return t; /* an enum: by its tag, as declared */
     if (t->kind == ORO_STRING || (t->kind >= ORO_BOOL && t->kind < ORO_KIND_COUNT))
         return t;
     return t->kind == ORO_ARRAY && oro_type_resolve(t->elem)->kind == ORO_U8 ? t : NULL;
@@ -101,6 +105,10 @@ compare_values(const struct oro_type *leaf, const uint8_t *a, const uint8_t *b)
         memcpy(&y, b, 4);
         return (x > y) - (x < y);
     }
+    case ORO_SUM:
+        if (leaf->special == ORO_OPTION && a[0] == 0 && b[0] == 0)
+            return compare_values(query_leaf_type(leaf->elems[0].type), a + 1, b + 1);
+        return (a[0] > b[0]) - (a[0] < b[0]);
     case ORO_I8:
     case ORO_I16:
     case ORO_I128:

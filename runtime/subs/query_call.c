@@ -107,7 +107,7 @@ put_argument(struct call *c, const struct oro_view_def *def, uint32_t i, char ki
     struct oro_bb type = {0};
     oro_type_print(t, &type);
     oro_status st = ORO_OK;
-    if (query_leaf_type(t) == NULL)
+    if (query_leaf_type(t) == NULL || t->kind == ORO_SUM)
         st = oro_err_set(
             c->err, ORO_EINVAL,
             "Parameter `%s` of view `%s` has type %.*s, which cannot be passed from SQL",

@@ -50,6 +50,27 @@ fail_literal(struct typing *ty, struct oro_bytes text, const struct oro_type *t)
                        type_text(t).s);
 }
 
+/* In SQL options are SQLite's, where an empty one is NULL and equals nothing. */
+static const struct oro_type *
+leaf_of(const struct typing *ty, const struct oro_type *t)
+{
+    return t->special == ORO_OPTION && ty->use == ORO_QUERY_SQL ? NULL : query_leaf_type(t);
+}
+
+static oro_status
+fail_operator(struct typing *ty, enum sql_op op, const struct oro_type *t)
+{
+    return oro_err_set(ty->err, ORO_EMALFORMED, "Invalid binary operator `%s` for type `%s`",
+                       op_text(op), type_text(t).s);
+}
+
+/* Options are equal or not. */
+static bool
+has_operator(const struct oro_type *t, enum sql_op op)
+{
+    return t->special != ORO_OPTION || op == SQL_EQ || op == SQL_NE;
+}
+
 /* :sender is an Identity; as bytes it reads like its hex text, most significant byte first. */
 static oro_status
 sender_value(struct typing *ty, const struct oro_type *t, struct oro_bytes *out)
@@ -73,18 +94,11 @@ static oro_status
 literal_value(struct typing *ty, const struct sql_expr *e, const struct oro_type *t,
               struct oro_bytes *out)
 {
-    if (query_leaf_type(t) == NULL)
+    if (leaf_of(ty, t) == NULL)
         return fail_literal(ty, e->text, t);
     if (e->kind == SQL_E_SENDER)
         return sender_value(ty, t, out);
-    struct oro_bb bb = {0};
-    oro_status st = oro_value_from_literal(t, e->literal, e->name, &bb, NULL);
-    if (st == ORO_OK)
-        *out = query_keep(ty->q, oro_bb_bytes(&bb));
-    else
-        fail_literal(ty, e->text, t);
-    oro_bb_fini(&bb);
-    return st == ORO_OK ? ORO_OK : ORO_EMALFORMED;
+    return query_literal(ty->q, t, e, out) ? ORO_OK : fail_literal(ty, e->text, t);
 }
 
 static enum sql_op
@@ -106,15 +120,12 @@ type_columns(struct typing *ty, const struct sql_expr *e, struct pred *p)
     const struct oro_type *a = column_type(ty, p->src, p->col),
                           *b = column_type(ty, p->other_src, p->other);
     p->kind = P_COMPARE_COLUMNS;
-    p->leaf = query_leaf_type(a);
+    p->leaf = leaf_of(ty, a);
     if (!oro_type_eq(a, b))
         return oro_err_set(ty->err, ORO_EMALFORMED,
                            "Unexpected type: (expected) %s != %s (inferred)", type_text(a).s,
                            type_text(b).s);
-    if (p->leaf == NULL)
-        return oro_err_set(ty->err, ORO_EMALFORMED, "Invalid binary operator `%s` for type `%s`",
-                           op_text(p->op), type_text(a).s);
-    return ORO_OK;
+    return p->leaf == NULL || !has_operator(a, p->op) ? fail_operator(ty, p->op, a) : ORO_OK;
 }
 
 static bool
@@ -161,7 +172,9 @@ type_compare(struct typing *ty, const struct sql_expr *e, struct pred **out)
     if (st != ORO_OK)
         return st;
     const struct oro_type *t = column_type(ty, p->src, p->col);
-    p->leaf = query_leaf_type(t);
+    p->leaf = leaf_of(ty, t);
+    if (!has_operator(t, p->op))
+        return fail_operator(ty, p->op, t);
     return literal_value(ty, column == left ? right : left, t, &p->value);
 }
 
@@ -193,9 +206,30 @@ type_bare(struct typing *ty, const struct sql_expr *e, struct pred **out)
     return ORO_OK;
 }
 
+/* What holds where p does not; all orders are total, so each comparison has its opposite. */
+static void
+negate(struct pred *p)
+{
+    static const enum sql_op opposite[] = {SQL_NE, SQL_EQ, SQL_GE, SQL_GT, SQL_LE, SQL_LT};
+    for (struct pred *i = p->list; i != NULL; i = i->next)
+        negate(i);
+    if (p->kind == P_AND || p->kind == P_OR)
+        p->kind = p->kind == P_AND ? P_OR : P_AND;
+    else if (p->kind == P_CONST)
+        p->yes = !p->yes;
+    else
+        p->op = opposite[p->op];
+}
+
 oro_status
 query_type_condition(struct typing *ty, const struct sql_expr *e, struct pred **out)
 {
+    if (e->kind == SQL_E_NOT) {
+        oro_status st = query_type_condition(ty, e->list, out);
+        if (st == ORO_OK)
+            negate(*out);
+        return st;
+    }
     if (e->kind == SQL_E_CMP)
         return type_compare(ty, e, out);
     if (e->kind != SQL_E_AND && e->kind != SQL_E_OR)

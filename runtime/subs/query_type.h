@@ -49,6 +49,11 @@ struct oro_query *query_new(void);
 struct pred *query_new_pred(struct typing *ty, enum pred_kind kind);
 void query_free_sight(struct sight *s); /* NULL is fine */
 
+/* ---- query_literal.c ---- */
+/* The literal as a value of t, in the query's arena. False: it is none. */
+bool query_literal(struct oro_query *q, const struct oro_type *t, const struct sql_expr *e,
+                   struct oro_bytes *out);
+
 /* ---- query_type.c ---- */
 oro_status query_type_condition(struct typing *ty, const struct sql_expr *e, struct pred **out);
 oro_status query_type_projection(struct typing *ty);

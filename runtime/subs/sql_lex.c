@@ -140,7 +140,7 @@ take_number(struct sql_lex *lx)
 static void
 take_symbol(struct sql_lex *lx)
 {
-    static const char two[][3] = {"<>", "!=", "<=", ">=", "||", "::"};
+    static const char two[][3] = {"<>", "!=", "<=", ">=", "||", "::", "=="};
     for (size_t i = 0; i < ORO_ARRAY_LEN(two); i++) {
         if (peek(lx, 0) == (uint8_t)two[i][0] && peek(lx, 1) == (uint8_t)two[i][1]) {
             lx->at += 2;

@@ -236,7 +236,8 @@ parse_operand(struct parser *p, struct sql_expr **out)
     }
     if (t->kind == SQL_NUMBER || sql_is_symbol(t, "-") || sql_is_symbol(t, "+"))
         return parse_number(p, out);
-    if (t->kind == SQL_ODD || sql_is_word(t, "NULL"))
+    bool null = sql_is_word(t, "NULL") && p->use != ORO_QUERY_SQL;
+    if (t->kind == SQL_ODD || (sql_is_word(t, "NULL") && !null))
         return fail_unsupported(p,
                                 t->text.data[0] == '$' || t->text.data[0] == '?'
                                     ? " expression"
@@ -245,9 +246,9 @@ parse_operand(struct parser *p, struct sql_expr **out)
     if (t->kind == SQL_PARAM && !oro_bytes_eq(t->value, oro_bytes_str("sender")))
         return fail_unsupported(p, " expression", t->text);
     bool boolean = sql_is_word(t, "TRUE") || sql_is_word(t, "FALSE");
-    if (t->kind == SQL_STRING || t->kind == SQL_HEX || t->kind == SQL_PARAM || boolean) {
+    if (t->kind == SQL_STRING || t->kind == SQL_HEX || t->kind == SQL_PARAM || boolean || null) {
         struct sql_expr *e = new_expr(p, t->kind == SQL_PARAM ? SQL_E_SENDER : SQL_E_LITERAL);
-        e->literal = boolean ? 'b' : t->kind == SQL_STRING ? 's' : 'x';
+        e->literal = null ? SQL_NULL : boolean ? 'b' : t->kind == SQL_STRING ? 's' : 'x';
         e->name = t->value;
         *out = e;
         return advance(p);
@@ -263,8 +264,8 @@ take_operator(const struct sql_tok *t, enum sql_op *op)
     static const struct {
         const char *text;
         enum sql_op op;
-    } ops[] = {{"=", SQL_EQ},  {"<>", SQL_NE}, {"!=", SQL_NE}, {"<", SQL_LT},
-               {"<=", SQL_LE}, {">", SQL_GT},  {">=", SQL_GE}};
+    } ops[] = {{"=", SQL_EQ}, {"==", SQL_EQ}, {"<>", SQL_NE}, {"!=", SQL_NE},
+               {"<", SQL_LT}, {"<=", SQL_LE}, {">", SQL_GT},  {">=", SQL_GE}};
     for (size_t i = 0; i < ORO_ARRAY_LEN(ops); i++) {
         if (sql_is_symbol(t, ops[i].text)) {
             *op = ops[i].op;
@@ -288,9 +289,34 @@ refuse_operator(struct parser *p, const uint8_t *from)
     return ORO_OK;
 }
 
+static oro_status parse_primary(struct parser *p, struct sql_expr **out);
+
+static oro_status
+parse_not(struct parser *p, struct sql_expr **out)
+{
+    const uint8_t *from = p->tok.text.data;
+    struct sql_expr *e = new_expr(p, SQL_E_NOT);
+    if (++p->depth > MAX_DEPTH)
+        return oro_err_set(p->err, ORO_EMALFORMED, "Recursion limit exceeded, `%.*s`",
+                           sql_cut(oro_bytes(from, (size_t)(p->lx.end - from)), CUT / 2),
+                           (const char *)from);
+    oro_status st = advance(p);
+    if (st == ORO_OK)
+        st = parse_primary(p, &e->list);
+    p->depth--;
+    if (st != ORO_OK)
+        return st;
+    e->list->next = NULL;
+    close_text(p, e, from);
+    *out = e;
+    return ORO_OK;
+}
+
 static oro_status
 parse_primary(struct parser *p, struct sql_expr **out)
 {
+    if (sql_is_word(&p->tok, "NOT"))
+        return parse_not(p, out);
     const uint8_t *from = p->tok.text.data;
     struct sql_expr *left, *right;
     enum sql_op op;

@@ -13,7 +13,10 @@ enum sql_expr_kind {
     SQL_E_COLUMN,  /* qualifier (may be empty), name */
     SQL_E_LITERAL, /* literal: kind of oro_value_from_literal; name: its text */
     SQL_E_SENDER,
+    SQL_E_NOT, /* list of one */
 };
+
+#define SQL_NULL '0' /* a kind of literal, beside those of oro_value_from_literal */
 
 enum sql_op { SQL_EQ, SQL_NE, SQL_LT, SQL_LE, SQL_GT, SQL_GE };
 
