@@ -236,14 +236,26 @@ Test(join, constants_go_along_joins)
 
 #define MANY 60000
 
+/* A room with many members, in transactions that are not large. */
+static void
+fill_room(void)
+{
+    db_begin(&db);
+    PUT("room", 1, 1);
+    for (uint32_t i = 0; i < MANY; i++) {
+        PUT("member", i, 1);
+        if (i % 250 == 249) {
+            db_commit(&db);
+            db_begin(&db);
+        }
+    }
+    db_commit(&db);
+}
+
 Test(join, a_change_that_touches_too_much_ends_the_set)
 {
     struct oro_err err = {0};
-    db_begin(&db);
-    PUT("room", 1, 1);
-    for (uint32_t i = 0; i < MANY; i++)
-        PUT("member", i, 1);
-    db_commit(&db);
+    fill_room();
     must_subscribe(1, 5, "SELECT m.* FROM room r JOIN member m ON r.id = m.room");
     must_subscribe(1, 6, "SELECT r.* FROM room r");
     must_subscribe(2, 5, "SELECT m.* FROM room r JOIN member m ON r.id = m.room");
@@ -264,11 +276,7 @@ Test(join, a_change_that_touches_too_much_ends_the_set)
 Test(join, a_frozen_connection_loses_it_later)
 {
     struct oro_cursor *its;
-    db_begin(&db);
-    PUT("room", 1, 1);
-    for (uint32_t i = 0; i < MANY; i++)
-        PUT("member", i, 1);
-    db_commit(&db);
+    fill_room();
     must_subscribe(1, 5, "SELECT m.* FROM room r JOIN member m ON r.id = m.room");
     oro_subs_freeze(subs, 1, true);
     its = oro_cursor_fork(db.cursor);
