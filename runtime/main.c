@@ -27,6 +27,7 @@
 #include "runtime/sql/sql.h"
 #include "runtime/watch.h"
 
+#define MEMORY_ASIDE ((size_t)64 << 20) /* room, not memory: more than the largest message */
 #define PATIENCE_MS \
     1000 /* with whoever reads standard output and error, when there is no more to do */
 
@@ -437,6 +438,7 @@ configured_command(int argc, char **argv, run_fn run)
             return print_text(oro_config_usage);
         }
     }
+    oro_memory_reserve(MEMORY_ASIDE);
     /* Before there are other threads: they inherit what is blocked. */
     if (oro_signals_take(&err) != ORO_OK || oro_log_start(&err) != ORO_OK ||
         python_start(&err) != ORO_OK)
@@ -610,12 +612,17 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", command_run},           {"migrate", command_migrate},
-    {"check", command_module},      {"describe", command_module},
-    {"generate", command_module},   {"extract-schema", command_module},
+    {"run", command_run},
+    {"migrate", command_migrate},
+    {"check", command_module},
+    {"describe", command_module},
+    {"generate", command_module},
+    {"extract-schema", command_module},
     {"stubs", command_module},
-    {"backup", oro_backup_command}, {"restore", oro_restore_command},
-    {"repair", oro_repair_command}, {"log", oro_log_command},
+    {"backup", oro_backup_command},
+    {"restore", oro_restore_command},
+    {"repair", oro_repair_command},
+    {"log", oro_log_command},
     {"bench", oro_bench_command},
 };
 

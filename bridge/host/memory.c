@@ -39,7 +39,8 @@ raise_memory(void *arg)
     if (oro_db_running != &py->db)
         return 0;
     meter.pending = false;
-    if (!oro_py_hits(py) || py->grace_us != 0 || meter.used + meter.held <= below.limit)
+    if (!oro_py_hits(py) || py->grace_us != 0 ||
+        (meter.used + meter.held <= below.limit && !oro_memory_low()))
         return 0;
     if (meter.used + meter.held > below.limit * HARD)
         meter.pending = oro_py_pend(py, raise_memory, py);
@@ -67,6 +68,18 @@ may_have(size_t n, bool arena)
     return true;
 }
 
+/* The system has nothing: what is aside, for something small, since CPython does not survive each failure of that; and the call
+ * ends. */
+static bool
+spend(void)
+{
+    if (!oro_memory_spend())
+        return false;
+    if (meter.py != NULL && oro_py_hits(meter.py) && !meter.pending)
+        meter.pending = oro_py_pend(meter.py, raise_memory, meter.py);
+    return true;
+}
+
 static inline void *
 taken(void *p)
 {
@@ -80,7 +93,12 @@ raw_malloc(void *ctx, size_t n)
 {
     if (meter.py == NULL)
         return below.raw.malloc(ctx, n);
-    return may_have(n, false) ? taken(below.raw.malloc(ctx, n)) : NULL;
+    if (!may_have(n, false))
+        return NULL;
+    void *p = below.raw.malloc(ctx, n);
+    if (p == NULL && n < LARGE && spend())
+        p = below.raw.malloc(ctx, n);
+    return taken(p);
 }
 
 static void *
@@ -91,7 +109,10 @@ raw_calloc(void *ctx, size_t n, size_t size)
         return below.raw.calloc(ctx, n, size);
     if (__builtin_mul_overflow(n, size, &all) || !may_have(all, false))
         return NULL;
-    return taken(below.raw.calloc(ctx, n, size));
+    void *p = below.raw.calloc(ctx, n, size);
+    if (p == NULL && all < LARGE && spend())
+        p = below.raw.calloc(ctx, n, size);
+    return taken(p);
 }
 
 static void *
@@ -103,6 +124,8 @@ raw_realloc(void *ctx, void *old, size_t n)
     if (n > had && !may_have(n - had, false))
         return NULL;
     void *p = below.raw.realloc(ctx, old, n);
+    if (p == NULL && n < LARGE && spend())
+        p = below.raw.realloc(ctx, old, n);
     if (p != NULL)
         meter.used -= (int64_t)had;
     return taken(p);
@@ -122,6 +145,8 @@ arena_alloc(void *ctx, size_t n)
     if (meter.py != NULL && !may_have(n, true))
         return NULL;
     void *p = below.arena.alloc(ctx, n);
+    if (p == NULL && spend())
+        p = below.arena.alloc(ctx, n);
     if (p != NULL && meter.py != NULL)
         meter.used += (int64_t)n;
     return p;

@@ -5,10 +5,12 @@
 #include "runtime/base/mem.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "runtime/base/assert.h"
@@ -24,18 +26,72 @@ no_memory(void)
     oro_die(text, sizeof(text) - 1);
 }
 
-static inline void *
-checked(void *p)
+/* ---- what is kept aside ---- */
+
+#define SMALL ((size_t)64 << 10)
+
+static _Atomic(void *) aside; /* nobody has touched it: it takes no memory, but room */
+static atomic_bool low;
+static size_t aside_size;
+
+void
+oro_memory_reserve(size_t bytes)
 {
-    if (ORO_UNLIKELY(p == NULL))
-        no_memory();
-    return p;
+    ORO_ASSERT(aside_size == 0);
+    aside_size = bytes;
+    atomic_store(&aside, malloc(bytes));
 }
+
+bool
+oro_memory_spend(void)
+{
+    void *p = atomic_exchange(&aside, NULL);
+    if (p == NULL)
+        return false;
+    atomic_store(&low, true);
+    free(p);
+    return true;
+}
+
+/* Keeps it aside again if there is twice as much. */
+static bool
+still_low(void)
+{
+    void *twice = malloc(2 * aside_size), *none = NULL;
+    free(twice);
+    void *p = twice != NULL ? malloc(aside_size) : NULL;
+    if (p == NULL)
+        return true;
+    if (!atomic_compare_exchange_strong(&aside, &none, p))
+        free(p);
+    atomic_store(&low, false);
+    return false;
+}
+
+bool
+oro_memory_low(void)
+{
+    return ORO_UNLIKELY(atomic_load_explicit(&low, memory_order_relaxed)) && still_low();
+}
+
+/* Only while `p` is NULL: again with what was aside, else the end. */
+#define CHECKED(p, again)                \
+    do {                                 \
+        if (ORO_UNLIKELY((p) == NULL)) { \
+            if (oro_memory_spend())      \
+                (p) = (again);           \
+            if ((p) == NULL)             \
+                no_memory();             \
+        }                                \
+    } while (0)
 
 void *
 oro_alloc(size_t size)
 {
-    return checked(malloc(size > 0 ? size : 1));
+    size = size > 0 ? size : 1;
+    void *p = malloc(size);
+    CHECKED(p, malloc(size));
+    return p;
 }
 
 void *
@@ -43,13 +99,18 @@ oro_calloc(size_t n, size_t size)
 {
     if (n == 0 || size == 0)
         n = size = 1;
-    return checked(calloc(n, size));
+    void *p = calloc(n, size);
+    CHECKED(p, calloc(n, size));
+    return p;
 }
 
 void *
 oro_realloc(void *p, size_t size)
 {
-    return checked(realloc(p, size > 0 ? size : 1));
+    size = size > 0 ? size : 1;
+    void *more = realloc(p, size);
+    CHECKED(more, realloc(p, size));
+    return more;
 }
 
 void *
@@ -60,9 +121,25 @@ oro_aligned_alloc(size_t align, size_t size)
         align = sizeof(void *);
     if (size == 0)
         size = 1;
-    if (posix_memalign(&p, align, size) != 0)
+    if (posix_memalign(&p, align, size) != 0 &&
+        (!oro_memory_spend() || posix_memalign(&p, align, size) != 0))
         no_memory();
     memset(p, 0, size);
+    return p;
+}
+
+static void *
+pages(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p != MAP_FAILED ? p : NULL;
+}
+
+void *
+oro_map_pages(size_t size)
+{
+    void *p = pages(size);
+    CHECKED(p, pages(size));
     return p;
 }
 
@@ -75,16 +152,23 @@ fault_now(void)
     return true;
 }
 
+/* Small requests have what is left, so that somebody can ask what is wrong, or delete something. */
+static bool
+is_refused(size_t size)
+{
+    return size >= SMALL && oro_memory_low();
+}
+
 void *
 oro_try_alloc(size_t size)
 {
-    return fault_now() ? NULL : malloc(size > 0 ? size : 1);
+    return fault_now() || is_refused(size) ? NULL : malloc(size > 0 ? size : 1);
 }
 
 void *
 oro_try_realloc(void *p, size_t size)
 {
-    return fault_now() ? NULL : realloc(p, size > 0 ? size : 1);
+    return fault_now() || is_refused(size) ? NULL : realloc(p, size > 0 ? size : 1);
 }
 
 void

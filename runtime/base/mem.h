@@ -13,8 +13,9 @@ void *oro_alloc(size_t size);            /* Gives memory, not cleared; end it wi
 void *oro_calloc(size_t n, size_t size); /* Gives cleared memory */
 void *oro_realloc(void *p, size_t size); /* Takes p */
 void *oro_aligned_alloc(size_t align,
-                        size_t size);        /* Gives cleared memory at a multiple of align */
-void *oro_try_alloc(size_t size);            /* NULL when there is none */
+                        size_t size); /* Gives cleared memory at a multiple of align */
+void *oro_map_pages(size_t size);     /* Gives cleared pages of the system; end them with munmap */
+void *oro_try_alloc(size_t size);     /* NULL when there is none */
 void *oro_try_realloc(void *p, size_t size); /* NULL leaves p as it was */
 char *oro_strdup(const char *s);
 char *oro_strndup(const char *s, size_t n); /* Gives a copy of n bytes, terminated */
@@ -23,6 +24,14 @@ void oro_free(void *p); /* Takes p, NULL is fine */
 
 #define ORO_NEW(type) ((type *)oro_calloc(1, sizeof(type)))
 #define ORO_NEW_ARRAY(type, n) ((type *)oro_calloc((n), sizeof(type)))
+
+/* Keeps so many bytes aside, once for the process. When the system has no more, they go, and whoever needed some has it; from then
+ * on oro_try_alloc refuses what is not small (64 KiB), so that what strangers ask for is refused while what we owe is done, until the system
+ * gives them back: looked at by each oro_try_alloc. Without it oro_alloc ends the process at once. */
+void oro_memory_reserve(size_t bytes);
+bool oro_memory_low(void);
+/* True: there was something aside, and now is in the system's hands: try again. */
+bool oro_memory_spend(void);
 
 /* Test hook: the n-th oro_try_* call from here on in this thread fails (n >= 1). */
 void oro_fault_arm(int n);

@@ -18,8 +18,7 @@ slots_new(size_t cap)
     size_t size = cap * sizeof(oro_head);
     if (size < HUGE)
         return oro_calloc(cap, sizeof(oro_head));
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ORO_ASSERT(p != MAP_FAILED);
+    void *p = oro_map_pages(size);
 #ifdef MADV_HUGEPAGE
     (void)madvise(p, size, MADV_HUGEPAGE);
 #endif

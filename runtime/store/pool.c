@@ -70,8 +70,7 @@ class_of(size_t size)
 static void *
 huge_page(void)
 {
-    char *p = mmap(NULL, 2 * CHUNK_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ORO_ASSERT(p != MAP_FAILED);
+    char *p = oro_map_pages(2 * CHUNK_MAX);
     size_t before = -(uintptr_t)p & (CHUNK_MAX - 1);
     if (before > 0)
         munmap(p, before);

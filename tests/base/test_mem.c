@@ -2,7 +2,9 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "runtime/base/assert.h"
 #include "runtime/base/mem.h"
@@ -145,3 +147,38 @@ Test(assert, failing_aborts, .signal = SIGABRT)
     ORO_ASSERT(one == 1);
     ORO_ASSERT(one == 2);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__) /* whose shadows are in the way of the limit */
+/* What we owe goes on with what was aside; what a stranger asks for is refused until the system has some again. */
+Test(mem, what_is_aside_is_for_those_who_cannot_be_refused)
+{
+    enum { MIB = 1 << 20, SIZE = 32 * MIB, BLOCKS = 4096 };
+    static void *blocks[BLOCKS];
+    unsigned n = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    long pages = 0;
+    cr_assert_eq(fscanf(f, "%ld", &pages), 1);
+    fclose(f);
+    oro_memory_reserve(SIZE);
+    cr_assert_not(oro_memory_low());
+    rlim_t most = (rlim_t)pages * 4096 + 3 * (rlim_t)SIZE;
+    cr_assert_eq(setrlimit(RLIMIT_AS, &(struct rlimit){most, most}), 0);
+    while (n < BLOCKS && (blocks[n] = oro_try_alloc(MIB)) != NULL)
+        n++;
+    cr_assert(n < BLOCKS && n > 0 && !oro_memory_low(), "%u", n);
+    for (unsigned i = 0; i < 8; i++)
+        blocks[n++] = oro_alloc(MIB); /* would have been the end */
+    cr_assert(oro_memory_low());
+    cr_assert_null(oro_try_alloc(64 << 10));
+    void *small = oro_try_alloc(100);
+    cr_assert_not_null(small);
+    oro_free(small);
+    while (n > 0)
+        oro_free(blocks[--n]);
+    cr_assert_not(oro_memory_low());
+    void *p = oro_try_alloc(MIB);
+    cr_assert_not_null(p);
+    oro_free(p);
+}
+#endif

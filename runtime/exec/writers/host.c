@@ -23,6 +23,12 @@ static bool
 room(void *host, uint64_t more)
 {
     struct worker *w = host;
+    if (oro_memory_low()) {
+        oro_log_limited(ORO_LOG_ERROR, "worker",
+                        "there is no memory left: reducers write nothing, and large messages are "
+                        "refused, until there is some. Give the server more, or have it keep less");
+        return false;
+    }
     return oro_py_memory_room(oro_tx_memory(w->tx) + w->log_text.cap, more);
 }
 
