@@ -80,6 +80,25 @@ test("one-off queries, SQL and joins see views as whoever asks", async () => {
   assert.match(await query(owner, "DELETE FROM my_hand", 400), /my_hand|cannot be changed/);
 });
 
+test("a view is joined in a subscription, from either side, as whoever asks", async () => {
+  const [one, two] = await Promise.all([open(), open()]);
+  await one.conn.reducers.join({ name: "one" });
+  await two.conn.reducers.join({ name: "two" });
+  await subscribe(one, "SELECT p.* FROM player p JOIN held h ON p.id = h.owner");
+  assert.deepEqual(rows(one.conn.db.player), []);
+  await two.conn.reducers.draw({ face: "his" });
+  await one.conn.reducers.draw({ face: "mine" });
+  assert.deepEqual(rows(one.conn.db.player).map(p => p.name), ["one"]);
+  await subscribe(two, "SELECT h.* FROM held h JOIN player p ON h.owner = p.id");
+  assert.deepEqual(rows(two.conn.db.held).map(h => h.cards), [1]);
+  await two.conn.reducers.draw({ face: "his, too" });
+  assert.deepEqual(rows(two.conn.db.held).map(h => h.cards), [2]);
+  for (const client of [one, two]) {
+    await query(owner, `DELETE FROM card WHERE owner = 0x${client.identity.toHexString().replace(/^0x/, "")}`);
+    client.conn.disconnect();
+  }
+});
+
 test("a view that raises fails whoever asks first, and then whoever changes what it read", async () => {
   await subscribe(ann, "SELECT * FROM fragile");
   await assert.rejects(ann.conn.reducers.fail({ fails: true }));
