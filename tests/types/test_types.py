@@ -14,7 +14,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PACKAGE = ROOT / "bridge/py"
 sys.path.insert(0, str(ROOT / "tests/py"))
+sys.path.insert(0, str(PACKAGE))
 import pages  # noqa: E402
+from orochi.tools.new import TEMPLATES  # noqa: E402
 EXAMPLES = [ROOT / f"examples/{name}/module.py" for name in ("arena", "bank", "chat")]
 
 
@@ -78,6 +80,18 @@ class Types(unittest.TestCase):
                 self.assertEqual(pyright(files, self.folder), {})
                 for made in self.folder.glob("module_db.*"):
                     made.unlink()
+
+    def test_templates(self):
+        """What `orochi new` makes: modules with their stubs, and tests."""
+        for name in sorted(TEMPLATES):
+            with self.subTest(name):
+                subprocess.run([sys.executable, "-m", "orochi.tools", "new", name, "--template", name], check=True, capture_output=True,
+                               cwd=self.folder, env={**os.environ, "PYTHONPATH": str(PACKAGE)})
+                folder = self.folder / name
+                files = sorted(folder.glob("*.py"))
+                self.assertTrue((folder / "module_db.pyi").exists())
+                self.assertEqual(mypy(files, folder), {})
+                self.assertEqual(pyright(files, folder), {})
 
     def test_modules_of_the_pages(self):
         """README and docs/: each page's modules in a folder of their own, for their names."""
