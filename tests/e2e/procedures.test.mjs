@@ -133,6 +133,13 @@ describe("a procedure", () => {
     conn.disconnect();
   });
 
+  test("may be an async def, which awaits what waits and nothing else", async () => {
+    assert.equal((await ask("awaits", [8])).text, '"awaited True"');
+    assert.deepEqual(await texts(8), ["awaited"]);
+    assert.equal((await ask("awaits_wrong")).status, 500);
+    await until("the log says why", () => /awaits something of another event loop/.test(server.output()));
+  });
+
   test("goes on when its client leaves", async () => {
     const { conn } = await client();
     conn.procedures.nap({ ms: 100 }).catch(() => {});

@@ -401,7 +401,7 @@ def procedure(fn=None, /, *, name=None, public=True, timeout_ms=None, **unknown)
     """Makes a function callable that may wait for the world outside: fn(ctx, *arguments) -> result (docs/procedures.md).
 
     It runs beside reducers, on workers of its own, and in no transaction: ctx.with_tx(body) runs one. What it returns is what
-    its caller gets, so its return annotation is required. `def` has a thread while it waits, `async def` needs none. name,
+    its caller gets, so its return annotation is required. `async def` may be written as well, and awaits what waits. name,
     public: as of a reducer. timeout_ms: how long it may take, its waiting included.
     """
     _no_options('procedure', unknown, ('name', 'public', 'timeout_ms'))

@@ -119,3 +119,30 @@ class Http:
     def head(self, url, **options):
         """request('HEAD', url, ...)"""
         return self.request('HEAD', url, **options)
+
+
+class AsyncHttp:
+    """ctx.http of an `async def`: the same, to be awaited."""
+
+    __slots__ = ()
+
+    async def request(self, method, url, **options):
+        return Http().request(method, url, **options)
+
+    async def get(self, url, **options):
+        return Http().request('GET', url, **options)
+
+    async def post(self, url, **options):
+        return Http().request('POST', url, **options)
+
+    async def put(self, url, **options):
+        return Http().request('PUT', url, **options)
+
+    async def patch(self, url, **options):
+        return Http().request('PATCH', url, **options)
+
+    async def delete(self, url, **options):
+        return Http().request('DELETE', url, **options)
+
+    async def head(self, url, **options):
+        return Http().request('HEAD', url, **options)

@@ -1,13 +1,14 @@
 """Procedures: what a declaration means, and the context that one is given (docs/procedures.md)."""
 
 import datetime
+import functools
 import inspect
 import random
 import typing
 
 from . import _advice, _context, _source
 from ._errors import TransactionError
-from ._fetch import Http
+from ._fetch import AsyncHttp, Http
 from ._types import element, evaluate_parameter, pascal, UNIT
 from ._values import Timestamp
 
@@ -69,7 +70,7 @@ def described(p, defaults):
 
 def bound(p):
     """What the codecs of an interpreter are made from."""
-    return dict(name=p['name'], fn=p['fn'], params=tuple((q[0], q[2]) for q in p['params']), takes_row=True, result=p['returns'][0])
+    return dict(name=p['name'], fn=driven(p['fn']) if p['is_async'] else p['fn'], params=tuple((q[0], q[2]) for q in p['params']), takes_row=True, result=p['returns'][0])
 
 
 # ---- the context -----------------------------------------------------------------------------------------------------
@@ -158,3 +159,39 @@ class Context(_context.ProcedureContext):
 def make_context(given):
     """For the engine: the context of a procedure, with what the engine knows of its call."""
     return Context(given)
+
+
+# ---- async def -------------------------------------------------------------------------------------------------------
+
+class AsyncContext(Context):
+    """What an `async def` is given: what waits is awaited, and so are transactions."""
+
+    http = AsyncHttp()
+
+    def __init__(self, ctx):
+        vars(self).update(vars(ctx))
+
+    async def with_tx(self, body, /, *args):
+        return Context.with_tx(self, body, *args)
+
+    async def sleep(self, seconds, /):
+        Context.sleep(self, seconds)
+
+    async def sleep_until(self, when, /):
+        Context.sleep(self, (int(when) - int(Timestamp.now())) / 1e6)
+
+
+def driven(fn):
+    """A plain function that runs the coroutines of fn. Each await of ctx's ends at once, since it has waited then; nothing else can
+    be awaited, for there is no event loop."""
+    @functools.wraps(fn)
+    def run(ctx, *args):
+        coroutine = fn(AsyncContext(ctx), *args)
+        try:
+            coroutine.send(None)
+        except StopIteration as end:
+            return end.value
+        coroutine.close()
+        raise TypeError(f'{fn.__name__} awaits something of another event loop: a procedure awaits ctx.sleep(), ctx.http, ctx.with_tx() and '
+                        'coroutines that do')
+    return run

@@ -193,3 +193,21 @@ def contended(ctx: ProcedureContext, id: u64, times: u32) -> u32:
     for _ in range(times):
         ctx.with_tx(body)
     return runs
+
+
+@procedure
+async def awaits(ctx: ProcedureContext, owner: u32) -> str:
+    async def inner():
+        await ctx.sleep(0.01)
+        return await ctx.with_tx(lambda tx: tx.db.note.insert(owner=owner, text="awaited").text)
+    start = ctx.timestamp
+    text = await inner()
+    return f"{text} {ctx.timestamp > start}"
+
+
+@procedure
+async def awaits_wrong(ctx: ProcedureContext) -> None:
+    class Other:
+        def __await__(self):
+            yield 1
+    await Other()
