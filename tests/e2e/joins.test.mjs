@@ -90,6 +90,31 @@ test("rows that match twice are there until both are gone; events come with what
   client.conn.disconnect();
 });
 
+test("many rows are read elsewhere while others change them, and nothing is lost or told twice", async () => {
+  for (const id of [50, 51]) await ann.conn.reducers.openRoom({ id, topic: "big" });
+  for (let i = 0; i < 4; i++) await ann.conn.reducers.crowd({ room: 50, n: 1500 });
+  const client = await open();
+  let busy = true;
+  const others = (async () => {
+    for (let i = 0; busy || i < 20; i++) {
+      await bob.conn.reducers.crowd({ room: 50, n: 3 });
+      await bob.conn.reducers.thin({ room: 50, n: 2 });
+      await bob.conn.reducers.openRoom({ id: 51, topic: i % 2 ? "big" : "small" });
+    }
+  })();
+  await subscribe(client, "SELECT m.* FROM room r JOIN member m ON m.room = r.id WHERE r.topic = 'big'",
+    "SELECT r.* FROM room r JOIN member m ON m.room = r.id WHERE m.room = 50");
+  busy = false;
+  await others;
+  await client.conn.reducers.openRoom({ id: 52, topic: "the end" });
+  const answer = await fetch(`${server.url}/v1/database/rooms/sql`, { method: "POST", body: "SELECT id FROM member WHERE room = 50" });
+  const ids = (await answer.json())[0].rows.map(row => BigInt(row[0]));
+  const there = new Set(rows(client.conn.db.member).map(m => m.id));
+  assert.deepEqual([there.size, ids.every(id => there.has(id))], [ids.length, true]);
+  assert.deepEqual(rows(client.conn.db.room).map(r => r.id), [50]);
+  client.conn.disconnect();
+});
+
 test("what may not be subscribed to says why", async () => {
   for (const [text, why] of [
     ["SELECT * FROM room JOIN member ON room.id = member.room", /SELECT \* is not supported for joins/],

@@ -40,6 +40,18 @@ def enter(ctx: ReducerContext, room: u32):
 
 
 @reducer
+def crowd(ctx: ReducerContext, room: u32, n: u32):
+    for _ in range(n):
+        ctx.db.member.insert(room=room, player=ctx.sender)
+
+
+@reducer
+def thin(ctx: ReducerContext, room: u32, n: u32):
+    for m in list(ctx.db.member.filter(room=room))[:n]:
+        ctx.db.member.delete(m.id)
+
+
+@reducer
 def leave(ctx: ReducerContext, room: u32):
     for m in list(ctx.db.member.filter(room=room, player=ctx.sender)):
         ctx.db.member.delete(m.id)
