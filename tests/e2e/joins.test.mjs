@@ -115,6 +115,19 @@ test("many rows are read elsewhere while others change them, and nothing is lost
   client.conn.disconnect();
 });
 
+test("the official query builder: semijoins both ways, and all that its conditions are written as", async () => {
+  const { room, member, message } = rooms.tables, client = await open(), me = client.identity;
+  await client.conn.reducers.openRoom({ id: 70, topic: "it's 70" });
+  await client.conn.reducers.enter({ room: 70 });
+  await subscribe(client, room.leftSemijoin(member, (r, m) => r.id.eq(m.room)).where(r => r.topic.eq("it's 70")),
+    member.where(m => m.player.eq(me).and(m.room.gte(70).or(m.id.lt(0)))),
+    message.where(m => m.room.eq(70)).rightSemijoin(room, (m, r) => m.room.eq(r.id)).where(r => r.id.ne(1).not()));
+  assert.deepEqual([topics(client), rows(client.conn.db.member).length], [["it's 70"], 1]);
+  await client.conn.reducers.leave({ room: 70 });
+  assert.deepEqual([topics(client), rows(client.conn.db.member).length], [[], 0]);
+  client.conn.disconnect();
+});
+
 test("what may not be subscribed to says why", async () => {
   for (const [text, why] of [
     ["SELECT * FROM room JOIN member ON room.id = member.room", /SELECT \* is not supported for joins/],
