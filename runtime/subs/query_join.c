@@ -411,6 +411,7 @@ query_type_join(struct typing *ty, struct pred *const *rules, struct sight *cons
     for (unsigned i = 0; i < j->n; i++)
         source_init(&d, i, rules[i], sights[i]);
     q->join = j;
+    ty->at = st == ORO_OK ? NULL : ty->at;
     if (st == ORO_OK && ty->use == ORO_QUERY_SUBSCRIBE && j->n > 1)
         st = check_edges(ty, j);
     if (st == ORO_OK && ty->use == ORO_QUERY_SUBSCRIBE)

@@ -133,6 +133,7 @@ query_find_column(struct typing *ty, struct oro_bytes qualifier, struct oro_byte
                   uint8_t *src, uint16_t *col)
 {
     int scope = 0, found = -1;
+    ty->at = NULL; /* its texts are the reference's, word by word */
     if (qualifier.len > 0) {
         scope = query_scope_of(ty, qualifier);
         if (scope < 0)

@@ -45,6 +45,7 @@ column_type(const struct typing *ty, uint8_t src, uint16_t col)
 static oro_status
 fail_literal(struct typing *ty, struct oro_bytes text, const struct oro_type *t)
 {
+    ty->at = text.data;
     return oro_err_set(ty->err, ORO_EMALFORMED,
                        "The literal expression `%.*s` cannot be parsed as type `%s`", TEXT(text),
                        type_text(t).s);
@@ -121,6 +122,7 @@ type_columns(struct typing *ty, const struct sql_expr *e, struct pred *p)
                           *b = column_type(ty, p->other_src, p->other);
     p->kind = P_COMPARE_COLUMNS;
     p->leaf = leaf_of(ty, a);
+    ty->at = left->text.data;
     if (!oro_type_eq(a, b))
         return oro_err_set(ty->err, ORO_EMALFORMED,
                            "Unexpected type: (expected) %s != %s (inferred)", type_text(a).s,
@@ -173,6 +175,7 @@ type_compare(struct typing *ty, const struct sql_expr *e, struct pred **out)
         return st;
     const struct oro_type *t = column_type(ty, p->src, p->col);
     p->leaf = leaf_of(ty, t);
+    ty->at = column->text.data;
     if (!has_operator(t, p->op))
         return fail_operator(ty, p->op, t);
     return literal_value(ty, column == left ? right : left, t, &p->value);
@@ -196,6 +199,7 @@ type_bare(struct typing *ty, const struct sql_expr *e, struct pred **out)
     if (st != ORO_OK)
         return st;
     p->leaf = column_type(ty, p->src, p->col);
+    ty->at = e->text.data;
     if (p->leaf->kind != ORO_BOOL)
         return oro_err_set(ty->err, ORO_EMALFORMED,
                            "Unexpected type: (expected) Bool != %s (inferred)",
@@ -224,6 +228,7 @@ negate(struct pred *p)
 oro_status
 query_type_condition(struct typing *ty, const struct sql_expr *e, struct pred **out)
 {
+    ty->at = NULL;
     if (e->kind == SQL_E_NOT) {
         oro_status st = query_type_condition(ty, e->list, out);
         if (st == ORO_OK)

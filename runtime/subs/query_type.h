@@ -24,6 +24,7 @@ struct typing {
     const struct oro_query_env *env;
     enum oro_query_use use;
     struct oro_err *err;
+    const uint8_t *at; /* of the text: what the error is about; NULL: all of it */
     struct scope scopes[ORO_JOIN_MOST];
     unsigned nscopes;
     const struct rule_chain *within; /* of a row filter; NULL: the query that was asked */

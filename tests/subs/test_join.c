@@ -131,6 +131,7 @@ Test(join, selective_subscriptions_cost_what_is_touched)
                                         "SELECT * FROM unit WHERE x >= %u0 AND x < %u9",
                                         "SELECT * FROM unit WHERE y = 0 AND chunk = %u",
                                         "SELECT * FROM unit WHERE y < 5 AND x > %u0 AND x <= %u9"};
+    teardown();
     for (size_t form = 0; form < ORO_ARRAY_LEN(forms); form++) {
         uint64_t cost[2];
         for (unsigned many = 0; many < 2; many++) {

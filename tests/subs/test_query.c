@@ -449,3 +449,19 @@ Test(query, broken_texts)
         }
     }
 }
+
+Test(query, type_errors_have_a_caret)
+{
+    struct oro_err err;
+    cr_assert_null(parse("SELECT * FROM player WHERE id = 1 AND level = 'x'", ORO_QUERY_SQL, &err));
+    cr_assert_str_eq(err.text, "The literal expression `'x'` cannot be parsed as type `I32`\n"
+                               "SELECT * FROM player WHERE id = 1 AND level = 'x'\n"
+                               "                                              ^");
+    cr_assert_null(parse("SELECT * FROM player\nWHERE id = name", ORO_QUERY_SUBSCRIBE, &err));
+    cr_assert_str_eq(err.text, "Unexpected type: (expected) U64 != String (inferred), executing: "
+                               "`SELECT * FROM player\nWHERE id = name`\n"
+                               "WHERE id = name\n"
+                               "      ^");
+    cr_assert_null(parse("SELECT * FROM player WHERE level = '\u00fc'", ORO_QUERY_SQL, &err));
+    cr_assert_null(strchr(err.text, '\n'), "what cannot be aligned is not shown");
+}
