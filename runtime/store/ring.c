@@ -380,6 +380,12 @@ idle_reclaim(struct oro_cursor *c)
     oro_ring_sweep(s, &c->cache, RECLAIM_LEAST);
 }
 
+void
+oro_cursor_give(struct oro_cursor *c)
+{
+    oro_owner_give(&c->owner);
+}
+
 const struct oro_commit *
 oro_cursor_next(struct oro_cursor *c)
 {

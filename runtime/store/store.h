@@ -160,6 +160,8 @@ struct oro_cursor *oro_cursor_fork(const struct oro_cursor *c);
  * something else, a reading or a pin, holds the snapshot at its record, or nothing can be published; a fork inherits it. It keeps
  * versions in the indexes until the cursor has passed them. */
 void oro_cursor_hold(struct oro_cursor *c, bool holds);
+/* Whoever uses it next has it: when the thread that had it has ended. */
+void oro_cursor_give(struct oro_cursor *c);
 /* At the record that a pin stands at. Any thread; then one thread at a time. Gives. */
 struct oro_cursor *oro_cursor_open_at(const struct oro_pin *p);
 void oro_cursor_close(struct oro_cursor *c); /* Takes c */

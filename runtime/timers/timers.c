@@ -26,7 +26,7 @@ struct oro_timers {
     struct oro_timer_key *gone; /* of the record that is looked at */
     size_t ngone, gone_cap;
     struct oro_phases phases;
-    struct oro_metric *missed;
+    struct oro_metric *missed, *pending;
 };
 
 /* By "table/key": a reload may give tables other numbers. The values are struct oro_firing, without their tables. */
@@ -341,6 +341,7 @@ feed(void *arg)
     }
     while ((rec = oro_cursor_next(ts->cursor)) != NULL)
         record_look(ts, rec);
+    oro_metric_set(ts->pending, (int64_t)oro_map_len(&ts->timers));
     if (!oro_phases_write(&ts->phases))
         return;
     if (ts->opt.written != NULL)
@@ -379,6 +380,9 @@ oro_timers_start(const struct oro_timers_options *opt, struct oro_timers **out, 
     if (ts->opt.mono_us == NULL)
         ts->opt.mono_us = oro_mono_us;
     oro_phases_init(&ts->phases, opt->schema, opt->store, opt->note_kind);
+    ts->pending = oro_metric(ORO_METRIC_GAUGE, "orochi_timers_pending", "",
+                             "Rows of scheduled tables that wait for their time, or run.");
+    oro_metric_set(ts->pending, 0);
     ts->missed = oro_metric(ORO_METRIC_COUNTER, "orochi_timer_missed_total", "",
                             "Beats of repeating timers that were passed over.");
     struct oro_scheduler_options so = {.fire = fire,
@@ -447,6 +451,8 @@ oro_timers_stop_keeping(struct oro_timers *ts)
     if (ts == NULL)
         return kept;
     scheduler_end(ts);
+    if (ts->cursor != NULL)
+        oro_cursor_give(ts->cursor);
     while (ts->cursor != NULL && (rec = oro_cursor_next(ts->cursor)) != NULL)
         record_look(ts, rec);
     for (size_t i = 0; oro_map_next(&ts->timers, &i, &slot);) {

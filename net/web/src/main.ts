@@ -14,6 +14,7 @@ const AMBER = COLOURS[2]!;
 const RED = "#f87171";
 const CPU = "orochi_process_cpu_seconds_total";
 const MEMORY = "orochi_process_resident_bytes";
+const PENDING = "orochi_timers_pending";
 
 const element = (id: string) => document.getElementById(id)!;
 const samples: Sample[] = [];
@@ -65,6 +66,14 @@ const TILES: Tile[] = [
     show: s => ({
       value: `${count(s.rate("orochi_commits_total"))}/s`,
       more: `${count(s.rate("orochi_tx_conflicts_total"))} reruns/s`,
+    }),
+  },
+  {
+    label: "Timers pending",
+    needs: PENDING,
+    show: s => ({
+      value: count(s.value(PENDING)),
+      more: `${count(s.rate("orochi_timers_expired_total"))} due/s`,
     }),
   },
   {
