@@ -106,6 +106,14 @@ class Commands(ModuleCase):
         path = str(self.write(SOURCE))
         self.assertEqual(self.run_tool("describe", path), (0, DESCRIBED, ""))
 
+    def test_describe_of_procedures(self):
+        path = str(ROOT / "tests/e2e/modules/procedures.py")
+        code, out, _ = self.run_tool("describe", path)
+        self.assertEqual(code, 0)
+        self.assertIn("2 reducers, 20 procedures, 1 schedule", out)
+        self.assertIn("\nprocedures\n    make_size(w: i32, h: i32) -> Size\n", out)
+        self.assertIn("    private() -> u32  private\n", out)
+
     def test_describe_json(self):
         path = str(self.write(SOURCE))
         code, out, _ = self.run_tool("describe", "--json", path)

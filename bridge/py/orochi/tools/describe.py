@@ -19,6 +19,8 @@ def text(name, builder):
     parts = [f'{name}: {counts(builder)}']
     parts += [describe.table(t) for t in builder.tables if t.cls is not None]
     parts += ['\n'.join(['reducers'] + [describe.reducer(r) for r in builder.reducers if r['takes_row']])]
+    if builder.procedures:
+        parts.append('\n'.join(['procedures'] + [describe.procedure(p) for p in builder.procedures]))
     if builder.views:
         parts.append('\n'.join(['views'] + [describe.view(v) for v in builder.views]))
     if builder.schedules:
@@ -33,6 +35,8 @@ def counts(builder):
     """ "2 tables, 3 reducers, 1 schedule": those of the author. """
     numbers = (('table', sum(t.cls is not None for t in builder.tables)),
                ('reducer', len(builder.reducers) - len(builder.schedules)), ('schedule', len(builder.schedules)))
+    if builder.procedures:
+        numbers = (*numbers[:2], ('procedure', len(builder.procedures)), *numbers[2:])
     if builder.views:
         numbers = (*numbers[:2], ('view', len(builder.views)), *numbers[2:])
     return ', '.join(f'{n} {what}{"" if n == 1 else "s"}' for what, n in numbers)
@@ -103,6 +107,11 @@ class _Describer(Types):
         params = ', '.join(f'{wire}: {self.type(sats)}' for _, wire, _, sats in r['params'])
         marks = [r['lifecycle']] if r['lifecycle'] else [] if r['public'] else ['private']
         return f'    {r["name"]}({params})' + ''.join(f'  {mark}' for mark in marks)
+
+    def procedure(self, p):
+        line = self.reducer(p)
+        end = line.rindex(')') + 1
+        return f'{line[:end]} -> {self.type(p["returns"][1])}{line[end:]}'
 
     def view(self, v):
         params = ', '.join(f'{wire}: {self.type(sats)}' for _, wire, _, sats in v.params)
