@@ -39,6 +39,7 @@ oro_status
 oro_procedure_rest(struct worker *w, int64_t until_us)
 {
     struct oro_pool *p = w->pool;
+    const struct oro_schema *before = p->schema;
     for (;;) {
         unsigned seen = oro_wake_prepare(&p->govern_wake);
         if (has_safepoint(w)) {
@@ -50,6 +51,8 @@ oro_procedure_rest(struct worker *w, int64_t until_us)
         bool paused = atomic_load(&p->paused);
         if (atomic_load(&p->hurry) != HURRY_NOT || (!paused && now >= w->procedure_end_us))
             return ORO_ETIMEOUT;
+        if (!paused && p->schema != before)
+            return ORO_ETIMEOUT; /* its module is no more */
         if (!paused && now >= until_us)
             return ORO_OK;
         sleep_until(w, seen, paused ? now + LOOK_US
