@@ -56,6 +56,9 @@ struct oro_host_ops {
      * one; ORO_ECONFLICT: what it read is not so any more, nothing has changed, and what it logged is forgotten. */
     int64_t (*begin)(void *host, bool exclusive);
     oro_status (*end)(void *host, bool commit);
+    /* Of each transaction of a call that runs outside of one, before its commit. ORO_EFULL, with a text for the author: it is more
+     * than can be kept, and is to be ended without a commit. */
+    oro_status (*fits)(void *host, struct oro_err *err);
     /* Of procedures only, which call these between the others (bridge/host/procedure.c). ask_begin: a transaction;
      * exclusive: as above; ORO_ETIMEOUT: as of ask_wait. ask_commit, ask_abort: ORO_ECONFLICT, it has to be run again; after the
      * abort of one that raised on rows that were not stale: ORO_OK. ask_wait: until that time of the monotonic clock; ORO_ETIMEOUT: it is over for the procedure. The GIL

@@ -73,15 +73,19 @@ oro_pytx_end(PyObject *module, PyObject *commit)
     if (py == NULL)
         return NULL;
     bool late = py->hits > 0;
-    oro_status st = tx_end(py, commit == Py_True && !late);
+    struct oro_err err = {0};
+    bool fits = commit != Py_True || py->db.ops->fits(py->db.call->host, &err) == ORO_OK;
+    oro_status st = tx_end(py, commit == Py_True && !late && fits);
     if (late && commit == Py_True) { /* half of its work must not count */
         PyErr_SetString(py->e_timeout, "the handler ran longer than its limit, and went on");
         return NULL;
     }
-    if (st == ORO_OK)
-        Py_RETURN_TRUE;
     if (st == ORO_ECONFLICT)
         Py_RETURN_FALSE;
+    if (!fits)
+        return PyErr_Format(py->db.e_transaction, "the transaction cannot be kept: %s", err.text);
+    if (st == ORO_OK)
+        Py_RETURN_TRUE;
     PyErr_Format(py->db.e_transaction, "the transaction cannot be committed: %s",
                  oro_status_name(st));
     return NULL;

@@ -90,6 +90,17 @@ tx_begin(struct oro_py *py, struct oro_asked_for *a, bool alone)
     return true;
 }
 
+/* False with an exception: it is more than can be kept. */
+static bool
+tx_fits(struct oro_py *py, struct oro_asked_for *a)
+{
+    struct oro_err err = {0};
+    if (py->db.ops->fits(a->call->host, &err) == ORO_OK)
+        return true;
+    PyErr_Format(py->db.e_transaction, "the transaction cannot be kept: %s", err.text);
+    return false;
+}
+
 /* ORO_ECONFLICT: it has to be run again. */
 static oro_status
 tx_end(struct oro_py *py, struct oro_asked_for *a, bool commits)
@@ -154,6 +165,8 @@ oro_py_asked_tx(PyObject *module, PyObject *const *args, Py_ssize_t n)
             return PyErr_NoMemory();
         }
         PyObject *out = tx_once(py, args, n);
+        if (out != NULL && !tx_fits(py, a))
+            Py_CLEAR(out);
         PyObject *error = out == NULL ? PyErr_GetRaisedException() : NULL;
         oro_status st = tx_end(py, a, out != NULL);
         if (st == ORO_ECONFLICT && attempt < ATTEMPTS && py->hits == 0) {
@@ -197,6 +210,10 @@ oro_py_asked_end(PyObject *module, PyObject *commits)
         return NULL;
     }
     bool ok = commits == Py_True && py->hits == 0;
+    if (ok && !tx_fits(py, a)) {
+        (void)tx_end(py, a, false);
+        return NULL;
+    }
     oro_status st = tx_end(py, a, ok);
     if (commits == Py_True && (!ok || st != ORO_OK)) {
         PyErr_SetString(py->e_timeout, "the transaction ran longer than its limit");

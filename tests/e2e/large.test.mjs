@@ -37,3 +37,18 @@ test("near that, rows are written and read again, whatever their columns would b
   assert.deepEqual([await n("blob"), await n("words")], [1, 1]);
   assert.equal(await orochi.stop(), 0, orochi.output().slice(-2000));
 });
+
+test("beyond what can be kept, a transaction of a handler or a procedure fails and the server goes on", async () => {
+  const data = await folder();
+  const server = await serve(module("larger"), { flags: ["--data", data, ...flags] });
+  const handler = async (...args) => (await fetch(`${server.url}/v1/database/larger/route/fill/${args.map(Number).join("/")}`)).text();
+  const procedure = async (...args) => (await call(server, "larger", "fills", args)).json();
+  for (const ask of [handler, procedure])
+    for (const block of [false, true]) {
+      assert.match(await ask(1, 300, block), /a row of `blob` has 3145\d+ bytes: the largest that can be kept has \d+/);
+      assert.match(await ask(9, 100, block), /it writes 943\d+ bytes: [^\n]* do it in several calls/);
+    }
+  assert.deepEqual(await sql(server, "larger", "SELECT COUNT(*) AS n FROM blob"), [{ n: 0 }]);
+  assert.equal(await handler(1, 1, false), "kept");
+  assert.equal(await server.stop(), 0, server.output().slice(-2000));
+});

@@ -15,6 +15,14 @@ oro_worker_tx_begin(void *host, bool exclusive)
     return oro_pool_time(w->pool, oro_wall_us);
 }
 
+oro_status
+oro_worker_tx_fits(void *host, struct oro_err *err)
+{
+    struct worker *w = host;
+    ORO_ASSERT(w->tx != NULL);
+    return oro_tx_fits(w->tx, err);
+}
+
 static oro_status
 tx_commit(struct worker *w)
 {

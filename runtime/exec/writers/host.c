@@ -346,6 +346,7 @@ const struct oro_host_ops oro_worker_host_ops = {
     .restore = called_restore,
     .begin = oro_worker_tx_begin,
     .end = oro_worker_tx_end,
+    .fits = oro_worker_tx_fits,
     .log = called_log,
     .ask_begin = oro_procedure_begin,
     .ask_commit = oro_procedure_commit,

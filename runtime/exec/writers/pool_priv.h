@@ -189,6 +189,7 @@ oro_pool_time(const struct oro_pool *p, int64_t (*real)(void))
 extern const struct oro_host_ops oro_worker_host_ops;
 int64_t oro_worker_tx_begin(void *host, bool exclusive); /* handler_tx.c */
 oro_status oro_worker_tx_end(void *host, bool commit);
+oro_status oro_worker_tx_fits(void *host, struct oro_err *err); /* of procedures, too */
 void oro_worker_log_flush(struct worker *w);
 void oro_worker_say(const struct worker *w, enum oro_log_level level, const char *target,
                     struct oro_bytes text);
