@@ -195,7 +195,15 @@ REDUCER = {
     "procedure with an option": ("@procedure(time=3)\ndef f(ctx) -> int: ...", 1, ["@procedure has no option 'time'", "timeout_ms"]),
     "procedure in a class": (
         "class A:\n    @procedure\n    def f(ctx) -> int: ...", 3, ["stands in the class A", "f(ctx: ProcedureContext"]),
-    "row filter": ("row_filter('SELECT * FROM x')\n@reducer\ndef f(ctx): ...", 1, ["row filters as functions are not available", 'owner="player"']),
+    "row filter of no table": ("row_filter('SELECT * FROM x')\n@reducer\ndef f(ctx): ...", 1, ["there is no table 'x'"]),
+    "row filter of a mistyped table": (
+        "row_filter('SELECT * FROM hant')\n@table(public=True)\nclass Hand:\n    x: u8", 1, ["there is no table 'hant'", "do you mean hand"]),
+    "row filter that selects nothing": ("row_filter('hand')\n@reducer\ndef f(ctx): ...", 1, ["selects no rows of a table"]),
+    "row filter, joined, of all": (
+        "row_filter('SELECT * FROM a JOIN b ON a.x = b.x')\n@reducer\ndef f(ctx): ...", 1, ["selects no rows of a table"]),
+    "row filter beside a private table": (
+        "@table\nclass A:\n    x: u8\nrow_filter('SELECT * FROM a WHERE x = 1')", 4, ["private table", "public=True"]),
+    "row filter as a decorator": ("@row_filter\ndef f(ctx): ...", 2, ["takes SQL and decorates nothing", 'owner="player"']),
     "updated with arguments": ("@updated\ndef f(ctx, x: u8): ...", 2, ["@updated takes only the context"]),
     "updated twice": ("@updated\ndef f(ctx): ...\n@updated\ndef g(ctx): ...", 4, ["@updated is there twice"]),
     "declared database": (
@@ -291,7 +299,7 @@ def v(ctx, x: u8): ...
         self.assertEqual(len(set(found)), len(found))
 
     def test_problems_before_an_exception_are_kept(self):
-        found = self.problems(HEAD + "\nrow_filter('SELECT * FROM x')\nraise ValueError('x')\n")
+        found = self.problems(HEAD + "\nrow_filter(5)\nraise ValueError('x')\n")
         self.assertEqual([p.split(":")[1] for p in found], [str(LINES + 2), str(LINES + 3)])
 
     def test_under_future_annotations(self):

@@ -17,11 +17,12 @@ Run it with `orochi run FILE`; clients connect with any SpacetimeDB SDK.
 from ._context import (AnonymousViewContext, Auth, BaseColumn, Database, Err, IndexColumn, Log, Ok, ProcedureContext, ReducerContext,
                        Result, Rows, Table, UniqueColumn, ViewContext, asdict)
 from ._declare import (Column, client_connected, client_disconnected, field, init, migration, on_load, procedure, product, reducer,
-                       row_filter, scheduled, table, updated)
+                       scheduled, table, updated)
 from ._env import environment
 from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, ForbiddenInReducer, HttpError, IndexNotUnique, NoSuchRow,
                       NotInTransaction, OrochiError, ReducerError, ReducerTimeout, RowNotFound, SchemaError, SenderError,
                       TransactionError, UniqueAlreadyExists, UniqueViolation, WrongIndex, WrongIndexAlgo)
+from ._filters import row_filter
 from ._http import Headers, Request, Response
 from ._routes import HandlerContext, mount, route
 from ._query import Query, query

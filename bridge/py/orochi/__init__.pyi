@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Concatenate, Generic, Literal, Never, ParamSpec, Self, TypeVar, dataclass_transform, overload
+from typing import Annotated, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, dataclass_transform, overload
 from uuid import UUID
 
 _T = TypeVar("_T")
@@ -192,8 +192,8 @@ class Query(Generic[_T]):
 
 def query(cls: type[_T], /) -> Query[_T]: ...
 
-# Of later versions: using one is reported when the module is loaded.
-def row_filter(sql: Never, /) -> Never: ...
+def row_filter(sql: str, /) -> None:
+    """A row filter: clients see the rows of a table that it has, or any other filter of that table."""
 
 # ---- values
 

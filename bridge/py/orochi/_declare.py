@@ -122,6 +122,7 @@ class Registry:
         self.environments = []  # classes
         self.migrations = []  # (function, what table= says)
         self.views = []  # of _views.py
+        self.filters = []  # (place, SQL) of _filters.py
 
     def problem(self, place, text):
         self.problems.append(f'{place}: {text}')
@@ -537,19 +538,3 @@ def scheduled(fn=None, /, *, interval_ms=None, delay_ms=None, repeating=True, in
         dict(interval_ms=interval_ms, interval=interval, hz=hz), dict(delay_ms=delay_ms, delay=delay, start_after=start_after), cron,
         repeating, missed, volatile, max_dt)
     return declare if fn is None else declare(fn)
-
-
-def _not_yet(what, advice):
-    """A decorator of a later version: what it decorates is reported with all other problems."""
-    def decorator(thing=None, *args, **kwargs):
-        def declare(thing):
-            place = _source.of_function(thing) if isinstance(thing, types.FunctionType) else _source.of_caller()
-            REGISTRY.problem(place, f'{what} are not available in this version of Orochi: {advice}')
-            return thing
-        return declare if thing is None or isinstance(thing, str) and args else declare(thing)
-    decorator.__doc__ = f'Not available in this version: {advice}.'
-    return decorator
-
-
-row_filter = _not_yet('row filters as functions', 'say it at the table: @table(public=True, owner="player"), or '
-                                                  'rls=["SELECT * FROM hand WHERE player = :sender OR shown"]')

@@ -1,12 +1,15 @@
 """query(Player).where(...).order_by("-score").limit(100): rows of one table said as a condition, for views to return."""
 
+import operator
 from typing import Generic, TypeVar
 
+from ._errors import WrongIndex
 from ._names import instead
 
 R = TypeVar('R')
 
 _SIGNS = {'': '=', 'ne': '<>', 'gt': '>', 'gte': '>=', 'lt': '<', 'lte': '<='}
+_TESTS = {'': operator.eq, 'ne': operator.ne, 'gt': operator.gt, 'gte': operator.ge, 'lt': operator.lt, 'lte': operator.le}
 _OPPOSITES = {'': 'ne', 'ne': '', 'gt': 'lte', 'lte': 'gt', 'lt': 'gte', 'gte': 'lt'}
 
 
@@ -37,6 +40,15 @@ def _condition(value):
     if isinstance(value, Condition):
         return value
     raise TypeError(f'where() takes a comparison of columns, e.g. lambda p: p.score >= 10, and {value!r} is none')
+
+
+def _rank(value):
+    """What compares as the engine orders values: NaN after all numbers, None after everything."""
+    return (2, 0) if value is None else (1, 0) if value != value else (0, value)
+
+
+def _holds(comparisons, row):
+    return all(_TESTS[lookup](_rank(getattr(row, column)), _rank(value)) for column, lookup, value in comparisons)
 
 
 class _Column:
@@ -106,33 +118,56 @@ class Query(Generic[R]):
         return Query(self._cls, self._where, self._order, n)
 
     def rows_of(self, ctx):
-        """The rows, read through indexes: what a view that returns the query has."""
+        """The rows, read through indexes: what a view that returns the query has. Where no index answers the condition every row
+        is looked at, along whatever index the table has: the view then runs again with each change of the table."""
         table = ctx.db[self._cls]
         alternatives = self._where.alternatives if self._where is not None else [()]
+        try:
+            return self._found(table, alternatives)
+        except WrongIndex:
+            rows = self._every_row(table)
+        return self._cut([row for row in rows if any(_holds(alternative, row) for alternative in alternatives)])
+
+    def _found(self, table, alternatives):
         if len(alternatives) == 1:
-            return self._cut(self._ordered(table, self._named(alternatives[0])))
+            return self._cut(self._matching(table, alternatives[0], self._order))
         rows = {}
         for alternative in alternatives:
-            for row in table.filter(**self._named(alternative)):
+            for row in self._matching(table, alternative, None):
                 rows.setdefault(repr(row), row)
-        rows = list(rows.values())
+        return self._cut(self._sorted(list(rows.values())))
+
+    def _every_row(self, table):
+        """In the order that is wanted, if any."""
+        reason = None
+        if self._order is not None:
+            try:
+                return list(table.all().order_by(self._order))
+            except WrongIndex as e:
+                reason = e
+        for name in self._cls.__orochi_columns__:
+            try:
+                return self._sorted(list(table.all().order_by(name)))
+            except WrongIndex as e:
+                reason = e
+        raise reason
+
+    def _sorted(self, rows):
         if self._order is not None:
             name = self._order.removeprefix('-')
-            rows.sort(key=lambda row: getattr(row, name), reverse=self._order.startswith('-'))
-        return self._cut(rows)
+            rows.sort(key=lambda row: _rank(getattr(row, name)), reverse=self._order.startswith('-'))
+        return rows
 
-    def _named(self, alternative):
-        named = {}
+    @staticmethod
+    def _matching(table, alternative, order):
+        named, rest = {}, []
         for column, lookup, value in alternative:
-            key = f'{column}__{lookup}' if lookup else column
-            if named.setdefault(key, value) != value:
-                raise ValueError(f'query({self._cls.__name__}): {column} {_SIGNS[lookup]} two values in one condition: write one of them')
-        return named
-
-    def _ordered(self, table, named):
-        if self._order is None:
-            return table.filter(**named) if named else table.all()
-        return (table.filter(**named) if named else table.all()).order_by(self._order)
+            if named.setdefault(f'{column}__{lookup}' if lookup else column, value) != value:
+                rest.append((column, lookup, value))  # a second one of its kind: filter() takes one
+        rows = table.filter(**named) if named else table.all()
+        if order is not None:
+            rows = rows.order_by(order)
+        return [row for row in rows if _holds(rest, row)] if rest else rows
 
     def _cut(self, rows):
         if self._most is None:

@@ -7,7 +7,7 @@ import json
 import sys
 import typing
 
-from . import _advice, _context, _encode, _env, _openapi, _procedures, _routes, _source, _views
+from . import _advice, _context, _encode, _env, _filters, _openapi, _procedures, _routes, _source, _views
 from ._declare import REGISTRY, Column, marks_of
 from ._errors import SchemaError
 from ._names import instead, nearest
@@ -63,6 +63,7 @@ class Builder:
             self._try(lambda: _source.of_class(cls), cls.__name__, lambda: self.types.resolve(cls, cls.__name__))
         for declared in self.registry.tables:
             self._table(declared)
+        _filters.give(self.registry.filters, self.tables, self.problem)
         for declared in self.registry.reducers:
             (_procedures.resolve if declared.decorator == 'procedure' else Builder._reducer)(self, declared)
         self.environment = _env.check(self.registry.environments, self.problem)
