@@ -1,5 +1,6 @@
 /* runtime/fetch/address.c - which addresses are of the public internet (IANA's special-purpose registries; semantics P-12). */
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -78,4 +79,53 @@ oro_address_is_public(const struct sockaddr *address)
     struct sockaddr_in6 in6;
     memcpy(&in6, address, sizeof(in6));
     return is_public_v6(in6.sin6_addr.s6_addr);
+}
+
+static bool
+is_same(const struct sockaddr *a, const struct sockaddr *b)
+{
+    if (a->sa_family != b->sa_family)
+        return false;
+    struct sockaddr_in a4, b4;
+    struct sockaddr_in6 a6, b6;
+    if (a->sa_family == AF_INET) {
+        memcpy(&a4, a, sizeof(a4));
+        memcpy(&b4, b, sizeof(b4));
+        return a4.sin_addr.s_addr == b4.sin_addr.s_addr;
+    }
+    if (a->sa_family != AF_INET6)
+        return false;
+    memcpy(&a6, a, sizeof(a6));
+    memcpy(&b6, b, sizeof(b6));
+    return memcmp(&a6.sin6_addr, &b6.sin6_addr, sizeof(a6.sin6_addr)) == 0;
+}
+
+/* A v4 address within a v6 one, as itself. */
+static const struct sockaddr *
+unmapped(const struct sockaddr *a, struct sockaddr_in *v4)
+{
+    struct sockaddr_in6 v6;
+    if (a->sa_family != AF_INET6)
+        return a;
+    memcpy(&v6, a, sizeof(v6));
+    if (!IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+        return a;
+    *v4 = (struct sockaddr_in){.sin_family = AF_INET};
+    memcpy(&v4->sin_addr, v6.sin6_addr.s6_addr + 12, sizeof(v4->sin_addr));
+    return (const struct sockaddr *)(const void *)v4;
+}
+
+bool
+oro_address_is_ours(const struct sockaddr *address)
+{
+    struct sockaddr_in v4;
+    struct ifaddrs *all;
+    address = unmapped(address, &v4);
+    if (getifaddrs(&all) != 0)
+        return false;
+    bool found = false;
+    for (const struct ifaddrs *i = all; i != NULL && !found; i = i->ifa_next)
+        found = i->ifa_addr != NULL && is_same(i->ifa_addr, address);
+    freeifaddrs(all);
+    return found;
 }

@@ -33,6 +33,7 @@ struct oro_fetch {
     char error[CURL_ERROR_SIZE];
     CURLcode code;
     bool done, is_private, too_large, no_memory;
+    bool names_method; /* CURLOPT_CUSTOMREQUEST, which curl keeps in all redirects */
     struct oro_fetched got;
 };
 
@@ -64,13 +65,16 @@ oro_fetcher_destroy(struct oro_fetcher *f)
 
 /* ---- what curl asks while it works ---- */
 
+#define SET(option, value) (void)f->of->curl->curl_easy_setopt(f->easy, option, value)
+
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
     struct oro_fetch *f = arg;
     if (purpose != CURLSOCKTYPE_IPCXN)
         return CURL_SOCKET_BAD;
-    if (!f->of->limits.anywhere && !oro_address_is_public(&a->addr)) {
+    if (!f->of->limits.anywhere &&
+        (!oro_address_is_public(&a->addr) || oro_address_is_ours(&a->addr))) {
         f->is_private = true;
         return CURL_SOCKET_BAD;
     }
@@ -105,6 +109,9 @@ on_header(char *p, size_t size, size_t n, void *arg)
     if (len >= 5 && memcmp(p, "HTTP/", 5) == 0) {
         oro_bb_clear(&f->got.headers);
         oro_bb_clear(&f->got.body);
+        const char *status = memchr(p, ' ', len);
+        if (f->names_method && status != NULL && strncmp(status, " 303", 4) == 0)
+            SET(CURLOPT_CUSTOMREQUEST, NULL); /* what comes next is GET */
         return all;
     }
     if (len == 0 || memchr(p, ':', len) == NULL)
@@ -135,6 +142,16 @@ is_method(const char *m)
     return n > 0 && n <= METHOD_MOST && strcmp(m, "CONNECT") != 0;
 }
 
+/* A token and a colon: curl means something else by lines of other forms. */
+static bool
+has_name(const char *line)
+{
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    size_t n = strspn(line, token);
+    return n > 0 && line[n] == ':';
+}
+
 static oro_status
 check(const struct oro_fetcher *f, const struct oro_fetch_ask *ask, struct oro_err *err)
 {
@@ -150,10 +167,11 @@ check(const struct oro_fetcher *f, const struct oro_fetch_ask *ask, struct oro_e
                            "a URL has at most %d bytes, and neither spaces nor control characters",
                            URL_MOST);
     for (size_t i = 0; i < ask->nheaders; i++)
-        if (!is_clean(ask->headers[i]) || strchr(ask->headers[i], ':') == NULL)
+        if (!is_clean(ask->headers[i]) || !has_name(ask->headers[i]))
             return oro_err_set(err, ORO_EINVAL,
-                               "header %zu of a request: its name and value have no control "
-                               "characters and no line ends",
+                               "header %zu of a request: its name is a word of letters, digits "
+                               "and dashes, and its value has no control characters and no line "
+                               "ends",
                                i + 1);
     return ORO_OK;
 }
@@ -172,8 +190,6 @@ certificates(void)
     return NULL;
 }
 
-#define SET(option, value) (void)f->of->curl->curl_easy_setopt(f->easy, option, value)
-
 static void
 set_method(struct oro_fetch *f, const struct oro_fetch_ask *ask)
 {
@@ -187,14 +203,29 @@ set_method(struct oro_fetch *f, const struct oro_fetch_ask *ask)
     }
     if (strcmp(m, "HEAD") == 0)
         SET(CURLOPT_NOBODY, 1L);
-    else if (strcmp(m, sends ? "POST" : "GET") != 0)
-        SET(CURLOPT_CUSTOMREQUEST, m);
+    f->names_method = strcmp(m, "HEAD") != 0 && strcmp(m, sends ? "POST" : "GET") != 0;
+    if (!f->names_method)
+        return;
+    SET(CURLOPT_CUSTOMREQUEST, m);
+    SET(CURLOPT_POSTREDIR, (long)(CURL_REDIR_POST_301 | CURL_REDIR_POST_302)); /* with its body */
+}
+
+/* curl takes "name:" for one that is not to be sent. */
+static struct curl_slist *
+header_append(const struct oro_fetch *f, const char *line)
+{
+    const char *colon = strchr(line, ':');
+    if (colon[strspn(colon, ": ")] != '\0')
+        return f->of->curl->curl_slist_append(f->headers, line);
+    char *empty = oro_asprintf("%.*s;", (int)(colon - line), line);
+    struct curl_slist *longer = f->of->curl->curl_slist_append(f->headers, empty);
+    oro_free(empty);
+    return longer;
 }
 
 static bool
 set_headers(struct oro_fetch *f, const struct oro_fetch_ask *ask)
 {
-    const struct oro_curl *curl = f->of->curl;
     static const char *const ours[] = {"Expect:", "User-Agent: orochi"};
     for (size_t i = 0; i < ORO_ARRAY_LEN(ours) + ask->nheaders; i++) {
         const char *line =
@@ -206,7 +237,8 @@ set_headers(struct oro_fetch *f, const struct oro_fetch_ask *ask)
             if (given)
                 continue;
         }
-        struct curl_slist *longer = curl->curl_slist_append(f->headers, line);
+        struct curl_slist *longer = i == 0 ? f->of->curl->curl_slist_append(NULL, line)
+                                           : header_append(f, line);
         if (longer == NULL)
             return false;
         f->headers = longer;
@@ -231,6 +263,9 @@ set_all(struct oro_fetch *f, const struct oro_fetch_ask *ask)
     SET(CURLOPT_PRIVATE, f);
     SET(CURLOPT_URL, ask->url);
     SET(CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    SET(CURLOPT_QUICK_EXIT, 1L); /* a request that ends early does not wait for its name server */
+#endif
     SET(CURLOPT_PROXY, "");
     SET(CURLOPT_NOPROXY, "*");
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);

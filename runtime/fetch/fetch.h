@@ -68,5 +68,7 @@ void oro_fetch_end(struct oro_fetch *f); /* Takes f, done or not */
 /* address.c: false for what is this machine's, a private network's, or otherwise no address of the public internet, also within an
  * IPv6 address. Pure. */
 bool oro_address_is_public(const struct sockaddr *address);
+/* Whether an interface of this machine has it, as a public one may: no firewall stands between the machine and itself. */
+bool oro_address_is_ours(const struct sockaddr *address);
 
 #endif

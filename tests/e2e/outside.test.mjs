@@ -20,6 +20,8 @@ const answers = {
   "/round": (_, response) => response.writeHead(302, { location: "/round" }).end(),
   "/moved": (_, response) => response.writeHead(302, { location: "/large" }).end("old"),
   "/elsewhere": (_, response) => response.writeHead(302, { location: "file:///etc/passwd" }).end(),
+  "/302": (_, response) => response.writeHead(302, { location: "/model" }).end(),
+  "/303": (_, response) => response.writeHead(303, { location: "/model" }).end(),
   "/large": (_, response) => response.end(Buffer.alloc(1000)),
   "/too-large": (_, response) => response.end(Buffer.alloc(1100)),
   "/bomb": (_, response) => response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(Buffer.alloc(1 << 20))),
@@ -65,6 +67,22 @@ describe("ctx.http", () => {
   test("has every method, and a status is no error", async () => {
     for (const method of ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"]) assert.equal(await ask("status", method, `${base}/large`), 200, method);
     assert.equal(await ask("status", "GET", `${base}/missing`), 404);
+  });
+
+  test("sends headers without a value, and refuses what is no name", async () => {
+    asked.length = 0;
+    assert.equal(await ask("with_header", `${base}/model`, "x-empty", ""), "200");
+    assert.equal(asked[0].headers["x-empty"], "");
+    for (const name of ["", "a b", ":a", "a;"]) assert.match(await ask("with_header", `${base}/model`, name, "1"), /HttpError.*its name is a word/, name);
+  });
+
+  test("keeps method and body in a redirect, unless it says that another page has the answer", async () => {
+    for (const [method, path, ...seen] of [["PUT", "/302", "PUT", "text"], ["DELETE", "/302", "DELETE", ""], ["POST", "/302", "GET", ""],
+      ["PUT", "/303", "GET", ""], ["DELETE", "/303", "GET", ""], ["POST", "/303", "GET", ""]]) {
+      asked.length = 0;
+      assert.equal(await ask("sends", method, `${base}${path}`, method === "DELETE" ? "" : "text"), 200);
+      assert.deepEqual([asked[0].method, asked[0].body], seen, `${method} ${path}`);
+    }
   });
 
   test("follows redirects, some of them, and none to another kind of URL", async () => {

@@ -46,6 +46,19 @@ Test(address, of_this_machine_of_private_networks_and_of_no_use)
         cr_assert(!is_public(all[i]), "%s", all[i]);
 }
 
+Test(address, of_an_interface_of_this_machine)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    cr_assert(oro_address_is_ours((struct sockaddr *)(void *)&v4));
+    inet_pton(AF_INET6, "::ffff:127.0.0.1", &v6.sin6_addr);
+    cr_assert(oro_address_is_ours((struct sockaddr *)(void *)&v6));
+    inet_pton(AF_INET, "8.8.8.8", &v4.sin_addr);
+    cr_assert(!oro_address_is_ours((struct sockaddr *)(void *)&v4));
+    inet_pton(AF_INET6, "2001:4860::8888", &v6.sin6_addr);
+    cr_assert(!oro_address_is_ours((struct sockaddr *)(void *)&v6));
+}
+
 Test(address, of_another_family)
 {
     struct sockaddr other = {.sa_family = AF_UNIX};

@@ -25,6 +25,19 @@ def status(ctx: ProcedureContext, method: str, url: str) -> u16:
 
 
 @procedure
+def sends(ctx: ProcedureContext, method: str, url: str, body: str) -> u16:
+    return ctx.http.request(method, url, body=body or None).status
+
+
+@procedure
+def with_header(ctx: ProcedureContext, url: str, name: str, value: str) -> str:
+    try:
+        return str(ctx.http.get(url, headers={name: value}).status)
+    except HttpError as e:
+        return f"{type(e).__name__}: {e}"
+
+
+@procedure
 def fails(ctx: ProcedureContext, url: str, timeout_ms: u32) -> str:
     try:
         answer = ctx.http.get(url, timeout=timeout_ms / 1000 if timeout_ms else None)
