@@ -516,6 +516,8 @@ class ProcedureContext:
     """Chance. Not for secrets."""
     log: Log
     """The module's log."""
+    env: Any
+    """Values of the environment that the module declares with @environment."""
     http: Http
     """Requests to services of the world outside."""
     procedure: str
@@ -544,7 +546,7 @@ class ProcedureContext:
         """A transaction as a block, which is run once: `with ctx.tx() as tx:`. Nobody else commits meanwhile."""
     def sleep(self, seconds: float | timedelta, /) -> None:
         """Waits; ctx.timestamp is the present then. Raises TransactionError in a transaction."""
-    def sleep_until(self, when: Timestamp, /) -> None:
+    def sleep_until(self, when: Timestamp | datetime, /) -> None:
         """Waits until then; not at all if that has passed."""
 
 class ReducerContext(Generic[_Db]):

@@ -9,6 +9,7 @@ import typing
 from . import _advice, _context, _source
 from ._errors import TransactionError
 from ._fetch import AsyncHttp, Http
+from ._schedule import ScheduleProblem, time_us
 from ._types import element, evaluate_parameter, pascal, UNIT
 from ._values import Timestamp
 
@@ -84,6 +85,17 @@ def _seconds(value, what):
     return value
 
 
+def _left(when):
+    """Seconds until a Timestamp or an aware datetime."""
+    try:
+        return (time_us(when) - int(Timestamp.now())) / 1e6
+    except ScheduleProblem as problem:
+        raise TypeError(f'ctx.sleep_until({when!r}): {problem}') from None
+
+
+_OF_TRANSACTIONS = ('schedule', 'schedule_reducer', 'cancel')
+
+
 class Transaction:
     """ctx.tx(): `with ctx.tx() as tx:` runs its block once, in a transaction that commits at its end, and that is rolled back if
     it raises. Nobody else commits meanwhile, so it has to be short."""
@@ -107,7 +119,7 @@ class Context(_context.ProcedureContext):
     def __init__(self, given):
         self.sender, self.connection_id, self.identity = given.sender, given.connection_id, given.identity
         self.timestamp, self.auth, self.caller, self.log = given.timestamp, given.auth, given.caller, given.log
-        self.procedure = given.reducer
+        self.procedure, self.env = given.reducer, given.env
         self.rng = random.Random()
         self._count = 0
 
@@ -119,6 +131,8 @@ class Context(_context.ProcedureContext):
         if name == 'db':
             raise TransactionError('a procedure is in no transaction: rows are read and changed in ctx.with_tx(body), where '
                                    'body(tx) has tx.db')
+        if name in _OF_TRANSACTIONS:
+            raise AttributeError(f'a ProcedureContext has no {name}(), which changes rows: ctx.with_tx(lambda tx: tx.{name}(...))')
         raise AttributeError(f'a ProcedureContext has no {name!r}')
 
     def random(self):
@@ -152,8 +166,8 @@ class Context(_context.ProcedureContext):
         self.timestamp = Timestamp.now()
 
     def sleep_until(self, when, /):
-        """Waits until a Timestamp; not at all if it has passed."""
-        self.sleep((int(when) - int(Timestamp.now())) / 1e6)
+        """Waits until a Timestamp or an aware datetime; not at all if it has passed."""
+        self.sleep(_left(when))
 
 
 def make_context(given):
@@ -178,7 +192,7 @@ class AsyncContext(Context):
         Context.sleep(self, seconds)
 
     async def sleep_until(self, when, /):
-        Context.sleep(self, (int(when) - int(Timestamp.now())) / 1e6)
+        Context.sleep(self, _left(when))
 
 
 def driven(fn):

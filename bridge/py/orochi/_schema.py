@@ -496,6 +496,9 @@ class Builder:
                 continue
             usage = f'@reducer def {wanted}(ctx: ReducerContext, row: {t.cls.__name__})'
             entry = next((r for r in self.reducers if t.scheduled in (r['fn'], r['name'])), None)
+            if entry is None and any(t.scheduled in (p['fn'], p['name']) for p in self.procedures):
+                self.problem(t.place(), f'{t.title}: scheduled={wanted!r} is a procedure, and rows call reducers: write {usage}')
+                continue
             if entry is None:
                 near = nearest(wanted, [r['name'] for r in self.reducers])
                 self.problem(t.place(), f'{t.title}: scheduled={wanted!r} names no reducer of the module; '
