@@ -25,7 +25,8 @@ answering(PyObject *module, bool in_tx)
     else if (in_tx && !py->in_tx)
         why = "the transaction has ended already";
     else if (!in_tx && py->in_tx)
-        why = "there is a transaction already, and in one no other can begin: use the tx that you have";
+        why = "there is a transaction already, and in one no other can begin: use the tx that you "
+              "have";
     if (why == NULL)
         return py;
     PyErr_SetString(py->db.e_transaction, why);
@@ -114,8 +115,8 @@ ask(struct oro_py *py, const struct oro_py_call *call)
     PyObject *out = NULL;
     if (sender != NULL && database != NULL)
         out = PyObject_CallFunction(router, "y#OOzL", (const char *)call->args.data,
-                                    (Py_ssize_t)call->args.len, sender, database,
-                                    call->jwt_payload, (long long)call->timestamp_us);
+                                    (Py_ssize_t)call->args.len, sender, database, call->jwt_payload,
+                                    (long long)call->timestamp_us);
     Py_XDECREF(sender);
     Py_XDECREF(database);
     if (out != NULL && !PyBytes_Check(out)) {
@@ -137,10 +138,11 @@ answer(struct oro_py *py, struct oro_py_call *call)
     py->grace_us = 0;
     atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
     PyObject *out = ask(py, call);
+    if (out != NULL &&
+        !oro_bb_try_put(call->text, PyBytes_AS_STRING(out), (size_t)PyBytes_GET_SIZE(out)))
+        Py_CLEAR(out); /* without an exception: no memory */
     if (out == NULL)
         st = oro_pycall_raised(py);
-    else
-        oro_bb_put(call->text, PyBytes_AS_STRING(out), (size_t)PyBytes_GET_SIZE(out));
     Py_XDECREF(out);
     atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
     py->grace_us = 0;

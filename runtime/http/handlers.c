@@ -25,28 +25,41 @@ oro_http_is_handlers(const struct request *q)
     return below_route(q) != NULL;
 }
 
-static void
-put_text(struct oro_bb *out, const char *text)
+static struct oro_bytes
+text_of(const char *text)
 {
-    oro_bb_lenbytes(out, oro_bytes_str(text != NULL ? text : ""));
+    return oro_bytes_str(text != NULL ? text : "");
 }
 
-/* What orochi/_routes.py reads. */
+/* What orochi/_http.py reads: each part behind its length. Gives; NULL: no memory for a body of that size. */
 static struct oro_buf *
 request_bytes(const struct request *q, const char *path)
 {
     const struct oro_http_request *http = q->http;
-    struct oro_bb out = {0};
-    size_t root = (size_t)(path - http->path);
-    put_text(&out, http->method);
-    put_text(&out, http->host);
-    oro_bb_lenbytes(&out, oro_bytes(http->path, root));
-    put_text(&out, path);
-    put_text(&out, http->query);
-    oro_bb_lenbytes(&out, http->fields);
-    oro_bb_lenbytes(&out, http->body);
-    struct oro_buf *buf = oro_buf_copy(oro_bb_bytes(&out));
-    oro_bb_fini(&out);
+    const struct oro_bytes parts[] = {
+        text_of(http->method),
+        text_of(http->host),
+        oro_bytes(http->path, (size_t)(path - http->path)),
+        text_of(path),
+        text_of(http->query),
+        http->fields,
+        http->body,
+    };
+    size_t len = 0;
+    for (size_t i = 0; i < ORO_ARRAY_LEN(parts); i++)
+        len += sizeof(uint32_t) + parts[i].len;
+    struct oro_buf *buf = len <= UINT32_MAX ? oro_buf_try_new((uint32_t)len) : NULL;
+    if (buf == NULL)
+        return NULL;
+    uint8_t *at = buf->data;
+    for (size_t i = 0; i < ORO_ARRAY_LEN(parts); i++) {
+        uint32_t n = (uint32_t)parts[i].len;
+        memcpy(at, &n, sizeof(n));
+        at += sizeof(n);
+        if (n > 0)
+            memcpy(at, parts[i].data, n);
+        at += n;
+    }
     return buf;
 }
 
@@ -63,7 +76,14 @@ oro_http_ask_handlers(struct request *q)
         oro_http_usual_headers(q);
         return;
     }
+    struct oro_buf *request = request_bytes(q, below_route(q));
+    if (request == NULL) {
+        oro_http_no_memory(q->res);
+        oro_http_usual_headers(q);
+        return;
+    }
     if (auth->mint(auth->keys, NULL, &q->identity, &q->claims, &err) != ORO_OK) {
+        oro_buf_unref(request);
         oro_http_answer(q->res, 500, "%s", err.text);
         return;
     }
@@ -71,7 +91,7 @@ oro_http_ask_handlers(struct request *q)
     q->kept = true;
     struct oro_http_asker asker = oro_http_asker(q);
     asker.headers = ""; /* which it has, stands in its answer */
-    oro_server_http_handle(q->server, q->shard, &asker, request_bytes(q, below_route(q)));
+    oro_server_http_handle(q->server, q->shard, &asker, request);
 }
 
 /* ---- the answer ---- */
@@ -131,7 +151,7 @@ take_header(struct oro_http_response *res, struct oro_reader *rd)
     return fine;
 }
 
-static bool
+static oro_status
 take_answer(struct oro_http_response *res, struct oro_bytes bytes)
 {
     struct oro_reader rd = oro_reader(bytes);
@@ -139,33 +159,49 @@ take_answer(struct oro_http_response *res, struct oro_bytes bytes)
     uint32_t n;
     if (oro_rd_u16(&rd, &status) != ORO_OK || status < 200 || status > 599 ||
         oro_rd_u32(&rd, &n) != ORO_OK)
-        return false;
+        return ORO_EMALFORMED;
     for (; n > 0; n--)
         if (!take_header(res, &rd))
-            return false;
+            return ORO_EMALFORMED;
+    if (!oro_bb_try_put(&res->body, rd.at, oro_rd_left(&rd)))
+        return ORO_ENOMEM;
     res->status = status;
-    oro_bb_put(&res->body, rd.at, oro_rd_left(&rd));
-    return true;
+    return ORO_OK;
+}
+
+static void
+tell_failure(struct oro_http_response *res, oro_status st, struct oro_bytes text)
+{
+    if (st == ORO_ENOMEM)
+        oro_http_no_memory(res);
+    else if (st == ORO_EREFUSED) /* it was not begun */
+        oro_http_answer(res, 503, "the server is stopping: try again later");
+    else
+        oro_http_answer(res,
+                        st == ORO_EUSER      ? 400
+                        : st == ORO_ETIMEOUT ? 504
+                                             : 500,
+                        "%.*s", (int)(text.len < 1000 ? text.len : 1000), (const char *)text.data);
 }
 
 void
 oro_http_handled(struct oro_http_response *res, const struct oro_origin *o)
 {
     struct oro_bytes text = o->text != NULL ? oro_buf_bytes(o->text) : (struct oro_bytes){0};
-    if (o->outcome == ORO_OK && !take_answer(res, text)) {
+    oro_status st = (oro_status)o->outcome;
+    if (st == ORO_OK)
+        st = take_answer(res, text);
+    if (st == ORO_EMALFORMED) {
         oro_log_limited(ORO_LOG_ERROR, "http",
                         "a handler's answer was left out: its headers take more than %zu bytes, or "
                         "one of them is none",
                         sizeof(res->extra_headers));
-        res->extra_headers[0] = '\0';
         oro_http_answer(res, 500, "Internal Server Error");
-    } else if (o->outcome != ORO_OK) {
-        oro_http_answer(res,
-                        o->outcome == ORO_EUSER      ? 400
-                        : o->outcome == ORO_ETIMEOUT ? 504
-                                                     : 500,
-                        "%.*s", (int)(text.len < 1000 ? text.len : 1000), (const char *)text.data);
+    } else if (st != ORO_OK) {
+        tell_failure(res, st, text);
     }
+    if (st != ORO_OK)
+        res->extra_headers[0] = '\0';
     default_headers(res);
 }
 

@@ -36,6 +36,8 @@ void oro_http_request_end(struct request *q);
 
 ORO_PRINTF(3, 4)
 void oro_http_answer(struct oro_http_response *res, int status, const char *fmt, ...);
+/* 503: what was asked for does not fit into memory. */
+void oro_http_no_memory(struct oro_http_response *res);
 /* 200, and json as the body. */
 void oro_http_answer_json(struct oro_http_response *res, const char *json);
 void oro_http_header(struct oro_http_response *res, const char *name, const char *value);

@@ -23,6 +23,12 @@ oro_http_answer(struct oro_http_response *res, int status, const char *fmt, ...)
 }
 
 void
+oro_http_no_memory(struct oro_http_response *res)
+{
+    oro_http_answer(res, 503, "the server has no memory left for this: try again later");
+}
+
+void
 oro_http_answer_json(struct oro_http_response *res, const char *json)
 {
     res->status = 200;

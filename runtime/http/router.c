@@ -250,8 +250,10 @@ on_returned(struct oro_http_response *res, const struct oro_origin *o, bool json
     if (o->outcome == ORO_OK) {
         res->status = 200;
         res->content_type = MIME_JSON;
-        if (o->text != NULL)
-            oro_bb_put_bytes(&res->body, oro_buf_bytes(o->text));
+        if (o->text != NULL && !oro_bb_try_put(&res->body, o->text->data, o->text->len))
+            oro_http_no_memory(res);
+    } else if (o->outcome == ORO_ENOMEM) {
+        oro_http_no_memory(res);
     } else {
         int status = o->outcome == ORO_EINVAL ? 400 : o->outcome == ORO_EUSER ? 530 : 500;
         oro_http_refusal(res, status, o, json);

@@ -154,6 +154,7 @@ oro_pools_settle(struct oro_server *s)
 
 /* ---- calls ---- */
 
+#define NO_MEMORY "the server has no memory left for this: try again later"
 #define BLOCK 16 /* the allocator's, for each piece of memory */
 
 /* What a stranger may have run; NULL with what he is told otherwise. */
@@ -243,7 +244,9 @@ oro_procedure_ended(struct shard *sh, struct client *c, const struct oro_commit 
         .timestamp_us = o->timestamp_us,
         .elapsed_us = o->elapsed_us,
         .outcome = (oro_status)o->outcome,
-        .text = o->text != NULL ? oro_buf_bytes(o->text) : (struct oro_bytes){0},
+        .text = o->text != NULL            ? oro_buf_bytes(o->text)
+                : o->outcome == ORO_ENOMEM ? oro_bytes_str(NO_MEMORY)
+                                           : (struct oro_bytes){0},
     };
     oro_bb_clear(&sh->out);
     c->proto->returned(&sh->out, &r);
@@ -287,7 +290,7 @@ oro_procedure_http_run(struct shard *sh, struct client *c)
     }
     struct oro_job *job = job_of(c, def, 0, oro_bb_bytes(&c->sql));
     if (job == NULL) {
-        http_refuse(sh, c, "the server has no memory left for this: try again later");
+        http_refuse(sh, c, NO_MEMORY);
         return;
     }
     oro_bb_fini(&c->sql);

@@ -101,20 +101,26 @@ def no(ctx, request): raise ReducerError("not you", code="who")
 def fault(ctx, request): return 1 / 0
 @route("GET", "/object")
 def thing(ctx, request): return object()
+@route("GET", "/nan")
+def nan(ctx, request): return {"x": float("nan")}
+@route("GET", "/wide")
+def wide(ctx, request): return Response("", headers={"x-wide": "x" * 10000})
 @route("GET", "/split")
 def split(ctx, request): return Response("", headers={"location": request.query["to"]})
 @route("GET", "/db")
 def db(ctx, request): return ctx.db
 """)
         self.assertEqual(json.loads(ask(router, "POST", "/json", body=b"[1]").body), [1])
-        for body in (b"{", b"\xff", b"[" * 100000, b""):
+        for body in (b"{", b"\xff", b"[" * 100000, b"", b"1" * 5000):
             self.assertEqual(ask(router, "POST", "/json", body=body).status, 400, body[:5])
         self.assertEqual(json.loads(ask(router, "POST", "/form", body=b"a=1&b=%C3%A9+x&a=2").body), {"a": "1", "b": "\u00e9 x"})
         self.assertEqual(ask(router, "POST", "/form", body=b"&".join(b"a=1" for _ in range(2000))).status, 400)
         got = ask(router, "GET", "/no")
         self.assertEqual((got.status, got.body), (400, b"who: not you"))
-        for path, error in (("/fault", ZeroDivisionError), ("/object", TypeError)):
-            with self.assertRaises(error):
+        for path, error, words in (("/fault", ZeroDivisionError, "division"), ("/nan", ValueError, r"^nan \(.*:\d+\): .*JSON"),
+                                   ("/object", TypeError, r"^thing \(.*:\d+\): what it returned cannot be sent: object has no form in JSON"),
+                                   ("/wide", ValueError, r"^wide \(.*:\d+\): the headers of its answer take 100\d\d bytes")):
+            with self.assertRaisesRegex(error, words):
                 ask(router, "GET", path)
         for to in ("a%0d%0ax: y", "a%00", "a%0a", "%7f"):
             with self.assertRaisesRegex(ValueError, "control character"):
@@ -241,6 +247,31 @@ class Asgi(unittest.TestCase):
             await watcher
         self.assertEqual(self.run_app(app).body, b"110")
 
+    def test_a_task_that_does_not_end_when_it_is_cancelled(self):
+        import asyncio
+
+        async def app(scope, receive, send):
+            async def stubborn():
+                while True:
+                    try:
+                        await asyncio.Event().wait()
+                    except asyncio.CancelledError:
+                        pass
+            left = asyncio.create_task(stubborn())
+            await asyncio.sleep(0)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": str(left.done()).encode()})
+        self.assertEqual(self.run_app(app).body, b"False")
+
+    def test_where_it_is_asked(self):
+        async def app(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": repr(scope["server"]).encode()})
+        for host, server in (("h:81", ("h", 81)), ("[::1]:82", ("::1", 82)), ("[::1]", ("::1", 80)), ("h", ("h", 80)), ("", ("", 80)),
+                             ("h:\u00b2", ("h:\u00b2", 80)), ("h:" + "1" * 5000, ("h:" + "1" * 5000, 80))):
+            got = _asgi.run_app(app, self.CTX, Request("GET", "/app", host=host), "/app")
+            self.assertEqual(got.body.decode(), repr(server))
+
     def test_what_is_no_answer(self):
         async def nothing(scope, receive, send): ...
 
@@ -259,7 +290,7 @@ class Asgi(unittest.TestCase):
         async def raises(scope, receive, send):
             raise KeyError("x")
         for app, error, words in ((nothing, Exception, "without a whole answer"), (half, Exception, "without a whole answer"),
-                                  (endless, Exception, "never comes"), (injects, ValueError, "control character"), (raises, KeyError, "x")):
+                                  (endless, Exception, r"^mount\('/app'\) waits for something that never comes"), (injects, ValueError, "control character"), (raises, KeyError, "x")):
             with self.subTest(app=app.__name__), self.assertRaisesRegex(error, words):
                 self.run_app(app)
 

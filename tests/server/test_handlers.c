@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/http/http.h"
 #include "tests/server/rig.h"
 
 #define MANY 300
@@ -42,6 +43,26 @@ Test(handlers, are_asked_by_any_method_with_what_the_request_has)
     cr_assert_eq(fake_wait_answer(other), 404);
     fake_request_free(other);
     rig_stop(&rig);
+}
+
+/* Answers may have 32 MiB: without memory for one it is left out, and the server goes on. */
+Test(handlers, whose_answer_does_not_fit_into_memory_say_so)
+{
+    static const uint8_t answer[] = {200, 0, 0, 0, 0, 0, 'h', 'e', 'l', 'l', 'o'};
+    struct oro_origin origin = {.text = oro_buf_copy(oro_bytes(answer, sizeof(answer)))};
+    for (int i = 0; i < 4; i++) {
+        struct oro_http_response res = {0};
+        oro_fault_arm(i % 2 == 0 ? 1 : 100);
+        if (i < 2)
+            oro_http_front.handled(&res, &origin);
+        else
+            oro_http_front.returned(&res, &origin, false);
+        cr_assert_eq(oro_fault_disarm(), i % 2 == 0);
+        cr_assert_eq(res.status, i % 2 == 0 ? 503 : 200);
+        cr_assert_eq(memmem(res.body.data, res.body.len, "no memory", 9) != NULL, i % 2 == 0);
+        oro_bb_fini(&res.body);
+    }
+    oro_buf_unref(origin.text);
 }
 
 Test(handlers, whose_requesters_go_are_not_begun_and_the_others_are_answered)

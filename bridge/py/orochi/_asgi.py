@@ -1,6 +1,7 @@
 """Coroutines of handlers, and ASGI applications, run to their end within the request: an event loop that has no sockets to wait for."""
 
 import asyncio
+import re
 import sys
 
 from ._errors import OrochiError
@@ -10,9 +11,12 @@ from ._http import MOST, Response
 class _Nothing:
     """What a loop asks for events: there are none, and it waits for none but time."""
 
+    def __init__(self, who):
+        self.who = who
+
     def select(self, timeout):
         if timeout is None:
-            raise OrochiError('the handler waits for something that never comes: within a request there are no sockets, threads or other '
+            raise OrochiError(f'{self.who} waits for something that never comes: within a request there are no sockets, threads or other '
                               'tasks to wait for')
         if timeout > 0:
             import time
@@ -26,9 +30,9 @@ class _Nothing:
 class _Loop(asyncio.BaseEventLoop):
     """Runs what is ready. Functions for other threads run where they are asked for."""
 
-    def __init__(self):
+    def __init__(self, who):
         super().__init__()
-        self._selector = _Nothing()
+        self._selector = _Nothing(who)
 
     def _process_events(self, events):
         pass
@@ -66,21 +70,30 @@ def _drive(loop, task):
         asyncio._set_running_loop(None)
 
 
-def run(awaitable):
+def run(awaitable, who='the handler'):
     """What it gives. Tasks that it leaves behind are cancelled."""
     _no_threads()
-    loop = _Loop()
+    loop = _Loop(who)
     task = loop.create_task(_await(awaitable))
     try:
         _drive(loop, task)
         return task.result()
     finally:
-        left = asyncio.all_tasks(loop)
-        for other in left:
-            other.cancel()
-        for other in left:
-            _drive(loop, other)
-        loop.close()
+        try:
+            _end_tasks(loop)
+        finally:
+            loop.close()
+
+
+def _end_tasks(loop):
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    for task in left:
+        try:
+            _drive(loop, task)
+        except OrochiError:  # it was cancelled, and waits again
+            task._log_destroy_pending = False
 
 
 async def _await(awaitable):
@@ -89,16 +102,19 @@ async def _await(awaitable):
 
 # ---- ASGI ------------------------------------------------------------------------------------------------------------
 
+_HOST = re.compile(r'(\[[^\]]*\]|.*?)(?::([0-9]{1,5}))?', re.DOTALL)  # whatever a stranger writes
+
+
 def _scope(ctx, request, prefix):
     raw = request.path.encode()
-    host, _, port = request.host.partition(':')
+    host, port = _HOST.fullmatch(request.host).groups()
     root = request.root_path + prefix
     return {
         'type': 'http', 'asgi': {'version': '3.0', 'spec_version': '2.4'}, 'http_version': '1.1', 'method': request.method,
         'scheme': request.scheme, 'path': request.root_path + request.path, 'raw_path': request.root_path.encode() + raw,
         'query_string': request.query_string.encode('latin-1'), 'root_path': root,
         'headers': [(name.encode('latin-1'), value.encode('latin-1')) for name, value in request.headers.items_list()],
-        'client': None, 'server': (host, int(port) if port.isdigit() else 80), 'state': {'ctx': ctx},
+        'client': None, 'server': (host.strip('[]'), int(port or 80)), 'state': {'ctx': ctx},
         'extensions': {},
     }
 
@@ -140,5 +156,5 @@ class _Conversation:
 def run_app(app, ctx, request, prefix):
     """The Response of an ASGI application that is mounted at prefix."""
     talk = _Conversation(request)
-    run(app(_scope(ctx, request, prefix), talk.receive, talk.send))
+    run(app(_scope(ctx, request, prefix), talk.receive, talk.send), f'mount({prefix!r})')
     return talk.response()

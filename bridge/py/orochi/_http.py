@@ -15,6 +15,7 @@ from ._errors import ReducerError
 from ._values import ConnectionId, Identity
 
 MOST = 32 << 20  # bytes of an answer's body
+HEADERS_MOST = 8191  # of its headers: struct oro_http_response
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile('[\x00-\x08\x0a-\x1f\x7f]')
 
@@ -118,7 +119,7 @@ class Request:
         """The body as JSON."""
         try:
             return json.loads(self.text())
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # an integer of 5000 digits is a ValueError
             raise ReducerError(f'the body is no JSON: {error}') from None
 
     def form(self):
@@ -152,8 +153,9 @@ class Response:
 
     @classmethod
     def json(cls, value, status=200, headers=None):
-        """The value as JSON: rows and dataclasses as objects, Identity and the like as text."""
-        return cls(json.dumps(value, default=_json, ensure_ascii=False, separators=(',', ':')).encode(), status, headers,
+        """The value as JSON: rows and dataclasses as objects, Identity and the like as text. ValueError for NaN and infinity, which JSON
+        does not have."""
+        return cls(json.dumps(value, default=_json, ensure_ascii=False, allow_nan=False, separators=(',', ':')).encode(), status, headers,
                    'application/json')
 
     @classmethod

@@ -10,7 +10,7 @@ import uuid
 from . import _advice, _source
 from ._declare import _orochi, _wrong_thing, REGISTRY
 from ._errors import ReducerError
-from ._http import Request, Response, read_request, response_of, write_response
+from ._http import HEADERS_MOST, Request, Response, read_request, response_of, write_response
 from ._values import Timestamp
 
 ATTEMPTS = 3  # of a transaction; the last one runs alone and cannot conflict
@@ -217,6 +217,10 @@ class Router:
                 return write_response(Response(NO_ROUTE, 404))
             ctx = HandlerContext(sender, database, Timestamp(micros))
             response = self._answer(ctx, request, *found)
+            size = sum(len(name) + len(value) + 4 for name, value in response.headers)
+            if size > HEADERS_MOST:
+                raise ValueError(f'{found[0].name} ({found[0].place}): the headers of its answer take {size} bytes, and there is room for '
+                                 f'{HEADERS_MOST}: put it into the body, or say less')
         except ReducerError as error:
             response = Response(str(error.told or error), 400)
         return write_response(response)
@@ -228,8 +232,12 @@ class Router:
         value = r.fn(ctx, request, **{name: found[name] for name in r.given if name in found})
         if inspect.isawaitable(value):
             from ._asgi import run
-            value = run(value)
-        return response_of(value)
+            value = run(value, r.name)
+        try:
+            return response_of(value)
+        except (TypeError, ValueError) as error:  # in no line of the handler's
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f'{r.name} ({r.place}): what it returned cannot be sent: {error}') from error
 
 
 # ---- the context -----------------------------------------------------------------------------------------------------

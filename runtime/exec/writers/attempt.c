@@ -224,7 +224,11 @@ publish_failure(struct worker *w, struct oro_origin *origin, struct outcome out)
 {
     ORO_ASSERT_OWNER(&w->owner);
     origin->outcome = (uint8_t)out.status;
-    origin->text = out.text.len > 0 ? oro_buf_copy(out.text) : NULL;
+    origin->text = out.text.len > 0 ? oro_buf_try_new((uint32_t)out.text.len) : NULL;
+    if (origin->text != NULL)
+        memcpy(origin->text->data, out.text.data, out.text.len);
+    else if (out.text.len > 0 && out.status == ORO_OK)
+        origin->outcome = ORO_ENOMEM; /* of a handler or a procedure, which may give much */
     origin->detail = out.detail.len > 0 ? oro_buf_copy(out.detail) : NULL;
     oro_store_publish(w->session, origin);
     published(w);

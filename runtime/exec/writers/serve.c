@@ -82,6 +82,8 @@ publish_farewell(struct worker *w, const struct oro_job *job)
     publish_failure(w, &origin, (struct outcome){ORO_OK, {0}, {0}});
 }
 
+#define TEXT_KEPT ((size_t)64 * 1024) /* of an answer that a handler gave: it may have had 32 MiB */
+
 static void
 job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct turn *turn)
 {
@@ -149,6 +151,8 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
     }
     oro_mailbox_pop(m);
     oro_job_free(w->pool, job, out.status, out.text);
+    if (ORO_UNLIKELY(w->text.cap > TEXT_KEPT))
+        oro_bb_fini(&w->text);
 }
 
 static void
