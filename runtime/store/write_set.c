@@ -1,7 +1,7 @@
 /* runtime/store/write_set.c - what a transaction has written and nobody else sees yet.
  *
  * Few writes are searched one by one. From MANY on a map helps: open addressing, from the hash of a
- * key (or of an old row's address) to the number of a write. Nothing is ever taken out of the map:
+ * unique key (or of an old row's address) to the number of a write. Nothing is ever taken out of the map:
  * a find compares with the write itself, so entries of replaced rows are merely passed over, and go
  * when the map grows. */
 #include "runtime/store/internal.h"
@@ -31,7 +31,7 @@ map_put_row(struct oro_tx *tx, uint32_t w)
 {
     const struct oro_write *wr = &tx->writes[w];
     for (uint32_t i = 0; i < wr->t->nix; i++)
-        if (wr->t->ix[i].kind != ORO_IX_LIST)
+        if (wr->t->ix[i].unique)
             map_put(tx, oro_index_key_hash(&wr->t->ix[i], &wr->keys[i]), w);
 }
 
@@ -41,7 +41,7 @@ row_entries(const struct oro_table *t)
 {
     size_t n = 0;
     for (uint32_t i = 0; i < t->nix; i++)
-        n += t->ix[i].kind != ORO_IX_LIST;
+        n += t->ix[i].unique;
     return n;
 }
 
@@ -88,11 +88,13 @@ write_has(const struct oro_write *wr, const struct oro_index *ix, const struct o
            oro_index_key_eq(ix, &wr->keys[ix->link], k);
 }
 
-/* The living write whose row has the key in ix: one of them, if ix is not unique. */
+/* The living write whose row has the key in ix, which is unique: keys that many rows may share are not in the map, where they
+ * would stand one behind the other. */
 uint32_t
 oro_ws_find(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
             const struct oro_key *k)
 {
+    ORO_ASSERT_DEBUG(ix->unique);
     if (tx->map_cap == 0) {
         for (uint32_t w = oro_tx_table(tx, t)->first; w != ORO_NONE; w = tx->writes[w].next)
             if (write_has(&tx->writes[w], ix, k))
@@ -161,7 +163,7 @@ static bool
 same_keys(const struct oro_table *t, const struct oro_key *a, const struct oro_key *b)
 {
     for (uint32_t i = 0; i < t->nix; i++)
-        if (t->ix[i].kind != ORO_IX_LIST && !oro_index_key_eq(&t->ix[i], &a[i], &b[i]))
+        if (t->ix[i].unique && !oro_index_key_eq(&t->ix[i], &a[i], &b[i]))
             return false;
     return true;
 }

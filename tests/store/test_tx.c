@@ -492,3 +492,19 @@ Test(tx, loading_replaces_and_unloads)
     cr_assert_eq(oro_tx_count(tx, player), 1);
     cr_assert_eq(oro_tx_count(tx, tag), 0);
 }
+
+/* Rows that share a value do not stand one behind the other where a transaction looks for what it has written. */
+Test(tx, many_rows_of_one_value_are_no_queue)
+{
+    size_t run = 0, longest = 0;
+    for (int i = 0; i < 5000; i++)
+        cr_assert_eq(
+            oro_tx_insert(tx, score, fx_row(score, "ann", (int64_t)7, (int64_t)i), NULL, &err),
+            ORO_OK);
+    cr_assert_eq(se->tx.map_used, 5000, "a row is found by what is its own");
+    for (size_t i = 0; i < se->tx.map_cap; i++) {
+        run = se->tx.map[i] != 0 ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    cr_assert_lt(longest, 100);
+}
