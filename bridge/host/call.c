@@ -165,7 +165,7 @@ oro_status
 oro_pycall_raised(struct oro_py *py)
 {
     struct oro_bb *text = py->db.call->text;
-    py->grace_us = oro_mono_us() + ORO_PY_WORDS_US;
+    py->grace_us = oro_py_words_us() + ORO_PY_WORDS_US;
     if (!PyErr_Occurred()) {
         oro_bb_printf(text,
                       "MemoryError"); /* NULL without an exception: seen near a memory limit */

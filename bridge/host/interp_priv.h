@@ -5,6 +5,7 @@
 #ifndef ORO_HOST_INTERP_PRIV_H
 #define ORO_HOST_INTERP_PRIV_H
 
+#include "runtime/base/clock.h"
 #include "bridge/db/db.h"
 #include "bridge/host/bridge.h"
 
@@ -15,13 +16,13 @@ struct oro_pyparam {
 enum oro_pyview { ORO_PYVIEW_NONE, ORO_PYVIEW_OPTION, ORO_PYVIEW_LIST, ORO_PYVIEW_QUERY };
 
 struct oro_pyreducer {
-    PyObject *fn; /* kept */
+    PyObject *fn;                   /* kept */
     const struct oro_codec *result; /* of a procedure; NULL: it is none */
     const char *name;
     struct oro_pyparam *params;
     unsigned nparams;
     bool takes_row;
-    enum oro_pyview returns;    /* of a view */
+    enum oro_pyview returns;     /* of a view */
     const struct oro_codec *row; /* of a view: one of its rows */
     struct oro_tally tally;
 };
@@ -30,11 +31,19 @@ struct oro_pyreducer {
 #define ORO_PY_COUNTERS(X) \
     X(cache_hits) X(cache_misses) X(cache_evictions) X(cache_expirations) X(cache_size)
 
-#define ORO_PY_OBJECTS(X) \
-    X(e_reducer) X(e_schema) X(e_timeout) X(e_forbidden) X(refusal) X(chance_of) X(module_spec) X(make_asked) X(e_http)
+#define ORO_PY_OBJECTS(X)                                                                        \
+    X(e_reducer)                                                                                 \
+    X(e_schema) X(e_timeout) X(e_forbidden) X(refusal) X(chance_of) X(module_spec) X(make_asked) \
+        X(e_http)
 
-/* The reducer has ended, and so long its exception may be put into words before that is interrupted, too. */
+/* The reducer has ended, and so long its exception may be put into words before that is interrupted, too; by a clock that hardly
+ * goes on while others have the processor, since it is the author's code that is to be short. On the worker's thread. */
 #define ORO_PY_WORDS_US 1000000
+static inline int64_t
+oro_py_words_us(void)
+{
+    return (int64_t)(oro_thread_cpu_ns() / 1000) + oro_mono_us() / 10;
+}
 
 struct oro_py {
     struct oro_codecs codecs;
@@ -56,7 +65,7 @@ struct oro_py {
     _Atomic bool in_reducer;
     unsigned hits;    /* interruptions of the running call */
     int64_t hit_us;   /* the last one of an import */
-    int64_t grace_us; /* not 0: until then an exception is put into words */
+    int64_t grace_us; /* not 0: until then (oro_py_words_us) an exception is put into words */
 
     uint64_t io_warned[64]; /* hashes of the kinds of input and output that were warned about */
     unsigned nwarned;

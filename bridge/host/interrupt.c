@@ -88,10 +88,10 @@ raise_timeout(void *arg)
             atomic_load_explicit(&py->generation, memory_order_relaxed))
         return 0;
     if (py->grace_us != 0) {
-        if (oro_mono_us() < py->grace_us)
+        if (oro_py_words_us() < py->grace_us)
             return 0;
-        py->grace_us +=
-            ORO_PY_WORDS_US; /* a __str__ that does not end; without it the rest is said soon */
+        /* A __str__ that does not end; without it the rest is said soon. */
+        py->grace_us = oro_py_words_us() + ORO_PY_WORDS_US;
         PyErr_SetString(py->e_timeout, "the exception's text takes too long");
         return -1;
     }
@@ -107,11 +107,10 @@ raise_timeout(void *arg)
         (void)oro_py_pend(py, raise_timeout, py);
     PyErr_SetString(py->e_timeout, oro_db_running == &py->db
                                        ? "the reducer ran longer than its limit"
-                                   : py->asked != NULL
-                                       ? "the procedure ran longer than its limit"
-                                   : py->ending  ? END_LATE
-                                   : py->mapping ? MAP_LATE
-                                                 : ORO_PY_IMPORT_LATE);
+                                   : py->asked != NULL ? "the procedure ran longer than its limit"
+                                   : py->ending        ? END_LATE
+                                   : py->mapping       ? MAP_LATE
+                                                       : ORO_PY_IMPORT_LATE);
     return -1;
 }
 

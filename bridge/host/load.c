@@ -89,7 +89,7 @@ oro_py_load(struct oro_py *py, const char *path, const char *name, char **descri
     const char *text = out != NULL ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(out, 0)) : NULL;
     if (text == NULL) {
         Py_XDECREF(out);
-        py->grace_us = oro_mono_us() + ORO_PY_WORDS_US;
+        py->grace_us = oro_py_words_us() + ORO_PY_WORDS_US;
         oro_status st = load_failed(py, path, report, err);
         oro_py_import_end(py);
         return st;

@@ -147,7 +147,7 @@ oro_py_map_in(struct oro_py *py, const struct oro_py_map *m, struct oro_err *err
     PyObject *made = map(py, m);
     oro_status st = ORO_OK;
     if (made == NULL || take(m, made) < 0) {
-        py->grace_us = oro_mono_us() + ORO_PY_WORDS_US;
+        py->grace_us = oro_py_words_us() + ORO_PY_WORDS_US;
         st = failed(py, ORO_EINVAL, err);
     }
     Py_XDECREF(made);

@@ -143,7 +143,7 @@ py_watch(PyObject *module, PyObject *args)
 static PyObject *
 py_words(PyObject *module, PyObject *none)
 {
-    oro_py_of_module(module)->grace_us = oro_mono_us() + ORO_PY_WORDS_US;
+    oro_py_of_module(module)->grace_us = oro_py_words_us() + ORO_PY_WORDS_US;
     Py_RETURN_NONE;
 }
 
