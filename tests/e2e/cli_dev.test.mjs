@@ -27,7 +27,7 @@ const change = async (file, from, to) => {
   await writeFile(file, text.replaceAll(from, to));
 };
 
-for (const template of ["chat", "arena", "empty"]) test(`orochi new --template ${template} makes what is right at once`, async () => {
+for (const template of ["chat", "arena", "cards", "empty"]) test(`orochi new --template ${template} makes what is right at once`, async () => {
   const work = await folder(), at = join(work, "my-game");
   const made = await orochi(["new", "my-game", "--template", template], { cwd: work });
   assert.equal(made.code, 0, made.text);

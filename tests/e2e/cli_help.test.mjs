@@ -65,7 +65,7 @@ test("bash completes commands, flags and their values", async () => {
   assert.deepEqual(complete("run", "--wor"), ["--workers"]);
   assert.deepEqual(complete("dev", "--mem"), ["--memory"]);
   assert.deepEqual(complete("backup", "--fo"), ["--force"]);
-  assert.deepEqual(complete("new", "--template", ""), ["arena", "chat", "empty"]);
+  assert.deepEqual(complete("new", "--template", ""), ["arena", "cards", "chat", "empty"]);
   assert.deepEqual(complete("completion", "z"), ["zsh"]);
   assert.deepEqual(complete("help", "subs"), ["subscribe"]);
   assert.deepEqual(complete("run", "game"), []); // files
@@ -81,7 +81,7 @@ test("zsh and fish take what is made for them", async () => {
     if (!read.missing) assert.equal(read.error, null, read.text);
   }
   const fish = await tool("fish", "--no-config", "-c", `${(await orochi(["completion", "fish"])).stdout}\ncomplete -C 'orochi new --template '`);
-  if (!fish.missing) assert.deepEqual(fish.text.split("\n").filter(word => word).map(word => word.split("\t")[0]), ["arena", "chat", "empty"]);
+  if (!fish.missing) assert.deepEqual(fish.text.split("\n").filter(word => word).map(word => word.split("\t")[0]), ["arena", "cards", "chat", "empty"]);
 });
 
 test("manual pages of all commands, which roff understands", async () => {

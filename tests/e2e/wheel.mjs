@@ -52,7 +52,7 @@ test("packages of the environment are there in every worker, and pages and dashb
   await server.stop();
 });
 
-for (const template of ["chat", "arena", "empty"]) test(`the tests of a new ${template} pass, and its page comes along`, () => {
+for (const template of ["chat", "arena", "cards", "empty"]) test(`the tests of a new ${template} pass, and its page comes along`, () => {
   run(BINARY, "new", `a-${template}`, "--template", template);
   const inside = join(work, `a-${template}`), test = execFileSync(BINARY, ["test", "-q"], { cwd: inside, encoding: "utf8" });
   assert.match(test, /\d passed/);

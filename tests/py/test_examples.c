@@ -49,7 +49,7 @@ loads(const char *path)
 
 Test(examples, those_of_the_project_load)
 {
-    static const char *const names[] = {"arena", "bank", "chat"};
+    static const char *const names[] = {"arena", "bank", "cards", "chat"};
     char path[512];
     for (size_t i = 0; i < ORO_ARRAY_LEN(names); i++) {
         snprintf(path, sizeof(path), "%s/../../examples/%s/module.py", getenv("ORO_TESTS_PY"),

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tests/py"))
 sys.path.insert(0, str(PACKAGE))
 import pages  # noqa: E402
 from orochi.tools.new import TEMPLATES  # noqa: E402
-EXAMPLES = [ROOT / f"examples/{name}/module.py" for name in ("arena", "bank", "chat")]
+EXAMPLES = [ROOT / f"examples/{name}/module.py" for name in ("arena", "bank", "cards", "chat")]
 
 
 def mypy(files, folder):

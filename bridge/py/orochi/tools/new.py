@@ -141,7 +141,8 @@ __pycache__/
 
 _COPIED = ('index.html', 'src', 'tsconfig.json', 'vite.config.ts', '.npmrc', 'dist')
 
-TEMPLATES = {'chat': 'names and messages, with a page', 'arena': 'steer, eat, grow: 20 times a second, with a page', 'empty': 'a table and a reducer'}
+TEMPLATES = {'chat': 'names and messages, with a page', 'arena': 'steer, eat, grow: 20 times a second, with a page',
+             'cards': 'rooms, hidden hands, deadlines, a leaderboard, with a page', 'empty': 'a table and a reducer'}
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # In a wheel; where the program is installed; in a checkout.
@@ -151,6 +152,12 @@ _PLACES = (_PACKAGE / 'share/templates', _PACKAGE.parent.parent / 'templates', _
 def _source(template):
     """The folder of the example, or None."""
     return next((place / template for place in _PLACES if (place / template / 'module.py').exists()), None)
+
+
+def _tests(source, template):
+    """Those of the example where it has some, else the ones above."""
+    own = source / 'test_module.py' if source else None
+    return own.read_text(encoding='utf-8') if own and own.exists() else _TEST_HEAD + _TESTS[template]
 
 
 def _copy_page(source, folder, name):
@@ -193,7 +200,7 @@ def make(folder, template='chat'):
     at.mkdir(parents=True)
     title = name.replace('-', ' ').replace('_', ' ').capitalize()
     module = (source / 'module.py').read_text(encoding='utf-8') if source else _EMPTY.replace('{title}', title)
-    texts = {'module.py': module, 'test_module.py': _TEST_HEAD + _TESTS[template], 'pyproject.toml': _PROJECT.replace('{name}', name),
+    texts = {'module.py': module, 'test_module.py': _tests(source, template), 'pyproject.toml': _PROJECT.replace('{name}', name),
              'README.md': _README.replace('{title}', title).replace('{name}', name).replace('{page}', _PAGE if source else ''), '.gitignore': _IGNORED}
     for file, text in texts.items():
         (at / file).write_text(text, encoding='utf-8')
