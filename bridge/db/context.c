@@ -151,6 +151,17 @@ make_auth(struct oro_db *db, struct oro_ctx *c)
 }
 GETTER(auth, enter_reducer)
 
+/* Where an author looks for it first. */
+static PyObject *
+get_outside(PyObject *o, void *closure)
+{
+    return PyErr_Format(PyExc_AttributeError,
+                        "there is no ctx.%s in a transaction, which waits for nothing: reducers and "
+                        "views leave that to a @procedure, def ask(ctx: ProcedureContext) -> ..., "
+                        "which does it outside of its ctx.with_tx()",
+                        (const char *)closure);
+}
+
 static PyObject *
 get_env(PyObject *o, void *closure)
 {
@@ -349,6 +360,8 @@ static PyGetSetDef ctx_getset[] = {
     {"dt", get_dt, NULL, ORO_DOC_ReducerContext_dt, NULL},
     {"reducer", get_reducer, NULL, ORO_DOC_ReducerContext_reducer, NULL},
     {"caller", get_caller, NULL, ORO_DOC_ReducerContext_caller, NULL},
+    {"http", get_outside, NULL, NULL, "http"},
+    {"sleep", get_outside, NULL, NULL, "sleep"},
     {0},
 };
 

@@ -75,6 +75,7 @@ struct worker {
     bool scheduled_dirty, published; /* since the layer above was told last */
     int64_t told_us;
     int64_t procedure_end_us; /* when the one that runs has to end */
+    char procedure_name[128]; /* its; the definition may go while it runs */
     int64_t tx_began_us;      /* its transaction, of the wall clock */
     struct oro_fetcher *fetcher; /* of its requests; NULL: none yet */
     _Atomic(const char *) running; /* reducer name, for log lines; the watchdog reads it, too */

@@ -71,16 +71,15 @@ run_procedure(struct worker *w, const struct oro_job *job)
         publish_failure(w, &origin, (struct outcome){ORO_EREFUSED, oro_bytes_str(c->refusal), {0}});
         return;
     }
-    char name[128]; /* the definition may go while it runs */
-    snprintf(name, sizeof(name), "%s", c->reducer->name);
     int64_t limit =
         c->reducer->timeout_us > 0 ? c->reducer->timeout_us : w->pool->opt.procedure_timeout_us;
     int64_t began = oro_mono_us();
     struct oro_bb result = {0};
     bool outdated;
+    snprintf(w->procedure_name, sizeof(w->procedure_name), "%s", c->reducer->name);
     w->procedure_end_us = limit > 0 ? began + limit : INT64_MAX;
     w->origin = &origin;
-    atomic_store_explicit(&w->running, name, memory_order_relaxed);
+    atomic_store_explicit(&w->running, w->procedure_name, memory_order_relaxed);
     oro_worker_watch(w, limit);
     oro_worker_enter_python(w);
     oro_status st = oro_py_procedure(w->py, &a.call, &result, &outdated);

@@ -37,6 +37,9 @@ def told(ctx: ProcedureContext) -> list[str]:
             return f"{type(e).__name__}: {e}"
     return [
         said(lambda: ctx.schedule(later, "x", after=1)),
+        said(ctx.with_tx, lambda tx: tx.http.get("http://a/")),
+        said(ctx.with_tx, lambda tx: tx.sleep(1)),
+        said(ctx.with_tx, lambda tx: (hasattr(tx, "http"), hasattr(tx, "db"))),
         said(ctx.with_tx, lambda tx: tx.schedule(key, after=1)),
         said(ctx.with_tx, lambda tx: tx.schedule(later, "from a procedure", after=0)),
         said(ctx.sleep_until, now + datetime.timedelta(milliseconds=5)),
