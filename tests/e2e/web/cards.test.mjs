@@ -93,7 +93,8 @@ test("they play to the end", async () => {
   await picture("end");
   await ann.click("#leave");
   await bob.click("#leave");
-  await sees(ann, "#leaders", "Bob <b>");
+  await until("the leaderboard has all points", async () => // of one player, if he took every trick
+    (await ann.locator("#leaders li b").allTextContents()).reduce((sum, points) => sum + Number(points), 0) >= HAND + 3);
   await sees(bob, "#rooms", "Nobody is playing");
 });
 
