@@ -193,6 +193,7 @@ class Marks(unittest.TestCase):
             file.write('x = 1\n\tdef act(ctx, what): pass\n\n')
             file.flush()
             self.assertEqual(dev.marked(f"ERROR server: {file.name}:2: act: 'what' needs a type"), '       2 | \tdef act(ctx, what): pass\n         | \t             ^')
+            self.assertEqual(dev.marked(f"{file.name}:2: syntax error: expected ':'"), '')  # its own lines show where
             self.assertEqual(dev.marked(f'{file.name}:1: wrong'), '       1 | x = 1\n         | ^')
             for line in (f'{file.name}:99: wrong', f'{file.name}:3: wrong', 'nothing', '/no/where.py:1: wrong'):
                 self.assertEqual(dev.marked(line), '')

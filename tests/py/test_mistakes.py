@@ -242,11 +242,15 @@ class Mistakes(ModuleCase):
             self.assertIn(word, text)
 
     def test_syntax_error(self):
-        self.assertEqual(self.problems("x = 1\nif x\n    pass\n"), ["game.py:2: syntax error: expected ':'\n    if x"])
+        self.assertEqual(self.problems("x = 1\nif x\n    pass\n"), ["game.py:2: syntax error: expected ':'\n    if x\n        ^"])
+
+    def test_syntax_error_within_indentation(self):
+        self.assertEqual(self.problems("if True:\n\t  def f(x) -> None\n"),
+                         ["game.py:2: syntax error: expected ':'\n    def f(x) -> None\n                    ^"])
 
     def test_syntax_error_of_a_neighbour(self):
         self.write("x = (", "near.py")
-        self.assertEqual(self.problems("import near"), ["near.py:1: syntax error: '(' was never closed\n    x = ("])
+        self.assertEqual(self.problems("import near"), ["near.py:1: syntax error: '(' was never closed\n    x = (\n        ^"])
 
     def test_exception_in_a_neighbour(self):
         self.write("def f():\n    raise OSError('gone')\n", "near.py")

@@ -148,8 +148,7 @@ def _problems_of(error, file):
     if isinstance(error, SchemaError):
         return error.problems
     if isinstance(error, SyntaxError) and error.filename:
-        text = (error.text or '').strip()
-        return [f'{error.filename}:{error.lineno}: syntax error: {error.msg}' + (f'\n    {text}' if text else '')]
+        return [f'{error.filename}:{error.lineno}: syntax error: {error.msg}{_pointed_at(error)}']
     what = traceback.format_exception_only(error)[-1].strip() if str(error) else type(error).__name__
     if isinstance(error, ImportError):
         what = str(error)
@@ -158,6 +157,17 @@ def _problems_of(error, file):
     if refused := _refused_extension(error):
         return [f'{_own_line(error, file)}: {refused}']
     return [f'{_own_line(error, file)}: while importing: {what}{_advice(error)}']
+
+
+def _pointed_at(error):
+    """The line of a syntax error, and a caret below what Python means; '' where there is none."""
+    line = (error.text or '').rstrip()
+    text = line.lstrip()
+    if not text:
+        return ''
+    at = (error.offset or 0) - 1 - (len(line) - len(text))
+    caret = ''.join(c if c == '\t' else ' ' for c in text[:at]).ljust(at) + '^'
+    return f'\n    {text}' + (f'\n    {caret}' if at >= 0 else '')
 
 
 def _refused_extension(error):

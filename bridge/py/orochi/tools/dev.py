@@ -52,7 +52,7 @@ def _flags(args):
 def marked(line):
     """The source line that a message speaks of, with a caret below what it names; '' where it speaks of none."""
     found = _PLACE.search(line)
-    if found is None:
+    if found is None or found[4].startswith('syntax error: '):  # which shows its line itself
         return ''
     file, number, _, said = found.groups()
     try:
