@@ -5,12 +5,14 @@ import inspect
 import random
 import re
 import types
+import typing
 import uuid
 
-from . import _advice, _source
+from . import _advice, _context, _source
 from ._declare import _orochi, _wrong_thing, REGISTRY
 from ._errors import ReducerError
 from ._http import HEADERS_MOST, Request, Response, read_request, response_of, write_response
+from ._types import evaluate_parameter
 from ._values import Timestamp
 
 ATTEMPTS = 3  # of a transaction; the last one runs alone and cannot conflict
@@ -166,11 +168,27 @@ def _check_function(d, names, wrong):
         wrong('a handler is a function of the module: move it out of the class')
     elif len(parameters) < 2 or any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters[:2]):
         wrong(f'a handler takes its context and the request: def {d.name}(ctx: HandlerContext, request: Request)')
+    elif other := _other_context(d.fn, parameters):
+        wrong(f'a handler takes its context and the request, not {other}: def {d.name}(ctx: HandlerContext, request: Request); '
+              'ctx.with_tx(body) runs a transaction')
     elif stray := [p.name for p in parameters[2:] if p.name not in names and p.default is p.empty and p.kind < p.VAR_POSITIONAL]:
         wrong(f'the parameter {stray[0]!r} stands for nothing in the path: write {{{stray[0]}}} there, or take it out')
     else:
         return True
     return False
+
+
+def _other_context(fn, parameters):
+    """The name of what stands where the HandlerContext should, or of a context in the request's place; or None."""
+    for p, wanted in zip(parameters, (HandlerContext, Request)):
+        try:
+            hint = evaluate_parameter(fn, p.name, p.annotation)
+        except Exception:  # a name that only type checkers know
+            continue
+        hint = typing.get_origin(hint) or hint
+        if hint is not wanted and (hint in (HandlerContext, Request) or getattr(hint, '__module__', None) == _context.__name__):
+            return hint.__name__
+    return None
 
 
 _METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH')

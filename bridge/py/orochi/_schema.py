@@ -415,7 +415,7 @@ class Builder:
             self.problem(_source.of_parameter(declared.fn, p.name), f'{declared.name}: every call has its context: write '
                                                                     f'{p.name}: {wanted.__name__}')
             return True
-        if getattr(hint, '__module__', None) == _context.__name__ and hint is not wanted:
+        if getattr(hint, '__module__', None) in (_context.__name__, _routes.__name__) and hint is not wanted:
             return False
         try:
             Resolver().resolve(hint, 'It', column=True)
