@@ -7,6 +7,9 @@ from .modules import builder
 
 def arguments(parser):
     parser.add_argument('module', metavar='MODULE', help='a .py file or a folder')
+    parser.add_argument('--against', metavar='DIR', help='a data folder: what would become of its data')
+    parser.usage = 'orochi check MODULE [--against DIR] [flags of run]'
+    parser.epilog = f'All flags of `orochi run` may be given too: --isolation, --set, --config ...\n\n{parser.epilog}'
 
 
 def main(args):

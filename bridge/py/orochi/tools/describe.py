@@ -39,6 +39,8 @@ def counts(builder):
         numbers = (*numbers[:2], ('procedure', len(builder.procedures)), *numbers[2:])
     if builder.views:
         numbers = (*numbers[:2], ('view', len(builder.views)), *numbers[2:])
+    if builder.routes:
+        numbers = (*numbers, ('route', len(builder.routes)))
     return ', '.join(f'{n} {what}{"" if n == 1 else "s"}' for what, n in numbers)
 
 
