@@ -1,6 +1,6 @@
 """A module of the tests that answers HTTP requests."""
 
-from orochi import HandlerContext, PrimaryKey, ReducerError, Request, Response, environment, mount, route, table, u64
+from orochi import HandlerContext, PrimaryKey, ProcedureContext, ReducerError, Request, Response, environment, mount, procedure, route, table, u64
 
 
 @table(public=True)
@@ -47,6 +47,12 @@ def fault(ctx: HandlerContext, request: Request):
 @route('GET', '/refused')
 def refused(ctx: HandlerContext, request: Request):
     raise ReducerError('no')
+
+
+@procedure
+def wait(ctx: ProcedureContext) -> u64:
+    ctx.sleep(1)
+    return 1
 
 
 async def app(scope, receive, send):

@@ -246,7 +246,7 @@ class Database:
         name = fn if isinstance(fn, str) else getattr(fn, '__name__', repr(fn))
         entry = self._declared.reducers.get(name) if isinstance(fn, str) else self._declared.by_function.get(fn)
         if entry is None or entry['name'] == _engine.LOOK or not entry['public'] or entry['lifecycle']:
-            raise LookupError(f'no client can call {name}: it is no reducer of {self._declared.name}, or a private one')
+            raise LookupError(self._declared.why_not_called(name))
         bound = inspect.signature(entry['fn']).bind(None, *args, **named)
         bound.apply_defaults()
         values = list(bound.arguments.values())[1:]

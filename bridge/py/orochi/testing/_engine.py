@@ -118,6 +118,13 @@ class Declared:
         self.by_function = {r['fn']: r for r in self.builder.reducers if r['fn'] is not None}
         self._codecs = {}
 
+    def why_not_called(self, name):
+        """What is told who calls a function that no client can call here."""
+        if any(p['name'] == name for p in self.builder.procedures):
+            return (f'{name} is a procedure, and orochi.testing runs none: put what it does in transactions into functions and call those '
+                    'in reducers, or ask a server that runs: orochi.client')
+        return f'no client can call {name}: it is no reducer of {self.name}, or a private one'
+
     def codec(self, spec):
         import _orochi
         key = id(spec)
