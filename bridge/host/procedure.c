@@ -19,7 +19,7 @@ struct oro_asked_for {
     struct oro_py_call *call;
     struct oro_py_call tx; /* the call of the transaction that runs */
     const struct oro_schema *schema;
-    bool in_tx;
+    bool in_tx, over;
     unsigned hits; /* interruptions until it began to wait */
 };
 
@@ -37,7 +37,7 @@ asked_of(PyObject *module, struct oro_py **py, const char *what)
 {
     *py = oro_py_of_module(module);
     struct oro_asked_for *a = oro_py_here == *py ? (*py)->asked : NULL;
-    if (a == NULL)
+    if (a == NULL || a->over)
         PyErr_Format((*py)->db.e_transaction, "%s was used outside of the procedure it belongs to",
                      what);
     else if (a->in_tx || oro_db_running != NULL)
@@ -386,6 +386,7 @@ run(struct oro_py *py, struct oro_asked_for *a, struct oro_pyreducer *r, PyObjec
         PyObject_Vectorcall(fn, args + 1, n | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     release(args + 1, n);
     Py_DECREF(fn);
+    a->over = true; /* what runs when its result goes begins nothing that nobody would end */
     if (a->in_tx) {
         oro_log_limited(ORO_LOG_ERROR, "module", "%s has left a transaction open: it is rolled back",
                         is_outdated(py, a) ? "a procedure" : a->call->reducer->name);

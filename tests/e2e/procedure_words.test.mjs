@@ -17,6 +17,11 @@ test("a procedure reads the environment, where keys of services are", async () =
   assert.equal(await ask("key_later"), "sesame");
 });
 
+test("what runs when its result goes has no transaction any more", async () => {
+  for (let i = 0; i < 4; i++) assert.deepEqual(await ask("opens_late"), ["opens"]);
+  assert.equal(await ask("key"), "sesame");
+});
+
 test("a procedure is told what to write instead", async () => {
   const words = [/AttributeError: .*ctx\.with_tx\(lambda tx: tx\.schedule\(/, /AttributeError: there is no ctx\.http in a transaction.*@procedure/,
     /AttributeError: there is no ctx\.sleep in a transaction/, /\(False, True\)/, /TypeError: ctx\.schedule\(\) takes a reducer, and key is a procedure/,

@@ -1,6 +1,7 @@
 """What a procedure is told, and its environment (tests/e2e/procedure_words.test.mjs)."""
 
 import datetime
+from dataclasses import dataclass
 
 from orochi import ProcedureContext, ReducerContext, environment, procedure, reducer
 
@@ -24,6 +25,24 @@ def key(ctx: ProcedureContext) -> str:
 async def key_later(ctx: ProcedureContext) -> str:
     await ctx.sleep(0)
     return ctx.env.KEY
+
+
+@dataclass
+class Late:
+    text: str
+
+    def __del__(self):
+        if self.text == "opens":
+            open_late[0].tx().__enter__()
+
+
+open_late = []
+
+
+@procedure
+def opens_late(ctx: ProcedureContext) -> Late:
+    open_late[:] = [ctx]
+    return Late("opens")
 
 
 @procedure
