@@ -19,7 +19,7 @@ struct oro_asked_for {
     struct oro_py_call *call;
     struct oro_py_call tx; /* the call of the transaction that runs */
     const struct oro_schema *schema;
-    bool in_tx, over;
+    bool in_tx, in_block, over; /* in_block: in_tx by ctx.tx() */
     unsigned hits; /* interruptions until it began to wait */
 };
 
@@ -108,7 +108,7 @@ tx_end(struct oro_py *py, struct oro_asked_for *a, bool commits)
     if (ORO_UNLIKELY(py->db.nlost > 0))
         oro_lost_end(&py->db, commits);
     oro_pycall_close(py);
-    a->in_tx = false;
+    a->in_tx = a->in_block = false;
     return commits ? py->db.ops->ask_commit(a->call->host) : py->db.ops->ask_abort(a->call->host);
 }
 
@@ -194,6 +194,7 @@ oro_py_asked_begin(PyObject *module, PyObject *none)
         return NULL;
     if (!tx_begin(py, a, true))
         return NULL;
+    a->in_block = true;
     if (py->db.ctx != NULL)
         return Py_NewRef(py->db.ctx);
     (void)tx_end(py, a, false);
@@ -205,7 +206,7 @@ oro_py_asked_end(PyObject *module, PyObject *commits)
 {
     struct oro_py *py = oro_py_of_module(module);
     struct oro_asked_for *a = oro_py_here == py ? py->asked : NULL;
-    if (a == NULL || !a->in_tx) {
+    if (a == NULL || !a->in_block) {
         PyErr_SetString(py->db.e_transaction, "this transaction has ended already");
         return NULL;
     }

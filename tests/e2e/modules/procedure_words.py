@@ -58,6 +58,7 @@ def told(ctx: ProcedureContext) -> list[str]:
         said(lambda: ctx.schedule(later, "x", after=1)),
         said(ctx.with_tx, lambda tx: tx.http.get("http://a/")),
         said(ctx.with_tx, lambda tx: tx.sleep(1)),
+        said(ctx.with_tx, lambda tx: ctx.tx().__exit__(None, None, None)),
         said(ctx.with_tx, lambda tx: (hasattr(tx, "http"), hasattr(tx, "db"))),
         said(ctx.with_tx, lambda tx: tx.schedule(key, after=1)),
         said(ctx.with_tx, lambda tx: tx.schedule(later, "from a procedure", after=0)),
