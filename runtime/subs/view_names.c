@@ -43,16 +43,22 @@ view_called(const struct oro_schema *schema, struct oro_bytes name)
     return t != NULL ? t->view : NULL;
 }
 
-/* Of a view with parameters, which is the only one in its text. */
-static void
-visit_call(const struct oro_schema *schema, struct oro_bytes text, const struct oro_view_def *v,
-           oro_query_view_visit visit, void *arg)
+/* The arguments of the one call that a text has. Taken once: a stranger may write the view's name as often as he likes. */
+struct call_args {
+    struct oro_query q;
+    bool looked, is_call;
+};
+
+static bool
+call_fits(struct call_args *a, const struct oro_schema *schema, struct oro_bytes text,
+          const struct oro_view_def *v)
 {
-    struct oro_query q = {0};
-    oro_arena_init(&q.arena);
-    if (query_call_take(&q, schema, &text, NULL) == ORO_OK && q.nargs == v->fn->params->nelems)
-        visit(arg, v, q.args);
-    oro_arena_fini(&q.arena);
+    if (!a->looked) {
+        a->looked = true;
+        oro_arena_init(&a->q.arena);
+        a->is_call = query_call_take(&a->q, schema, &text, NULL) == ORO_OK;
+    }
+    return a->is_call && a->q.nargs == v->fn->params->nelems;
 }
 
 void
@@ -67,12 +73,15 @@ oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
                 visit(arg, t->view, none);
         return;
     }
+    struct call_args call = {0};
     for (size_t at = 0; at < text.len;) {
         const struct oro_view_def *v =
             next_name(text, &at, &name) ? view_called(schema, name) : NULL;
         if (v != NULL && v->fn->params->nelems == 0)
             visit(arg, v, none);
-        else if (v != NULL)
-            visit_call(schema, text, v, visit, arg);
+        else if (v != NULL && call_fits(&call, schema, text, v))
+            visit(arg, v, call.q.args);
     }
+    if (call.looked)
+        oro_arena_fini(&call.q.arena);
 }

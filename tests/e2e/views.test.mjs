@@ -205,6 +205,13 @@ test("other code, the same rows' shape: the difference is sent", async () => {
   assert.deepEqual(faces(ann.conn.db.myHand), ["ace", "king", "three", "two"]);
 });
 
+// Reading the call again for each name took the net thread minutes.
+test("a view's name a hundred thousand times over is refused", async () => {
+  const text = `${"scored ".repeat(100_000)} (`;
+  const answer = await fetch(`${server.url}/v1/database/views/sql`, { method: "POST", body: text });
+  assert.equal(answer.status, 400);
+});
+
 test("a restart finds none of it on the disk, and makes it anew", async () => {
   await server.stop();
   server = await serve(join(dir, "views.py"), { flags: ["--data", join(dir, "data")] });
