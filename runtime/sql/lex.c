@@ -49,17 +49,19 @@ skip_blank(struct at *a)
     }
 }
 
-/* Up to the closing quote; a doubled one is part of the text. */
-static struct oro_bytes
-take_quoted(struct at *a, uint8_t close)
+/* Up to the closing quote; a doubled one is part of the text. Without one the token is no literal and no name, but stays as it
+ * is written: who made a whole one of it would run a statement that was cut off in the middle. */
+static void
+take_quoted(struct at *a, uint8_t close, enum sql_token_kind kind, struct sql_token *out)
 {
     const uint8_t *from = ++a->p;
     while (a->p < a->end && (*a->p != close || peek(a, 1) == close))
         a->p += *a->p == close ? 2 : 1;
-    struct oro_bytes value = oro_bytes(from, (size_t)(a->p - from));
-    if (a->p < a->end)
-        a->p++;
-    return value;
+    if (a->p == a->end)
+        return;
+    out->kind = kind;
+    out->value = oro_bytes(from, (size_t)(a->p - from));
+    a->p++;
 }
 
 static void
@@ -111,16 +113,13 @@ sql_token_next(struct oro_bytes sql, size_t *at, struct sql_token *out)
     uint8_t c = *a.p;
     *out = (struct sql_token){.kind = SQL_T_SYMBOL};
     if ((c | 32) == 'x' && peek(&a, 1) == '\'') {
-        out->kind = SQL_T_BLOB;
         a.p++;
-        out->value = take_quoted(&a, '\'');
+        take_quoted(&a, '\'', SQL_T_BLOB, out);
     } else if (c == '\'') {
-        out->kind = SQL_T_STRING;
-        out->value = take_quoted(&a, c);
+        take_quoted(&a, c, SQL_T_STRING, out);
     } else if (c == '"' || c == '`' || c == '[') {
-        out->kind = SQL_T_NAME;
         out->quoted = true;
-        out->value = take_quoted(&a, c == '[' ? ']' : c);
+        take_quoted(&a, c == '[' ? ']' : c, SQL_T_NAME, out);
     } else if (c == '0' && (peek(&a, 1) | 32) == 'x' && is_hex(peek(&a, 2))) {
         out->kind = SQL_T_HEX;
         a.p += 2;

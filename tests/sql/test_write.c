@@ -109,6 +109,25 @@ Test(write, what_is_wrong_is_refused_and_changes_nothing)
     ask_close(&a);
 }
 
+Test(write, a_statement_cut_off_inside_of_quotes_is_refused)
+{
+    struct asked a = ask_open(lines);
+    DONE("INSERT INTO note VALUES (1, 'ann')", ONE_IN);
+    REFUSED("DELETE FROM note WHERE text = 'ann", "unrecognized token: \"'ann\"");
+    REFUSED("DELETE FROM note WHERE owner = '1", "unrecognized token");
+    REFUSED("DELETE FROM note WHERE text <> 'it''", "unrecognized token");
+    REFUSED("DELETE FROM t WHERE raw <> X'0a", "unrecognized token");
+    REFUSED("DELETE FROM t WHERE who <> X'", "unrecognized token");
+    REFUSED("DELETE FROM note WHERE text <> '", "unrecognized token");
+    REFUSED("DELETE FROM note WHERE \"text <> 5", "unrecognized token");
+    REFUSED("DELETE FROM note WHERE [text <> 5", "unrecognized token");
+    REFUSED("DELETE FROM note WHERE owner = 1; DELETE FROM note WHERE text = 'ann", "unrecognized");
+    EQ("SELECT * FROM note", "[[1,\"ann\"]]");
+    DONE("DELETE FROM note WHERE text = 'ann'",
+         "\"rows_inserted\":0,\"rows_deleted\":1,\"rows_updated\":0");
+    ask_close(&a);
+}
+
 Test(write, what_writes_is_known_by_its_words)
 {
     static const char *const writes[] = {
