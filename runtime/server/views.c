@@ -248,6 +248,8 @@ oro_views_sql_wait(struct shard *sh, struct client *c)
     refuse_too_many(&w);
     c->views_asked = true;
     c->views_waiting = ask(&w);
+    if (w.no_memory && c->views_error == NULL) /* else it would be answered without their rows */
+        c->views_error = oro_strdup("the server has no memory left for this: try again later");
     return c->views_waiting > 0;
 }
 
