@@ -218,10 +218,12 @@ static void
 say_columns(const struct oro_table_def *a, const struct oro_table_def *b, struct oro_bb *words)
 {
     for (uint32_t i = 0; i < b->row->nelems; i++)
-        if (oro_table_column(a, oro_bytes_str(b->row->elems[i].name)) < 0)
+        if (b->row->elems[i].name != NULL && /* a view's number has none */
+            oro_table_column(a, oro_bytes_str(b->row->elems[i].name)) < 0)
             SAY(words, "table `%s`: column `%s` added", b->name, b->row->elems[i].name);
     for (uint32_t i = 0; i < a->row->nelems; i++)
-        if (oro_table_column(b, oro_bytes_str(a->row->elems[i].name)) < 0)
+        if (a->row->elems[i].name != NULL &&
+            oro_table_column(b, oro_bytes_str(a->row->elems[i].name)) < 0)
             SAY(words, "table `%s`: column `%s` removed", b->name, a->row->elems[i].name);
 }
 

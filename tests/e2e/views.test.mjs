@@ -220,3 +220,27 @@ test("a restart finds none of it on the disk, and makes it anew", async () => {
   assert.deepEqual(faces(again.conn.db.myHand), ["ace", "king", "three", "two"]);
   again.conn.disconnect();
 });
+
+test("a reload may add a column to the rows of a view", async () => {
+  const path = join(await folder(), "wide.py");
+  const source = column => `from orochi import *
+@table(public=True)
+class P:
+    id: PrimaryKey[u32]
+    n: Index[u32] = 0
+${column}
+@view
+def one(ctx: AnonymousViewContext) -> list[P]:
+    return ctx.db.p.filter(n=1)
+@init
+def start(ctx: ReducerContext):
+    ctx.db.p.insert(id=1, n=1)
+`;
+  await writeFile(path, source(""));
+  const other = await serve(path, { flags: ["--memory", "--watch"] });
+  const ask = async () => (await (await fetch(`${other.url}/v1/database/wide/sql`, { method: "POST", body: "SELECT * FROM one" })).json())[0].rows;
+  assert.deepEqual(await ask(), [[1, 1]]);
+  await writeFile(path, source("    extra: u32 = 7"));
+  await until("the view has the column", async () => JSON.stringify(await ask()) === "[[1,1,7]]");
+  assert.equal(await other.stop(), 0, other.output());
+});
