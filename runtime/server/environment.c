@@ -65,15 +65,18 @@ file_read(struct oro_server *s, struct oro_err *err)
         return ORO_OK;
     if (s->opt.delete_data)
         (void)unlink(path);
-    oro_status st = oro_file_get(path, FILE_MOST, &text, err);
+    struct oro_err why = {0}; /* that there is no file is nothing to be told */
+    oro_status st = oro_file_get(path, FILE_MOST, &text, &why);
     if (st == ORO_OK) {
-        st = oro_env_read_json(&s->env.kept, oro_bytes_str(text), err);
+        st = oro_env_read_json(&s->env.kept, oro_bytes_str(text), &why);
         explicit_bzero(text, strlen(text));
         if (st != ORO_OK)
-            (void)oro_err_wrap(err, "%s", path);
+            (void)oro_err_wrap(&why, "%s", path);
     } else if (st == ORO_ENOTFOUND) {
         st = ORO_OK;
     }
+    if (st != ORO_OK)
+        *err = why;
     oro_free(text);
     oro_free(path);
     return st;

@@ -154,7 +154,7 @@ test("what else tells the time, or comes from the system's chance, is named as t
   const sources = [`${date}.datetime.now()`, `${date}.date.today()`, "time.gmtime()", "time.monotonic()", `__import__("uuid").uuid4()`,
     `__import__("secrets").token_hex()`, "os.urandom(4)", "time.gmtime(5), time.perf_counter(), logging.info('x')"];
   for (const source of sources) await call(server, "guards", "attempt", [`${source}; ctx.db.mark.delete(ctx.db.mark.first())`]);
-  const told = [...server.output().matchAll(/: (\S+) in a reducer gives another result/g)].map(found => found[1]);
   await server.stop();
+  const told = [...server.output().matchAll(/: (\S+) in a reducer gives another result/g)].map(found => found[1]);
   assert.deepEqual(told, ["datetime.now()", "date.today()", "time.gmtime()", "time.monotonic()", "uuid.uuid4()", "secrets.token_hex()", "os.urandom()"]);
 });
