@@ -226,7 +226,9 @@ static bool
 held_send_one(struct shard *sh, struct client *c, size_t i, size_t start)
 {
     struct held_mark *m = &c->marks[i];
-    struct oro_bytes bytes = oro_bytes(c->held.data + start, m->end - start);
+    struct oro_bytes bytes = {0}; /* all of it may be in parts */
+    if (m->end > start)
+        bytes = oro_bytes(c->held.data + start, m->end - start);
     if (m->nparts == 0)
         return net_send(sh, c, bytes);
     struct oro_parts parts = mark_parts(m);
@@ -258,7 +260,8 @@ held_send(struct shard *sh, struct client *c, uint64_t durable)
         held_count(sh, c);
         return;
     }
-    memmove(c->held.data, c->held.data + start, c->held.len - start);
+    if (start > 0)
+        memmove(c->held.data, c->held.data + start, c->held.len - start);
     c->held.len -= start;
     memmove(c->marks, c->marks + done, c->nmarks * sizeof(*c->marks));
     for (size_t i = 0; i < c->nmarks; i++)

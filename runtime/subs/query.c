@@ -35,9 +35,12 @@ parse_into(struct oro_query *q, const struct oro_schema *schema, struct oro_byte
 static void
 point_at(struct oro_bytes text, const uint8_t *at, char *out, size_t size)
 {
-    const uint8_t *end = text.data + text.len, *from = at, *to = at;
+    const uint8_t *from = at, *to = at, *end;
     out[0] = '\0';
-    if (at == NULL || at < text.data || at >= end)
+    if (at == NULL || text.len == 0)
+        return;
+    end = text.data + text.len;
+    if (at < text.data || at >= end)
         return;
     while (from > text.data && from[-1] != '\n')
         from--;

@@ -357,8 +357,9 @@ fire(void *arg, struct oro_timer_key key, int64_t due_us)
     ORO_ASSERT(t != NULL && t->number == 0);
     (void)due_us;
     if (!t->at.interval && !t->steady) { /* the same moment on the other clock */
-        int64_t late = ts->opt.wall_us() - t->at.micros, now = ts->opt.mono_us();
-        t->due_us = late > 0 && late < now ? now - late : now;
+        int64_t late, now = ts->opt.mono_us();
+        bool far = __builtin_sub_overflow(ts->opt.wall_us(), t->at.micros, &late);
+        t->due_us = !far && late > 0 && late < now ? now - late : now;
     }
     do
         ts->number++;

@@ -148,8 +148,15 @@ Test(assert, failing_aborts, .signal = SIGABRT)
     ORO_ASSERT(one == 2);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__) /* whose shadows are in the way of the limit */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SHADOWED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SHADOWED
+#endif
+#endif
+
+#ifndef SHADOWED /* shadows are in the way of the limit */
 /* What we owe goes on with what was aside; what a stranger asks for is refused until the system has some again. */
 Test(mem, what_is_aside_is_for_those_who_cannot_be_refused)
 {
