@@ -12,7 +12,7 @@
 # web       the TypeScript of the examples and the dashboard, against the bindings, as strictly as tsc can
 # e2e       the release binary, driven by node with the npm package spacetimedb, and by Chromium
 # wheel     the wheel, installed into a fresh virtual environment and driven in the same way
-# e2e-asan  the same against the sanitizer build
+# e2e-asan  the same against the sanitizer build, but for what is about pages or Python
 #
 # A stage that cannot run is a failure. OROCHI_VERBOSE=1 shows what the runners say.
 set -u
@@ -149,10 +149,13 @@ stage_web() {
 }
 
 # Each file of tests/e2e is a node process with servers of its own on free ports. Most of the time they wait, so several go at
-# once; a file that measures times or memory says "// Alone: why" in its first lines, and has the machine to itself.
+# once; a file that measures times or memory says "// Alone: why" in its first lines, and has the machine to itself. One that says
+# "// Release: why" is not run with the sanitizers.
 node_tests() { # STAGE BINARY
     [ -x "$2" ] || { say "$2 is not there"; broken "$1"; return; }
     files=$(find tests/e2e -name node_modules -prune -o -name '*.test.*js' -print | sort)
+    # shellcheck disable=SC2086 # file names without spaces
+    [ "$1" != e2e-asan ] || files=$(grep -L '^// Release: ' $files)
     [ -n "$files" ] || { broken "$1"; return; }
     # shellcheck disable=SC2086 # file names without spaces
     alone=$(grep -l '^// Alone: ' $files)

@@ -1,4 +1,5 @@
 // From nothing to a page: `orochi new`, `orochi dev`.
+// Release: what it is about is Python.
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";

@@ -1,4 +1,5 @@
 // What the command line tells of itself: help, manual pages, completion, words that are none.
+// Release: what it is about is Python.
 
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";

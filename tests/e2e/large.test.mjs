@@ -1,5 +1,6 @@
 // What is larger than SQLite's blobs and rows may be (1,000,000,000 bytes) is refused in the call that does it.
 // Alone: it takes some gigabytes of memory.
+// Release: with shadows it is more memory than a small machine has.
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";

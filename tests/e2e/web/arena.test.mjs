@@ -1,4 +1,5 @@
 // A visitor of the arena: sees it move at once, joins, steers, and is the same person after a reload.
+// Release: what it is about is the page.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

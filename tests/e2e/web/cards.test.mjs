@@ -1,4 +1,5 @@
 // The page of examples/cards: two people play a whole game with the mouse, one of them reloads in the middle, a phone has room for it.
+// Release: what it is about is the page.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";

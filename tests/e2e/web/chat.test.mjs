@@ -1,4 +1,5 @@
 // Two people in the chat: they see each other's words, and a refusal in the words of the reducer.
+// Release: what it is about is the page.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";

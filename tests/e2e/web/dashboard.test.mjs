@@ -1,5 +1,6 @@
 // The dashboard while a game is played: numbers are there, are right, and change.
 // Alone: rates are measured.
+// Release: what it is about is the page.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

@@ -1,4 +1,5 @@
 // The pages on a phone and with little to show, and what the dashboard does not count.
+// Release: what it is about is the page.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
