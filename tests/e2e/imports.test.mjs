@@ -1,5 +1,6 @@
 // Modules whose import does not end, ends the process, or is refused in a worker: `check`, `describe`, `extract-schema`, `generate`,
 // `run` and a reload say the same, within the limit, and a server that runs serves on.
+// Release: most of it waits for the end of imports.
 
 import assert from "node:assert/strict";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";

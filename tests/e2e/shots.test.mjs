@@ -1,5 +1,6 @@
 // A server that is killed among one-shot calls: each comes, and none twice. OROCHI_ROUNDS says how often (3), OROCHI_SHOTS among how
 // many (2,000).
+// Release: what it is about is the log, and kills take long.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
