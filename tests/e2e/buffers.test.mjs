@@ -129,8 +129,9 @@ test("fifty unfinished messages of 31 MB", async () => {
   await leave(all);
 });
 
-test("fifty who ask for much and do not read", async () => {
-  assert.equal((await call(server, "busy", "put", ["x".repeat(400_000), 1])).status, 200);
+// With the sanitizers there are twelve (N), who do not fill the budget: what one client asks waits while 1 MiB is unread.
+test("fifty who ask for much and do not read", { skip: SLOW > 1 && "twelve do not fill the budget" }, async () => {
+  assert.equal((await call(server, "busy", "put", ["x".repeat(1_000_000), 1])).status, 200);
   const before = await cut("buffers_full");
   const ask = Buffer.concat(Array.from({ length: 100 }, (_, i) => frame(0x82, raw.oneOff(i, "SELECT * FROM tally"))));
   const all = await many(N, async () => {
