@@ -37,7 +37,7 @@ oro_curl_load(const struct oro_curl **out, struct oro_err *err)
     pthread_once(&once, load);
     if (!there)
         return oro_err_set(err, ORO_ENOTFOUND,
-                           "ctx.http needs libcurl 7.68 or newer (libcurl.so.4; `apt-get install "
+                           "ctx.http needs libcurl 7.85 or newer (libcurl.so.4; `apt-get install "
                            "libcurl4`, or your system's package of it): %s",
                            why);
     *out = &functions;

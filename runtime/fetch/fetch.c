@@ -335,12 +335,6 @@ oro_fetcher_wait(struct oro_fetcher *of, int timeout_ms)
     }
 }
 
-void
-oro_fetcher_wake(struct oro_fetcher *of)
-{
-    (void)of->curl->curl_multi_wakeup(of->multi);
-}
-
 bool
 oro_fetch_is_done(const struct oro_fetch *f)
 {

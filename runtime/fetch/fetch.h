@@ -55,9 +55,8 @@ void oro_fetcher_destroy(struct oro_fetcher *f); /* NULL is fine; none of its re
 /* Gives *out. ORO_EINVAL, ORO_EREFUSED: it is not even tried. */
 ORO_MUST_CHECK oro_status oro_fetch_begin(struct oro_fetcher *f, const struct oro_fetch_ask *ask,
                                           struct oro_fetch **out, struct oro_err *err);
-/* Until something has happened to one of them, or so long. Returns as soon as somebody wakes it. */
+/* Until something has happened to one of them, or so long. */
 void oro_fetcher_wait(struct oro_fetcher *f, int timeout_ms);
-void oro_fetcher_wake(struct oro_fetcher *f); /* any thread */
 bool oro_fetch_is_done(const struct oro_fetch *f);
 /* Of one that is done. Gives what is in *out. ORO_EIO, ORO_ETIMEOUT, ORO_EREFUSED (the address, a size): err says why, without
  * what stood behind the ? of the URL. */

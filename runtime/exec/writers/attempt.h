@@ -63,12 +63,13 @@ void refuse_handler(struct worker *w, const struct oro_job *job);
 oro_status view_evaluate(struct attempt *a, struct oro_view *v, struct oro_err *err);
 /* Before a commit: evaluates the views' answers that the transaction touches. Failing, it fails the call (V-22). */
 oro_status views_refresh(struct attempt *a, struct oro_err *err);
-/* After a commit within another call, where the interpreter is not free: takes what oro_tx_views_later gave, and has it evaluated
- * next. committed false: forgets it. */
-void views_later(struct worker *w, struct oro_view **views, size_t n, bool committed);
+/* Commits the worker's transaction within another call, where the interpreter is not free: views that it touched are evaluated by a
+ * job right behind it. */
+oro_status oro_worker_commit(struct worker *w, const struct oro_origin *origin);
 /* view_job.c */
 struct outcome run_view(struct worker *w, const struct oro_job *job);
-void refuse_view(struct worker *w, const struct oro_job *job); /* its client has left, or stays out */
+void refuse_view(struct worker *w,
+                 const struct oro_job *job); /* its client has left, or stays out */
 /* timer_job.c */
 void run_timer(struct worker *w, const struct oro_job *job);
 /* For a run that did not come to its end: what run_timer does after one that failed. True: the row stays. */

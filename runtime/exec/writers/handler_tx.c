@@ -26,7 +26,6 @@ oro_worker_tx_fits(void *host, struct oro_err *err)
 static oro_status
 tx_commit(struct worker *w)
 {
-    uint64_t seq;
     struct oro_call call = {.sender = w->job->who->identity, .function = oro_bytes("", 0)};
     struct oro_origin origin = {
         .kind = ORO_ORIGIN_INTERNAL,
@@ -35,12 +34,7 @@ tx_commit(struct worker *w)
         .timestamp_us = oro_pool_time(w->pool, oro_wall_us),
         .call = &call,
     };
-    size_t n;
-    struct oro_view **views = oro_tx_views_later(w->tx, &n);
-    oro_status st = oro_tx_commit(w->tx, &origin, &seq);
-    views_later(w, views, n, st == ORO_OK);
-    w->published |= st == ORO_OK;
-    return st;
+    return oro_worker_commit(w, &origin);
 }
 
 oro_status

@@ -118,19 +118,14 @@ oro_procedure_commit(void *host)
                             .args = c->args,
                             .frame = job->frame};
     struct oro_origin origin = *w->origin;
-    uint64_t seq;
     origin.kind = ORO_ORIGIN_INTERNAL;
     origin.conn = origin.request_id = 0; /* to its caller, too, it is somebody's */
     origin.timestamp_us = w->tx_began_us;
     origin.elapsed_us = 0;
     origin.call = &call;
-    size_t n;
-    struct oro_view **views = oro_tx_views_later(w->tx, &n);
-    oro_status st = oro_tx_commit(w->tx, &origin, &seq);
-    views_later(w, views, n, st == ORO_OK);
+    oro_status st = oro_worker_commit(w, &origin);
     tx_over(w);
     if (st == ORO_OK) {
-        w->published = true;
         oro_worker_log_flush(w);
         oro_worker_tell(w); /* it may go on for long */
     } else {

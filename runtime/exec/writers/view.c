@@ -82,7 +82,7 @@ views_refresh(struct attempt *a, struct oro_err *err)
     return st;
 }
 
-void
+static void
 views_later(struct worker *w, struct oro_view **views, size_t n, bool committed)
 {
     for (size_t i = 0; i < n; i++) {
@@ -95,4 +95,16 @@ views_later(struct worker *w, struct oro_view **views, size_t n, bool committed)
         oro_pool_post(w->pool->opt.views != NULL ? w->pool->opt.views : w->pool, NULL, job, true);
     }
     oro_free(views);
+}
+
+oro_status
+oro_worker_commit(struct worker *w, const struct oro_origin *origin)
+{
+    uint64_t seq;
+    size_t n;
+    struct oro_view **views = oro_tx_views_later(w->tx, &n);
+    oro_status st = oro_tx_commit(w->tx, origin, &seq);
+    views_later(w, views, n, st == ORO_OK);
+    w->published |= st == ORO_OK;
+    return st;
 }

@@ -3,13 +3,12 @@
 import code
 import datetime
 import enum
-import os
 import sys
 import uuid
 
 from .. import ConnectionId, Identity
 from ..client import attribute, connect
-from . import place, sql
+from . import history, place, sql
 from .place import CommandError
 
 HISTORY = '~/.orochi_shell_history'
@@ -219,22 +218,9 @@ def _history(space):
         import rlcompleter
     except ImportError:
         return lambda: None
-    path = os.path.expanduser(HISTORY)
     readline.set_completer(rlcompleter.Completer(space).complete)
     readline.parse_and_bind('tab: complete')
-    try:
-        readline.read_history_file(path)
-    except OSError:
-        pass
-
-    def keep():
-        readline.set_history_length(1000)
-        try:
-            readline.write_history_file(path)
-            os.chmod(path, 0o600)
-        except OSError:
-            pass
-    return keep
+    return history.begin(HISTORY)
 
 
 def _program(space, text, name):

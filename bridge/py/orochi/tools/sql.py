@@ -3,12 +3,11 @@
 import csv
 import datetime
 import json
-import os
 import sys
 import unicodedata
 import uuid
 
-from . import place
+from . import history, place
 from .place import CommandError, Server  # noqa: F401
 
 HISTORY = '~/.orochi_sql_history'
@@ -149,20 +148,7 @@ def _readline(server):
     readline.set_completer(_completer(words))
     readline.set_completer_delims(' \t\n,.()=<>;')
     readline.parse_and_bind('tab: complete')
-    path = os.path.expanduser(HISTORY)
-    try:
-        readline.read_history_file(path)
-    except OSError:
-        pass
-
-    def keep():
-        readline.set_history_length(1000)
-        try:
-            readline.write_history_file(path)
-            os.chmod(path, 0o600)
-        except OSError:
-            pass
-    return keep
+    return history.begin(HISTORY)
 
 
 def _command(server, line, out):
