@@ -120,7 +120,7 @@ stage_tsan() {
 }
 
 stage_py() {
-    count py "$("$python" config/tally.py unittest py tests/py)"
+    count py "$(timeout -k 10 300 "$python" config/tally.py unittest py tests/py)"
 }
 
 stage_docs() {
@@ -130,7 +130,7 @@ stage_docs() {
     else
         broken docs
     fi
-    count types "$("$tools" config/tally.py unittest types tests/types)"
+    count types "$(timeout -k 10 300 "$tools" config/tally.py unittest types tests/types)"
 }
 
 stage_web() {
@@ -167,13 +167,18 @@ node_tests() { # STAGE BINARY
 # STAGE BINARY WIDTH FILES, which must not be none
 node_files() {
     rm -f "$out/$1.tap"
-    wide=
-    ! node --help | grep -q -e --test-concurrency || wide=--test-concurrency=$3 # node 18.19, 20.10
+    limits=
+    ! node --help | grep -q -e --test-concurrency || limits=--test-concurrency=$3 # node 18.19, 20.10
+    ! node --help | grep -q -e --test-timeout || limits="$limits --test-timeout=300000" # of a file, in ms; node 20.11
     # shellcheck disable=SC2086
-    OROCHI_BIN=$2 $steady node --test $wide \
+    OROCHI_BIN=$2 $steady timeout -k 10 1500 node --test $limits \
         --test-reporter=tap --test-reporter-destination="$out/$1.tap" \
         --test-reporter=spec --test-reporter-destination="$out/$1.log" \
-        $4 >&2
+        $4 >&2 &
+    trap 'kill -9 -$!; exit 130' INT TERM
+    wait $!
+    trap - INT TERM
+    kill -9 -$! 2>/dev/null # servers of a file that took too long
     [ -z "${OROCHI_VERBOSE:-}" ] || cat "$out/$1.log" >&2
     [ -f "$out/$1.tap" ] || { broken "$1"; return; }
     count "$1" "$("$python" config/tally.py node "$1" "$out/$1.tap")"
@@ -191,7 +196,7 @@ stage_wheel() {
     quietly wheel "$venv/bin/python" -m pip install -q --disable-pip-version-check cronsim &&
         quietly wheel "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-index "$OROCHI_WHEEL" &&
         quietly wheel "$venv/bin/python" -m pip install -q --disable-pip-version-check pytest hypothesis || { broken wheel; return; }
-    count wheel "$("$venv/bin/python" config/tally.py unittest wheel tests/testing)"
+    count wheel "$(timeout -k 10 300 "$venv/bin/python" config/tally.py unittest wheel tests/testing)"
     node_files wheel "$venv/bin/orochi" "$files_at_once" "tests/e2e/wheel.mjs tests/e2e/sdk.test.mjs tests/e2e/reload.test.mjs"
 }
 

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { cleanFolders, example, folder, module, orochi, ROOT, serve, until } from "./lib/server.mjs";
+import { ROOT, cleanFolders, example, folder, keep, module, orochi, serve, until } from "./lib/server.mjs";
 
 after(cleanFolders);
 
@@ -163,8 +163,8 @@ test("an address that means all of them is not told as a page's", async () => {
 test("colours on a terminal, unless NO_COLOR says otherwise", async () => {
   const onTerminal = async env => {
     const binary = process.env.OROCHI_BIN ?? join(ROOT, "build/orochi");
-    const terminal = spawn("script", ["-qec", `${binary} run ${module("game")} --memory --listen 127.0.0.1:0`, "/dev/null"],
-      { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "inherit"] });
+    const terminal = keep(spawn("script", ["-qec", `${binary} run ${module("game")} --memory --listen 127.0.0.1:0`, "/dev/null"],
+      { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "inherit"] }));
     let text = "";
     terminal.stdout.setEncoding("utf8").on("data", more => (text += more));
     const ended = once(terminal, "close");

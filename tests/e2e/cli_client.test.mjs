@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { BINARY, cleanFolders, folder, module, orochi, serve, until } from "./lib/server.mjs";
+import { BINARY, cleanFolders, folder, keep, module, orochi, serve, until } from "./lib/server.mjs";
 
 let server, data, config;
 before(async () => {
@@ -197,10 +197,9 @@ assert "bindings" not in c._ask(lambda n: messages.call(n, "set_name", b"\\0\\0\
 });
 
 test("orochi subscribe prints what there is, comes and goes", async () => {
-  const child = spawn(BINARY, ["subscribe", "--url", server.url, "--data", data, "SELECT * FROM item WHERE owner = 60"], { env: { ...process.env, ...env() } });
+  const child = keep(spawn(BINARY, ["subscribe", "--url", server.url, "--data", data, "SELECT * FROM item WHERE owner = 60"], { env: { ...process.env, ...env() } }));
   let text = "";
   child.stdout.setEncoding("utf8").on("data", more => (text += more));
-  const ended = new Promise(done => child.once("close", done));
   assert.equal((await run("call", "add_item", "60", "pan", "RED", '{"x": 0, "y": 0}', "[]")).text, "");
   const lines = () => text.split("\n").filter(line => line).map(line => JSON.parse(line));
   await until("the row is printed", () => lines().length === 1);
@@ -210,7 +209,7 @@ test("orochi subscribe prints what there is, comes and goes", async () => {
   await until("its end is printed", () => lines().length === 2);
   assert.equal(lines()[1].delete.label, "pan");
   child.kill("SIGINT");
-  assert.ok([130, 0, null].includes(await ended));
+  assert.ok([130, 0, null].includes(await child.closed));
   assert.equal((await run("subscribe", "-n", "1", "counter")).stdout.trimEnd().split("\n").length, 1);
   assert.equal((await run("subscribe", "--changes", "-n", "2", "counter")).stdout.trimEnd().split("\n").length, 2);
   const refused = await run("subscribe", "SELECT label FROM item");
@@ -269,22 +268,21 @@ with connect("${other.url}", "v", token=bob.client.token) as c:
 });
 
 test("orochi shell reads a program from a pipe, and lines from a terminal", async () => {
-  const piped = spawn(BINARY, ["shell", "--url", server.url, "--data", data], { env: { ...process.env, ...env() } });
+  const piped = keep(spawn(BINARY, ["shell", "--url", server.url, "--data", data], { env: { ...process.env, ...env() } }));
   let text = "";
   piped.stdout.setEncoding("utf8").on("data", more => (text += more));
   piped.stdin.end("print(len(list(db.secret)))\n");
-  await new Promise(done => piped.once("close", done));
+  await piped.closed;
   assert.equal(text, "1\n");
-  const terminal = spawn("script", ["-qec", `${BINARY} shell --url ${server.url} --data ${data}`, "/dev/null"],
-    { env: { ...process.env, ...env(), HOME: config }, stdio: ["pipe", "pipe", "inherit"] });
+  const terminal = keep(spawn("script", ["-qec", `${BINARY} shell --url ${server.url} --data ${data}`, "/dev/null"],
+    { env: { ...process.env, ...env(), HOME: config }, stdio: ["pipe", "pipe", "inherit"] }));
   let shown = "";
   terminal.stdout.setEncoding("utf8").on("data", more => (shown += more));
-  const ended = new Promise(done => terminal.once("close", done));
   await until("it is ready", () => />>> /.test(shown));
   terminal.stdin.write("db.secret.count() + 41\n");
   await until("it answers", () => /^42/m.test(shown));
   terminal.stdin.write("\x04");
-  assert.equal(await ended, 0);
+  assert.equal(await terminal.closed, 0);
   assert.match(shown, /^game at http/m);
 });
 

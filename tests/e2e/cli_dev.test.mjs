@@ -7,15 +7,15 @@ import { existsSync } from "node:fs";
 import { readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { BINARY, ROOT, SLOW, cleanFolders, folder, orochi, until } from "./lib/server.mjs";
+import { BINARY, ROOT, SLOW, cleanFolders, folder, keep, orochi, until } from "./lib/server.mjs";
 
 after(cleanFolders);
 
 /** Starts a command of ours; gives what it says, and stop(). */
 function start(words, { cwd, program = BINARY, env = {} }) {
-  const child = spawn(program, words, { cwd, env: { ...process.env, NO_COLOR: "1", ...env }, stdio: ["pipe", "pipe", "pipe"] });
+  const child = keep(spawn(program, words, { cwd, env: { ...process.env, NO_COLOR: "1", ...env }, stdio: ["pipe", "pipe", "pipe"] }));
   const it = { child, text: "", stop: () => { child.kill("SIGTERM"); return it.ended; } };
-  it.ended = new Promise(done => child.once("close", done));
+  it.ended = child.closed;
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", more => (it.text += more));
   it.says = pattern => until(`it says ${pattern}`, () => it.text.match(pattern) ?? (child.exitCode !== null && assert.fail(it.text)), 30);
   it.saysNext = pattern => { const from = it.text.length; return until(`it says ${pattern} next`, () => it.text.slice(from).match(pattern), 30); };

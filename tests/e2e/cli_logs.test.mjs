@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { BINARY, call, cleanFolders, folder, module, orochi, serve, until } from "./lib/server.mjs";
+import { BINARY, call, cleanFolders, folder, keep, module, orochi, serve, until } from "./lib/server.mjs";
 
 let server, data, owner;
 before(async () => {
@@ -98,13 +98,12 @@ test("orochi logs: as the server's own, or JSON; and it follows until the server
   assert.doesNotMatch((await ask("--level", "error")).stdout, / INFO /);
   assert.match((await orochi(["logs", "--url", server.url])).stderr, /owner\.token.*--data/);
 
-  const following = spawn(BINARY, ["logs", "-f", "--url", server.url, "--data", data], { stdio: ["ignore", "pipe", "pipe"] });
+  const following = keep(spawn(BINARY, ["logs", "-f", "--url", server.url, "--data", data], { stdio: ["ignore", "pipe", "pipe"] }));
   let text = "", said = "";
   following.stdout.setEncoding("utf8").on("data", more => (text += more));
   following.stderr.setEncoding("utf8").on("data", more => (said += more));
-  const ended = new Promise(done => following.once("close", done));
   await until("a line that came later is printed", async () => { if (text.includes("of_later")) return true; await call(server, "game", "of_later", []); });
   await server.stop();
-  assert.equal(await ended, 1);
+  assert.equal(await following.closed, 1);
   assert.match(said, /has stopped/);
 });

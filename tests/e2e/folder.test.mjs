@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { BINARY, call, cleanFolders, folder, module, orochi, serve, SLOW, sql } from "./lib/server.mjs";
+import { BINARY, SLOW, call, cleanFolders, folder, keep, module, orochi, serve, sql } from "./lib/server.mjs";
 
 after(cleanFolders);
 
@@ -73,13 +73,12 @@ test("a second server is refused when the lock file was deleted, too", async () 
 test("kill -9 at any moment of the very first start: the next one serves", async () => {
   for (let i = 0; i < 24 / SLOW; i++) {
     const data = join(await folder(), "data");
-    const child = spawn(BINARY, ["run", ledger, "--listen", "127.0.0.1:0", "--data", data], { stdio: "ignore" });
-    const ended = new Promise(done => child.once("close", done));
+    const child = keep(spawn(BINARY, ["run", ledger, "--listen", "127.0.0.1:0", "--data", data], { stdio: "ignore" }));
     // From the first file on, a little later each time.
     while ((await readdir(data).catch(() => [])).length === 0 && child.exitCode === null) await new Promise(done => setImmediate(done));
     await new Promise(done => setTimeout(done, i));
     child.kill("SIGKILL");
-    await ended;
+    await child.closed;
     const left = await readdir(data);
     const server = await start(data).catch(error => assert.fail(`killed after ${i} ms, ${left}: ${error.message}`));
     assert.equal((await sql(server, "ledger", "SELECT id FROM account")).length, 200, "init ran once");

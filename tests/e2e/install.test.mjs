@@ -7,7 +7,7 @@ import { cp, rename, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
-import { BINARY, cleanFolders, example, folder, until } from "./lib/server.mjs";
+import { BINARY, cleanFolders, example, folder, keep, until } from "./lib/server.mjs";
 
 let moved, work;
 
@@ -26,7 +26,7 @@ const run = parameters => execFileSync(join(moved, "bin/orochi"), parameters, { 
 
 test("it serves with the package and the pages that were installed", async () => {
   await writeFile(join(work, "asks.py"), `import where\n${execFileSync("cat", [join(work, "bank.py")])}`);
-  const child = spawn(join(moved, "bin/orochi"), ["run", "asks.py", "--memory", "--listen", "127.0.0.1:0"], { cwd: work });
+  const child = keep(spawn(join(moved, "bin/orochi"), ["run", "asks.py", "--memory", "--listen", "127.0.0.1:0"], { cwd: work }));
   const ended = once(child, "exit");
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", more => (text += more));

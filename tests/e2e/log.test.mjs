@@ -9,7 +9,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { call, Raw, TAG, u32 } from "./lib/raw.mjs";
-import { BINARY, cleanFolders, folder, serve, SLOW, sql, until } from "./lib/server.mjs";
+import { BINARY, SLOW, cleanFolders, folder, keep, serve, sql, until } from "./lib/server.mjs";
 
 after(cleanFolders);
 
@@ -57,8 +57,8 @@ async function freePort() {
 /** A server whose output goes where `stdio` says, so that its port has to be chosen here. */
 async function serveBlind(command, parameters, stdio, path) {
   const port = await freePort();
-  const child = spawn(command, [...parameters, "run", path, "--listen", `127.0.0.1:${port}`, "--workers", "2", "--data", await folder()],
-    { stdio });
+  const child = keep(spawn(command, [...parameters, "run", path, "--listen", `127.0.0.1:${port}`, "--workers", "2", "--data", await folder()],
+    { stdio }));
   const ended = once(child, "exit");
   const url = `http://127.0.0.1:${port}`;
   await until("it answers", () => fetch(`${url}/v1/ping`).then(() => true, () => child.exitCode !== null), 30);
@@ -95,11 +95,11 @@ test("what is wrong at a start is told to nobody who reads, and still ends", asy
   const pipe = join(await folder(), "pipe");
   execFileSync("mkfifo", [pipe]);
   const fd = openSync(pipe, constants.O_RDWR);
-  const full = spawn("dd", ["if=/dev/zero", "bs=4096", "count=100", `of=${pipe}`, "conv=nocreat", "oflag=nonblock"], { stdio: "ignore" });
+  const full = keep(spawn("dd", ["if=/dev/zero", "bs=4096", "count=100", `of=${pipe}`, "conv=nocreat", "oflag=nonblock"], { stdio: "ignore" }));
   await once(full, "exit"); // the pipe is full
   const path = join(await folder(), "wrong.py");
   await writeFile(path, "this is no Python\n");
-  const child = spawn(BINARY, ["run", path, "--memory", "--listen", "127.0.0.1:0"], { stdio: ["ignore", fd, fd] });
+  const child = keep(spawn(BINARY, ["run", path, "--memory", "--listen", "127.0.0.1:0"], { stdio: ["ignore", fd, fd] }));
   const late = setTimeout(() => child.kill("SIGKILL"), 15_000 * SLOW);
   assert.deepEqual(await once(child, "exit"), [1, null]);
   clearTimeout(late);

@@ -7,7 +7,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { call, Raw, TAG, text, u32, u64 } from "./lib/raw.mjs";
-import { BINARY, cleanFolders, folder, module, serve, SLOW, sql } from "./lib/server.mjs";
+import { BINARY, SLOW, cleanFolders, folder, keep, module, serve, sql } from "./lib/server.mjs";
 
 after(cleanFolders);
 
@@ -99,7 +99,7 @@ test("two signals at once are one; a later one is not kept waiting", async () =>
 test("an import that does not end can be interrupted", async () => {
   const file = join(await folder(), "stuck.py");
   await writeFile(file, "while True:\n    pass\n");
-  const child = spawn(BINARY, ["run", file, "--memory", "--listen", "127.0.0.1:0"], { stdio: "ignore" });
+  const child = keep(spawn(BINARY, ["run", file, "--memory", "--listen", "127.0.0.1:0"], { stdio: "ignore" }));
   await new Promise(done => setTimeout(done, 1500 * SLOW)); // well into the import; nothing tells from outside
   const ended = once(child, "exit");
   child.kill("SIGINT");

@@ -16,9 +16,20 @@ export const example = name => join(ROOT, "examples", name, "module.py");
 export const module = name => join(ROOT, "tests/e2e/modules", `${name}.py`);
 
 const children = new Set();
-// A test that failed may have left its server running: that must not keep this process waiting, and ends with it. This hook
-// comes before those of the test file, which stop their servers themselves.
-after(() => children.forEach(child => [child, child.stdout, child.stderr].forEach(held => held.unref())));
+
+/**
+ * Takes charge of a process: its end is the test file's at the latest. A test that failed may have left its server running; that
+ * must not keep this process waiting. `child.closed` resolves when it has ended and all that it said has been read, and also
+ * when it could not be started.
+ */
+export function keep(child) {
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  child.closed = new Promise(done => child.once("close", done).once("error", done));
+  return child;
+}
+// This hook comes before those of the test file, which stop their servers themselves.
+after(() => children.forEach(child => [child, ...(child.stdio ?? [])].forEach(held => held?.unref?.())));
 process.once("exit", () => children.forEach(child => child.kill("SIGKILL")));
 
 /** A temporary folder that is gone when the test file ends. */
@@ -91,18 +102,26 @@ export async function until(what, question, seconds = 20) {
   const end = Date.now() + seconds * 1000 * SLOW;
   let answer;
   while (Date.now() < end) {
-    answer = await question();
+    answer = await within(end - Date.now(), question());
     if (answer) return answer;
     await new Promise(done => setTimeout(done, 20));
   }
   throw new Error(`waited in vain until ${what}; last answer: ${JSON.stringify(answer)}`);
 }
 
+/** What `answer` resolves to, or undefined when that takes more than `milliseconds`. */
+async function within(milliseconds, answer) {
+  let late;
+  const never = new Promise(done => (late = setTimeout(done, milliseconds)));
+  try {
+    return await Promise.race([answer, never]);
+  } finally {
+    clearTimeout(late);
+  }
+}
+
 function run(program, parameters, { cwd = ROOT, env = {} }) {
-  const child = spawn(program, parameters, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
-  children.add(child);
-  child.once("exit", () => children.delete(child));
-  child.closed = new Promise(done => child.once("close", done)); // it has ended, and all that it said has been read
+  const child = keep(spawn(program, parameters, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] }));
   child.text = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", text => (child.text += text));
