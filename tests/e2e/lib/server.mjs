@@ -28,8 +28,12 @@ export function keep(child) {
   child.closed = new Promise(done => child.once("close", done).once("error", done));
   return child;
 }
-// This hook comes before those of the test file, which stop their servers themselves.
-after(() => children.forEach(child => [child, ...(child.stdio ?? [])].forEach(held => held?.unref?.())));
+// This hook comes before those of the test file, which stop their servers themselves. A connection to one that nobody stopped
+// would keep this process as well.
+after(() => {
+  children.forEach(child => [child, ...(child.stdio ?? [])].forEach(held => held?.unref?.()));
+  setTimeout(() => children.forEach(child => child.kill("SIGKILL")), 20_000 * SLOW).unref();
+});
 process.once("exit", () => children.forEach(child => child.kill("SIGKILL")));
 
 /** A temporary folder that is gone when the test file ends. */
