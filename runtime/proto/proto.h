@@ -22,7 +22,10 @@ enum oro_client_tag {
     ORO_MSG_ONE_OFF,
     ORO_MSG_CALL_REDUCER,
     ORO_MSG_CALL_PROCEDURE,
+    ORO_MSG_SUBSCRIBE_BATCH,
 };
+
+#define ORO_BATCH_MOST 4096 /* query sets of one SubscribeBatch: each costs an answer, whatever it asks */
 
 /* Borrows from the frame. */
 struct oro_client_message {
@@ -36,6 +39,8 @@ struct oro_client_message {
     struct oro_bytes
         queries; /* subscribe: the encoded strings (nqueries of them), walk with oro_rd_string */
     uint32_t nqueries;
+    struct oro_bytes sets; /* batch: nsets of them, walk with oro_batch_next (runtime/subs/batch.h) */
+    uint32_t nsets;
 };
 
 /* ---- what they are told ---- */
@@ -46,6 +51,8 @@ struct oro_asked {
     uint32_t request_id;
     uint32_t query_set_id; /* subscribe, unsubscribe */
     bool unasked; /* an error of a set that was granted before: request_id is of no question */
+    struct oro_bytes sets; /* batch: as in the message; empty: nobody waits for the answer */
+    uint32_t nsets;
 };
 
 struct oro_call_result {
@@ -72,8 +79,10 @@ struct oro_proto {
                       const struct oro_connection_id *conn, struct oro_bytes token);
     void (*result)(struct oro_bb *out, const struct oro_call_result *r); /* no rows of its own */
     void (*returned)(struct oro_bb *out, const struct oro_call_result *r); /* a procedure has ended */
-    /* Granted. with_rows: QueryRows follow (runtime/subs), which one-off queries always have. */
+    /* Granted. with_rows: QueryRows follow (runtime/subs), which one-off queries always have; of a batch what each of its sets
+     * has come to. */
     void (*applied)(struct oro_bb *out, const struct oro_asked *to, bool with_rows);
+    /* Refused, of a batch all of its sets. */
     void (*error)(struct oro_bb *out, const struct oro_asked *to, struct oro_bytes text);
     /* What a commit changed for one client. result: the end of its own call, which it comes with; NULL: somebody else's. Appends
      * the head to out, and gives what follows it, borrowed until oro_updates_clear; NULL: there is no memory. On the thread

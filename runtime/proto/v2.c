@@ -1,6 +1,8 @@
 /* Messages of v2.bsatn.spacetimedb, read and written (docs/wire.md#client-messages), without the compression byte. */
 #include "runtime/proto/v2_priv.h"
 
+#include "runtime/subs/batch.h"
+
 enum server_tag {
     INITIAL_CONNECTION,
     SUBSCRIBE_APPLIED,
@@ -10,6 +12,7 @@ enum server_tag {
     ONE_OFF_RESULT,
     REDUCER_RESULT,
     PROCEDURE_RESULT,
+    SUBSCRIBE_BATCH_APPLIED,
 };
 enum { SOME, NONE };                                  /* option */
 enum { OK, ERR };                                     /* result */
@@ -27,9 +30,8 @@ enum { PROC_RETURNED, PROC_INTERNAL };                /* ProcedureStatus */
     } while (0)
 
 static oro_status
-read_subscribe(struct oro_reader *r, struct oro_client_message *m, struct oro_err *err)
+read_set(struct oro_reader *r, struct oro_client_message *m, struct oro_err *err)
 {
-    READ("request id", oro_rd_u32(r, &m->request_id));
     READ("query set id", oro_rd_u32(r, &m->query_set_id));
     READ("count of queries", oro_rd_count(r, 4, &m->nqueries));
     const uint8_t *from = r->at;
@@ -38,6 +40,33 @@ read_subscribe(struct oro_reader *r, struct oro_client_message *m, struct oro_er
         READ("query string", oro_rd_string(r, &query));
     }
     m->queries = oro_bytes(from, (size_t)(r->at - from));
+    return ORO_OK;
+}
+
+static oro_status
+read_subscribe(struct oro_reader *r, struct oro_client_message *m, struct oro_err *err)
+{
+    READ("request id", oro_rd_u32(r, &m->request_id));
+    return read_set(r, m, err);
+}
+
+static oro_status
+read_batch(struct oro_reader *r, struct oro_client_message *m, struct oro_err *err)
+{
+    READ("request id", oro_rd_u32(r, &m->request_id));
+    READ("count of query sets", oro_rd_count(r, 8, &m->nsets));
+    if (m->nsets > ORO_BATCH_MOST)
+        return oro_err_set(err, ORO_EMALFORMED,
+                           "message at byte %zu: %u query sets are too many for one message, %d may be",
+                           oro_rd_offset(r) - 4, m->nsets, ORO_BATCH_MOST);
+    const uint8_t *from = r->at;
+    for (uint32_t i = 0; i < m->nsets; i++) {
+        struct oro_client_message set;
+        oro_status st = read_set(r, &set, err);
+        if (st != ORO_OK)
+            return st;
+    }
+    m->sets = oro_bytes(from, (size_t)(r->at - from));
     return ORO_OK;
 }
 
@@ -95,6 +124,9 @@ v2_read(struct oro_reader *r, struct oro_client_message *out, struct oro_err *er
     case ORO_MSG_CALL_PROCEDURE:
         st = read_call(r, &m, err);
         break;
+    case ORO_MSG_SUBSCRIBE_BATCH:
+        st = read_batch(r, &m, err);
+        break;
     default:
         return oro_err_set(err, ORO_EMALFORMED, "message at byte %zu: tag %u is unknown",
                            oro_rd_offset(r) - 1, tag);
@@ -136,6 +168,10 @@ v2_applied(struct oro_bb *out, const struct oro_asked *to, bool with_rows)
         oro_bb_u32(out, to->query_set_id);
         oro_bb_u8(out, with_rows ? SOME : NONE);
         return;
+    case ORO_MSG_SUBSCRIBE_BATCH:
+        head(out, SUBSCRIBE_BATCH_APPLIED, to->request_id);
+        oro_bb_u32(out, to->nsets);
+        return;
     default:
         ORO_ASSERT(to->tag == ORO_MSG_ONE_OFF);
         head(out, ONE_OFF_RESULT, to->request_id);
@@ -153,6 +189,18 @@ subscription_error(struct oro_bb *out, const struct oro_asked *to, struct oro_by
         oro_bb_u32(out, to->request_id);
     oro_bb_u32(out, to->query_set_id);
     oro_bb_lenbytes(out, text);
+}
+
+/* A batch that fails as a whole is answered all the same: each of its sets has the error. */
+static void
+batch_error(struct oro_bb *out, const struct oro_asked *to, struct oro_bytes text)
+{
+    struct oro_reader r = oro_reader(to->sets);
+    struct oro_batch_text set;
+    head(out, SUBSCRIBE_BATCH_APPLIED, to->request_id);
+    oro_bb_u32(out, to->sets.len > 0 ? to->nsets : 0);
+    while (oro_batch_next(&r, &set))
+        oro_batch_put_error(out, set.query_set_id, text);
 }
 
 void
@@ -173,6 +221,9 @@ v2_error(struct oro_bb *out, const struct oro_asked *to, struct oro_bytes text)
     case ORO_MSG_SUBSCRIBE:
     case ORO_MSG_UNSUBSCRIBE:
         subscription_error(out, to, text);
+        return;
+    case ORO_MSG_SUBSCRIBE_BATCH:
+        batch_error(out, to, text);
         return;
     case ORO_MSG_ONE_OFF:
         head(out, ONE_OFF_RESULT, to->request_id);

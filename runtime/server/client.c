@@ -379,10 +379,10 @@ answer_here(struct shard *sh, struct client *c, const struct oro_client_message 
             struct oro_buf *frame)
 {
     int64_t from = oro_mono_us();
-    if (m->tag == ORO_MSG_SUBSCRIBE || m->tag == ORO_MSG_UNSUBSCRIBE || m->tag == ORO_MSG_ONE_OFF)
-        oro_client_ask(sh, c, m, frame);
-    else
+    if (m->tag == ORO_MSG_CALL_PROCEDURE)
         oro_procedure_ask(sh, c, m);
+    else
+        oro_client_ask(sh, c, m, frame);
     oro_views_look(sh, c);
     turn_count(sh, c, from);
 }

@@ -131,18 +131,38 @@ open_set(struct read_task *t)
 }
 
 static oro_status
+open_batch(struct read_task *t)
+{
+    oro_status st = oro_batch_prepare(t->batch, t->sh->server->schema, &t->env, &t->base.stop,
+                                      &t->err);
+    if (st == ORO_OK)
+        t->answer = oro_answer_of_batch(t->batch);
+    return st;
+}
+
+static oro_status
+open_any(struct read_task *t, struct oro_session *se, struct oro_budget *budget)
+{
+    if (t->kind == READ_BATCH)
+        return open_batch(t);
+    bool set = t->kind == READ_SUBSCRIBE || t->kind == READ_UNSUBSCRIBE;
+    return set ? open_set(t) : open_one(t, se, budget);
+}
+
+static oro_status
 measure(struct read_task *t, struct oro_session *se)
 {
     uint64_t most = t->sh->server->opt.query.steps;
     bool small = t->base.lane == ORO_READ_SMALL && most > SMALL_STEPS;
     struct oro_budget budget = {.left = small ? SMALL_STEPS : most, .stop = &t->base.stop};
-    bool set = t->kind == READ_SUBSCRIBE || t->kind == READ_UNSUBSCRIBE;
-    oro_status st = set ? open_set(t) : open_one(t, se, &budget);
+    oro_status st = open_any(t, se, &budget);
     if (st == ORO_OK && t->answer == NULL && !t->made_all)
         return oro_err_set(&t->err, ORO_ENOMEM, NO_MEMORY);
     if (st == ORO_OK && t->answer != NULL)
         st = oro_answer_measure(t->answer, se, most, &budget, &t->err);
     t->outgrown = small && budget.spent;
+    if (t->outgrown && st == ORO_OK) /* a batch, some of whose sets are to be had in the other lane */
+        return oro_err_set(&t->err, ORO_EFULL, "the query is too expensive for the small lane");
     return st;
 }
 
@@ -152,9 +172,15 @@ oro_read_asked(const struct read_task *t)
     static const enum oro_client_tag tags[] = {[READ_SUBSCRIBE] = ORO_MSG_SUBSCRIBE,
                                                [READ_UNSUBSCRIBE] = ORO_MSG_UNSUBSCRIBE,
                                                [READ_ONE_OFF] = ORO_MSG_ONE_OFF,
-                                               [READ_SQL] = ORO_MSG_ONE_OFF};
-    return (struct oro_asked){
+                                               [READ_SQL] = ORO_MSG_ONE_OFF,
+                                               [READ_BATCH] = ORO_MSG_SUBSCRIBE_BATCH};
+    struct oro_asked to = {
         .tag = tags[t->kind], .request_id = t->request_id, .query_set_id = t->query_set_id};
+    if (t->kind == READ_BATCH) {
+        to.sets = t->texts;
+        to.nsets = t->ntexts;
+    }
+    return to;
 }
 
 static void
@@ -210,6 +236,15 @@ oro_read_uncharge(struct read_task *t)
     t->charged = 0;
 }
 
+static void
+forget_prepared(struct read_task *t)
+{
+    oro_prepared_free(t->prepared);
+    t->prepared = NULL;
+    oro_batch_free(t->batch);
+    t->batch = NULL;
+}
+
 void
 oro_read_forget_question(struct read_task *t)
 {
@@ -217,8 +252,7 @@ oro_read_forget_question(struct read_task *t)
     oro_buf_unref(t->frame);
     t->frame = NULL;
     oro_bb_fini(&t->own);
-    oro_prepared_free(t->prepared);
-    t->prepared = NULL;
+    forget_prepared(t);
 }
 
 static void
@@ -276,6 +310,8 @@ begin(struct read_task *t)
         oro_subs_freeze(sh->subs, t->conn, true);
         t->cursor = oro_cursor_fork(sh->cursor);
     }
+    if (t->kind == READ_BATCH)
+        t->batch = oro_batch_new(sh->subs, t->conn, t->texts, t->ntexts);
     t->pin = oro_pin_open(sh->server->store);
     t->seq = oro_pin_seq(t->pin);
     t->phase = READ_RUNNING;
@@ -308,7 +344,8 @@ oro_read_message(struct shard *sh, struct client *c, const struct oro_client_mes
 {
     static const enum read_kind kinds[] = {[ORO_MSG_SUBSCRIBE] = READ_SUBSCRIBE,
                                            [ORO_MSG_UNSUBSCRIBE] = READ_UNSUBSCRIBE,
-                                           [ORO_MSG_ONE_OFF] = READ_ONE_OFF};
+                                           [ORO_MSG_ONE_OFF] = READ_ONE_OFF,
+                                           [ORO_MSG_SUBSCRIBE_BATCH] = READ_BATCH};
     struct read_task *t = task_new(sh, c, kinds[m->tag]);
     t->request_id = m->request_id;
     t->query_set_id = m->query_set_id;
@@ -317,9 +354,10 @@ oro_read_message(struct shard *sh, struct client *c, const struct oro_client_mes
         ORO_ASSERT(found);
         t->texts = oro_bb_bytes(&t->own);
     } else {
+        bool batch = m->tag == ORO_MSG_SUBSCRIBE_BATCH;
         t->frame = oro_buf_ref(frame);
-        t->texts = m->tag == ORO_MSG_SUBSCRIBE ? m->queries : m->query;
-        t->ntexts = m->nqueries;
+        t->texts = m->tag == ORO_MSG_SUBSCRIBE ? m->queries : batch ? m->sets : m->query;
+        t->ntexts = batch ? m->nsets : m->nqueries;
     }
     oro_read_charge(t, sizeof(*t) + t->own.cap + (t->frame != NULL ? t->frame->len : 0));
     ask(t);
@@ -388,17 +426,40 @@ answer(struct read_task *t)
     oro_parts_fini(&t->ready);
 }
 
+static oro_status
+register_batch(struct read_task *t)
+{
+    struct shard *sh = t->sh;
+    oro_batch_refused(t->batch, oro_batch_set_refused, sh);
+    return oro_batch_register(sh->subs, t->conn, t->batch, &t->err);
+}
+
+/* What the answer is about begins, or ends, here. */
+static oro_status
+come_true(struct read_task *t)
+{
+    struct oro_subs *subs = t->sh->subs;
+    switch (t->kind) {
+    case READ_SUBSCRIBE:
+        return oro_subs_register(subs, t->conn, t->query_set_id, t->prepared, &t->err);
+    case READ_UNSUBSCRIBE:
+        return oro_subs_unsubscribe(subs, NULL, t->conn, t->query_set_id, false, NULL, NULL,
+                                    &t->err);
+    case READ_BATCH:
+        return register_batch(t);
+    default:
+        return ORO_OK;
+    }
+}
+
 /* At S: everything up to it has been told. */
 static void
 tell(struct read_task *t)
 {
     struct shard *sh = t->sh;
     bool stands = t->phase == READ_STANDING;
-    if (t->st == ORO_OK && t->kind == READ_SUBSCRIBE)
-        t->st = oro_subs_register(sh->subs, t->conn, t->query_set_id, t->prepared, &t->err);
-    else if (t->st == ORO_OK && t->kind == READ_UNSUBSCRIBE)
-        t->st = oro_subs_unsubscribe(sh->subs, NULL, t->conn, t->query_set_id, false, NULL, NULL,
-                                     &t->err);
+    if (t->st == ORO_OK)
+        t->st = come_true(t);
     oro_shard_count_subs(sh);
     oro_shard_hold(sh); /* its snapshot is held until here */
     oro_cursor_hold(t->cursor, sh->holds);
@@ -551,8 +612,7 @@ is_again(struct read_task *t)
     t->st = ORO_OK;
     t->err = (struct oro_err){0};
     t->outgrown = false;
-    oro_prepared_free(t->prepared);
-    t->prepared = NULL;
+    forget_prepared(t);
     forget_answer(t);
     bool nobody = t->kind == READ_SQL && t->client->req_id == 0;
     if (!nobody && !atomic_load(&t->sh->server->quiet))

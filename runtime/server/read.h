@@ -4,9 +4,9 @@
 #define ORO_SERVER_READ_H
 
 #include "runtime/server/server_priv.h"
-#include "runtime/subs/answer.h"
+#include "runtime/subs/batch.h"
 
-enum read_kind { READ_SUBSCRIBE, READ_UNSUBSCRIBE, READ_ONE_OFF, READ_SQL };
+enum read_kind { READ_SUBSCRIBE, READ_UNSUBSCRIBE, READ_ONE_OFF, READ_SQL, READ_BATCH };
 /* WAITING for a slot; RUNNING: a reader has it, or will; STANDING: nobody does anything for it. */
 enum read_phase { READ_WAITING, READ_RUNNING, READ_STANDING };
 
@@ -22,7 +22,7 @@ struct read_task {
     enum read_phase phase;
     /* What is asked. */
     uint32_t request_id, query_set_id, ntexts;
-    struct oro_bytes texts; /* in frame or own */
+    struct oro_bytes texts; /* in frame or own; of a batch its sets, ntexts of them */
     struct oro_buf *frame;
     struct oro_bb own;
     struct oro_query_env env;
@@ -38,6 +38,7 @@ struct read_task {
     struct oro_err err;
     struct oro_answer *answer; /* measured, if st is ORO_OK */
     struct oro_prepared *prepared;
+    struct oro_batch *batch; /* made by the shard when it has a slot */
     bool measured;     /* the answer is, and is being made */
     bool outgrown;     /* the steps of the small lane did not suffice */
     uint64_t produced; /* bytes of the answer that are made */

@@ -284,11 +284,13 @@ void oro_sessions_free(struct oro_server *s);
 
 /* subscribe.c: what is answered at once, if it is small */
 struct oro_query_env oro_client_env(const struct shard *sh, const struct client *c);
-/* Of subscribe, unsubscribe, one-off. The answer may come later; then c->reads is set, and its messages have to wait. */
+struct oro_asked oro_client_asked(const struct oro_client_message *m);
+/* Of subscribe, batch, unsubscribe, one-off. The answer may come later; then c->reads is set, and its messages have to wait. */
 void oro_client_ask(struct shard *sh, struct client *c, const struct oro_client_message *m,
                     struct oro_buf *frame);
 /* Says so in the log and the metrics. */
 void oro_client_refused(struct shard *sh, struct oro_bytes text, const struct oro_err *err);
+void oro_batch_set_refused(void *shard, struct oro_bytes texts, const char *why); /* the same */
 bool oro_shard_is_near(const struct shard *sh); /* few records are between it and the newest */
 /* What may be read on the shard's own thread. */
 struct oro_budget oro_shard_budget(const struct shard *sh);

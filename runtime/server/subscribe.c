@@ -2,6 +2,7 @@
 #include "runtime/server/server_priv.h"
 
 #include "runtime/base/clock.h"
+#include "runtime/subs/batch.h"
 
 struct oro_query_env
 oro_client_env(const struct shard *sh, const struct client *c)
@@ -77,11 +78,14 @@ snapshot_begin(struct shard *sh, uint64_t *seq)
     return there;
 }
 
-static struct oro_asked
-asked(const struct oro_client_message *m)
+struct oro_asked
+oro_client_asked(const struct oro_client_message *m)
 {
-    return (struct oro_asked){
-        .tag = m->tag, .request_id = m->request_id, .query_set_id = m->query_set_id};
+    return (struct oro_asked){.tag = m->tag,
+                              .request_id = m->request_id,
+                              .query_set_id = m->query_set_id,
+                              .sets = m->sets,
+                              .nsets = m->nsets};
 }
 
 /* Sends what stands in out, or why there is no such answer. */
@@ -90,7 +94,7 @@ set_answer(struct shard *sh, struct client *c, const struct oro_client_message *
            uint64_t seq, struct oro_parts *parts, const struct oro_err *err)
 {
     if (st != ORO_OK) {
-        struct oro_asked to = asked(m);
+        struct oro_asked to = oro_client_asked(m);
         oro_parts_fini(parts);
         oro_bb_clear(&sh->out);
         c->proto->error(&sh->out, &to, oro_bytes_str(err->text));
@@ -112,7 +116,7 @@ subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m
     struct oro_err err = {0};
     struct oro_query_env env = oro_client_env(sh, c);
     struct oro_budget budget = oro_shard_budget(sh);
-    struct oro_asked to = asked(m);
+    struct oro_asked to = oro_client_asked(m);
     struct oro_parts parts = {0};
     uint64_t seq;
     if (!snapshot_begin(sh, &seq))
@@ -137,7 +141,7 @@ unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message 
 {
     struct oro_err err = {0};
     struct oro_budget budget = oro_shard_budget(sh);
-    struct oro_asked to = asked(m);
+    struct oro_asked to = oro_client_asked(m);
     bool rows = m->send_dropped_rows && oro_subs_has(sh->subs, c->conn, m->query_set_id);
     uint64_t seq = oro_cursor_seq(sh->cursor);
     oro_bb_clear(&sh->out);
@@ -161,7 +165,7 @@ one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
     struct oro_query_env env = oro_client_env(sh, c);
     struct oro_query *q = NULL;
     struct oro_budget budget = oro_shard_budget(sh);
-    struct oro_asked to = asked(m);
+    struct oro_asked to = oro_client_asked(m);
     uint64_t seq;
     if (!snapshot_begin(sh, &seq))
         return false;
@@ -183,6 +187,83 @@ one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
     return true;
 }
 
+/* ---- several sets at once ---- */
+
+#define INLINE_SETS (INLINE_TEXT / 8) /* an empty one has that many bytes */
+
+/* A batch that is answered here. */
+struct batch {
+    struct shard *sh;
+    struct client *c;
+    struct oro_query_env env;
+    struct oro_budget budget;
+    uint32_t applied[INLINE_SETS], n; /* ids */
+};
+
+void
+oro_batch_set_refused(void *shard, struct oro_bytes texts, const char *why)
+{
+    struct oro_err err;
+    oro_err_set(&err, ORO_EINVAL, "%s", why);
+    oro_client_refused(shard, texts, &err);
+}
+
+/* Appends its answer. False: it is more than can be done here. */
+static bool
+subscribe_one(struct batch *b, const struct oro_batch_text *set)
+{
+    struct shard *sh = b->sh;
+    struct oro_err err = {0};
+    size_t at = sh->out.len;
+    oro_batch_put_applied(&sh->out, set->query_set_id);
+    oro_status st = oro_subs_subscribe(sh->subs, sh->session, b->c->conn, set->query_set_id,
+                                       set->texts, set->n, &b->env, &b->budget, &sh->out, NULL,
+                                       &err);
+    if (st == ORO_OK)
+        b->applied[b->n++] = set->query_set_id;
+    if (b->budget.spent || sh->out.len > INLINE_BYTES)
+        return false;
+    if (st == ORO_OK)
+        return true;
+    sh->out.len = at;
+    oro_batch_put_error(&sh->out, set->query_set_id, oro_bytes_str(err.text));
+    oro_batch_set_refused(sh, set->texts, err.text);
+    return true;
+}
+
+static void
+batch_undo(struct batch *b)
+{
+    while (b->n > 0) {
+        oro_status st = oro_subs_unsubscribe(b->sh->subs, NULL, b->c->conn, b->applied[--b->n],
+                                             false, NULL, NULL, NULL);
+        ORO_ASSERT(st == ORO_OK);
+    }
+}
+
+static bool
+subscribe_batch(struct shard *sh, struct client *c, const struct oro_client_message *m)
+{
+    struct batch b = {.sh = sh, .c = c, .env = oro_client_env(sh, c), .budget = oro_shard_budget(sh)};
+    struct oro_asked to = oro_client_asked(m);
+    struct oro_reader r = oro_reader(m->sets);
+    struct oro_batch_text set;
+    uint64_t seq;
+    bool done = true;
+    if (!snapshot_begin(sh, &seq))
+        return false;
+    c->proto->applied(&sh->out, &to, true);
+    while (done && oro_batch_next(&r, &set))
+        done = subscribe_one(&b, &set);
+    if (!done)
+        batch_undo(&b);
+    oro_shard_hold(sh);
+    oro_read_end(sh->session);
+    if (done)
+        set_answer(sh, c, m, ORO_OK, b.n > 0 ? seq : 0, &(struct oro_parts){0}, NULL);
+    return done;
+}
+
 void
 oro_client_ask(struct shard *sh, struct client *c, const struct oro_client_message *m,
                struct oro_buf *frame)
@@ -193,6 +274,8 @@ oro_client_ask(struct shard *sh, struct client *c, const struct oro_client_messa
     bool here = oro_shard_is_near(sh), done = false;
     if (m->tag == ORO_MSG_SUBSCRIBE)
         done = here && m->queries.len <= INLINE_TEXT && subscribe(sh, c, m);
+    else if (m->tag == ORO_MSG_SUBSCRIBE_BATCH)
+        done = here && m->sets.len <= INLINE_TEXT && subscribe_batch(sh, c, m);
     else if (m->tag == ORO_MSG_UNSUBSCRIBE)
         done =
             (here || !m->send_dropped_rows || !oro_subs_has(sh->subs, c->conn, m->query_set_id)) &&

@@ -5,6 +5,7 @@
 #include "runtime/server/server_priv.h"
 
 #include "runtime/store/view.h"
+#include "runtime/subs/batch.h"
 
 /* ---- holding ---- */
 
@@ -81,9 +82,10 @@ oro_views_has(const struct client *c)
 struct wanted {
     struct shard *sh;
     struct client *c;
-    size_t from; /* of c->holds: this message's */
+    size_t from; /* of c->holds: this message's, */
     uint32_t query_set_id;
     bool of_set, no_memory, too_many;
+    size_t of; /* and this set's */
 };
 
 static void
@@ -102,7 +104,7 @@ want(struct wanted *w, const struct oro_view_def *def, struct oro_bytes args)
         w->no_memory = true;
         return;
     }
-    for (size_t i = w->from; i < c->nholds; i++)
+    for (size_t i = w->of; i < c->nholds; i++)
         if (c->holds[i].view == v) {
             let_go(w->sh, v);
             return;
@@ -133,6 +135,18 @@ want_texts(struct wanted *w, struct oro_bytes texts, uint32_t n)
     struct oro_bytes text;
     for (uint32_t i = 0; i < n && oro_rd_string(&r, &text) == ORO_OK; i++)
         want_text(w, text);
+}
+
+/* Two sets that name one view hold it each: either may end first. */
+static void
+want_sets(struct wanted *w, struct oro_bytes sets)
+{
+    struct oro_reader r = oro_reader(sets);
+    struct oro_batch_text set;
+    for (; oro_batch_next(&r, &set); w->of = w->c->nholds) {
+        w->query_set_id = set.query_set_id;
+        want_texts(w, set.texts, set.n);
+    }
 }
 
 /* Posts a job for each that is not there. How many; 0 also if the client is being closed. */
@@ -179,15 +193,17 @@ refuse_too_many(struct wanted *w)
 bool
 oro_views_wait(struct shard *sh, struct client *c, const struct oro_client_message *m)
 {
-    bool set = m->tag == ORO_MSG_SUBSCRIBE;
+    bool batch = m->tag == ORO_MSG_SUBSCRIBE_BATCH, set = batch || m->tag == ORO_MSG_SUBSCRIBE;
     if (sh->server->schema->nviews == 0 || (!set && m->tag != ORO_MSG_ONE_OFF))
         return false;
     if (c->views_asked) { /* it has waited, and is here again */
         c->views_asked = false;
         return false;
     }
-    struct wanted w = {sh, c, c->nholds, m->query_set_id, set, false, false};
-    if (set)
+    struct wanted w = {sh, c, c->nholds, m->query_set_id, set, false, false, c->nholds};
+    if (batch)
+        want_sets(&w, m->sets);
+    else if (set)
         want_texts(&w, m->queries, m->nqueries);
     else
         want_text(&w, m->query);
@@ -203,8 +219,7 @@ oro_views_refused(struct shard *sh, struct client *c, const struct oro_client_me
 {
     if (ORO_LIKELY(c->views_error == NULL))
         return false;
-    struct oro_asked to = {
-        .tag = m->tag, .request_id = m->request_id, .query_set_id = m->query_set_id};
+    struct oro_asked to = oro_client_asked(m);
     struct oro_err err;
     oro_err_set(&err, ORO_EINTERNAL, "%s", c->views_error);
     oro_free(c->views_error);
@@ -243,7 +258,7 @@ oro_views_sql_wait(struct shard *sh, struct client *c)
 {
     if (sh->server->schema->nviews == 0 || c->views_asked)
         return false;
-    struct wanted w = {sh, c, c->nholds, 0, false, false, false};
+    struct wanted w = {sh, c, c->nholds, 0, false, false, false, c->nholds};
     want_text(&w, oro_bb_bytes(&c->sql));
     refuse_too_many(&w);
     c->views_asked = true;

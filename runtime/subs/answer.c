@@ -2,6 +2,7 @@
 #include "runtime/subs/answer.h"
 
 #include "runtime/base/clock.h"
+#include "runtime/subs/batch_priv.h"
 #include "runtime/subs/subs_priv.h"
 #include "runtime/subs/query_priv.h"
 
@@ -21,9 +22,11 @@ struct found {
     bool kept;       /* its rows are answer->kept[kept_at ...] */
     bool unmeasured; /* JSON needs no numbers, and all of it may be read */
     size_t kept_at;
+    uint32_t set;      /* of a batch: whose it is, */
+    size_t heads_end;  /* and what stands before it */
 };
 
-enum step { BEGIN, OFFSETS, LENGTH, ROWS, ENDED };
+enum step { BEGIN, OFFSETS, LENGTH, ROWS, TAIL, ENDED };
 
 struct oro_answer {
     bool json;
@@ -33,7 +36,11 @@ struct oro_answer {
     size_t nkept, kept_cap;
     bool keeps;
     int64_t begun_us, took_us;
+    struct oro_batch *batch; /* while it is measured */
+    struct oro_bb heads;     /* then: the beginnings of its sets, and sets that are refused whole */
+    bool many;               /* there is a batch */
     /* Where it is. */
+    size_t heads_at;
     bool headed;
     uint32_t at; /* of found */
     enum step step;
@@ -79,6 +86,29 @@ oro_answer_of_set(const struct oro_prepared *p)
 }
 
 struct oro_answer *
+oro_answer_of_batch(struct oro_batch *b)
+{
+    uint32_t n = 0;
+    for (uint32_t s = 0; s < b->n; s++)
+        n += b->sets[s].prepared != NULL ? b->sets[s].prepared->n : 0;
+    struct oro_answer *a = answer_new(n);
+    for (uint32_t s = 0; a != NULL && s < b->n; s++) {
+        const struct oro_prepared *p = b->sets[s].prepared;
+        uint32_t from = a->n;
+        for (uint32_t i = 0; p != NULL && i < p->n; i++)
+            if (!oro_query_table(p->queries[i].query)->is_event)
+                add(a, p->queries[i].query, p->queries[i].text);
+        for (; from < a->n; from++)
+            a->found[from].set = s;
+    }
+    if (a != NULL) {
+        a->batch = b;
+        a->many = a->headed = true;
+    }
+    return a;
+}
+
+struct oro_answer *
 oro_answer_of_query(struct oro_query *q)
 {
     struct oro_answer *a = answer_new(1);
@@ -114,6 +144,7 @@ oro_answer_free(struct oro_answer *a)
         return;
     for (uint32_t i = 0; i < a->n; i++)
         oro_query_free(a->found[i].query);
+    oro_bb_fini(&a->heads);
     oro_free(a->found);
     oro_free(a->kept);
     oro_free(a);
@@ -216,19 +247,78 @@ measure_one(struct oro_answer *a, struct found *f, struct oro_session *se, uint6
     return f->unmeasured ? ORO_OK : measure_rows(a, f, se, budget, err);
 }
 
+static oro_status
+measure_told(struct oro_answer *a, struct found *f, struct oro_session *se, uint64_t most,
+             struct oro_budget *budget, struct oro_err *err)
+{
+    struct oro_err why = {0};
+    oro_status st = measure_one(a, f, se, most, budget, &why);
+    if (st != ORO_OK && f->text.data != NULL)
+        return subs_fail_query(err, st, &why, f->text);
+    if (st != ORO_OK)
+        return oro_err_set(err, st, "%s", why.text);
+    f->text = (struct oro_bytes){0};
+    return ORO_OK;
+}
+
+/* Without the entries of sets that are refused: what stands before each of the others, and behind all of them. */
+static void
+put_heads(struct oro_answer *a)
+{
+    const struct oro_batch *b = a->batch;
+    uint32_t kept = 0, at = 0;
+    for (uint32_t s = 0; s < b->n; s++) {
+        const struct batch_set *set = &b->sets[s];
+        uint32_t first = kept;
+        for (; at < a->n && a->found[at].set == s; at++) {
+            if (set->error == NULL)
+                a->found[kept++] = a->found[at];
+            else
+                oro_query_free(a->found[at].query);
+        }
+        if (set->error != NULL) {
+            oro_batch_put_error(&a->heads, set->asked.query_set_id, oro_bytes_str(set->error));
+            continue;
+        }
+        oro_batch_put_applied(&a->heads, set->asked.query_set_id);
+        oro_bb_u32(&a->heads, kept - first);
+        if (kept > first)
+            a->found[first].heads_end = a->heads.len;
+    }
+    a->n = kept;
+    a->step = kept > 0 ? BEGIN : TAIL;
+}
+
+static oro_status
+measure_batch(struct oro_answer *a, struct oro_session *se, uint64_t most,
+              struct oro_budget *budget, struct oro_err *err)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        struct found *f = &a->found[i];
+        struct batch_set *set = &a->batch->sets[f->set];
+        struct oro_err why = {0};
+        oro_status st =
+            set->error == NULL ? measure_told(a, f, se, most, budget, &why) : ORO_OK;
+        if (st == ORO_ETIMEOUT)
+            return oro_err_set(err, st, "%s", why.text);
+        if (st != ORO_OK)
+            batch_refuse(set, why.text);
+    }
+    put_heads(a);
+    a->batch = NULL;
+    return ORO_OK;
+}
+
 oro_status
 oro_answer_measure(struct oro_answer *a, struct oro_session *se, uint64_t most,
                    struct oro_budget *budget, struct oro_err *err)
 {
+    if (a->batch != NULL)
+        return measure_batch(a, se, most, budget, err);
     for (uint32_t i = 0; i < a->n; i++) {
-        struct found *f = &a->found[i];
-        struct oro_err why = {0};
-        oro_status st = measure_one(a, f, se, most, budget, &why);
-        if (st != ORO_OK && f->text.data != NULL)
-            return subs_fail_query(err, st, &why, f->text);
+        oro_status st = measure_told(a, &a->found[i], se, most, budget, err);
         if (st != ORO_OK)
-            return oro_err_set(err, st, "%s", why.text);
-        f->text = (struct oro_bytes){0};
+            return st;
     }
     return ORO_OK;
 }
@@ -298,10 +388,23 @@ static void
 next_query(struct oro_answer *a)
 {
     a->at++;
-    a->step = a->at < a->n ? BEGIN : ENDED;
+    a->step = a->at < a->n ? BEGIN : a->many ? TAIL : ENDED;
 }
 
 /* ---- QueryRows ---- */
+
+/* The heads of a batch's sets. True: all of them up to there stand now. */
+static bool
+heads(struct making *m, size_t end)
+{
+    struct oro_answer *a = m->a;
+    size_t left = room(m), n = a->heads_at < end ? end - a->heads_at : 0;
+    n = n < left ? n : left;
+    if (n > 0)
+        oro_parts_put(m->parts, m->bb, a->heads.data + a->heads_at, n);
+    a->heads_at += n;
+    return a->heads_at >= end;
+}
 
 static void
 table_begin(struct making *m)
@@ -363,7 +466,11 @@ query_rows(struct making *m)
     }
     while (a->step != ENDED && room(m) > 0) {
         if (a->step == BEGIN) {
-            table_begin(m);
+            if (heads(m, a->found[a->at].heads_end))
+                table_begin(m);
+        } else if (a->step == TAIL) {
+            if (heads(m, a->heads.len))
+                a->step = ENDED;
         } else if (a->step == OFFSETS) {
             offsets(m);
         } else {
@@ -407,7 +514,8 @@ json(struct making *m)
         query_json_begin(f->query, m->bb);
         rows_begin(a, ROWS);
         if (f->query->count) {
-            oro_bb_printf(m->bb, "[%llu]", (unsigned long long)f->rows);
+            if (query_shows_count(f->query))
+                oro_bb_printf(m->bb, "[%llu]", (unsigned long long)f->rows);
             a->row = f->rows;
         }
     }

@@ -12,9 +12,12 @@
 #include "runtime/subs/subs.h"
 
 struct oro_answer;
+struct oro_batch;
 
 /* Borrow what they are of until the return. Give; NULL: no memory. */
 struct oro_answer *oro_answer_of_set(const struct oro_prepared *p);
+/* Sets that were prepared. b has to be there until it is measured: what cannot be answered is the failure of its set alone. */
+struct oro_answer *oro_answer_of_batch(struct oro_batch *b);
 struct oro_answer *oro_answer_of_query(struct oro_query *q); /* QueryRows with one table */
 struct oro_answer *oro_answer_of_sql(struct oro_query *q);   /* the JSON of POST /sql */
 void oro_answer_free(struct oro_answer *a);                  /* NULL is fine */

@@ -82,6 +82,8 @@ put_count(const struct oro_query *q, struct oro_session *se, struct oro_budget *
           struct oro_bb *out, struct oro_err *err)
 {
     uint64_t n = 0;
+    if (!query_shows_count(q))
+        return ORO_OK;
     oro_status st = oro_query_each(q, se, budget, count_row, &n, err);
     if (st == ORO_OK)
         oro_bb_printf(out, "[%llu]", (unsigned long long)n);

@@ -64,6 +64,13 @@ struct oro_query {
     uint8_t shown; /* source whose rows are the result */
 };
 
+/* The one row of COUNT(*) is cut by LIMIT, too. */
+static inline bool
+query_shows_count(const struct oro_query *q)
+{
+    return !(q->has_limit && q->limit == 0);
+}
+
 /* query_object.c */
 struct oro_bytes query_keep(struct oro_query *q, struct oro_bytes b); /* a copy in its arena */
 

@@ -416,6 +416,14 @@ open_conn(struct oro_subs *s, oro_conn_id id)
     return c;
 }
 
+oro_status
+oro_subs_fail_used(oro_conn_id conn, uint32_t query_set_id, struct oro_err *err)
+{
+    return oro_err_set(err, ORO_EEXISTS,
+                       "Subscription with id %u already exists for client: %016llx", query_set_id,
+                       (unsigned long long)conn);
+}
+
 /* An empty set with that id, not yet among the client's. */
 static oro_status
 set_new(struct oro_subs *s, oro_conn_id conn, uint32_t id, struct query_set **out,
@@ -423,9 +431,7 @@ set_new(struct oro_subs *s, oro_conn_id conn, uint32_t id, struct query_set **ou
 {
     ORO_ASSERT(!s->applying);
     if (oro_subs_has(s, conn, id))
-        return oro_err_set(err, ORO_EEXISTS,
-                           "Subscription with id %u already exists for client: %016llx", id,
-                           (unsigned long long)conn);
+        return oro_subs_fail_used(conn, id, err);
     struct query_set *set = ORO_NEW(struct query_set);
     set->conn = open_conn(s, conn);
     set->id = id;

@@ -43,6 +43,8 @@ ORO_MUST_CHECK oro_status oro_subs_unsubscribe(struct oro_subs *s, struct oro_se
                                                bool with_rows, struct oro_budget *budget,
                                                struct oro_bb *rows, struct oro_err *err);
 void oro_subs_drop(struct oro_subs *s, oro_conn_id conn);
+/* Says that the id is in use. Gives ORO_EEXISTS. */
+oro_status oro_subs_fail_used(oro_conn_id conn, uint32_t query_set_id, struct oro_err *err);
 bool oro_subs_has(const struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id);
 
 /* ---- the same in two steps, of which the first needs no registry ---- */

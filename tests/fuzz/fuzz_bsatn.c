@@ -14,6 +14,7 @@
 #include "bridge/bsatn/type.h"
 #include "bridge/bsatn/value.h"
 #include "runtime/proto/v2_priv.h"
+#include "runtime/subs/batch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -128,6 +129,22 @@ fuzz_json(const struct oro_type *t, struct oro_bytes text)
     oro_bb_fini(&out);
 }
 
+/* As they are told apart by whoever answers them. */
+static void
+put_sets(const struct oro_client_message *m, struct oro_bb *out)
+{
+    struct oro_reader r = oro_reader(m->sets);
+    struct oro_batch_text set;
+    uint32_t n = 0;
+    oro_bb_u32(out, m->nsets);
+    for (; oro_batch_next(&r, &set); n++) {
+        oro_bb_u32(out, set.query_set_id);
+        oro_bb_u32(out, set.n);
+        oro_bb_put_bytes(out, set.texts);
+    }
+    ORO_ASSERT(n == m->nsets);
+}
+
 static void
 fuzz_message(struct oro_bytes in)
 {
@@ -148,6 +165,8 @@ fuzz_message(struct oro_bytes in)
         oro_bb_u8(&out, m.send_dropped_rows);
     } else if (m.tag == ORO_MSG_ONE_OFF) {
         oro_bb_lenbytes(&out, m.query);
+    } else if (m.tag == ORO_MSG_SUBSCRIBE_BATCH) {
+        put_sets(&m, &out);
     } else {
         oro_bb_u8(&out, 0);
         oro_bb_lenbytes(&out, m.name);

@@ -184,6 +184,27 @@ queries_of_a_message(size_t n)
 }
 
 static uint64_t
+sets_of_a_message(size_t n)
+{
+    struct oro_bb b = {0};
+    struct oro_client_message m;
+    struct oro_err err;
+    oro_bb_u8(&b, ORO_MSG_SUBSCRIBE_BATCH);
+    oro_bb_u32(&b, 1);
+    oro_bb_u32(&b, (uint32_t)n);
+    for (uint32_t i = 0; i < n; i++) {
+        oro_bb_u32(&b, i);
+        oro_bb_u32(&b, 1);
+        oro_bb_lenbytes(&b, oro_bytes_str("SELECT * FROM x"));
+    }
+    struct oro_reader r = oro_reader(oro_bb_bytes(&b));
+    uint64_t before = oro_steps;
+    cr_assert_eq(v2_read(&r, &m, &err), ORO_OK);
+    oro_bb_fini(&b);
+    return oro_steps - before;
+}
+
+static uint64_t
 parse_type(struct oro_bb *text)
 {
     struct oro_typespace own;
@@ -225,6 +246,7 @@ Test(linear, values)
     LINEAR(json_members, 500);
     LINEAR(empty_arrays, 500);
     LINEAR(queries_of_a_message, 1000);
+    LINEAR(sets_of_a_message, 400);
     LINEAR(fields_of_a_type, 500);
     oro_typespace_fini(&ts);
 }

@@ -2,6 +2,7 @@
 #include "runtime/proto/v2_priv.h"
 
 #include "bridge/bsatn/row_list.h"
+#include "runtime/subs/batch.h"
 
 #include "tests/bsatn/help.h"
 
@@ -231,21 +232,25 @@ put_server_message(const struct oro_json *j, uint32_t value, struct oro_bb *out)
     if (oro_json_string_is(j, value + 1, "InitialConnection")) {
         put_initial(j, body, out);
     } else if (oro_json_string_is(j, value + 1, "SubscribeApplied")) {
-        to = (struct oro_asked){ORO_MSG_SUBSCRIBE, member_u32(j, body, "request_id"),
-                                query_set(j, body), false};
+        to = (struct oro_asked){.tag = ORO_MSG_SUBSCRIBE,
+                                .request_id = member_u32(j, body, "request_id"),
+                                .query_set_id = query_set(j, body)};
         v2_applied(out, &to, true);
         put_query_rows(j, member(j, body, "rows"), out);
     } else if (oro_json_string_is(j, value + 1, "UnsubscribeApplied")) {
         bool with_rows = j->nodes[member(j, body, "rows")].kind != ORO_JSON_NULL;
-        to = (struct oro_asked){ORO_MSG_UNSUBSCRIBE, member_u32(j, body, "request_id"),
-                                query_set(j, body), false};
+        to = (struct oro_asked){.tag = ORO_MSG_UNSUBSCRIBE,
+                                .request_id = member_u32(j, body, "request_id"),
+                                .query_set_id = query_set(j, body)};
         v2_applied(out, &to, with_rows);
         if (with_rows)
             put_query_rows(j, member(j, body, "rows"), out);
     } else if (oro_json_string_is(j, value + 1, "SubscriptionError")) {
         bool has = j->nodes[member(j, body, "request_id")].kind == ORO_JSON_NUMBER;
-        to = (struct oro_asked){ORO_MSG_SUBSCRIBE, has ? member_u32(j, body, "request_id") : 77,
-                                query_set(j, body), !has};
+        to = (struct oro_asked){.tag = ORO_MSG_SUBSCRIBE,
+                                .request_id = has ? member_u32(j, body, "request_id") : 77,
+                                .query_set_id = query_set(j, body),
+                                .unasked = !has};
         v2_error(out, &to, member_str(j, body, "error"));
     } else if (oro_json_string_is(j, value + 1, "TransactionUpdate")) {
         v2_update_head(out, NULL);
@@ -316,7 +321,11 @@ Test(message, bad_input_is_refused)
     static const struct {
         const char *hex, *says;
     } cases[] = {
-        {"05", "tag 5 is unknown"},
+        {"05", "request id"},
+        {"06", "tag 6 is unknown"},
+        {"050000000001000000", "count of query sets"},
+        {"0500000000010000000000000001000000ff", "count of queries"},
+        {"0500000000010000000000000001000000ffffffff", "query string"},
         {"ff", "tag 255 is unknown"},
         {"0000000000", "query set id"},
         {"", "message tag"},
@@ -340,4 +349,50 @@ Test(message, bad_input_is_refused)
         cr_assert_not_null(strstr(err.text, cases[i].says), "%s: %s", cases[i].hex, err.text);
         cr_assert_eq(m.request_id, 7, "out is left alone");
     }
+}
+
+static void
+put_hex_text(const char *hex, struct oro_bb *out)
+{
+    uint8_t bytes[256];
+    size_t n = strlen(hex) / 2;
+    cr_assert(n <= sizeof(bytes) && oro_unhex(hex, 2 * n, bytes, n));
+    oro_bb_put(out, bytes, n);
+}
+
+/* One set, id 1, with SELECT * FROM t: granted without rows, and refused. */
+Test(message, a_batch_byte_for_byte)
+{
+    struct oro_bb in = {0}, out = {0}, wanted = {0};
+    struct oro_client_message m;
+    struct oro_batch_text set;
+    struct oro_err err;
+    put_hex_text("0501000000010000000100000001000000"
+                 "0f00000053454c454354202a2046524f4d2074",
+                 &in);
+    struct oro_reader r = oro_reader(oro_bb_bytes(&in));
+    cr_assert_eq(v2_read(&r, &m, &err), ORO_OK, "%s", err.text);
+    cr_assert_eq(oro_rd_left(&r), 0);
+    cr_assert(m.tag == ORO_MSG_SUBSCRIBE_BATCH && m.request_id == 1 && m.nsets == 1);
+    r = oro_reader(m.sets);
+    cr_assert(oro_batch_next(&r, &set));
+    cr_assert(set.query_set_id == 1 && set.n == 1 && set.texts.len == 19);
+    cr_assert_not(oro_batch_next(&r, &set));
+    check_cut(oro_bb_bytes(&in));
+
+    struct oro_asked to = {
+        .tag = m.tag, .request_id = m.request_id, .sets = m.sets, .nsets = m.nsets};
+    v2_applied(&out, &to, true);
+    oro_batch_put_applied(&out, 1);
+    oro_bb_u32(&out, 0);
+    put_hex_text("080100000001000000010000000000000000", &wanted);
+    cr_assert(oro_bytes_eq(oro_bb_bytes(&out), oro_bb_bytes(&wanted)));
+    oro_bb_clear(&out);
+    oro_bb_clear(&wanted);
+    v2_error(&out, &to, oro_bytes_str("no"));
+    put_hex_text("0801000000010000000100000001020000006e6f", &wanted);
+    cr_assert(oro_bytes_eq(oro_bb_bytes(&out), oro_bb_bytes(&wanted)));
+    oro_bb_fini(&in);
+    oro_bb_fini(&out);
+    oro_bb_fini(&wanted);
 }

@@ -74,7 +74,7 @@ Test(message, replies_one_after_the_other)
     oro_bb_u32(&bb, 0); /* query sets */
     put_result(&bb, 12, ORO_EUSER, "insufficient_funds");
     put_result(&bb, 13, ORO_EINVAL, "boom");
-    v2_error(&bb, &(struct oro_asked){ORO_MSG_ONE_OFF, 14, 0, false},
+    v2_error(&bb, &(struct oro_asked){.tag = ORO_MSG_ONE_OFF, .request_id = 14},
              oro_bytes_str("no such table"));
     static const struct {
         enum oro_bench_reply_kind kind;
@@ -108,7 +108,7 @@ put_account(struct oro_row_list *list, uint32_t id, int64_t balance)
 static void
 put_answer(struct oro_bb *bb, const struct oro_row_list *list)
 {
-    v2_applied(bb, &(struct oro_asked){ORO_MSG_ONE_OFF, 5, 0, false}, true);
+    v2_applied(bb, &(struct oro_asked){.tag = ORO_MSG_ONE_OFF, .request_id = 5}, true);
     oro_bb_u32(bb, 1);
     oro_bb_lenbytes(bb, oro_bytes_str("accounts"));
     oro_row_list_write(list, bb);

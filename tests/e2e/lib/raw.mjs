@@ -12,10 +12,16 @@ export { u32 };
 /** Client messages. */
 export const subscribe = (request, set, ...queries) =>
   Buffer.concat([Buffer.from([0]), u32(request), u32(set), u32(queries.length), ...queries.map(text)]);
+/** Each set: its id, then its queries. */
+export const subscribeBatch = (request, ...sets) => Buffer.concat([Buffer.from([5]), u32(request), u32(sets.length),
+  ...sets.flatMap(([set, ...queries]) => [u32(set), u32(queries.length), ...queries.map(text)])]);
 export const unsubscribe = (request, set, rows = false) => Buffer.concat([Buffer.from([1]), u32(request), u32(set), Buffer.from([rows ? 1 : 0])]);
 export const oneOff = (request, query) => Buffer.concat([Buffer.from([2]), u32(request), text(query)]);
 export const call = (request, reducer, args = Buffer.alloc(0)) =>
   Buffer.concat([Buffer.from([3]), u32(request), Buffer.from([0]), text(reducer), u32(args.length), args]);
+
+export const callProcedure = (request, procedure, args = Buffer.alloc(0)) =>
+  Buffer.concat([Buffer.from([4]), u32(request), Buffer.from([0]), text(procedure), u32(args.length), args]);
 
 /** A bare connection: answers as {tag, request, bytes}, in the order they came. */
 export class Raw {
@@ -65,7 +71,7 @@ export class Raw {
   }
 }
 
-export const TAG = { INITIAL: 0, SUBSCRIBED: 1, UNSUBSCRIBED: 2, SUBSCRIPTION_ERROR: 3, UPDATE: 4, ONE_OFF: 5, RESULT: 6, PROCEDURE: 7 };
+export const TAG = { INITIAL: 0, SUBSCRIBED: 1, UNSUBSCRIBED: 2, SUBSCRIPTION_ERROR: 3, UPDATE: 4, ONE_OFF: 5, RESULT: 6, PROCEDURE: 7, BATCH: 8 };
 
 function read(frame, start) {
   let at = start;
@@ -82,6 +88,7 @@ function read(frame, start) {
   const message = { tag };
   switch (tag) {
     case TAG.INITIAL:
+      message.identity = frame.subarray(at, at + 32);
       skip(48);
       message.token = bytes().toString();
       break;
@@ -116,6 +123,18 @@ function read(frame, start) {
       if (message.outcome >= 2) message.text = bytes().toString();
       break;
     }
+    case TAG.PROCEDURE: {
+      const returned = byte() === 0, value = bytes();
+      if (returned) message.returned = value;
+      else message.text = value.toString();
+      skip(16);
+      message.request = number();
+      break;
+    }
+    case TAG.BATCH:
+      message.request = number();
+      message.sets = each(() => ({ set: number(), ...(byte() === 0 ? { tables: queryRows() } : { error: bytes().toString() }) }));
+      break;
     default:
       throw new Error(`tag ${tag} at ${start} of ${frame.toString("hex").slice(0, 200)}`);
   }
