@@ -160,7 +160,9 @@ test("a reload whose import does not end, or ends the process, is answered; the 
     await write(++n);
     assert.deepEqual([(await reload(server, token)).status, await serves(server, n)], [200, 200]);
     assert.equal(await server.stop(), 0, server.output());
-    assert.doesNotMatch(server.output(), /cannot be interrupted: it is in C code/);
+    // An import that waits in C never ends: it was tried in another process. A worker is at most late, on a busy machine.
+    const times = what => server.output().match(what)?.length ?? 0;
+    assert.equal(times(/cannot be interrupted: it is in C code/g), times(/WARN +watchdog: worker \d is back/g), server.output());
   });
 });
 
