@@ -169,9 +169,9 @@ node_files() {
     rm -f "$out/$1.tap"
     limits=
     ! node --help | grep -q -e --test-concurrency || limits=--test-concurrency=$3 # node 18.19, 20.10
-    ! node --help | grep -q -e --test-timeout || limits="$limits --test-timeout=300000" # of a file, in ms; node 20.11
+    ! node --help | grep -q -e --test-timeout || limits="$limits --test-timeout=600000" # of a file, in ms; node 20.11
     # shellcheck disable=SC2086
-    OROCHI_BIN=$2 $steady timeout -k 10 1500 node --test $limits \
+    OROCHI_BIN=$2 $steady timeout -k 10 2400 node --test $limits \
         --test-reporter=tap --test-reporter-destination="$out/$1.tap" \
         --test-reporter=spec --test-reporter-destination="$out/$1.log" \
         $4 >&2 &
