@@ -80,14 +80,15 @@
         "true: a filter that no index answers, which looks at every row, is an error")             \
     SECTION(procedure,                                                                             \
         "functions with @procedure, which may wait for the world outside")                         \
-    INT(procedure, workers, 2, 1, 256, NULL,                                                       \
+    INT(procedure, workers, 4, 1, 256, NULL,                                                       \
         "threads that run them, each with an interpreter of its own; started if the module has "   \
-        "any. A `def` has one for as long as it runs")                                             \
+        "any. A `def` has one for as long as it runs; one caller has all but one of "    \
+        "them at most")                                                                            \
     INT(procedure, timeout_ms, 300000, 0, ORO_DAY_S * 1000, NULL,                                  \
         "for one that sets none itself, its waiting included; 0: none. A transaction in it has "   \
         "reducer.timeout_ms")                                                                      \
     INT(procedure, queue, 20000, 1, 10000000, NULL,                                                \
-        "calls that may wait or run; one more is refused")                                         \
+        "calls that may wait or run; one caller may have as many as are left for others")          \
     WORD(procedure, http, "public", "off public any", NULL,                                        \
         "what ctx.http may ask: nothing; addresses of the public internet; any, this machine "     \
         "and private networks included")                                                           \
@@ -141,6 +142,9 @@
         "rows that one query looks at, times its terms: about half a second of one core")          \
     INT(query, max_memory_mb, 64, 1, 65536, NULL,                                                  \
         "memory that one query in SQL may take for sorting, grouping and long strings")            \
+    INT(query, view_room, 32768, 1, 1000000000, NULL,                                              \
+        "answers of views that are kept for clients; one more for each 4 KiB of rows, 16 for "     \
+        "each range that it looks through. One client may have as much as is left for others")     \
     INT(query, client_terms, 2048, 1, 1000000000, NULL,                                            \
         "terms of all subscriptions of one client: every row that changes is compared with "       \
         "each. `column = value` costs none (it is found by a hash)")                               \

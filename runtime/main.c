@@ -185,6 +185,7 @@ server_options(const struct oro_config *c, struct oro_keys *keys, const char *da
         .procedure_workers = (unsigned)c->procedure_workers,
         .procedure_timeout_us = c->procedure_timeout_ms * 1000,
         .procedure_queue = (unsigned)c->procedure_queue,
+        .view_room = (uint64_t)c->query_view_room,
         .fetch = {.off = strcmp(c->procedure_http, "off") == 0,
                   .anywhere = strcmp(c->procedure_http, "any") == 0,
                   .redirects = (unsigned)c->procedure_http_redirects,

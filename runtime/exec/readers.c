@@ -12,17 +12,34 @@ struct task_list {
     struct oro_read_task *first, *last;
 };
 
-/* What one asks and waits for. Exists while it does. */
+/* As of mailboxes (writers/turns.c): of an address in a round. */
+#define READ_SOURCE_TURNS 16
+
+enum who_kind { WHO_IDENTITY, WHO_NEWCOMERS, WHO_SOURCE };
+
+struct who {
+    uint8_t key[33];
+};
+
+/* What an identity, or the newcomers of an address, ask and wait for. Exists while it does. */
 struct asker {
-    uint64_t who;
+    struct who who;
     struct task_list tasks;
     struct asker *next;
 };
 
-/* Those who wait for a slot: the first one has the next turn. */
-struct round {
+/* Those of an address who are no newcomers; or newcomers, or an identity from nowhere, alone. */
+struct read_group {
+    struct who who;
     struct asker *first, *last;
-    struct oro_map by_who;
+    unsigned n, left; /* who wait; turns of this round */
+    struct read_group *next;
+};
+
+/* Those who wait for a slot: the first one of the first group has the next turn. */
+struct round {
+    struct read_group *first, *last;
+    struct oro_map groups, askers;
 };
 
 struct oro_readers {
@@ -84,46 +101,117 @@ list_move(struct task_list *to, struct task_list *from)
         list_add(to, t);
 }
 
+/* ---- turns ---- */
+
+static struct who
+who_of(enum who_kind kind, const void *id, size_t len)
+{
+    struct who w = {{(uint8_t)kind}};
+    memcpy(w.key + 1, id, len);
+    return w;
+}
+
+static struct oro_bytes
+key_of(const struct who *w)
+{
+    return oro_bytes(w->key, sizeof(w->key));
+}
+
+static struct who
+asker_who(const struct oro_turns_of *of)
+{
+    return of->known || of->source == 0
+               ? who_of(WHO_IDENTITY, of->identity.le, sizeof(of->identity.le))
+               : who_of(WHO_NEWCOMERS, &of->source, sizeof(of->source));
+}
+
+static struct who
+group_who(const struct oro_turns_of *of)
+{
+    return of->known && of->source != 0 ? who_of(WHO_SOURCE, &of->source, sizeof(of->source))
+                                        : asker_who(of);
+}
+
 static void
-round_append(struct round *r, struct asker *a)
+round_append(struct round *r, struct read_group *g)
+{
+    g->next = NULL;
+    g->left = g->n < READ_SOURCE_TURNS ? g->n : READ_SOURCE_TURNS;
+    if (r->first != NULL)
+        r->last->next = g;
+    else
+        r->first = g;
+    r->last = g;
+}
+
+static void
+group_append(struct read_group *g, struct asker *a)
 {
     a->next = NULL;
-    if (r->last != NULL)
-        r->last->next = a;
+    if (g->first != NULL)
+        g->last->next = a;
     else
-        r->first = a;
-    r->last = a;
+        g->first = a;
+    g->last = a;
+    g->n++;
+}
+
+static struct read_group *
+group_of(struct round *r, const struct oro_turns_of *of)
+{
+    struct who who = group_who(of);
+    struct read_group *g = oro_map_get(&r->groups, key_of(&who));
+    if (g != NULL)
+        return g;
+    g = ORO_NEW(struct read_group);
+    g->who = who;
+    oro_map_put(&r->groups, key_of(&who), g);
+    return g;
 }
 
 static void
 round_add(struct round *r, struct oro_read_task *t)
 {
-    struct asker *a = oro_map_get_u64(&r->by_who, t->who);
+    struct who who = asker_who(&t->of);
+    struct asker *a = oro_map_get(&r->askers, key_of(&who));
     if (a == NULL) {
+        struct read_group *g = group_of(r, &t->of);
         a = ORO_NEW(struct asker);
-        a->who = t->who;
-        oro_map_put_u64(&r->by_who, a->who, a);
-        round_append(r, a);
+        a->who = who;
+        oro_map_put(&r->askers, key_of(&who), a);
+        group_append(g, a);
+        if (g->n == 1)
+            round_append(r, g);
     }
     list_add(&a->tasks, t);
 }
 
-/* The next one's first; who has more stands behind the others then. */
+/* The next one's first; who has more stands behind the others of its group then, and the group behind the others, once its turns
+ * of this round are over. */
 static struct oro_read_task *
 round_pop(struct round *r)
 {
-    struct asker *a = r->first;
-    if (a == NULL)
+    struct read_group *g = r->first;
+    if (g == NULL)
         return NULL;
+    struct asker *a = g->first;
     struct oro_read_task *t = list_pop(&a->tasks);
-    r->first = a->next;
-    if (r->first == NULL)
-        r->last = NULL;
+    g->first = a->next;
+    g->n--;
     if (a->tasks.first != NULL) {
-        round_append(r, a);
+        group_append(g, a);
     } else {
-        oro_map_del_u64(&r->by_who, a->who);
+        oro_map_del(&r->askers, key_of(&a->who));
         oro_free(a);
+    }
+    if (g->n > 0 && --g->left > 0)
+        return t;
+    r->first = g->next;
+    if (g->n > 0) {
+        round_append(r, g);
+    } else {
+        oro_map_del(&r->groups, key_of(&g->who));
+        oro_free(g);
     }
     return t;
 }
@@ -322,8 +410,10 @@ oro_readers_stop(struct oro_readers *r)
     oro_wake_broadcast(&r->work);
     for (unsigned i = 0; i < r->nthreads; i++)
         oro_thread_join(r->threads[i]);
-    for (int lane = 0; lane < ORO_READ_LANES; lane++)
-        oro_map_fini(&r->waiting[lane].by_who);
+    for (int lane = 0; lane < ORO_READ_LANES; lane++) {
+        oro_map_fini(&r->waiting[lane].askers);
+        oro_map_fini(&r->waiting[lane].groups);
+    }
     pthread_mutex_destroy(&r->lock);
     oro_free(r->threads);
     oro_free(r);

@@ -7,8 +7,8 @@
  *       |                      ^
  *       +--(none)--> waits ----+ t->admitted, when one is
  *
- * so that nothing is pinned while a task waits for its turn. Turns go round by whoever asks (`who`): however much one has waiting,
- * it is one in a round. There are two lanes: what is known to be large never takes all readers. Both callbacks may come on any thread, with no lock held; they tell the owner, and do no more. */
+ * so that nothing is pinned while a task waits for its turn. Turns go round by whoever asks (`of`): however much an identity has
+ * waiting, it is one in a round; the newcomers of one address are one together, and all others of it at most sixteen. There are two lanes: what is known to be large never takes all readers. Both callbacks may come on any thread, with no lock held; they tell the owner, and do no more. */
 #ifndef ORO_EXEC_READERS_H
 #define ORO_EXEC_READERS_H
 
@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "runtime/base/status.h"
+#include "runtime/exec/turns_of.h"
 
 struct oro_readers;
 
@@ -29,7 +30,7 @@ enum oro_read_lane {
 
 struct oro_read_task {
     enum oro_read_lane lane;
-    uint64_t who;                              /* tasks with the same number share their turns */
+    struct oro_turns_of of;                    /* who asks */
     void (*admitted)(struct oro_read_task *t); /* it has a slot now */
     void (*run)(struct oro_read_task *t);      /* on a reader; has to end soon once `stop` is set */
     void (*done)(struct oro_read_task *t);     /* it ran, or will not */

@@ -28,9 +28,31 @@ oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *wh
     if (kind != CLIENT_LIVE_METRICS) {
         c->turns = *turns;
         c->mailbox = oro_mailbox_new(sh->server->pool, turns);
-        c->asks_as = oro_bytes_hash(oro_bytes(turns->identity.le, sizeof(turns->identity.le))) | 1;
+        c->since_us = oro_mono_us();
     }
     return c;
+}
+
+#define KNOWN_US 60000000 /* who has been here for so long is no newcomer (exec/writers/turns.h) */
+
+struct oro_turns_of
+oro_client_turns(const struct client *c)
+{
+    struct oro_turns_of of = c->turns;
+    of.known = of.known || oro_mono_us() - c->since_us >= KNOWN_US;
+    return of;
+}
+
+struct oro_query_asker
+oro_client_asker(const struct client *c)
+{
+    const struct oro_turns_of *of = &c->turns;
+    struct oro_query_asker asker = {.known_us = INT64_MIN};
+    asker.identity = oro_bytes_hash(oro_bytes(of->identity.le, sizeof(of->identity.le)));
+    asker.newcomers = oro_bytes_hash(oro_bytes(&of->source, sizeof(of->source)));
+    if (!of->known && of->source != 0)
+        asker.known_us = c->since_us + KNOWN_US;
+    return asker;
 }
 
 /* ---- what is kept for a client counts in net's budget, with its overhead ---- */
@@ -602,6 +624,7 @@ oro_client_gone(struct shard *sh, struct client *c, bool said_so)
     unsigned keep = said_so && c->state != CLIENT_CLOSING ? KEPT_CALLS : 0, before = c->inflight;
     oro_client_move(c, CLIENT_GONE);
     oro_mailbox_leave(c->mailbox, keep, false);
+    oro_principal_leave(c->who, keep);
     while (c->deferred != NULL && c->inflight - before < keep) {
         struct deferred *d = deferred_pop(c);
         frame_run(sh, c, d->frame, d->at);

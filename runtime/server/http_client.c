@@ -174,7 +174,7 @@ oro_api_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
             c->leaves = false; /* of a call the disconnect job is posted already */
         oro_api_reply_later(sh, c, &res, rec->seq);
     } else if (o->kind == ORO_ORIGIN_VIEW) {
-        if (oro_views_sql_record(c, rec))
+        if (oro_views_sql_record(sh, c, rec))
             oro_sql_run(sh, c);
     } else if (o->kind == ORO_ORIGIN_CALL && c->kind == CLIENT_HTTP_SQL) {
         oro_sql_written(sh, c, rec->seq);
@@ -204,6 +204,7 @@ oro_api_gone(void *self, unsigned shard, oro_conn_id req_id)
     c->req_id = 0;
     oro_read_interrupt(c);
     oro_mailbox_leave(c->mailbox, 0, true);
+    oro_principal_leave(c->who, 0);
 }
 
 void

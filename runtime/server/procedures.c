@@ -157,6 +157,11 @@ oro_pools_settle(struct oro_server *s)
 #define NO_MEMORY "the server has no memory left for this: try again later"
 #define BLOCK 16 /* the allocator's, for each piece of memory */
 
+#define TOO_MANY "too many procedures run and wait (procedure.queue): try again later"
+#define TOO_MANY_OWN                                                                     \
+    "too many of your procedures run and wait: one caller may have as many as there is " \
+    "room left for others (procedure.queue). Wait for their results, and call again"
+
 /* What a stranger may have run; NULL with what he is told otherwise. */
 static const struct oro_reducer_def *
 callable(struct oro_server *s, const struct client *c, struct oro_bytes name, const char **refusal)
@@ -166,23 +171,39 @@ callable(struct oro_server *s, const struct client *c, struct oro_bytes name, co
     if (f.kind != ORO_FUNCTION_PROCEDURE || oro_function_call(&f, c->is_owner) != ORO_CALL_RUNS)
         return NULL;
     *refusal = "procedures cannot run: the server's log says why";
-    struct oro_pool *callers = atomic_load(&s->callers);
-    if (callers == NULL)
+    if (atomic_load(&s->callers) == NULL)
         return NULL;
-    *refusal = "too many procedures run and wait (procedure.queue): try again later";
-    if (oro_pool_busy(callers) >= s->opt.procedure_queue || c->asks >= s->opt.incoming_limit)
-        return NULL;
-    return f.def;
+    *refusal = TOO_MANY_OWN;
+    return c->asks < s->opt.incoming_limit ? f.def : NULL;
 }
 
-/* Its own copy of the arguments: a frame may hold much beside them. NULL: no memory. */
+/* NULL: there is room for one more call of its. */
+static const char *
+share_take(struct oro_server *s, const struct client *c, struct oro_share **share)
+{
+    struct oro_turns_of of = oro_client_turns(c);
+    switch (oro_share_take(s->asks, &of, 1, share)) {
+    case ORO_SHARE_FULL:
+        return TOO_MANY;
+    case ORO_SHARE_OWN:
+        return TOO_MANY_OWN;
+    case ORO_SHARE_TAKEN:
+        break;
+    }
+    return NULL;
+}
+
+/* Its own copy of the arguments: a frame may hold much beside them. Takes share. NULL: no memory. */
 static struct oro_job *
 job_of(struct client *c, const struct oro_reducer_def *def, uint32_t request_id,
-       struct oro_bytes args)
+       struct oro_bytes args, struct oro_share *share)
 {
     struct oro_job *job = oro_job_try_new(ORO_JOB_PROCEDURE, c->who, 1);
-    if (job == NULL)
+    if (job == NULL) {
+        oro_share_give(share);
         return NULL;
+    }
+    job->share = share;
     job->frame = oro_buf_try_new((uint32_t)args.len);
     if (job->frame == NULL) {
         oro_job_drop(job);
@@ -221,9 +242,16 @@ oro_procedure_ask(struct shard *sh, struct client *c, const struct oro_client_me
     /* The job with its call, the mailbox, the copy, and what a worker makes of it. */
     size_t cost = sizeof(struct oro_job) + sizeof(struct oro_job_call) + sizeof(struct oro_buf) +
                   m->args.len + 256 + 4 * BLOCK;
-    if (!oro_client_charge(sh, c, (int64_t)cost))
+    struct oro_share *share;
+    if ((why = share_take(sh->server, c, &share)) != NULL) {
+        refuse(sh, c, m, why);
         return;
-    struct oro_job *job = job_of(c, def, m->request_id, m->args);
+    }
+    if (!oro_client_charge(sh, c, (int64_t)cost)) {
+        oro_share_give(share);
+        return;
+    }
+    struct oro_job *job = job_of(c, def, m->request_id, m->args, share);
     if (job == NULL) {
         oro_client_no_memory(sh, c);
         return;
@@ -284,11 +312,14 @@ oro_procedure_http_run(struct shard *sh, struct client *c)
     const char *why;
     const struct oro_reducer_def *def =
         callable(sh->server, c, oro_bytes_str(c->procedure), &why);
-    if (def == NULL) {
+    struct oro_share *share = NULL;
+    if (def != NULL)
+        why = share_take(sh->server, c, &share);
+    if (share == NULL) {
         http_refuse(sh, c, why);
         return;
     }
-    struct oro_job *job = job_of(c, def, 0, oro_bb_bytes(&c->sql));
+    struct oro_job *job = job_of(c, def, 0, oro_bb_bytes(&c->sql), share);
     if (job == NULL) {
         http_refuse(sh, c, NO_MEMORY);
         return;

@@ -207,7 +207,7 @@ task_new(struct shard *sh, struct client *c, enum read_kind kind)
     ORO_ASSERT_OWNER(&sh->owner);
     struct read_task *t = ORO_NEW(struct read_task);
     t->base = (struct oro_read_task){
-        .who = c->asks_as, .admitted = on_admitted, .run = run, .done = on_done};
+        .of = oro_client_turns(c), .admitted = on_admitted, .run = run, .done = on_done};
     t->sh = sh;
     t->client = c;
     t->conn = c->conn;

@@ -609,6 +609,8 @@ server_new(const struct oro_server_options *opt)
     pthread_mutex_init(&s->reload.lock, NULL);
     pthread_mutex_init(&s->sessions.lock, NULL);
     s->opt = *opt;
+    s->asks = oro_shares_create(opt->procedure_queue);
+    s->answers = oro_shares_create(opt->view_room);
     s->sink = (struct oro_sink){
         .self = s,
         .http = opt->front->http,
@@ -754,9 +756,11 @@ oro_server_stop(struct oro_server *s, bool *lost)
     s->durable = NULL;
     shards_close(s);
     oro_pool_free(s->callers);
+    oro_shares_destroy(s->asks);
     oro_pool_free(s->pool);
     if (s->store != NULL)
         oro_store_destroy(s->store);
+    oro_shares_destroy(s->answers);
     oro_reload_free(s);
     if (s->schema != s->tables)
         oro_schema_free(s->schema);

@@ -76,6 +76,7 @@ struct oro_server_options {
     int64_t procedure_timeout_us; /* of one without its own; 0: none */
     struct oro_fetch_limits fetch; /* what they may ask services outside for */
     unsigned procedure_queue;     /* calls of procedures that may wait or run */
+    uint64_t view_room;           /* for answers of views (exec/shares.h) */
     bool dev_errors;
     const struct oro_env *environment; /* what the start gives the module, or NULL; wins over what is kept */
     bool loopback; /* it listens where only this machine can reach it */

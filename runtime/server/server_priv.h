@@ -49,6 +49,7 @@ struct view_hold {
     struct oro_view *view; /* a use */
     uint32_t query_set_id;
     bool of_set; /* as long as that set is subscribed; else until the question is answered */
+    bool paid;   /* for all of its room */
 };
 
 struct client {
@@ -67,7 +68,8 @@ struct client {
     struct oro_principal *who;
     char *token;
     struct oro_mailbox *mailbox;
-    struct oro_turns_of turns; /* of it, and of procedures */
+    struct oro_turns_of turns; /* of it */
+    int64_t since_us;          /* it is here */
     unsigned inflight; /* calls handed to workers and not answered */
     size_t inflight_bytes;
     unsigned asks; /* procedures that it has called and that have not ended, */
@@ -76,7 +78,6 @@ struct client {
     size_t nposted, posted_at, posted_cap;
     struct deferred *deferred, *deferred_tail;
     size_t deferred_bytes;
-    uint64_t asks_as;        /* who it is in the readers' round */
     struct read_task *reads; /* something is read for it, and what it sends waits */
     struct view_hold *holds;
     size_t nholds, holds_cap;
@@ -200,6 +201,8 @@ struct oro_server {
     atomic_bool quiet; /* stopping: nothing fires any more */
     struct oro_pool *pool;
     _Atomic(struct oro_pool *) callers; /* of procedures; NULL: the module has none */
+    struct oro_shares *asks;            /* room for their calls */
+    struct oro_shares *answers;         /* and for answers of views */
     struct oro_readers *readers;
     struct oro_sql_pool *sql;  /* of the readers */
     struct oro_schema *schema; /* of the module that runs */
@@ -229,6 +232,9 @@ struct oro_server {
 struct client *oro_client_new(struct shard *sh, enum client_kind kind, struct oro_principal *who,
                               char *token, const struct oro_turns_of *turns);
 void oro_client_free(struct client *c);
+/* Who it is now, where it asks for turns and room: one that has been here for a minute is no newcomer. */
+struct oro_turns_of oro_client_turns(const struct client *c);
+struct oro_query_asker oro_client_asker(const struct client *c); /* the same, for its joins */
 /* Asserts that this state may follow its own; which may stands in client.c. */
 void oro_client_move(struct client *c, enum client_state to);
 /* Out of the shard's map and lists, and freed. */
@@ -303,7 +309,7 @@ bool oro_views_refused(struct shard *sh, struct client *c, const struct oro_clie
 void oro_views_record(struct shard *sh, struct client *c, const struct oro_commit *rec);
 /* The same for c->sql. record: true if nothing is waited for any more. */
 bool oro_views_sql_wait(struct shard *sh, struct client *c);
-bool oro_views_sql_record(struct client *c, const struct oro_commit *rec);
+bool oro_views_sql_record(struct shard *sh, struct client *c, const struct oro_commit *rec);
 /* Something was answered: lets go of what is not used any more. */
 void oro_views_look(struct shard *sh, struct client *c);
 void oro_views_gone(struct shard *sh, struct client *c); /* lets go of all */

@@ -7,9 +7,11 @@
 struct oro_query_env
 oro_client_env(const struct shard *sh, const struct client *c)
 {
-    return (struct oro_query_env){
-        .sender = c->who->identity, .is_owner = c->is_owner, .limits = &sh->server->opt.query,
-        .store = sh->server->store};
+    return (struct oro_query_env){.sender = c->who->identity,
+                                  .is_owner = c->is_owner,
+                                  .limits = &sh->server->opt.query,
+                                  .store = sh->server->store,
+                                  .asker = oro_client_asker(c)};
 }
 
 /* Steps within which an answer is given on the net thread: some ten microseconds. */

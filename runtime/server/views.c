@@ -17,9 +17,7 @@ let_go(struct shard *sh, struct oro_view *v)
         oro_view_unref(v);
         return;
     }
-    struct oro_job *job = oro_job_new(ORO_JOB_VIEW_FORGET, NULL, 0);
-    job->view = v;
-    oro_pool_post(sh->server->pool, NULL, job, false);
+    oro_pool_post_view(sh->server->pool, ORO_JOB_VIEW_FORGET, v);
 }
 
 static void
@@ -82,35 +80,79 @@ oro_views_has(const struct client *c)
 struct wanted {
     struct shard *sh;
     struct client *c;
-    size_t from; /* of c->holds: this message's, */
+    size_t from; /* of c->holds: this message's */
     uint32_t query_set_id;
-    bool of_set, no_memory, too_many;
-    size_t of; /* and this set's */
+    bool of_set, no_memory;
+    const char *too_many; /* why one of them is not to be had */
+    size_t of; /* of c->holds: this set's */
 };
+
+#define TOO_MANY_HERE                                                                          \
+    "too many views: a client may use 1000 answers at once, each view counting once for each " \
+    "list of arguments"
+#define TOO_MANY_OWN                                                                           \
+    "too many answers of views are kept for you: whoever asks may have as much room for them " \
+    "as is left for others (query.view_room). Unsubscribe from some of them first"
+#define TOO_MANY "there is no room for one more answer of a view (query.view_room): try again later"
+
+/* What the client has of the room for answers, for one more. NULL: w says why not. */
+static struct oro_view_payer *
+payer_new(struct wanted *w)
+{
+    struct oro_turns_of of = oro_client_turns(w->c);
+    struct oro_share *share;
+    switch (oro_share_take(w->sh->server->answers, &of, 1, &share)) {
+    case ORO_SHARE_FULL:
+        w->too_many = TOO_MANY;
+        return NULL;
+    case ORO_SHARE_OWN:
+        w->too_many = TOO_MANY_OWN;
+        return NULL;
+    case ORO_SHARE_TAKEN:
+        break;
+    }
+    struct oro_view_payer *payer = ORO_NEW(struct oro_view_payer);
+    *payer = (struct oro_view_payer){share, of};
+    return payer;
+}
+
+/* Who asks first for an answer pays for it. NULL: w says why not. */
+static struct oro_view *
+use(struct wanted *w, const struct oro_view_key *key)
+{
+    struct oro_store *store = w->sh->server->store;
+    struct oro_view_payer *payer = NULL;
+    if (oro_view_find(store, key) == 0 && (payer = payer_new(w)) == NULL)
+        return NULL;
+    struct oro_view *v = oro_view_use(store, key);
+    w->no_memory |= v == NULL;
+    if (payer != NULL && (v == NULL || !oro_view_pay(v, payer, oro_view_payer_free)))
+        oro_view_payer_free(payer);
+    return v;
+}
 
 static void
 want(struct wanted *w, const struct oro_view_def *def, struct oro_bytes args)
 {
     struct client *c = w->c;
     struct oro_view_key key = {.def = def, .args = args};
-    if (c->nholds >= ANSWERS_MOST) {
-        w->too_many = true;
+    if (w->too_many == NULL && c->nholds >= ANSWERS_MOST)
+        w->too_many = TOO_MANY_HERE;
+    if (w->too_many != NULL)
         return;
-    }
     if (!def->is_anonymous)
         key.sender = c->who->identity;
-    struct oro_view *v = oro_view_use(w->sh->server->store, &key);
-    if (v == NULL) {
-        w->no_memory = true;
+    struct oro_view *v = use(w, &key);
+    if (v == NULL)
         return;
-    }
     for (size_t i = w->of; i < c->nholds; i++)
         if (c->holds[i].view == v) {
             let_go(w->sh, v);
             return;
         }
     c->holds = oro_grow(c->holds, c->nholds, &c->holds_cap, sizeof(*c->holds));
-    c->holds[c->nholds++] = (struct view_hold){v, w->query_set_id, w->of_set};
+    c->holds[c->nholds++] =
+        (struct view_hold){.view = v, .query_set_id = w->query_set_id, .of_set = w->of_set};
 }
 
 static void
@@ -178,14 +220,29 @@ ask(struct wanted *w)
 static void
 refuse_too_many(struct wanted *w)
 {
-    if (!w->too_many)
+    if (w->too_many == NULL)
         return;
     holds_cut_to(w->sh, w->c, w->from);
     oro_free(w->c->views_error);
-    w->c->views_error =
-        oro_asprintf("too many views: a client may use %d answers at once, each view counting once "
-                     "for each list of arguments",
-                     ANSWERS_MOST);
+    w->c->views_error = oro_strdup(w->too_many);
+}
+
+/* The answers are there, and so is known how much room they take. What is not to be had is let go of with the refusal. */
+static void
+pay_in_full(struct wanted *w)
+{
+    struct client *c = w->c;
+    for (size_t i = c->nholds; i-- > 0 && !c->holds[i].paid && w->too_many == NULL;) {
+        struct oro_view *v = c->holds[i].view;
+        struct oro_view_payer *payer = oro_view_payer(v);
+        c->holds[i].paid = true;
+        enum oro_share_room room =
+            payer != NULL ? oro_share_set(payer->share, oro_view_room(v)) : ORO_SHARE_TAKEN;
+        if (room != ORO_SHARE_TAKEN)
+            w->too_many = room == ORO_SHARE_OWN ? TOO_MANY_OWN : TOO_MANY;
+    }
+    if (w->too_many != NULL && c->views_error == NULL)
+        c->views_error = oro_strdup(w->too_many);
 }
 
 /* ---- messages ---- */
@@ -196,11 +253,13 @@ oro_views_wait(struct shard *sh, struct client *c, const struct oro_client_messa
     bool batch = m->tag == ORO_MSG_SUBSCRIBE_BATCH, set = batch || m->tag == ORO_MSG_SUBSCRIBE;
     if (sh->server->schema->nviews == 0 || (!set && m->tag != ORO_MSG_ONE_OFF))
         return false;
+    struct wanted w = {
+        .sh = sh, .c = c, .from = c->nholds, .query_set_id = m->query_set_id, .of_set = set, .of = c->nholds};
     if (c->views_asked) { /* it has waited, and is here again */
         c->views_asked = false;
+        pay_in_full(&w);
         return false;
     }
-    struct wanted w = {sh, c, c->nholds, m->query_set_id, set, false, false, c->nholds};
     if (batch)
         want_sets(&w, m->sets);
     else if (set)
@@ -258,7 +317,7 @@ oro_views_sql_wait(struct shard *sh, struct client *c)
 {
     if (sh->server->schema->nviews == 0 || c->views_asked)
         return false;
-    struct wanted w = {sh, c, c->nholds, 0, false, false, false, c->nholds};
+    struct wanted w = {.sh = sh, .c = c, .from = c->nholds, .of = c->nholds};
     want_text(&w, oro_bb_bytes(&c->sql));
     refuse_too_many(&w);
     c->views_asked = true;
@@ -269,11 +328,14 @@ oro_views_sql_wait(struct shard *sh, struct client *c)
 }
 
 bool
-oro_views_sql_record(struct client *c, const struct oro_commit *rec)
+oro_views_sql_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
 {
     note_failure(c, rec);
     ORO_ASSERT(c->views_waiting > 0);
-    return --c->views_waiting == 0;
+    if (--c->views_waiting > 0)
+        return false;
+    pay_in_full(&(struct wanted){.sh = sh, .c = c});
+    return true;
 }
 
 /* ---- a new version of the module ---- */
@@ -283,10 +345,7 @@ oro_views_again(struct oro_server *s)
 {
     size_t n;
     struct oro_view **all = oro_view_all(s->store, &n);
-    for (size_t i = 0; i < n; i++) {
-        struct oro_job *job = oro_job_new(ORO_JOB_VIEW_AGAIN, NULL, 0);
-        job->view = all[i];
-        oro_pool_post(s->pool, NULL, job, false);
-    }
+    for (size_t i = 0; i < n; i++)
+        oro_pool_post_view(s->pool, ORO_JOB_VIEW_AGAIN, all[i]);
     oro_free(all);
 }

@@ -144,13 +144,13 @@ struct oro_view_change {
     struct oro_view *view; /* a reference */
     struct oro_view_reads *reads;
     uint64_t generation; /* of the answer, when it was evaluated */
+    uint64_t room;
 };
 struct oro_view_tx {
-    bool later;       /* those that it touches are evaluated after its commit */
     bool looked;      /* for answers that it touches, */
     uint64_t version; /* in this one of the registry */
     struct oro_view **found;
-    size_t nfound;
+    size_t nfound, nlater; /* the last ones of them are evaluated after its commit */
     struct oro_view_change *changes;
     size_t nchanges, cap;
 };
@@ -198,7 +198,7 @@ struct oro_views {
     atomic_uint n;            /* listed ones */
     _Atomic uint64_t version; /* counts commits that evaluated one */
     uint64_t next, epoch;
-    struct oro_map by_key;
+    struct oro_map by_hash;    /* of the key -> the first of a list */
     struct view_table *tables; /* as the store's */
 };
 

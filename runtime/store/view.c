@@ -1,153 +1,9 @@
 /* runtime/store/view.c - see view.h. The registry has a lock of its own, taken within the commit lock or alone. */
 #include "runtime/store/view_priv.h"
 
-/* ---- answers ---- */
-
-static void
-key_bytes(const struct oro_view_key *key, struct oro_bb *out)
-{
-    oro_bb_put_bytes(out, oro_bytes_str(key->def->name));
-    oro_bb_u8(out, 0);
-    oro_bb_put(out, key->sender.le, sizeof(key->sender.le));
-    oro_bb_put_bytes(out, key->args);
-}
-
-static struct oro_view *
-listed(struct oro_views *vs, const struct oro_view_key *key)
-{
-    struct oro_bb bytes = {0};
-    key_bytes(key, &bytes);
-    struct oro_view *v = oro_map_get(&vs->by_key, oro_bb_bytes(&bytes));
-    oro_bb_fini(&bytes);
-    return v;
-}
-
-static struct oro_view *
-view_new(struct oro_views *vs, const struct oro_view_key *key)
-{
-    struct oro_view *v = oro_try_alloc(sizeof(*v) + key->args.len);
-    if (v == NULL)
-        return NULL;
-    *v = (struct oro_view){.key = *key, .number = ++vs->next, .listed = true};
-    if (key->args.len > 0)
-        memcpy(v->args, key->args.data, key->args.len);
-    v->key.args = oro_bytes(v->args, key->args.len);
-    atomic_init(&v->refs, 1); /* the registry's */
-    struct oro_bb bytes = {0};
-    key_bytes(key, &bytes);
-    oro_map_put(&vs->by_key, oro_bb_bytes(&bytes), v);
-    oro_bb_fini(&bytes);
-    atomic_fetch_add_explicit(&vs->n, 1, memory_order_relaxed);
-    return v;
-}
-
-struct oro_view *
-oro_view_use(struct oro_store *s, const struct oro_view_key *key)
-{
-    struct oro_views *vs = &s->views;
-    oro_spin_lock(&vs->lock);
-    struct oro_view *v = listed(vs, key);
-    if (v == NULL)
-        v = view_new(vs, key);
-    if (v != NULL) {
-        v->uses++;
-        oro_view_ref(v);
-    }
-    oro_spin_unlock(&vs->lock);
-    return v;
-}
-
-bool
-oro_view_leave(struct oro_store *s, struct oro_view *v)
-{
-    oro_spin_lock(&s->views.lock);
-    ORO_ASSERT(v->uses > 0);
-    bool last = --v->uses == 0;
-    oro_spin_unlock(&s->views.lock);
-    oro_view_unref(v);
-    return last;
-}
-
-struct oro_view *
-oro_view_ref(struct oro_view *v)
-{
-    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
-    return v;
-}
-
-void
-oro_view_unref(struct oro_view *v)
-{
-    /* Pairs with itself: what the others have read, they have read before. */
-    if (v == NULL || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) > 1)
-        return;
-    oro_view_reads_free(v->reads);
-    oro_free(v);
-}
-
-uint64_t
-oro_view_find(struct oro_store *s, const struct oro_view_key *key)
-{
-    if (atomic_load_explicit(&s->views.n, memory_order_acquire) == 0)
-        return 0;
-    oro_spin_lock(&s->views.lock);
-    struct oro_view *v = listed(&s->views, key);
-    uint64_t number = v != NULL ? v->number : 0;
-    oro_spin_unlock(&s->views.lock);
-    return number;
-}
-
-const struct oro_view_key *
-oro_view_key(const struct oro_view *v)
-{
-    return &v->key;
-}
-
-uint64_t
-oro_view_number(const struct oro_view *v)
-{
-    return v->number;
-}
-
-bool
-oro_view_is_ready(const struct oro_view *v)
-{
-    return atomic_load_explicit(&v->ready, memory_order_acquire);
-}
-
-bool
-oro_view_is_orphan(const struct oro_view *v)
-{
-    return v->orphan;
-}
-
-bool
-oro_view_is_listed(struct oro_store *s, const struct oro_view *v)
-{
-    oro_spin_lock(&s->views.lock);
-    bool is = v->listed;
-    oro_spin_unlock(&s->views.lock);
-    return is;
-}
-
-uint64_t
-oro_view_count(const struct oro_store *s)
-{
-    return atomic_load_explicit(&s->views.n, memory_order_relaxed);
-}
-
-struct oro_view **
-oro_view_all(struct oro_store *s, size_t *n)
-{
-    const struct oro_map_slot *slot;
-    oro_spin_lock(&s->views.lock);
-    struct oro_view **all = ORO_NEW_ARRAY(struct oro_view *, oro_map_len(&s->views.by_key) + 1);
-    *n = 0;
-    for (size_t i = 0; oro_map_next(&s->views.by_key, &i, &slot);)
-        all[(*n)++] = oro_view_ref(slot->value);
-    oro_spin_unlock(&s->views.lock);
-    return all;
-}
+#define POINT_BYTES 160 /* what a place that was read takes beside its key */
+#define ROOM_BYTES 4096
+#define ROOM_SPAN 16
 
 /* ---- what was read ---- */
 
@@ -160,25 +16,37 @@ point_key(const struct oro_index *ix, const struct oro_key *k)
 }
 
 static struct oro_bytes
-copy_bytes(struct oro_bytes b)
+copy_bytes(struct oro_bytes b, struct oro_view_reads *to)
 {
     if (b.len == 0)
         return (struct oro_bytes){0};
-    uint8_t *p = oro_alloc(b.len);
+    uint8_t *p = oro_try_alloc(b.len);
+    if (p == NULL) {
+        to->no_memory = true;
+        return (struct oro_bytes){0};
+    }
     memcpy(p, b.data, b.len);
+    to->bytes += b.len;
     return oro_bytes(p, b.len);
 }
 
+/* A key may be as long as an argument is. */
 void
 oro_view_note(struct oro_tx *tx, const struct oro_view_read *read)
 {
     struct oro_view_reads *to = tx->watch;
-    to->items = oro_grow(to->items, to->n, &to->cap, sizeof(*to->items));
+    void *items = to->items;
+    to->no_memory |= !oro_try_grow(&items, to->n, &to->cap, sizeof(*to->items));
+    to->items = items;
+    if (to->no_memory)
+        return;
     struct oro_view_read *r = &to->items[to->n++];
     *r = *read;
-    r->iv.key.bytes = copy_bytes(read->iv.key.bytes);
-    r->iv.lo.bytes = copy_bytes(read->iv.lo.bytes);
-    r->iv.hi.bytes = copy_bytes(read->iv.hi.bytes);
+    r->iv.key.bytes = copy_bytes(read->iv.key.bytes, to);
+    r->iv.lo.bytes = copy_bytes(read->iv.lo.bytes, to);
+    r->iv.hi.bytes = copy_bytes(read->iv.hi.bytes, to);
+    to->bytes += POINT_BYTES;
+    to->nspans += read->kind != ORO_SPAN_RANGE || !read->iv.point;
 }
 
 void
@@ -374,16 +242,31 @@ oro_tx_views(struct oro_tx *tx, size_t *n)
     return to.found;
 }
 
+void
+oro_tx_view_put_off(struct oro_tx *tx, size_t i, size_t *n)
+{
+    struct oro_view_tx *own = &tx->views;
+    ORO_ASSERT(i < *n && *n == own->nfound - own->nlater);
+    struct oro_view *v = own->found[i];
+    own->found[i] = own->found[--*n];
+    own->found[*n] = v;
+    own->nlater++;
+}
+
 struct oro_view **
 oro_tx_views_later(struct oro_tx *tx, size_t *n)
 {
-    struct oro_view **found = oro_tx_views(tx, n);
+    struct oro_view_tx *own = &tx->views;
+    if (!own->looked) {
+        (void)oro_tx_views(tx, n);
+        own->nlater = own->nfound;
+    }
+    *n = own->nlater;
     if (*n == 0)
         return NULL;
-    tx->views.later = true;
     struct oro_view **all = ORO_NEW_ARRAY(struct oro_view *, *n);
     for (size_t i = 0; i < *n; i++)
-        all[i] = oro_view_ref(found[i]);
+        all[i] = oro_view_ref(own->found[own->nfound - *n + i]);
     return all;
 }
 
@@ -425,6 +308,8 @@ want(struct settling *st, struct oro_bytes seen, uint64_t number, struct oro_err
 {
     struct oro_bb *bb = &st->row;
     oro_bb_clear(bb);
+    if (!oro_bb_try_reserve(bb, seen.len + sizeof(number), SIZE_MAX))
+        return oro_err_set(err, ORO_ENOMEM, "there is no memory left for a row");
     oro_bb_put_bytes(bb, seen);
     oro_bb_u64(bb, number);
     if (oro_map_put(&st->wanted, oro_bb_bytes(bb), st) != NULL || st->def->pk < 0)
@@ -468,6 +353,8 @@ oro_tx_view_settle(struct oro_tx *tx, struct oro_view *v, struct oro_bytes rows,
     struct oro_reader r = oro_reader(rows);
     oro_status rc = ORO_OK;
     tx->watch = NULL; /* what follows is no reading of the view's */
+    if (reads->no_memory)
+        rc = oro_err_set(err, ORO_ENOMEM, "there is no memory left for what the view read");
     while (rc == ORO_OK && oro_rd_left(&r) > 0) {
         struct oro_bytes row;
         rc = oro_rd_lenbytes(&r, &row);
@@ -485,8 +372,9 @@ oro_tx_view_settle(struct oro_tx *tx, struct oro_view *v, struct oro_bytes rows,
     }
     struct oro_view_tx *own = &tx->views;
     own->changes = oro_grow(own->changes, own->nchanges, &own->cap, sizeof(*own->changes));
+    uint64_t room = 1 + (rows.len + reads->bytes) / ROOM_BYTES + reads->nspans * ROOM_SPAN;
     own->changes[own->nchanges++] =
-        (struct oro_view_change){oro_view_ref(v), reads, tx->watched_at};
+        (struct oro_view_change){oro_view_ref(v), reads, tx->watched_at, room};
     return ORO_OK;
 }
 
@@ -494,18 +382,13 @@ void
 oro_tx_view_forget(struct oro_tx *tx, struct oro_view *v)
 {
     struct oro_views *vs = &tx->se->store->views;
-    struct oro_bb bytes = {0};
-    key_bytes(&v->key, &bytes);
     oro_spin_lock(&vs->lock);
     bool was = v->listed, goes = v->uses == 0;
     if (was && goes) {
-        v->listed = false;
         reads_unlist(vs, v);
-        oro_map_del(&vs->by_key, oro_bb_bytes(&bytes));
-        atomic_fetch_sub_explicit(&vs->n, 1, memory_order_relaxed);
+        view_unlist(vs, v);
     }
     oro_spin_unlock(&vs->lock);
-    oro_bb_fini(&bytes);
     if (goes) {
         struct settling st = {.tx = tx, .def = v->key.def};
         difference(&st, v->number);
@@ -522,7 +405,7 @@ is_evaluated(const struct oro_view_tx *own, const struct oro_view *v)
     for (size_t i = 0; i < own->nchanges; i++)
         if (own->changes[i].view == v)
             return true;
-    for (size_t i = 0; own->later && i < own->nfound; i++)
+    for (size_t i = own->nfound - own->nlater; i < own->nfound; i++)
         if (own->found[i] == v)
             return true;
     return false;
@@ -567,6 +450,7 @@ oro_views_commit(struct oro_tx *tx)
         reads_unlist(vs, v);
         v->reads = own->changes[i].reads;
         own->changes[i].reads = NULL;
+        atomic_store_explicit(&v->room, own->changes[i].room, memory_order_relaxed);
         v->generation++;
         for (size_t k = 0; k < v->reads->n; k++)
             read_list(vs, v, &v->reads->items[k]);
@@ -604,14 +488,16 @@ void
 oro_views_fini(struct oro_store *s)
 {
     const struct oro_map_slot *slot;
-    for (size_t i = 0; oro_map_next(&s->views.by_key, &i, &slot);) {
-        struct oro_view *v = slot->value;
-        reads_unlist(&s->views, v);
-        v->listed = false;
-        v->orphan = true;
-        oro_view_unref(v);
+    for (size_t i = 0; oro_map_next(&s->views.by_hash, &i, &slot);) {
+        for (struct oro_view *v = slot->value, *next; v != NULL; v = next) {
+            next = v->same;
+            reads_unlist(&s->views, v);
+            v->listed = false;
+            v->orphan = true;
+            oro_view_unref(v);
+        }
     }
-    oro_map_fini(&s->views.by_key);
+    oro_map_fini(&s->views.by_hash);
     for (uint32_t i = 0; i < s->ntables; i++) {
         struct view_table *t = &s->views.tables[i];
         for (size_t k = 0; k < t->nindexes; k++) {

@@ -37,20 +37,35 @@ bool oro_view_is_listed(struct oro_store *s, const struct oro_view *v); /* not f
 bool oro_view_is_orphan(
     const struct oro_view *v); /* its store was exchanged: nothing can be done with it */
 uint64_t oro_view_count(const struct oro_store *s);
+/* Room that it takes beside others, for its rows and for what it read: 1 for each 4 KiB, at least one, and 16 for each range or
+ * number of rows, which every write in that table looks at. As of when it was evaluated last. */
+uint64_t oro_view_room(const struct oro_view *v);
+/* Who answers for it: `end` is called with payer when its memory goes, on any thread. False: somebody does already. */
+bool oro_view_pay(struct oro_view *v, void *payer, void (*end)(void *payer));
+void *oro_view_payer(const struct oro_view *v); /* NULL: nobody */
+/* How long it took when it was evaluated last, as whoever did that has told; us. */
+void oro_view_took(struct oro_view *v, int64_t us);
+int64_t oro_view_cost_us(const struct oro_view *v);
+/* It has to be evaluated again. True: nobody has said so since it was begun last. */
+bool oro_view_is_due(struct oro_view *v);
+void oro_view_begin(
+    struct oro_view *v); /* what was written before the transaction began is read now */
 /* All that are listed: Gives a reference to each, and the array. */
 struct oro_view **oro_view_all(struct oro_store *s, size_t *n);
 
 /* ---- within a transaction; its thread ---- */
 /* The answers that its writes touch, to be evaluated before it commits. *n may be 0; valid until the transaction ends. */
 struct oro_view **oro_tx_views(struct oro_tx *tx, size_t *n);
-/* The same for who cannot evaluate them within the transaction: to be evaluated soon after its commit. Gives a reference to each, and
- * the array, NULL if there are none. */
+/* The i-th of them is not evaluated before the commit: the n-th takes its place, and they are one less. */
+void oro_tx_view_put_off(struct oro_tx *tx, size_t i, size_t *n);
+/* Those that were put off, to be evaluated soon after the commit; of who cannot evaluate any within the transaction and has not
+ * looked for them, all. Gives a reference to each, and the array, NULL if there are none. */
 struct oro_view **oro_tx_views_later(struct oro_tx *tx, size_t *n);
 /* What is read from here on belongs to the answer, until settle or abandon. */
 void oro_tx_view_watch(struct oro_tx *tx, struct oro_view *v);
 void oro_tx_view_abandon(struct oro_tx *tx);
 /* Its rows are these (each a u32 with its length and its bytes; equal ones count once): the difference is written, and what was
- * read is what they depend on, when the transaction commits. ORO_EINVAL: two rows have one primary key. */
+ * read is what they depend on, when the transaction commits. ORO_EINVAL: two rows have one primary key. ORO_ENOMEM. */
 ORO_MUST_CHECK oro_status oro_tx_view_settle(struct oro_tx *tx, struct oro_view *v,
                                              struct oro_bytes rows, struct oro_err *err);
 /* Takes it out of the registry and its rows out of the table, unless it is used again: then nothing happens. */

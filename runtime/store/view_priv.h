@@ -27,6 +27,9 @@ struct oro_view_read {
 struct oro_view_reads {
     struct oro_view_read *items;
     size_t n, cap;
+    size_t bytes;   /* of all of them */
+    size_t nspans;  /* that are no points */
+    bool no_memory; /* for one of them: the answer is of no use */
 };
 
 struct oro_view {
@@ -34,12 +37,19 @@ struct oro_view {
     struct oro_view_key key; /* its args are the ones below */
     uint64_t number;
     atomic_bool ready; /* written under the commit lock */
+    atomic_bool due;
+    _Atomic uint64_t room;
+    _Atomic int64_t cost_us;
+    _Atomic(void *) payer;
+    void (*payer_end)(void *payer); /* set before payer */
     /* Registry's lock: */
     unsigned uses;
     bool listed;
     bool orphan;         /* its store is gone */
     uint64_t generation; /* how often it was evaluated */
     uint64_t epoch;      /* of whoever looked at it last */
+    uint64_t hash;       /* of the key */
+    struct oro_view *same; /* the next one of it */
     struct oro_view_reads *reads;
     uint8_t args[];
 };
@@ -55,6 +65,8 @@ struct view_table {
     struct view_list spans; /* what is no point */
 };
 
+/* view_answer.c: it is not found any more. Registry locked. */
+void view_unlist(struct oro_views *vs, struct oro_view *v);
 /* view.c, for reading and committing */
 void oro_view_note(struct oro_tx *tx, const struct oro_view_read *read); /* copies */
 void oro_view_reads_free(struct oro_view_reads *reads);                  /* NULL is fine */

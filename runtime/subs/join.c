@@ -219,15 +219,18 @@ join_sees(const struct join_source *src, struct oro_bytes row, bool before, stru
           bool *sees)
 {
     const struct sight *s = src->sight;
-    struct oro_budget own = {.left = SIGHT_STEPS, .stop = r->budget->stop};
+    bool all = r->budget->left >= SIGHT_STEPS;
+    struct oro_budget own = {.left = all ? SIGHT_STEPS : r->budget->left, .stop = r->budget->stop};
+    uint64_t cost = own.left;
     struct join_reading inner = {.se = r->se, .budget = &own, .around = r->around, .err = r->err};
     oro_status st = ORO_OK;
     *sees = s == NULL || (s->condition != NULL && oro_query_matches(s->condition, row));
     for (uint32_t i = 0; s != NULL && st == ORO_OK && !*sees && i < s->nrules; i++)
         st = rule_finds(s->rules[i], row, before, &inner, sees);
-    uint64_t cost = SIGHT_STEPS - own.left;
-    r->budget->left -= cost < r->budget->left ? cost : r->budget->left;
-    if (own.spent)
+    cost -= own.left;
+    r->budget->left -= cost;
+    r->budget->spent |= own.spent && !all;
+    if (own.spent && all)
         return oro_err_set(r->err, ORO_EFULL,
                            "a row filter of `%s` looks at too many rows for one: it needs an index "
                            "on the columns that it joins by",

@@ -10,11 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What one join may look at for one commit, beside what each changed row of it may: some ten milliseconds. */
+/* What one join may look at for one commit, beside what each changed row of it may: some ten milliseconds. First each has the little
+ * one, with which nearly all are done; those that are not come behind, in turns (join_pay.c). */
 #define JOIN_STEPS 100000
 #define JOIN_STEPS_ROW 64
-/* What all of them may together; then each has the little one. */
-#define JOIN_STEPS_ALL 2000000
 #define JOIN_STEPS_LITTLE 1000
 #define TALLIES_KEPT 4096
 
@@ -188,33 +187,36 @@ tallies_clear(struct oro_subs *s)
     s->ntallies = 0;
 }
 
-static void
-apply_join(struct oro_subs *s, struct live_query *q, const struct oro_commit *commit,
+/* False: the little was not enough. */
+static bool
+apply_join(struct oro_subs *s, struct live_query *q, const struct oro_commit *commit, bool much,
            void (*add)(struct oro_subs *s, struct live_query *q, bool insert, struct oro_bytes row))
 {
     struct oro_err err = {0};
-    struct oro_budget budget = {.left = JOIN_STEPS};
+    struct payer *payer = subs_payer(s, q);
+    struct oro_budget budget = {.left = much ? JOIN_STEPS : JOIN_STEPS_LITTLE};
     struct delta d = {.s = s, .q = q, .j = q->query->join, .commit = commit};
     d.r = (struct join_reading){.se = s->looks, .budget = &budget, .around = true, .err = &err};
     uint32_t n = 0;
     for (uint32_t i = q->first_touch; i != NOTICE_NONE; i = s->touches[i].next)
         n++;
-    if (s->join_steps > JOIN_STEPS_ALL)
-        budget.left = JOIN_STEPS_LITTLE;
     budget.left += (uint64_t)n * JOIN_STEPS_ROW;
-    uint64_t all = budget.left;
+    uint64_t may = subs_may_pay(s, payer, much), all = budget.left < may ? budget.left : may;
+    budget.left = all;
     oro_status st = ORO_OK;
     for (uint32_t i = q->first_touch; st == ORO_OK && i != NOTICE_NONE; i = s->touches[i].next)
         st = apply_touch(&d, &s->touches[i]);
     s->evaluated += all - budget.left;
-    s->join_steps += all - budget.left;
+    subs_paid(s, payer, all - budget.left);
     for (size_t i = 0; st == ORO_OK && i < s->ntallies; i++)
         for (int64_t k = s->tallies[i].more; k != 0; k -= k > 0 ? 1 : -1)
             add(s, q, k > 0, s->tallies[i].row);
-    if (st != ORO_OK)
+    bool again = st != ORO_OK && budget.spent && !much;
+    if (st != ORO_OK && !again)
         lose(s, q, &err);
     tallies_clear(s);
     oro_map_fini(&d.done);
+    return !again;
 }
 
 void
@@ -224,10 +226,15 @@ subs_joins_apply(struct oro_subs *s, const struct oro_commit *commit,
 {
     if (s->ntouched_joins == 0)
         return;
-    s->join_steps = 0;
+    size_t more = 0;
+    subs_pay_begin(s);
     oro_read_begin_around(s->looks, commit);
     for (size_t i = 0; i < s->ntouched_joins; i++)
-        apply_join(s, s->joins[i], commit, add);
+        if (!apply_join(s, s->joins[i], commit, false, add))
+            s->joins[more++] = s->joins[i];
+    subs_pay_turns(s, s->joins, more);
+    for (size_t i = 0; i < more; i++)
+        (void)apply_join(s, s->joins[i], commit, true, add);
     oro_read_end(s->looks);
     s->ntouched_joins = s->ntouches = 0;
 }

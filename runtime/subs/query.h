@@ -22,11 +22,19 @@ struct oro_query_limits {
 };
 
 /* Who asks: what :sender is, and whether private tables exist for him. */
+/* Whose work it is, beyond its beginning. */
+struct oro_query_asker {
+    uint64_t identity;  /* numbers: equal ones are one */
+    uint64_t newcomers; /* with whom it is one until known_us (of oro_mono_us) */
+    int64_t known_us;
+};
+
 struct oro_query_env {
     struct oro_identity sender;
     bool is_owner;                         /* row filters are not for the owner either */
     const struct oro_query_limits *limits; /* NULL: none */
     struct oro_store *store;               /* where the rows of views are; NULL: there are none */
+    struct oro_query_asker asker;
 };
 
 /* What is left to spend; several queries may share one. */

@@ -473,6 +473,7 @@ oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
     oro_status st = set_new(s, conn, query_set_id, &set, err);
     if (st != ORO_OK)
         return st;
+    subs_pays(s, set->conn, &env->asker);
     st = fill_set(s, set, texts, n, env, err);
     if (st == ORO_OK && rows != NULL)
         st = put_set_rows(s, set, se, budget, rows, parts, err);
@@ -492,6 +493,7 @@ oro_subs_register(struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id,
     oro_status st = set_new(s, conn, query_set_id, &set, err);
     if (st != ORO_OK)
         return st;
+    subs_pays(s, set->conn, &p->env.asker);
     for (uint32_t i = 0; st == ORO_OK && i < p->n; i++) {
         struct prepared_query *from = &p->queries[i];
         struct live_query *q = find_live(s, from->text, &p->env);
@@ -569,6 +571,7 @@ subs_conn_free(struct oro_subs *s, struct subs_conn *c)
     for (size_t i = 0; i < c->nsets; i++)
         set_free(s, c->sets[i]);
     s->nsets -= c->nsets;
+    subs_pays_no_more(s, c);
     oro_map_fini(&c->points);
     oro_free(c->sets);
     oro_free(c);
@@ -680,6 +683,7 @@ oro_subs_destroy(struct oro_subs *s)
     for (size_t i = 0; oro_map_next(&s->conns, &i, &slot);)
         subs_conn_free(s, slot->value);
     oro_map_fini(&s->conns);
+    oro_map_fini(&s->payers);
     oro_map_fini(&s->by_text);
     for (uint32_t i = 0; i < s->schema->ntables; i++)
         table_fini(&s->tables[i]);

@@ -97,6 +97,7 @@ struct live_query {
     /* Joins: the rows of the commit that touch it. */
     uint64_t touch_epoch;
     uint32_t first_touch, last_touch;
+    uint32_t turn;      /* among its payer's */
     char lost_why[200]; /* it can not be kept up to date any more; else empty */
 };
 
@@ -107,6 +108,7 @@ struct member {
 };
 
 struct subs_conn;
+struct payer;
 struct query_set {
     struct subs_conn *conn;
     uint32_t id;
@@ -123,6 +125,8 @@ struct subs_conn {
     uint64_t weight;
     size_t nqueries;
     struct oro_map points; /* eq_bucket -> how many of this client's queries are in it */
+    struct oro_query_asker who;
+    struct payer *payer;   /* NULL: it has had no subscription */
     bool frozen;           /* sees no commit but by oro_subs_apply_to */
     bool dropped;          /* during apply: freed when it ends */
     uint64_t epoch;
@@ -142,7 +146,9 @@ struct oro_subs {
     struct oro_store *store;   /* that joins look into; NULL: none may be subscribed to */
     struct oro_session *looks; /* opened with the first join */
     size_t njoins;
-    uint64_t join_steps; /* of one commit */
+    struct oro_map payers;
+    uint64_t pay_left; /* of all */
+    int64_t pay_at_us;
     oro_subs_lost on_lost;
     void *lost_arg;
     size_t initial_bytes; /* kept in live queries */
@@ -219,6 +225,17 @@ void subs_joins_apply(struct oro_subs *s, const struct oro_commit *commit,
                       void (*add)(struct oro_subs *s, struct live_query *q, bool insert,
                                   struct oro_bytes row));
 
+/* join_pay.c: the connection's joins are his work from here on; it ends. */
+void subs_pays(struct oro_subs *s, struct subs_conn *c, const struct oro_query_asker *who);
+void subs_pays_no_more(struct oro_subs *s, struct subs_conn *c);
+/* Before the joins of a commit are looked at. */
+void subs_pay_begin(struct oro_subs *s);
+/* That subscriber of a join who has most steps left; how many it may have of them (much: while others need theirs, too), and has had. */
+struct payer *subs_payer(struct oro_subs *s, const struct live_query *q);
+uint64_t subs_may_pay(const struct oro_subs *s, const struct payer *p, bool much);
+void subs_paid(struct oro_subs *s, struct payer *p, uint64_t steps);
+/* Has everybody's first come before anybody's second. */
+void subs_pay_turns(struct oro_subs *s, struct live_query **joins, size_t n);
 /* subs.c: its rows have changed. */
 void subs_forget_initial(struct oro_subs *s, struct live_query *q);
 /* subs.c: ends the sets of queries that were lost, but those of frozen connections other than `only`. */

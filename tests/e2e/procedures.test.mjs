@@ -155,6 +155,6 @@ describe("a procedure", () => {
     assert.match(text, /orochi_procedure_errors_total\{procedure="boom"\} 2/);
     assert.match(text, /orochi_procedure_refusals_total\{procedure="refuse"\} 2/);
     assert.match(text, /^orochi_procedures_running \d+$/m);
-    assert.match(text, /orochi_procedure_workers 2/);
+    assert.match(text, /orochi_procedure_workers 4/);
   });
 });

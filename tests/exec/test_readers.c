@@ -1,6 +1,7 @@
 /* The reader threads: every task is told exactly once how it goes on, whatever is paused, resumed or ended meanwhile; nothing
  * runs while they are paused; large tasks leave a reader to small ones. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "runtime/base/mem.h"
 #include "runtime/base/thread.h"
@@ -144,9 +145,12 @@ Test(readers, large_tasks_leave_one_reader_to_small_ones)
     oro_readers_stop(readers);
 }
 
-Test(readers, turns_go_round_by_who_asks)
+enum { MANY = 40, ALL = MANY + 2 };
+
+/* All readers are busy when these have asked, the first MANY before the others; then one slot comes free after the other. */
+static void
+check_turns(const struct oro_turns_of who[ALL], const int *order, size_t n)
 {
-    enum { MANY = 20, ALL = MANY + 2 };
     struct task holds[READERS], tasks[ALL];
     for (int i = 0; i < READERS; i++) {
         init(&holds[i], ORO_READ_SMALL, true);
@@ -155,15 +159,13 @@ Test(readers, turns_go_round_by_who_asks)
     }
     for (int i = 0; i < ALL; i++) {
         init(&tasks[i], ORO_READ_SMALL, false);
-        tasks[i].base.who =
-            i < MANY ? 1 : 2; /* the second one comes when much of the first waits */
+        tasks[i].base.of = who[i];
         cr_assert_not(oro_readers_admit(readers, &tasks[i].base));
     }
     let_go(&holds[0]);
     wait_for(&holds[0].done, 1);
-    static const int order[] = {0, MANY, 1, MANY + 1, 2, 3};
     struct task *slot = &holds[0];
-    for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+    for (size_t i = 0; i < n; i++) {
         oro_readers_release(readers, slot->base.lane);
         slot = &tasks[order[i]];
         cr_assert_eq(atomic_load(&slot->admitted), 1, "the %zu. turn", i);
@@ -171,6 +173,53 @@ Test(readers, turns_go_round_by_who_asks)
         wait_for(&slot->done, 1);
     }
     oro_readers_stop(readers);
+}
+
+static struct oro_turns_of
+somebody(unsigned number, uint64_t source, bool known)
+{
+    struct oro_turns_of of = {.source = source, .known = known};
+    memcpy(of.identity.le, &number, sizeof(number));
+    return of;
+}
+
+Test(readers, turns_go_round_by_who_asks)
+{
+    struct oro_turns_of who[ALL];
+    for (int i = 0; i < ALL; i++) /* the second one comes when much of the first waits */
+        who[i] = somebody(i < MANY, 0, true);
+    static const int order[] = {0, MANY, 1, MANY + 1, 2, 3};
+    check_turns(who, order, sizeof(order) / sizeof(*order));
+}
+
+Test(readers, newcomers_of_an_address_have_one_turn)
+{
+    struct oro_turns_of who[ALL];
+    for (int i = 0; i < ALL; i++)
+        who[i] = i < MANY ? somebody((unsigned)i, 7, false) : somebody((unsigned)i, 8, true);
+    static const int order[] = {0, MANY, 1, MANY + 1, 2};
+    check_turns(who, order, sizeof(order) / sizeof(*order));
+}
+
+Test(readers, an_address_has_sixteen_turns_of_a_round)
+{
+    struct oro_turns_of who[ALL];
+    int order[20] = {
+        0, MANY}; /* who is there first waits alone, and has one turn of the first round */
+    for (int i = 0; i < ALL; i++)
+        who[i] = somebody((unsigned)i, i < MANY ? 7 : 8, true);
+    for (int i = 2; i < 20; i++)
+        order[i] = i < 18 ? i - 1 : i == 18 ? MANY + 1 : 17;
+    check_turns(who, order, 20);
+}
+
+Test(readers, one_who_asks_from_two_addresses_is_one)
+{
+    struct oro_turns_of who[ALL];
+    for (int i = 0; i < ALL; i++)
+        who[i] = i < MANY ? somebody(1, 7 + (unsigned)(i % 2), true) : somebody(2, 9, true);
+    static const int order[] = {0, MANY, 1, MANY + 1, 2, 3, 4};
+    check_turns(who, order, sizeof(order) / sizeof(*order));
 }
 
 Test(readers, nothing_runs_while_they_are_paused)

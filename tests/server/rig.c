@@ -24,6 +24,8 @@ options_of(const struct rig *rig, const struct rig_options *o)
         .init_timeout_us = 60000000,
         .loopback = true,
         .incoming_limit = o->incoming > 0 ? o->incoming : 64,
+        .view_room = 1000,
+        .procedure_queue = 1000,
         .query = {.terms = 1000, .steps = o->steps > 0 ? o->steps : 100000000},
         .client_terms = 10000,
         .all_terms = 1000000,

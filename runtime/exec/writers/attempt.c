@@ -186,12 +186,15 @@ attempt_once(struct attempt *a, bool exclusive, struct oro_origin *origin, struc
         st = oro_tx_fits(w->tx, &err);
     if (st == ORO_OK) {
         uint64_t seq;
+        size_t n;
         struct oro_call call = call_of(a);
+        struct oro_view **later = oro_tx_views_later(w->tx, &n);
         origin->elapsed_us = oro_mono_us() - a->begun_us;
         origin->call = &call;
         st = oro_tx_commit(w->tx, origin, &seq);
         origin->call = NULL;
         w->tx = NULL;
+        views_later(w, later, n, st == ORO_OK);
         if (st == ORO_OK) {
             published(w);
             oro_worker_log_flush(w);

@@ -63,6 +63,8 @@ void refuse_handler(struct worker *w, const struct oro_job *job);
 oro_status view_evaluate(struct attempt *a, struct oro_view *v, struct oro_err *err);
 /* Before a commit: evaluates the views' answers that the transaction touches. Failing, it fails the call (V-22). */
 oro_status views_refresh(struct attempt *a, struct oro_err *err);
+/* After the commit, if there was one: has those evaluated that were put off. Takes the references, and the array. */
+void views_later(struct worker *w, struct oro_view **views, size_t n, bool committed);
 /* Commits the worker's transaction within another call, where the interpreter is not free: views that it touched are evaluated by a
  * job right behind it. */
 oro_status oro_worker_commit(struct worker *w, const struct oro_origin *origin);

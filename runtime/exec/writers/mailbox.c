@@ -1,4 +1,5 @@
 /* runtime/exec/writers/mailbox.c - who calls, jobs, and the mailboxes in which they wait. */
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 
@@ -15,7 +16,21 @@ oro_principal_new(enum oro_caller caller, const struct oro_identity *id,
     if (connection != NULL)
         p->connection = *connection;
     p->jwt = jwt != NULL ? oro_strdup(jwt) : NULL;
+    atomic_init(&p->keep, INT_MAX);
     return p;
+}
+
+void
+oro_principal_leave(struct oro_principal *p, unsigned keep)
+{
+    atomic_store_explicit(&p->keep, (int)keep, memory_order_relaxed);
+}
+
+bool
+oro_principal_waits(struct oro_principal *p)
+{
+    return atomic_load_explicit(&p->keep, memory_order_relaxed) == INT_MAX ||
+           atomic_fetch_sub_explicit(&p->keep, 1, memory_order_relaxed) > 0;
 }
 
 struct oro_principal *
@@ -83,6 +98,7 @@ oro_job_drop(struct oro_job *job)
     if (job->write.drop != NULL)
         job->write.drop(job->write.arg);
     oro_view_unref(job->view);
+    oro_share_give(job->share);
     oro_free(job);
 }
 
@@ -276,17 +292,21 @@ oro_pool_give_back(struct oro_pool *p, struct oro_mailbox *m)
 {
     oro_spin_lock(&m->lock);
     ORO_ASSERT(m->queued);
-    bool more = m->head != NULL;
+    bool more = m->head != NULL, limited = m->turn_of != NULL;
     m->begun = NULL;
     m->queued = more;
     oro_spin_unlock(&m->lock);
-    if (!more) {
+    if (!more && !limited) {
         oro_mailbox_unref(m);
         return;
     }
     oro_spin_lock(&p->lock);
-    turns_push(&p->turns, m);
+    turns_end(&p->turns, m);
+    if (more)
+        turns_push(&p->turns, m);
     oro_spin_unlock(&p->lock);
+    if (!more)
+        oro_mailbox_unref(m);
     oro_wake_signal(
         &p->wake); /* another worker may be asleep while this one goes on with the next mailbox */
 }

@@ -75,8 +75,9 @@ worker_spawn(struct oro_pool *p, unsigned n, struct oro_err *err)
 static void
 queue_clear(struct oro_pool *p)
 {
+    p->turns.most = 0; /* nobody has a turn any more */
     for (struct oro_mailbox *m; (m = oro_pool_take(p)) != NULL; oro_mailbox_unref(m)) {
-        for (struct oro_job *job; (job = m->head) != NULL;) {
+        for (struct oro_job *job; (job = oro_mailbox_first(m)) != NULL;) {
             oro_mailbox_pop(m);
             oro_job_free(p, job, ORO_EINTERNAL, (struct oro_bytes){0});
         }
@@ -130,6 +131,7 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
     oro_last_runs_init(&p->last_runs);
     turns_init(&p->turns);
     p->turns.lock = &p->lock;
+    p->turns.most = opt->for_procedures && opt->workers > 1 ? opt->workers - 1 : 0;
     oro_status st = worker_spawn(p, 0, err);
     if (st != ORO_OK) {
         oro_pool_free(p);

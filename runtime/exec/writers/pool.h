@@ -11,6 +11,7 @@
 
 #include "bridge/host/bridge.h"
 #include "runtime/base/thread.h"
+#include "runtime/exec/shares.h"
 #include "runtime/fetch/fetch.h"
 #include "runtime/store/view.h"
 #include "runtime/timers/timers.h"
@@ -34,6 +35,8 @@ struct oro_principal {
     struct oro_identity identity;
     struct oro_connection_id connection;
     char *jwt; /* claims as JSON text, or NULL */
+    atomic_int
+        keep; /* of its procedures, calls that are begun though it has left; INT_MAX: it is there */
 };
 /* Gives one reference. Copies jwt (may be NULL). */
 struct oro_principal *oro_principal_new(enum oro_caller caller, const struct oro_identity *id,
@@ -41,6 +44,10 @@ struct oro_principal *oro_principal_new(enum oro_caller caller, const struct oro
                                         const char *jwt);
 struct oro_principal *oro_principal_ref(struct oro_principal *p);
 void oro_principal_unref(struct oro_principal *p);
+/* It has left: of its procedures' calls that have not begun the first `keep` are run. Any thread. */
+void oro_principal_leave(struct oro_principal *p, unsigned keep);
+/* Whether one that is about to begin still should, and counts it. */
+bool oro_principal_waits(struct oro_principal *p);
 
 enum oro_job_kind {
     ORO_JOB_CALLS, /* a run of reducer calls */
@@ -96,6 +103,7 @@ struct oro_job {
     struct oro_job_wait *wait;  /* borrowed, or NULL */
     struct oro_job_write write; /* run NULL: none */
     struct oro_view *view;      /* one reference, or NULL */
+    struct oro_share *share;    /* that its caller has of the room for it, or NULL */
     struct oro_firing timer;    /* table NULL: it was of a version that is no more */
     uint32_t ncalls, at;
     struct oro_job_call calls[];
@@ -110,14 +118,7 @@ void oro_job_drop(struct oro_job *job);
 struct oro_mailbox;
 
 struct oro_pool;
-/* Whose turns a mailbox takes (turns.h): those of one identity share theirs. */
-struct oro_turns_of {
-    struct oro_identity identity;
-    uint64_t
-        source; /* a number for where it comes from, whose newcomers share turns; 0: nowhere that others come from */
-    bool known; /* it is no newcomer: its token is older than a minute */
-};
-/* Gives one reference. Before the pool ends, all are to be unreferenced. */
+/* of: whose turns it takes (turns.h). Gives one reference. Before the pool ends, all are to be unreferenced. */
 struct oro_mailbox *oro_mailbox_new(struct oro_pool *p, const struct oro_turns_of *of);
 void oro_mailbox_unref(struct oro_mailbox *m); /* jobs still inside are run all the same */
 /* Its client has left: of the calls that are queued and not begun, and of those still to be posted, the first `keep` are run and
@@ -133,6 +134,14 @@ struct oro_pool_hooks {
     /* What modules say, and what is said of their calls, instead of the log. May be NULL. */
     void (*say)(void *arg, enum oro_log_level level, const char *target, struct oro_bytes text);
 };
+
+/* Who first asked for an answer of a view (oro_view_pay): has its part of the room for them, and the turns in which it is made again
+ * and forgotten. */
+struct oro_view_payer {
+    struct oro_share *share;
+    struct oro_turns_of of;
+};
+void oro_view_payer_free(void *payer); /* Takes; any thread */
 
 #define ORO_EXIT_STUCK 6 /* exit status */
 
@@ -202,6 +211,8 @@ oro_status oro_pool_post_wait(struct oro_pool *p, struct oro_job *job, char *tex
  * identity. Any thread. Takes job. */
 void oro_pool_post_procedure(struct oro_pool *p, const struct oro_turns_of *of,
                              struct oro_job *job);
+/* A job on an answer of a view (ORO_JOB_VIEW_AGAIN, _FORGET), in the turns of its payer, if it has one. Takes the reference. Any thread. */
+void oro_pool_post_view(struct oro_pool *p, enum oro_job_kind kind, struct oro_view *v);
 /* Jobs waiting or running; any thread. */
 unsigned oro_pool_busy(const struct oro_pool *p);
 unsigned oro_pool_workers(const struct oro_pool *p);

@@ -18,6 +18,7 @@ struct oro_mailbox {
     struct oro_job *begun;     /* the head, when a worker has it in its hands */
     struct oro_pool *pool;     /* for its sharer; NULL: a job's own */
     struct oro_sharer *sharer; /* of turns; NULL: a job's own */
+    struct group *turn_of;     /* its turn is one of theirs, if that is limited */
     atomic_bool left;          /* its client has */
     atomic_int keep;           /* calls that are run though it has */
     bool refuses; /* calls that are not are answered; else they are forgotten. Set before left. */

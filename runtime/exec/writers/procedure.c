@@ -71,6 +71,11 @@ run_procedure(struct worker *w, const struct oro_job *job)
         publish_failure(w, &origin, (struct outcome){ORO_EREFUSED, oro_bytes_str(c->refusal), {0}});
         return;
     }
+    if (job->who != NULL && !oro_principal_waits(job->who)) {
+        publish_failure(w, &origin,
+                        (struct outcome){ORO_EREFUSED, oro_bytes_str("its caller has gone"), {0}});
+        return;
+    }
     int64_t limit =
         c->reducer->timeout_us > 0 ? c->reducer->timeout_us : w->pool->opt.procedure_timeout_us;
     int64_t began = oro_mono_us();

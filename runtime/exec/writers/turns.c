@@ -83,8 +83,9 @@ source_join(struct turns *t, const struct oro_turns_of *of)
     struct source *from = oro_map_get(&t->sources, key);
     if (from == NULL) {
         from = ORO_NEW(struct source);
-        *from = (struct source){
-            .number = of->source, .fresh = {.turns = 1}, .known = {.turns = SOURCE_TURNS}};
+        *from = (struct source){.number = of->source,
+                                .fresh = {.turns = 1, .fresh = true},
+                                .known = {.turns = SOURCE_TURNS}};
         oro_map_put(&t->sources, key, from);
     }
     from->refs++;
@@ -178,25 +179,62 @@ lane_push(struct turns *t, struct oro_sharer *s, enum lane lane)
         lane_append(t, g, lane);
 }
 
-/* The first group's first; the group stays in front while it has turns of this round left. */
+static bool
+may_have_one_more(const struct turns *t, const struct group *g, const struct oro_sharer *s)
+{
+    return t->most == 0 || (g->fresh ? g->busy : s->busy) < t->most;
+}
+
+/* Who of the group is next, behind `*before` (NULL: the first). NULL: nobody of it may have one more. */
+static struct oro_sharer *
+group_next(const struct turns *t, const struct group *g, enum lane lane, struct oro_sharer **before)
+{
+    struct oro_sharer *s = g->lanes[lane].head;
+    *before = NULL;
+    while (s != NULL && !may_have_one_more(t, g, s)) {
+        *before = s;
+        s = s->next[lane];
+    }
+    return s;
+}
+
+static void
+group_unlink(struct group *g, struct oro_sharer *before, struct oro_sharer *s, enum lane lane)
+{
+    *(before != NULL ? &before->next[lane] : &g->lanes[lane].head) = s->next[lane];
+    if (g->lanes[lane].tail == s)
+        g->lanes[lane].tail = before;
+    s->queued[lane] = false;
+    g->lanes[lane].n--;
+}
+
+static void
+lane_unlink(struct turns *t, struct group *before, struct group *g, enum lane lane)
+{
+    ASSERT_LOCKED(t);
+    *(before != NULL ? &before->lanes[lane].next : &t->lanes[lane].head) = g->lanes[lane].next;
+    if (t->lanes[lane].tail == g)
+        t->lanes[lane].tail = before;
+}
+
+/* The first group's first; the group stays in front while it has turns of this round left. Who has as many workers as he may is
+ * passed over: these are few, since they have them. */
 static struct oro_sharer *
 lane_first(struct turns *t, enum lane lane)
 {
     ASSERT_LOCKED(t);
-    struct group *g = t->lanes[lane].head;
+    struct oro_sharer *before, *s = NULL;
+    struct group *g = t->lanes[lane].head, *last = NULL;
+    while (g != NULL && (s = group_next(t, g, lane, &before)) == NULL) {
+        last = g;
+        g = g->lanes[lane].next;
+    }
     if (g == NULL)
         return NULL;
-    struct oro_sharer *s = g->lanes[lane].head;
-    g->lanes[lane].head = s->next[lane];
-    if (g->lanes[lane].head == NULL)
-        g->lanes[lane].tail = NULL;
-    s->queued[lane] = false;
-    g->lanes[lane].n--;
+    group_unlink(g, before, s, lane);
     if (g->lanes[lane].n > 0 && --g->lanes[lane].left > 0)
         return s;
-    t->lanes[lane].head = g->lanes[lane].next;
-    if (t->lanes[lane].head == NULL)
-        t->lanes[lane].tail = NULL;
+    lane_unlink(t, last, g, lane);
     if (g->lanes[lane].n > 0)
         lane_append(t, g, lane);
     return s;
@@ -294,8 +332,8 @@ pop_lanes(struct turns *t)
     return m != NULL ? m : pop_present(t);
 }
 
-struct oro_mailbox *
-turns_pop(struct turns *t)
+static struct oro_mailbox *
+pop(struct turns *t)
 {
     ASSERT_LOCKED(t);
     bool others = false;
@@ -307,7 +345,32 @@ turns_pop(struct turns *t)
         return m;
     }
     t->front_run = 0;
-    return pop_lanes(t);
+    m = pop_lanes(t);
+    return m != NULL ? m : queue_pop(&t->front);
+}
+
+struct oro_mailbox *
+turns_pop(struct turns *t)
+{
+    struct oro_mailbox *m = pop(t);
+    if (m == NULL || m->sharer == NULL || t->most == 0)
+        return m;
+    m->turn_of = group_of(m->sharer);
+    m->turn_of->busy++;
+    m->sharer->busy++;
+    return m;
+}
+
+void
+turns_end(struct turns *t, struct oro_mailbox *m)
+{
+    ASSERT_LOCKED(t);
+    if (m->turn_of == NULL)
+        return;
+    ORO_ASSERT(m->turn_of->busy > 0 && m->sharer->busy > 0);
+    m->turn_of->busy--;
+    m->sharer->busy--;
+    m->turn_of = NULL;
 }
 
 static void

@@ -8,6 +8,9 @@
  * whose clients have left stand in a lane of their own, which has a turn when nobody present waits, and one of LEFT_EVERY
  * otherwise. Timers and lifecycle calls stand in front, and have at most two turns of three.
  *
+ * Where a turn may last minutes, since a procedure has its worker while it waits, `most` says how many workers one identity, or the
+ * newcomers of one address, may have at once: the others are for whoever comes.
+ *
  * All of it is guarded by the caller's lock, but for the register of identities and sources, which has its own. */
 #ifndef ORO_WORKER_TURNS_H
 #define ORO_WORKER_TURNS_H
@@ -31,6 +34,8 @@ enum lane { LANE_SHORT, LANE_OTHERS, LANE_LEFT, LANES };
 /* Identities that are taken together: their turns in one round, in each lane. */
 struct group {
     unsigned turns; /* of a round, if so many wait */
+    bool fresh;
+    unsigned busy; /* workers that have one of its mailboxes, if there is a limit */
     struct {
         struct oro_sharer *head, *tail;
         unsigned n;         /* who wait */
@@ -56,10 +61,12 @@ struct oro_sharer {
     struct run_queue waiting[LANES];
     struct oro_sharer *next[LANES];
     bool queued[LANES];
+    unsigned busy; /* as of its group */
 };
 
 struct turns {
     struct oro_spin *lock; /* the caller's, to be asserted; set behind turns_init */
+    unsigned most;         /* workers at once; 0: no limit. The same */
     struct run_queue front;
     struct {
         struct group *head, *tail;
@@ -82,7 +89,9 @@ void turns_leave(struct turns *t, struct oro_sharer *s);
 void turns_used(struct oro_mailbox *m, int64_t us);
 void turns_push_front(struct turns *t, struct oro_mailbox *m);
 void turns_push(struct turns *t, struct oro_mailbox *m); /* at the end of its lane */
-struct oro_mailbox *turns_pop(struct turns *t);          /* NULL: nobody waits */
+struct oro_mailbox *turns_pop(struct turns *t); /* NULL: nobody waits, or may have one more */
+/* The turn of a mailbox that was popped is over, if there is a limit; before it is pushed again. */
+void turns_end(struct turns *t, struct oro_mailbox *m);
 /* Calls fn for each mailbox that waits. */
 void turns_each(struct turns *t, void (*fn)(struct oro_mailbox *m, void *arg), void *arg);
 

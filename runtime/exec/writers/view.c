@@ -22,7 +22,8 @@ view_failed(struct worker *w, const char *name, oro_status st, struct oro_err *e
 }
 
 static oro_status
-run_code(struct attempt *a, const struct oro_view_def *def, const struct oro_view_key *key)
+run_code(struct attempt *a, const struct oro_view_def *def, const struct oro_view_key *key,
+         int64_t *took)
 {
     struct worker *w = a->w;
     struct oro_py_call call = a->call;
@@ -47,7 +48,8 @@ run_code(struct attempt *a, const struct oro_view_def *def, const struct oro_vie
     atomic_store_explicit(&w->running, caller, memory_order_relaxed);
     struct reducer_metrics *m = &w->pool->metrics[def->fn->id];
     oro_metric_add(m->calls, 1);
-    oro_metric_observe_us(m->duration, oro_mono_us() - begun);
+    *took = oro_mono_us() - begun;
+    oro_metric_observe_us(m->duration, *took);
     if (st != ORO_OK)
         oro_metric_add(m->errors, 1);
     return st;
@@ -62,8 +64,10 @@ view_evaluate(struct attempt *a, struct oro_view *v, struct oro_err *err)
     const struct oro_view_def *def =
         oro_schema_view(w->pool->schema, oro_bytes_str(key->def->name));
     ORO_ASSERT(def != NULL);
+    int64_t took;
     oro_tx_view_watch(w->tx, v);
-    oro_status st = run_code(a, def, key);
+    oro_status st = run_code(a, def, key, &took);
+    oro_view_took(v, took);
     if (st == ORO_OK)
         st = oro_tx_view_settle(w->tx, v, oro_bb_bytes(&w->view_rows), err);
     else
@@ -71,28 +75,90 @@ view_evaluate(struct attempt *a, struct oro_view *v, struct oro_err *err)
     return st == ORO_OK ? st : view_failed(w, def->name, st, err);
 }
 
-oro_status
-views_refresh(struct attempt *a, struct oro_err *err)
+/* Answers that others have asked for are evaluated in somebody's transaction as far as that costs him little: one more is so cheap
+ * that it fits, or it is made by a job of its own right behind. */
+#define OTHERS_US 2000
+#define OTHERS_MOST 64
+
+/* Everybody's, or his own who writes: what the module says of them holds for his call (V-20, V-22). Arguments, and who else there
+ * is, were chosen by others. */
+static bool
+is_his(const struct attempt *a, const struct oro_view *v)
 {
-    size_t n;
-    struct oro_view **touched = oro_tx_views(a->w->tx, &n);
-    oro_status st = ORO_OK;
-    for (size_t i = 0; st == ORO_OK && i < n; i++)
-        st = view_evaluate(a, touched[i], err);
-    return st;
+    const struct oro_view_key *key = oro_view_key(v);
+    return key->args.len == 0 &&
+           (key->def->is_anonymous || oro_identity_eq(&key->sender, &a->call.sender));
 }
 
 static void
-views_later(struct worker *w, struct oro_view **views, size_t n, bool committed)
+forget_failure(struct worker *w, struct oro_err *err)
 {
-    for (size_t i = 0; i < n; i++) {
-        struct oro_job *job = committed ? oro_job_new(ORO_JOB_VIEW_AGAIN, NULL, 0) : NULL;
-        if (job == NULL) {
-            oro_view_unref(views[i]);
+    *err = (struct oro_err){0};
+    oro_bb_clear(&w->text);
+    oro_bb_clear(&w->detail);
+    oro_bb_clear(&w->logged);
+}
+
+oro_status
+views_refresh(struct attempt *a, struct oro_err *err)
+{
+    struct worker *w = a->w;
+    size_t n, others = 0;
+    struct oro_view **touched = oro_tx_views(w->tx, &n);
+    bool queue = w->pool->started > 0; /* of jobs; an inline pool has none */
+    int64_t left = OTHERS_US;
+    oro_status st = ORO_OK;
+    for (size_t i = 0; st == ORO_OK && i < n;) {
+        struct oro_view *v = touched[i];
+        bool his = !queue || is_his(a, v) || a->job->view == v;
+        if (!his && (others == OTHERS_MOST || oro_view_cost_us(v) > left)) {
+            oro_tx_view_put_off(w->tx, i, &n);
             continue;
         }
-        job->view = views[i];
-        oro_pool_post(w->pool->opt.views != NULL ? w->pool->opt.views : w->pool, NULL, job, true);
+        int64_t begun = oro_mono_us();
+        st = view_evaluate(a, v, err);
+        if (!his)
+            left -= oro_mono_us() - begun;
+        others += !his;
+        if (st != ORO_OK && !his) {
+            forget_failure(w, err);
+            oro_tx_view_put_off(w->tx, i, &n);
+            st = ORO_OK;
+            continue;
+        }
+        i++;
+    }
+    return st;
+}
+
+void
+oro_view_payer_free(void *payer)
+{
+    struct oro_view_payer *p = payer;
+    oro_share_give(p->share);
+    oro_free(p);
+}
+
+void
+oro_pool_post_view(struct oro_pool *p, enum oro_job_kind kind, struct oro_view *v)
+{
+    const struct oro_view_payer *payer = oro_view_payer(v);
+    struct oro_job *job = oro_job_new(kind, NULL, 0);
+    struct oro_mailbox *m = payer != NULL ? oro_mailbox_new(p, &payer->of) : NULL;
+    job->view = v;
+    oro_pool_post(p, m, job, false);
+    oro_mailbox_unref(m);
+}
+
+void
+views_later(struct worker *w, struct oro_view **views, size_t n, bool committed)
+{
+    struct oro_pool *p = w->pool->opt.views != NULL ? w->pool->opt.views : w->pool;
+    for (size_t i = 0; i < n; i++) {
+        if (committed && oro_view_is_due(views[i]))
+            oro_pool_post_view(p, ORO_JOB_VIEW_AGAIN, views[i]);
+        else
+            oro_view_unref(views[i]);
     }
     oro_free(views);
 }

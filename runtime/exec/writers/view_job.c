@@ -9,6 +9,7 @@ first_time(struct attempt *a, struct oro_err *err)
     struct oro_view *v = a->job->view;
     if (oro_view_is_ready(v) || !oro_view_is_listed(a->w->pool->store, v))
         return ORO_ENOTFOUND;
+    oro_view_begin(v);
     return view_evaluate(a, v, err);
 }
 
@@ -16,6 +17,7 @@ static oro_status
 once_more(struct attempt *a, struct oro_err *err)
 {
     struct oro_view *v = a->job->view;
+    oro_view_begin(v);
     return oro_view_is_listed(a->w->pool->store, v) ? view_evaluate(a, v, err) : ORO_ENOTFOUND;
 }
 
