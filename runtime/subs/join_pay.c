@@ -31,6 +31,18 @@ refilled(uint64_t left, uint64_t most, uint64_t rate, int64_t us)
     return left < most ? left : most;
 }
 
+void
+oro_subs_clock(struct oro_subs *s, const int64_t *us)
+{
+    s->clock_us = us;
+}
+
+static int64_t
+now_us(const struct oro_subs *s)
+{
+    return s->clock_us != NULL ? *s->clock_us : oro_mono_us();
+}
+
 /* ---- who ---- */
 
 static void
@@ -48,7 +60,7 @@ join(struct oro_subs *s, uint64_t who)
     struct payer *p = oro_map_get_u64(&s->payers, who);
     if (p == NULL) {
         p = ORO_NEW(struct payer);
-        *p = (struct payer){.who = who, .left = ONE_MOST, .at_us = oro_mono_us()};
+        *p = (struct payer){.who = who, .left = ONE_MOST, .at_us = now_us(s)};
         oro_map_put_u64(&s->payers, who, p);
     }
     p->refs++;
@@ -69,7 +81,7 @@ void
 subs_pays(struct oro_subs *s, struct subs_conn *c, const struct oro_query_asker *who)
 {
     c->who = *who;
-    become(s, c, oro_mono_us() < who->known_us ? who->newcomers : who->identity);
+    become(s, c, now_us(s) < who->known_us ? who->newcomers : who->identity);
 }
 
 void
@@ -84,7 +96,7 @@ subs_pays_no_more(struct oro_subs *s, struct subs_conn *c)
 void
 subs_pay_begin(struct oro_subs *s)
 {
-    int64_t now = oro_mono_us();
+    int64_t now = now_us(s);
     s->pay_left = refilled(s->pay_at_us == 0 ? ALL_MOST : s->pay_left, ALL_MOST, ALL_RATE,
                            now - s->pay_at_us);
     s->pay_at_us = now;

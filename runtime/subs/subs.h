@@ -15,6 +15,8 @@ void oro_subs_destroy(struct oro_subs *s);
  * applied is one where a cursor of this store stands that holds its snapshots (oro_cursor_hold). Borrows store. */
 void oro_subs_look_into(struct oro_subs *s, struct oro_store *store);
 bool oro_subs_looks_up(const struct oro_subs *s);
+/* The time by which it counts what joins cost, instead of the clock (tests). Borrows. */
+void oro_subs_clock(struct oro_subs *s, const int64_t *us);
 /* A set that was granted and has ended, since keeping it up to date costs too much; told behind the commit's updates. */
 typedef void (*oro_subs_lost)(void *arg, oro_conn_id conn, uint32_t query_set_id, const char *why);
 void oro_subs_on_lost(struct oro_subs *s, oro_subs_lost lost, void *arg);

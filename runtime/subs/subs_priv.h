@@ -146,6 +146,7 @@ struct oro_subs {
     struct oro_store *store;   /* that joins look into; NULL: none may be subscribed to */
     struct oro_session *looks; /* opened with the first join */
     size_t njoins;
+    const int64_t *clock_us; /* NULL: the clock */
     struct oro_map payers;
     uint64_t pay_left; /* of all */
     int64_t pay_at_us;

@@ -66,7 +66,7 @@ static oro_status
 subscribe(oro_conn_id conn, uint32_t id, const char *text, struct oro_err *err)
 {
     struct oro_bb texts = {0}, rows = {0};
-    struct oro_query_env env = {.sender = fixture_identity(conn)};
+    struct oro_query_env env = {.sender = fixture_identity(conn), .asker = {.identity = conn}};
     put_string(&texts, text);
     oro_read_begin(db.se);
     oro_status st = oro_subs_subscribe(subs, db.se, conn, id, oro_bb_bytes(&texts), 1, &env, NULL,
@@ -239,11 +239,11 @@ Test(join, constants_go_along_joins)
 
 /* A room with many members, in transactions that are not large. */
 static void
-fill_room(void)
+fill_room(uint32_t members)
 {
     db_begin(&db);
     PUT("room", 1, 1);
-    for (uint32_t i = 0; i < MANY; i++) {
+    for (uint32_t i = 0; i < members; i++) {
         PUT("member", i, 1);
         if (i % 250 == 249) {
             db_commit(&db);
@@ -256,7 +256,7 @@ fill_room(void)
 Test(join, a_change_that_touches_too_much_ends_the_set)
 {
     struct oro_err err = {0};
-    fill_room();
+    fill_room(MANY);
     must_subscribe(1, 5, "SELECT m.* FROM room r JOIN member m ON r.id = m.room");
     must_subscribe(1, 6, "SELECT r.* FROM room r");
     must_subscribe(2, 5, "SELECT m.* FROM room r JOIN member m ON r.id = m.room");
@@ -273,11 +273,56 @@ Test(join, a_change_that_touches_too_much_ends_the_set)
     cr_assert_eq(subscribe(1, 5, "SELECT * FROM note", &err), ORO_OK); /* the id is free */
 }
 
+/* What a commit means for so many joins is more than there is time for: those end whose work it is. */
+Test(join, who_asks_for_too_much_loses_his_own)
+{
+    enum { FLOOD = 100, OTHERS = 5 };
+    char text[200];
+    fill_room(10000);
+    for (unsigned i = 0; i < FLOOD; i++) {
+        snprintf(text, sizeof(text),
+                 "SELECT m.* FROM room r JOIN member m ON r.id = m.room WHERE m.id < %u", i + 1);
+        must_subscribe(1, i, text);
+    }
+    for (unsigned i = 0; i < OTHERS; i++) {
+        snprintf(text, sizeof(text),
+                 "SELECT m.* FROM room r JOIN member m ON r.id = m.room WHERE m.id > %u", 9000 + i);
+        must_subscribe(2 + i, 1, text);
+    }
+    db_begin(&db);
+    PUT("room", 1, 2);
+    apply();
+    unsigned left = 0;
+    for (unsigned i = 0; i < FLOOD; i++)
+        left += oro_subs_has(subs, 1, i);
+    cr_assert(left > 0 && left < FLOOD, "%u", left);
+    for (unsigned i = 0; i < OTHERS; i++)
+        cr_assert(oro_subs_has(subs, 2 + i, 1), "of client %u", 2 + i);
+}
+
+/* Commit after commit, too: a second has so many steps, whoever brings many commits. */
+Test(join, who_asks_for_much_all_the_time_loses_it)
+{
+    static int64_t now = 1;
+    oro_subs_clock(subs, &now);
+    fill_room(20000);
+    must_subscribe(1, 1, "SELECT m.* FROM room r JOIN member m ON r.id = m.room WHERE m.id < 9");
+    must_subscribe(2, 1, "SELECT r.* FROM room r JOIN member m ON r.id = m.room WHERE m.id = 9");
+    for (uint32_t topic = 2; topic < 2000 && oro_subs_has(subs, 1, 1); topic++) {
+        now += 10000;
+        db_begin(&db);
+        PUT("room", 1, topic);
+        apply();
+    }
+    cr_assert_not(oro_subs_has(subs, 1, 1));
+    cr_assert(oro_subs_has(subs, 2, 1));
+}
+
 /* Of a frozen connection it ends when it comes to that record itself. */
 Test(join, a_frozen_connection_loses_it_later)
 {
     struct oro_cursor *its;
-    fill_room();
+    fill_room(MANY);
     must_subscribe(1, 5, "SELECT m.* FROM room r JOIN member m ON r.id = m.room");
     oro_subs_freeze(subs, 1, true);
     its = oro_cursor_fork(db.cursor);
