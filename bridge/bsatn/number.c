@@ -183,11 +183,8 @@ take_apart(struct oro_bytes text, struct decimal *out)
         take_char(&text, '+', '+');
     out->whole = take_digits(&text);
     out->frac = (struct oro_bytes){text.data, 0};
-    if (take_char(&text, '.', '.')) {
-        out->frac = take_digits(&text);
-        if (out->frac.len == 0)
-            return false;
-    }
+    if (take_char(&text, '.', '.'))
+        out->frac = take_digits(&text); /* none in `5.` */
     if (take_char(&text, 'e', 'E') && !take_exponent(&text, &out->exp))
         return false;
     return text.len == 0 && out->whole.len > 0;

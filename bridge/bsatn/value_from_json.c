@@ -283,6 +283,15 @@ from_product(struct from *f, const struct oro_type *t, uint32_t node, const stru
 
 /* ---- sums ---- */
 
+/* `calm` for Calm: the reference's modules show their variants so. */
+static bool
+is_uncapitalised(struct oro_bytes text, const char *name)
+{
+    return name != NULL && name[0] >= 'A' && name[0] <= 'Z' && text.len == strlen(name) &&
+           text.len > 0 && text.data[0] == (name[0] | 0x20) &&
+           memcmp(text.data + 1, name + 1, text.len - 1) == 0;
+}
+
 /* Digits from 0 to 255 are always a tag, whatever the variants are called. t->nelems: none. */
 static uint32_t
 find_variant(struct from *f, const struct oro_type *t, uint32_t key)
@@ -298,6 +307,9 @@ find_variant(struct from *f, const struct oro_type *t, uint32_t key)
         return t->nelems;
     for (uint32_t i = 0; i < t->nelems; i++)
         if (t->elems[i].name != NULL && oro_json_string_is(f->j, key, t->elems[i].name))
+            return i;
+    for (uint32_t i = 0; i < t->nelems; i++)
+        if (is_uncapitalised(text, t->elems[i].name))
             return i;
     return t->nelems;
 }
@@ -444,12 +456,22 @@ literal_hex_bytes(struct oro_bytes text, struct oro_bb *out)
     return true;
 }
 
-/* 8-4-4-4-12 digits, or all 32 without hyphens. */
+static bool
+begins_with(struct oro_bytes text, const char *s)
+{
+    return text.len >= strlen(s) && memcmp(text.data, s, strlen(s)) == 0;
+}
+
+/* 8-4-4-4-12 digits, which may stand in braces or behind urn:uuid:, or all 32 without hyphens. */
 static bool
 literal_uuid(struct oro_bytes text, struct oro_bb *out)
 {
     char digits[32];
     size_t n = 0;
+    if (text.len == 38 && text.data[0] == '{' && text.data[37] == '}')
+        text = oro_bytes(text.data + 1, 36);
+    else if (text.len == 45 && begins_with(text, "urn:uuid:"))
+        text = oro_bytes(text.data + 9, 36);
     bool hyphens = text.len == 36;
     for (size_t i = 0; i < text.len; i++) {
         bool hyphen = hyphens && (i == 8 || i == 13 || i == 18 || i == 23);
@@ -524,8 +546,8 @@ take_time(struct text_at *s, int64_t *us)
 {
     int64_t h, m, sec, fraction = 0, unit = 1000000;
     if (!take_number(s, 2, &h) || !take_one_of(s, ":") || !take_number(s, 2, &m) ||
-        !take_one_of(s, ":") || !take_number(s, 2, &sec) || h > 23 || m > 59 || sec > 59)
-        return false;
+        !take_one_of(s, ":") || !take_number(s, 2, &sec) || h > 23 || m > 59 || sec > 60)
+        return false; /* a 60th second is the moment at which the next minute begins */
     if (take_one_of(s, ".")) {
         const uint8_t *from = s->at;
         for (int64_t digit; s->at < s->end && take_number(s, 1, &digit);) {

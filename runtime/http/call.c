@@ -1,6 +1,8 @@
 /* POST /v1/database/:name/call/:function, a reducer or a procedure. */
 #include "runtime/http/http_priv.h"
 
+#include <strings.h>
+
 #include "bridge/bsatn/value.h"
 #include "runtime/exec/function.h"
 
@@ -15,7 +17,7 @@ oro_http_post_call(struct request *q)
         oro_http_answer(q->res, 400, "Header of type `content-type` was missing");
         return;
     }
-    if (strcmp(q->http->content_type, MIME_JSON) != 0) {
+    if (strcasecmp(q->http->content_type, MIME_JSON) != 0) {
         oro_http_answer(q->res, 415, "Expected request with `Content-Type: application/json`");
         return;
     }

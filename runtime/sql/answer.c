@@ -9,6 +9,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/utf8.h"
+#include "runtime/sql/lex.h"
 
 static void
 put_text(struct oro_bb *out, const char *s)
@@ -183,16 +184,38 @@ put_rows(struct sql_engine *e, sqlite3_stmt *stmt, const struct oro_type *const 
     return st;
 }
 
+/* SELECT COUNT(*) and nothing beside it: a U64, as it is where the grammar of subscriptions knows the statement. */
+static bool
+is_count(const char *sql)
+{
+    static const char *const words[] = {"SELECT", "COUNT", "(", "*", ")", NULL};
+    struct oro_bytes text = oro_bytes_str(sql != NULL ? sql : "");
+    struct sql_token tok;
+    size_t at = 0;
+    for (size_t i = 0; words[i] != NULL; i++)
+        if (!sql_token_next(text, &at, &tok) || !sql_token_is(&tok, words[i]))
+            return false;
+    bool more = sql_token_next(text, &at, &tok);
+    if (more && sql_token_is(&tok, "AS"))
+        more = sql_token_next(text, &at, &tok);
+    if (more && tok.kind == SQL_T_NAME && !sql_token_is(&tok, "FROM"))
+        more = sql_token_next(text, &at, &tok);
+    return !more || sql_token_is(&tok, "FROM") || sql_token_is(&tok, ";");
+}
+
 oro_status
 sql_answer(struct sql_engine *e, sqlite3_stmt *stmt, struct oro_bb *out, struct oro_parts *parts,
            struct oro_err *err)
 {
+    static const struct oro_type u64 = {.kind = ORO_U64, .fixed_size = 8};
     int64_t begin = oro_mono_us();
     e->ask->inserted = e->ask->deleted = e->ask->updated = 0;
     int n = sqlite3_column_count(stmt);
     const struct oro_type **types = ORO_NEW_ARRAY(const struct oro_type *, (size_t)n + 1);
     for (int i = 0; i < n; i++)
         types[i] = sql_declared_type(e, sqlite3_column_decltype(stmt, i));
+    if (n == 1 && is_count(sqlite3_sql(stmt)))
+        types[0] = &u64;
     oro_status st = put_rows(e, stmt, types, n, out, parts, err);
     oro_free(types);
     if (st == ORO_OK)

@@ -37,6 +37,14 @@ is_plain_number(struct oro_bytes text)
     return i < text.len && ((text.data[i] >= '0' && text.data[i] <= '9') || text.data[i] == '.');
 }
 
+/* SQL-22: the L behind the digits says nothing. */
+static struct oro_bytes
+without_suffix(struct oro_bytes number)
+{
+    bool suffix = number.len > 1 && number.data[number.len - 1] == 'L';
+    return oro_bytes(number.data, number.len - suffix);
+}
+
 static bool
 put_literal(const struct oro_type *t, char kind, struct oro_bytes text, struct oro_bb *out)
 {
@@ -46,6 +54,8 @@ put_literal(const struct oro_type *t, char kind, struct oro_bytes text, struct o
     }
     if (kind == SQL_NULL)
         return false;
+    if (kind == 'n')
+        text = without_suffix(text);
     if (t->kind == ORO_SUM)
         return kind == 's' && variant_of(t, text, out);
     if (kind == 's' && is_number(t))

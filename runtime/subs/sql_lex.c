@@ -127,14 +127,22 @@ take_number(struct sql_lex *lx)
         while (is_digit(peek(lx, 0)))
             lx->at++;
     }
-    if (peek(lx, 0) != 'e' && peek(lx, 0) != 'E')
-        return;
     size_t sign = peek(lx, 1) == '+' || peek(lx, 1) == '-';
-    if (!is_digit(peek(lx, 1 + sign)))
-        return;
-    lx->at += 1 + sign;
-    while (is_digit(peek(lx, 0)))
+    if ((peek(lx, 0) == 'e' || peek(lx, 0) == 'E') && is_digit(peek(lx, 1 + sign)))
+        for (lx->at += 1 + sign; is_digit(peek(lx, 0)); lx->at++)
+            ;
+    if (peek(lx, 0) == 'L' && !is_name(peek(lx, 1))) /* as in 5L */
         lx->at++;
+}
+
+/* `:sender`, and `: sender`. Bytes up to the name; 0: there is none. */
+static size_t
+param_at(const struct sql_lex *lx)
+{
+    size_t n = 1;
+    while (is_space(peek(lx, n)))
+        n++;
+    return is_name_start(peek(lx, n)) ? n : 0;
 }
 
 static void
@@ -199,11 +207,12 @@ sql_next(struct sql_lex *lx, struct sql_tok *out, struct oro_err *err)
     } else if (is_digit(c) || (c == '.' && is_digit(peek(lx, 1)))) {
         t.kind = SQL_NUMBER;
         take_number(lx);
-    } else if (c == ':' && is_name_start(peek(lx, 1))) {
+    } else if (c == ':' && param_at(lx) > 0) {
+        const uint8_t *name = lx->at += param_at(lx);
         t.kind = SQL_PARAM;
-        for (lx->at++; is_name(peek(lx, 0)); lx->at++)
-            ;
-        t.value = oro_bytes(from + 1, (size_t)(lx->at - from) - 1);
+        while (is_name(peek(lx, 0)))
+            lx->at++;
+        t.value = oro_bytes(name, (size_t)(lx->at - name));
     } else if (c == '$' || c == '?') {
         t.kind = SQL_ODD;
         for (lx->at++; is_digit(peek(lx, 0)); lx->at++)

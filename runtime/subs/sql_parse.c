@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "bridge/bsatn/value.h"
+
 /* Parentheses within parentheses. A level costs well under 500 bytes of stack here and in the matcher. */
 #define MAX_DEPTH 256
 #define MAX_PARTS 64 /* of a dotted name */
@@ -608,20 +610,20 @@ parse_limit(struct parser *p, struct sql_select *s)
     oro_status st = advance(p);
     if (st != ORO_OK)
         return st;
-    uint64_t n = 0;
-    bool plain = p->tok.kind == SQL_NUMBER;
-    for (size_t i = 0; plain && i < p->tok.text.len; i++) {
-        uint8_t c = p->tok.text.data[i];
-        plain = c >= '0' && c <= '9';
-        if (plain)
-            n = n > (UINT64_MAX - 9) / 10 ? UINT64_MAX - 9 : n * 10 + (c - '0');
-    }
     if (p->tok.kind == SQL_END)
         return fail_expected(p, "a number");
-    if (!plain)
+    if (sql_is_word(&p->tok, "ALL"))
+        return advance(p);
+    static const struct oro_type u64 = {.kind = ORO_U64, .fixed_size = 8};
+    struct oro_bb n = {0};
+    bool number = p->tok.kind == SQL_NUMBER &&
+                  oro_value_from_literal(&u64, 'n', p->tok.text, &n, NULL) == ORO_OK;
+    if (number)
+        memcpy(&s->limit, n.data, sizeof(s->limit));
+    oro_bb_fini(&n);
+    if (!number)
         return fail_unsupported(p, " LIMIT expression", p->tok.text);
     s->has_limit = true;
-    s->limit = n;
     return advance(p);
 }
 
