@@ -70,6 +70,18 @@ struct oro_host_ops {
     /* Asks a service of the world outside. Gives *got. ORO_ETIMEOUT with an empty err: as of ask_wait; otherwise err says why. */
     oro_status (*ask_fetch)(void *host, const struct oro_fetch_ask *ask, struct oro_fetched *got,
                             struct oro_err *err);
+    /* Of coroutines (bridge/host/coroutine.c); `of` as of oro_py_coroutine. From enter to leave this one runs. ended, in between: its
+     * result, or why not; leave is called with NULL then. grace: it was cancelled, and has so long. ask: a request, whose answer
+     * `answer` gives later, once; *number 0: none is there. drop: it is not wanted. */
+    void (*loop_enter)(void *host, void *of);
+    void (*loop_leave)(void *host, void *of);
+    void (*loop_grace)(void *host, void *of, int64_t us);
+    void (*loop_ended)(void *host, void *of, oro_status st, bool outdated, struct oro_bb *result);
+    oro_status (*loop_ask)(void *host, const struct oro_fetch_ask *ask, uint64_t *number,
+                           struct oro_err *err);
+    oro_status (*loop_answer)(void *host, uint64_t *number, struct oro_fetched *got,
+                              struct oro_err *err);
+    void (*loop_drop)(void *host, uint64_t number);
     /* A log record of the module: kept with the call and dropped when its attempt is. function: the reducer. line 0: unknown. */
     void (*log)(void *host, enum oro_log_level level, const char *target, const char *file,
                 int line, struct oro_bytes text);

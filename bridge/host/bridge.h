@@ -153,6 +153,15 @@ ORO_MUST_CHECK oro_status oro_py_cron_next(struct oro_py *py, struct oro_bytes c
  * call->reducer is no more. */
 ORO_MUST_CHECK oro_status oro_py_procedure(struct oro_py *py, struct oro_py_call *call,
                                            struct oro_bb *result, bool *outdated);
+/* Begins one that is `async def`: a coroutine in the interpreter's event loop, which goes on in oro_py_loop_step. call and what it
+ * points to stay until loop_ended (host_ops.h) is told of `of`; not ORO_OK: nothing has begun. limit_us: of all of it; 0: none. */
+ORO_MUST_CHECK oro_status oro_py_coroutine(struct oro_py *py, struct oro_py_call *call, void *of,
+                                           int64_t limit_us);
+/* Runs what is ready in the event loop; host: of its ops. Microseconds until something is due; -1: nothing will be by itself. */
+int64_t oro_py_loop_step(struct oro_py *py, void *host);
+/* Cancels all that is in the loop, which the next steps see. why: what they are told. */
+void oro_py_loop_cancel(struct oro_py *py, const char *why);
+void oro_py_loop_prepare(struct oro_py *py); /* imports what it needs, before somebody waits for it */
 /* Within an op of a procedure, after other code was run under the interpreter's limits (an import): its own hold again, from a
  * new generation on. */
 void oro_py_procedure_goes_on(struct oro_py *py);

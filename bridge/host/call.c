@@ -47,6 +47,7 @@ bind_reducer(struct oro_py *py, PyObject *spec)
     struct oro_pyreducer *r = &py->reducers[def->id];
     r->name = def->name;
     r->takes_row = takes_row == NULL || PyObject_IsTrue(takes_row) == 1;
+    r->is_async = def->is_async;
     r->nparams = r->takes_row ? (unsigned)PyTuple_GET_SIZE(params) : 0;
     r->params = oro_arena_alloc(&py->codecs.program.arena, (r->nparams + 1) * sizeof(*r->params));
     for (unsigned i = 0; i < r->nparams; i++) {

@@ -21,7 +21,7 @@ struct oro_pyreducer {
     const char *name;
     struct oro_pyparam *params;
     unsigned nparams;
-    bool takes_row;
+    bool takes_row, is_async;
     enum oro_pyview returns;     /* of a view */
     const struct oro_codec *row; /* of a view: one of its rows */
     struct oro_tally tally;
@@ -34,7 +34,7 @@ struct oro_pyreducer {
 #define ORO_PY_OBJECTS(X)                                                                        \
     X(e_reducer)                                                                                 \
     X(e_schema) X(e_timeout) X(e_forbidden) X(refusal) X(chance_of) X(module_spec) X(make_asked) \
-        X(e_http)
+        X(e_http) X(loop)
 
 /* The reducer has ended, and so long its exception may be put into words before that is interrupted, too; by a clock that hardly
  * goes on while others have the processor, since it is the author's code that is to be short. On the worker's thread. */
@@ -56,6 +56,8 @@ struct oro_py {
     bool shared;       /* runs in the main interpreter */
 
     struct oro_asked_for *asked;               /* the procedure that runs, or NULL (procedure.c) */
+    bool looping;    /* its event loop runs (coroutine.c), */
+    void *loop_host; /* for this host */
     struct oro_version *staged, *old_versions; /* reload.c */
     struct oro_pyreducer *reducers;            /* by reducer id; fn NULL: not ours */
     unsigned nreducers;

@@ -15,25 +15,16 @@
 #define WAIT_MOST_S 1e9  /* as good as for ever */
 #define ARGS_ON_STACK 24
 
-struct oro_asked_for {
-    struct oro_py_call *call;
-    struct oro_py_call tx; /* the call of the transaction that runs */
-    const struct oro_schema *schema;
-    bool in_tx, in_block, over; /* in_block: in_tx by ctx.tx() */
-    unsigned hits; /* interruptions until it began to wait */
-};
-
-static bool
-is_outdated(const struct oro_py *py, const struct oro_asked_for *a)
+bool
+oro_py_asked_outdated(const struct oro_py *py, const struct oro_asked_for *a)
 {
     return a->schema != py->db.schema;
 }
 
 #define OUTDATED "the module was reloaded while the procedure ran, which is cut off"
 
-/* The procedure that calls, which may begin a transaction or wait; NULL with an exception. */
-static struct oro_asked_for *
-asked_of(PyObject *module, struct oro_py **py, const char *what)
+struct oro_asked_for *
+oro_py_asked_of(PyObject *module, struct oro_py **py, const char *what)
 {
     *py = oro_py_of_module(module);
     struct oro_asked_for *a = oro_py_here == *py ? (*py)->asked : NULL;
@@ -45,7 +36,7 @@ asked_of(PyObject *module, struct oro_py **py, const char *what)
                      "%s was called in a transaction, which waits for nothing and has none inside: "
                      "do it before or after",
                      what);
-    else if (is_outdated(*py, a))
+    else if (oro_py_asked_outdated(*py, a))
         PyErr_SetString((*py)->e_timeout, OUTDATED);
     else
         return a;
@@ -66,9 +57,9 @@ come_back(struct oro_py *py, struct oro_asked_for *a, oro_status st)
 {
     py->asked = a;
     py->hits = a->hits;
-    if (st == ORO_OK && !is_outdated(py, a))
+    if (st == ORO_OK && !oro_py_asked_outdated(py, a))
         return true;
-    PyErr_SetString(py->e_timeout, is_outdated(py, a)
+    PyErr_SetString(py->e_timeout, oro_py_asked_outdated(py, a)
                                        ? OUTDATED
                                        : "the procedure waited longer than its limit");
     return false;
@@ -151,7 +142,7 @@ PyObject *
 oro_py_asked_tx(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct oro_py *py;
-    struct oro_asked_for *a = asked_of(module, &py, "ctx.with_tx()");
+    struct oro_asked_for *a = oro_py_asked_of(module, &py, "ctx.with_tx()");
     if (a == NULL)
         return NULL;
     if (n < 1 || !PyCallable_Check(args[0]))
@@ -189,7 +180,7 @@ PyObject *
 oro_py_asked_begin(PyObject *module, PyObject *none)
 {
     struct oro_py *py;
-    struct oro_asked_for *a = asked_of(module, &py, "ctx.tx()");
+    struct oro_asked_for *a = oro_py_asked_of(module, &py, "ctx.tx()");
     if (a == NULL)
         return NULL;
     if (!tx_begin(py, a, true))
@@ -206,8 +197,14 @@ oro_py_asked_end(PyObject *module, PyObject *commits)
 {
     struct oro_py *py = oro_py_of_module(module);
     struct oro_asked_for *a = oro_py_here == py ? py->asked : NULL;
+    if (a != NULL && a->torn && commits != Py_True)
+        Py_RETURN_NONE; /* what it raised says more */
     if (a == NULL || !a->in_block) {
-        PyErr_SetString(py->db.e_transaction, "this transaction has ended already");
+        PyErr_SetString(py->db.e_transaction,
+                        a != NULL && a->torn
+                            ? "something was awaited in the block of ctx.tx(), whose transaction was "
+                              "rolled back then: it holds everybody up, so nothing is awaited in it"
+                            : "this transaction has ended already");
         return NULL;
     }
     bool ok = commits == Py_True && py->hits == 0;
@@ -230,7 +227,7 @@ PyObject *
 oro_py_asked_wait(PyObject *module, PyObject *seconds)
 {
     struct oro_py *py;
-    struct oro_asked_for *a = asked_of(module, &py, "ctx.sleep()");
+    struct oro_asked_for *a = oro_py_asked_of(module, &py, "ctx.sleep()");
     double s = a != NULL ? PyFloat_AsDouble(seconds) : -1;
     if (a == NULL || (s == -1 && PyErr_Occurred()))
         return NULL;
@@ -242,8 +239,8 @@ oro_py_asked_wait(PyObject *module, PyObject *seconds)
     Py_RETURN_NONE;
 }
 
-static PyObject *
-fetched(struct oro_fetched *got)
+PyObject *
+oro_py_fetched(struct oro_fetched *got)
 {
     static const char nothing[] = "";
     const char *headers = got->headers.len > 0 ? (const char *)got->headers.data : nothing,
@@ -259,49 +256,64 @@ fetched(struct oro_fetched *got)
     return out;
 }
 
+int
+oro_py_ask_parse(PyObject *args, struct oro_py_ask *out)
+{
+    PyObject *lines;
+    const char *body;
+    Py_ssize_t nbody;
+    double s;
+    *out = (struct oro_py_ask){0};
+    if (!PyArg_ParseTuple(args, "ssO!y#d", &out->ask.method, &out->ask.url, &PyTuple_Type, &lines,
+                          &body, &nbody, &s))
+        return -1;
+    out->ask.nheaders = (size_t)PyTuple_GET_SIZE(lines);
+    out->headers = oro_alloc((out->ask.nheaders + 1) * sizeof(*out->headers));
+    for (size_t i = 0; i < out->ask.nheaders; i++) {
+        Py_ssize_t n;
+        out->headers[i] = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(lines, (Py_ssize_t)i), &n);
+        if (out->headers[i] != NULL && strlen(out->headers[i]) == (size_t)n)
+            continue;
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "a header has no NUL in it");
+        oro_py_ask_fini(out);
+        return -1;
+    }
+    out->ask.headers = out->headers;
+    out->ask.body = oro_bytes(body, (size_t)nbody);
+    out->ask.timeout_us = s < WAIT_MOST_S ? (int64_t)(s * 1e6) : 0;
+    return 0;
+}
+
+void
+oro_py_ask_fini(struct oro_py_ask *ask)
+{
+    oro_free(ask->headers);
+    ask->headers = NULL;
+}
+
 /* _procedure_fetch(method, url, headers, body, seconds) -> (status, url, headers, body); headers: a tuple of "name: value", and a
  * text of lines. */
 PyObject *
 oro_py_asked_fetch(PyObject *module, PyObject *args)
 {
     struct oro_py *py;
-    struct oro_asked_for *a = asked_of(module, &py, "ctx.http");
-    PyObject *lines;
-    struct oro_fetch_ask ask = {0};
+    struct oro_asked_for *a = oro_py_asked_of(module, &py, "ctx.http");
+    struct oro_py_ask ask;
     struct oro_fetched got;
     struct oro_err err = {0};
-    const char *body;
-    Py_ssize_t nbody;
-    double s;
-    if (a == NULL || !PyArg_ParseTuple(args, "ssO!y#d", &ask.method, &ask.url, &PyTuple_Type, &lines,
-                                       &body, &nbody, &s))
+    if (a == NULL || oro_py_ask_parse(args, &ask) < 0)
         return NULL;
-    ask.nheaders = (size_t)PyTuple_GET_SIZE(lines);
-    const char **headers = oro_alloc((ask.nheaders + 1) * sizeof(*headers));
-    bool ok = true;
-    for (size_t i = 0; ok && i < ask.nheaders; i++) {
-        Py_ssize_t n;
-        headers[i] = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(lines, (Py_ssize_t)i), &n);
-        ok = headers[i] != NULL && strlen(headers[i]) == (size_t)n;
-    }
-    ask.headers = headers;
-    ask.body = oro_bytes(body, (size_t)nbody);
-    ask.timeout_us = s < WAIT_MOST_S ? (int64_t)(s * 1e6) : 0;
-    oro_status st = ORO_EINVAL;
-    if (ok) {
-        stand_back(py, a);
-        st = py->db.ops->ask_fetch(a->call->host, &ask, &got, &err);
-        ok = come_back(py, a, st == ORO_ETIMEOUT && err.text[0] == '\0' ? st : ORO_OK);
-        if (!ok && st == ORO_OK)
-            oro_fetched_fini(&got);
-    } else if (!PyErr_Occurred()) {
-        PyErr_SetString(PyExc_ValueError, "a header has no NUL in it");
-    }
-    oro_free(headers);
+    stand_back(py, a);
+    oro_status st = py->db.ops->ask_fetch(a->call->host, &ask.ask, &got, &err);
+    bool ok = come_back(py, a, st == ORO_ETIMEOUT && err.text[0] == '\0' ? st : ORO_OK);
+    if (!ok && st == ORO_OK)
+        oro_fetched_fini(&got);
+    oro_py_ask_fini(&ask);
     if (!ok)
         return NULL;
     if (st == ORO_OK)
-        return fetched(&got);
+        return oro_py_fetched(&got);
     PyErr_SetString(py->e_http, err.text);
     return NULL;
 }
@@ -325,14 +337,14 @@ release(PyObject **args, unsigned n)
         Py_DECREF(args[--n]);
 }
 
-/* args[0] is the context, then what its caller sent. On failure none is left. */
-static oro_status
-arguments(struct oro_py *py, struct oro_asked_for *a, struct oro_pyreducer *r, PyObject **args)
+oro_status
+oro_py_asked_arguments(struct oro_py *py, struct oro_asked_for *a, struct oro_pyreducer *r, PyObject **args)
 {
     oro_py_call_begin(py, a->call);
     oro_status st = oro_py_decode_args(py, r, args + 1);
     if (st == ORO_OK) {
-        args[0] = PyObject_CallOneArg(py->make_asked, py->db.ctx);
+        args[0] = PyObject_CallFunctionObjArgs(py->make_asked, py->db.ctx,
+                                               r->is_async ? Py_True : Py_False, NULL);
         if (args[0] == NULL) {
             release(args + 1, r->nparams);
             st = oro_pycall_raised(py);
@@ -363,8 +375,8 @@ encode(struct oro_py *py, struct oro_asked_for *a, const struct oro_pyreducer *r
     return st;
 }
 
-static oro_status
-raised(struct oro_py *py, struct oro_asked_for *a)
+oro_status
+oro_py_asked_raised(struct oro_py *py, struct oro_asked_for *a)
 {
     oro_py_call_begin(py, a->call);
     oro_status st = oro_pycall_raised(py);
@@ -372,11 +384,36 @@ raised(struct oro_py *py, struct oro_asked_for *a)
     return st;
 }
 
+void
+oro_py_asked_close(struct oro_py *py, struct oro_asked_for *a)
+{
+    oro_log_limited(ORO_LOG_ERROR, "module", "%s has left a transaction open: it is rolled back",
+                    oro_py_asked_outdated(py, a) ? "a procedure" : a->call->reducer->name);
+    (void)tx_end(py, a, false);
+}
+
+oro_status
+oro_py_asked_result(struct oro_py *py, struct oro_asked_for *a, const struct oro_pyreducer *r,
+                    PyObject *out, struct oro_bb *result)
+{
+    bool outdated = oro_py_asked_outdated(py, a);
+    a->over = true; /* what runs when its result goes begins nothing that nobody would end */
+    if (a->in_tx)
+        oro_py_asked_close(py, a);
+    if (out != NULL && ORO_UNLIKELY(a->hits > 0 || outdated)) {
+        PyErr_SetString(py->e_timeout,
+                        outdated ? OUTDATED
+                                 : "the procedure ran longer than its limit, and went on");
+        out = NULL;
+    }
+    return out != NULL ? encode(py, a, r, out, result) : oro_py_asked_raised(py, a);
+}
+
 static oro_status
 run(struct oro_py *py, struct oro_asked_for *a, struct oro_pyreducer *r, PyObject **args,
     struct oro_bb *result)
 {
-    oro_status st = arguments(py, a, r, args + 1);
+    oro_status st = oro_py_asked_arguments(py, a, r, args + 1);
     if (st != ORO_OK)
         return st;
     unsigned n = 1 + r->nparams;
@@ -387,19 +424,8 @@ run(struct oro_py *py, struct oro_asked_for *a, struct oro_pyreducer *r, PyObjec
         PyObject_Vectorcall(fn, args + 1, n | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     release(args + 1, n);
     Py_DECREF(fn);
-    a->over = true; /* what runs when its result goes begins nothing that nobody would end */
-    if (a->in_tx) {
-        oro_log_limited(ORO_LOG_ERROR, "module", "%s has left a transaction open: it is rolled back",
-                        is_outdated(py, a) ? "a procedure" : a->call->reducer->name);
-        (void)tx_end(py, a, false);
-    }
-    if (out != NULL && ORO_UNLIKELY(py->hits > 0 || is_outdated(py, a))) {
-        PyErr_SetString(py->e_timeout, is_outdated(py, a)
-                                           ? OUTDATED
-                                           : "the procedure ran longer than its limit, and went on");
-        Py_CLEAR(out);
-    }
-    st = out != NULL ? encode(py, a, r, out, result) : raised(py, a);
+    a->hits = py->hits;
+    st = oro_py_asked_result(py, a, r, out, result);
     Py_XDECREF(out); /* its end may run code of the author's */
     py->asked = NULL;
     return st;
@@ -421,7 +447,7 @@ oro_py_procedure(struct oro_py *py, struct oro_py_call *call, struct oro_bb *res
     oro_status st = run(py, &a, r, args, result);
     atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
     py->grace_us = 0;
-    *outdated = is_outdated(py, &a);
+    *outdated = oro_py_asked_outdated(py, &a);
     if (args != few)
         oro_free(args);
     if (st != ORO_OK)

@@ -23,10 +23,14 @@ struct oro_fetcher {
     const struct oro_curl *curl;
     struct oro_fetch_limits limits;
     CURLM *multi;
+    struct oro_fetch *done; /* a list */
 };
 
 struct oro_fetch {
     struct oro_fetcher *of;
+    void *asker;
+    struct oro_fetch *next_done;
+    bool goes;
     CURL *easy;
     struct curl_slist *headers;
     void *body; /* its copy */
@@ -290,25 +294,41 @@ set_all(struct oro_fetch *f, const struct oro_fetch_ask *ask)
 }
 
 oro_status
-oro_fetch_begin(struct oro_fetcher *of, const struct oro_fetch_ask *ask, struct oro_fetch **out,
-                struct oro_err *err)
+oro_fetch_make(struct oro_fetcher *of, const struct oro_fetch_ask *ask, void *asker,
+               struct oro_fetch **out, struct oro_err *err)
 {
     oro_status st = check(of, ask, err);
     if (st != ORO_OK)
         return st;
     struct oro_fetch *f = ORO_NEW(struct oro_fetch);
-    *f = (struct oro_fetch){.of = of, .easy = of->curl->curl_easy_init()};
+    *f = (struct oro_fetch){.of = of, .asker = asker, .easy = of->curl->curl_easy_init()};
     f->body = oro_try_alloc(ask->body.len + 1);
     bool ok = f->easy != NULL && f->body != NULL;
     if (ok && ask->body.len > 0)
         memcpy(f->body, ask->body.data, ask->body.len);
-    ok = ok && set_all(f, ask) && of->curl->curl_multi_add_handle(of->multi, f->easy) == CURLM_OK;
-    if (!ok) {
+    if (!ok || !set_all(f, ask)) {
         oro_fetch_end(f);
         return oro_err_set(err, ORO_ENOMEM, "no memory for a request");
     }
     *out = f;
     return ORO_OK;
+}
+
+static void
+done(struct oro_fetch *f, CURLcode code)
+{
+    f->code = code;
+    f->done = true;
+    f->next_done = f->of->done;
+    f->of->done = f;
+}
+
+void
+oro_fetch_go(struct oro_fetch *f)
+{
+    f->goes = f->of->curl->curl_multi_add_handle(f->of->multi, f->easy) == CURLM_OK;
+    if (!f->goes)
+        done(f, CURLE_OUT_OF_MEMORY);
 }
 
 /* ---- progress ---- */
@@ -319,26 +339,42 @@ oro_fetcher_wait(struct oro_fetcher *of, int timeout_ms)
     const struct oro_curl *curl = of->curl;
     int running, n;
     (void)curl->curl_multi_perform(of->multi, &running);
-    if (running > 0 || timeout_ms > 0) {
-        if (running > 0)
-            (void)curl->curl_multi_poll(of->multi, NULL, 0, timeout_ms, NULL);
+    if (of->done == NULL) {
+        (void)curl->curl_multi_poll(of->multi, NULL, 0, timeout_ms, NULL);
         (void)curl->curl_multi_perform(of->multi, &running);
     }
     for (CURLMsg *m; (m = curl->curl_multi_info_read(of->multi, &n)) != NULL;) {
         char *at = NULL;
         if (m->msg != CURLMSG_DONE)
             continue;
+        CURLcode code = m->data.result;
         (void)curl->curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &at);
-        struct oro_fetch *f = (struct oro_fetch *)(void *)at;
-        f->code = m->data.result;
-        f->done = true;
+        done((struct oro_fetch *)(void *)at, code);
     }
 }
 
-bool
-oro_fetch_is_done(const struct oro_fetch *f)
+void
+oro_fetcher_wake(struct oro_fetcher *of)
 {
-    return f->done;
+    (void)of->curl->curl_multi_wakeup(of->multi);
+}
+
+void *
+oro_fetcher_next_done(struct oro_fetcher *of)
+{
+    struct oro_fetch *f = of->done;
+    if (f == NULL)
+        return NULL;
+    of->done = f->next_done;
+    return f->asker;
+}
+
+void
+oro_fetch_rest(struct oro_fetch *f)
+{
+    if (f->goes)
+        (void)f->of->curl->curl_multi_remove_handle(f->of->multi, f->easy);
+    f->goes = false;
 }
 
 static oro_status
@@ -382,10 +418,9 @@ oro_fetch_end(struct oro_fetch *f)
     if (f == NULL)
         return;
     const struct oro_curl *curl = f->of->curl;
-    if (f->easy != NULL) {
-        (void)curl->curl_multi_remove_handle(f->of->multi, f->easy);
+    oro_fetch_rest(f);
+    if (f->easy != NULL)
         curl->curl_easy_cleanup(f->easy);
-    }
     curl->curl_slist_free_all(f->headers);
     oro_fetched_fini(&f->got);
     oro_free(f->body);

@@ -52,17 +52,22 @@ ORO_MUST_CHECK oro_status oro_fetcher_create(const struct oro_fetch_limits *limi
                                              struct oro_fetcher **out, struct oro_err *err);
 void oro_fetcher_destroy(struct oro_fetcher *f); /* NULL is fine; none of its requests may be left */
 
-/* Gives *out. ORO_EINVAL, ORO_EREFUSED: it is not even tried. */
-ORO_MUST_CHECK oro_status oro_fetch_begin(struct oro_fetcher *f, const struct oro_fetch_ask *ask,
-                                          struct oro_fetch **out, struct oro_err *err);
-/* Until something has happened to one of them, or so long. */
+/* Gives *out, which does nothing yet; any thread. of: the asker's. ORO_EINVAL, ORO_EREFUSED: it is not even tried. */
+ORO_MUST_CHECK oro_status oro_fetch_make(struct oro_fetcher *f, const struct oro_fetch_ask *ask,
+                                         void *of, struct oro_fetch **out, struct oro_err *err);
+/* From here to oro_fetch_rest, or its end, it belongs to the fetcher's thread. */
+void oro_fetch_go(struct oro_fetch *f);
+void oro_fetch_rest(struct oro_fetch *f); /* of one that is done */
+/* Until something has happened to one of them, somebody wakes it, or so long. */
 void oro_fetcher_wait(struct oro_fetcher *f, int timeout_ms);
-bool oro_fetch_is_done(const struct oro_fetch *f);
+void oro_fetcher_wake(struct oro_fetcher *f); /* any thread */
+/* `of` of one that is done and was not given yet; NULL: there is none. */
+void *oro_fetcher_next_done(struct oro_fetcher *f);
 /* Of one that is done. Gives what is in *out. ORO_EIO, ORO_ETIMEOUT, ORO_EREFUSED (the address, a size): err says why, without
  * what stood behind the ? of the URL. */
 ORO_MUST_CHECK oro_status oro_fetch_take(struct oro_fetch *f, struct oro_fetched *out,
                                          struct oro_err *err);
-void oro_fetch_end(struct oro_fetch *f); /* Takes f, done or not */
+void oro_fetch_end(struct oro_fetch *f); /* Takes f, done or not; the fetcher's thread, unless it does not go or rests */
 
 /* address.c: false for what is this machine's, a private network's, or otherwise no address of the public internet, also within an
  * IPv6 address. Pure. */

@@ -121,28 +121,16 @@ class Http:
         return self.request('HEAD', url, **options)
 
 
-class AsyncHttp:
-    """ctx.http of an `async def`: the same, to be awaited."""
+class AsyncHttp(Http):
+    """ctx.http of an `async def`: the same, to be awaited. Other coroutines go on meanwhile."""
 
-    __slots__ = ()
+    __slots__ = ('_ctx',)
 
-    async def request(self, method, url, **options):
-        return Http().request(method, url, **options)
+    def __init__(self, ctx):
+        self._ctx = ctx
 
-    async def get(self, url, **options):
-        return Http().request('GET', url, **options)
-
-    async def post(self, url, **options):
-        return Http().request('POST', url, **options)
-
-    async def put(self, url, **options):
-        return Http().request('PUT', url, **options)
-
-    async def patch(self, url, **options):
-        return Http().request('PATCH', url, **options)
-
-    async def delete(self, url, **options):
-        return Http().request('DELETE', url, **options)
-
-    async def head(self, url, **options):
-        return Http().request('HEAD', url, **options)
+    async def request(self, method, url, *, headers=None, params=None, json=None, body=None, timeout=None):
+        """As of Http, awaited."""
+        from . import _loop
+        self._ctx._here('ctx.http')
+        return answer(await _loop.fetch(prepare(method, url, headers, params, json, body, timeout)))

@@ -1,7 +1,6 @@
 """Procedures: what a declaration means, and the context that one is given (docs/procedures.md)."""
 
 import datetime
-import functools
 import inspect
 import random
 import typing
@@ -71,7 +70,7 @@ def described(p, defaults):
 
 def bound(p):
     """What the codecs of an interpreter are made from."""
-    return dict(name=p['name'], fn=driven(p['fn']) if p['is_async'] else p['fn'], params=tuple((q[0], q[2]) for q in p['params']), takes_row=True, result=p['returns'][0])
+    return dict(name=p['name'], fn=p['fn'], params=tuple((q[0], q[2]) for q in p['params']), takes_row=True, result=p['returns'][0])
 
 
 # ---- the context -----------------------------------------------------------------------------------------------------
@@ -109,6 +108,12 @@ class Transaction:
         _orochi._procedure_end(kind is None)
         return False
 
+    async def __aenter__(self):
+        return self.__enter__()
+
+    async def __aexit__(self, kind, error, trace):
+        return self.__exit__(kind, error, trace)
+
 
 class Context(_context.ProcedureContext):
     """What a procedure is given as ctx. In no transaction: it has no db."""
@@ -120,10 +125,16 @@ class Context(_context.ProcedureContext):
         self.sender, self.connection_id, self.identity = given.sender, given.connection_id, given.identity
         self.timestamp, self.auth, self.caller, self.log = given.timestamp, given.auth, given.caller, given.log
         self.procedure, self.env = given.reducer, given.env
-        self.rng = random.Random()
-        self._count = 0
+        self._rng, self._count = None, 0
 
     http = Http()
+    @property
+    def rng(self):
+        """Chance, of this call's own."""
+        if self._rng is None:  # it takes 2.5 KB
+            self._rng = random.Random()
+        return self._rng
+
     database_identity = property(lambda self: self.identity)
     sender_auth = property(lambda self: self.auth)
 
@@ -180,32 +191,36 @@ def make_context(given):
 class AsyncContext(Context):
     """What an `async def` is given: what waits is awaited, and so are transactions."""
 
-    http = AsyncHttp()
+    _run = None  # set by the event loop
 
-    def __init__(self, ctx):
-        vars(self).update(vars(ctx))
+    @property
+    def http(self):
+        return AsyncHttp(self)
+
+    def _here(self, what):
+        """That it may wait now."""
+        from ._loop import check
+        check(self._run, what)
 
     async def with_tx(self, body, /, *args):
+        self._here('ctx.with_tx()')
         return Context.with_tx(self, body, *args)
 
+    def tx(self):
+        self._here('ctx.tx()')
+        return Transaction()
+
     async def sleep(self, seconds, /):
-        Context.sleep(self, seconds)
+        import asyncio
+        seconds = _seconds(seconds, 'ctx.sleep()')
+        self._here('ctx.sleep()')
+        await asyncio.sleep(max(0.0, seconds))
+        self.timestamp = Timestamp.now()
 
     async def sleep_until(self, when, /):
-        Context.sleep(self, _left(when))
+        await self.sleep(_left(when))
 
 
-def driven(fn):
-    """A plain function that runs the coroutines of fn. Each await of ctx's ends at once, since it has waited then; nothing else can
-    be awaited, for there is no event loop."""
-    @functools.wraps(fn)
-    def run(ctx, *args):
-        coroutine = fn(AsyncContext(ctx), *args)
-        try:
-            coroutine.send(None)
-        except StopIteration as end:
-            return end.value
-        coroutine.close()
-        raise TypeError(f'{fn.__name__} awaits something of another event loop: a procedure awaits ctx.sleep(), ctx.http, ctx.with_tx() and '
-                        'coroutines that do')
-    return run
+def make_context(given, is_async=False):
+    """For the engine: the context of a procedure, with what the engine knows of its call."""
+    return AsyncContext(given) if is_async else Context(given)

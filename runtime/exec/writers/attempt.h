@@ -47,6 +47,7 @@ struct oro_call call_of(const struct attempt *a);
 
 /* procedure.c */
 void run_procedure(struct worker *w, const struct oro_job *job);
+void run_coroutine(struct worker *w, struct oro_job *job); /* Takes job: one that is `async def` */
 /* jobs.c */
 void run_call(struct worker *w, const struct oro_job *job, const struct oro_job_call *c);
 struct outcome run_connect(struct worker *w, const struct oro_job *job);

@@ -353,4 +353,11 @@ const struct oro_host_ops oro_worker_host_ops = {
     .ask_abort = oro_procedure_abort,
     .ask_wait = oro_procedure_wait,
     .ask_fetch = oro_procedure_fetch,
+    .loop_enter = oro_coroutine_enter,
+    .loop_leave = oro_coroutine_leave,
+    .loop_grace = oro_coroutine_grace,
+    .loop_ended = oro_coroutine_ended,
+    .loop_ask = oro_coroutine_ask,
+    .loop_answer = oro_coroutine_answer,
+    .loop_drop = oro_coroutine_drop,
 };

@@ -94,6 +94,7 @@ oro_pool_stats_read(void *arg)
         }
     unsigned busy = oro_pool_busy(p);
     if (p->running != NULL) {
+        running += (unsigned)oro_metric_value(p->waiting);
         oro_metric_set(p->running, running);
         busy -= running < busy ? running : busy;
     }
@@ -129,6 +130,8 @@ procedures_make(struct oro_pool *p)
                                  "Procedure calls that have not begun.");
     p->running =
         oro_metric(ORO_METRIC_GAUGE, "orochi_procedures_running", "", "Procedures that have begun.");
+    p->waiting = oro_metric(ORO_METRIC_GAUGE, "orochi_procedures_waiting", "",
+                            "Of those, the coroutines, which hold no thread while they wait.");
     p->requests = oro_metric(ORO_METRIC_COUNTER, "orochi_outbound_requests_total", "",
                              "Requests of procedures to services outside.");
     p->failed_requests = oro_metric(ORO_METRIC_COUNTER, "orochi_outbound_failures_total", "",

@@ -1,5 +1,5 @@
 /* runtime/exec/writers/pool.c - the start and the stop of all workers. */
-#include "runtime/exec/writers/pool_priv.h"
+#include "runtime/exec/writers/procedure_priv.h"
 
 #include <stdio.h>
 
@@ -98,11 +98,13 @@ oro_pool_free(struct oro_pool *p)
         oro_bb_fini(&w->view_rows);
         oro_bb_fini(&w->log_text);
         oro_free(w->log_lines);
-        oro_fetcher_destroy(w->fetcher);
+        oro_coroutines_fini(w);
         oro_free(w->descriptor);
         oro_free(w->report);
         oro_free(w);
     }
+    oro_pump_stop(p->pump);
+    pthread_mutex_destroy(&p->pump_lock);
     oro_last_runs_fini(&p->last_runs);
     turns_fini(&p->turns);
     oro_free(p->workers);
@@ -129,6 +131,7 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
     p->failures.burst = FAILURES_AT_ONCE;
     p->workers = oro_calloc(opt->workers, sizeof(*p->workers));
     oro_last_runs_init(&p->last_runs);
+    pthread_mutex_init(&p->pump_lock, NULL);
     turns_init(&p->turns);
     p->turns.lock = &p->lock;
     p->turns.most = opt->for_procedures && opt->workers > 1 ? opt->workers - 1 : 0;

@@ -4,13 +4,13 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
-#include "runtime/base/map.h"
 #include "runtime/base/metric.h"
 #include "runtime/store/view.h"
 #include "runtime/timers/last_run.h"
 #include "runtime/exec/writers/governor.h"
 #include "runtime/exec/writers/pool.h"
 #include "runtime/exec/writers/turns.h"
+#include "runtime/exec/writers/worker_loop.h"
 
 struct oro_mailbox {
     struct oro_spin lock;
@@ -78,7 +78,7 @@ struct worker {
     int64_t procedure_end_us; /* when the one that runs has to end */
     char procedure_name[128]; /* its; the definition may go while it runs */
     int64_t tx_began_us;      /* its transaction, of the wall clock */
-    struct oro_fetcher *fetcher; /* of its requests; NULL: none yet */
+    struct worker_loop loop; /* coroutines.c */
     _Atomic(const char *) running; /* reducer name, for log lines; the watchdog reads it, too */
     struct oro_metric *numbers[WORKER_NUMBERS]; /* metrics.c: of its interpreter */
     /* Watched by the watchdog: when the running call has to end (monotonic; INT64_MAX: no limit), 0: none is running. Written
@@ -125,7 +125,9 @@ enum hurry {
 
 struct oro_pool {
     struct oro_pool_options opt;
-    struct oro_metric *running, *requests, *failed_requests, *open_requests; /* of procedures */
+    struct oro_metric *running, *waiting, *requests, *failed_requests, *open_requests; /* of procedures */
+    pthread_mutex_t pump_lock;
+    struct oro_pump *pump; /* of requests; NULL: none was made yet. Set under the lock. */
     const struct oro_schema *schema;
     struct oro_store *store;
     struct oro_identity database;

@@ -3,7 +3,6 @@
  *
  * While it waits it holds nothing of the store, and is where a worker is between two jobs: what another thread asks for is done
  * there (reload.c), and a pause ends before it goes on. */
-#include "runtime/exec/writers/attempt.h"
 #include "runtime/exec/writers/procedure_priv.h"
 
 #define LOOK_US 100000 /* nobody is woken when a stop loses patience */
@@ -27,6 +26,9 @@ static void
 sleep_until(struct worker *w, unsigned seen, int64_t until_us)
 {
     int64_t left = until_us - oro_mono_us();
+    long others = oro_coroutines_left(w);
+    if (others >= 0 && others < left)
+        left = others;
     if (left <= 0)
         return;
     oro_py_release(w->py);
@@ -34,9 +36,16 @@ sleep_until(struct worker *w, unsigned seen, int64_t until_us)
     oro_py_acquire(w->py);
 }
 
-/* Until the time has come and nothing stands still. ORO_ETIMEOUT: it has run long enough. */
+/* A stop has lost patience with it. What is cancelled has its grace, as long as there is one. */
+static bool
+is_hurried(const struct worker *w)
+{
+    int hurry = atomic_load(&w->pool->hurry);
+    return hurry == HURRY_ALL || (hurry == HURRY_CALLS && !atomic_load(&w->lifecycle));
+}
+
 oro_status
-oro_procedure_rest(struct worker *w, int64_t until_us)
+oro_procedure_rest(struct worker *w, int64_t until_us, bool (*done)(void *arg), void *arg)
 {
     struct oro_pool *p = w->pool;
     const struct oro_schema *before = p->schema;
@@ -47,13 +56,17 @@ oro_procedure_rest(struct worker *w, int64_t until_us)
             watch_again(w);
             continue;
         }
+        if (oro_coroutines_left(w) == 0) {
+            oro_coroutines_run(w);
+            watch_again(w);
+        }
         int64_t now = oro_mono_us();
         bool paused = atomic_load(&p->paused);
-        if (atomic_load(&p->hurry) != HURRY_NOT || (!paused && now >= w->procedure_end_us))
+        if (is_hurried(w) || (!paused && now >= w->procedure_end_us))
             return ORO_ETIMEOUT;
         if (!paused && p->schema != before)
             return ORO_ETIMEOUT; /* its module is no more */
-        if (!paused && now >= until_us)
+        if (!paused && (now >= until_us || (done != NULL && done(arg))))
             return ORO_OK;
         sleep_until(w, seen, paused ? now + LOOK_US
                              : until_us < w->procedure_end_us ? until_us
@@ -68,7 +81,7 @@ oro_procedure_wait(void *host, int64_t until_us)
     oro_worker_back(w);
     ORO_ASSERT_OWNER(&w->owner);
     ORO_ASSERT(w->tx == NULL);
-    oro_status st = oro_procedure_rest(w, until_us);
+    oro_status st = oro_procedure_rest(w, until_us, NULL, NULL);
     oro_worker_enter_python(w);
     return st;
 }
@@ -83,7 +96,7 @@ oro_procedure_begin(void *host, bool alone, int64_t *timestamp_us)
     ORO_ASSERT_OWNER(&w->owner);
     ORO_ASSERT(w->tx == NULL);
     const struct oro_schema *before = w->pool->schema;
-    oro_status st = oro_procedure_rest(w, 0);
+    oro_status st = oro_procedure_rest(w, 0, NULL, NULL);
     if (st == ORO_OK && w->pool->schema != before)
         st = ORO_ETIMEOUT; /* of another module now */
     if (st == ORO_OK) {

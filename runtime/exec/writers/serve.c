@@ -1,5 +1,5 @@
 /* runtime/exec/writers/serve.c - the loop of a worker: take a mailbox, run a batch of its calls, tell who waits. */
-#include "runtime/exec/writers/attempt.h"
+#include "runtime/exec/writers/procedure_priv.h"
 
 /* Calls of one mailbox before the next mailbox has its turn: no client starves others, and a whole pipelined frame of a
  * usual client (40 calls) is still one hand-over. */
@@ -141,6 +141,12 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
             out = run_view(w, job);
         break;
     case ORO_JOB_PROCEDURE:
+        if (hurry == HURRY_NOT && job->calls[0].reducer != NULL && job->calls[0].reducer->is_async) {
+            turn->budget--;
+            oro_mailbox_pop(m); /* it waits elsewhere */
+            run_coroutine(w, job);
+            return;
+        }
         if (hurry == HURRY_NOT)
             run_procedure(w, job);
         break;
@@ -167,6 +173,8 @@ mailbox_run(struct worker *w, struct oro_mailbox *m)
         job_run(w, m, job, &turn);
     turns_used(m, oro_mono_us() - turn.end_us + SLICE_US);
     oro_worker_tell(w);
+    w->mailbox = NULL;
+    w->job = NULL;
     oro_pool_give_back(w->pool, m);
 }
 
@@ -178,6 +186,12 @@ oro_worker_takeover(struct worker *w)
     static const char words[] = "the call did not end, and its worker was given up";
     struct worker *old = w->predecessor;
     struct oro_mailbox *m = old->mailbox;
+    if (!oro_coroutines_lost(w, old)) { /* it was one of them */
+        oro_worker_tell(w);
+        if (m != NULL)
+            oro_pool_give_back(w->pool, m);
+        return;
+    }
     struct oro_job *job = old->job;
     struct oro_origin origin = *old->origin;
     publish_failure(w, &origin,
@@ -206,7 +220,7 @@ static bool
 is_spare(const struct worker *w)
 {
     return w->number >= atomic_load(&w->pool->active) && !atomic_load(&w->pool->stopping) &&
-           !has_safepoint(w) && !atomic_load(&w->pool->paused);
+           !has_safepoint(w) && !atomic_load(&w->pool->paused) && w->loop.all == NULL;
 }
 
 /* As long as the governor wants fewer workers. */
@@ -240,6 +254,7 @@ oro_worker_serve(struct worker *w)
             oro_worker_safepoint(w);
         if (is_spare(w))
             stand_by(w);
+        oro_coroutines_run(w);
         struct oro_mailbox *m = take(p);
         if (m != NULL) {
             mailbox_run(w, m);
@@ -250,12 +265,14 @@ oro_worker_serve(struct worker *w)
             mailbox_run(w, m);
             continue;
         }
-        if (has_safepoint(w))
+        long left = oro_coroutines_left(w);
+        if (has_safepoint(w) || left == 0)
             continue;
-        if (atomic_load(&p->stopping) && atomic_load(&w->phase) == PHASE_STOP)
+        if (atomic_load(&p->stopping) && atomic_load(&w->phase) == PHASE_STOP &&
+            w->loop.all == NULL)
             return;
         oro_py_release(w->py);
-        oro_wake_wait(&p->wake, seen, -1);
+        oro_wake_wait(&p->wake, seen, left);
         oro_py_acquire(w->py);
     }
 }

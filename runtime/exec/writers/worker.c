@@ -40,6 +40,18 @@ module_load(struct worker *w)
     return st;
 }
 
+/* For those that are `async def`: what they need is imported before somebody waits. */
+static void
+loop_prepare(struct worker *w)
+{
+    const struct oro_schema *s = w->pool->schema;
+    bool any = false;
+    for (uint32_t i = s->nreducers; w->pool->opt.for_procedures && i < s->nreducers + s->nprocedures; i++)
+        any = any || s->reducers[i].is_async;
+    if (any)
+        oro_py_loop_prepare(w->py);
+}
+
 /* Nobody interrupts its interpreter from now on. */
 static void
 unwatch(struct worker *w)
@@ -73,6 +85,7 @@ oro_worker_main(void *arg)
     if (phase == PHASE_BIND && (st = oro_py_bind(w->py, p->schema, &w->err)) == ORO_OK) {
         w->session = oro_session_open(p->store);
         oro_worker_metrics_make(w);
+        loop_prepare(w);
         if (w->number == 0)
             oro_metric_on_read(oro_pool_stats_read, p);
         phase_set(w, PHASE_SERVING);

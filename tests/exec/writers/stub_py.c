@@ -20,6 +20,9 @@ struct oro_py {
     const struct oro_host_ops *ops;
     _Atomic uint64_t generation, interrupted;
     _Atomic uint64_t calls;
+    struct oro_py_call *waits; /* a coroutine, or NULL */
+    void *waits_of;
+    unsigned steps;
 };
 
 static void
@@ -133,6 +136,51 @@ oro_py_procedure_goes_on(struct oro_py *py)
 {
     check(py, true);
     atomic_fetch_add(&py->generation, 1);
+}
+
+/* Coroutines: one at a time, which has ended at the second step. */
+oro_status
+oro_py_coroutine(struct oro_py *py, struct oro_py_call *call, void *of, int64_t limit_us)
+{
+    (void)limit_us;
+    check(py, true);
+    py->waits = call;
+    py->waits_of = of;
+    py->steps = 0;
+    return ORO_OK;
+}
+
+int64_t
+oro_py_loop_step(struct oro_py *py, void *host)
+{
+    check(py, true);
+    if (py->waits == NULL)
+        return -1;
+    if (py->steps++ == 0)
+        return 1000;
+    struct oro_bb result = {0};
+    void *of = py->waits_of;
+    py->ops->loop_enter(host, of);
+    oro_status st = oro_py_call(py, py->waits);
+    oro_bb_put_bytes(&result, oro_bb_bytes(py->waits->text));
+    py->waits = NULL;
+    py->ops->loop_ended(host, of, st, false, &result);
+    py->ops->loop_leave(host, NULL);
+    oro_bb_fini(&result);
+    return -1;
+}
+
+void
+oro_py_loop_cancel(struct oro_py *py, const char *why)
+{
+    (void)py;
+    (void)why;
+}
+
+void
+oro_py_loop_prepare(struct oro_py *py)
+{
+    (void)py;
 }
 
 const struct oro_schema *

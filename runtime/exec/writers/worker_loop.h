@@ -1,0 +1,24 @@
+/* runtime/exec/writers/worker_loop.h - what a worker keeps of procedures that wait without a thread (coroutines.c). */
+#ifndef ORO_WRITERS_WORKER_LOOP_H
+#define ORO_WRITERS_WORKER_LOOP_H
+
+#include "runtime/base/map.h"
+#include "runtime/fetch/pump.h"
+
+struct beneath;
+struct coroutine;
+struct oro_schema;
+
+struct worker_loop {
+    struct coroutine *all, *runs; /* a list; the one that runs, or NULL */
+    struct beneath *beneath;      /* what waits while they go on; NULL: they do not */
+    int64_t piece_us;             /* the one that runs has gone on then (monotonic) */
+    int64_t due_us;               /* INT64_MAX: by itself none goes on */
+    const struct oro_schema *schema; /* as of the last step, */
+    bool hurried;                    /* and whether a stop had lost patience */
+    struct oro_pump_box answers;     /* to their requests, */
+    struct oro_map requests;         /* which are here by number */
+    uint64_t last_request;
+};
+
+#endif
