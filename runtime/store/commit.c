@@ -129,6 +129,16 @@ oro_tx_abort(struct oro_tx *tx)
     tx_end(tx, false);
 }
 
+/* Nothing of what there was goes. */
+static bool
+only_inserts(const struct oro_tx *tx)
+{
+    for (size_t i = 0; i < tx->ntouched; i++)
+        if (tx->tables[tx->touched[i]].nold > 0)
+            return false;
+    return true;
+}
+
 bool
 oro_tx_has_writes(const struct oro_tx *tx)
 {
@@ -178,10 +188,8 @@ record_in_span(struct oro_tx *tx, const struct oro_record *r, const struct oro_s
     return false;
 }
 
-/* No record behind `from`, up to `to`, has a row in a range or table that tx read. Needs no lock:
- * the snapshot keeps the records. */
-static bool
-spans_hold(struct oro_tx *tx, const struct oro_commit *from, const struct oro_commit *to)
+bool
+oro_spans_hold(struct oro_tx *tx, const struct oro_commit *from, const struct oro_commit *to)
 {
 #ifdef ORO_PLANT_UNCHECKED_RANGES /* a bug that tests/serial has to find */
     return true;
@@ -200,24 +208,32 @@ spans_hold(struct oro_tx *tx, const struct oro_commit *from, const struct oro_co
     return true;
 }
 
-/* Commit lock held: everything else that was read is still so. */
-static bool
-reads_hold(struct oro_tx *tx)
+bool
+oro_hits_hold(struct oro_tx *tx, size_t from, size_t to)
 {
-#ifdef ORO_PLANT_UNCHECKED_READS
-    return true;
-#endif
-    for (size_t i = 0; i < tx->nhits; i++)
+    for (size_t i = from; i < to; i++)
         if (oro_row_end(tx->hits[i]) != ORO_SEQ_MAX)
             return clashes(tx, ORO_CLASH_ROW, NULL);
-    for (size_t i = 0; i < tx->nmisses; i++) {
+    return true;
+}
+
+bool
+oro_misses_hold(struct oro_tx *tx, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
         const struct oro_index *ix = tx->misses[i].ix;
         const struct oro_row *r = oro_index_visible(ix, &tx->misses[i].key, ORO_LIVING);
         const struct oro_table *t = oro_table_of(tx->se->store, ix->table);
         if (r != NULL && oro_ws_old(tx, t, r) == ORO_NONE)
             return clashes(tx, ORO_CLASH_ROW, t);
     }
-    for (size_t i = 0; i < tx->nspans; i++) {
+    return true;
+}
+
+bool
+oro_counts_hold(struct oro_tx *tx, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
         const struct oro_span *sp = &tx->spans[i];
         if (sp->kind == ORO_SPAN_COUNT &&
             atomic_load_explicit(&sp->t->rows, memory_order_relaxed) != sp->count)
@@ -226,12 +242,22 @@ reads_hold(struct oro_tx *tx)
     return true;
 }
 
-/* Commit lock held: what is replaced lives, and unique keys are free or become so by this very
- * transaction. */
+/* Commit lock held: everything that was read, but for ranges, is still so. */
 static bool
-writes_fit(struct oro_tx *tx)
+reads_hold(struct oro_tx *tx)
 {
-    for (size_t w = 0; w < tx->nwrites; w++) {
+#ifdef ORO_PLANT_UNCHECKED_READS
+    return true;
+#endif
+    return oro_hits_hold(tx, 0, tx->nhits) && oro_misses_hold(tx, 0, tx->nmisses) &&
+           oro_counts_hold(tx, 0, tx->nspans);
+}
+
+/* What is replaced lives, and unique keys are free or become so by this very transaction. */
+bool
+oro_writes_fit(struct oro_tx *tx, size_t from, size_t to)
+{
+    for (size_t w = from; w < to; w++) {
         const struct oro_write *wr = &tx->writes[w];
         if (wr->old != NULL && oro_row_end(wr->old) != ORO_SEQ_MAX)
             return clashes(tx, ORO_CLASH_ROW, wr->t);
@@ -239,12 +265,20 @@ writes_fit(struct oro_tx *tx)
             const struct oro_index *ix = &wr->t->ix[i];
             if (!ix->unique || (ix == wr->t->pk && wr->old != NULL))
                 continue;
-            const struct oro_row *r = oro_index_visible(ix, &wr->keys[i], ORO_LIVING);
+            const struct oro_row *r = oro_index_visible(ix, oro_ws_key(tx, wr, i), ORO_LIVING);
             if (r != NULL && oro_ws_old(tx, wr->t, r) == ORO_NONE)
                 return clashes(tx, ORO_CLASH_ROW, wr->t);
         }
     }
     return true;
+}
+
+/* Commit lock held: all of it, on top of `head`; ranges are checked up to `checked`. */
+static bool
+all_holds(struct oro_tx *tx, const struct oro_commit *checked, const struct oro_commit *head)
+{
+    return oro_writes_fit(tx, 0, tx->nwrites) && reads_hold(tx) &&
+           oro_spans_hold(tx, checked, head);
 }
 
 /* ---- committing ---- */
@@ -316,7 +350,7 @@ writes_install(struct oro_store *s, struct oro_tx *tx, struct oro_op *op, uint64
             op++;
             if (wr->t->def->is_event)
                 continue;
-            oro_install(&writing, wr);
+            oro_install(&writing, tx, wr);
             rows++;
             bytes += wr->row->len;
         }
@@ -337,13 +371,14 @@ conflict(struct oro_tx *tx, struct oro_record *rec)
 
 /* With the lock, which it gives back. */
 static oro_status
-commit_large(struct oro_tx *tx, struct oro_record *rec, uint64_t *seq)
+commit_large(struct oro_tx *tx, struct oro_record *rec, const struct oro_commit *checked,
+             uint64_t *seq)
 {
     struct oro_session *se = tx->se;
     size_t work = 0;
-    if (!oro_large_commit(tx, rec, seq, &work))
+    if (!oro_large_commit(tx, rec, checked, seq, &work))
         return conflict(tx, rec);
-    oro_large_end(tx, *seq);
+    oro_large_end(tx, rec, *seq);
     tx_end(tx, true);
     oro_ring_sweep(se->store, &se->cache, work);
     return ORO_OK;
@@ -356,6 +391,9 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
     ORO_ASSERT(tx->open);
     struct oro_session *se = tx->se;
     struct oro_store *s = se->store;
+    bool large = oro_large_is(tx);
+    if (ORO_UNLIKELY(large) && only_inserts(tx))
+        oro_ws_forget_map(tx); /* what is looked up there from now on is what it replaces */
     struct oro_record *rec = record_make(tx, origin);
     bool writes = rec->pub.nops > 0;
     /* Without writes it is as if all had happened at the snapshot; and the turn's owner cannot have
@@ -368,7 +406,7 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
     if (validate) {
         /* The long part, as far as it can be known now, without the lock. */
         const struct oro_commit *now = atomic_load_explicit(&s->head, memory_order_acquire);
-        ok = spans_hold(tx, checked, now);
+        ok = oro_spans_hold(tx, checked, now);
         checked = now;
     }
     bool turn = false;
@@ -376,13 +414,13 @@ oro_tx_commit(struct oro_tx *tx, const struct oro_origin *origin, uint64_t *seq)
         turn = commit_enter(s, tx, rec->mask);
     else
         oro_spin_lock(&s->lock);
-    if (ORO_UNLIKELY(rec->pub.nops >= ORO_LARGE && !turn) && s->large == 0 &&
-        oro_large_has_place(s) && oro_large_is(tx, rec) &&
+    if (ORO_UNLIKELY(large && rec->pub.nops >= ORO_LARGE && !turn && ok) && s->large == 0 &&
+        oro_large_has_place(s) && !evaluates &&
         atomic_load_explicit(&s->views.n, memory_order_relaxed) == 0)
-        return commit_large(tx, rec, seq);
+        return commit_large(tx, rec, checked, seq);
     const struct oro_commit *head = atomic_load_explicit(&s->head, memory_order_relaxed);
     if (validate && ok && head != se->anchor)
-        ok = writes_fit(tx) && reads_hold(tx) && spans_hold(tx, checked, head);
+        ok = all_holds(tx, checked, head);
     if (ok && validate)
         ok = oro_views_hold(tx);
     size_t work = 0;
@@ -412,11 +450,11 @@ oro_tx_validate_abort(struct oro_tx *tx)
     bool ok = true;
     if (!tx->exclusive) {
         const struct oro_commit *now = atomic_load_explicit(&s->head, memory_order_acquire);
-        ok = spans_hold(tx, tx->se->anchor, now);
+        ok = oro_spans_hold(tx, tx->se->anchor, now);
         oro_spin_lock(&s->lock);
         const struct oro_commit *head = atomic_load_explicit(&s->head, memory_order_relaxed);
         if (head != tx->se->anchor)
-            ok = ok && writes_fit(tx) && reads_hold(tx) && spans_hold(tx, now, head);
+            ok = ok && all_holds(tx, now, head);
         oro_spin_unlock(&s->lock);
         if (!ok)
             atomic_fetch_add_explicit(&s->conflicts, 1, memory_order_relaxed);

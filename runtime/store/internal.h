@@ -10,8 +10,8 @@
  *                   begin to end, other commits queue behind it. The turn is never waited for
  *                   with the commit lock held.
  *
- * A commit of very many inserts would hold the lock for long. It puts its rows into the indexes in slices instead, while others
- * commit between them, to other tables (`large`); nobody sees its rows before it has its seq, which is when it is published.
+ * A commit of very many rows would hold the lock for long. It puts them into the indexes in slices instead, while others
+ * commit between them, to other tables (`large`); nobody sees what it does before it has its seq, which is when it is published.
  *
  * The ring is a list from `first` to `head`. A record passes three marks, in order:
  *   published   its deleted versions have an end but stand in the indexes still
@@ -31,7 +31,10 @@
 #define ORO_NONE UINT32_MAX
 /* A reader who has found where a seq will stand asks there before it lets committers in again: so the place may be used anew soon. */
 #define ORO_LARGE_SEQS 16
-#define ORO_LARGE 4096 /* ops: what is below holds the commit lock for less than a millisecond */
+/* Writes: what is below holds the commit lock for less than a millisecond. Tests have fewer. */
+#ifndef ORO_LARGE
+#define ORO_LARGE 4096
+#endif
 
 struct oro_sequence {
     const struct oro_sequence_def *def;
@@ -90,7 +93,7 @@ struct oro_write {
     struct oro_row *old; /* committed version that goes, or NULL */
     /* new version, or NULL. With both, they have one primary key. Neither: cancelled */
     struct oro_row *row;
-    struct oro_key *keys; /* of row, for every index */
+    struct oro_key *keys; /* of row, for every index; NULL: not kept, see oro_ws_key() */
     /* Where old's primary key stands, as long as that index has this many changes; or NULL. */
     oro_head *cell;
     uint64_t changes;
@@ -99,10 +102,10 @@ struct oro_write {
 
 struct oro_tx_table {
     struct oro_table *t;
-    int64_t delta;                    /* rows more than at the snapshot */
-    uint32_t first, last;             /* writes */
-    uint32_t nold;                    /* writes with `old`, cancelled ones included */
-    uint64_t large_rows, large_bytes; /* large.c */
+    int64_t delta;                   /* rows more than at the snapshot */
+    uint32_t first, last;            /* writes */
+    uint32_t nold;                   /* writes with `old`, cancelled ones included */
+    int64_t large_rows, large_bytes; /* large.c: more than there were */
 };
 
 enum oro_span_kind { ORO_SPAN_SCAN, ORO_SPAN_RANGE, ORO_SPAN_COUNT };
@@ -177,15 +180,22 @@ struct oro_tx {
     size_t nmisses, misses_cap;
     struct oro_span *spans;
     size_t nspans, spans_cap;
+    uint64_t reads; /* masks of the tables of all these */
     /* own versions replaced again; their bytes may have been handed out */
     struct oro_row **dropped;
     size_t ndropped, dropped_cap;
     unsigned saves; /* savepoints that are set */
     struct oro_undo *undo;
     size_t nundo, undo_cap;
-    size_t row_bytes;     /* memory of the versions it made, dropped ones too */
-    size_t old_bytes;     /* of the committed ones that it replaced or deleted */
-    unsigned large_place; /* in the store's large_seqs, while it commits as a large one */
+    /* Keys of the row that is being written, once there are so many writes that theirs are not kept; and one of a row that was
+     * written so. */
+    struct oro_key *loose, cut;
+    uint32_t loose_cap;
+    struct oro_arena loose_bytes;
+    struct oro_bb cut_bytes;
+    size_t row_bytes;             /* memory of the versions it made, dropped ones too */
+    size_t old_bytes;             /* of the committed ones that it replaced or deleted */
+    unsigned large_place;         /* in the store's large_seqs, while it commits as a large one */
     struct oro_view_reads *watch; /* a view is evaluated, and this is what it reads */
     uint64_t watched_at;          /* its answer's generation then */
     struct oro_view_tx views;
@@ -234,8 +244,8 @@ struct oro_store {
     ORO_CACHE_ALIGNED atomic_uint writing;
 
     ORO_CACHE_ALIGNED struct oro_spin lock;
-    uint64_t
-        large; /* tables of a large commit under way: who writes to them waits for it; 0: none */
+    /* Tables that a large commit under way has read or written: who writes to them waits for it; 0: none. */
+    uint64_t large;
     struct oro_wake large_wake;
     _Atomic uint64_t large_seqs[ORO_LARGE_SEQS]; /* of the last ones: see ORO_LATER */
     unsigned large_next;
@@ -324,7 +334,7 @@ oro_status oro_interval_make(struct oro_session *se, const struct oro_index *ix,
 void oro_gather(struct oro_session *se, struct oro_tx *tx, const struct oro_table *t,
                 const struct oro_index *ix, const struct oro_interval *iv, struct oro_rows *out);
 /* Puts a copy of wide key bytes in the arena. */
-void oro_key_keep(struct oro_session *se, struct oro_key *k);
+void oro_key_keep(struct oro_arena *a, struct oro_key *k);
 
 /* ---- write_set.c ---- */
 uint32_t oro_ws_find(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
@@ -337,6 +347,20 @@ void oro_ws_set_row(struct oro_tx *tx, uint32_t w, struct oro_row *row, struct o
 void oro_ws_put_back(struct oro_tx *tx, uint32_t w, struct oro_row *old, struct oro_row *row,
                      struct oro_key *keys);
 void oro_ws_reset(struct oro_tx *tx); /* forgets all; rows are somebody else's now */
+/* The keys of a row that is about to be written, until the next call or, while there are few writes, the end. */
+struct oro_key *oro_ws_keys(struct oro_tx *tx, const struct oro_table *t, struct oro_bytes row);
+/* Makes the key of a row that a write has, where it is not kept. */
+const struct oro_key *oro_ws_cut_key(struct oro_tx *tx, const struct oro_write *wr, uint32_t i);
+/* Key i of its row. Until the next call. */
+static inline const struct oro_key *
+oro_ws_key(struct oro_tx *tx, const struct oro_write *wr, uint32_t i)
+{
+    return ORO_LIKELY(wr->keys != NULL) ? &wr->keys[i] : oro_ws_cut_key(tx, wr, i);
+}
+/* Nothing is to be looked up any more: frees what that was done with. */
+void oro_ws_forget_map(struct oro_tx *tx);
+/* Nor written. Rows are somebody else's now. */
+void oro_ws_forget_writes(struct oro_tx *tx);
 static inline struct oro_tx_table *
 oro_tx_table(struct oro_tx *tx, const struct oro_table *t)
 {
@@ -345,7 +369,7 @@ oro_tx_table(struct oro_tx *tx, const struct oro_table *t)
 
 /* ---- tx.c ---- */
 /* The commit has to find this version alive, or this key free. */
-void oro_tx_note_hit(struct oro_tx *tx, struct oro_row *r);
+void oro_tx_note_hit(struct oro_tx *tx, const struct oro_table *t, struct oro_row *r);
 void oro_tx_note_miss(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k);
 
 /* ---- view.c ---- */
@@ -382,25 +406,38 @@ void oro_ring_reclaim(struct oro_store *s, size_t nops, size_t *work);
 void oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work);
 void oro_ring_free_all(struct oro_store *s);
 
+/* ---- commit.c ---- */
+/* Commit lock held: may a transaction be committed on top of the newest record? Some of its writes, of what it found, of the keys
+ * that it did not find; what it counted. False: session's clash says why. */
+bool oro_writes_fit(struct oro_tx *tx, size_t from, size_t to);
+bool oro_hits_hold(struct oro_tx *tx, size_t from, size_t to);
+bool oro_misses_hold(struct oro_tx *tx, size_t from, size_t to);
+bool oro_counts_hold(struct oro_tx *tx, size_t from, size_t to);
+/* No record behind `from`, up to `to`, has a row in a range or table that tx read. Needs no lock:
+ * the snapshot keeps the records. */
+bool oro_spans_hold(struct oro_tx *tx, const struct oro_commit *from, const struct oro_commit *to);
+
 /* ---- large.c ---- */
-bool oro_large_is(const struct oro_tx *tx, const struct oro_record *rec); /* to be committed so */
+bool oro_large_is(const struct oro_tx *tx);          /* to be committed so */
 bool oro_large_has_place(const struct oro_store *s); /* commit lock held: for one more */
 /* Commit lock held, and given back while it waits: until no large commit is under way for any of these tables. */
 void oro_large_wait(struct oro_store *s, uint64_t tables);
-/* With the lock held and no turn taken; gives it back. False: a conflict, and nothing has happened. Afterwards the record is
- * published, and oro_large_end is to be called before the snapshot ends. *work: as of oro_ring_reclaim. */
-bool oro_large_commit(struct oro_tx *tx, struct oro_record *rec, uint64_t *seq, size_t *work);
-void oro_large_end(struct oro_tx *tx, uint64_t seq);
+/* With the lock held and no turn taken; gives it back. Ranges and tables that it read are as they were up to the record `checked`.
+ * False: a conflict, and nothing has happened. Afterwards the record is published, and oro_large_end is to be called before the
+ * snapshot ends. *work: as of oro_ring_reclaim. */
+bool oro_large_commit(struct oro_tx *tx, struct oro_record *rec, const struct oro_commit *checked,
+                      uint64_t *seq, size_t *work);
+void oro_large_end(struct oro_tx *tx, const struct oro_record *rec, uint64_t seq);
 
 /* ---- store.c ---- */
 /* Puts the new version into all indexes of its table. */
-void oro_install(struct oro_writing *writing, const struct oro_write *wr);
+void oro_install(struct oro_writing *writing, struct oro_tx *tx, const struct oro_write *wr);
 /* Out of all of them; no snapshot sees the row. Readers shut out, unless oro_unlink_is_free. */
 void oro_unlink(struct oro_table *t, struct oro_row *row, struct oro_bb *scratch);
 bool oro_unlink_is_free(const struct oro_table *t, const struct oro_row *row);
-/* The keys of a row in every index, wide ones in the arena; those of whole rows point into `row`. */
-struct oro_key *oro_keys_make(struct oro_session *se, const struct oro_table *t,
-                              struct oro_bytes row);
+/* The keys of a row in every index, wide ones in `a`; those of whole rows point into `row`. */
+void oro_keys_make(struct oro_arena *a, struct oro_bb *scratch, const struct oro_table *t,
+                   struct oro_bytes row, struct oro_key *keys);
 oro_status oro_unique_error(const struct oro_table *t, const struct oro_index *ix,
                             const struct oro_row *row, struct oro_err *err);
 uint64_t oro_store_versions(const struct oro_store *s); /* row versions in memory (tests) */

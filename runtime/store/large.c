@@ -1,29 +1,23 @@
-/* runtime/store/large.c - commits of so many inserts that their installing would hold everybody else up.
+/* runtime/store/large.c - commits of so many rows that their installing would hold everybody else up.
  *
- *     lock: claim the tables; unlock
- *     slices, each under the lock: are the unique keys free
- *     slices, each under the lock: into the indexes, with a begin that is not known yet
+ *     lock: claim the tables that it has read or written; unlock
+ *     slices, each under the lock: does all that it read still hold, are the unique keys free
+ *     slices, each under the lock: into the indexes, with a begin that is not known yet; the end of what goes likewise
  *     lock: seq, publish; unlock
- *     begin of each row, without the lock
+ *     begin and end of each row, without the lock
  *
  * Others commit between the slices, so they come before it in the order of commits; those that write to one of its tables wait.
- * It has read nothing, so once its keys are free it cannot fail. It does not begin while somebody has a turn, and an exclusive
- * transaction waits for its end before it looks at anything. */
+ * So once it was looked at, what it has read stays as it was, and it cannot fail. It does not begin while somebody has a turn, and
+ * an exclusive transaction waits for its end before it looks at anything. */
 #include "runtime/store/internal.h"
 
 #define SLICE 128
 #define PAUSE 100 /* behind each, for readers, who wait for less: some microseconds */
 
 bool
-oro_large_is(const struct oro_tx *tx, const struct oro_record *rec)
+oro_large_is(const struct oro_tx *tx)
 {
-    if (rec->pub.nops < ORO_LARGE || tx->exclusive || tx->nhits > 0 || tx->nmisses > 0 ||
-        tx->nspans > 0)
-        return false;
-    for (size_t w = 0; w < tx->nwrites; w++)
-        if (tx->writes[w].old != NULL)
-            return false;
-    return true;
+    return tx->nwrites >= ORO_LARGE && !tx->exclusive;
 }
 
 /* The place is taken anew only when no row refers to it any more. */
@@ -52,55 +46,108 @@ oro_large_wait(struct oro_store *s, uint64_t tables)
     }
 }
 
-/* Nobody else writes to these tables any more. */
+/* ---- looking ---- */
+
 static bool
-keys_are_free(struct oro_tx *tx)
+in_slices(struct oro_tx *tx, size_t n, bool (*holds)(struct oro_tx *tx, size_t from, size_t to))
 {
-    for (size_t w = 0; w < tx->nwrites; w++) {
-        const struct oro_write *wr = &tx->writes[w];
-        for (uint32_t i = 0; i < wr->t->nix && wr->row != NULL; i++)
-            if (wr->t->ix[i].unique &&
-                oro_index_visible(&wr->t->ix[i], &wr->keys[i], ORO_LIVING) != NULL)
-                return false;
-        if (w % SLICE == SLICE - 1)
-            oro_spin_breathe(&tx->se->store->lock);
+    for (size_t i = 0; i < n; i += SLICE) {
+        if (!holds(tx, i, n - i < SLICE ? n : i + SLICE))
+            return false;
+        oro_spin_breathe(&tx->se->store->lock);
     }
     return true;
 }
 
+/* Nobody else writes to these tables any more, so only what was committed up to now may be in the way. */
+static bool
+all_holds(struct oro_tx *tx, const struct oro_commit *checked)
+{
+    struct oro_store *s = tx->se->store;
+    const struct oro_commit *head = atomic_load_explicit(&s->head, memory_order_relaxed);
+    if (head == tx->se->anchor)
+        return true;
+    if (!in_slices(tx, tx->nwrites, oro_writes_fit) || !in_slices(tx, tx->nhits, oro_hits_hold) ||
+        !in_slices(tx, tx->nmisses, oro_misses_hold) || !in_slices(tx, tx->nspans, oro_counts_hold))
+        return false;
+    oro_spin_unlock(&s->lock);
+    bool ok = oro_spans_hold(tx, checked, head);
+    oro_spin_lock(&s->lock);
+    return ok;
+}
+
+/* ---- installing ---- */
+
 static void
-install(struct oro_tx *tx, uint64_t begin)
+install_row(struct oro_writing *writing, struct oro_table *t, struct oro_row *row,
+            struct oro_bb *scratch)
+{
+    for (uint32_t i = 0; i < t->nix; i++) {
+        struct oro_key k;
+        oro_bb_clear(scratch);
+        oro_index_key_of_row(&t->ix[i], row, scratch, &k);
+        if (oro_index_push(&t->ix[i], &k, row))
+            continue;
+        oro_writing_enter(writing);
+        oro_index_insert(&t->ix[i], &k, row);
+    }
+}
+
+static struct oro_row *
+row_of(const struct oro_op *op)
+{
+    return (struct oro_row *)(uintptr_t)op->row;
+}
+
+/* How old a version is that goes cannot be told before the seq is known. */
+static void
+install_op(struct oro_tx *tx, struct oro_writing *writing, struct oro_op *op, uint64_t later)
+{
+    ORO_ASSERT(op->kind != ORO_OP_SEQUENCE);
+    if (op->kind == ORO_OP_DELETE || op->update)
+        op->age = ORO_AGE_MAX;
+    if (op->kind == ORO_OP_DELETE) {
+        atomic_store_explicit(&row_of(op)->end, later, memory_order_relaxed);
+        return;
+    }
+    atomic_store_explicit(&row_of(op)->begin, later, memory_order_relaxed);
+    if (!op->table->is_event)
+        install_row(writing, oro_table_of(tx->se->store, op->table), row_of(op), &tx->cut_bytes);
+}
+
+static void
+install(struct oro_tx *tx, struct oro_record *rec, uint64_t later)
 {
     struct oro_store *s = tx->se->store;
     struct oro_writing writing = {.store = s};
-    for (size_t w = 0; w < tx->nwrites; w++) {
-        const struct oro_write *wr = &tx->writes[w];
-        if (wr->row == NULL)
-            continue;
-        atomic_store_explicit(&wr->row->begin, begin, memory_order_relaxed);
-        if (!wr->t->def->is_event)
-            oro_install(&writing, wr);
-        if (w % SLICE != SLICE - 1)
+    for (uint32_t i = 0; i < rec->pub.nops; i++) {
+        install_op(tx, &writing, &rec->ops[i], later);
+        if (i % SLICE != SLICE - 1)
             continue;
         oro_writing_leave(&writing);
-        for (int i = 0; i < PAUSE; i++)
+        for (int k = 0; k < PAUSE; k++)
             oro_cpu_relax();
         oro_spin_breathe(&s->lock);
     }
     oro_writing_leave(&writing);
 }
 
-/* What the tables have more of. */
-static void
-account(struct oro_tx *tx)
+/* What the tables have more of. Returns how many versions there are more. */
+static uint64_t
+account(struct oro_tx *tx, const struct oro_record *rec)
 {
-    for (size_t w = 0; w < tx->nwrites; w++) {
-        struct oro_tx_table *of = oro_tx_table(tx, tx->writes[w].t);
-        if (tx->writes[w].row == NULL || tx->writes[w].t->def->is_event)
+    uint64_t versions = 0;
+    for (uint32_t i = 0; i < rec->pub.nops; i++) {
+        const struct oro_op *op = &rec->ops[i];
+        int sign = op->kind == ORO_OP_INSERT ? 1 : -1;
+        versions += sign > 0;
+        if (op->table->is_event)
             continue;
-        of->large_rows++;
-        of->large_bytes += tx->writes[w].row->len;
+        struct oro_tx_table *of = oro_tx_table(tx, oro_table_of(tx->se->store, op->table));
+        of->large_rows += sign;
+        of->large_bytes += sign * (int64_t)row_of(op)->len;
     }
+    return versions;
 }
 
 static void
@@ -111,8 +158,9 @@ account_publish(struct oro_tx *tx)
         /* Written under the commit lock only. */
         uint64_t rows = atomic_load_explicit(&of->t->rows, memory_order_relaxed);
         uint64_t bytes = atomic_load_explicit(&of->t->bytes, memory_order_relaxed);
-        atomic_store_explicit(&of->t->rows, rows + of->large_rows, memory_order_relaxed);
-        atomic_store_explicit(&of->t->bytes, bytes + of->large_bytes, memory_order_relaxed);
+        atomic_store_explicit(&of->t->rows, rows + (uint64_t)of->large_rows, memory_order_relaxed);
+        atomic_store_explicit(&of->t->bytes, bytes + (uint64_t)of->large_bytes,
+                              memory_order_relaxed);
         of->large_rows = of->large_bytes = 0;
     }
 }
@@ -123,17 +171,31 @@ large_publish(struct oro_store *s, struct oro_tx *tx, struct oro_record *rec,
               _Atomic uint64_t *place)
 {
     uint64_t seq = atomic_load_explicit(&s->seq, memory_order_relaxed) + 1;
-    /* Pairs with the acquire in oro_row_begin(). */
+    /* Pairs with the acquire in oro_row_later(). */
     atomic_store_explicit(place, seq, memory_order_release);
     account_publish(tx);
-    s->versions += rec->pub.nops;
     oro_ring_publish(s, rec, seq);
     s->large = 0;
     return seq;
 }
 
+/* The lock is let go of while what takes long needs no lock. */
+static void
+put(struct oro_tx *tx, struct oro_record *rec, _Atomic uint64_t *place, uint64_t *seq)
+{
+    struct oro_store *s = tx->se->store;
+    oro_spin_unlock(&s->lock);
+    uint64_t versions = account(tx, rec);
+    oro_ws_forget_writes(tx); /* all that is needed of them stands in the record */
+    oro_spin_lock(&s->lock);
+    s->versions += versions;
+    install(tx, rec, ORO_LATER | (uint64_t)(uintptr_t)place);
+    *seq = large_publish(s, tx, rec, place);
+}
+
 bool
-oro_large_commit(struct oro_tx *tx, struct oro_record *rec, uint64_t *seq, size_t *work)
+oro_large_commit(struct oro_tx *tx, struct oro_record *rec, const struct oro_commit *checked,
+                 uint64_t *seq, size_t *work)
 {
     struct oro_store *s = tx->se->store;
     ORO_ASSERT(oro_large_has_place(s));
@@ -141,14 +203,10 @@ oro_large_commit(struct oro_tx *tx, struct oro_record *rec, uint64_t *seq, size_
     _Atomic uint64_t *place = &s->large_seqs[tx->large_place];
     atomic_store_explicit(&s->large_busy[tx->large_place], true, memory_order_relaxed);
     atomic_store_explicit(place, ORO_SEQ_MAX, memory_order_relaxed);
-    s->large = rec->mask;
-    bool free = keys_are_free(tx);
-    if (free) {
-        oro_spin_unlock(&s->lock);
-        account(tx);
-        oro_spin_lock(&s->lock);
-        install(tx, ORO_LATER | (uint64_t)(uintptr_t)place);
-        *seq = large_publish(s, tx, rec, place);
+    s->large = rec->mask | tx->reads;
+    bool holds = all_holds(tx, checked);
+    if (holds) {
+        put(tx, rec, place, seq);
         oro_ring_reclaim(s, rec->pub.nops, work);
     } else {
         place_free(tx);
@@ -156,14 +214,16 @@ oro_large_commit(struct oro_tx *tx, struct oro_record *rec, uint64_t *seq, size_
     s->large = 0;
     oro_spin_unlock(&s->lock);
     oro_wake_broadcast(&s->large_wake);
-    return free;
+    return holds;
 }
 
 void
-oro_large_end(struct oro_tx *tx, uint64_t seq)
+oro_large_end(struct oro_tx *tx, const struct oro_record *rec, uint64_t seq)
 {
-    for (size_t w = 0; w < tx->nwrites; w++)
-        if (tx->writes[w].row != NULL)
-            atomic_store_explicit(&tx->writes[w].row->begin, seq, memory_order_relaxed);
+    for (uint32_t i = 0; i < rec->pub.nops; i++) {
+        const struct oro_op *op = &rec->ops[i];
+        atomic_store_explicit(op->kind == ORO_OP_DELETE ? &row_of(op)->end : &row_of(op)->begin,
+                              seq, memory_order_relaxed);
+    }
     place_free(tx);
 }

@@ -17,11 +17,11 @@ oro_read_key(struct oro_session *se, const struct oro_index *ix, const struct or
 }
 
 void
-oro_key_keep(struct oro_session *se, struct oro_key *k)
+oro_key_keep(struct oro_arena *a, struct oro_key *k)
 {
     if (k->bytes.len == 0)
         return;
-    uint8_t *copy = oro_arena_alloc(&se->arena, k->bytes.len);
+    uint8_t *copy = oro_arena_alloc(a, k->bytes.len);
     memcpy(copy, k->bytes.data, k->bytes.len);
     k->bytes.data = copy;
 }
@@ -75,7 +75,7 @@ oro_interval_make(struct oro_session *se, const struct oro_index *ix, const stru
     if (out->point) {
         oro_bb_clear(&se->key);
         oro_index_key_of_values(ix, r->prefix, &se->key, &out->key);
-        oro_key_keep(se, &out->key);
+        oro_key_keep(&se->arena, &out->key);
         return ORO_OK;
     }
     if (!oro_index_ordered(ix))

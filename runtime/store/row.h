@@ -9,7 +9,7 @@
  *   begin  written before the row can be found; then constant. Of a row that a large commit is putting into the indexes it is
  *          where the commit's seq will stand (ORO_LATER), until that is known
  *   end    set once by the committer that deletes the row; readers at older snapshots do not mind
- *          which value they see
+ *          which value they see. A large commit sets it as it does begin
  *   older  constant while readers walk; changed only with readers shut out (session.h)
  *   flags, newer  the committer's alone (commit lock) */
 #ifndef ORO_STORE_ROW_H
@@ -66,23 +66,29 @@ oro_row_data(const struct oro_row *r)
     return (uint8_t *)(uintptr_t)(r->links + r->nlinks);
 }
 
-#define ORO_LATER ((uint64_t)1 << 63) /* in begin: the rest is the address of a seq, ORO_SEQ_MAX while it is not known */
+/* In begin and end: the rest is the address of a seq, ORO_SEQ_MAX while it is not known. */
+#define ORO_LATER ((uint64_t)1 << 63)
+
+static inline uint64_t
+oro_row_later(uint64_t where)
+{
+    /* Pairs with the release in large_publish(). */
+    return atomic_load_explicit((const _Atomic uint64_t *)(uintptr_t)(where & ~ORO_LATER),
+                                memory_order_acquire);
+}
 
 static inline uint64_t
 oro_row_begin(const struct oro_row *r)
 {
     uint64_t begin = atomic_load_explicit(&r->begin, memory_order_relaxed);
-    if (ORO_LIKELY(begin < ORO_LATER) || begin == ORO_SEQ_MAX)
-        return begin;
-    /* Pairs with the release in large_publish(). */
-    return atomic_load_explicit((const _Atomic uint64_t *)(uintptr_t)(begin & ~ORO_LATER),
-                                memory_order_acquire);
+    return ORO_LIKELY(begin < ORO_LATER) || begin == ORO_SEQ_MAX ? begin : oro_row_later(begin);
 }
 
 static inline uint64_t
 oro_row_end(const struct oro_row *r)
 {
-    return atomic_load_explicit(&r->end, memory_order_relaxed);
+    uint64_t end = atomic_load_explicit(&r->end, memory_order_relaxed);
+    return ORO_LIKELY(end == ORO_SEQ_MAX || end < ORO_LATER) ? end : oro_row_later(end);
 }
 
 static inline bool

@@ -40,7 +40,7 @@ note_free(struct oro_tx *tx, const struct oro_write *wr)
 {
     for (uint32_t i = 0; i < wr->t->nix; i++)
         if (wr->t->ix[i].unique)
-            oro_tx_note_miss(tx, &wr->t->ix[i], &wr->keys[i]);
+            oro_tx_note_miss(tx, &wr->t->ix[i], oro_ws_key(tx, wr, i));
 }
 
 static void
@@ -77,7 +77,7 @@ cancel(struct oro_tx *tx, struct oro_write *wr)
         drop(tx, wr->row);
     }
     if (wr->old != NULL)
-        oro_tx_note_hit(tx, wr->old);
+        oro_tx_note_hit(tx, wr->t, wr->old);
     wr->old = wr->row = NULL;
 }
 

@@ -137,6 +137,7 @@ oro_session_close(struct oro_session *se)
     oro_free(se->tx.spans);
     oro_free(se->tx.dropped);
     oro_free(se->tx.undo);
+    oro_bb_fini(&se->tx.cut_bytes);
     oro_free(se);
 }
 

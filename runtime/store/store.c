@@ -165,7 +165,7 @@ oro_store_schema(const struct oro_store *s)
 /* ---- rows in their indexes ---- */
 
 void
-oro_install(struct oro_writing *writing, const struct oro_write *wr)
+oro_install(struct oro_writing *writing, struct oro_tx *tx, const struct oro_write *wr)
 {
     struct oro_table *t = wr->t;
     for (uint32_t i = 0; i < t->nix; i++) {
@@ -174,10 +174,11 @@ oro_install(struct oro_writing *writing, const struct oro_write *wr)
             oro_index_push_at(ix, wr->cell, wr->row);
             continue;
         }
-        if (oro_index_push(ix, &wr->keys[i], wr->row))
+        const struct oro_key *k = oro_ws_key(tx, wr, i);
+        if (oro_index_push(ix, k, wr->row))
             continue;
         oro_writing_enter(writing);
-        oro_index_insert(ix, &wr->keys[i], wr->row);
+        oro_index_insert(ix, k, wr->row);
     }
 }
 
@@ -197,17 +198,16 @@ oro_unlink_is_free(const struct oro_table *t, const struct oro_row *row)
     return true;
 }
 
-struct oro_key *
-oro_keys_make(struct oro_session *se, const struct oro_table *t, struct oro_bytes row)
+void
+oro_keys_make(struct oro_arena *a, struct oro_bb *scratch, const struct oro_table *t,
+              struct oro_bytes row, struct oro_key *keys)
 {
-    struct oro_key *keys = oro_arena_alloc(&se->arena, t->nix * sizeof(*keys));
     for (uint32_t i = 0; i < t->nix; i++) {
-        oro_bb_clear(&se->key);
-        oro_index_key_of_bytes(&t->ix[i], row, &se->key, &keys[i]);
+        oro_bb_clear(scratch);
+        oro_index_key_of_bytes(&t->ix[i], row, scratch, &keys[i]);
         if (t->ix[i].kind != ORO_IX_ROW) /* those point into the row itself */
-            oro_key_keep(se, &keys[i]);
+            oro_key_keep(a, &keys[i]);
     }
-    return keys;
 }
 
 /* As in docs/semantics.md, T-24. */

@@ -15,8 +15,9 @@
 /* ---- predicates ---- */
 
 void
-oro_tx_note_hit(struct oro_tx *tx, struct oro_row *r)
+oro_tx_note_hit(struct oro_tx *tx, const struct oro_table *t, struct oro_row *r)
 {
+    tx->reads |= t->mask;
     if (tx->nhits > 0 && tx->hits[tx->nhits - 1] == r)
         return;
     tx->hits = oro_grow(tx->hits, tx->nhits, &tx->hits_cap, sizeof(struct oro_row *));
@@ -28,10 +29,11 @@ oro_tx_note_miss(struct oro_tx *tx, const struct oro_index *ix, const struct oro
 {
     if (ix->table->is_event)
         return;
+    tx->reads |= oro_table_of(tx->se->store, ix->table)->mask;
     tx->misses = oro_grow(tx->misses, tx->nmisses, &tx->misses_cap, sizeof(*tx->misses));
     struct oro_miss *m = &tx->misses[tx->nmisses++];
     *m = (struct oro_miss){.ix = ix, .key = *k};
-    oro_key_keep(tx->se, &m->key);
+    oro_key_keep(&tx->se->arena, &m->key);
 }
 
 static void watch_span(struct oro_tx *tx, const struct oro_span *span);
@@ -43,6 +45,7 @@ note_span(struct oro_tx *tx, const struct oro_span *span)
         return;
     if (ORO_UNLIKELY(tx->watch != NULL))
         watch_span(tx, span);
+    tx->reads |= span->t->mask;
     tx->spans = oro_grow(tx->spans, tx->nspans, &tx->spans_cap, sizeof(*tx->spans));
     tx->spans[tx->nspans++] = *span;
 }
@@ -112,7 +115,7 @@ note_place(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *
     if (p->w != ORO_NONE)
         return;
     if (p->row != NULL)
-        oro_tx_note_hit(tx, p->row);
+        oro_tx_note_hit(tx, oro_table_of(tx->se->store, ix->table), p->row);
     else
         oro_tx_note_miss(tx, ix, k);
 }
@@ -122,10 +125,9 @@ static void
 watch_point(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
             const struct oro_key *k)
 {
-    oro_view_note(tx, &(struct oro_view_read){.kind = ORO_SPAN_RANGE,
-                                              .t = t,
-                                              .ix = ix,
-                                              .iv = {.point = true, .key = *k}});
+    oro_view_note(tx,
+                  &(struct oro_view_read){
+                      .kind = ORO_SPAN_RANGE, .t = t, .ix = ix, .iv = {.point = true, .key = *k}});
 }
 
 static void
@@ -191,8 +193,11 @@ drop_own(struct oro_tx *tx, const struct oro_write *wr, const struct oro_key *ne
 {
     for (uint32_t i = 0; i < wr->t->nix; i++) {
         const struct oro_index *ix = &wr->t->ix[i];
-        if (ix->unique && (next_keys == NULL || !oro_index_key_eq(ix, &wr->keys[i], &next_keys[i])))
-            oro_tx_note_miss(tx, ix, &wr->keys[i]);
+        if (!ix->unique)
+            continue;
+        const struct oro_key *k = oro_ws_key(tx, wr, i);
+        if (next_keys == NULL || !oro_index_key_eq(ix, k, &next_keys[i]))
+            oro_tx_note_miss(tx, ix, k);
     }
     tx->dropped = oro_grow(tx->dropped, tx->ndropped, &tx->dropped_cap, sizeof(struct oro_row *));
     tx->dropped[tx->ndropped++] = wr->row;
@@ -219,7 +224,7 @@ restore(struct oro_tx *tx, uint32_t w)
     if (ORO_UNLIKELY(tx->saves > 0))
         oro_undo_note(tx, w);
     wr->old = NULL;
-    oro_tx_note_hit(tx, old);
+    oro_tx_note_hit(tx, wr->t, old);
     return old;
 }
 
@@ -264,7 +269,7 @@ fresh_make(struct oro_tx *tx, struct oro_table *t, struct oro_bytes bytes, struc
            struct oro_err *err)
 {
     if (keys_from_bytes(t)) { /* which are at hand; the new row's memory is cold */
-        out->keys = oro_keys_make(tx->se, t, bytes);
+        out->keys = oro_ws_keys(tx, t, bytes);
         out->row = row_make(tx, t, bytes);
         return ORO_OK;
     }
@@ -276,7 +281,7 @@ fresh_make(struct oro_tx *tx, struct oro_table *t, struct oro_bytes bytes, struc
             return st;
         }
     }
-    out->keys = oro_keys_make(tx->se, t, oro_row_bytes(out->row));
+    out->keys = oro_ws_keys(tx, t, oro_row_bytes(out->row));
     return ORO_OK;
 }
 
@@ -405,7 +410,7 @@ update_or_insert(struct oro_tx *tx, const struct oro_table_def *def,
     struct fresh f = {0};
     bool early = keys_from_bytes(t);
     if (early) {
-        f.keys = oro_keys_make(tx->se, t, row);
+        f.keys = oro_ws_keys(tx, t, row);
     } else {
         oro_status st = fresh_make(tx, t, row, &f, err);
         if (st != ORO_OK)
@@ -547,8 +552,15 @@ own_rows(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *i
     struct keyed *own = oro_arena_alloc(&tx->se->arena, cap * sizeof(*own));
     for (uint32_t w = oro_tx_table(tx, t)->first; w != ORO_NONE; w = tx->writes[w].next) {
         const struct oro_write *wr = &tx->writes[w];
-        if (wr->row != NULL && (iv == NULL || oro_interval_has(ix, iv, &wr->keys[ix->link])))
-            own[(*n)++] = (struct keyed){wr->keys[ix->link], oro_row_bytes(wr->row)};
+        if (wr->row == NULL)
+            continue;
+        const struct oro_key *k = oro_ws_key(tx, wr, ix->link);
+        if (iv != NULL && !oro_interval_has(ix, iv, k))
+            continue;
+        own[*n] = (struct keyed){*k, oro_row_bytes(wr->row)};
+        if (wr->keys == NULL && ix->kind != ORO_IX_ROW)
+            oro_key_keep(&tx->se->arena, &own[*n].key);
+        ++*n;
     }
     if (*n > 1 && oro_index_ordered(ix))
         qsort(own, *n, sizeof(*own), iv != NULL && iv->reverse ? keyed_cmp_down : keyed_cmp);
@@ -631,7 +643,7 @@ span_end(struct oro_tx *tx, const struct oro_index *ix, struct oro_interval *iv,
     struct oro_key k;
     oro_bb_clear(&tx->se->key);
     oro_index_key_of_bytes(ix, last, &tx->se->key, &k);
-    oro_key_keep(tx->se, &k);
+    oro_key_keep(&tx->se->arena, &k);
     struct oro_bound end = {.word = k.word, .bytes = k.bytes, .after = !iv->reverse};
     if (iv->reverse)
         iv->lo = end;

@@ -7,6 +7,9 @@
 #include "runtime/store/internal.h"
 
 #define MANY 16
+#ifndef ORO_KEYS_KEPT /* tests have fewer */
+#define ORO_KEYS_KEPT ORO_LARGE
+#endif
 #define KEEP 16384 /* elements of arrays that are kept for the next transaction */
 
 static uint64_t
@@ -32,7 +35,7 @@ map_put_row(struct oro_tx *tx, uint32_t w)
     const struct oro_write *wr = &tx->writes[w];
     for (uint32_t i = 0; i < wr->t->nix; i++)
         if (wr->t->ix[i].unique)
-            map_put(tx, oro_index_key_hash(&wr->t->ix[i], &wr->keys[i]), w);
+            map_put(tx, oro_index_key_hash(&wr->t->ix[i], oro_ws_key(tx, wr, i)), w);
 }
 
 /* Entries that a write of t puts for its row. */
@@ -82,10 +85,11 @@ map_ready(struct oro_tx *tx, const struct oro_table *t)
 }
 
 static bool
-write_has(const struct oro_write *wr, const struct oro_index *ix, const struct oro_key *k)
+write_has(struct oro_tx *tx, const struct oro_write *wr, const struct oro_index *ix,
+          const struct oro_key *k)
 {
     return wr->row != NULL && wr->t->def == ix->table &&
-           oro_index_key_eq(ix, &wr->keys[ix->link], k);
+           oro_index_key_eq(ix, oro_ws_key(tx, wr, ix->link), k);
 }
 
 /* The living write whose row has the key in ix, which is unique: keys that many rows may share are not in the map, where they
@@ -97,13 +101,13 @@ oro_ws_find(struct oro_tx *tx, const struct oro_table *t, const struct oro_index
     ORO_ASSERT_DEBUG(ix->unique);
     if (tx->map_cap == 0) {
         for (uint32_t w = oro_tx_table(tx, t)->first; w != ORO_NONE; w = tx->writes[w].next)
-            if (write_has(&tx->writes[w], ix, k))
+            if (write_has(tx, &tx->writes[w], ix, k))
                 return w;
         return ORO_NONE;
     }
     size_t mask = tx->map_cap - 1;
     for (size_t i = oro_index_key_hash(ix, k) & mask; tx->map[i] != 0; i = (i + 1) & mask)
-        if (write_has(&tx->writes[tx->map[i] - 1], ix, k))
+        if (write_has(tx, &tx->writes[tx->map[i] - 1], ix, k))
             return tx->map[i] - 1;
     return ORO_NONE;
 }
@@ -133,6 +137,45 @@ touch(struct oro_tx *tx, struct oro_tx_table *tt)
     tx->touched[tx->ntouched++] = tt->t->slot;
 }
 
+/* ---- keys ---- */
+
+/* Those of a million writes would be half of what they take, and are made of their rows in no time. */
+struct oro_key *
+oro_ws_keys(struct oro_tx *tx, const struct oro_table *t, struct oro_bytes row)
+{
+    struct oro_session *se = tx->se;
+    if (ORO_LIKELY(tx->nwrites < ORO_KEYS_KEPT)) {
+        struct oro_key *keys = oro_arena_alloc(&se->arena, t->nix * sizeof(*keys));
+        oro_keys_make(&se->arena, &se->key, t, row, keys);
+        return keys;
+    }
+    if (tx->loose_cap < t->nix) {
+        oro_free(tx->loose);
+        tx->loose = ORO_NEW_ARRAY(struct oro_key, t->nix);
+        tx->loose_cap = t->nix;
+    }
+    oro_arena_reset(&tx->loose_bytes);
+    oro_keys_make(&tx->loose_bytes, &se->key, t, row, tx->loose);
+    return tx->loose;
+}
+
+static struct oro_key *
+kept(const struct oro_tx *tx, struct oro_key *keys)
+{
+    return keys == tx->loose ? NULL : keys;
+}
+
+const struct oro_key *
+oro_ws_cut_key(struct oro_tx *tx, const struct oro_write *wr, uint32_t i)
+{
+    ORO_ASSERT_DEBUG(wr->row != NULL);
+    oro_bb_clear(&tx->cut_bytes);
+    oro_index_key_of_row(&wr->t->ix[i], wr->row, &tx->cut_bytes, &tx->cut);
+    return &tx->cut;
+}
+
+/* ---- writes ---- */
+
 uint32_t
 oro_ws_add(struct oro_tx *tx, struct oro_table *t, struct oro_row *old, struct oro_row *row,
            struct oro_key *keys)
@@ -141,8 +184,8 @@ oro_ws_add(struct oro_tx *tx, struct oro_table *t, struct oro_row *old, struct o
     touch(tx, tt);
     tx->writes = oro_grow(tx->writes, tx->nwrites, &tx->writes_cap, sizeof(*tx->writes));
     uint32_t w = (uint32_t)tx->nwrites++;
-    tx->writes[w] =
-        (struct oro_write){.t = t, .old = old, .row = row, .keys = keys, .next = ORO_NONE};
+    tx->writes[w] = (struct oro_write){
+        .t = t, .old = old, .row = row, .keys = kept(tx, keys), .next = ORO_NONE};
     if (tt->first == ORO_NONE)
         tt->first = w;
     else
@@ -160,10 +203,11 @@ oro_ws_add(struct oro_tx *tx, struct oro_table *t, struct oro_row *old, struct o
 }
 
 static bool
-same_keys(const struct oro_table *t, const struct oro_key *a, const struct oro_key *b)
+same_keys(struct oro_tx *tx, const struct oro_write *wr, const struct oro_key *keys)
 {
+    const struct oro_table *t = wr->t;
     for (uint32_t i = 0; i < t->nix; i++)
-        if (t->ix[i].unique && !oro_index_key_eq(&t->ix[i], &a[i], &b[i]))
+        if (t->ix[i].unique && !oro_index_key_eq(&t->ix[i], oro_ws_key(tx, wr, i), &keys[i]))
             return false;
     return true;
 }
@@ -175,9 +219,9 @@ oro_ws_set_row(struct oro_tx *tx, uint32_t w, struct oro_row *row, struct oro_ke
     if (ORO_UNLIKELY(tx->saves > 0))
         oro_undo_note_row(tx, w);
     struct oro_write *wr = &tx->writes[w];
-    bool same = row != NULL && wr->row != NULL && same_keys(wr->t, wr->keys, keys);
+    bool same = row != NULL && wr->row != NULL && same_keys(tx, wr, keys);
     wr->row = row;
-    wr->keys = keys;
+    wr->keys = kept(tx, keys);
     if (row != NULL && !same && map_ready(tx, wr->t))
         map_put_row(tx, w);
 }
@@ -199,6 +243,33 @@ oro_ws_put_back(struct oro_tx *tx, uint32_t w, struct oro_row *old, struct oro_r
 }
 
 void
+oro_ws_forget_map(struct oro_tx *tx)
+{
+    oro_free(tx->map);
+    tx->map = NULL;
+    tx->map_cap = tx->map_used = 0;
+}
+
+void
+oro_ws_forget_writes(struct oro_tx *tx)
+{
+    oro_ws_forget_map(tx);
+    oro_free(tx->writes);
+    tx->writes = NULL;
+    tx->nwrites = tx->writes_cap = 0;
+}
+
+static void
+loose_free(struct oro_tx *tx)
+{
+    oro_free(tx->loose);
+    tx->loose = NULL;
+    tx->loose_cap = 0;
+    oro_arena_fini(&tx->loose_bytes);
+    oro_bb_fini(&tx->cut_bytes);
+}
+
+void
 oro_ws_reset(struct oro_tx *tx)
 {
     ORO_ASSERT(tx->saves == 0 && tx->nundo == 0);
@@ -206,11 +277,10 @@ oro_ws_reset(struct oro_tx *tx)
         struct oro_tx_table *tt = &tx->tables[tx->touched[i]];
         *tt = (struct oro_tx_table){.t = tt->t, .first = ORO_NONE, .last = ORO_NONE};
     }
-    if (tx->map_cap != 0) {
-        oro_free(tx->map);
-        tx->map = NULL;
-        tx->map_cap = tx->map_used = 0;
-    }
+    if (tx->map_cap != 0)
+        oro_ws_forget_map(tx);
+    if (ORO_UNLIKELY(tx->loose_cap != 0))
+        loose_free(tx);
     if (tx->undo_cap > KEEP) {
         oro_free(tx->undo);
         tx->undo = NULL;
@@ -226,4 +296,5 @@ oro_ws_reset(struct oro_tx *tx)
     }
     tx->nwrites = tx->ntouched = tx->nhits = tx->nmisses = tx->nspans = tx->ndropped = 0;
     tx->row_bytes = tx->old_bytes = 0;
+    tx->reads = 0;
 }

@@ -232,6 +232,136 @@ Test(large, a_conflict_leaves_nothing)
     oro_session_close(se);
 }
 
+/* ---- of updates and deletions ---- */
+
+/* Reads all rows and what stands in `other`, gives every row the value one more, and takes one row away and puts another one. */
+static oro_status
+change_all(struct oro_session *se, int64_t *value)
+{
+    struct oro_rows all;
+    struct oro_bytes row;
+    uint64_t seq;
+    struct oro_tx *tx = oro_tx_begin(se, false);
+    oro_tx_scan(tx, item, &all);
+    *value = fx_int(item, all.rows[0], 2) + 1;
+    cr_assert_eq(oro_tx_find(tx, other, other_id, fx_key(other, other_id, 1, (int64_t)1), &row),
+                 ORO_OK);
+    for (size_t i = 0; i < all.n; i++) {
+        int64_t id = fx_int(item, all.rows[i], 0);
+        cr_assert_eq(oro_tx_update(tx, item, by_id, fx_row(item, id, id % 5, *value), NULL, NULL),
+                     ORO_OK);
+    }
+    int64_t gone = *value - 1, fresh = gone + (int64_t)all.n;
+    cr_assert_eq(oro_tx_delete(tx, item, by_id, fx_key(item, by_id, 1, gone)), ORO_OK);
+    cr_assert_eq(oro_tx_insert(tx, item, fx_row(item, fresh, fresh % 5, *value), NULL, NULL),
+                 ORO_OK);
+    return oro_tx_commit(tx, &fx_origin, &seq);
+}
+
+/* At every snapshot all rows have one value, and there are as many as ever, by every index. */
+static void *
+value_reader_main(void *arg)
+{
+    struct oro_session *se = oro_session_open(store);
+    int64_t last = 0;
+    (void)arg;
+    while (!atomic_load(&ends)) {
+        struct oro_rows all, group;
+        size_t grouped = 0;
+        oro_read_begin(se);
+        oro_read_scan(se, item, &all);
+        cr_assert_eq(all.n, MANY);
+        int64_t value = fx_int(item, all.rows[0], 2);
+        for (size_t i = 0; i < all.n; i++)
+            cr_assert_eq(fx_int(item, all.rows[i], 2), value);
+        for (int64_t g = 0; g < 5; g++) {
+            struct oro_range range = {.prefix = fx_key(item, by_group, 1, g), .nprefix = 1};
+            cr_assert_eq(oro_read_range(se, item, by_group, &range, &group), ORO_OK);
+            grouped += group.n;
+        }
+        cr_assert_eq(grouped, MANY);
+        cr_assert_geq(value, last);
+        last = value;
+        oro_read_end(se);
+    }
+    oro_session_close(se);
+    return NULL;
+}
+
+Test(large, changes_are_seen_whole_while_others_commit)
+{
+    pthread_t reader, adder;
+    struct oro_session *se = oro_session_open(store);
+    int64_t value = 0;
+    cr_assert_eq(insert_many(se, 0, MANY), ORO_OK);
+    add_one(se, false);
+    cr_assert_eq(pthread_create(&reader, NULL, value_reader_main, NULL), 0);
+    cr_assert_eq(change_all(se, &value), ORO_OK);
+    cr_assert_eq(pthread_create(&adder, NULL, adder_main, NULL), 0);
+    unsigned failed = 0;
+    for (unsigned i = 0; i < ROUNDS; i++)
+        failed += change_all(se, &value) != ORO_OK; /* what it read in `other` has changed since */
+    atomic_store(&ends, true);
+    pthread_join(reader, NULL);
+    pthread_join(adder, NULL);
+    cr_assert_eq(change_all(se, &value), ORO_OK);
+    cr_assert_eq(value, 2 + ROUNDS - failed);
+    cr_assert_eq(oro_store_row_count(store, item), MANY);
+    oro_session_close(se);
+}
+
+/* What it has read was changed before it looked: nothing of it is left, and the next try goes through. */
+Test(large, what_it_read_has_to_hold)
+{
+    struct oro_session *se = oro_session_open(store), *mine = oro_session_open(store);
+    uint64_t seq;
+    add_one(se, false);
+    cr_assert_eq(insert_many(se, 0, MANY), ORO_OK);
+    for (unsigned by = 0; by < 5; by++) {
+        struct oro_tx *tx = oro_tx_begin(mine, false);
+        struct oro_bytes row;
+        struct oro_rows rows;
+        struct oro_range range = {.prefix = fx_key(item, by_group, 1, (int64_t)9), .nprefix = 1};
+        struct oro_bytes one = fx_key(other, other_id, 1, (int64_t)1);
+        if (by == 0)
+            cr_assert_eq(oro_tx_find(tx, other, other_id, one, &row), ORO_OK);
+        else if (by == 1)
+            cr_assert_eq(
+                oro_tx_find(tx, other, other_id, fx_key(other, other_id, 1, (int64_t)2 + by), &row),
+                ORO_ENOTFOUND);
+        else if (by == 2)
+            (void)oro_tx_count(tx, other);
+        else if (by == 3)
+            cr_assert_eq(oro_tx_range(tx, item, by_group, &range, &rows), ORO_OK);
+        for (uint32_t i = 0; i < MANY; i++)
+            cr_assert_eq(oro_tx_update(tx, item, by_id,
+                                       fx_row(item, (int64_t)i, (int64_t)(i % 5), (int64_t)by + 10),
+                                       NULL, NULL),
+                         ORO_OK);
+        struct oro_tx *theirs = oro_tx_begin(se, false);
+        if (by < 3)
+            cr_assert_eq(oro_tx_upsert(theirs, other, other_id,
+                                       fx_row(other, by == 0 ? (int64_t)1 : (int64_t)2 + by,
+                                              (int64_t)70 + by),
+                                       NULL, NULL),
+                         ORO_OK);
+        else
+            cr_assert_eq(oro_tx_upsert(theirs, item, by_id,
+                                       fx_row(item, by == 3 ? (int64_t)MANY : (int64_t)5,
+                                              (int64_t)9, (int64_t)1),
+                                       NULL, NULL),
+                         ORO_OK);
+        fx_commit(theirs);
+        cr_assert_eq(oro_tx_commit(tx, &fx_origin, &seq), ORO_ECONFLICT, "%u", by);
+        oro_read_begin(se);
+        cr_assert(oro_read_row(se, item, fx_key(item, by_id, 1, (int64_t)6), &row));
+        cr_assert_eq(fx_int(item, row, 2), 0);
+        oro_read_end(se);
+    }
+    oro_session_close(mine);
+    oro_session_close(se);
+}
+
 /* How long others wait; for people: ORO_LARGE_ROWS=1000000. */
 static void *
 timing_main(void *arg)
