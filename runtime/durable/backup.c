@@ -263,36 +263,45 @@ source_open(const char *path, struct source *s, struct oro_err *err)
 
 /* ---- copying ---- */
 
-/* What the tables in `to` lack. */
 static oro_status
-copy_log(struct db *from, struct db *to, struct oro_err *err)
+copy_batches(struct oro_txlog *log, uint64_t from, struct db *to, struct oro_err *err)
 {
-    struct db_stmt *get = NULL, *put = NULL;
+    struct oro_txlog_reader r = {0};
+    struct oro_txlog_batch b;
+    struct db_stmt *put = NULL;
+    bool more = true;
+    oro_status st = db_prepare(to, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &put, err);
+    if (st == ORO_OK)
+        st = oro_txlog_read(log, from, &r, err);
+    while (st == ORO_OK && (st = oro_txlog_next(&r, &b, &more, err)) == ORO_OK && more) {
+        db_bind_int(put, 1, (int64_t)b.first);
+        db_bind_int(put, 2, (int64_t)b.last);
+        db_bind_int(put, 3, log_sum(b.first, b.last, b.records));
+        db_bind_blob(put, 4, b.records);
+        st = db_run(put, err);
+    }
+    oro_txlog_read_end(&r);
+    db_finalize(put);
+    return st;
+}
+
+/* What the tables in `to` lack, in one row for each batch. */
+static oro_status
+copy_log(struct db *from, const char *path, struct db *to, struct oro_err *err)
+{
+    struct oro_txlog *log = NULL;
     int64_t applied = 0;
-    bool row = true;
     oro_status st =
         db_int(to, "SELECT value FROM _orochi_meta WHERE key = '_applied'", &applied, err);
     if (st == ORO_OK)
-        st = db_prepare(to, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &put, err);
+        st = log_sqlite_within(from, path, &log, err);
     if (st == ORO_OK)
-        st = db_prepare(from,
-                        "SELECT first_offset, last_offset, crc, records FROM _orochi_log "
-                        "WHERE last_offset > ? ORDER BY first_offset",
-                        &get, err);
-    if (st == ORO_OK) {
-        db_bind_int(get, 1, applied);
         st = db_exec(to, "BEGIN", err);
-    }
-    while (st == ORO_OK && (st = db_step(get, &row, err)) == ORO_OK && row) {
-        for (int i = 0; i < 3; i++)
-            db_bind_int(put, i + 1, db_column_int(get, i));
-        db_bind_blob(put, 4, db_column_bytes(get, 3));
-        st = db_run(put, err);
-    }
-    db_finalize(get);
-    db_finalize(put);
+    if (st == ORO_OK)
+        st = copy_batches(log, (uint64_t)applied + 1, to, err);
     if (st == ORO_OK)
         st = db_exec(to, "COMMIT", err);
+    oro_txlog_close(log, true);
     return st;
 }
 
@@ -310,7 +319,7 @@ copy_data(const struct source *from, const char *path, const char *name, struct 
         st = db_exec(
             to, "PRAGMA journal_mode = DELETE; DELETE FROM _orochi_meta WHERE key = '_log'", err);
     if (st == ORO_OK && from->log != NULL)
-        st = copy_log(from->log, to, err);
+        st = copy_log(from->log, path, to, err);
     if (st == ORO_OK)
         st = check_data(to, path, err);
     if (st == ORO_OK)

@@ -15,6 +15,7 @@
  *
  *     _orochi_log        one row for each group commit (record.h), with a CRC-32C; every transaction after `_applied`, and
  *                        perhaps some before it
+ *     _orochi_log_parts  more of those that are large (log_sqlite.h); not in a backup, which has them whole
  *     _orochi_meta       `_log`, the same random text as in the tables' file: the two belong together; `_dropped`, the last
  *                        offset that was deleted here because the tables had it on disk
  *
@@ -43,8 +44,8 @@
 
 #define APPLICATION_ID 0x4f524f43 /* OROC */
 /* 1: the log was in the file of the tables; 2: rows without sums; 3: whether init has run was told by what is there; 4: by
- * `_initialized`; 5: the log says which call made each transaction. */
-#define FORMAT_VERSION 5
+ * `_initialized`; 5: the log says which call made each transaction; 6: a large one may stand in several rows. */
+#define FORMAT_VERSION 6
 #define FORMAT_OLDEST 3 /* brought to the newest when it is opened */
 
 /* Ours, of a version that we know. *empty: it holds nothing at all, which is no error. */
@@ -148,6 +149,7 @@ struct oro_durable {
     struct oro_cursor *cursor;
     struct presence presence;
     struct record_writer batch;
+    struct record_ids batch_ids;
     uint64_t logged;      /* last offset in the file */
     uint64_t batch_seq;   /* of the last record taken from the ring */
     uint64_t batch_bytes; /* `bytes` of it */

@@ -87,13 +87,13 @@ count_rows(struct oro_durable *d, const struct oro_commit *c)
 static bool
 take_batch(struct oro_durable *d)
 {
-    struct record_ids ids = {d->schema, d->ids};
     const struct oro_commit *c;
     uint64_t most = atomic_load(&d->cut) == CUT_PINNED ? d->cut_at : UINT64_MAX;
     ORO_ASSERT_THREAD(ORO_THREAD_LOG);
     ORO_ASSERT(d->batch_seq <= most && d->logged == oro_txlog_end(d->log));
     record_begin(&d->batch, d->logged);
     d->batch_records = 0;
+    d->batch_ids = (struct record_ids){d->schema, d->ids};
     while (d->batch.out.len < BATCH_BYTES && d->batch_seq < most) {
         oro_cursor_warm(d->cursor);
         if ((c = oro_cursor_next(d->cursor)) == NULL)
@@ -101,7 +101,7 @@ take_batch(struct oro_durable *d)
         d->batch_records++;
         d->batch_seq = c->seq;
         d->batch_bytes = c->bytes;
-        if (c->nops == 0 || !record_put(&d->batch, &ids, c))
+        if (c->nops == 0 || !record_put(&d->batch, &d->batch_ids, c))
             continue;
         count_rows(d, c);
         changes_add(&d->changes, d->schema, d->ids, c, d->cut_seq);
@@ -112,7 +112,8 @@ take_batch(struct oro_durable *d)
 static oro_status
 append_batch(struct oro_durable *d, struct oro_err *err)
 {
-    struct oro_txlog_batch b = {d->logged + 1, d->batch.last, oro_bb_bytes(&d->batch.out)};
+    struct oro_txlog_batch b = {d->logged + 1, d->batch.last, oro_bb_bytes(&d->batch.out),
+                                record_rest(&d->batch)};
     return oro_txlog_append(d->log, &b, err);
 }
 
@@ -191,10 +192,11 @@ write_batch(struct oro_durable *d)
     d->logged = d->batch.last;
     if (!atomic_load(&d->gone))
         oro_txlog_confirm(d->log, d->logged);
-    changes_logged(&d->changes, d->logged, d->batch.out.len);
+    size_t bytes = (size_t)record_size(&d->batch);
+    changes_logged(&d->changes, d->logged, bytes);
     atomic_store(&d->logged_now, d->logged);
     atomic_fetch_add(&d->commits, 1);
-    uint64_t log = atomic_fetch_add(&d->log_bytes, d->batch.out.len) + d->batch.out.len;
+    uint64_t log = atomic_fetch_add(&d->log_bytes, bytes) + bytes;
     if (log >= d->checkpoint_bytes || oro_txlog_wants_care(d->log))
         oro_wake_signal(&d->checkpoint_wake);
     return true;
@@ -249,8 +251,8 @@ durable_log_main(void *arg)
         if (d->on_durable != NULL)
             d->on_durable(d->arg);
         cut_end(d);
-        if (d->batch.out.cap > BATCH_KEEP)
-            oro_bb_fini(&d->batch.out);
+        if (d->batch.out.cap > BATCH_KEEP || record_rest(&d->batch) != NULL)
+            record_fini(&d->batch);
         pace(d, begun);
     }
     return NULL;

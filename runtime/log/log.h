@@ -15,9 +15,18 @@
 #include "runtime/base/status.h"
 #include "runtime/log/slow.h"
 
+/* The rest of a batch that is too large to stand in memory as a whole. Whoever appends may begin with it anew. */
+struct oro_txlog_rest {
+    void (*rewind)(struct oro_txlog_rest *self);
+    /* False: that was all. *piece borrows until the next call. */
+    bool (*next)(struct oro_txlog_rest *self, struct oro_bytes *piece);
+};
+
 struct oro_txlog_batch {
     uint64_t first, last;     /* offsets of its transactions; some between may have left nothing */
     struct oro_bytes records; /* record.h */
+    struct oro_txlog_rest
+        *rest; /* for append: what comes behind these, or NULL; a batch that is read is whole */
 };
 
 struct oro_txlog;

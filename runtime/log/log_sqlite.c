@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "runtime/base/assert.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/crc.h"
 #include "runtime/base/log.h"
@@ -23,6 +24,7 @@ struct log_sqlite {
     struct db *head, *tail; /* the appender's, the cutter's; both write under `turn` */
     bool borrowed;          /* one connection, of somebody else */
     struct db_stmt *append;
+    bool has_parts; /* the table of them is there; under `turn` */
     struct turn turn;
     char *id;
     uint64_t dropped; /* when it was opened */
@@ -78,11 +80,17 @@ log_pairing(struct db *db, char **out, struct oro_err *err)
     return db_text(db, "SELECT value FROM _orochi_meta WHERE key = '_log'", out, err);
 }
 
+static uint32_t
+sum_begin(uint64_t first, uint64_t last)
+{
+    uint64_t head[2] = {first, last};
+    return crc32c(0, oro_bytes(head, sizeof(head)));
+}
+
 uint32_t
 log_sum(uint64_t first, uint64_t last, struct oro_bytes records)
 {
-    uint64_t head[2] = {first, last};
-    return crc32c(crc32c(0, oro_bytes(head, sizeof(head))), records);
+    return crc32c(sum_begin(first, last), records);
 }
 
 /* ---- writing ---- */
@@ -96,26 +104,76 @@ note_sync(struct log_sqlite *l, struct db *db, oro_status st)
 }
 
 static oro_status
+put_row(struct log_sqlite *l, const struct oro_txlog_batch *b, uint32_t sum, struct oro_err *err)
+{
+    db_bind_int(l->append, 1, (int64_t)b->first);
+    db_bind_int(l->append, 2, (int64_t)b->last);
+    db_bind_int(l->append, 3, sum);
+    db_bind_blob(l->append, 4, b->records);
+    return db_run(l->append, err);
+}
+
+/* *sum, *bytes: of what is before them; they go on over the parts. */
+static oro_status
+put_parts(struct log_sqlite *l, const struct oro_txlog_batch *b, uint32_t *sum, uint64_t *bytes,
+          struct oro_err *err)
+{
+    struct db_stmt *put = NULL;
+    struct oro_bytes piece;
+    oro_status st =
+        db_prepare(l->head, "INSERT INTO _orochi_log_parts VALUES (?, ?, ?)", &put, err);
+    b->rest->rewind(b->rest);
+    for (int64_t part = 0; st == ORO_OK && b->rest->next(b->rest, &piece); part++) {
+        *sum = crc32c(*sum, piece);
+        *bytes += piece.len;
+        db_bind_int(put, 1, (int64_t)b->last);
+        db_bind_int(put, 2, part);
+        db_bind_blob(put, 3, piece);
+        st = db_run(put, err);
+    }
+    db_finalize(put);
+    return st;
+}
+
+/* SQLite makes a copy of each row that it writes, so a large batch is cut into several: all of them, and the table that they are
+ * in, are one transaction. */
+static oro_status
+put_large(struct log_sqlite *l, const struct oro_txlog_batch *b, uint64_t *bytes,
+          struct oro_err *err)
+{
+    uint32_t sum = log_sum(b->first, b->last, b->records);
+    oro_status st = db_exec(l->head, "BEGIN IMMEDIATE;" LOG_PARTS_SQL, err);
+    if (st == ORO_OK)
+        st = put_parts(l, b, &sum, bytes, err);
+    if (st == ORO_OK)
+        st = put_row(l, b, sum, err);
+    if (st == ORO_OK)
+        st = db_exec(l->head, "COMMIT", err);
+    l->has_parts |= st == ORO_OK;
+    return st;
+}
+
+static oro_status
 sqlite_append(struct oro_txlog *log, const struct oro_txlog_batch *b, struct oro_err *err)
 {
     struct log_sqlite *l = of(log);
+    uint64_t bytes = b->records.len;
     oro_status st = ORO_OK;
     if (l->append == NULL)
         st = db_prepare(l->head, "INSERT INTO _orochi_log VALUES (?, ?, ?, ?)", &l->append, err);
     if (st != ORO_OK)
         return st;
     turn_take(&l->turn, true);
-    db_bind_int(l->append, 1, (int64_t)b->first);
-    db_bind_int(l->append, 2, (int64_t)b->last);
-    db_bind_int(l->append, 3, log_sum(b->first, b->last, b->records));
-    db_bind_blob(l->append, 4, b->records);
-    st = db_run(l->append, err);
+    if (ORO_UNLIKELY(b->rest != NULL))
+        st = put_large(l, b, &bytes, err);
+    else
+        st = put_row(l, b, log_sum(b->first, b->last, b->records), err);
     note_sync(l, l->head, st);
     if (!l->borrowed)
         db_rollback(l->head);
     turn_give(&l->turn);
     if (st == ORO_OK)
-        atomic_fetch_add(&l->wal_bytes, b->records.len + WAL_GROUP);
+        atomic_fetch_add(&l->wal_bytes, bytes + WAL_GROUP);
     return st;
 }
 
@@ -129,42 +187,93 @@ sqlite_confirm(struct oro_txlog *log, uint64_t offset)
 
 /* ---- reading ---- */
 
+struct reading {
+    struct db_stmt *rows;
+    struct db_stmt *parts; /* of one row; NULL: no row has any */
+    struct oro_bb whole;   /* a row with its parts */
+};
+
+static void
+sqlite_read_end(struct oro_txlog *log, void *cursor)
+{
+    struct reading *r = cursor;
+    (void)log;
+    db_finalize(r->rows);
+    db_finalize(r->parts);
+    oro_bb_fini(&r->whole);
+    oro_free(r);
+}
+
+static oro_status
+look_for_parts(struct db *db, bool *has, struct oro_err *err)
+{
+    int64_t n = 0;
+    oro_status st =
+        db_int(db, "SELECT count(*) FROM sqlite_master WHERE name = '_orochi_log_parts'", &n, err);
+    *has = n > 0;
+    return st;
+}
+
 static oro_status
 sqlite_read(struct oro_txlog *log, uint64_t from, void **cursor, struct oro_err *err)
 {
-    struct db_stmt *s;
-    oro_status st = db_prepare(of(log)->tail,
+    struct db *db = of(log)->tail;
+    struct reading *r = ORO_NEW(struct reading);
+    bool has_parts = false;
+    oro_status st = db_prepare(db,
                                "SELECT first_offset, last_offset, crc, records FROM _orochi_log "
                                "WHERE last_offset >= ? ORDER BY first_offset",
-                               &s, err);
-    if (st != ORO_OK)
+                               &r->rows, err);
+    if (st == ORO_OK)
+        st = look_for_parts(db, &has_parts, err);
+    if (st == ORO_OK && has_parts)
+        st = db_prepare(db,
+                        "SELECT bytes FROM _orochi_log_parts WHERE last_offset = ? ORDER BY part",
+                        &r->parts, err);
+    if (st != ORO_OK) {
+        sqlite_read_end(log, r);
         return st;
-    db_bind_int(s, 1, (int64_t)from);
-    *cursor = s;
+    }
+    db_bind_int(r->rows, 1, (int64_t)from);
+    *cursor = r;
     return ORO_OK;
+}
+
+/* Behind the row's own bytes, if there are any. */
+static oro_status
+join_parts(struct reading *r, struct oro_txlog_batch *b, struct oro_err *err)
+{
+    bool more;
+    oro_status st;
+    oro_bb_clear(&r->whole);
+    db_bind_int(r->parts, 1, (int64_t)b->last);
+    while ((st = db_step(r->parts, &more, err)) == ORO_OK && more) {
+        if (r->whole.len == 0)
+            oro_bb_put_bytes(&r->whole, b->records);
+        oro_bb_put_bytes(&r->whole, db_column_bytes(r->parts, 0));
+    }
+    db_reset(r->parts);
+    if (st == ORO_OK && r->whole.len > 0)
+        b->records = oro_bb_bytes(&r->whole);
+    return st;
 }
 
 static oro_status
 sqlite_next(struct oro_txlog *log, void *cursor, struct oro_txlog_batch *b, bool *more,
             struct oro_err *err)
 {
-    struct db_stmt *s = cursor;
-    oro_status st = db_step(s, more, err);
+    struct reading *r = cursor;
+    oro_status st = db_step(r->rows, more, err);
     if (st != ORO_OK || !*more)
         return st;
-    b->first = (uint64_t)db_column_int(s, 0);
-    b->last = (uint64_t)db_column_int(s, 1);
-    b->records = db_column_bytes(s, 3);
-    return (uint32_t)db_column_int(s, 2) == log_sum(b->first, b->last, b->records)
+    *b = (struct oro_txlog_batch){.first = (uint64_t)db_column_int(r->rows, 0),
+                                  .last = (uint64_t)db_column_int(r->rows, 1),
+                                  .records = db_column_bytes(r->rows, 3)};
+    if (r->parts != NULL && (st = join_parts(r, b, err)) != ORO_OK)
+        return st;
+    return (uint32_t)db_column_int(r->rows, 2) == log_sum(b->first, b->last, b->records)
                ? ORO_OK
                : oro_txlog_damaged(log, b, "a wrong checksum", err);
-}
-
-static void
-sqlite_read_end(struct oro_txlog *log, void *cursor)
-{
-    (void)log;
-    db_finalize(cursor);
 }
 
 /* ---- keeping it short ---- */
@@ -186,11 +295,16 @@ has_upto(struct log_sqlite *l, uint64_t upto, bool *any, struct oro_err *err)
 static oro_status
 delete_upto(struct log_sqlite *l, uint64_t upto, struct oro_err *err)
 {
+    long long to = (long long)upto;
     oro_status st = db_execf(
         l->tail, err,
         "BEGIN IMMEDIATE; DELETE FROM _orochi_log WHERE first_offset <= %lld AND last_offset <= "
-        "%lld; INSERT OR REPLACE INTO _orochi_meta VALUES ('_dropped', %lld); COMMIT",
-        (long long)upto, (long long)upto, (long long)upto);
+        "%lld; INSERT OR REPLACE INTO _orochi_meta VALUES ('_dropped', %lld)",
+        to, to, to);
+    if (st == ORO_OK && l->has_parts)
+        st = db_execf(l->tail, err, "DELETE FROM _orochi_log_parts WHERE last_offset <= %lld", to);
+    if (st == ORO_OK)
+        st = db_exec(l->tail, "COMMIT", err);
     note_sync(l, l->tail, st);
     db_rollback(l->tail);
     return st;
@@ -303,6 +417,8 @@ look_inside(struct log_sqlite *l, struct oro_err *err)
             db_int(l->head, "SELECT value FROM _orochi_meta WHERE key = '_dropped'", &dropped, err);
     if (st == ORO_OK)
         st = db_int(l->head, "PRAGMA page_size", &page, err);
+    if (st == ORO_OK)
+        st = look_for_parts(l->head, &l->has_parts, err);
     if (st != ORO_OK)
         return st;
     l->dropped = (uint64_t)dropped;
@@ -381,6 +497,8 @@ log_sqlite_within(struct db *db, const char *path, struct oro_txlog **out, struc
     int64_t end = 0;
     l->borrowed = true;
     oro_status st = db_int(db, "SELECT coalesce(max(last_offset), 0) FROM _orochi_log", &end, err);
+    if (st == ORO_OK)
+        st = look_for_parts(db, &l->has_parts, err);
     if (st != ORO_OK) {
         sqlite_close(&l->base, true);
         return st;

@@ -1,6 +1,8 @@
 /* runtime/log/log_sqlite.h - the log as an SQLite file in WAL mode, or as a table within another one.
  *
  *     _orochi_log    one row for each group commit (record.h), with a CRC-32C
+ *     _orochi_log_parts   what follows the row's bytes, of a batch that is too large for one; the CRC is over all of it. The table is
+ *                    there since the first such batch
  *     _orochi_meta   `_log`, a random text by which it is known; `_dropped`, the last offset that was cut off
  *
  * SQLite has one writer for each file, and cuts and appends are writes: two connections, and a lock at which the append goes
@@ -14,6 +16,10 @@
 #define LOG_TABLE_SQL                                                                        \
     "CREATE TABLE IF NOT EXISTS _orochi_log (first_offset INTEGER PRIMARY KEY, last_offset " \
     "INTEGER NOT NULL, crc INTEGER NOT NULL, records BLOB NOT NULL);"
+
+#define LOG_PARTS_SQL                                                                           \
+    "CREATE TABLE IF NOT EXISTS _orochi_log_parts (last_offset INTEGER NOT NULL, part INTEGER " \
+    "NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (last_offset, part)) WITHOUT ROWID"
 
 /* Of a log that is made anew. A group commit of few transactions rewrites a page or two, so the page is what it costs: with 16 KiB
  * each of 64 clients that wait for their answers cost 1,100 bytes a call on disk, with 4 KiB 610. A large one is a third more

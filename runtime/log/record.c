@@ -1,5 +1,7 @@
 #include "runtime/log/record.h"
 
+#include <stddef.h>
+
 #include "bridge/bsatn/value.h"
 
 static void
@@ -160,6 +162,8 @@ record_begin(struct record_writer *w, uint64_t last)
     oro_bb_clear(&w->out);
     w->last = last;
     w->time_us = 0;
+    w->large = NULL;
+    w->rest_bytes = 0;
     /* Places of the blob before may fit this one by chance only if the same bytes stand there, and then they do no harm. */
 }
 
@@ -168,6 +172,7 @@ record_fini(struct record_writer *w)
 {
     oro_bb_fini(&w->out);
     oro_bb_fini(&w->name);
+    oro_bb_fini(&w->piece);
 }
 
 static uint32_t
@@ -181,13 +186,27 @@ count_kept(const struct record_ids *ids, const struct oro_commit *c)
     return n;
 }
 
+/* From op `at` on, until there are `most` bytes. Returns where it has ended. */
+static uint32_t
+put_ops(struct oro_bb *out, size_t most, const struct record_ids *ids, const struct oro_commit *c,
+        uint32_t at)
+{
+    for (; at < c->nops && out->len < most; at++) {
+        const struct oro_op *op = &c->ops[at];
+        uint32_t id = stored_id(ids, op->table);
+        if (is_kept(op, id))
+            put_op(out, id, op);
+    }
+    return at;
+}
+
 bool
 record_put(struct record_writer *w, const struct record_ids *ids, const struct oro_commit *c)
 {
     uint32_t n = count_kept(ids, c);
     if (n == 0)
         return false;
-    ORO_ASSERT(c->offset > w->last);
+    ORO_ASSERT(c->offset > w->last && w->large == NULL);
     if (w->out.len == 0) {
         oro_bb_u8(&w->out, 0);
         oro_bb_u8(&w->out, VERSION);
@@ -200,14 +219,55 @@ record_put(struct record_writer *w, const struct record_ids *ids, const struct o
         put_varint(&w->out, 1);
         put_varint(&w->out, 0);
     }
-    for (uint32_t i = 0; i < c->nops; i++) {
-        const struct oro_op *op = &c->ops[i];
-        uint32_t id = stored_id(ids, op->table);
-        if (is_kept(op, id))
-            put_op(&w->out, id, op);
-    }
     w->last = c->offset;
+    w->rest_from = put_ops(&w->out, w->out.len + RECORD_PIECE, ids, c, 0);
+    if (w->rest_from < c->nops) {
+        w->large = c;
+        w->ids = ids;
+    }
     return true;
+}
+
+/* ---- the rest of a large one ---- */
+
+static struct record_writer *
+writer_of(struct oro_txlog_rest *rest)
+{
+    return (struct record_writer *)((char *)rest - offsetof(struct record_writer, rest));
+}
+
+static void
+rest_rewind(struct oro_txlog_rest *rest)
+{
+    struct record_writer *w = writer_of(rest);
+    w->rest_at = w->rest_from;
+    w->rest_bytes = 0;
+}
+
+static bool
+rest_next(struct oro_txlog_rest *rest, struct oro_bytes *piece)
+{
+    struct record_writer *w = writer_of(rest);
+    oro_bb_clear(&w->piece);
+    w->rest_at = put_ops(&w->piece, RECORD_PIECE, w->ids, w->large, w->rest_at);
+    w->rest_bytes += w->piece.len;
+    *piece = oro_bb_bytes(&w->piece);
+    return piece->len > 0;
+}
+
+struct oro_txlog_rest *
+record_rest(struct record_writer *w)
+{
+    if (w->large == NULL)
+        return NULL;
+    w->rest = (struct oro_txlog_rest){.rewind = rest_rewind, .next = rest_next};
+    return &w->rest;
+}
+
+uint64_t
+record_size(const struct record_writer *w)
+{
+    return w->out.len + w->rest_bytes;
 }
 
 /* ---- reading ---- */

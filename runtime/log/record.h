@@ -22,6 +22,7 @@
 #ifndef ORO_LOG_RECORD_H
 #define ORO_LOG_RECORD_H
 
+#include "runtime/log/log.h"
 #include "runtime/store/commit.h"
 
 enum record_kind { RECORD_PUT = 1, RECORD_DELETE = 2, RECORD_SEQUENCE = 3, RECORD_INIT = 4 };
@@ -47,17 +48,32 @@ struct record_place {
 #define RECORD_NAMES 64
 #define RECORD_CALLERS 1024
 
+/* So much of a transaction's rows stands in a blob; the rest of a larger one, the last in it, is made in pieces of this size while
+ * they are written. */
+#define RECORD_PIECE ((size_t)1 << 20)
+
 /* One blob after another, by one thread. Zeros are a new one, with an empty blob. */
 struct record_writer {
     struct oro_bb out, name;
     uint64_t last; /* offset of the last transaction in it, or before it */
     int64_t time_us;
     struct record_place names[RECORD_NAMES], callers[RECORD_CALLERS]; /* by hash; newer ones win */
+    struct oro_txlog_rest rest;
+    const struct oro_commit *large; /* whose ops are not all in `out`; NULL: all is */
+    const struct record_ids *ids;
+    uint32_t rest_from, rest_at; /* its ops */
+    struct oro_bb piece;
+    uint64_t rest_bytes; /* of the pieces made since it was rewound */
 };
 /* Begins a blob whose first transaction comes after the offset `last`. */
 void record_begin(struct record_writer *w, uint64_t last);
-/* Appends the transaction if there is anything to keep of it. False: nothing appended. */
+/* Appends the transaction if there is anything to keep of it. False: nothing appended. Where record_rest() is not NULL afterwards
+ * c and ids are borrowed until record_begin, and nothing more fits. */
 bool record_put(struct record_writer *w, const struct record_ids *ids, const struct oro_commit *c);
+/* What comes behind `out`, or NULL: nothing. Part of w. */
+struct oro_txlog_rest *record_rest(struct record_writer *w);
+/* Bytes of the blob, the rest as far as it was made since it was rewound. */
+uint64_t record_size(const struct record_writer *w);
 void record_fini(struct record_writer *w);
 
 /* Borrows from the blob. */

@@ -37,7 +37,7 @@ Test(format, the_fourth_is_taken_over)
     run_wait_durable(&r, add_player(&r, 0, "new"));
     run_close(&r);
     expect_one_file();
-    expect_sql("pragma user_version", "5");
+    expect_sql("pragma user_version", "6");
     expect_sql("select name, score from player where id in (2, 3, 9) order by id",
                "renamed|-7\nplayer 3 again|33\nplayer 9|9");
 }

@@ -36,7 +36,7 @@ TestSuite(log, .init = setup, .fini = teardown, .timeout = 60);
 static oro_status
 append(struct oro_txlog *log, uint64_t last, const char *text)
 {
-    struct oro_txlog_batch b = {oro_txlog_end(log) + 1, last, oro_bytes_str(text)};
+    struct oro_txlog_batch b = {oro_txlog_end(log) + 1, last, oro_bytes_str(text), NULL};
     oro_thread_set_role(ORO_THREAD_LOG);
     oro_status st = oro_txlog_append(log, &b, NULL);
     if (st == ORO_OK)
@@ -153,6 +153,107 @@ Test(log, gaps_and_wrong_sums_are_told)
     cr_assert_not_null(strstr(got, "a wrong checksum in the group commit of transactions 4 to 4"),
                        "%s", got);
     oro_free(got);
+    oro_txlog_close(log, false);
+}
+
+/* ---- batches in parts ---- */
+
+/* Gives `n` pieces: 0, 11, 222, ...; or all of so many bytes. */
+struct pieces {
+    struct oro_txlog_rest base;
+    unsigned n, at, rewound;
+    size_t bytes;
+    char text[4096];
+};
+
+static void
+pieces_rewind(struct oro_txlog_rest *rest)
+{
+    struct pieces *p = (struct pieces *)rest;
+    p->at = 0;
+    p->rewound++;
+}
+
+static bool
+pieces_next(struct oro_txlog_rest *rest, struct oro_bytes *piece)
+{
+    struct pieces *p = (struct pieces *)rest;
+    if (p->at == p->n)
+        return false;
+    memset(p->text, '0' + (int)p->at++, sizeof(p->text));
+    *piece = oro_bytes(p->text, p->bytes != 0 ? p->bytes : p->at);
+    return true;
+}
+
+static oro_status
+append_parts(struct oro_txlog *log, uint64_t last, const char *text, unsigned n, size_t bytes)
+{
+    struct pieces p = {.base = {pieces_rewind, pieces_next}, .n = n, .bytes = bytes};
+    struct oro_txlog_batch b = {oro_txlog_end(log) + 1, last, oro_bytes_str(text), &p.base};
+    oro_thread_set_role(ORO_THREAD_LOG);
+    oro_status st = oro_txlog_append(log, &b, NULL);
+    if (st == ORO_OK)
+        oro_txlog_confirm(log, last);
+    oro_thread_set_role(ORO_THREAD_OTHER);
+    cr_assert_eq(p.rewound, 1);
+    return st;
+}
+
+Test(log, a_batch_in_parts_is_read_as_one)
+{
+    struct oro_txlog *log = make(0);
+    cr_assert_eq(append(log, 1, "a"), ORO_OK);
+    cr_assert_eq(append_parts(log, 2, "b", 4, 0), ORO_OK);
+    cr_assert_eq(append_parts(log, 3, "c", 0, 0), ORO_OK);
+    cr_assert_eq(append(log, 4, "d"), ORO_OK);
+    cr_assert_eq(append_parts(log, 7, "e", 2, 0), ORO_OK);
+    expect(log, 1, "1-1 a, 2-2 b0112223333, 3-3 c, 4-4 d, 5-7 e011, ");
+    log = reopen(log);
+    expect(log, 2, "2-2 b0112223333, 3-3 c, 4-4 d, 5-7 e011, ");
+    cr_assert_eq(oro_txlog_cut(log, 3, NULL), ORO_OK);
+    expect(log, 4, "4-4 d, 5-7 e011, ");
+    struct db *db = log_sqlite_db(log);
+    int64_t parts = 0;
+    cr_assert_eq(db_int(db, "SELECT count(*) FROM _orochi_log_parts", &parts, NULL), ORO_OK);
+    cr_assert_eq(parts, 2, "those of what was cut are gone");
+    oro_txlog_close(log, false);
+}
+
+Test(log, a_part_that_is_missing_or_changed_is_told)
+{
+    static const char *const spoil[] = {
+        "DELETE FROM _orochi_log_parts WHERE part = 1",
+        "DELETE FROM _orochi_log_parts",
+        "UPDATE _orochi_log_parts SET bytes = '22' WHERE part = 1",
+        "INSERT INTO _orochi_log_parts VALUES (1, 0, 'x')",
+        "DROP TABLE _orochi_log_parts",
+    };
+    for (size_t i = 0; i < ORO_ARRAY_LEN(spoil); i++) {
+        struct oro_txlog *log = make(0);
+        cr_assert_eq(append(log, 1, "a"), ORO_OK);
+        cr_assert_eq(append_parts(log, 2, "b", 3, 0), ORO_OK);
+        cr_assert_eq(db_exec(log_sqlite_db(log), spoil[i], NULL), ORO_OK);
+        char *got = content(log, 1);
+        cr_assert_not_null(strstr(got, "a wrong checksum in the group commit"), "%s: %s", spoil[i],
+                           got);
+        oro_free(got);
+        oro_txlog_close(log, true);
+        cr_assert_eq(data_delete(path, NULL), ORO_OK);
+    }
+}
+
+/* No room: nothing of it is there, and the next try writes all. */
+Test(log, a_batch_in_parts_is_written_whole_or_not_at_all)
+{
+    struct oro_txlog *log = make(0);
+    cr_assert_eq(append(log, 1, "a"), ORO_OK);
+    log_sqlite_limit(log, 12);
+    cr_assert_eq(append_parts(log, 2, "b", 60, 4000), ORO_EFULL);
+    expect(log, 1, "1-1 a, ");
+    log_sqlite_limit(log, 0);
+    cr_assert_eq(append_parts(log, 2, "b", 3, 0), ORO_OK);
+    log = reopen(log);
+    expect(log, 1, "1-1 a, 2-2 b011222, ");
     oro_txlog_close(log, false);
 }
 

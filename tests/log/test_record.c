@@ -277,6 +277,62 @@ Test(record, a_call_that_changed_nothing_is_not_kept)
     expect_call(&r, 1, "look", "", 2, 0);
 }
 
+static void
+put_rest(struct oro_txlog_rest *rest, struct oro_bb *to)
+{
+    struct oro_bytes piece;
+    rest->rewind(rest);
+    while (rest->next(rest, &piece)) {
+        cr_assert_lt(piece.len, RECORD_PIECE + 200);
+        oro_bb_put_bytes(to, piece);
+    }
+}
+
+/* A transaction of more than two pieces, behind a small one: its rest comes piece by piece, as often as it is asked for, and all of
+ * it together is what a reader knows. */
+Test(record, a_large_transaction_in_pieces)
+{
+    enum { ROWS = 60000 };
+    static char name[100];
+    struct record_ids ids = {db.schema, stored};
+    struct oro_bb once = {0}, twice = {0};
+    struct record_op op;
+    bool more;
+    memset(name, 'n', sizeof(name) - 1);
+    db_begin(&db);
+    player(ROWS, "small", false);
+    encode(db_commit(&db));
+    cr_assert_null(record_rest(&w));
+    db_begin(&db);
+    for (unsigned i = 0; i < ROWS; i++)
+        player(i, name, false);
+    cr_assert(record_put(&w, &ids, db_commit(&db)));
+    struct oro_txlog_rest *rest = record_rest(&w);
+    cr_assert_not_null(rest);
+    cr_assert_lt(w.out.len, RECORD_PIECE + 400);
+    oro_bb_put_bytes(&once, oro_bb_bytes(&w.out));
+    oro_bb_put_bytes(&twice, oro_bb_bytes(&w.out));
+    put_rest(rest, &once);
+    put_rest(rest, &twice);
+    cr_assert(oro_bytes_eq(oro_bb_bytes(&once), oro_bb_bytes(&twice)));
+    cr_assert_eq(record_size(&w), once.len);
+    cr_assert_gt(once.len, 6 * RECORD_PIECE);
+    struct record_reader r = record_reader(oro_bb_bytes(&once), 1);
+    for (unsigned tx = 0, rows = 0; tx < 2; tx++, rows = 0) {
+        cr_assert_eq(record_next_tx(&r, &more), ORO_OK);
+        cr_assert(more);
+        while (record_next_op(&r, &op, &more) == ORO_OK && more)
+            rows++;
+        cr_assert_eq(rows, tx == 0 ? 1 : ROWS);
+    }
+    cr_assert_eq(record_next_tx(&r, &more), ORO_OK);
+    cr_assert_not(more);
+    record_begin(&w, w.last);
+    cr_assert_null(record_rest(&w));
+    oro_bb_fini(&once);
+    oro_bb_fini(&twice);
+}
+
 /* As format 4 and earlier ones wrote it. */
 Test(record, blobs_without_calls_are_read)
 {
