@@ -114,7 +114,7 @@ open_one(struct read_task *t, struct oro_session *se, struct oro_budget *budget)
                                     sql ? ORO_QUERY_SQL : ORO_QUERY_ONE_OFF, &t->env, &q, &t->err);
     if (st == ORO_OK)
         t->answer = sql ? oro_answer_of_sql(q) : oro_answer_of_query(q);
-    else if (sql && st != ORO_EINVAL && !oro_query_knows(t->texts))
+    else if (sql && oro_query_is_sqlites(st, t->texts))
         st = full_sql(t, se, budget);
     oro_query_free(q);
     return st;

@@ -204,7 +204,7 @@ oro_sql_run(struct shard *sh, struct client *c)
     }
     oro_status st = oro_query_parse(sh->server->schema, oro_bb_bytes(&c->sql), ORO_QUERY_SQL, &env,
                                     &query, &err);
-    if (st != ORO_OK && st != ORO_EINVAL && !oro_query_knows(oro_bb_bytes(&c->sql))) {
+    if (oro_query_is_sqlites(st, oro_bb_bytes(&c->sql))) {
         oro_read_sql(sh, c); /* SQLite's engine runs on the readers only */
         return;
     }

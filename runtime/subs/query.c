@@ -76,12 +76,14 @@ oro_query_parse(const struct oro_schema *schema, struct oro_bytes text, enum oro
 }
 
 bool
-oro_query_knows(struct oro_bytes text)
+oro_query_is_sqlites(oro_status st, struct oro_bytes text)
 {
     struct oro_arena arena;
     struct sql_select s;
+    if (st == ORO_OK || st == ORO_EINVAL || st == ORO_ETYPE)
+        return st == ORO_ETYPE;
     oro_arena_init(&arena);
-    oro_status st = sql_parse_select(text, ORO_QUERY_SQL, &arena, &s, NULL);
+    st = sql_parse_select(text, ORO_QUERY_SQL, &arena, &s, NULL);
     oro_arena_fini(&arena);
-    return st == ORO_OK;
+    return st != ORO_OK;
 }

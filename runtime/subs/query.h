@@ -68,8 +68,9 @@ typedef void (*oro_query_view_visit)(void *arg, const struct oro_view_def *def,
                                      struct oro_bytes args);
 void oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
                      const struct oro_query_env *env, oro_query_view_visit visit, void *arg);
-/* Whether the text is a SELECT of this grammar, whatever its names and types are. */
-bool oro_query_knows(struct oro_bytes text);
+/* Whether a text of POST /sql that was refused with st is for SQLite to answer: it is no SELECT of this grammar, whatever its
+ * names and types are, or it compares options (ORO_ETYPE). */
+bool oro_query_is_sqlites(oro_status st, struct oro_bytes text);
 void oro_query_free(struct oro_query *q); /* Takes one; NULL is fine */
 const struct oro_table_def *oro_query_table(const struct oro_query *q);
 /* Whether the condition holds for a row of its table; of a join, those parts of it that are conditions on that row alone. */

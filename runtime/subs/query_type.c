@@ -51,11 +51,17 @@ fail_literal(struct typing *ty, struct oro_bytes text, const struct oro_type *t)
                        type_text(t).s);
 }
 
-/* In SQL options are SQLite's, where an empty one is NULL and equals nothing. */
-static const struct oro_type *
-leaf_of(const struct typing *ty, const struct oro_type *t)
+/* In SQL options are SQLite's, where an empty one is NULL and equals nothing, and where they have an order. */
+static bool
+is_sqlites(const struct typing *ty, const struct oro_type *t)
 {
-    return t->special == ORO_OPTION && ty->use == ORO_QUERY_SQL ? NULL : query_leaf_type(t);
+    return t->special == ORO_OPTION && ty->use == ORO_QUERY_SQL;
+}
+
+static oro_status
+leave_to_sqlite(struct typing *ty)
+{
+    return oro_err_set(ty->err, ORO_ETYPE, "comparing options is SQLite's");
 }
 
 static oro_status
@@ -95,7 +101,7 @@ static oro_status
 literal_value(struct typing *ty, const struct sql_expr *e, const struct oro_type *t,
               struct oro_bytes *out)
 {
-    if (leaf_of(ty, t) == NULL)
+    if (query_leaf_type(t) == NULL)
         return fail_literal(ty, e->text, t);
     if (e->kind == SQL_E_SENDER)
         return sender_value(ty, t, out);
@@ -120,8 +126,10 @@ type_columns(struct typing *ty, const struct sql_expr *e, struct pred *p)
         return st;
     const struct oro_type *a = column_type(ty, p->src, p->col),
                           *b = column_type(ty, p->other_src, p->other);
+    if (is_sqlites(ty, a) || is_sqlites(ty, b))
+        return leave_to_sqlite(ty);
     p->kind = P_COMPARE_COLUMNS;
-    p->leaf = leaf_of(ty, a);
+    p->leaf = query_leaf_type(a);
     ty->at = left->text.data;
     if (!oro_type_eq(a, b))
         return oro_err_set(ty->err, ORO_EMALFORMED,
@@ -174,7 +182,9 @@ type_compare(struct typing *ty, const struct sql_expr *e, struct pred **out)
     if (st != ORO_OK)
         return st;
     const struct oro_type *t = column_type(ty, p->src, p->col);
-    p->leaf = leaf_of(ty, t);
+    if (is_sqlites(ty, t))
+        return leave_to_sqlite(ty);
+    p->leaf = query_leaf_type(t);
     ty->at = column->text.data;
     if (!has_operator(t, p->op))
         return fail_operator(ty, p->op, t);
@@ -199,6 +209,8 @@ type_bare(struct typing *ty, const struct sql_expr *e, struct pred **out)
     if (st != ORO_OK)
         return st;
     p->leaf = column_type(ty, p->src, p->col);
+    if (is_sqlites(ty, p->leaf))
+        return leave_to_sqlite(ty);
     ty->at = e->text.data;
     if (p->leaf->kind != ORO_BOOL)
         return oro_err_set(ty->err, ORO_EMALFORMED,

@@ -41,6 +41,15 @@ peek(const struct sql_lex *lx, size_t ahead)
     return (size_t)(lx->end - lx->at) > ahead ? lx->at[ahead] : 0;
 }
 
+/* A no-break or an ideographic space is blank, too: its bytes. 0: it is none. */
+static size_t
+wide_blank(const struct sql_lex *lx)
+{
+    if (peek(lx, 0) == 0xc2)
+        return peek(lx, 1) == 0xa0 ? 2 : 0;
+    return peek(lx, 0) == 0xe3 && peek(lx, 1) == 0x80 && peek(lx, 2) == 0x80 ? 3 : 0;
+}
+
 static oro_status
 skip_block_comment(struct sql_lex *lx, struct oro_err *err)
 {
@@ -76,6 +85,8 @@ skip_blank(struct sql_lex *lx, struct oro_err *err)
             oro_status st = skip_block_comment(lx, err);
             if (st != ORO_OK)
                 return st;
+        } else if (peek(lx, 0) >= 0x80 && wide_blank(lx) > 0) {
+            lx->at += wide_blank(lx);
         } else {
             break;
         }
@@ -194,12 +205,13 @@ sql_next(struct sql_lex *lx, struct sql_tok *out, struct oro_err *err)
         st = take_prefixed(lx, &t, err);
     } else if (is_name_start(c)) {
         t.kind = SQL_NAME;
-        while (is_name(peek(lx, 0)))
+        while (is_name(peek(lx, 0)) && wide_blank(lx) == 0)
             lx->at++;
     } else if (c == '"' || c == '\'') {
         t.kind = c == '"' ? SQL_QUOTED : SQL_STRING;
         st = take_quoted(lx, &t.value, err);
-    } else if (c == '0' && (peek(lx, 1) == 'x' || peek(lx, 1) == 'X') && is_hex(peek(lx, 2))) {
+    } else if (c == '0' && (peek(lx, 1) == 'x' || peek(lx, 1) == 'X') &&
+               (is_hex(peek(lx, 2)) || !is_name(peek(lx, 2)))) { /* 0x is no bytes at all */
         t.kind = SQL_HEX;
         for (lx->at += 2; is_hex(peek(lx, 0)); lx->at++)
             ;

@@ -47,7 +47,7 @@ export const cases = ({ owner, stranger }) => [
   [k("real = 1.5"), [1]], [k("real < 0"), [4]], [k("real = 0"), [2]], [k("real = -0.0"), [2]], [k("double = 0.1"), [1]], [k("double > 1e308"), [3]],
   [k("double = 0.1000000000000000055511151231257827"), [1]], [k("double < 1e309"), all], [k("real < 1e39"), all], [k("real > -1e39"), all],
   [k("words = 'one'"), [1]], [k("words = ''"), [2]], [k("words = 'o''k'"), [3]], [k("words > 'o'"), [1, 3]], [k("words <> 'one'"), [2, 3, 4]],
-  [k("raw = 0x0102"), [1]], [k("raw = X'0102'"), [1]], [k("raw = '0102'"), [1]], [k("raw = X''"), [2]], [k("raw >= 0xff"), [3]], [k("raw < X'01'"), [2, 4]],
+  [k("raw = 0x0102"), [1]], [k("raw = X'0102'"), [1]], [k("raw = '0102'"), [1]], [k("raw = X''"), [2]], [k("raw = 0x"), [2]], [k("raw >= 0xff"), [3]], [k("raw < X'01'"), [2, 4]],
   [k(`who = ${owner}`), [1, 4]], [k(`who = '${owner}'`), [1, 4]], [k(`who = X'${owner.slice(2)}'`), [1, 4]], [k("who = :sender"), as([1, 4], [3])],
   [k("who = : sender"), as([1, 4], [3])], [k(":sender = who"), as([1, 4], [3])], [k(`who <> ${stranger}`), [1, 2, 4]],
   [k(`link = 0x${"01".repeat(16)}`), [1, 4]], [k(`link = '${"01".repeat(16)}'`), [1, 4]], [k(`link <> 0x${"00".repeat(16)}`), [1, 3, 4]],
@@ -68,6 +68,10 @@ export const cases = ({ owner, stranger }) => [
   [k("b8 = true"), cannot], [k("yes = 1"), cannot], [k("yes = 'true'"), cannot], [k("b32 = 1e5"), [4]],
   [k("words = 1e1"), [4]], [k("words = 5"), []], [k("double = 'nan'"), cannot], [k("double = 'inf'"), cannot],
   [k("raw = 0x0"), cannot], [k("raw = 'zz'"), cannot], [k("who = 0x01"), cannot], [k("b256 = 1e2"), [4]],
+
+  // ---- options, which are SQLite's here
+  [k("maybe = 'x'"), [1]], [k("maybe <> 'x'"), [3]], [k("maybe = maybe"), [1, 3]], [k("maybe < words"), [3]], [k("maybe < 'a' OR id = 2"), [2, 3]], [k("maybe"), [3]],
+  ["SELECT COUNT(*) AS n FROM kind WHERE maybe >= '5'", [2]], ["SELECT id FROM kind WHERE maybe IS NULL", [2, 4]],
 
   // ---- conditions
   [h("id = 1 OR id = 2 AND level = 0"), [1]], [h("(id = 1 OR id = 2) AND level = 12"), [2]], [h("((id = 1))"), [1]], [h("id = (1)"), [1]], [h("(id) = 1"), [1]],
@@ -109,6 +113,8 @@ export const cases = ({ owner, stranger }) => [
   ["SELECT id FROM mine", as([1, 2], [2])], ["SELECT id FROM mine WHERE id = 1", as([1], [])], ["SELECT body FROM my_things", as(["owner's"], ["stranger's"])],
   ["SELECT title FROM my_medal", as(["boss"], [])], ["SELECT id FROM high_heroes", [2, 3, 4]], ["SELECT id FROM high_heroes WHERE guild = 2", [3, 4]],
   ["SELECT id FROM heavy_loot", [3, 4]], ["SELECT id FROM fragile WHERE id = 1", [1]],
+
+  ["\u00a0SELECT\u3000id FROM hero WHERE id\u00a0= 1\u00a0", [1]],
 
   // ---- forms that are no SELECT of ours
   ["", /./], [";", /./], ["   ", /./], ["SELECT", /./], ["SELECT * FROM", /./], ["SELECT FROM hero", /./], ["SELECT * FROM hero WHERE", /./],
