@@ -132,6 +132,10 @@ ORO_MUST_CHECK oro_status oro_py_module_bind(struct oro_py *py, struct _object *
 /* Between the two, calls are of this module; one at a time is entered. */
 void oro_py_module_enter(struct oro_py *py, struct oro_py_module *m);
 void oro_py_module_leave(struct oro_py *py, struct oro_py_module *m);
+/* A transaction that Python code of the interpreter begins and ends itself (opened.c), on the host's side as well: its context
+ * (Given), with which tables are open until the close. Borrows call as long. NULL: an exception is set, and there is none. */
+struct _object *oro_py_open_tx(struct oro_py *py, struct oro_py_call *call);
+void oro_py_close_tx(struct oro_py *py, bool commits); /* before the host ends it */
 
 /* Runs the reducer once. ORO_OK, ORO_EUSER (raised ReducerError: roll back, text is for the caller), ORO_EINVAL (arguments;
  * nothing ran), ORO_EINTERNAL (any other exception), ORO_ETIMEOUT (interrupted). Leaves no exception set; rows, handles and

@@ -4,37 +4,13 @@
  *
  * A Module is what was declared, bound once; an Engine is a database of it. The interpreter's codecs are those of one module at a
  * time: entered for a call, left after it. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "runtime/testing/engine_priv.h"
 
 #include "runtime/durable/durable.h"
-#include "runtime/exec/writers/inline.h"
-#include "runtime/sql/sql.h"
 #include "runtime/store/migrator.h"
 #include "runtime/store/tx.h"
 #include "runtime/subs/query.h"
 #include "runtime/testing/views.h"
-
-static struct oro_py *joined; /* the interpreter's; there is one that tests (module_exec) */
-static bool running;          /* a call of any database: its codecs are in use */
-
-struct module {
-    PyObject_HEAD struct oro_schema *schema;
-    struct oro_py_module *bound;
-};
-
-struct engine {
-    PyObject_HEAD struct module *module;
-    PyObject *log; /* list of (level, target, text) */
-    struct oro_store *store;
-    struct oro_inline *writer;
-    struct oro_session *session; /* for reading */
-    struct oro_cursor *cursor;
-    struct oro_sql_pool *sql;
-    struct oro_identity database;
-    int64_t clock_us;
-    bool busy;
-};
 
 /* A copy of what an engine held. */
 struct snapshot {
@@ -47,7 +23,8 @@ static PyTypeObject *module_type, *engine_type, *snapshot_type;
 static PyObject *
 fail(oro_status st, const struct oro_err *err)
 {
-    PyErr_SetString(st == ORO_EMALFORMED || st == ORO_EINVAL ? PyExc_ValueError : PyExc_RuntimeError,
+    PyErr_SetString(st == ORO_EMALFORMED || st == ORO_EINVAL ? PyExc_ValueError
+                                                             : PyExc_RuntimeError,
                     err->text[0] != '\0' ? err->text : oro_status_name(st));
     return NULL;
 }
@@ -56,12 +33,6 @@ static PyObject *
 bytes_of(struct oro_bytes b)
 {
     return PyBytes_FromStringAndSize((const char *)b.data, (Py_ssize_t)b.len);
-}
-
-static PyObject *
-text_of(struct oro_bytes b)
-{
-    return PyUnicode_DecodeUTF8((const char *)b.data, (Py_ssize_t)b.len, "replace");
 }
 
 /* ---- Module(descriptor, spec) ---- */
@@ -82,7 +53,7 @@ module_new(PyTypeObject *type, PyObject *args, PyObject *kw)
     if (st == ORO_OK)
         st = oro_query_check_rules(m->schema, &err);
     if (st == ORO_OK)
-        st = oro_py_module_bind(joined, spec, m->schema, &m->bound, &err);
+        st = oro_py_module_bind(testing_joined, spec, m->schema, &m->bound, &err);
     if (st != ORO_OK) {
         Py_DECREF(m);
         return fail(st, &err);
@@ -105,7 +76,7 @@ static void
 say(void *arg, enum oro_log_level level, const char *target, struct oro_bytes text)
 {
     struct engine *e = arg;
-    PyObject *line = Py_BuildValue("(isN)", (int)level, target, text_of(text));
+    PyObject *line = Py_BuildValue("(isN)", (int)level, target, testing_text(text));
     if (line == NULL || PyList_Append(e->log, line) < 0)
         PyErr_Clear();
     Py_XDECREF(line);
@@ -117,7 +88,7 @@ engine_open(struct engine *e, struct oro_store *store)
 {
     e->store = store;
     e->writer = oro_inline_open(&(struct oro_inline_options){
-        .py = joined,
+        .py = testing_joined,
         .schema = e->module->schema,
         .store = store,
         .clock_us = &e->clock_us,
@@ -155,17 +126,6 @@ store_new(const struct oro_schema *schema)
     return NULL;
 }
 
-static bool
-identity_of(const char *data, Py_ssize_t n, struct oro_identity *id)
-{
-    if (n == (Py_ssize_t)sizeof(id->le)) {
-        memcpy(id->le, data, sizeof(id->le));
-        return true;
-    }
-    PyErr_SetString(PyExc_ValueError, "an identity has 32 bytes");
-    return false;
-}
-
 static PyObject *
 engine_new(PyTypeObject *type, PyObject *args, PyObject *kw)
 {
@@ -180,7 +140,7 @@ engine_new(PyTypeObject *type, PyObject *args, PyObject *kw)
     e->module = (struct module *)Py_NewRef(module);
     e->log = PyList_New(0);
     struct oro_store *store = NULL;
-    if (e->log != NULL && identity_of(id, n, &e->database))
+    if (e->log != NULL && testing_identity(id, n, &e->database))
         store = store_new(e->module->schema);
     if (store == NULL) {
         Py_DECREF(e);
@@ -195,6 +155,8 @@ engine_dealloc(PyObject *o)
 {
     struct engine *e = (struct engine *)o;
     PyTypeObject *type = Py_TYPE(o);
+    if (e->open != NULL) /* a generator that nobody ended held it */
+        Py_XDECREF(testing_end(o, Py_False));
     engine_close(e);
     Py_XDECREF(e->log);
     Py_XDECREF(e->module);
@@ -214,58 +176,6 @@ engine_close_method(PyObject *o, PyObject *none)
     Py_RETURN_NONE;
 }
 
-/* Whether it can be used now; else an exception is set. */
-static bool
-ready(struct engine *e)
-{
-    if (e->store != NULL && !running)
-        return true;
-    PyErr_SetString(PyExc_RuntimeError, e->busy   ? "the database is used from within one of its own calls: use ctx"
-                                        : running ? "the database is used from within a call of another one"
-                                                  : "the database is closed");
-    return false;
-}
-
-static void
-enter(struct engine *e, int64_t now_us)
-{
-    e->clock_us = now_us;
-    running = e->busy = true;
-    oro_py_module_enter(joined, e->module->bound);
-}
-
-static void
-leave(struct engine *e)
-{
-    oro_py_module_leave(joined, e->module->bound);
-    running = e->busy = false;
-}
-
-static struct oro_principal *
-principal_of(PyObject *tuple)
-{
-    const char *id, *connection, *jwt;
-    Py_ssize_t n, nconnection;
-    int caller;
-    struct oro_identity identity;
-    struct oro_connection_id cid = {0};
-    if (!PyArg_ParseTuple(tuple, "y#y#zi", &id, &n, &connection, &nconnection, &jwt, &caller) ||
-        !identity_of(id, n, &identity))
-        return NULL;
-    if (nconnection == (Py_ssize_t)sizeof(cid.le))
-        memcpy(cid.le, connection, sizeof(cid.le));
-    return oro_principal_new((enum oro_caller)caller, &identity, &cid, jwt);
-}
-
-/* (status, text, detail or None) */
-static PyObject *
-outcome(struct oro_inline_outcome out)
-{
-    PyObject *detail = out.detail.len > 0 ? text_of(out.detail) : Py_NewRef(Py_None);
-    return Py_BuildValue("(sNN)", out.status == ORO_OK ? "" : oro_status_name(out.status),
-                         text_of(out.text), detail);
-}
-
 static PyObject *
 engine_call(PyObject *o, PyObject *args)
 {
@@ -274,42 +184,21 @@ engine_call(PyObject *o, PyObject *args)
     const char *name, *data;
     Py_ssize_t n;
     long long now;
-    if (!PyArg_ParseTuple(args, "O!sy#L", &PyTuple_Type, &who, &name, &data, &n, &now) || !ready(e))
+    if (!PyArg_ParseTuple(args, "O!sy#L", &PyTuple_Type, &who, &name, &data, &n, &now) ||
+        !testing_ready(e))
         return NULL;
     const struct oro_reducer_def *r = oro_schema_reducer(e->module->schema, oro_bytes_str(name));
     if (r == NULL)
         return PyErr_Format(PyExc_LookupError, "there is no reducer %s", name);
-    struct oro_principal *p = principal_of(who);
+    struct oro_principal *p = testing_principal(who);
     if (p == NULL)
         return NULL;
-    enter(e, now);
-    PyObject *out =
-        outcome(oro_inline_call(e->writer, p, r, oro_bytes((const uint8_t *)data, (size_t)n)));
-    leave(e);
+    testing_enter(e, now);
+    PyObject *out = testing_outcome(
+        oro_inline_call(e->writer, p, r, oro_bytes((const uint8_t *)data, (size_t)n)));
+    testing_leave(e);
     oro_principal_unref(p);
     return out;
-}
-
-static PyObject *
-engine_answer(PyObject *o, PyObject *args)
-{
-    struct engine *e = (struct engine *)o;
-    PyObject *who;
-    const char *data;
-    Py_ssize_t n;
-    long long now;
-    if (!PyArg_ParseTuple(args, "O!y#L", &PyTuple_Type, &who, &data, &n, &now) || !ready(e))
-        return NULL;
-    struct oro_principal *p = principal_of(who);
-    if (p == NULL)
-        return NULL;
-    enter(e, now);
-    struct oro_inline_outcome out =
-        oro_inline_answer(e->writer, p, oro_bytes((const uint8_t *)data, (size_t)n));
-    leave(e);
-    oro_principal_unref(p);
-    return Py_BuildValue("(sy#)", out.status == ORO_OK ? "" : oro_status_name(out.status),
-                         (const char *)out.text.data, (Py_ssize_t)out.text.len);
 }
 
 static PyObject *
@@ -319,14 +208,14 @@ lifecycle(PyObject *o, PyObject *args,
     struct engine *e = (struct engine *)o;
     PyObject *who;
     long long now;
-    if (!PyArg_ParseTuple(args, "O!L", &PyTuple_Type, &who, &now) || !ready(e))
+    if (!PyArg_ParseTuple(args, "O!L", &PyTuple_Type, &who, &now) || !testing_ready(e))
         return NULL;
-    struct oro_principal *p = principal_of(who);
+    struct oro_principal *p = testing_principal(who);
     if (p == NULL)
         return NULL;
-    enter(e, now);
-    PyObject *out = outcome(run(e->writer, p));
-    leave(e);
+    testing_enter(e, now);
+    PyObject *out = testing_outcome(run(e->writer, p));
+    testing_leave(e);
     oro_principal_unref(p);
     return out;
 }
@@ -372,12 +261,13 @@ engine_fire(PyObject *o, PyObject *args)
     unsigned long long key;
     int interval;
     long long micros, due, now;
-    if (!PyArg_ParseTuple(args, "sKpLLL", &name, &key, &interval, &micros, &due, &now) || !ready(e))
+    if (!PyArg_ParseTuple(args, "sKpLLL", &name, &key, &interval, &micros, &due, &now) ||
+        !testing_ready(e))
         return NULL;
     const struct oro_table_def *t = table_of(e, name);
     if (t == NULL)
         return NULL;
-    enter(e, now);
+    testing_enter(e, now);
     oro_inline_fire(e->writer, &(struct oro_firing){
                                    .table = t,
                                    .key = key,
@@ -385,7 +275,7 @@ engine_fire(PyObject *o, PyObject *args)
                                    .due_us = due,
                                    .number = 1,
                                });
-    leave(e);
+    testing_leave(e);
     Py_RETURN_NONE;
 }
 
@@ -399,9 +289,9 @@ commit_list(const struct oro_commit *c, PyObject *list)
         const struct oro_op *op = &c->ops[i];
         if (op->kind == ORO_OP_SEQUENCE)
             continue;
-        PyObject *change = Py_BuildValue("(sON)", op->table->name,
-                                         op->kind == ORO_OP_INSERT ? Py_True : Py_False,
-                                         bytes_of(oro_row_bytes(op->row)));
+        PyObject *change =
+            Py_BuildValue("(sON)", op->table->name, op->kind == ORO_OP_INSERT ? Py_True : Py_False,
+                          bytes_of(oro_row_bytes(op->row)));
         int rc = change != NULL ? PyList_Append(list, change) : -1;
         Py_XDECREF(change);
         if (rc < 0)
@@ -414,7 +304,7 @@ static PyObject *
 engine_changes(PyObject *o, PyObject *none)
 {
     struct engine *e = (struct engine *)o;
-    PyObject *list = ready(e) ? PyList_New(0) : NULL;
+    PyObject *list = testing_ready(e) ? PyList_New(0) : NULL;
     const struct oro_commit *c;
     while (list != NULL && (c = oro_cursor_next(e->cursor)) != NULL)
         if (commit_list(c, list) < 0)
@@ -441,7 +331,7 @@ engine_rows(PyObject *o, PyObject *args)
 {
     struct engine *e = (struct engine *)o;
     const char *name;
-    if (!PyArg_ParseTuple(args, "s", &name) || !ready(e))
+    if (!PyArg_ParseTuple(args, "s", &name) || !testing_ready(e))
         return NULL;
     const struct oro_table_def *t = table_of(e, name);
     if (t == NULL)
@@ -459,9 +349,9 @@ static bool
 views_evaluate(struct engine *e, struct oro_bytes text, const struct oro_query_env *env)
 {
     struct oro_err err = {0};
-    enter(e, e->clock_us);
+    testing_enter(e, e->clock_us);
     oro_status st = testing_views_evaluate(e->writer, e->module->schema, text, env, &err);
-    leave(e);
+    testing_leave(e);
     if (st != ORO_OK)
         fail(st, &err);
     return st == ORO_OK;
@@ -474,7 +364,7 @@ query_of(struct engine *e, const char *text, Py_ssize_t n, const char *id, Py_ss
     struct oro_query_env env = {.store = e->store};
     struct oro_query *q;
     struct oro_err err = {0};
-    if (!identity_of(id, nid, &env.sender))
+    if (!testing_identity(id, nid, &env.sender))
         return NULL;
     if (!views_evaluate(e, oro_bytes((const uint8_t *)text, (size_t)n), &env))
         return NULL;
@@ -494,7 +384,7 @@ engine_query(PyObject *o, PyObject *args)
     Py_ssize_t n, nid;
     struct oro_err err = {0};
     struct oro_found found = {0};
-    if (!PyArg_ParseTuple(args, "s#y#", &text, &n, &id, &nid) || !ready(e))
+    if (!PyArg_ParseTuple(args, "s#y#", &text, &n, &id, &nid) || !testing_ready(e))
         return NULL;
     struct oro_query *q = query_of(e, text, n, id, nid);
     if (q == NULL)
@@ -518,7 +408,7 @@ engine_matches(PyObject *o, PyObject *args)
     struct engine *e = (struct engine *)o;
     const char *text, *id, *row;
     Py_ssize_t n, nid, nrow;
-    if (!PyArg_ParseTuple(args, "s#y#y#", &text, &n, &id, &nid, &row, &nrow) || !ready(e))
+    if (!PyArg_ParseTuple(args, "s#y#y#", &text, &n, &id, &nid, &row, &nrow) || !testing_ready(e))
         return NULL;
     struct oro_query *q = query_of(e, text, n, id, nid);
     if (q == NULL)
@@ -536,7 +426,7 @@ engine_sql(PyObject *o, PyObject *args)
     Py_ssize_t n;
     struct oro_bb out = {0};
     struct oro_err err = {0};
-    if (!PyArg_ParseTuple(args, "s#", &text, &n) || !ready(e))
+    if (!PyArg_ParseTuple(args, "s#", &text, &n) || !testing_ready(e))
         return NULL;
     const struct oro_query_env env = {.sender = e->database, .is_owner = true, .store = e->store};
     if (!views_evaluate(e, oro_bytes((const uint8_t *)text, (size_t)n), &env))
@@ -550,10 +440,10 @@ engine_sql(PyObject *o, PyObject *args)
         .steps = UINT64_MAX / 2,
     };
     (void)oro_read_begin(e->session);
-    oro_status st = oro_sql_query(e->sql, &ask, oro_bytes((const uint8_t *)text, (size_t)n), &out,
-                                  NULL, &err);
+    oro_status st =
+        oro_sql_query(e->sql, &ask, oro_bytes((const uint8_t *)text, (size_t)n), &out, NULL, &err);
     oro_read_end(e->session);
-    PyObject *answer = st == ORO_OK ? text_of(oro_bb_bytes(&out)) : fail(ORO_EINVAL, &err);
+    PyObject *answer = st == ORO_OK ? testing_text(oro_bb_bytes(&out)) : fail(ORO_EINVAL, &err);
     oro_bb_fini(&out);
     return answer;
 }
@@ -567,7 +457,7 @@ engine_load(PyObject *o, PyObject *args)
     const char *name, *data;
     Py_ssize_t n;
     struct oro_err err = {0};
-    if (!PyArg_ParseTuple(args, "sy#", &name, &data, &n) || !ready(e))
+    if (!PyArg_ParseTuple(args, "sy#", &name, &data, &n) || !testing_ready(e))
         return NULL;
     const struct oro_table_def *t = table_of(e, name);
     if (t == NULL)
@@ -583,9 +473,9 @@ engine_load(PyObject *o, PyObject *args)
         st = oro_tx_commit(tx, &origin, &seq);
     if (st != ORO_OK)
         return fail(st, &err);
-    enter(e, e->clock_us);
+    testing_enter(e, e->clock_us);
     testing_views_again(e->writer, e->store);
-    leave(e);
+    testing_leave(e);
     Py_RETURN_NONE;
 }
 
@@ -602,9 +492,9 @@ map(void *arg, const struct oro_map_rows *m, struct oro_err *err)
                                      .first = m->first,
                                      .out = m->out,
                                      .ends = m->ends};
-    oro_py_module_enter(joined, to->bound);
-    oro_status st = oro_py_map_rows(joined, &asked, err);
-    oro_py_module_leave(joined, to->bound);
+    oro_py_module_enter(testing_joined, to->bound);
+    oro_status st = oro_py_map_rows(testing_joined, &asked, err);
+    oro_py_module_leave(testing_joined, to->bound);
     return st;
 }
 
@@ -638,7 +528,7 @@ engine_snapshot(PyObject *o, PyObject *none)
 {
     struct engine *e = (struct engine *)o;
     struct snapshot *s =
-        ready(e) ? (struct snapshot *)snapshot_type->tp_alloc(snapshot_type, 0) : NULL;
+        testing_ready(e) ? (struct snapshot *)snapshot_type->tp_alloc(snapshot_type, 0) : NULL;
     if (s == NULL)
         return NULL;
     s->store = copy_of(e->store, e->module);
@@ -669,15 +559,15 @@ engine_restore(PyObject *o, PyObject *args)
     struct engine *e = (struct engine *)o;
     struct snapshot *s;
     struct module *m = e->module;
-    if (!PyArg_ParseTuple(args, "O!|O!", snapshot_type, &s, module_type, &m) || !ready(e))
+    if (!PyArg_ParseTuple(args, "O!|O!", snapshot_type, &s, module_type, &m) || !testing_ready(e))
         return NULL;
     if (m == e->module && s->module != m) {
         PyErr_SetString(PyExc_ValueError, "the snapshot is of another module");
         return NULL;
     }
-    running = e->busy = true; /* a hook is the author's */
+    testing_running = e->busy = true; /* a hook is the author's */
     struct oro_store *store = copy_of(s->store, m);
-    running = e->busy = false;
+    testing_running = e->busy = false;
     if (store == NULL)
         return NULL;
     engine_close(e);
@@ -695,17 +585,20 @@ engine_logs(PyObject *o, PyObject *none)
 
 static PyMethodDef engine_methods[] = {
     {"call", engine_call, METH_VARARGS, "call(who, reducer, args, now_us): (fault, text, detail)"},
-    {"answer", engine_answer, METH_VARARGS,
-     "answer(who, request, now_us): (fault, bytes) of the module's router"},
+    {"begin", testing_begin, METH_VARARGS,
+     "begin(who, procedure or \"\", now_us): the context of a transaction that end() ends"},
+    {"end", testing_end, METH_O, "end(commit): as call"},
     {"init", engine_init, METH_VARARGS, "init(who, now_us): as call"},
     {"updated", engine_updated, METH_VARARGS, "updated(who, now_us): as call"},
     {"connect", engine_connect, METH_VARARGS, "connect(who, now_us): as call"},
     {"disconnect", engine_disconnect, METH_VARARGS, "disconnect(who, now_us): as call"},
     {"fire", engine_fire, METH_VARARGS,
      "fire(table, key, is_interval, micros, due_us, now_us): a row's turn"},
-    {"changes", engine_changes, METH_NOARGS, "changes(): (table, inserted, row) since the last time"},
+    {"changes", engine_changes, METH_NOARGS,
+     "changes(): (table, inserted, row) since the last time"},
     {"rows", engine_rows, METH_VARARGS, "rows(table): their bytes"},
-    {"query", engine_query, METH_VARARGS, "query(sql, identity): (table, rows, whether they depend on nothing else) of a subscription"},
+    {"query", engine_query, METH_VARARGS,
+     "query(sql, identity): (table, rows, whether they depend on nothing else) of a subscription"},
     {"matches", engine_matches, METH_VARARGS, "matches(sql, identity, row): whether it shows it"},
     {"sql", engine_sql, METH_VARARGS, "sql(text): the JSON of POST /sql, as the owner"},
     {"load", engine_load, METH_VARARGS, "load(table, row): a row that nobody inserted"},
@@ -737,11 +630,11 @@ static int
 module_exec(PyObject *module)
 {
     struct oro_err err = {0};
-    if (joined != NULL) {
+    if (testing_joined != NULL) {
         PyErr_SetString(PyExc_ImportError, "one interpreter of a process can test");
         return -1;
     }
-    oro_status st = oro_py_join(&oro_worker_host_ops, &joined, &err);
+    oro_status st = oro_py_join(&oro_worker_host_ops, &testing_joined, &err);
     if (st != ORO_OK) {
         fail(st, &err);
         return -1;
@@ -754,9 +647,8 @@ module_exec(PyObject *module)
     PyType_Slot of_snapshot[] = {{Py_tp_dealloc, snapshot_dealloc}, {0}};
     module_type = type_make(module, "_orochi_testing.Module", sizeof(struct module), of_module, 0);
     engine_type = type_make(module, "_orochi_testing.Engine", sizeof(struct engine), of_engine, 0);
-    snapshot_type =
-        type_make(module, "_orochi_testing.Snapshot", sizeof(struct snapshot), of_snapshot,
-                  Py_TPFLAGS_DISALLOW_INSTANTIATION);
+    snapshot_type = type_make(module, "_orochi_testing.Snapshot", sizeof(struct snapshot),
+                              of_snapshot, Py_TPFLAGS_DISALLOW_INSTANTIATION);
     return module_type != NULL && engine_type != NULL && snapshot_type != NULL ? 0 : -1;
 }
 

@@ -228,20 +228,22 @@ class Router:
 
     def __call__(self, data, sender, database, claims, micros):
         """From the engine's bytes to its bytes (bridge/host/handler.c)."""
+        return write_response(self.respond(read_request(data), HandlerContext(sender, database, Timestamp(micros))))
+
+    def respond(self, request, ctx):
+        """The Response to a request. Raises what the handler raises, but for a ReducerError, which is an answer."""
         try:
-            request = read_request(data)
             found = self.find(request.method, request.path)
             if found is None:
-                return write_response(Response(NO_ROUTE, 404))
-            ctx = HandlerContext(sender, database, Timestamp(micros))
+                return Response(NO_ROUTE, 404)
             response = self._answer(ctx, request, *found)
             size = sum(len(name) + len(value) + 4 for name, value in response.headers)
             if size > HEADERS_MOST:
                 raise ValueError(f'{found[0].name} ({found[0].place}): the headers of its answer take {size} bytes, and there is room for '
                                  f'{HEADERS_MOST}: put it into the body, or say less')
+            return response
         except ReducerError as error:
-            response = Response(str(error.told or error), 400)
-        return write_response(response)
+            return Response(str(error.told or error), 400)
 
     def _answer(self, ctx, request, r, found):
         request.params = found

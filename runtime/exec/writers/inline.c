@@ -5,6 +5,9 @@
 struct oro_inline {
     struct oro_pool pool; /* without threads and queues */
     struct worker worker;
+    /* the transaction that is open */
+    struct oro_job job;
+    struct attempt open;
 };
 
 struct oro_inline *
@@ -68,16 +71,59 @@ oro_inline_call(struct oro_inline *in, struct oro_principal *who,
     return told(attempt_run(&a, &origin));
 }
 
-struct oro_inline_outcome
-oro_inline_answer(struct oro_inline *in, struct oro_principal *who, struct oro_bytes request)
+struct oro_py_call *
+oro_inline_begin(struct oro_inline *in, struct oro_principal *who, const struct oro_reducer_def *as)
 {
-    struct oro_job job = job_of(ORO_JOB_HANDLER, who);
-    job.frame = oro_buf_copy(request);
-    in->worker.job = &job;
-    struct outcome out = run_handler(&in->worker, &job);
-    in->worker.job = NULL;
-    oro_buf_unref(job.frame);
-    return told(out);
+    struct worker *w = &in->worker;
+    ORO_ASSERT(w->tx == NULL);
+    in->job = job_of(ORO_JOB_CALLS, who);
+    in->open = attempt_new(w, &in->job, as, (struct oro_bytes){0});
+    in->open.begun_us = oro_mono_us();
+    w->tx = oro_tx_begin(w->session, true);
+    oro_bb_clear(&w->text);
+    oro_bb_clear(&w->detail);
+    oro_bb_clear(&w->logged);
+    atomic_store_explicit(&w->running, as->name, memory_order_relaxed);
+    oro_worker_enter_python(w);
+    return &in->open.call;
+}
+
+static oro_status
+open_commit(struct oro_inline *in, struct oro_err *err)
+{
+    struct worker *w = &in->worker;
+    oro_status st = views_refresh(&in->open, err);
+    if (st == ORO_OK)
+        st = oro_tx_fits(w->tx, err);
+    if (st != ORO_OK)
+        return st;
+    uint64_t seq;
+    struct oro_call call = call_of(&in->open);
+    struct oro_origin origin = origin_of(&in->open, ORO_ORIGIN_INTERNAL, 0);
+    origin.elapsed_us = oro_mono_us() - in->open.begun_us;
+    origin.call = &call;
+    st = oro_tx_commit(w->tx, &origin, &seq);
+    ORO_ASSERT(st == ORO_OK); /* it was alone */
+    w->tx = NULL;
+    return st;
+}
+
+struct oro_inline_outcome
+oro_inline_end(struct oro_inline *in, bool commit)
+{
+    struct worker *w = &in->worker;
+    struct oro_err err = {0};
+    oro_worker_back(w);
+    ORO_ASSERT(w->tx != NULL);
+    oro_status st = commit ? open_commit(in, &err) : ORO_OK;
+    if (w->tx != NULL)
+        oro_tx_abort(w->tx);
+    w->tx = NULL;
+    oro_worker_log_flush(w);
+    atomic_store_explicit(&w->running, NULL, memory_order_relaxed);
+    if (err.text[0] != '\0')
+        oro_bb_put_bytes(&w->text, oro_bytes_str(err.text));
+    return told((struct outcome){st, oro_bb_bytes(&w->text), {0}});
 }
 
 struct oro_inline_outcome

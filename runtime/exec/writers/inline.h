@@ -8,7 +8,7 @@
 struct oro_inline;
 
 struct oro_inline_options {
-    struct oro_py *py;               /* in which the schema's module is entered whenever a job runs */
+    struct oro_py *py; /* in which the schema's module is entered whenever a job runs */
     const struct oro_schema *schema; /* all four are borrowed until the close */
     struct oro_store *store;
     const int64_t *clock_us; /* microseconds since 1970; of timers, too */
@@ -34,9 +34,12 @@ void oro_inline_close(struct oro_inline *in); /* Takes in, before the store goes
 struct oro_inline_outcome oro_inline_call(struct oro_inline *in, struct oro_principal *who,
                                           const struct oro_reducer_def *reducer,
                                           struct oro_bytes args);
-/* A request to the module's router; text is its answer. Its transactions are records of the ring, too. */
-struct oro_inline_outcome oro_inline_answer(struct oro_inline *in, struct oro_principal *who,
-                                            struct oro_bytes request);
+/* A transaction that its caller ends, of procedures and handlers of a test. The call is for oro_py_open_tx, borrowed until the end; who and
+ * as, whose name it has, are borrowed until then, too. It is alone, so it cannot conflict; nothing else runs meanwhile. */
+struct oro_py_call *oro_inline_begin(struct oro_inline *in, struct oro_principal *who,
+                                     const struct oro_reducer_def *as);
+/* After oro_py_close_tx. One that cannot be kept is rolled back, and text says why. */
+struct oro_inline_outcome oro_inline_end(struct oro_inline *in, bool commit);
 struct oro_inline_outcome oro_inline_init(struct oro_inline *in, struct oro_principal *who);
 struct oro_inline_outcome oro_inline_updated(struct oro_inline *in, struct oro_principal *who);
 struct oro_inline_outcome oro_inline_connect(struct oro_inline *in, struct oro_principal *who);

@@ -15,7 +15,9 @@ server, no port and no disk. It needs the wheel (`pip install orochi-server`). p
 (orochi.testing.plugin); random values for property tests are made by orochi.testing.strategies.
 """
 
+from .._fetch import HttpResponse
 from ._client import Client, Subscription
 from ._database import Database, LogLine
+from ._mock import HttpMock, HttpRequest, UnmatchedRequest
 
-__all__ = ['Client', 'Database', 'LogLine', 'Subscription']
+__all__ = ['Client', 'Database', 'HttpMock', 'HttpRequest', 'HttpResponse', 'LogLine', 'Subscription', 'UnmatchedRequest']

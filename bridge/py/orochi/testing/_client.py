@@ -24,29 +24,36 @@ class Client:
         return f'<Client {self.name!r}{"" if self.connected else ", closed"}>'
 
     def call(self, fn, /, *args, **named):
-        """Calls a reducer, given as the function itself or by name, as a client does: arguments are encoded, checked and decoded,
-        and what was committed is there when it returns. named: arguments by name; those left out have their defaults.
+        """Calls a reducer or procedure, given as the function itself or by name, as a client does: arguments are encoded, checked and
+        decoded, and what was committed is there when it returns. named: arguments by name; those left out have their defaults.
+        Gives what a procedure returns; while it waits the clock goes on, and everything that is due runs.
 
-        Raises what the reducer raised (ReducerError is what a real client sees; of another exception it sees a fixed text),
+        Raises what the function raised (ReducerError is what a real client sees; of another exception it sees a fixed text),
         EncodeError for arguments that cannot be sent, ReducerError for those that the server refuses.
         """
         self._check()
         return self._db._call(self, fn, args, named)
 
+    procedure = call
+
     def call_raw(self, name, data):
-        """Calls a reducer by name with BSATN bytes: what a client that does not keep to the schema may send. Raises as call()."""
+        """Calls a function by name with BSATN bytes: what a client that does not keep to the schema may send. Otherwise as call()."""
         self._check()
         return self._db._call_raw(self, name, bytes(data))
 
-    def subscribe(self, what):
-        """Subscribes to SQL ("SELECT * FROM shot WHERE room = 1"), or to all rows of a table, given as its class. Gives a
-        Subscription. Raises ValueError for a query that a server refuses, and for private tables."""
+    def subscribe(self, what, /, *args, **named):
+        """Subscribes to SQL ("SELECT * FROM shot WHERE room = 1"), to all rows of a table, given as its class, or to a view, given as its
+        function with the arguments of its parameters. Gives a Subscription. Raises ValueError for a query that a server refuses, and
+        for private tables."""
         self._check()
-        if isinstance(what, type):
-            what = f'SELECT * FROM {self._db._table_of(what).name}'
-        subscription = Subscription(self, what)
+        subscription = Subscription(self, self._db._sql_of(what, args, named))
         self._subscriptions.append(subscription)
         return subscription
+
+    def view(self, fn, /, *args, **named):
+        """The rows that this client sees of a view, as a list: ann.view(game.my_hand), ann.view(game.in_room, 3)."""
+        self._check()
+        return Subscription(self, self._db._sql_of(fn, args, named)).rows
 
     def close(self):
         """Leaves: client_disconnected runs, subscriptions end. A second time it does nothing."""

@@ -3,20 +3,24 @@
 import collections
 import datetime
 import hashlib
+import heapq
 import inspect
+import itertools
 import json
 import random
 import struct
 
 from urllib.parse import unquote
 
-from .._errors import OrochiError, ReducerError
-from .._http import Request, read_response, write_request
+from .._errors import OrochiError, ReducerError, TransactionError
+from .._http import Request, read_request, read_response, write_request, write_response
+from .._names import instead
 from .._schedule import cron_next
 from .._values import Timestamp
-from . import _engine
+from . import _engine, _outside
 from ._client import Client
-from ._tables import TableView
+from ._mock import HttpMock
+from ._tables import TableView, literal
 from ._timers import CALLS, Timers
 
 LogLine = collections.namedtuple('LogLine', 'level text')
@@ -58,10 +62,12 @@ class Database:
         self._declared = _engine.declared(module)
         while self._declared.on_load:
             self._declared.on_load.pop(0)()
-        self._seed, self._connections, self._requests, self._timer_errors = seed, 0, 0, timer_errors
+        self._seed, self._connections, self._requests, self._fired, self._timer_errors = seed, 0, 0, 0, timer_errors
         self._env = dict(env or {})
         self._identity = b'\x01' * 31 + b'\xc2'
-        self._clients = []
+        self._clients, self._mocks = [], []
+        self._later, self._order = [], itertools.count()  # (when, number, function of the test)
+        self._missed = []  # what was raised while a procedure waited
         self._last_now = None
         self.now = Timestamp(_microseconds(start))
         self._engine = _engine.load().Engine(self._declared.engine, self._identity)
@@ -79,6 +85,11 @@ class Database:
         client.connected = True
         self._clients.append(client)
         return client
+
+    def call(self, fn, /, *args, **named):
+        """Calls a reducer or procedure as the owner of the database, private ones too. Gives what a procedure returns. Otherwise as a
+        client's call()."""
+        return self._call(None, fn, args, named)
 
     def close(self):
         """Ends it; clients are not told good-bye. Also done by `with`."""
@@ -100,16 +111,24 @@ class Database:
         headers = list((headers or {}).items()) + [('content-type', 'application/json')] * (json is not None)
         request = Request(method, unquote(path), headers=headers, query_string=query, body=body, host=host,
                           root_path=f'/v1/database/{self._declared.name}/route')
+        if self._declared.router is None:
+            raise LookupError(f'{self._declared.name} has no HTTP handlers: no @route, and no mount()')
         self._requests += 1
         who = hashlib.sha256(f'request {self._seed} {self._requests}'.encode()).digest(), b'', None, _HTTP
-        answer = []
-        self._run(lambda *what: self._answered(answer, *what), who, write_request(request))
-        return read_response(answer[0])
+        response = self._whole(lambda: _outside.answer(self, who, read_request(write_request(request))))
+        return read_response(write_response(response))
 
-    def _answered(self, answer, *what):
-        fault, data = self._engine.answer(*what)
-        answer.append(data)
-        return fault, data.decode(errors='replace') if fault else '', None
+    def mock_http(self, url, /, *answers, method=None, delay=0):
+        """What ctx.http is answered: db.mock_http("https://api.example/*", {"text": "hi"}). Nothing leaves a test: a request that no answer
+        fits fails it (UnmatchedRequest), also where the module catches that.
+
+        url: whole, with or without what stands behind its ?; with * at its end all that begin so; or a compiled pattern. answers: the
+        first for the first request, the last for all that follow; each a value for JSON, a text, bytes, a status, an HttpResponse, an
+        exception (HttpError("no connection")), or a function of the HttpRequest that gives one of these, and that may do what happens
+        meanwhile. delay: seconds of the clock until the answer is there. Of several that fit the last one made is taken. Gives the
+        HttpMock, whose `requests` tell what was asked."""
+        self._mocks.append(HttpMock(url, answers, method, delay))
+        return self._mocks[-1]
 
     # ---- time ----
 
@@ -119,10 +138,14 @@ class Database:
         step = datetime.timedelta(seconds=seconds, **more) // datetime.timedelta(microseconds=1)
         if step < 0:
             raise ValueError('time does not run backwards')
-        end, fired = self.now + step, 0
+        end, before = self.now + step, self._fired
         while self._step(end):
-            fired += 1
-        return fired
+            pass
+        return self._fired - before
+
+    def later(self, seconds, fn, /, *args):
+        """fn(*args) runs when so many seconds have passed: in advance(), or while a procedure waits, which is what it is for."""
+        heapq.heappush(self._later, (self.now + int(seconds * 1_000_000), next(self._order), fn, args))
 
     def run_pending(self):
         """Runs what is due now. Gives how many timers fired."""
@@ -131,9 +154,15 @@ class Database:
     def _step(self, end):
         """Runs the next timer if it is due by then; else time goes on to the end. Whether one ran."""
         timer = self._timers.next()
+        if self._later and self._later[0][0] <= min(end, end if timer is None else timer.due):
+            due, _, fn, args = heapq.heappop(self._later)
+            self.now = Timestamp(max(self.now, due))
+            fn(*args)
+            return True
         if timer is None or timer.due > end:
             self.now = Timestamp(max(self.now, end))
             return False
+        self._fired += 1
         self.now = Timestamp(max(self.now, timer.due))
         due = timer.due
         self._timers.begin(timer)
@@ -149,8 +178,9 @@ class Database:
 
     def table(self, name):
         """The table of that name, as the attribute."""
-        if name not in {t.accessor for t in self._declared.builder.tables}:
-            raise AttributeError(f'the module has no table {name!r}; it has {", ".join(sorted(self._declared.tables))}')
+        names = {t.accessor for t in self._declared.builder.tables}
+        if name not in names:
+            raise AttributeError(f'the module has no table {name!r}: {instead(name, sorted(names))}')
         return TableView(self, (name,))
 
     def __getattr__(self, name):
@@ -236,6 +266,22 @@ class Database:
                 return t
         raise LookupError(f'{cls!r} is no table of {self._declared.name}')
 
+    def _sql_of(self, what, args=(), named={}):
+        """The query of a table's class, of a view's function, or what is one already."""
+        if isinstance(what, str):
+            if args or named:
+                raise TypeError('a query has its arguments in its text: "SELECT * FROM in_room(3)"')
+            return what
+        if isinstance(what, type):
+            return f'SELECT * FROM {self._table_of(what).name}'
+        view = next((v for v in self._declared.views.values() if v.fn is what), None)
+        if view is None:
+            raise LookupError(f'{what!r} is no view of {self._declared.name}: give SQL, the class of a table, or the function of a view')
+        bound = inspect.signature(view.fn).bind(None, *args, **named)
+        bound.apply_defaults()
+        texts = [literal(value) for value in list(bound.arguments.values())[1:]]
+        return f'SELECT * FROM {view.name}' + (f'({", ".join(texts)})' if texts else '')
+
     def _owner(self, caller):
         return self._identity, b'', None, caller
 
@@ -243,18 +289,62 @@ class Database:
         return client.identity.to_bytes(), client.connection_id.to_bytes(), json.dumps(client.claims), _CLIENT
 
     def _call(self, client, fn, args, named):
-        name = fn if isinstance(fn, str) else getattr(fn, '__name__', repr(fn))
-        entry = self._declared.reducers.get(name) if isinstance(fn, str) else self._declared.by_function.get(fn)
-        if entry is None or entry['name'] == _engine.LOOK or not entry['public'] or entry['lifecycle']:
-            raise LookupError(self._declared.why_not_called(name))
+        """client: None for the owner."""
+        entry = self._declared.callable(fn, client is None)
         bound = inspect.signature(entry['fn']).bind(None, *args, **named)
         bound.apply_defaults()
         values = list(bound.arguments.values())[1:]
+        if 'returns' in entry:
+            return self._call_raw(client, entry['name'], _outside.encode_args(self, entry, values))
         data = b''.join(self._declared.codec(p[2]).encode(value) for p, value in zip(entry['params'], values))
-        self._call_raw(client, entry['name'], data)
+        return self._call_raw(client, entry['name'], data)
 
     def _call_raw(self, client, name, data):
-        self._run(self._engine.call, self._who(client), name, data)
+        who = self._owner(_OWNER) if client is None else self._who(client)
+        procedure = self._declared.procedures.get(name)
+        if procedure is None:
+            return self._run(self._engine.call, who, name, data)
+        if client is not None and not procedure['public']:
+            raise LookupError(self._declared.why_not_called(name))
+        return self._whole(lambda: _outside.run_procedure(self, who, procedure, data))
+
+    def _whole(self, run):
+        """What is no transaction; what was raised meanwhile, by others, is raised at its end."""
+        before, self._missed = self._missed, []
+        try:
+            value = run()
+        finally:
+            missed, self._missed = self._missed, before
+        if missed:
+            raise missed[0]
+        return value
+
+    def _begin(self, who, name):
+        """The context of a transaction, which _end() ends."""
+        _engine.load_environment(self._env)
+        return self._engine.begin(who, name, int(self.now))
+
+    def _end(self, commit):
+        fault, text, _ = self._engine.end(commit)
+        self._look()
+        if fault:
+            raise TransactionError(f'the transaction cannot be kept: {text}')
+
+    def _pass(self, end):
+        """Time goes on while a procedure waits. What timers raise is not its own affair."""
+        while True:
+            try:
+                if not self._step(end):
+                    return
+            except Exception as error:
+                self._missed.append(error)
+            _engine.load_environment(self._env)
+
+    def _mock_of(self, request):
+        return next((mock for mock in reversed(self._mocks) if mock._takes(request)), None)
+
+    def _say(self, level, text):
+        self._engine.logs().append((level, 'module', text))
 
     def _look_into(self, function):
         """Runs function(ctx) in a transaction of the owner's; gives its result, raises what it raises."""
@@ -279,12 +369,8 @@ class Database:
         return result
 
     def _run(self, run, *what, of_module=True):
-        """A job of the engine at the next microsecond, so that no two calls have one time."""
-        if self._last_now == self.now:
-            self.now = Timestamp(self.now + 1)
-        self._last_now = self.now
-        _engine.raised.clear()
-        _engine.load_environment(self._env)
+        """A job of the engine."""
+        self._tick()
         fault, text, detail = run(*what, int(self.now))
         self._look()
         if not fault:
@@ -295,6 +381,14 @@ class Database:
         error = ReducerError(text)
         error.code, error.data = detail.get('code'), detail.get('data')
         raise error
+
+    def _tick(self):
+        """Each call is at a microsecond of its own."""
+        if self._last_now == self.now:
+            self.now = Timestamp(self.now + 1)
+        self._last_now = self.now
+        _engine.raised.clear()
+        _engine.load_environment(self._env)
 
     def _look(self, rows_changed=False):
         """What has been committed reaches timers and subscriptions."""

@@ -8,9 +8,13 @@ import sys
 import types
 
 from .._declare import REGISTRY, ReducerDeclaration, Registry
+from .._names import instead
 from .._schema import Builder
 
 LOOK = 'orochi_testing_look'  # a reducer that runs what a test wants of the tables
+
+_BY_ITSELF = {'client_connected': 'db.connect(name) does', 'client_disconnected': 'client.close() does',
+              'updated': 'db.reload(module) does'}
 
 raised = []   # exceptions that left a reducer of the call that runs, or ran last
 looking = []  # what LOOK is to run
@@ -70,6 +74,13 @@ def _latest(declared, of, names):
     return list(found.values())
 
 
+def _filters_of(names):
+    """Those of the modules' files; each once, after an importlib.reload(), too."""
+    files = {sys.modules[name].__file__ for name in names if name in sys.modules}
+    found = {sql: (place, sql) for place, sql in REGISTRY.filters if str(place).rpartition(':')[0] in files}
+    return list(found.values())
+
+
 def _look(ctx):
     looking[-1](ctx)
 
@@ -108,22 +119,36 @@ class Declared:
         for entry in spec['reducers']:
             if entry['fn'] is not _look:
                 entry['fn'] = _watched(entry['fn'])
-        for route in self.builder.routes:
-            route.fn = route.fn and _watched(route.fn)
+        self.router, self.environment = spec['router'], spec['env']
         self.engine = load().Module(self.builder.descriptor(), spec)
         self.on_load = [fn for fn in REGISTRY.on_load if fn.__module__ in names]
         self.tables = {t.name: t for t in self.builder.tables}
         self.views = {v.name: v for v in self.builder.views}
         self.reducers = {r['name']: r for r in self.builder.reducers}
-        self.by_function = {r['fn']: r for r in self.builder.reducers if r['fn'] is not None}
+        self.procedures = {p['name']: p for p in self.builder.procedures}
+        self.by_function = {r['fn']: r for r in (*self.builder.reducers, *self.builder.procedures) if r['fn'] is not None}
         self._codecs = {}
+
+    def callable(self, fn, by_owner):
+        """The entry of a reducer or procedure, given as itself or by name. LookupError for what cannot be called."""
+        name = fn if isinstance(fn, str) else getattr(fn, '__name__', repr(fn))
+        if isinstance(fn, str):
+            entry = self.reducers.get(name) or self.procedures.get(name)
+        else:
+            entry = self.by_function.get(fn)
+        if entry is None or entry['name'] == LOOK or entry['lifecycle'] or not (entry['public'] or by_owner):
+            raise LookupError(self.why_not_called(name))
+        return entry
 
     def why_not_called(self, name):
         """What is told who calls a function that no client can call here."""
-        if any(p['name'] == name for p in self.builder.procedures):
-            return (f'{name} is a procedure, and orochi.testing runs none: put what it does in transactions into functions and call those '
-                    'in reducers, or ask a server that runs: orochi.client')
-        return f'no client can call {name}: it is no reducer of {self.name}, or a private one'
+        there = [e for e in (*self.reducers.values(), *self.procedures.values()) if e['name'] != LOOK and not e['lifecycle']]
+        of_it = next((e for e in (*self.reducers.values(), *self.procedures.values()) if e['name'] == name and name != LOOK), None)
+        if of_it is None:
+            return f'{self.name} has no reducer or procedure {name}: {instead(name, [e["name"] for e in there if e["public"]])}'
+        if of_it['lifecycle']:
+            return f'no client can call {name}, which runs by itself: {_BY_ITSELF.get(of_it["lifecycle"], "Database(module) runs it")}'
+        return f'no client can call {name}, which is private: db.call({name}, ...) calls it as the owner'
 
     def codec(self, spec):
         import _orochi
@@ -131,6 +156,13 @@ class Declared:
         if key not in self._codecs:
             self._codecs[key] = spec, _orochi.compile(spec, self.builder.types.specs)
         return self._codecs[key][1]
+
+    def codec_of(self, key, spec):
+        """That of spec(), which is made once for the key."""
+        if key not in self._codecs:
+            import _orochi
+            self._codecs[key] = _orochi.compile(spec(), self.builder.types.specs)
+        return self._codecs[key]
 
     def row_codec(self, table):
         """Of a table with a class."""
@@ -150,7 +182,7 @@ def declared(module):
     if not isinstance(module, types.ModuleType) or not getattr(module, '__file__', None):
         raise TypeError(f'Database(module) takes the module itself: `import arena`, then Database(arena); got {module!r}')
     now = [id(d) for d in (*REGISTRY.tables, *REGISTRY.reducers, *REGISTRY.views, *REGISTRY.products, *REGISTRY.routes,
-                           *REGISTRY.environments)]
+                           *REGISTRY.environments, *REGISTRY.migrations, *REGISTRY.filters)]
     before = _declared.get(module)
     if before is None or before[0] != now:
         _declared[module] = before = now, Declared(module)

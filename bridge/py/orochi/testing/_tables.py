@@ -1,5 +1,11 @@
 """Tables of a Database, looked at from outside of any reducer."""
 
+import datetime
+import enum
+import uuid
+
+from .._values import ConnectionId, Identity
+
 
 class TableView:
     """A table, a column of it, or rows found: what it offers is that of ctx.db, each call a transaction of its own, and
@@ -70,3 +76,27 @@ def _whole(row):
     for name in type(row).__orochi_columns__:
         getattr(row, name)
     return row
+
+
+def literal(value):
+    """A value as SQL has it, for the arguments of a view."""
+    if isinstance(value, bool):
+        return 'true' if value else 'false'
+    if isinstance(value, (Identity, ConnectionId)):
+        return f'0x{value.hex}'
+    if isinstance(value, (int, float)):
+        return repr(value if isinstance(value, float) else int(value))
+    if isinstance(value, enum.Enum):
+        return _text(value.name)
+    if isinstance(value, (bytes, bytearray)):
+        return f'0x{value.hex()}'
+    if isinstance(value, (str, uuid.UUID)):
+        return _text(str(value))
+    if isinstance(value, datetime.datetime):
+        return _text(value.isoformat())
+    raise TypeError(f'{type(value).__name__} has no literal in SQL: write the query as text')
+
+
+def _text(value):
+    quoted = value.replace("'", "''")
+    return f"'{quoted}'"
