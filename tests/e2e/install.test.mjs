@@ -53,6 +53,11 @@ test("the commands work as well, also through a link to the program", async () =
   assert.match(execFileSync(join(work, "orochi"), ["describe", "bank.py"], { cwd: work, encoding: "utf8" }), /account/);
 });
 
+test("there is a manual page for each command", () => {
+  for (const name of ["orochi", "orochi-run", "orochi-dev", "orochi-sql"])
+    assert.match(execFileSync("cat", [join(moved, `share/man/man1/${name}.1`)], { encoding: "utf8" }), /^\.TH OROCHI/);
+});
+
 test("settings and licence come along, nothing compiled by Python does", () => {
   for (const name of ["orochi.toml", "LICENSE", "python/orochi/py.typed", "python/orochi/__init__.pyi"])
     assert.ok(existsSync(join(moved, "share/orochi", name)), name);
