@@ -56,7 +56,16 @@ for (const template of ["chat", "arena", "cards", "empty"]) test(`the tests of a
   run(BINARY, "new", `a-${template}`, "--template", template);
   const inside = join(work, `a-${template}`), test = execFileSync(BINARY, ["test", "-q"], { cwd: inside, encoding: "utf8" });
   assert.match(test, /\d passed/);
-  if (template !== "empty") assert.ok(existsSync(join(inside, "dist/index.html")));
+  assert.ok(existsSync(join(inside, "dist/index.html")));
+});
+
+test("tests of two games in one folder run apart, each beside its own module", () => {
+  const both = join(work, "both");
+  for (const name of ["one", "two"]) run(BINARY, "new", join(both, name), "--template", "empty");
+  const out = execFileSync(BINARY, ["test", "-q"], { cwd: both, encoding: "utf8" });
+  assert.match(out, /--- one\n[^]*2 passed[^]*--- two\n[^]*2 passed/);
+  const some = execFileSync(BINARY, ["test", "-k", "added", "-q"], { cwd: join(both, "one"), encoding: "utf8" });
+  assert.match(some, /1 passed, 1 deselected/);
 });
 
 test("orochi dev runs the tests when the module or one of them is saved, and says what fails", async () => {
