@@ -170,7 +170,7 @@ meson_build() {
 
 # The pages that the server serves. Bindings in them come from a module, so a module is a source too.
 web_pages() {
-    for pages in net/web examples/chat examples/arena examples/cards; do
+    for pages in net/web examples/chat examples/arena examples/cards examples/empty; do
         web_build "$root/$pages" || return 1
     done
 }

@@ -136,7 +136,7 @@ stage_docs() {
 stage_web() {
     good=0
     bad=0
-    for folder in examples/arena examples/chat examples/cards net/web tests/e2e; do
+    for folder in examples/arena examples/chat examples/cards examples/empty net/web tests/e2e; do
         grep -q '"typecheck"' "$folder/package.json" 2>/dev/null || continue
         if quietly web npm --prefix "$folder" run --silent typecheck; then
             good=$((good + 1))

@@ -70,7 +70,7 @@ quiet "$venv/bin/python" -m pip install -q --disable-pip-version-check 'meson-py
 if have node && have npm; then
     need_node
     web_build "$root/net/web" || die "the dashboard's page could not be built"
-    for example in chat arena cards; do
+    for example in chat arena cards empty; do
         web_build "$root/examples/$example" || die "the page of examples/$example could not be built"
     done
 else

@@ -36,7 +36,6 @@ for (const template of ["chat", "arena", "cards", "empty"]) test(`orochi new --t
     assert.ok(existsSync(join(at, file)), file);
   assert.match((await orochi(["check", "my-game"], { cwd: work })).stdout, /no problems/);
   assert.match(await readFile(join(at, "module.py"), "utf8"), /ctx: ReducerContext\[Db\]/);
-  if (template === "empty") return;
   // Bindings are in place, and are what `generate` would write.
   const before = await readFile(join(at, "src/bindings/index.ts"), "utf8");
   assert.equal((await orochi(["generate", "--lang", "typescript", "--out", "src/bindings", "module.py"], { cwd: at })).code, 0);

@@ -1,7 +1,7 @@
 """`orochi new NAME`: a folder with a module, its tests and a typed page, to begin with.
 
-The templates with a page are examples of this project (examples/, which an installation has as templates/), copied with their built
-page, so that there is something to see without node.
+The templates are examples of this project (examples/, which an installation has as templates/), copied with their built page, so that
+there is something to see without node. Where they were not put, the empty one is still there, without a page.
 """
 
 import json
@@ -142,7 +142,7 @@ __pycache__/
 _COPIED = ('index.html', 'src', 'tsconfig.json', 'vite.config.ts', '.npmrc', 'dist')
 
 TEMPLATES = {'chat': 'names and messages, with a page', 'arena': 'steer, eat, grow: 20 times a second, with a page',
-             'cards': 'rooms, hidden hands, deadlines, a leaderboard, with a page', 'empty': 'a table and a reducer'}
+             'cards': 'rooms, hidden hands, deadlines, a leaderboard, with a page', 'empty': 'a table and a reducer, with a page'}
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # In a wheel; where the program is installed; in a checkout.
@@ -193,13 +193,13 @@ def make(folder, template='chat'):
         raise ValueError(f'{name!r} cannot be the name of a module: letters, digits, _ and -, a letter first')
     if os.path.exists(folder):
         raise FileExistsError(f'{folder} is there already: choose another name')
-    source = _source(template) if template != 'empty' else None
+    source = _source(template)
     if template != 'empty' and source is None:
         raise ValueError(f'the template {template} was not put into this installation; --template empty is always there')
     at = Path(folder)
     at.mkdir(parents=True)
     title = name.replace('-', ' ').replace('_', ' ').capitalize()
-    module = (source / 'module.py').read_text(encoding='utf-8') if source else _EMPTY.replace('{title}', title)
+    module = (source / 'module.py').read_text(encoding='utf-8') if source and template != 'empty' else _EMPTY.replace('{title}', title)
     texts = {'module.py': module, 'test_module.py': _tests(source, template), 'pyproject.toml': _PROJECT.replace('{name}', name),
              'README.md': _README.replace('{title}', title).replace('{name}', name).replace('{page}', _PAGE if source else ''), '.gitignore': _IGNORED}
     for file, text in texts.items():
