@@ -47,6 +47,13 @@ class Docstrings(unittest.TestCase):
                     self.assertGreater(len(thing.__doc__ or ""), 15)
                     self.assertNotIn("python-api", thing.__doc__)
 
+    def test_the_reference_has_everything_public(self):
+        page = (ROOT / "docs/reference/orochi.md").read_text(encoding="utf-8")
+        for name in orochi.__all__:
+            if not re.fullmatch(r"[iu]\d+", name) and not inspect.ismodule(getattr(orochi, name)):
+                with self.subTest(name):
+                    self.assertRegex(page, rf"(?m)^::: orochi\.{name}$|`{name}\b")
+
     def test_every_method_of_what_a_reducer_is_given_has_one(self):
         self.assertGreater(len(list(self.methods())), 60)
         for name, fn in self.methods():

@@ -190,6 +190,7 @@ class Compile(unittest.TestCase):
                 "isolatedModules": True,
                 "skipLibCheck": True,
                 "preserveSymlinks": True,
+                "noUncheckedIndexedAccess": True,
                 "types": [],
                 "lib": ["ES2022", "DOM"],
             }
