@@ -283,7 +283,7 @@ reload(struct oro_server *server)
     oro_free(report);
 }
 
-#define WATCH_US 250000
+#define WATCH_US 100000
 
 /* True: the module's files have changed, and that was not just now, when somebody may still be writing. */
 static bool

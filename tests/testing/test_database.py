@@ -380,6 +380,12 @@ class Cost(unittest.TestCase):
         self.assertEqual((len(os.listdir('/proc/self/task')), len(os.listdir('/proc/self/fd'))), before)
 
 
+    def test_the_import_brings_only_what_every_test_needs(self):
+        code = "import sys, orochi.testing; sys.exit(', '.join({'asyncio', 'http.client', 'hypothesis', 'pytest', 'unittest'} & {*sys.modules}))"
+        done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=120)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+
+
 class Declarations(unittest.TestCase):
     def test_a_module_is_known_by_itself_among_others(self):
         from orochi.testing._engine import declared

@@ -2,12 +2,11 @@
 
 import contextlib
 import inspect
-import math
 import random
 import sys
 
-from .. import _asgi, _procedures, _routes
-from .._errors import DecodeError, OrochiError, ReducerError, ReducerTimeout, TransactionError
+from .. import _procedures, _routes
+from .._errors import DecodeError, ReducerError, ReducerTimeout, TransactionError
 from .._schedule import ScheduleProblem, time_us
 from .._values import Timestamp, format_exception
 from ._mock import AsyncHttp, Http
@@ -144,7 +143,7 @@ class Context(_procedures.Context):
         super().__init__(given)
         self._run = run
         self.log = Log(run.db._engine.logs(), run.name)
-        self.rng = random.Random(f'{run.db._seed} {run.name} {int(self.timestamp)}')
+        self._rng = random.Random(f'{run.db._seed} {run.name} {int(self.timestamp)}')
         self.http = Http(run)
 
     def with_tx(self, body, /, *args):
@@ -188,58 +187,6 @@ class AsyncContext(Context):
         await self.sleep(self._left(when))
 
 
-# ---- coroutines ------------------------------------------------------------------------------------------------------
-
-class _Passing:
-    """What a loop asks for events: there are none but that time has passed."""
-
-    def __init__(self, run):
-        self._run = run
-
-    def select(self, timeout):
-        if self._run.in_tx:
-            raise TransactionError(f'{self._run.name} awaits something in a transaction: do it before or after')
-        if timeout is None:
-            raise OrochiError(f'{self._run.name} waits for something that never comes: in a test there are no sockets, threads or other '
-                              'processes to wait for')
-        if timeout > 0:
-            self._run.wait(math.ceil(timeout * 1e6 - 1e-3))
-        return ()
-
-    def close(self):
-        pass
-
-
-class Loop(_asgi._Loop):
-    """An event loop whose time is the database's."""
-
-    def __init__(self, run):
-        super().__init__(run.name)
-        self._selector = _Passing(run)
-        self._run, self._start = run, int(run.db.now)
-        self._clock_resolution = 1e-6
-
-    def time(self):
-        return (int(self._run.db.now) - self._start) / 1e6
-
-    async def pause(self, micros):
-        done = self.create_future()
-        self.call_later(max(0, micros) / 1e6, lambda: done.done() or done.set_result(None))
-        await done
-
-    def drive(self, coroutine):
-        """What it gives; tasks that it leaves behind are cancelled."""
-        task = self.create_task(coroutine)
-        try:
-            _asgi._drive(self, task)
-            return task.result()
-        finally:
-            try:
-                _asgi._end_tasks(self)
-            finally:
-                self.close()
-
-
 # ---- procedures ------------------------------------------------------------------------------------------------------
 
 def _args_codec(db, p):
@@ -273,8 +220,13 @@ def run_procedure(db, who, p, data):
     return codec.decode(codec.encode(value))
 
 
+def _loop_of(run):
+    from ._loop import Loop  # asyncio, which most tests do without
+    return Loop(run)
+
+
 def _run(db, run, p, values):
-    loop = Loop(run) if p['is_async'] else None
+    loop = _loop_of(run) if p['is_async'] else None
     given = db._begin(run.who, run.name)
     try:
         ctx = Context(run, given) if loop is None else AsyncContext(run, given, loop)

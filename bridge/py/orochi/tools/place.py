@@ -5,12 +5,9 @@ The server is --url; the database --name, or what the server says; who asks is, 
 """
 
 import base64
-import http.client
 import json
 import os
 import re
-import urllib.error
-import urllib.request
 
 URL = 'http://127.0.0.1:3000'
 DATA = 'orochi-data'
@@ -85,6 +82,10 @@ def _refused(error, url):
 
 def opened(url, body=None, headers=(), method=None, timeout=300):
     """The answer, open. With a body it is POST where nothing else is said. CommandError has the server's words."""
+    # Here: they take as long to import as everything else that `orochi check` does, which each reload waits for.
+    import http.client
+    import urllib.error
+    import urllib.request
     request = urllib.request.Request(url, body, dict(headers), method=method or ('POST' if body is not None else 'GET'))
     try:
         return urllib.request.urlopen(request, timeout=timeout)
@@ -96,6 +97,7 @@ def opened(url, body=None, headers=(), method=None, timeout=300):
 
 def fetch(url, body=None, headers=(), method=None, timeout=300):
     """The bytes of the answer; as opened()."""
+    import http.client
     try:
         with opened(url, body, headers, method, timeout) as answer:
             return answer.read()
