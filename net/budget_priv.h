@@ -15,7 +15,7 @@ void budget_unlink(struct shard *s, struct conn *c, struct oro_buf *b);
 void budget_condemn(struct conn *c); /* its share is given back, and it has none from now on */
 void budget_tell(struct shard *s);
 bool budget_over(const struct shard *s);
-/* Cuts off the largest if there is too much. Any connection may be cut off inside. */
+/* largest.c: cuts off the largest if there is too much. Any connection may be cut off inside. */
 void budget_enforce(struct shard *s);
 
 #endif

@@ -35,6 +35,12 @@ enum conn_cause {
     CAUSE_COUNT
 };
 
+/* What one is told who is cut off: a Close, or an HTTP status while the request is not complete; 0: nothing. */
+struct farewell {
+    int code, status;
+    const char *why;
+};
+
 /* The frame being received. hdr collects the 2 to 14 bytes of a header that came in parts. */
 struct ws_rx {
     uint8_t hdr[14];
@@ -70,6 +76,8 @@ struct conn {
     struct lws *wsi;
     oro_conn_id id;
     enum conn_state state;
+    /* Tells it that it is cut off, or dooms it: of the protocol that it speaks (http.c, ws.c). */
+    void (*on_cut)(struct conn *c, const struct farewell *f);
     enum conn_cause cause;
 
     struct link dirty;  /* in shard->dirty: has something to send or a state to act on */
@@ -137,16 +145,12 @@ struct conn {
     struct ws_rx *rx; /* NULL between frames */
 };
 
-struct conn *conn_new(struct shard *s);                  /* NULL: no memory */
+/* on_cut: of HTTP, which it begins with. NULL: no memory. */
+struct conn *conn_new(struct shard *s, void (*on_cut)(struct conn *c, const struct farewell *f));
 struct conn *conn_find(struct shard *s, oro_conn_id id); /* NULL when gone or doomed */
 void conn_move(struct conn *c, enum conn_state to);
-/* From the loop: >= 0 to go on, -1 to have the socket closed. */
-int conn_on_rx(struct conn *c, uint8_t *data, size_t len);
-int conn_on_writable(struct conn *c);
-int conn_on_end(struct conn *c); /* the peer will send no more */
-void conn_gone(struct conn *c);  /* frees it; tells the sink */
+void conn_gone(struct conn *c); /* frees it; tells the sink */
 
-void conn_touch(struct conn *c); /* have the loop flush it and look at its state */
 void conn_doom(struct conn *c, enum conn_cause cause);
 /* Ends one that takes too much, or too long: what it has is freed, and it is told why, where that can be sent. */
 void conn_cut(struct conn *c, enum conn_cause cause);

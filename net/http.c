@@ -289,6 +289,18 @@ http_refuse(struct conn *c, int status, const char *why)
     refuse_with(c, status, why, NULL, NULL);
 }
 
+void
+http_on_cut(struct conn *c, const struct farewell *f)
+{
+    ASSERT_HERE(c);
+    if (c->state == CONN_HTTP && !c->busy && !c->running && c->out_head == NULL && f->status != 0) {
+        oro_bb_fini(&c->in);
+        http_refuse(c, f->status, f->why);
+    } else {
+        conn_doom(c, c->cause);
+    }
+}
+
 /* ---- requests ---- */
 
 static char *

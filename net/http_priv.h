@@ -27,8 +27,8 @@ struct head {
     bool expect_continue;
     unsigned fields;
     struct oro_bytes lines; /* of the fields */
-    size_t len;      /* of the head, with its empty line */
-    const char *why; /* of a refusal: static, "" where the status says it */
+    size_t len;             /* of the head, with its empty line */
+    const char *why;        /* of a refusal: static, "" where the status says it */
 };
 
 enum {
@@ -68,6 +68,8 @@ void http_response_fini(struct oro_http_response *res); /* what was not sent of 
 void http_answer(struct conn *c, struct oro_http_response *res);
 /* An answer of our own, after which the connection closes; why: a text or "". */
 void http_refuse(struct conn *c, int status, const char *why);
+void http_on_cut(struct conn *c,
+                 const struct farewell *f); /* conn.on_cut, until it is a websocket */
 /* Of an answer in pieces. False if it was cut off. */
 bool http_piece(struct conn *c, struct oro_buf *piece, bool last);
 void http_run(struct conn *c);

@@ -10,13 +10,22 @@
 struct conn;
 struct io_context;
 
-/* Borrows opt until return. Gives *out, ended by io_context_destroy on the thread that runs the
+/* What the loop tells of a connection: >= 0 to go on, -1 to have the socket closed. */
+struct io_events {
+    int (*rx)(struct conn *c, uint8_t *data, size_t len);
+    int (*writable)(struct conn *c);
+    int (*end)(struct conn *c);   /* the peer will send no more */
+    void (*gone)(struct conn *c); /* frees it */
+};
+
+/* Borrows opt until return, and on. Gives *out, ended by io_context_destroy on the thread that runs the
  * loop. */
 ORO_MUST_CHECK oro_status io_context_create(const struct oro_net_options *opt, struct ev_loop *loop,
-                                            struct io_context **out, struct oro_err *err);
+                                            const struct io_events *on, struct io_context **out,
+                                            struct oro_err *err);
 void io_context_destroy(struct io_context *io);
-/* Takes fd, on failure too. The connection then gets conn_on_* calls. False: conn_gone was or
- * will not be called. */
+/* Takes fd, on failure too. The connection then gets events. False: `gone` was or will not
+ * be called. */
 bool io_adopt(struct io_context *io, int fd, struct conn *c);
 /* Bytes taken, 0 when the socket is full (io_want_write then says when not), -1 when it is
  * broken. */

@@ -29,6 +29,7 @@
 struct io_context {
     struct lws_context *lws;
     struct lws_vhost *vhost;
+    const struct io_events *on;
     bool tls;
     SSL_CTX *unused; /* see io_context_create */
 };
@@ -69,9 +70,9 @@ read_some(struct conn *c, uint8_t *data, size_t n)
     has_spoken(c);
     c->noisy = n >= NOISY;
     if (!c->noisy)
-        return conn_on_rx(c, data, n);
+        return c->shard->io->on->rx(c, data, n);
     int64_t from = oro_mono_us();
-    int rc = conn_on_rx(c, data, n);
+    int rc = c->shard->io->on->rx(c, data, n);
     s->noise_us += oro_mono_us() - from;
     return rc;
 }
@@ -89,7 +90,7 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
     ssize_t n = recv(w->fd, buf, spent ? NOISY : sizeof(buf), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
-    int rc = n > 0 ? read_some(c, buf, (size_t)n) : n == 0 ? conn_on_end(c) : -1;
+    int rc = n > 0 ? read_some(c, buf, (size_t)n) : n == 0 ? c->shard->io->on->end(c) : -1;
     if (rc < 0)
         io_close(c);
 }
@@ -103,11 +104,11 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
         c = lws_get_opaque_user_data(wsi);
         c->shard->active = true;
         has_spoken(c);
-        return conn_on_rx(c, in, len);
+        return c->shard->io->on->rx(c, in, len);
     case LWS_CALLBACK_RAW_WRITEABLE:
         c = lws_get_opaque_user_data(wsi);
         c->shard->active = true;
-        return conn_on_writable(c);
+        return c->shard->io->on->writable(c);
     case LWS_CALLBACK_RAW_ADOPT:
         c = lws_get_opaque_user_data(wsi);
         c->wsi = wsi;
@@ -117,7 +118,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
         if (c != NULL) {
             ev_io_stop(c->shard->loop, &c->reader);
             lws_set_opaque_user_data(wsi, NULL);
-            conn_gone(c);
+            c->shard->io->on->gone(c);
         }
         return 0;
     default:
@@ -131,7 +132,7 @@ static const struct lws_protocols protocols[] = {
 };
 
 /* No pings of libwebsockets: its timers are one sorted list (field-notes.md), ours are in
- * conn.c. */
+ * limits.c. */
 static const lws_retry_bo_t no_pings = {.secs_since_valid_ping = 0, .secs_since_valid_hangup = 0};
 
 /* Of a FIFO OpenSSL would wait for whoever writes it. True also where nothing is there, which OpenSSL tells. */
@@ -170,8 +171,8 @@ tls_check(const struct oro_net_options *opt, SSL_CTX **out, struct oro_err *err)
 }
 
 oro_status
-io_context_create(const struct oro_net_options *opt, struct ev_loop *loop, struct io_context **out,
-                  struct oro_err *err)
+io_context_create(const struct oro_net_options *opt, struct ev_loop *loop,
+                  const struct io_events *on, struct io_context **out, struct oro_err *err)
 {
     lws_set_log_level(LLL_ERR, on_log);
     last_error[0] = '\0';
@@ -222,7 +223,7 @@ io_context_create(const struct oro_net_options *opt, struct ev_loop *loop, struc
         return oro_err_set(err, ORO_EINTERNAL, "libwebsockets made no vhost (%s)", last_error);
     }
     struct io_context *io = ORO_NEW(struct io_context);
-    *io = (struct io_context){.lws = lws, .vhost = vhost, .tls = tls, .unused = unused};
+    *io = (struct io_context){.lws = lws, .vhost = vhost, .on = on, .tls = tls, .unused = unused};
     *out = io;
     return ORO_OK;
 }

@@ -116,7 +116,7 @@ listen_on(struct oro_net *net, struct oro_err *err)
 static void
 adopt(struct shard *s, int fd)
 {
-    struct conn *c = conn_new(s);
+    struct conn *c = conn_new(s, http_on_cut);
     if (c == NULL) {
         atomic_fetch_sub_explicit(&s->net->open_sockets, 1, memory_order_relaxed);
         close(fd);
@@ -373,7 +373,7 @@ shard_open(struct shard *s, struct oro_net *net, unsigned index, struct oro_err 
     s->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (s->loop == NULL)
         return oro_err_set(err, ORO_EIO, "cannot make an epoll loop: %s", strerror(errno));
-    oro_status st = io_context_create(&net->opt, s->loop, &s->io, err);
+    oro_status st = io_context_create(&net->opt, s->loop, &turn_events, &s->io, err);
     if (st != ORO_OK) {
         ev_loop_destroy(s->loop);
         s->loop = NULL;

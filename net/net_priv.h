@@ -4,9 +4,11 @@
  * Who does what:
  *   lws.c   libwebsockets: the context of a shard, adopting a socket, TLS, reading, readiness
  *   net.c   start, stop, the listening socket, the loop of a shard, the public calls
- *   conn.c  the table of connections, closing, time limits
+ *   turn.c  what was read and what is to be written, in each turn of a loop
+ *   limits.c  time limits and pings
+ *   conn.c  the table of connections, their states, closing
  *   outbox.c  what waits to be sent
- *   budget.c  how much memory all of it may take, and who goes when that is exceeded
+ *   budget.c  how much memory all of it may take; largest.c: who goes when that is exceeded
  *   http.c  HTTP/1.1 requests and answers, the upgrade; http_head.c, http_chunk.c: their reading
  *   ws.c    websockets: messages in frames, both ways; ws_frame.c: the frames themselves
  *
@@ -35,6 +37,7 @@
 #include "runtime/base/thread.h"
 
 struct io_context;
+struct io_events;
 
 struct counters {
     int64_t messages_in, messages_out, bytes_in, bytes_out, http_requests;
@@ -119,15 +122,26 @@ struct oro_net {
     struct oro_metric *m_ended[CAUSE_COUNT], *m_cut[CAUSE_COUNT];
 };
 
-/* ---- conn.c: all connections of a shard ---- */
+/* ---- turn.c ---- */
+extern const struct io_events turn_events;
 void shard_settle(struct shard *s); /* flush what is dirty, close what is doomed */
-void shard_look(struct shard *s);   /* once a second: time limits and pings */
+
+/* ---- limits.c: all connections of a shard ---- */
+void shard_look(struct shard *s); /* once a second: time limits and pings */
 void shard_look_endings(struct shard *s);
 void shard_goodbye(struct shard *s); /* close everything politely */
 
 /* ---- trim.c ---- */
 void trim_look(struct oro_net *net); /* once a second, on shard 0's thread */
 void trim_stop(struct oro_net *net); /* when no shard runs */
+
+/* Has the loop flush it and look at its state. */
+static inline void
+conn_touch(struct conn *c)
+{
+    if (!link_in_list(&c->dirty) && c->state != CONN_DOOMED)
+        list_append(&c->shard->dirty, &c->dirty);
+}
 
 static inline struct counters *
 conn_counters(struct conn *c)

@@ -12,7 +12,7 @@
 #include "net/budget_priv.h"
 #include "net/io_priv.h"
 #include "net/outbox_priv.h"
-#include "net/ws_priv.h"
+#include "net/ws_frame.h"
 
 #define FILE_PART ((size_t)64 * 1024) /* of a file, in memory for each download */
 #define FILE_TURN 16                  /* parts, before it is the others' turn */
@@ -286,13 +286,23 @@ piece_left(const struct piece *p, struct iovec v[2])
     return n;
 }
 
+void
+out_seal(struct conn *c, struct piece *p)
+{
+    size_t payload = p->len - ORO_WS_SERVER_HEAD_MAX;
+    p->off = ORO_WS_SERVER_HEAD_MAX - oro_ws_head_len(payload, false);
+    c->out_bytes -= p->off;
+    oro_ws_head_put(p->data + p->off, ORO_WS_FIN | ORO_WS_BINARY, payload, NULL);
+    p->open = false;
+}
+
 /* What goes into the next write: gives the number of entries, 0 if a file cannot be read. */
 static int
 gather(struct conn *c, struct iovec v[WRITE_MAX], size_t *sum)
 {
     int n = 0;
     if (c->out_head->open)
-        ws_seal(c, c->out_head);
+        out_seal(c, c->out_head);
     /* An open frame behind others stays open, so that it takes what comes while the socket
      * is full. */
     for (struct piece *p = c->out_head; p != NULL && !p->open && n + 2 <= WRITE_MAX; p = p->next) {

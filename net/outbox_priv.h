@@ -37,6 +37,9 @@ struct piece *out_link(struct conn *c, struct oro_buf *buf, const uint8_t *head,
  * many descriptors or no memory. */
 bool out_file(struct conn *c, int file, uint64_t len);
 void out_append(struct conn *c, struct piece *p);
+/* An open piece is: room for the longest header of a frame, a byte 0 (no compression), messages. Sealing puts the header right
+ * before the byte 0 and skips what is left over. */
+void out_seal(struct conn *c, struct piece *p);
 /* Room for a control frame, ahead of what may be overtaken; the caller fills it and counts its bytes in out_bytes. */
 struct piece *out_control(struct conn *c, size_t need);
 void out_clear(struct conn *c);

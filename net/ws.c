@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "net/budget_priv.h"
+#include "net/io_priv.h"
 #include "net/outbox_priv.h"
 #include "net/ws_priv.h"
 #include "runtime/base/utf8.h"
@@ -16,18 +17,6 @@
 #define HEAD_MAX ORO_WS_SERVER_HEAD_MAX
 
 /* ---- out ---- */
-
-/* An open piece is: room for the longest header, a byte 0 (no compression), messages. Sealing
- * puts the header right before the byte 0 and skips what is left over. */
-void
-ws_seal(struct conn *c, struct piece *p)
-{
-    size_t payload = p->len - HEAD_MAX;
-    p->off = HEAD_MAX - oro_ws_head_len(payload, false);
-    c->out_bytes -= p->off;
-    oro_ws_head_put(p->data + p->off, ORO_WS_FIN | ORO_WS_BINARY, payload, NULL);
-    p->open = false;
-}
 
 /* A message: bytes of its own, then what others may be sent as well (NULL: nothing). */
 struct message {
@@ -73,7 +62,7 @@ send_stream(struct conn *c, const struct message *m)
 {
     struct piece *p = c->out_tail;
     if (p != NULL && p->open && p->len - HEAD_MAX - 1 + m->len > STREAM_BODY_MAX)
-        ws_seal(c, p);
+        out_seal(c, p);
     bool fresh = p == NULL || !p->open;
     if (fresh) {
         size_t need = HEAD_MAX + 1 + m->len, cap = (size_t)1 << c->out_hint;
@@ -182,7 +171,7 @@ queue(struct conn *c, const struct message *m)
     if (!linked && m->len <= STREAM_BODY_MAX)
         return c->framing == ORO_FRAMING_STREAM ? send_stream(c, m) : send_frame(c, m);
     if (c->out_tail != NULL && c->out_tail->open)
-        ws_seal(c, c->out_tail);
+        out_seal(c, c->out_tail);
     return linked ? link_parts(c, m) : send_fragments(c, m);
 }
 
@@ -218,7 +207,7 @@ ws_send_piece(struct conn *c, struct oro_buf *piece, bool first, bool last)
         m.opcode = ORO_WS_CONT;
         m.lead = false;
     } else if (c->out_tail != NULL && c->out_tail->open) {
-        ws_seal(c, c->out_tail);
+        out_seal(c, c->out_tail);
     }
     if (link_part(c, &m, 0, piece->len, last) == NULL) {
         conn_cut(c, CAUSE_BUFFERS);
@@ -250,7 +239,7 @@ send_control(struct conn *c, unsigned opcode, const void *payload, size_t len, b
     }
     p->pinned = true;
     if (c->out_tail != NULL && c->out_tail->open)
-        ws_seal(c, c->out_tail);
+        out_seal(c, c->out_tail);
     out_append(c, p);
     return true;
 }
@@ -560,12 +549,37 @@ ws_accept_key(const char *key, char out[29])
     EVP_EncodeBlock((unsigned char *)out, sha, (int)sha_len);
 }
 
+/* conn.on_cut, from its opening on. */
+static void
+on_cut(struct conn *c, const struct farewell *f)
+{
+    const struct oro_sink *sink = c->shard->net->sink;
+    ASSERT_HERE(c);
+    if (c->state != CONN_WS) {
+        conn_doom(c, c->cause);
+        return;
+    }
+    oro_bb_fini(&c->in);
+    if (!out_trim(c) || f->code == 0 || !ws_put_close(c, f->code, f->why, strlen(f->why))) {
+        conn_doom(c, c->cause);
+    } else {
+        conn_move(c, CONN_DRAIN);
+        conn_end_by(c, c->shard->now_us + FLUSH_LIMIT_US);
+        if (c->paused && !c->held)
+            io_set_reading(c, true);
+        c->paused = false;
+    }
+    if (sink->ws_cut != NULL)
+        sink->ws_cut(sink->self, c->shard->index, c->id, c->user);
+}
+
 void
 ws_opened(struct conn *c)
 {
     ASSERT_HERE(c);
     struct shard *s = c->shard;
     c->ws = true;
+    c->on_cut = on_cut;
     c->last_rx_us = s->now_us;
     oro_metric_add(s->net->m_connections, 1);
     if (s->net->opt.ping_interval_s > 0)

@@ -5,7 +5,6 @@
 #include "net/net.h"
 
 struct conn;
-struct piece;
 
 void ws_opened(struct conn *c);
 int ws_rx(struct conn *c, uint8_t *data, size_t len);
@@ -13,7 +12,6 @@ int ws_rx(struct conn *c, uint8_t *data, size_t len);
 bool ws_send(struct conn *c, struct oro_bytes msg);
 bool ws_send_parts(struct conn *c, struct oro_bytes head, const struct oro_parts *body);
 bool ws_send_piece(struct conn *c, struct oro_buf *piece, bool first, bool last);
-void ws_seal(struct conn *c, struct piece *p);
 void ws_ping(struct conn *c);
 void ws_close(struct conn *c, int code, const char *reason, size_t reason_len);
 /* Queues a Close frame, nothing more. */

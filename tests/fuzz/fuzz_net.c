@@ -85,10 +85,10 @@ io_close(struct conn *c)
 }
 
 oro_status
-io_context_create(const struct oro_net_options *opt, struct ev_loop *loop, struct io_context **out,
-                  struct oro_err *err)
+io_context_create(const struct oro_net_options *opt, struct ev_loop *loop,
+                  const struct io_events *on, struct io_context **out, struct oro_err *err)
 {
-    (void)opt, (void)loop, (void)out;
+    (void)opt, (void)loop, (void)on, (void)out;
     return oro_err_set(err, ORO_EINTERNAL, "no sockets here");
 }
 
@@ -279,12 +279,12 @@ run(const uint8_t *data, size_t size, bool upgrade, unsigned most, struct oro_bb
                                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     struct shard *s = net->shards;
     events = out;
-    struct conn *c = conn_new(s);
+    struct conn *c = conn_new(s, http_on_cut);
     if (c == NULL)
         return;
     oro_conn_id id = c->id;
     atomic_fetch_add(&net->open_sockets, 1);
-    if (upgrade && conn_on_rx(c, (uint8_t *)(uintptr_t)hello, sizeof(hello) - 1) < 0)
+    if (upgrade && turn_events.rx(c, (uint8_t *)(uintptr_t)hello, sizeof(hello) - 1) < 0)
         conn_gone(c);
     unsigned step = most;
     for (size_t at = 0; at < size && conn_find(s, id) != NULL;) {
@@ -292,7 +292,7 @@ run(const uint8_t *data, size_t size, bool upgrade, unsigned most, struct oro_bb
         step = most > 0 ? (step * 5 + 1) % most + 1 : 0;
         uint8_t *copy = malloc(n); /* exactly as long, for the sanitizer */
         memcpy(copy, data + at, n);
-        int rc = conn_on_rx(c, copy, n);
+        int rc = turn_events.rx(c, copy, n);
         free(copy);
         if (rc < 0) {
             conn_gone(c);

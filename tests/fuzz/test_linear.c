@@ -449,16 +449,16 @@ feed(struct oro_bb *bytes, bool upgrade, size_t piece)
     struct oro_bb told = {0};
     struct shard *s = net->shards;
     events = &told;
-    struct conn *c = conn_new(s);
+    struct conn *c = conn_new(s, http_on_cut);
     oro_conn_id id = c->id;
     atomic_fetch_add(&net->open_sockets, 1);
     if (upgrade)
-        conn_on_rx(c, (uint8_t *)(uintptr_t)hello, sizeof(hello) - 1);
+        turn_events.rx(c, (uint8_t *)(uintptr_t)hello, sizeof(hello) - 1);
     shard_settle(s);
     uint64_t before = oro_steps;
     for (size_t at = 0; at < bytes->len && conn_find(s, id) != NULL; at += piece) {
         size_t n = bytes->len - at < piece ? bytes->len - at : piece;
-        if (conn_on_rx(c, bytes->data + at, n) < 0) {
+        if (turn_events.rx(c, bytes->data + at, n) < 0) {
             conn_gone(c);
             break;
         }
