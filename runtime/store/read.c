@@ -16,16 +16,6 @@ oro_read_key(struct oro_session *se, const struct oro_index *ix, const struct or
     oro_reading_leave(se);
 }
 
-void
-oro_key_keep(struct oro_arena *a, struct oro_key *k)
-{
-    if (k->bytes.len == 0)
-        return;
-    uint8_t *copy = oro_arena_alloc(a, k->bytes.len);
-    memcpy(copy, k->bytes.data, k->bytes.len);
-    k->bytes.data = copy;
-}
-
 /* ---- bounds ---- */
 
 static struct oro_bytes
@@ -371,4 +361,23 @@ oro_read_range(struct oro_session *se, const struct oro_table_def *def,
     if (st == ORO_OK)
         oro_gather(se, NULL, t, ix, &iv, out);
     return st;
+}
+
+bool
+oro_read_row(struct oro_session *se, const struct oro_table_def *def, struct oro_bytes key_or_row,
+             struct oro_bytes *row)
+{
+    const struct oro_table *t = oro_table_of(se->store, def);
+    struct oro_key k;
+    struct oro_seen seen;
+    oro_bb_clear(&se->key);
+    if (t->pk != NULL)
+        oro_index_key_of_values(t->pk, key_or_row, &se->key, &k);
+    else
+        oro_index_key_of_bytes(t->identity, key_or_row, &se->key, &k);
+    oro_read_key(se, t->identity, &k, &seen);
+    if (seen.row == NULL || (t->pk == NULL && !oro_row_same(seen.row, key_or_row)))
+        return false;
+    *row = oro_row_bytes(seen.row);
+    return true;
 }

@@ -188,6 +188,18 @@ oro_store_sequence(struct oro_store *s, const struct oro_table_def *def, unsigne
     return atomic_load(&oro_table_of(s, def)->seqs[sequence].allocated);
 }
 
+void
+oro_store_load_sequence(struct oro_store *s, const struct oro_table_def *def, unsigned sequence,
+                        uint64_t allocated)
+{
+    struct oro_table *t = oro_table_of(s, def);
+    ORO_ASSERT(sequence < def->nsequences);
+    struct oro_sequence *q = &t->seqs[sequence];
+    uint64_t at = allocated == 0 ? 1 : allocated;
+    atomic_store(&q->next, at);
+    atomic_store(&q->allocated, at);
+}
+
 uint64_t
 oro_store_sequence_above_rows(struct oro_store *s, const struct oro_table_def *def,
                               unsigned sequence)

@@ -176,22 +176,3 @@ oro_read_end(struct oro_session *se)
     ORO_ASSERT(!se->tx.open);
     oro_session_unpin(se);
 }
-
-bool
-oro_read_row(struct oro_session *se, const struct oro_table_def *def, struct oro_bytes key_or_row,
-             struct oro_bytes *row)
-{
-    const struct oro_table *t = oro_table_of(se->store, def);
-    struct oro_key k;
-    struct oro_seen seen;
-    oro_bb_clear(&se->key);
-    if (t->pk != NULL)
-        oro_index_key_of_values(t->pk, key_or_row, &se->key, &k);
-    else
-        oro_index_key_of_bytes(t->identity, key_or_row, &se->key, &k);
-    oro_read_key(se, t->identity, &k, &seen);
-    if (seen.row == NULL || (t->pk == NULL && !oro_row_same(seen.row, key_or_row)))
-        return false;
-    *row = oro_row_bytes(seen.row);
-    return true;
-}

@@ -1,54 +1,9 @@
-/* runtime/store/tx.c - reading and writing within a transaction.
- *
- * What was read is remembered so that the commit can tell whether it still holds:
- *   a version found by a unique key    hit: it must not have ended
- *   a unique key not found             miss: no living row may have it
- *   ranges, scans, counts              span: no later record may have a row in it
- * A write with an `old` version needs no hit: the commit looks at every `old` anyway; nor does an
- * inserted row need misses, since unique keys are checked again. Only when a write is taken back do
- * these turn into hits and misses. */
+/* runtime/store/tx.c - reading and writing within a transaction: its own rows over those at its snapshot. What it read is remembered
+ * in read_set.c, what it wrote in write_set.c. */
 #include <stddef.h>
 #include <stdlib.h>
 
 #include "runtime/store/view_priv.h"
-
-/* ---- predicates ---- */
-
-void
-oro_tx_note_hit(struct oro_tx *tx, const struct oro_table *t, struct oro_row *r)
-{
-    tx->reads |= t->mask;
-    if (tx->nhits > 0 && tx->hits[tx->nhits - 1] == r)
-        return;
-    tx->hits = oro_grow(tx->hits, tx->nhits, &tx->hits_cap, sizeof(struct oro_row *));
-    tx->hits[tx->nhits++] = r;
-}
-
-void
-oro_tx_note_miss(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k)
-{
-    if (ix->table->is_event)
-        return;
-    tx->reads |= oro_table_of(tx->se->store, ix->table)->mask;
-    tx->misses = oro_grow(tx->misses, tx->nmisses, &tx->misses_cap, sizeof(*tx->misses));
-    struct oro_miss *m = &tx->misses[tx->nmisses++];
-    *m = (struct oro_miss){.ix = ix, .key = *k};
-    oro_key_keep(&tx->se->arena, &m->key);
-}
-
-static void watch_span(struct oro_tx *tx, const struct oro_span *span);
-
-static void
-note_span(struct oro_tx *tx, const struct oro_span *span)
-{
-    if (span->t->def->is_event)
-        return;
-    if (ORO_UNLIKELY(tx->watch != NULL))
-        watch_span(tx, span);
-    tx->reads |= span->t->mask;
-    tx->spans = oro_grow(tx->spans, tx->nspans, &tx->spans_cap, sizeof(*tx->spans));
-    tx->spans[tx->nspans++] = *span;
-}
 
 /* ---- one row ---- */
 
@@ -120,23 +75,6 @@ note_place(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *
         oro_tx_note_miss(tx, ix, k);
 }
 
-/* A view depends on what stands there, by whomever it was written. */
-static void
-watch_point(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
-            const struct oro_key *k)
-{
-    oro_view_note(tx,
-                  &(struct oro_view_read){
-                      .kind = ORO_SPAN_RANGE, .t = t, .ix = ix, .iv = {.point = true, .key = *k}});
-}
-
-static void
-watch_span(struct oro_tx *tx, const struct oro_span *span)
-{
-    oro_view_note(tx, &(struct oro_view_read){
-                          .kind = span->kind, .t = span->t, .ix = span->ix, .iv = span->iv});
-}
-
 static struct place
 look_up_values(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
                struct oro_bytes values)
@@ -147,7 +85,7 @@ look_up_values(struct oro_tx *tx, const struct oro_table *t, const struct oro_in
     struct place p = look_up(tx, t, ix, &k);
     note_place(tx, ix, &k, &p);
     if (ORO_UNLIKELY(tx->watch != NULL))
-        watch_point(tx, t, ix, &k);
+        oro_tx_watch_point(tx, t, ix, &k);
     return p;
 }
 
@@ -501,7 +439,7 @@ oro_tx_clear(struct oro_tx *tx, const struct oro_table_def *def)
     ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
     uint64_t n = 0;
-    note_span(tx, &(struct oro_span){.kind = ORO_SPAN_SCAN, .t = t});
+    oro_tx_note_span(tx, &(struct oro_span){.kind = ORO_SPAN_SCAN, .t = t});
     struct oro_rows rows;
     oro_gather(tx->se, tx, t, t->scan, NULL, &rows);
     for (uint32_t w = oro_tx_table(tx, t)->first; w != ORO_NONE; w = tx->writes[w].next) {
@@ -615,7 +553,7 @@ oro_tx_scan(struct oro_tx *tx, const struct oro_table_def *def, struct oro_rows 
     ORO_ASSERT_OWNER(&tx->owner);
     ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
-    note_span(tx, &(struct oro_span){.kind = ORO_SPAN_SCAN, .t = t});
+    oro_tx_note_span(tx, &(struct oro_span){.kind = ORO_SPAN_SCAN, .t = t});
     see(tx, t, t->scan, NULL, out);
 }
 
@@ -627,7 +565,7 @@ see_point(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *
     struct place p = look_up(tx, t, ix, k);
     note_place(tx, ix, k, &p);
     if (ORO_UNLIKELY(tx->watch != NULL))
-        watch_point(tx, t, ix, k);
+        oro_tx_watch_point(tx, t, ix, k);
     *out = (struct oro_rows){0};
     if (p.row == NULL)
         return;
@@ -670,7 +608,7 @@ oro_tx_range(struct oro_tx *tx, const struct oro_table_def *def, const struct or
     see(tx, t, ix, &span.iv, out);
     if (span.iv.limit != 0 && out->n == span.iv.limit && !span.iv.point)
         span_end(tx, ix, &span.iv, out->rows[out->n - 1]);
-    note_span(tx, &span);
+    oro_tx_note_span(tx, &span);
     return ORO_OK;
 }
 
@@ -699,7 +637,7 @@ oro_tx_count(struct oro_tx *tx, const struct oro_table_def *def)
     ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
     uint64_t n = def->is_event ? 0 : count_at_snapshot(tx, t);
-    note_span(tx, &(struct oro_span){.kind = ORO_SPAN_COUNT, .t = t, .count = n});
+    oro_tx_note_span(tx, &(struct oro_span){.kind = ORO_SPAN_COUNT, .t = t, .count = n});
     return n + (uint64_t)oro_tx_table(tx, t)->delta;
 }
 

@@ -67,7 +67,7 @@ struct view_table {
 
 /* view_answer.c: it is not found any more. Registry locked. */
 void view_unlist(struct oro_views *vs, struct oro_view *v);
-/* view.c, for reading and committing */
+/* ---- view_reads.c ---- */
 void oro_view_note(struct oro_tx *tx, const struct oro_view_read *read); /* copies */
 void oro_view_reads_free(struct oro_view_reads *reads);                  /* NULL is fine */
 

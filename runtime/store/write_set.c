@@ -212,6 +212,26 @@ same_keys(struct oro_tx *tx, const struct oro_write *wr, const struct oro_key *k
     return true;
 }
 
+void
+oro_undo_note(struct oro_tx *tx, uint32_t w)
+{
+    const struct oro_write *wr = &tx->writes[w];
+    struct oro_undo u = {
+        .w = w, .old = wr->old, .row = wr->row, .keys = wr->keys, .dropped = SIZE_MAX};
+    tx->undo = oro_grow(tx->undo, tx->nundo, &tx->undo_cap, sizeof(*tx->undo));
+    tx->undo[tx->nundo++] = u;
+}
+
+void
+oro_undo_note_row(struct oro_tx *tx, uint32_t w)
+{
+    oro_undo_note(tx, w);
+    if (tx->writes[w].row == NULL)
+        return;
+    ORO_ASSERT(tx->ndropped > 0 && tx->dropped[tx->ndropped - 1] == tx->writes[w].row);
+    tx->undo[tx->nundo - 1].dropped = tx->ndropped - 1;
+}
+
 /* The write's row becomes another (NULL: none). */
 void
 oro_ws_set_row(struct oro_tx *tx, uint32_t w, struct oro_row *row, struct oro_key *keys)
