@@ -66,12 +66,6 @@ oro_durable_wake(struct oro_durable *d)
     oro_wake_signal(&d->log_wake);
 }
 
-uint64_t
-oro_durable_seq(const struct oro_durable *d)
-{
-    return atomic_load_explicit(&d->durable, memory_order_acquire);
-}
-
 const char *
 oro_durable_trouble(const struct oro_durable *d)
 {

@@ -48,7 +48,17 @@
 #define FORMAT_VERSION 6
 #define FORMAT_OLDEST 3 /* brought to the newest when it is opened */
 
-/* Ours, of a version that we know. *empty: it holds nothing at all, which is no error. */
+/* names.c. Of the database at `path`: its log, what a server has rescued. Give. */
+char *log_path_of(const char *path);
+char *rescued_path_of(const char *path);
+ORO_MUST_CHECK oro_status data_name_check(const char *name, struct oro_err *err); /* NULL is fine */
+/* The only database of the folder. Gives *out, NULL: there is none. ORO_EINVAL: there are several. */
+ORO_MUST_CHECK oro_status data_only(const char *dir, char **out, struct oro_err *err);
+/* The database that is meant: name, or the only one of the folder. Gives *out. ORO_ENOTFOUND: there is none. */
+ORO_MUST_CHECK oro_status data_name(const char *dir, const char *name, char **out,
+                                    struct oro_err *err);
+
+/* format.c. Ours, of a version that we know. *empty: it holds nothing at all, which is no error. */
 ORO_MUST_CHECK oro_status data_format(struct db *db, bool *empty, struct oro_err *err);
 
 /* Behind what is wrong; takes the path. */
@@ -85,17 +95,14 @@ ORO_MUST_CHECK oro_status salvage_tables(const char *path, struct db *from, stru
                                          const char *catalog, struct oro_bb *report,
                                          struct oro_err *err);
 
-/* rescue.c. The small texts of _orochi_meta, in memory from the start on, for a file that is to be made without it. */
+/* meta.c. The small texts of _orochi_meta, in memory from the start on, for a file that is to be made without it. */
 ORO_MUST_CHECK oro_status meta_remember_all(struct oro_durable *d, struct oro_err *err);
 void meta_remember(struct oro_durable *d, const char *key, const char *value); /* any thread */
 void meta_forget(struct oro_durable *d);
-/* Of the database at path. Gives. */
-char *rescued_path_of(const char *path);
-/* Behind a refusal: that there is such a file. */
+/* rescue.c. Behind a refusal: that there is a rescued file. */
 void rescued_hint(const char *dir, const char *name, oro_status st, struct oro_err *err);
 
-/* log_file.c. The log beside a file of tables. Gives. */
-char *log_path_of(const char *path);
+/* log_file.c */
 /* The tables need no log from now on; one of this id that is left beside them may go. */
 ORO_MUST_CHECK oro_status log_part_from(struct db *tables, const char *id, struct oro_err *err);
 /* Opens the log, or makes it where the tables have none. ORO_EMALFORMED: it lacks what was confirmed; nothing has changed. */
@@ -205,10 +212,7 @@ void *durable_checkpoint_main(void *arg);
 void log_look(void *arg);
 /* rescue.c. A file is lost: all that the store has goes into <name>.db.rescued. The checkpointer, or whoever has joined it. */
 void durable_rescue(struct oro_durable *d);
-/* backup.c. The database that is meant: name, or the only one of the folder. Gives *out. ORO_ENOTFOUND: there is none. */
-ORO_MUST_CHECK oro_status data_name(const char *dir, const char *name, char **out,
-                                    struct oro_err *err);
-/* What is in the files that are open becomes a backup, `file`, which is replaced. */
+/* backup.c. What is in the files that are open becomes a backup, `file`, which is replaced. */
 ORO_MUST_CHECK oro_status backup_of_open(struct db *tables, struct oro_txlog *log, const char *file,
                                          const char *name, struct oro_err *err);
 /* Both have ended and all is in the log: moves what it can into the tables, within a time. */

@@ -11,12 +11,6 @@
 #include "runtime/durable/durable_priv.h"
 #include "runtime/log/wal.h"
 
-char *
-log_path_of(const char *path)
-{
-    return oro_asprintf("%s-log", path);
-}
-
 oro_status
 log_part_from(struct db *tables, const char *id, struct oro_err *err)
 {

@@ -1,4 +1,4 @@
-/* Callers are slowed before what waits for the disk fills the memory, or the log the disk. */
+/* How far the disk is. Callers are slowed before what waits for the disk fills the memory, or the log the disk. */
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/metric.h"
@@ -17,6 +17,12 @@ pressure_init(struct oro_durable *d)
     d->most_records = MOST_RECORDS;
     d->most_bytes = MOST_BYTES;
     d->most_log = d->checkpoint_bytes * MOST_LOG;
+}
+
+uint64_t
+oro_durable_seq(const struct oro_durable *d)
+{
+    return atomic_load_explicit(&d->durable, memory_order_acquire);
 }
 
 uint64_t
