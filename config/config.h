@@ -1,5 +1,5 @@
 /* config/config.h - file, environment and flags become one plain struct; later ones win. It does not know who reads a key:
- * runtime/main.c hands each layer its own options. Main thread. */
+ * runtime/options.c hands each layer its own options. Main thread. */
 #ifndef ORO_CONFIG_CONFIG_H
 #define ORO_CONFIG_CONFIG_H
 
