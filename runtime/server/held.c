@@ -1,8 +1,6 @@
 /* What a client is told: what may leave at once, and what waits until it is on disk, in order. */
 #include "runtime/server/server_priv.h"
 
-#define BLOCK 16 /* the allocator's, for each piece of memory */
-
 /* What a mark's message goes on with, as long as it stays where it is. */
 static struct oro_parts
 mark_parts(struct held_mark *m)
@@ -16,7 +14,7 @@ mark_parts(struct held_mark *m)
 static size_t
 mark_list_cost(const struct held_mark *m)
 {
-    return m->nparts > 1 ? m->nparts * sizeof(struct oro_buf *) + BLOCK : 0;
+    return m->nparts > 1 ? m->nparts * sizeof(struct oro_buf *) + ORO_SERVER_BLOCK : 0;
 }
 
 static void
@@ -269,28 +267,13 @@ held_send(struct shard *sh, struct client *c, uint64_t durable)
 }
 
 void
-oro_client_flush_held(struct shard *sh)
+oro_held_release(struct shard *sh, struct client *c, uint64_t durable)
 {
     ORO_ASSERT_OWNER(&sh->owner);
-    uint64_t durable = oro_server_durable_seq(sh->server);
-    sh->flushed = durable;
-    sh->held_fresh = false;
-    struct client *c = sh->held;
-    sh->held = NULL;
-    for (struct client *next; c != NULL; c = next) {
-        next = c->held_next;
-        c->in_held_list = false;
-        if (c->kind != CLIENT_DATABASE) {
-            if (oro_api_release(sh, c) && c->reply != NULL)
-                oro_client_hold(sh, c);
-            continue;
-        }
-        if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
-            oro_held_clear(sh, c);
-        else
-            held_send(sh, c, durable);
-        if (c->nmarks > 0)
-            oro_client_hold(sh, c);
-        oro_stream_look(c);
-    }
+    if (c->state == CLIENT_GONE || c->state == CLIENT_CLOSING)
+        oro_held_clear(sh, c);
+    else
+        held_send(sh, c, durable);
+    if (c->nmarks > 0)
+        oro_client_hold(sh, c);
 }

@@ -1,161 +1,11 @@
-/* runtime/server/procedures.c - calls of procedures, and the pool of workers for them, which is there when the module has any. It
- * is a second one of the kind that runs reducers (exec/writers/procedure.c), so that neither waits for the other. */
+/* Calls of procedures, of websockets and over HTTP; which workers run them stands in pools.c. */
 #include "runtime/server/server_priv.h"
 
 #include <string.h>
 
 #include "runtime/exec/function.h"
 
-/* ---- the workers ---- */
-
-static struct oro_pool_options
-options(struct oro_server *s)
-{
-    const struct oro_server_options *o = &s->opt;
-    return (struct oro_pool_options){
-        .for_procedures = true,
-        .views = s->pool,
-        .workers = o->procedure_workers > 0 ? o->procedure_workers : 1,
-        .module_path = o->module_path,
-        .module_name = o->name,
-        .timeout_us = o->timeout_us,
-        .procedure_timeout_us = o->procedure_timeout_us,
-        .fetch = o->fetch,
-        .give_up_us = o->give_up_us,
-        .max_lost = o->max_lost_workers,
-        .init_timeout_us = o->init_timeout_us,
-        .import_timeout_us = o->import_timeout_us,
-        .dev_errors = o->dev_errors,
-        .hooks = {.arg = s, .published = oro_server_published},
-    };
-}
-
-/* The files may have changed since the other workers imported them. */
-static oro_status
-alike(const struct oro_server *s, const char *descriptor, struct oro_err *err)
-{
-    struct oro_schema *schema = NULL;
-    oro_status st = oro_schema_parse(oro_bytes_str(descriptor), &schema, err);
-    if (st == ORO_OK && strcmp(schema->v10_json, s->schema->v10_json) != 0)
-        st = oro_err_set(err, ORO_EINVAL,
-                         "the module declares other things than a moment ago: its files have "
-                         "changed, or tables and reducers depend on time, chance or the environment");
-    oro_schema_free(schema);
-    return st;
-}
-
-oro_status
-oro_callers_start(struct oro_server *s, char **report, struct oro_err *err)
-{
-    if (s->schema->nprocedures == 0 || atomic_load(&s->callers) != NULL)
-        return ORO_OK;
-    if (s->opt.main_interpreter)
-        return oro_err_set(err, ORO_EINVAL,
-                           "the module has procedures (%s), which need interpreters beside that of "
-                           "the reducers: leave out isolation = \"main\"",
-                           s->schema->reducers[s->schema->nreducers].name);
-    struct oro_pool_options opt = options(s);
-    struct oro_pool *pool = NULL;
-    char *descriptor = NULL;
-    oro_status st = oro_pool_load(&opt, &pool, &descriptor, report, err);
-    if (st == ORO_OK)
-        st = alike(s, descriptor, err);
-    if (st == ORO_OK)
-        st = oro_pool_run(pool, s->schema, s->store, &s->database, err);
-    oro_free(descriptor);
-    if (st == ORO_OK)
-        atomic_store(&s->callers, pool);
-    else if (pool != NULL && oro_pool_stop(pool))
-        oro_pool_free(pool);
-    return st;
-}
-
-bool
-oro_pools_stop(struct oro_server *s)
-{
-    bool procedures = oro_pool_stop(s->callers), reducers = oro_pool_stop(s->pool);
-    return procedures && reducers;
-}
-
-/* ---- a reload: the reducers' workers first, whose word on the module counts ---- */
-
-oro_status
-oro_pools_stage(struct oro_server *s, char **descriptor, char **report, struct oro_err *err)
-{
-    char *other = NULL;
-    oro_status st = oro_pool_stage(s->pool, descriptor, report, err);
-    if (st != ORO_OK || s->callers == NULL)
-        return st;
-    st = oro_pool_stage(s->callers, &other, report, err);
-    if (st == ORO_OK && strcmp(other, *descriptor) != 0) {
-        st = oro_err_set(err, ORO_EINVAL,
-                         "the module declares other things at each import: tables and reducers "
-                         "must not depend on time, chance or the environment");
-        oro_pool_unstage(s->callers);
-    }
-    oro_free(other);
-    if (st != ORO_OK) {
-        oro_pool_unstage(s->pool);
-        oro_free(*descriptor);
-        *descriptor = NULL;
-    }
-    return st;
-}
-
-void
-oro_pools_unstage(struct oro_server *s)
-{
-    oro_pool_unstage(s->pool);
-    if (s->callers != NULL)
-        oro_pool_unstage(s->callers);
-}
-
-oro_status
-oro_pools_pause(struct oro_server *s, struct oro_err *err)
-{
-    if (s->callers != NULL && oro_pool_pause(s->callers, err) != ORO_OK)
-        return oro_err_set(err, ORO_ETIMEOUT, "a procedure runs that neither ends nor waits");
-    oro_status st = oro_pool_pause(s->pool, err);
-    if (st != ORO_OK && s->callers != NULL)
-        oro_pool_resume(s->callers);
-    return st;
-}
-
-void
-oro_pools_resume(struct oro_server *s)
-{
-    oro_pool_resume(s->pool);
-    if (s->callers != NULL)
-        oro_pool_resume(s->callers);
-}
-
-oro_status
-oro_pools_bind(struct oro_server *s, const struct oro_schema *schema, struct oro_err *err)
-{
-    oro_status st = oro_pool_bind(s->pool, schema, err);
-    return st != ORO_OK || s->callers == NULL ? st : oro_pool_bind(s->callers, schema, err);
-}
-
-void
-oro_pools_adopt(struct oro_server *s, const struct oro_schema *schema, struct oro_store *store)
-{
-    oro_pool_adopt(s->pool, schema, store);
-    if (s->callers != NULL)
-        oro_pool_adopt(s->callers, schema, store);
-}
-
-void
-oro_pools_settle(struct oro_server *s)
-{
-    oro_pool_settle(s->pool);
-    if (s->callers != NULL)
-        oro_pool_settle(s->callers);
-}
-
-/* ---- calls ---- */
-
 #define NO_MEMORY "the server has no memory left for this: try again later"
-#define BLOCK 16 /* the allocator's, for each piece of memory */
 
 #define TOO_MANY "too many procedures run and wait (procedure.queue): try again later"
 #define TOO_MANY_OWN                                                                     \
@@ -241,7 +91,7 @@ oro_procedure_ask(struct shard *sh, struct client *c, const struct oro_client_me
     }
     /* The job with its call, the mailbox, the copy, and what a worker makes of it. */
     size_t cost = sizeof(struct oro_job) + sizeof(struct oro_job_call) + sizeof(struct oro_buf) +
-                  m->args.len + 256 + 4 * BLOCK;
+                  m->args.len + 256 + 4 * ORO_SERVER_BLOCK;
     struct oro_share *share;
     if ((why = share_take(sh->server, c, &share)) != NULL) {
         refuse(sh, c, m, why);

@@ -102,41 +102,6 @@ park(struct oro_server *s, struct oro_err *err)
     return oro_err_set(err, ORO_ETIMEOUT, "a net thread is too busy");
 }
 
-void
-oro_reload_on_durable(struct oro_server *s)
-{
-    if (ORO_UNLIKELY(atomic_load(&s->reload.waits_for_disk)))
-        oro_wake_broadcast(&s->reload.disk_wake);
-}
-
-/* The workers are paused: nothing more is published. */
-oro_status
-oro_reload_disk_wait(struct oro_server *s, struct oro_err *err)
-{
-    struct reload *r = &s->reload;
-    int64_t end = oro_mono_us() + PATIENCE_US;
-    oro_status st = ORO_OK;
-    if (s->durable == NULL)
-        return ORO_OK;
-    atomic_store(&r->waits_for_disk, true);
-    oro_durable_wake(s->durable);
-    for (;;) {
-        unsigned seen = oro_wake_prepare(&r->disk_wake);
-        int64_t left = end - oro_mono_us();
-        if (oro_durable_seq(s->durable) >= oro_store_seq(s->store))
-            break;
-        if (left <= 0) {
-            const char *trouble = oro_durable_trouble(s->durable);
-            st = oro_err_set(err, ORO_EIO, "the log cannot be written: %s",
-                             trouble != NULL ? trouble : "the disk is slow");
-            break;
-        }
-        oro_wake_wait(&r->disk_wake, seen, (long)left);
-    }
-    atomic_store(&r->waits_for_disk, false);
-    return st;
-}
-
 /* to_disk: and everything published is on disk. */
 static oro_status
 stand_still(struct oro_server *s, bool to_disk, struct oro_err *err)
@@ -148,7 +113,7 @@ stand_still(struct oro_server *s, bool to_disk, struct oro_err *err)
     /* Nothing is pinned in the store: what is read is asked for once more afterwards. */
     oro_readers_pause(s->readers);
     if (to_disk)
-        st = oro_reload_disk_wait(s, err);
+        st = oro_server_disk_wait(s, err);
     if (st == ORO_OK)
         st = park(s, err);
     if (st != ORO_OK) {

@@ -2,11 +2,8 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/store/view.h"
-#include "runtime/timers/install.h"
-#include "runtime/base/file.h"
 
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -145,13 +142,6 @@ awake(void *self, unsigned shard)
     atomic_store(&shard_of(self, shard)->sleeping, false);
 }
 
-static struct oro_timers *
-timers(struct oro_server *s)
-{
-    /* acquire: with the store in oro_server_timers_start(). */
-    return atomic_load_explicit(&s->timers, memory_order_acquire);
-}
-
 static void
 tick(void *self, unsigned shard)
 {
@@ -160,7 +150,7 @@ tick(void *self, unsigned shard)
     if (sh->followers != NULL)
         oro_follow_look(sh); /* what was held back for somebody slow */
     if (shard == 0)
-        oro_timers_look(timers(sh->server));
+        oro_timers_look(oro_server_timers(sh->server));
     if (shard == 0 && sh->server->durable != NULL)
         oro_durable_look(sh->server->durable, oro_mono_us());
     if (sh->live == 0)
@@ -174,49 +164,6 @@ tick(void *self, unsigned shard)
             sh->server->net.send(sh->server->net.net, shard, c->conn, oro_bb_bytes(&text));
     }
     oro_bb_fini(&text);
-}
-
-/* ---- who has to be woken ---- */
-
-#define FEED_EVERY 64 /* batches of calls */
-
-static void
-shards_wake(struct oro_server *s, bool durable)
-{
-    if (!atomic_load(&s->attached))
-        return;
-    atomic_thread_fence(memory_order_seq_cst);
-    for (unsigned i = 0; i < s->opt.shards; i++) {
-        struct shard *sh = &s->shards[i];
-        /* Nobody on a shard of confirmed clients can be told before the disk has it: one wake then is enough. */
-        if (!durable && s->durable != NULL && atomic_load(&sh->unconfirmed) == 0)
-            continue;
-        if (atomic_exchange(&sh->sleeping, false))
-            s->net.wake(s->net.net, i);
-    }
-}
-
-void
-oro_server_published(void *arg, bool scheduled)
-{
-    struct oro_server *s = arg;
-    if (s->durable != NULL) {
-        oro_durable_wake(s->durable);
-        oro_durable_throttle(s->durable);
-    }
-    /* Now and then for the ring's sake: records are kept until the scheduler has passed them. */
-    if (scheduled)
-        oro_timers_wake(timers(s));
-    else if (atomic_fetch_add_explicit(&s->unfed, 1, memory_order_relaxed) % FEED_EVERY == 0)
-        oro_timers_look(timers(s));
-    shards_wake(s, false);
-}
-
-static void
-on_durable(void *arg)
-{
-    shards_wake(arg, true);
-    oro_reload_on_durable(arg);
 }
 
 /* ---- metrics that are read, not counted ---- */
@@ -278,147 +225,6 @@ gauges_read(void *arg)
                    s->durable != NULL && oro_durable_trouble(s->durable) != NULL);
 }
 
-/* ---- start ---- */
-
-#define OWNER_TOKEN_MAX ((size_t)8192)
-
-static oro_status
-identity_keep(struct oro_server *s, const char *key, struct oro_identity *id, struct oro_err *err)
-{
-    char text[65], *kept = s->durable != NULL ? oro_durable_meta_get(s->durable, key) : NULL;
-    if (kept != NULL) {
-        bool fine = oro_identity_parse(kept, id);
-        oro_free(kept);
-        return fine ? ORO_OK
-                    : oro_err_set(err, ORO_EMALFORMED, "the data file holds a damaged %s", key);
-    }
-    if (getrandom(id->le, sizeof(id->le), 0) != (ssize_t)sizeof(id->le))
-        return oro_err_set(err, ORO_EIO, "no random numbers");
-    id->le[31] = 0xc2; /* as identities that are derived from tokens begin */
-    id->le[30] = 0x00;
-    oro_identity_text(id, text);
-    return s->durable != NULL ? oro_durable_meta_set(s->durable, key, text, err) : ORO_OK;
-}
-
-/* Makes a new identity and, unless path is NULL, writes its token there. */
-static oro_status
-owner_make(struct oro_server *s, const char *path, struct oro_err *err)
-{
-    const struct oro_server_auth *auth = &s->opt.auth;
-    char *claims = NULL, *token = NULL;
-    oro_status st = auth->mint(auth->keys, &token, &s->owner, &claims, err);
-    if (st == ORO_OK && path != NULL) {
-        char *line = oro_asprintf("%s\n", token);
-        st = oro_file_put(path, oro_bytes_str(line), err);
-        oro_free(line);
-    }
-    oro_free(token);
-    oro_free(claims);
-    return st;
-}
-
-/* The owner is whoever holds the token in <data>/owner.token: made with the data, and read again at each start. */
-static oro_status
-owner_read(struct oro_server *s, const char *path, char *line, struct oro_err *err)
-{
-    const struct oro_server_auth *auth = &s->opt.auth;
-    char *claims = NULL;
-    oro_status st = ORO_EMALFORMED;
-    line[strcspn(line, "\r\n")] = '\0';
-    if (line[0] == '\0')
-        oro_err_set(err, st, "it is empty");
-    else if (auth->check(auth->keys, line, &s->owner, &claims, err) == ORO_OK)
-        st = ORO_OK;
-    if (st != ORO_OK)
-        oro_err_set(err, ORO_EMALFORMED,
-                    "%s does not hold a token of this server (%s): put it back from a copy, or "
-                    "delete the file to have a new owner made",
-                    path, err->text);
-    oro_file_hide(path);
-    oro_free(claims);
-    return st;
-}
-
-static oro_status
-owner_keep(struct oro_server *s, struct oro_err *err)
-{
-    if (s->durable == NULL)
-        return owner_make(s, NULL, err);
-    char *line = NULL, *path = oro_asprintf("%s/owner.token", s->opt.data_dir);
-    struct oro_err mine = {0};
-    oro_status st = oro_file_get(path, OWNER_TOKEN_MAX, &line, &mine);
-    if (st == ORO_ENOTFOUND) {
-        if (!oro_durable_is_new(s->durable))
-            oro_log(ORO_LOG_WARN, "server", "%s was not there: a new owner is made", path);
-        st = owner_make(s, path, err);
-    } else if (st == ORO_OK || st == ORO_EFULL) {
-        st = owner_read(s, path, line != NULL ? line : (char[]){""}, err);
-    } else {
-        st = oro_err_set(err, st,
-                         "%s; put the file back from a copy, or delete what is there to have a new "
-                         "owner made",
-                         mine.text);
-    }
-    oro_free(line);
-    oro_free(path);
-    return st;
-}
-
-struct oro_durable_options
-oro_server_durable_options(struct oro_server *s)
-{
-    const struct oro_server_options *o = &s->opt;
-    return (struct oro_durable_options){
-        .dir = o->data_dir,
-        .name = o->name,
-        .mode = o->durability,
-        .checkpoint_bytes = o->checkpoint_bytes,
-        .checkpoint_interval_s = o->checkpoint_interval_s,
-        .on_durable = on_durable,
-        .arg = s,
-    };
-}
-
-/* told: or NULL, gets what was migrated. */
-static oro_status
-data_read(struct oro_server *s, struct oro_bb *told, struct oro_err *err)
-{
-    const struct oro_server_options *o = &s->opt;
-    oro_status st;
-    if (o->data_dir != NULL) {
-        struct server_hooks hooks = {.server = s};
-        struct oro_migrator by = oro_server_migrator(&hooks);
-        struct oro_durable_options d = oro_server_durable_options(s);
-        d.delete_data = o->delete_data;
-        d.migrator = &by;
-        d.told = told;
-        st = oro_durable_open(&d, s->schema, &s->durable, err);
-        if (st != ORO_OK)
-            return st;
-    }
-    struct oro_store_options so = {0};
-    st = oro_store_create(s->schema, &so, &s->store, err);
-    return st == ORO_OK && s->durable != NULL ? oro_durable_recover(s->durable, s->store, err) : st;
-}
-
-static oro_status
-data_open(struct oro_server *s, struct oro_err *err)
-{
-    oro_status st = data_read(s, NULL, err);
-    if (st == ORO_OK)
-        st = identity_keep(s, "database", &s->database, err);
-    if (st == ORO_OK)
-        st = owner_keep(s, err);
-    if (st == ORO_OK)
-        oro_schedules_look(s->schema, s->durable, &s->once_new);
-    if (st == ORO_OK)
-        s->module_before = oro_server_updated_before(s);
-    if (st == ORO_OK && s->durable != NULL)
-        st = oro_durable_start(s->durable, s->store, err);
-    oro_identity_text(&s->database, s->database_text);
-    return st;
-}
-
 static oro_status
 run_init(struct oro_server *s, struct oro_err *err)
 {
@@ -434,7 +240,7 @@ run_init(struct oro_server *s, struct oro_err *err)
     if (s->durable == NULL)
         return ORO_OK;
     /* Not before it is on disk, by itself. With rows of its own its transaction says so, too: then there is no hurry. */
-    return oro_reload_disk_wait(s, NULL) == ORO_OK ? oro_durable_set_initialized(s->durable, err)
+    return oro_server_disk_wait(s, NULL) == ORO_OK ? oro_durable_set_initialized(s->durable, err)
                                                    : ORO_OK;
 }
 
@@ -474,6 +280,7 @@ shards_open(struct oro_server *s)
         struct shard *sh = &s->shards[i];
         sh->server = s;
         sh->number = i;
+        sh->apply = oro_shard_record;
         sh->session = oro_session_open(s->store);
         sh->cursor = oro_cursor_open(s->store);
         sh->subs = oro_subs_create(s->schema);
@@ -536,71 +343,6 @@ module_load(struct oro_server *s, char **report, struct oro_err *err)
     return st;
 }
 
-/* ---- timers ---- */
-
-static void
-on_fire(void *arg, const struct oro_firing *f)
-{
-    struct oro_server *s = arg;
-    if (atomic_load(&s->quiet))
-        return;
-    struct oro_job *job = oro_job_new(ORO_JOB_TIMER, NULL, 0);
-    job->timer = *f;
-    oro_pool_post(s->pool, NULL, job, true);
-}
-
-oro_status
-oro_server_schedules_install(struct oro_server *s, struct oro_err *err)
-{
-    oro_status st =
-        oro_schedules_install(s->schema, s->store, s->once_new, ORO_ORIGIN_INTERNAL, err);
-    if (st != ORO_OK || s->durable == NULL || !oro_schedules_any(s->schema, s->once_new))
-        return st;
-    struct oro_err mine = {0};
-    if (oro_reload_disk_wait(s, &mine) == ORO_OK &&
-        oro_schedules_note(s->schema, s->durable, s->once_new, &mine) == ORO_OK)
-        return ORO_OK;
-    /* They run now; should the disk not take their rows after all, the next start runs them again. */
-    oro_log(ORO_LOG_WARN, "server", "functions that run once: %s", mine.text);
-    return ORO_OK;
-}
-
-static void
-on_written(void *arg)
-{
-    oro_server_published(arg, false);
-}
-
-oro_status
-oro_server_timers_start(struct oro_server *s, struct oro_timers_kept *kept, struct oro_err *err)
-{
-    struct oro_timers_options opt = {.schema = s->schema,
-                                     .store = s->store,
-                                     .run_kind = ORO_ORIGIN_TIMER,
-                                     .fire = on_fire,
-                                     .arg = s,
-                                     .note_kind = ORO_ORIGIN_INTERNAL,
-                                     .written = on_written,
-                                     .kept = kept};
-    struct oro_timers *ts = NULL;
-    oro_status st = oro_timers_start(&opt, &ts, err);
-    /* Workers publish already. What one of them does not wake it for, it finds when it begins. */
-    atomic_store_explicit(&s->timers, ts, memory_order_release);
-    return st;
-}
-
-void
-oro_server_timers_stop(struct oro_server *s)
-{
-    oro_timers_stop(atomic_exchange(&s->timers, NULL));
-}
-
-struct oro_timers_kept *
-oro_server_timers_stop_keeping(struct oro_server *s)
-{
-    return oro_timers_stop_keeping(atomic_exchange(&s->timers, NULL));
-}
-
 static struct oro_server *
 server_new(const struct oro_server_options *opt)
 {
@@ -640,7 +382,7 @@ oro_server_migrate(const struct oro_server_options *opt, struct oro_bb *told, ch
     *report = NULL;
     oro_status st = module_load(s, report, err);
     if (st == ORO_OK)
-        st = data_read(s, told, err);
+        st = oro_server_data_read(s, told, err);
     if (!oro_server_stop(s, &lost) && st == ORO_OK)
         st = oro_err_set(err, ORO_ETIMEOUT, "the module cannot be ended");
     return st;
@@ -656,7 +398,7 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
     if (st == ORO_OK)
         st = oro_server_env_open(s, err);
     if (st == ORO_OK)
-        st = data_open(s, err);
+        st = oro_server_data_open(s, err);
     if (st == ORO_OK)
         st = oro_pool_run(s->pool, s->schema, s->store, &s->database, err);
     if (st == ORO_OK)

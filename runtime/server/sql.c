@@ -13,28 +13,6 @@ answer(struct shard *sh, struct client *c, struct oro_http_response *res, uint64
         oro_client_post(sh, c, ORO_JOB_DISCONNECT);
 }
 
-#define ANSWER_BYTES ((uint64_t)1 << 30) /* as much as the other queries may find */
-
-oro_status
-oro_sql_full(struct oro_server *s, struct oro_session *se, struct oro_bytes text,
-             const struct oro_query_env *env, struct oro_budget *budget, struct oro_bb *out,
-             struct oro_parts *parts, struct oro_err *err)
-{
-    struct oro_sql_ask ask = {.schema = s->schema,
-                              .store = s->store,
-                              .session = se,
-                              .sender = env->sender,
-                              .is_owner = env->is_owner,
-                              .steps = budget->left,
-                              .memory = s->opt.query.memory,
-                              .bytes = ANSWER_BYTES,
-                              .stop = budget->stop};
-    *err = (struct oro_err){0};
-    oro_status st = oro_sql_query(s->sql, &ask, text, out, parts, err);
-    budget->spent = ask.spent;
-    return st;
-}
-
 static void
 refuse(struct shard *sh, struct client *c, oro_status st, const struct oro_err *err)
 {
@@ -71,78 +49,6 @@ oro_sql_told(struct read_task *t)
         oro_read_free(t);
     else
         oro_stream_begin(t);
-}
-
-/* ---- changing rows ---- */
-
-#define WRITE_BYTES ((uint64_t)256 << 20) /* that the transaction of one text may hold */
-
-/* Belongs to the worker until its record is published, then to the shard. */
-struct sql_write {
-    atomic_uint refs; /* the client's and the job's */
-    struct oro_server *server;
-    struct oro_identity sender;
-    struct oro_bb text;
-    oro_status st;
-    struct oro_err err;
-    struct oro_bb out;
-    int64_t took_us;
-};
-
-void
-oro_sql_write_unref(struct sql_write *w)
-{
-    if (w == NULL || atomic_fetch_sub(&w->refs, 1) > 1)
-        return;
-    oro_bb_fini(&w->text);
-    oro_bb_fini(&w->out);
-    oro_free(w);
-}
-
-static void
-write_drop(void *arg)
-{
-    oro_sql_write_unref(arg);
-}
-
-static oro_status
-write_run(void *arg, struct oro_session *se, struct oro_tx *tx)
-{
-    struct sql_write *w = arg;
-    struct oro_server *s = w->server;
-    struct oro_sql_ask ask = {.schema = s->schema,
-                              .store = s->store,
-                              .session = se,
-                              .sender = w->sender,
-                              .is_owner = true,
-                              .steps = s->opt.query.steps,
-                              .memory = s->opt.query.memory,
-                              .bytes = WRITE_BYTES,
-                              .tx = tx,
-                              .tx_bytes = WRITE_BYTES};
-    int64_t begin = oro_mono_us();
-    w->err = (struct oro_err){0};
-    oro_bb_clear(&w->out); /* of an attempt that conflicted */
-    w->st = oro_sql_query(s->sql, &ask, oro_bb_bytes(&w->text), &w->out, NULL, &w->err);
-    w->took_us = oro_mono_us() - begin;
-    return w->st;
-}
-
-/* Takes the text of c->sql. */
-static void
-start_write(struct shard *sh, struct client *c)
-{
-    struct sql_write *w = ORO_NEW(struct sql_write);
-    struct oro_job *job = oro_job_new(ORO_JOB_WRITE, oro_principal_ref(c->who), 0);
-    *w = (struct sql_write){.server = sh->server, .sender = c->who->identity, .text = c->sql};
-    c->sql = (struct oro_bb){0};
-    w->st = ORO_EINTERNAL; /* until it has run */
-    atomic_init(&w->refs, 2);
-    c->write = w;
-    job->shard = (uint16_t)sh->number;
-    job->conn = c->conn;
-    job->write = (struct oro_job_write){.run = write_run, .drop = write_drop, .arg = w};
-    oro_pool_post(sh->server->pool, c->mailbox, job, false);
 }
 
 void
@@ -192,7 +98,7 @@ oro_sql_run(struct shard *sh, struct client *c)
     }
     if (oro_sql_writes(oro_bb_bytes(&c->sql))) {
         if (c->is_owner)
-            start_write(sh, c);
+            oro_sql_write_start(sh, c);
         else
             refuse_write(sh, c);
         return;

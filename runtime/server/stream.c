@@ -1,4 +1,4 @@
-/* Answers on their way from the readers to a socket, piece by piece. A reader is ahead of the socket by WINDOW at most; net
+/* Answers on their way from the readers to a socket, piece by piece. A reader is ahead of the socket by ORO_READ_WINDOW at most; net
  * tells when the socket has taken some (sink.drained). Whoever reads slowly costs that much, and a snapshot that is held; if too
  * much is written meanwhile, the rest is made at once, counts as what waits for the connection, and the snapshot is let go.
  *
@@ -7,63 +7,13 @@
 
 #include "runtime/base/clock.h"
 
-#define FIRST_PIECE ((size_t)64 * 1024) /* there soon */
-#define WINDOW ((size_t)768 * 1024)
-#define WINDOW_LOW (WINDOW / 2)     /* and a reader goes on */
-#define RUN_BYTES ((size_t)2 << 20) /* of a reader's turn for one answer, */
-#define RUN_STEPS 250000            /* and what it may look at */
+#define WINDOW_LOW (ORO_READ_WINDOW / 2) /* and a reader goes on */
 /* What a held snapshot may keep from being freed. */
 #define PIN_BYTES ((uint64_t)64 << 20)
 #define PIN_RECORDS 200000
 /* In which answers are made here, all of them, while readers stand still; what is left then costs its client the connection. */
 #define HERE_US 2000000
 #define HERE_STOP_US 200000 /* when the server stops */
-
-/* ---- on a reader, or in its place ---- */
-
-/* One piece, and hands it over. Gives its bytes; 0: there was no time for one, or no memory. */
-static size_t
-make_piece(struct read_task *t, struct oro_session *se, size_t want)
-{
-    struct oro_bb bb = {0};
-    struct oro_parts parts = {0};
-    struct oro_asked to = oro_read_asked(t);
-    if (t->produced == 0 && t->kind != READ_SQL)
-        t->proto->applied(&bb, &to, true);
-    oro_answer_more(t->answer, se, want, RUN_STEPS, &t->base.stop, &bb, &parts);
-    oro_parts_close(&parts, &bb);
-    size_t bytes = (size_t)parts.bytes;
-    oro_spin_lock(&t->lock);
-    bool failed = parts.failed || !oro_parts_move(&t->made, &parts);
-    t->made.failed = t->made.failed || failed;
-    t->made_all = !failed && oro_answer_ended(t->answer);
-    oro_spin_unlock(&t->lock);
-    oro_parts_fini(&parts);
-    t->produced += bytes;
-    t->took_us = oro_answer_took_us(t->answer);
-    return failed ? 0 : bytes;
-}
-
-static bool
-may_be_ahead(struct read_task *t)
-{
-    return t->produced - atomic_load(&t->taken) < WINDOW || atomic_load(&t->hurry);
-}
-
-void
-oro_stream_make(struct read_task *t, struct oro_session *se)
-{
-    uint64_t from = t->produced;
-    while (!oro_answer_ended(t->answer) && may_be_ahead(t) && t->produced - from < RUN_BYTES) {
-        size_t want = t->produced == 0 ? FIRST_PIECE : ORO_PART, made = make_piece(t, se, want);
-        if (made > 0 && !oro_answer_ended(t->answer))
-            oro_read_post(t); /* else the end of the run says so */
-        if (made < want)
-            break;
-    }
-}
-
-/* ---- on the shard ---- */
 
 static bool
 is_http(const struct read_task *t)
@@ -214,7 +164,7 @@ make_here(struct read_task *t)
     oro_read_begin_at(se, t->pin);
     int64_t from = oro_mono_us();
     while (!oro_answer_ended(t->answer) && !t->made.failed && oro_mono_us() < until)
-        (void)make_piece(t, se, ORO_PART);
+        (void)oro_read_make_piece(t, se, ORO_PART);
     sh->here_us += oro_mono_us() - from;
     oro_read_end(se);
     oro_session_close(se);

@@ -43,7 +43,7 @@ oro_server_updated_start(struct oro_server *s, const char *before, struct oro_er
                            "it wrote was kept",
                            text);
     /* What it wrote is on disk before that it has run. */
-    st = oro_reload_disk_wait(s, err);
+    st = oro_server_disk_wait(s, err);
     return st == ORO_OK ? remember(s, err) : st;
 }
 

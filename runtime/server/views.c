@@ -56,15 +56,6 @@ oro_views_gone(struct shard *sh, struct client *c)
     c->views_asked = false;
 }
 
-void
-oro_views_free(struct client *c)
-{
-    for (size_t i = 0; i < c->nholds; i++)
-        oro_view_unref(c->holds[i].view);
-    oro_free(c->holds);
-    oro_free(c->views_error);
-}
-
 bool
 oro_views_has(const struct client *c)
 {
