@@ -40,7 +40,7 @@ is_table(const struct sql_engine *e, const char *name)
         if (is_visible(e, &e->schema->tables[i]) &&
             sqlite3_stricmp(e->schema->tables[i].name, name) == 0)
             return true;
-    return false;
+    return e->is_owner && sql_system_is(name);
 }
 
 static int
@@ -193,7 +193,7 @@ register_tables(struct sql_engine *e)
         if (is_visible(e, t))
             rc = sql_table_register(e, &e->modules[i]);
     }
-    return rc;
+    return rc == SQLITE_OK && e->is_owner ? sql_system_register(e) : rc;
 }
 
 static struct sql_engine *

@@ -8,6 +8,12 @@
 #include "runtime/sql/value.h"
 #include "runtime/subs/query.h"
 
+#define SQL_SYSTEM_TABLES 11
+struct sql_system { /* SQLite's client data of one of them */
+    struct sql_engine *engine;
+    unsigned which;
+};
+
 /* A connection, and the question that it is answering. On one thread at a time. */
 struct sql_engine {
     sqlite3 *db;
@@ -15,6 +21,7 @@ struct sql_engine {
     const struct oro_schema *schema;
     bool is_owner;
     struct sql_module *modules; /* one for each of the schema's tables */
+    struct sql_system systems[SQL_SYSTEM_TABLES];
     struct oro_sql_ask *ask;    /* NULL: none */
     bool declaring;             /* a table of ours tells its columns */
     bool stopped;               /* by ask->stop */
@@ -36,6 +43,12 @@ struct sql_module {
 ORO_MUST_CHECK int sql_table_register(struct sql_engine *e, struct sql_module *m);
 /* The column behind the declared type that a result column has; NULL: it is none of ours. */
 const struct oro_type *sql_declared_type(const struct sql_engine *e, const char *decltype);
+
+/* system.c: tables that describe the schema, of the owner's engines */
+ORO_MUST_CHECK int sql_system_register(struct sql_engine *e);
+bool sql_system_is(const char *name);
+/* The type of a column of theirs; NULL: it is none. */
+const struct oro_type *sql_system_type(const char *decltype);
 
 /* write.c: what xUpdate is given for one row. An SQLite code; why it failed is in e->denied. */
 int sql_write_row(struct sql_engine *e, const struct oro_table_def *t, int argc,

@@ -563,7 +563,7 @@ sql_declared_type(const struct sql_engine *e, const char *decltype)
 {
     unsigned table, col;
     if (decltype == NULL || sscanf(decltype, "T%uC%u", &table, &col) != 2)
-        return NULL;
+        return decltype != NULL ? sql_system_type(decltype) : NULL;
     ORO_ASSERT(table < e->schema->ntables && col < e->schema->tables[table].row->nelems);
     return oro_type_resolve(e->schema->tables[table].row->elems[col].type);
 }

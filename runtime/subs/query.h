@@ -69,7 +69,7 @@ typedef void (*oro_query_view_visit)(void *arg, const struct oro_view_def *def,
 void oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
                      const struct oro_query_env *env, oro_query_view_visit visit, void *arg);
 /* Whether a text of POST /sql that was refused with st is for SQLite to answer: it is no SELECT of this grammar, whatever its
- * names and types are, or it compares options (ORO_ETYPE). */
+ * names and types are, or it compares options, or asks for a table that only SQLite's engine has (ORO_ETYPE). */
 bool oro_query_is_sqlites(oro_status st, struct oro_bytes text);
 void oro_query_free(struct oro_query *q); /* Takes one; NULL is fine */
 const struct oro_table_def *oro_query_table(const struct oro_query *q);

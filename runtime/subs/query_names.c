@@ -89,6 +89,14 @@ query_scope_of(const struct typing *ty, struct oro_bytes name)
     return -1;
 }
 
+/* st_table and its like, which only SQLite's engine has, and only for the owner. */
+static bool
+is_for_sqlite(const struct typing *ty, struct oro_bytes name)
+{
+    return ty->use == ORO_QUERY_SQL && ty->env->is_owner && name.len > 3 &&
+           memcmp(name.data, "st_", 3) == 0;
+}
+
 static oro_status
 find_table(struct typing *ty, struct oro_bytes name, struct oro_bytes alias)
 {
@@ -96,7 +104,7 @@ find_table(struct typing *ty, struct oro_bytes name, struct oro_bytes alias)
     /* A row filter is the module's own, and may look into private tables. */
     bool may = t != NULL && (t->is_public || ty->env->is_owner || ty->within != NULL);
     if (!may)
-        return oro_err_set(ty->err, ORO_EMALFORMED,
+        return oro_err_set(ty->err, is_for_sqlite(ty, name) ? ORO_ETYPE : ORO_EMALFORMED,
                            "no such table: `%.*s`. If the table exists, it may be marked private.",
                            TYPE_TEXT(name));
     struct scope s = {t, name, alias};

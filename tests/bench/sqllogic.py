@@ -62,9 +62,10 @@ def module_of(tables, indexes, plain: sqlite3.Connection) -> str:
     out = ["from orochi import *", ""]
     for name, columns in tables.items():
         nulls = {c for c, _, _ in columns if plain.execute(f"SELECT count(*) FROM {name} WHERE {c} IS NULL").fetchone()[0]}
+        floats = {c for c, kind, _ in columns if KINDS.get(kind) == "f64"}
         usable = []
         for of, of_columns in indexes:
-            if of == name and not nulls & set(of_columns) and len(of_columns) > 1 and of_columns not in usable:
+            if of == name and not (nulls | floats) & set(of_columns) and len(of_columns) > 1 and of_columns not in usable:
                 usable.append(of_columns)
         single = {cs[0] for of, cs in indexes if of == name and len(cs) == 1}
         text = ", ".join(repr(tuple(cs)) for cs in usable)
@@ -170,7 +171,7 @@ def load(text: str):
             plain.execute(sql)
         except sqlite3.Error:
             return None
-    return plain, tables, indexes, inserts, queries, left
+    return (plain, tables, indexes, inserts, queries, left) if tables else None
 
 
 def run_file(binary: str, path: Path, most: int, count: Counter) -> None:

@@ -116,6 +116,18 @@ export const cases = ({ owner, stranger }) => [
 
   ["\u00a0SELECT\u3000id FROM hero WHERE id\u00a0= 1\u00a0", [1]],
 
+  // ---- what describes the module, for the owner
+  ["SELECT table_name FROM st_table WHERE table_access = 'private' AND table_type = 'user'", as(["hidden", "medal"], /no such table: `st_table`/)],
+  ["SELECT table_primary_key FROM st_table WHERE table_name = 'hero'", as(["[0]"], /no such table/)],
+  ["SELECT c.col_pos, c.col_name, c.col_type FROM st_table t JOIN st_column c ON t.table_id = c.table_id WHERE t.table_name = 'loot'",
+    as([[0, "id", "U64"], [1, "holder", "U32"], [2, "what", "String"], [3, "n", "I32"]], /no such table/)],
+  ["SELECT index_algorithm FROM st_index WHERE index_name LIKE 'hero_guild%'", as(["{\"BTree\":[2,3]}"], /no such table/)],
+  ["SELECT constraint_name FROM st_constraint WHERE constraint_name LIKE 'hero%'", as(["hero_id_key", "hero_name_key"], /no such table/)],
+  ["SELECT view_name FROM st_view WHERE is_anonymous = false", as(["my_medal", "my_things"], /no such table/)], ["SELECT sql FROM st_row_level_security", as([
+    "SELECT * FROM mine WHERE owner = :sender"], /no such table/)], ["SELECT reducer_name FROM st_scheduled WHERE reducer_name <> ''", as(["ring"], /no such table/)],
+  ["SELECT t.table_name FROM st_event_table e JOIN st_table t ON t.table_id = e.table_id", as(["blow"], /no such table/)], ["SELECT * FROM st_nope", /no such table: `st_nope`/],
+  ["SELECT sequence_name FROM st_sequence WHERE sequence_name LIKE 'loot%'", as(["loot_id_seq"], /no such table/)], ["DELETE FROM st_table", as(/may not be|cannot be/, /owner/)],
+
   // ---- forms that are no SELECT of ours
   ["", /./], [";", /./], ["   ", /./], ["SELECT", /./], ["SELECT * FROM", /./], ["SELECT FROM hero", /./], ["SELECT * FROM hero WHERE", /./],
   ["SELECT * FROM hero WHERE id =", /./], ["SELECT * FROM hero WHERE id = 'open", /./], ["SELECT * FROM hero WHERE id = $1", /./],
