@@ -161,6 +161,7 @@ struct oro_durable {
     uint64_t batch_seq;   /* of the last record taken from the ring */
     uint64_t batch_bytes; /* `bytes` of it */
     size_t batch_records;
+    uint64_t expected; /* transactions of the next group commit: those that wait, and those whose callers have just been answered */
     uint64_t cut_seq; /* where the last cut was */
     uint64_t cut_at;  /* where the next will be, once it is pinned */
     struct changes changes;
@@ -204,6 +205,11 @@ struct oro_durable {
 void log_end(struct oro_durable *d);
 /* Takes d, whose threads have ended or never ran: closes the files and frees all. */
 void durable_free(struct oro_durable *d);
+
+/* pace.c. The log thread: behind a group commit, before anybody is told of it; behind it, when it has begun then; before the next. */
+void pace_expect(struct oro_durable *d);
+void pace_distance(struct oro_durable *d, int64_t begun);
+void pace_gather(struct oro_durable *d);
 
 /* threads.c. What the two threads run; arg is the oro_durable. */
 void *durable_log_main(void *arg);

@@ -15,9 +15,6 @@
 #define RETRY_FIRST_US 20000
 #define RETRY_MOST_US 2000000
 #define STOP_PATIENCE_US 5000000
-#define PACE_STEP_US 1000
-#define PACE_US 2500
-#define PACE_LEAST 128 /* transactions that came during a sync */
 /* A stop moves into the tables what takes no longer than people notice; with more than that the log stays, which has
  * everything and is quicker to read at the next start. */
 #define STOP_CHECKPOINT_US 500000
@@ -202,26 +199,6 @@ write_batch(struct oro_durable *d)
     return true;
 }
 
-/* A sync costs the processor some 100 us on a virtual machine, whatever it writes. So while transactions keep coming although
- * those of the last group commit were not confirmed yet, one follows the other no sooner than after PACE_US. It is sooner when
- * fewer come: then they wait for us; and a disk that takes that long is not waited for in addition. */
-static void
-pace(struct oro_durable *d, int64_t begun)
-{
-    uint64_t before = oro_store_seq(d->store), least = before - d->batch_seq;
-    int64_t left;
-    while (least >= PACE_LEAST && (left = begun + PACE_US - oro_mono_us()) > PACE_STEP_US / 4) {
-        unsigned seen = oro_wake_prepare(&d->stop_wake);
-        if (atomic_load(&d->stopping))
-            return;
-        oro_wake_wait(&d->stop_wake, seen, left < PACE_STEP_US ? left : PACE_STEP_US);
-        uint64_t now = oro_store_seq(d->store);
-        if (now - before < least)
-            return;
-        before = now;
-    }
-}
-
 void *
 durable_log_main(void *arg)
 {
@@ -232,6 +209,7 @@ durable_log_main(void *arg)
         bool stopping = atomic_load(&d->stopping);
         int64_t begun = oro_mono_us();
         cut_begin(d);
+        pace_gather(d);
         if (!take_batch(d)) {
             if (cut_end(d))
                 continue;
@@ -245,6 +223,7 @@ durable_log_main(void *arg)
             d->gave_up = true;
             break;
         }
+        pace_expect(d);
         atomic_store_explicit(&d->durable_bytes, d->batch_bytes, memory_order_relaxed);
         /* Pairs with the acquire in oro_durable_seq: who sees the mark may rely on the file. */
         atomic_store_explicit(&d->durable, d->batch_seq, memory_order_release);
@@ -253,7 +232,7 @@ durable_log_main(void *arg)
         cut_end(d);
         if (d->batch.out.cap > BATCH_KEEP || record_rest(&d->batch) != NULL)
             record_fini(&d->batch);
-        pace(d, begun);
+        pace_distance(d, begun);
     }
     return NULL;
 }

@@ -428,3 +428,20 @@ Test(durable, a_stop_after_many_changes_leaves_them_in_the_log)
     expect_one_file();
     expect_sql("select count(*) from bag", "30000");
 }
+
+/* ---- group commits ---- */
+
+Test(durable, who_is_alone_is_not_kept_waiting)
+{
+    struct run r;
+    struct run_options opt = options(lines);
+    run_must_open(&r, &opt);
+    for (unsigned i = 0; i < 20; i++) {
+        char *name = oro_asprintf("player %u", i);
+        run_wait_durable(&r, add_player(&r, 1000000 + i, name));
+        oro_free(name);
+        cr_assert_lt(r.durable->expected, 2);
+    }
+    cr_assert_eq(atomic_load(&r.durable->commits), 20);
+    run_close(&r);
+}
