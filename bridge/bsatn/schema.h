@@ -59,7 +59,7 @@ struct oro_table_def {
     const char *place;       /* where it is declared, "file.py:12", or NULL */
     const char *migration;   /* its @migration hook, "up (file.py:12)", or NULL */
     int schedule_at_col;     /* -1: not a scheduled table */
-    const char *schedule_fn; /* reducer it calls */
+    const char *schedule_fn; /* reducer or procedure it calls */
 };
 
 enum oro_lifecycle {

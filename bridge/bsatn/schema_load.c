@@ -242,8 +242,6 @@ load_scheduled_table(struct oro_load *l, uint32_t node)
         st = oro_load_u32(l, node, "schedule_at_col", &col);
     if (st != ORO_OK)
         return st;
-    if (r->returns != NULL)
-        return oro_load_refuse(l, "table %s: its schedule runs a procedure, `%s`", t->name, r->name);
     if (t->schedule_at_col >= 0)
         return oro_load_refuse(l, "table %s is assigned in multiple schedules", t->name);
     if (col >= t->row->nelems ||
@@ -364,8 +362,6 @@ load_own_schedule(struct oro_load *l, uint32_t node, struct oro_schedule_def *ou
         st = named_table(l, node, "table", &t);
     if (st != ORO_OK)
         return st;
-    if (r->returns != NULL)
-        return oro_load_refuse(l, "schedule of `%s`, which is a procedure", r->name);
     if (t->schedule_at_col < 0)
         return oro_load_refuse(l, "schedule of `%s`: table `%s` is not a scheduled table", r->name,
                                t->name);

@@ -41,7 +41,7 @@ fail(struct oro_py *py, const struct oro_table_def *t, oro_status st, const stru
 static struct oro_pyreducer *
 reducer_of(struct oro_py *py, const char *name, const struct oro_reducer_def **def)
 {
-    *def = oro_schema_reducer(py->db.schema, oro_bytes_str(name));
+    *def = oro_schema_function(py->db.schema, oro_bytes_str(name)); /* or a procedure */
     if (*def != NULL && (*def)->id < py->nreducers && py->reducers[(*def)->id].fn != NULL)
         return &py->reducers[(*def)->id];
     PyErr_Format(PyExc_LookupError, "the module has no reducer %s", name);
@@ -167,7 +167,7 @@ oro_py_targets(PyObject *module, PyObject *none)
 {
     struct oro_py *py = running(module);
     PyObject *out = py != NULL ? PyDict_New() : NULL;
-    for (uint32_t i = 0; out != NULL && i < py->db.schema->nreducers; i++) {
+    for (uint32_t i = 0; out != NULL && i < py->db.schema->nreducers + py->db.schema->nprocedures; i++) {
         const struct oro_reducer_def *r = &py->db.schema->reducers[i];
         PyObject *is = r->lifecycle != ORO_LIFE_NONE ? Py_True : Py_False;
         if (PyDict_SetItemString(out, r->name, is) < 0)

@@ -5,6 +5,39 @@
 
 #include <string.h>
 
+/* ---- timers that run them ---- */
+
+/* On a procedures' worker. */
+static void
+timer_over(void *arg, const struct oro_firing *f)
+{
+    struct oro_server *s = arg;
+    if (atomic_load(&s->quiet))
+        return;
+    struct oro_job *job = oro_job_new(ORO_JOB_TIMER, NULL, 0);
+    job->timer = *f;
+    job->timer_ends = true;
+    oro_pool_post(s->pool, NULL, job, true);
+}
+
+/* On a reducers' worker. */
+void
+oro_procedure_scheduled(void *arg, struct oro_job *job)
+{
+    struct oro_server *s = arg;
+    struct oro_pool *callers = atomic_load(&s->callers);
+    if (callers != NULL) {
+        struct oro_turns_of of = {.identity = s->database, .known = true};
+        oro_pool_post_procedure(callers, &of, job);
+        return;
+    }
+    oro_log_limited(ORO_LOG_ERROR, "module", "%s is due, and procedures cannot run",
+                    job->calls[0].reducer->name);
+    if (job->timer.table != NULL)
+        timer_over(s, &job->timer);
+    oro_job_drop(job);
+}
+
 static struct oro_pool_options
 options(struct oro_server *s)
 {
@@ -23,7 +56,7 @@ options(struct oro_server *s)
         .init_timeout_us = o->init_timeout_us,
         .import_timeout_us = o->import_timeout_us,
         .dev_errors = o->dev_errors,
-        .hooks = {.arg = s, .published = oro_server_published},
+        .hooks = {.arg = s, .published = oro_server_published, .timer_over = timer_over},
     };
 }
 

@@ -48,6 +48,8 @@ struct reload {
 };
 
 /* ---- pools.c ---- */
+/* Hook of the reducers' pool: a timer's procedure is due. Takes job. */
+void oro_procedure_scheduled(void *server, struct oro_job *job);
 /* The procedures' workers, if the module that runs has procedures and there are none yet. */
 ORO_MUST_CHECK oro_status oro_callers_start(struct oro_server *s, char **report,
                                             struct oro_err *err);

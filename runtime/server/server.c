@@ -331,7 +331,7 @@ module_load(struct oro_server *s, char **report, struct oro_err *err)
         .init_timeout_us = o->init_timeout_us,
         .import_timeout_us = o->import_timeout_us,
         .dev_errors = o->dev_errors,
-        .hooks = {.arg = s, .published = oro_server_published},
+        .hooks = {.arg = s, .published = oro_server_published, .procedure = oro_procedure_scheduled},
     };
     oro_status st = oro_pool_load(&po, &s->pool, &descriptor, report, err);
     if (st == ORO_OK)

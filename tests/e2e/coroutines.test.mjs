@@ -102,6 +102,24 @@ describe("an `async def` procedure", () => {
     conn.disconnect();
   });
 
+  test("may be what a schedule calls: ctx.schedule, rows with a time and with an interval, @scheduled", async () => {
+    const { conn } = await client();
+    await conn.reducers.sayLater({ text: "hello" });
+    const said = ["said hello 7", "said hello! 8", "again 3", "again 2", "again 1", "again 0"];
+    await until("with their arguments", async () => { const all = await texts(); return said.every(t => all.filter(x => x === t).length === 1); });
+    await conn.reducers.remind({ text: "once", everyMs: 0 });
+    await conn.reducers.remind({ text: "fails", everyMs: 0 });
+    await conn.reducers.remind({ text: "often", everyMs: 20 });
+    const count = async text => (await texts()).filter(t => t === `reminded ${text} schedule ${text !== "often" ? "True" : "False"} True`).length;
+    await until("a row with a time has gone before", async () => await count("once") === 1 && await count("fails") === 1);
+    await until("one with an interval stays", async () => await count("often") >= 3);
+    assert.deepEqual((await sql(server, "coroutines", "SELECT text FROM reminder")).map(r => r.text), ["often"]);
+    await conn.reducers.forget({});
+    await until("it runs, and never beside itself", async () => (await sql(server, "coroutines", "SELECT * FROM poll"))[0]?.runs >= 5);
+    assert.equal(Number((await sql(server, "coroutines", "SELECT * FROM poll"))[0].most), 1);
+    conn.disconnect();
+  });
+
   test("is cut off by a stop, which it does not hold up", async () => {
     const { conn } = await client();
     conn.procedures.endless({ how: "sleeps" }).catch(() => {});

@@ -189,9 +189,9 @@ REDUCER = {
     "procedure that is a generator": ("@procedure\ndef f(ctx) -> int:\n    yield 1", 2, ["a procedure is no generator"]),
     "procedure and reducer of a name": (
         "@reducer\ndef f(ctx): ...\n@procedure(name='f')\ndef g(ctx) -> int: ...", 4, ["two functions are called 'f'"]),
-    "procedure that rows call": (
-        "@table(scheduled='f')\nclass A:\n    id: AutoKey[u64] = 0\n    at: ScheduleAt\n@procedure\ndef f(ctx, row: A) -> None: ...", 2,
-        ["'f' is a procedure, and rows call reducers", "@reducer def f(ctx: ReducerContext, row: A)"]),
+    "procedure that rows call with something else": (
+        "@table(scheduled='f')\nclass A:\n    id: AutoKey[u64] = 0\n    at: ScheduleAt\n@procedure\ndef f(ctx, n: u32) -> None: ...", 6,
+        ["f: the procedure of the scheduled table a takes its row", "@procedure def f(ctx: ProcedureContext, row: A) -> None"]),
     "procedure that is a reducer": ("@procedure\n@reducer\ndef f(ctx) -> None: ...", 3, ["has both @reducer and @procedure"]),
     "result of no type": ("@procedure\ndef f(ctx) -> memoryview: ...", 2, ["f -> memoryview", "use bytes"]),
     "result of an unknown name": ("@procedure\ndef f(ctx) -> 'Nope': ...", 2, ["names 'Nope', which is not defined"]),

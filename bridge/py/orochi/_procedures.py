@@ -22,6 +22,16 @@ NOTHING = (None, type(None), 'None')
 
 # ---- declarations ----------------------------------------------------------------------------------------------------
 
+def is_one(declared):
+    """Whether a declared function is a procedure: what is @scheduled is one if it is `async def`, or takes a ProcedureContext."""
+    if declared.decorator != 'scheduled':
+        return declared.decorator == 'procedure'
+    first = next(iter(inspect.signature(declared.fn).parameters.values()), None)
+    hint = getattr(first, 'annotation', None)
+    return (inspect.iscoroutinefunction(declared.fn) or hint is _context.ProcedureContext
+            or isinstance(hint, str) and hint.rpartition('.')[2] == 'ProcedureContext')
+
+
 def resolve(builder, declared):
     """Checks a function with @procedure and notes it in the builder, or its problems."""
     fn, name = declared.fn, declared.name
@@ -41,11 +51,18 @@ def resolve(builder, declared):
     entry['returns'] = _returns(builder, declared, place)
     entry['is_async'] = inspect.iscoroutinefunction(fn)
     builder.procedures.append(entry)
+    if declared.schedule is not None and len(parameters) > 1:
+        builder.problem(place(), f'{name}: a function with @scheduled takes only the context; for arguments make a table with scheduled=')
+    elif declared.schedule is not None:
+        entry['public'] = False
+        builder._schedule(entry, declared.schedule)
 
 
 def _returns(builder, declared, place):
     """(spec, sats) of what it returns."""
     hint = inspect.signature(declared.fn).return_annotation
+    if hint is inspect.Signature.empty and declared.schedule is not None:  # nobody gets it
+        return ('unit',), UNIT
     if hint is inspect.Signature.empty:
         builder.problem(place(), f'{declared.name}: a procedure says what it returns: def {declared.name}(ctx: ProcedureContext, ...) '
                                  '-> str, or -> None')
@@ -70,7 +87,7 @@ def described(p, defaults):
 
 def bound(p):
     """What the codecs of an interpreter are made from."""
-    return dict(name=p['name'], fn=p['fn'], params=tuple((q[0], q[2]) for q in p['params']), takes_row=True, result=p['returns'][0])
+    return dict(name=p['name'], fn=p['fn'], params=tuple((q[0], q[2]) for q in p['params']), takes_row=p['takes_row'], result=p['returns'][0])
 
 
 # ---- the context -----------------------------------------------------------------------------------------------------

@@ -160,17 +160,11 @@ def _no_target(fn):
             + (f'; or do you mean {near}?' if near else ''))
 
 
-_NO_PROCEDURE = ('{0} takes a reducer, and {1} is a procedure, which nothing calls later as yet: let a reducer write down what is to be done, '
-                 'and whoever calls procedures look for it')
-
-
 def _target(fn):
     """The declaration of fn. TypeError tells what to write instead."""
     declared = getattr(fn, '__orochi_function__', None)
     if declared is None:
         raise TypeError(_no_target(fn))
-    if declared.decorator == 'procedure':
-        raise TypeError(_NO_PROCEDURE.format('ctx.schedule()', declared.name))
     if declared.lifecycle is not None:
         raise TypeError(f'{declared.name} runs when the server says so (@{declared.lifecycle}): put what it does into a reducer, and '
                         'schedule that')

@@ -65,7 +65,7 @@ class Builder:
             self._table(declared)
         _filters.give(self.registry.filters, self.tables, self.problem)
         for declared in self.registry.reducers:
-            (_procedures.resolve if declared.decorator == 'procedure' else Builder._reducer)(self, declared)
+            (_procedures.resolve if _procedures.is_one(declared) else Builder._reducer)(self, declared)
         self.environment = _env.check(self.registry.environments, self.problem)
         self.routes = _routes.check(self.registry.routes, self.problem)
         for declared in self.registry.views:
@@ -495,12 +495,9 @@ class Builder:
                                         f'{_advice.name_of(t.scheduled) if callable(t.scheduled) else repr(t.scheduled)} is none')
                 continue
             usage = f'@reducer def {wanted}(ctx: ReducerContext, row: {t.cls.__name__})'
-            entry = next((r for r in self.reducers if t.scheduled in (r['fn'], r['name'])), None)
-            if entry is None and any(t.scheduled in (p['fn'], p['name']) for p in self.procedures):
-                self.problem(t.place(), f'{t.title}: scheduled={wanted!r} is a procedure, and rows call reducers: write {usage}')
-                continue
+            entry = next((r for r in self.reducers + self.procedures if t.scheduled in (r['fn'], r['name'])), None)
             if entry is None:
-                near = nearest(wanted, [r['name'] for r in self.reducers])
+                near = nearest(wanted, [r['name'] for r in self.reducers + self.procedures])
                 self.problem(t.place(), f'{t.title}: scheduled={wanted!r} names no reducer of the module; '
                                         + (f'do you mean {near}? Else ' if near else '') + f'write {usage}')
                 continue
@@ -508,7 +505,10 @@ class Builder:
             if not entry['params']:  # a scheduled reducer may take only the context
                 entry['takes_row'], entry['params'] = False, [('row', 'row', ('unit',), t.ref)]
             elif t.ref is not None and (len(entry['params']) != 1 or entry['params'][0][3] != t.ref):
-                self.problem(entry['place'](), f'{wanted}: the reducer of the scheduled {t.title} takes its row: {usage}')
+                what = 'reducer'
+                if entry in self.procedures:
+                    what, usage = 'procedure', f'@procedure def {wanted}(ctx: ProcedureContext, row: {t.cls.__name__}) -> None'
+                self.problem(entry['place'](), f'{wanted}: the {what} of the scheduled {t.title} takes its row: {usage}')
 
     # ---- names ----
 

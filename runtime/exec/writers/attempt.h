@@ -22,6 +22,8 @@ struct attempt {
     const struct oro_job *job;
     struct oro_bytes row; /* timer: the row that is due */
     bool stays;           /* timer: the row is there after the run */
+    const struct oro_reducer_def *procedure; /* timer: what it calls instead of reducer, */
+    struct oro_buf *asked;                   /* with these arguments */
     int64_t begun_us;     /* monotonic, of the first attempt */
     bool id_in_use;       /* connect: another connection has this connection id */
 };
@@ -46,7 +48,7 @@ void retries_note(struct worker *w, const struct oro_reducer_def *reducer);
 struct oro_call call_of(const struct attempt *a);
 
 /* procedure.c */
-void run_procedure(struct worker *w, const struct oro_job *job);
+void run_procedure(struct worker *w, struct oro_job *job);
 void run_coroutine(struct worker *w, struct oro_job *job); /* Takes job: one that is `async def` */
 /* jobs.c */
 void run_call(struct worker *w, const struct oro_job *job, const struct oro_job_call *c);
@@ -77,5 +79,12 @@ void refuse_view(struct worker *w,
 void run_timer(struct worker *w, const struct oro_job *job);
 /* For a run that did not come to its end: what run_timer does after one that failed. True: the row stays. */
 bool timer_end(struct worker *w, const struct oro_job *job);
+/* timer_procedure.c: of one whose target is a procedure. In the transaction of its turn; true: the row stays as it is, and its turn
+ * lasts until the procedure has ended. */
+bool timer_asks(struct attempt *a, bool repeats);
+/* After its commit. */
+void timer_call(struct worker *w, struct attempt *a);
+/* A job that is a procedure ends: so does its timer's turn. */
+void timer_procedure_over(struct oro_pool *p, const struct oro_job *job);
 
 #endif

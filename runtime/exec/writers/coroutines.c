@@ -61,6 +61,8 @@ oro_coroutine_begin(struct worker *w, struct oro_job *job, int64_t limit_us)
     struct coroutine *c = ORO_NEW(struct coroutine);
     *c = (struct coroutine){.job = job, .began_us = oro_mono_us()};
     c->attempt = attempt_new(w, job, call->reducer, call->args);
+    if (job->at_us > c->attempt.call.timestamp_us)
+        c->attempt.call.timestamp_us = job->at_us;
     c->origin = origin_of(&c->attempt, ORO_ORIGIN_PROCEDURE, call->request_id);
     c->end_us = limit_us > 0 ? c->began_us + limit_us : INT64_MAX;
     snprintf(c->name, sizeof(c->name), "%s", call->reducer->name);
@@ -228,6 +230,8 @@ oro_coroutine_ended(void *host, void *of, oro_status st, bool outdated, struct o
     c->origin.elapsed_us = oro_mono_us() - c->began_us;
     publish_failure(w, &c->origin,
                     oro_procedure_outcome(w, &c->attempt, &c->origin, st, outdated, result));
+    if (outdated)
+        c->job->timer.table = NULL; /* of the old version: all timers are armed anew */
     oro_bb_clear(&w->text);
     oro_bb_clear(&w->detail);
     oro_bb_clear(&w->logged);

@@ -3,7 +3,7 @@
 #include <sched.h>
 #include <stdio.h>
 
-#include "runtime/exec/writers/pool_priv.h"
+#include "runtime/exec/writers/attempt.h"
 
 struct oro_principal *
 oro_principal_new(enum oro_caller caller, const struct oro_identity *id,
@@ -108,6 +108,7 @@ oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_
 {
     struct oro_job_wait *wait = job->wait;
     job_move(job, ORO_JOB_ENDED);
+    timer_procedure_over(p, job);
     oro_job_drop(job);
     if (wait != NULL) {
         wait->status = st;

@@ -104,7 +104,9 @@ struct oro_job {
     struct oro_job_write write; /* run NULL: none */
     struct oro_view *view;      /* one reference, or NULL */
     struct oro_share *share;    /* that its caller has of the room for it, or NULL */
-    struct oro_firing timer;    /* table NULL: it was of a version that is no more */
+    struct oro_firing timer; /* table NULL: it was of a version that is no more. Of a procedure: what waits for its end */
+    bool timer_ends;         /* that procedure has ended */
+    int64_t at_us;           /* of one that is scheduled: it is not earlier than that */
     uint32_t ncalls, at;
     struct oro_job_call calls[];
 };
@@ -131,6 +133,10 @@ struct oro_pool_hooks {
     void *arg;
     /* Records were published since the last call. scheduled: rows of scheduled tables changed. */
     void (*published)(void *arg, bool scheduled);
+    /* A timer is to run a procedure. Takes job, whose end timer_over is told of, if it has a timer: that goes on then. NULL: there are
+     * none. */
+    void (*procedure)(void *arg, struct oro_job *job);
+    void (*timer_over)(void *arg, const struct oro_firing *f);
     /* What modules say, and what is said of their calls, instead of the log. May be NULL. */
     void (*say)(void *arg, enum oro_log_level level, const char *target, struct oro_bytes text);
 };

@@ -39,7 +39,7 @@ run_coroutine(struct worker *w, struct oro_job *job)
 }
 
 void
-run_procedure(struct worker *w, const struct oro_job *job)
+run_procedure(struct worker *w, struct oro_job *job)
 {
     ORO_ASSERT_OWNER(&w->owner);
     const struct oro_job_call *c = &job->calls[0];
@@ -54,6 +54,8 @@ run_procedure(struct worker *w, const struct oro_job *job)
         refuse(w, &origin);
         return;
     }
+    if (job->at_us > a.call.timestamp_us)
+        a.call.timestamp_us = origin.timestamp_us = job->at_us;
     int64_t limit = limit_of(w, c->reducer);
     int64_t began = oro_mono_us();
     struct oro_bb result = {0};
@@ -69,6 +71,8 @@ run_procedure(struct worker *w, const struct oro_job *job)
     atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
     origin.elapsed_us = oro_mono_us() - began;
     publish_failure(w, &origin, oro_procedure_outcome(w, &a, &origin, st, outdated, &result));
+    if (outdated)
+        job->timer.table = NULL; /* of the old version: all timers are armed anew */
     atomic_store_explicit(&w->running, NULL, memory_order_relaxed);
     oro_bb_fini(&result);
 }

@@ -48,7 +48,7 @@ oro_procedure_outcome(struct worker *w, struct attempt *a, struct oro_origin *or
         return (struct outcome){ORO_EREFUSED, oro_bytes_str(reloaded), {0}};
     }
     count(w, a, st, origin->elapsed_us);
-    if (st == ORO_OK && a->job->who->caller == ORO_CALLER_HTTP)
+    if (st == ORO_OK && a->job->who != NULL && a->job->who->caller == ORO_CALLER_HTTP)
         to_json(a, result);
     if (st == ORO_OK)
         return (struct outcome){ORO_OK, oro_bb_bytes(result), {0}};

@@ -125,11 +125,15 @@ oro_procedure_commit(void *host)
     ORO_ASSERT_OWNER(&w->owner);
     const struct oro_job *job = w->job;
     const struct oro_job_call *c = &job->calls[0];
-    struct oro_call call = {.sender = job->who->identity,
-                            .connection = job->who->connection,
+    const struct oro_principal *who = job->who; /* NULL: it is scheduled */
+    struct oro_call call = {.sender = w->pool->database,
                             .function = oro_bytes_str(c->reducer->name),
                             .args = c->args,
                             .frame = job->frame};
+    if (who != NULL) {
+        call.sender = who->identity;
+        call.connection = who->connection;
+    }
     struct oro_origin origin = *w->origin;
     origin.kind = ORO_ORIGIN_INTERNAL;
     origin.conn = origin.request_id = 0; /* to its caller, too, it is somebody's */

@@ -7,6 +7,10 @@ static oro_status
 row_begin(struct attempt *a, struct oro_err *err)
 {
     (void)err;
+    if (a->asked != NULL) { /* an attempt before had put its end off */
+        a->w->origin->kind = ORO_ORIGIN_TIMER;
+        a->w->origin->request_id = a->job->timer.number;
+    }
     oro_status st = oro_timer_run_begin(a->w->tx, &a->job->timer, &a->row);
     if (st == ORO_OK)
         a->call.args = a->row;
@@ -22,7 +26,7 @@ call_begin(struct attempt *a, struct oro_err *err)
     if (st != ORO_OK)
         return st;
     oro_scheduled_call_read(a->row, &c);
-    const struct oro_reducer_def *r = oro_schema_reducer(a->w->pool->schema, c.function);
+    const struct oro_reducer_def *r = oro_schema_function(a->w->pool->schema, c.function);
     if (r == NULL)
         return oro_err_set(
             err, ORO_EINTERNAL, "scheduled call %llu: the module no longer has the reducer %.*s",
@@ -32,8 +36,12 @@ call_begin(struct attempt *a, struct oro_err *err)
                            "scheduled call %llu of %s: its parameters have other types now than "
                            "when it was made",
                            (unsigned long long)c.id, r->name);
-    a->reducer = a->call.reducer = r;
     a->call.args = c.args;
+    if (r->returns != NULL) {
+        a->procedure = r;
+        return ORO_OK;
+    }
+    a->reducer = a->call.reducer = r;
     a->w->origin->reducer = r->id;
     atomic_store_explicit(&a->w->running, r->name, memory_order_relaxed);
     return ORO_OK;
@@ -73,6 +81,11 @@ static oro_status
 row_end(struct attempt *a, struct oro_err *err)
 {
     (void)err;
+    bool repeats = a->job->timer.at.interval || cron_of(a).len > 0;
+    if (a->procedure != NULL && timer_asks(a, repeats)) {
+        a->stays = true;
+        return ORO_OK;
+    }
     return oro_timer_run_end(a->w->tx, &a->job->timer, a->row, next_time(a), &a->stays);
 }
 
@@ -92,7 +105,8 @@ timer_end(struct worker *w, const struct oro_job *job)
     struct attempt rest = attempt_new(w, job, NULL, (struct oro_bytes){0});
     rest.before = row_begin;
     rest.after = row_end;
-    struct oro_origin origin = origin_of(&rest, ORO_ORIGIN_TIMER, 0);
+    struct oro_origin origin =
+        origin_of(&rest, ORO_ORIGIN_TIMER, job->timer_ends ? job->timer.number : 0);
     attempt_run(&rest, &origin);
     w->scheduled_dirty = true;
     return rest.stays;
@@ -109,10 +123,12 @@ attempt_of(struct worker *w, const struct oro_job *job)
     bool plans =
         d != NULL && d->cron != NULL && !f->at.interval && f->at.micros == ORO_TIMER_UNPLANNED;
     if (f->table->schedule_fn != NULL && !plans) {
-        r = oro_schema_reducer(schema, oro_bytes_str(f->table->schedule_fn));
+        r = oro_schema_function(schema, oro_bytes_str(f->table->schedule_fn));
         ORO_ASSERT(r != NULL);
     }
-    struct attempt a = attempt_new(w, job, r, (struct oro_bytes){0});
+    bool procedure = r != NULL && r->returns != NULL;
+    struct attempt a = attempt_new(w, job, procedure ? NULL : r, (struct oro_bytes){0});
+    a.procedure = procedure ? r : NULL;
     a.before = f->table->schedule_fn != NULL ? row_begin : call_begin;
     a.after = row_end;
     return a;
@@ -126,6 +142,11 @@ run_timer(struct worker *w, const struct oro_job *job)
     ORO_ASSERT(job->kind == ORO_JOB_TIMER);
     struct oro_pool *p = w->pool;
     const struct oro_firing *f = &job->timer;
+    if (job->timer_ends) { /* its procedure has */
+        if (!timer_end(w, job))
+            oro_last_runs_forget(&p->last_runs, f->table->id, f->key);
+        return;
+    }
     struct attempt a = attempt_of(w, job);
     int64_t now = oro_pool_time(p, oro_mono_us);
     if (!f->at.interval && a.call.timestamp_us < f->at.micros)
@@ -138,6 +159,10 @@ run_timer(struct worker *w, const struct oro_job *job)
     struct outcome out = attempt_run(&a, &origin);
     if (out.status != ORO_OK && out.status != ORO_ENOTFOUND)
         a.stays = timer_end(w, job);
+    if (a.asked != NULL && out.status == ORO_OK)
+        timer_call(w, &a);
+    else
+        oro_buf_unref(a.asked);
     if (!a.stays)
         oro_last_runs_forget(&p->last_runs, f->table->id, f->key);
 }

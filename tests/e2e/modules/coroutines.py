@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 
-from orochi import AutoKey, ProcedureContext, PrimaryKey, ReducerContext, TransactionError, procedure, reducer, scheduled, table, u8, u32, u64
+from orochi import (AutoKey, PrimaryKey, ProcedureContext, ReducerContext, ScheduleAt, TransactionError, procedure, reducer, scheduled, table,
+                    u8, u32, u64)
 
 
 @table(public=True)
@@ -211,3 +212,78 @@ async def uses_kept(ctx: ProcedureContext) -> str:
     except (TransactionError, IndexError) as e:
         return type(e).__name__
     return "slept"
+
+
+# ---- as targets of schedules ----
+
+@table(scheduled="reminded", public=True)
+class Reminder:
+    id: AutoKey[u64] = 0
+    at: ScheduleAt
+    text: str
+
+
+@table(public=True)
+class Poll:
+    id: PrimaryKey[u8] = 0
+    runs: u64 = 0
+    most: u64 = 0
+
+
+@procedure
+async def reminded(ctx: ProcedureContext, row: Reminder) -> None:
+    await ctx.sleep(0.01)
+    await ctx.with_tx(lambda tx: tx.db.note.insert(
+        text=f"reminded {row.text} {ctx.caller} {tx.db.reminder.id.find(row.id) is None} {ctx.sender == ctx.identity}"))
+    if row.text == "fails":
+        raise RuntimeError("no reminder")
+
+
+@procedure
+def said(ctx: ProcedureContext, text: str, n: u32 = 7) -> str:
+    ctx.with_tx(lambda tx: tx.db.note.insert(text=f"said {text} {n}"))
+    return text
+
+
+@procedure
+def says_again(ctx: ProcedureContext, left: u32) -> None:
+    def body(tx):
+        tx.db.note.insert(text=f"again {left}")
+        if left:
+            tx.schedule(says_again, left - 1, after=0.01)
+    ctx.with_tx(body)
+
+
+@reducer
+def remind(ctx: ReducerContext, text: str, every_ms: u32):
+    at = ScheduleAt.every(every_ms * 1000) if every_ms else ScheduleAt.at(ctx.timestamp)
+    ctx.db.reminder.insert(at=at, text=text)
+
+
+@reducer
+def forget(ctx: ReducerContext):
+    ctx.db.reminder.clear()
+
+
+@reducer
+def say_later(ctx: ReducerContext, text: str):
+    ctx.schedule(said, text, after=0.02)
+    ctx.schedule_reducer("said", 20, [text + "!", 8])
+    ctx.schedule(says_again, 3, after=0.01)
+
+
+polling = 0
+
+
+@scheduled(interval_ms=20)
+async def poll(ctx: ProcedureContext):
+    global polling
+    polling += 1
+    at_once = polling
+    await ctx.sleep(0.05)
+
+    def body(tx):
+        row = tx.db.poll.id.find(0) or tx.db.poll.insert()
+        tx.db.poll.id.update(Poll(id=0, runs=row.runs + 1, most=max(row.most, at_once)))
+    await ctx.with_tx(body)
+    polling -= 1
