@@ -146,15 +146,15 @@ def _no_target(fn):
     if isinstance(fn, str):
         if fn in targets:
             return f'ctx.schedule() takes the function itself, ctx.schedule({fn}, ...); by name there is ctx.schedule_reducer("{fn}", ms, [...])'
-        return f'ctx.schedule() takes a reducer of the module, and {fn!r} names none: {instead(fn, targets)}'
+        return f'ctx.schedule() takes a reducer or procedure of the module, and {fn!r} names none: {instead(fn, targets)}'
     if fn is None or not callable(fn):
         return (f'ctx.schedule() takes the function and then its arguments, {usage}, and got {fn!r}'
                 + (': was the function called?' if fn is None else ''))
     name = getattr(fn, '__name__', None) or type(fn).__name__
     if name == '<lambda>':
-        return f'ctx.schedule() takes a reducer of the module, which is found again by its name after a restart; a lambda has none: {usage}'
+        return f'ctx.schedule() takes a reducer or procedure of the module, which is found again by its name after a restart; a lambda has none: {usage}'
     if not isinstance(fn, types.FunctionType):
-        return f'ctx.schedule() takes a reducer of the module, and {name} is none: {usage}'
+        return f'ctx.schedule() takes a reducer or procedure of the module, and {name} is none: {usage}'
     near = nearest(name, targets)
     return (f'{name} is no reducer: put @reducer in front of it, or @reducer(public=False) if clients are not to call it'
             + (f'; or do you mean {near}?' if near else ''))
