@@ -198,11 +198,6 @@ class Context(_context.ProcedureContext):
         self.sleep(_left(when))
 
 
-def make_context(given):
-    """For the engine: the context of a procedure, with what the engine knows of its call."""
-    return Context(given)
-
-
 # ---- async def -------------------------------------------------------------------------------------------------------
 
 class AsyncContext(Context):
