@@ -84,7 +84,5 @@ bool timer_end(struct worker *w, const struct oro_job *job);
 bool timer_asks(struct attempt *a, bool repeats);
 /* After its commit. */
 void timer_call(struct worker *w, struct attempt *a);
-/* A job that is a procedure ends: so does its timer's turn. */
-void timer_procedure_over(struct oro_pool *p, const struct oro_job *job);
 
 #endif

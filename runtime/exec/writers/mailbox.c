@@ -3,7 +3,7 @@
 #include <sched.h>
 #include <stdio.h>
 
-#include "runtime/exec/writers/attempt.h"
+#include "runtime/exec/writers/pool_priv.h"
 
 struct oro_principal *
 oro_principal_new(enum oro_caller caller, const struct oro_identity *id,
@@ -106,9 +106,11 @@ oro_job_drop(struct oro_job *job)
 void
 oro_job_free(struct oro_pool *p, struct oro_job *job, oro_status st, struct oro_bytes text)
 {
+    const struct oro_pool_hooks *hooks = &p->opt.hooks;
     struct oro_job_wait *wait = job->wait;
     job_move(job, ORO_JOB_ENDED);
-    timer_procedure_over(p, job);
+    if (job->kind == ORO_JOB_PROCEDURE && job->timer.table != NULL && hooks->timer_over != NULL)
+        hooks->timer_over(hooks->arg, &job->timer); /* whose turn has lasted until now */
     oro_job_drop(job);
     if (wait != NULL) {
         wait->status = st;

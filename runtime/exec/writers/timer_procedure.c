@@ -35,11 +35,3 @@ timer_call(struct worker *w, struct attempt *a)
         job->timer = a->job->timer;
     hooks->procedure(hooks->arg, job);
 }
-
-void
-timer_procedure_over(struct oro_pool *p, const struct oro_job *job)
-{
-    if (job->kind == ORO_JOB_PROCEDURE && job->timer.table != NULL &&
-        p->opt.hooks.timer_over != NULL)
-        p->opt.hooks.timer_over(p->opt.hooks.arg, &job->timer);
-}
