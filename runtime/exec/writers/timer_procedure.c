@@ -1,6 +1,6 @@
 /* runtime/exec/writers/timer_procedure.c - timers whose target is a procedure, which runs in another pool and outside of their transaction.
  *
- * A row with a time goes in a transaction of its own before the procedure begins, which so does not find it (S-20): it runs at
+ * A row with a time goes in a transaction of its own before the procedure begins, which so does not find it (docs/procedures.md): it runs at
  * most once. One that repeats stays, and its turn lasts until the procedure has ended, so that it never runs beside itself. */
 #include "runtime/exec/writers/attempt.h"
 
