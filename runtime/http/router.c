@@ -236,10 +236,12 @@ on_ws_request(void *self, unsigned shard, const struct oro_http_request *http,
 static void
 on_called(struct oro_http_response *res, const struct oro_origin *o, bool json)
 {
-    if (o->outcome == ORO_OK)
+    if (o->outcome == ORO_OK) {
         res->status = 200;
-    else
+        res->content_type = "text/plain; charset=utf-8"; /* of nothing: as the reference has it */
+    } else {
         oro_http_refusal(res, o->outcome == ORO_EINVAL ? 400 : 530, o, json);
+    }
     oro_http_header(res, "spacetime-energy-used", "0");
     oro_api_duration(res, o->elapsed_us);
 }

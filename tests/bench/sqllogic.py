@@ -11,6 +11,7 @@ import http.client
 import json
 import math
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -222,6 +223,7 @@ def main() -> int:
     options.add_argument("--of", default="*", help="pattern of the files' paths")
     given = options.parse_args()
     count: Counter = Counter()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a server that runs is stopped
     for path in sorted(given.folder.rglob("*.test")):
         if fnmatch(str(path), given.of):
             run_file(given.binary, path, given.most, count)

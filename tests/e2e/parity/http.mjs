@@ -39,7 +39,7 @@ export const cases = ({ owner, stranger, ownerToken }) => [
   [{ request: "POST /v1/database/nosuch/sql", body: "SELECT 1" }, 404],
 
   // ---- calls
-  [post("nothing", []), 200, ""], [post("nothing", {}), 200, ""], [post("nothing", [], { who: "stranger" }), 200, ""], [post("nothing", "[ ]"), 200, ""],
+  [post("nothing", []), 200, ""], [post("nothing", []), 200, "type:text/plain; charset=utf-8"], [post("nothing", {}), 200, ""], [post("nothing", [], { who: "stranger" }), 200, ""], [post("nothing", "[ ]"), 200, ""],
   [post("nothing", [1]), 400], [post("nothing", ""), 400], [post("nothing", "["), 400], [post("nothing", "1"), 400],
   [post("nothing", [], { headers: {} }), 415, /content-type|json/i], [post("nothing", [], { headers: { "content-type": "text/plain" } }), 415],
   [post("nothing", [], { headers: { "content-type": "application/json; charset=utf-8" } }), 415], [post("nothing", [], { headers: { "content-type": "APPLICATION/JSON" } }), 200], [post("nosuch", []), 404, /nosuch/], [post("came", []), 400, /lifecycle/],
