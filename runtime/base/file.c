@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/base/mem.h"
+#include "runtime/base/thread.h"
 
 #define FOR_OTHERS 077
 
@@ -113,6 +114,7 @@ take_name(const char *from, const char *to)
 static oro_status
 place(const char *path, struct oro_bytes bytes, bool replace, struct oro_err *err)
 {
+    ORO_ASSERT(oro_thread_role() != ORO_THREAD_NET); /* it waits for the disk */
     uint32_t number = (uint32_t)getpid();
     if (getrandom(&number, sizeof(number), 0) != sizeof(number))
         number ^= (uint32_t)getppid();

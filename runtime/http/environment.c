@@ -60,6 +60,8 @@ oro_http_get_environment(struct request *q)
 
 /* What comes with one request. */
 struct update {
+    struct oro_server *server;
+    bool replace;
     struct oro_env set;
     char *text; /* of the header: removed points into it */
     const char *removed[REMOVED_MOST];
@@ -130,43 +132,66 @@ module_is(struct request *q)
 }
 
 static void
-apply(struct request *q, struct update *u, bool replace)
+update_free(void *arg)
 {
+    struct update *u = arg;
+    oro_env_fini(&u->set);
+    oro_bb_fini(&u->missing);
+    oro_free(u->text);
+    oro_free(u);
+}
+
+/* Not on the shard's thread: it writes a file. */
+static void
+apply(void *arg, struct oro_http_response *res)
+{
+    struct update *u = arg;
     struct oro_err err = {0};
     struct oro_env_update update = {.set = &u->set,
                                     .removed = u->removed,
                                     .nremoved = u->nremoved,
-                                    .replace = replace,
+                                    .replace = u->replace,
                                     .missing = put_key,
                                     .arg = &u->missing};
-    oro_status st = oro_server_env_update(q->server, &update, &err);
+    oro_status st = oro_server_env_update(u->server, &update, &err);
     if (st == ORO_OK) {
-        oro_http_answer_json(q->res, "{\"Ok\":null}");
+        oro_http_answer_json(res, "{\"Ok\":null}");
     } else if (u->missing.len > 0) {
-        q->res->status = 400;
-        q->res->content_type = MIME_JSON;
-        oro_bb_printf(&q->res->body, "{\"Err\":{\"MissingRequiredEnvironment\":{\"keys\":[%.*s]}}}",
+        res->status = 400;
+        res->content_type = MIME_JSON;
+        oro_bb_printf(&res->body, "{\"Err\":{\"MissingRequiredEnvironment\":{\"keys\":[%.*s]}}}",
                       (int)u->missing.len, (const char *)u->missing.data);
     } else {
-        oro_http_answer(q->res, st == ORO_EIO ? 500 : 400, "%s", err.text);
+        oro_http_answer(res, st == ORO_EIO ? 500 : 400, "%s", err.text);
     }
+}
+
+/* False: answered. */
+static bool
+update_read(struct request *q, struct update *u)
+{
+    struct oro_err err = {0};
+    if (!module_is(q) || (!u->replace && !take_removed(q, u)))
+        return false;
+    oro_status st = oro_env_read_json(&u->set, q->http->body, &err);
+    if (st != ORO_OK)
+        oro_http_answer(q->res, 400, "%s", err.text);
+    return st == ORO_OK;
 }
 
 static void
 change(struct request *q, bool replace)
 {
-    struct update u = {0};
-    struct oro_err err = {0};
-    if (module_is(q) && (replace || take_removed(q, &u))) {
-        oro_status st = oro_env_read_json(&u.set, q->http->body, &err);
-        if (st != ORO_OK)
-            oro_http_answer(q->res, 400, "%s", err.text);
-        else
-            apply(q, &u, replace);
+    struct update *u = ORO_NEW(struct update);
+    u->server = q->server;
+    u->replace = replace;
+    if (!update_read(q, u)) {
+        update_free(u);
+        return;
     }
-    oro_env_fini(&u.set);
-    oro_bb_fini(&u.missing);
-    oro_free(u.text);
+    q->kept = true;
+    oro_server_http_aside(q->server, q->shard, q->id, q->res->extra_headers,
+                          &(struct oro_http_aside){apply, update_free, u});
 }
 
 void

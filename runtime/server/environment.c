@@ -184,7 +184,7 @@ oro_status
 oro_server_env_update(struct oro_server *s, const struct oro_env_update *u, struct oro_err *err)
 {
     struct oro_env made = {0}, all = {0};
-    pthread_mutex_lock(&s->env.lock);
+    pthread_mutex_lock(&s->reload.one); /* nobody else changes it, or the schema */
     oro_status st = update_make(s, u, &made, err);
     if (st == ORO_OK)
         st = in_force(s, &made, &all, err);
@@ -196,11 +196,13 @@ oro_server_env_update(struct oro_server *s, const struct oro_env_update *u, stru
         st = file_write(s, &made, err);
     if (st == ORO_OK) {
         oro_py_environment(&all);
-        oro_env_fini(&s->env.kept);
+        struct oro_env before = s->env.kept;
+        pthread_mutex_lock(&s->env.lock); /* not while the disk is waited for: net threads look at it */
         s->env.kept = made;
-        made = (struct oro_env){0};
+        pthread_mutex_unlock(&s->env.lock);
+        made = before;
     }
-    pthread_mutex_unlock(&s->env.lock);
+    pthread_mutex_unlock(&s->reload.one);
     oro_env_fini(&made);
     oro_env_fini(&all);
     return st;

@@ -62,5 +62,12 @@ void
 oro_server_http_reload(struct oro_server *s, unsigned shard, oro_conn_id req_id,
                        const char *headers)
 {
-    oro_reload_ask(&s->shards[shard], req_id, headers);
+    oro_reload_ask(&s->shards[shard], req_id, headers, NULL);
+}
+
+void
+oro_server_http_aside(struct oro_server *s, unsigned shard, oro_conn_id req_id,
+                      const char *headers, const struct oro_http_aside *aside)
+{
+    oro_reload_ask(&s->shards[shard], req_id, headers, aside);
 }

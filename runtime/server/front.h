@@ -76,6 +76,16 @@ void oro_server_http_sql(struct oro_server *s, unsigned shard, const struct oro_
 void oro_server_http_reload(struct oro_server *s, unsigned shard, oro_conn_id req_id,
                             const char *headers);
 
+/* What a request asks for and may wait, for the disk say: `run` fills in the answer, on a thread of the server's own, one after the other
+ * with reloads; then drop, or drop alone if the server stops before. Copies headers, and takes arg. */
+struct oro_http_aside {
+    void (*run)(void *arg, struct oro_http_response *res);
+    void (*drop)(void *arg);
+    void *arg;
+};
+void oro_server_http_aside(struct oro_server *s, unsigned shard, oro_conn_id req_id,
+                           const char *headers, const struct oro_http_aside *aside);
+
 /* ---- the log (runtime/base/log_kept.h), an object of JSON a line ---- */
 /* Appends lines from number `from` to before `until`, until there are `most` bytes. Gives the number of the next one. Any thread. */
 uint64_t oro_server_log_lines(uint64_t from, uint64_t until, size_t most, struct oro_bb *out);
@@ -83,7 +93,7 @@ uint64_t oro_server_log_lines(uint64_t from, uint64_t until, size_t most, struct
 void oro_server_http_follow(struct oro_server *s, unsigned shard, oro_conn_id req_id,
                             const char *headers, uint64_t from);
 
-/* ---- the environment of the module (environment.c); any thread ---- */
+/* ---- the environment of the module (environment.c); any thread, update but none of net's ---- */
 /* set, but for what `removed` names; replace: of what was kept nothing stays. missing: is told each required key that would not be
  * there, and then it fails. */
 struct oro_env_update {

@@ -437,12 +437,15 @@ oro_server_reload(struct oro_server *s, char **report, struct oro_err *err)
 /* ---- over HTTP: on a thread of its own, since a net thread may not wait ---- */
 
 void
-oro_reload_ask(struct shard *sh, oro_conn_id req_id, const char *headers)
+oro_reload_ask(struct shard *sh, oro_conn_id req_id, const char *headers,
+               const struct oro_http_aside *aside)
 {
     struct reload *r = &sh->server->reload;
     struct reload_answer *a = ORO_NEW(struct reload_answer);
     a->shard = sh->number;
     a->req_id = req_id;
+    if (aside != NULL)
+        a->aside = *aside;
     snprintf(a->res.extra_headers, sizeof(a->res.extra_headers), "%s", headers);
     pthread_mutex_lock(&r->lock);
     struct reload_answer **end = &r->asked;
@@ -483,14 +486,32 @@ answer_fill(struct oro_http_response *res, oro_status st, const char *report,
 }
 
 static void
-asked_run(struct oro_server *s, struct reload_answer *a)
+asked_reload(struct oro_server *s, struct oro_http_response *res)
 {
-    struct reload *r = &s->reload;
     struct oro_err err = {0};
     char *report = NULL;
     oro_status st = oro_server_reload(s, &report, &err);
-    answer_fill(&a->res, st, report, &err);
+    answer_fill(res, st, report, &err);
     oro_free(report);
+}
+
+static void
+aside_drop(struct reload_answer *a)
+{
+    if (a->aside.run != NULL)
+        a->aside.drop(a->aside.arg);
+    a->aside = (struct oro_http_aside){0};
+}
+
+static void
+asked_run(struct oro_server *s, struct reload_answer *a)
+{
+    struct reload *r = &s->reload;
+    if (a->aside.run != NULL)
+        a->aside.run(a->aside.arg, &a->res);
+    else
+        asked_reload(s, &a->res);
+    aside_drop(a);
     pthread_mutex_lock(&r->lock);
     a->next = r->answers;
     r->answers = a;
@@ -572,6 +593,7 @@ answers_free(struct reload_answer *list)
 {
     for (struct reload_answer *a; (a = list) != NULL;) {
         list = a->next;
+        aside_drop(a);
         oro_bb_fini(&a->res.body);
         oro_free(a);
     }

@@ -22,6 +22,7 @@ struct reload_answer {
     struct reload_answer *next;
     unsigned shard;
     oro_conn_id req_id;
+    struct oro_http_aside aside; /* what is asked for; run NULL: a reload */
     struct oro_http_response res;
 };
 
@@ -87,7 +88,8 @@ ORO_MUST_CHECK oro_status oro_reload_open(struct oro_server *s, struct oro_err *
 void oro_reload_close(struct oro_server *s);
 void oro_reload_free(struct oro_server *s);
 /* POST /v1/database/:name/reload; the answer comes later. */
-void oro_reload_ask(struct shard *sh, oro_conn_id req_id, const char *headers);
+void oro_reload_ask(struct shard *sh, oro_conn_id req_id, const char *headers,
+                    const struct oro_http_aside *aside);
 /* On the shard's thread: stands still, everything published being applied; gives its answers. */
 void oro_reload_park(struct shard *sh);
 void oro_reload_answer(struct shard *sh);
