@@ -14,6 +14,13 @@
 
 #define FOR_OTHERS 077
 
+static bool
+is_folder(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
 oro_status
 oro_dir_make(const char *dir, struct oro_err *err)
 {
@@ -25,7 +32,12 @@ oro_dir_make(const char *dir, struct oro_err *err)
             continue;
         *p = '\0';
         bool made = mkdir(path, 0700) == 0;
-        if ((!made && errno != EEXIST) || (made && chmod(path, 0700) != 0))
+        if (!made && errno == EEXIST && !is_folder(path))
+            st = oro_err_set(err, ORO_EIO,
+                             "%s has to be a folder, and there is something else of that name: "
+                             "name another place, or move that away",
+                             path);
+        else if ((!made && errno != EEXIST) || (made && chmod(path, 0700) != 0))
             st = oro_err_set(err, ORO_EIO, "cannot make the folder %s: %s", path, strerror(errno));
         *p = was;
         if (was == '\0')

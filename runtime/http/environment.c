@@ -69,29 +69,6 @@ struct update {
     struct oro_bb missing; /* keys, as JSON */
 };
 
-/* The values of a header, joined by commas. Gives, or NULL. */
-static char *
-field_take(const struct oro_http_request *http, const char *name)
-{
-    struct oro_bb all = {0};
-    size_t n = strlen(name);
-    const char *p = (const char *)http->fields.data, *end = p + http->fields.len;
-    for (const char *nl; p < end; p = nl + 1) {
-        nl = memchr(p, '\n', (size_t)(end - p));
-        if (nl == NULL)
-            break;
-        size_t len = strnlen(p, (size_t)(nl - p));
-        if (len <= n || strncasecmp(p, name, n) != 0 || p[n] != ':')
-            continue;
-        if (all.len > 0)
-            oro_bb_u8(&all, ',');
-        oro_bb_put(&all, p + n + 1, len - n - 1);
-    }
-    char *out = all.len > 0 ? oro_strndup((const char *)all.data, all.len) : NULL;
-    oro_bb_fini(&all);
-    return out;
-}
-
 static bool
 bad(struct request *q, const char *why)
 {
@@ -103,7 +80,7 @@ static bool
 take_removed(struct request *q, struct update *u)
 {
     char *save = NULL;
-    u->text = field_take(q->http, "spacetime-environment-remove");
+    u->text = oro_http_field(q->http, "spacetime-environment-remove");
     for (char *key = u->text != NULL ? strtok_r(u->text, ", \t\r", &save) : NULL; key != NULL;
          key = strtok_r(NULL, ", \t\r", &save)) {
         if (u->nremoved == REMOVED_MOST || !oro_env_key_legal(key))

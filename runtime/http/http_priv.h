@@ -46,6 +46,10 @@ void oro_http_usual_headers(struct request *q);
 
 /* Gives the decoded value of a parameter of "a=b&c=d", or NULL. What is no escape, and %00, stays as it is. */
 char *oro_http_param(const char *query, const char *name);
+/* The values of a header, joined by commas. Gives, or NULL. */
+char *oro_http_field(const struct oro_http_request *http, const char *name);
+/* False and 415: the body is packed. */
+bool oro_http_body_is_plain(struct request *q);
 /* False and 400: a parameter of ours is given twice (docs/wire.md#opening): one reader would take the first, another the last. */
 bool oro_http_params_once(struct request *q);
 /* False and 400: not one of the two words. */

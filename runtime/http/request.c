@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <strings.h>
 
 /* ---- answers ---- */
 
@@ -119,6 +120,47 @@ oro_http_params_once(struct request *q)
             return false;
         }
     return true;
+}
+
+/* ---- its other fields ---- */
+
+char *
+oro_http_field(const struct oro_http_request *http, const char *name)
+{
+    struct oro_bb all = {0};
+    size_t n = strlen(name);
+    const char *p = (const char *)http->fields.data, *end = p + http->fields.len;
+    for (const char *nl; p < end; p = nl + 1) {
+        nl = memchr(p, '\n', (size_t)(end - p));
+        if (nl == NULL)
+            break;
+        size_t len = strnlen(p, (size_t)(nl - p));
+        if (len <= n || strncasecmp(p, name, n) != 0 || p[n] != ':')
+            continue;
+        if (all.len > 0)
+            oro_bb_u8(&all, ',');
+        oro_bb_put(&all, p + n + 1, len - n - 1);
+    }
+    char *out = all.len > 0 ? oro_strndup((const char *)all.data, all.len) : NULL;
+    oro_bb_fini(&all);
+    return out;
+}
+
+bool
+oro_http_body_is_plain(struct request *q)
+{
+    char *encoding =
+        q->http->body.len > 0 ? oro_http_field(q->http, "content-encoding") : NULL;
+    const char *what = encoding != NULL ? encoding + strspn(encoding, " \t") : "identity";
+    bool plain = strncasecmp(what, "identity", 8) == 0 && what[8 + strspn(what + 8, " \t\r")] == 0;
+    if (!plain) {
+        oro_http_header(q->res, "accept-encoding", "identity");
+        oro_http_answer(q->res, 415,
+                        "A body in Content-Encoding %.60s is not unpacked here: send it as it is",
+                        what);
+    }
+    oro_free(encoding);
+    return plain;
 }
 
 /* ---- its path ---- */

@@ -146,7 +146,7 @@ route_run(struct request *q, const struct route *r)
     oro_http_usual_headers(q);
     if (r->accept != NULL)
         answer_is_websocket(q);
-    else if (oro_http_params_once(q) && may(q, r))
+    else if (oro_http_params_once(q) && oro_http_body_is_plain(q) && may(q, r))
         r->handle(q);
 }
 

@@ -105,6 +105,16 @@ answer_here(struct shard *sh, struct client *c, const struct oro_client_message 
     turn_count(sh, c, from);
 }
 
+/* The same of finding out what it has to wait for. */
+static bool
+views_wait(struct shard *sh, struct client *c, const struct oro_client_message *m)
+{
+    int64_t from = oro_mono_us();
+    bool wait = oro_views_wait(sh, c, m);
+    turn_count(sh, c, from);
+    return wait;
+}
+
 /* When so much waits to be read by a client, what it asks waits, too, until its socket has taken the half of it. So it is not the
  * questions that are there already which decide how much is kept for one who does not read. What waits for the disk does not
  * count: with a slow disk and many updates there may always be so much of it, and it is not for the client to read it. */
@@ -191,7 +201,7 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
             calls[n] = (struct oro_job_call){.request_id = m.request_id, .args = m.args};
             calls[n].reducer = callable(sh, c, m.name, &calls[n].refusal);
             n++;
-        } else if (!gone && oro_views_wait(sh, c, &m)) {
+        } else if (!gone && views_wait(sh, c, &m)) {
             oro_client_defer(sh, c, frame, here, true);
             return;
         } else if (!gone) {

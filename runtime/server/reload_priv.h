@@ -12,6 +12,7 @@
 
 #include "runtime/base/thread.h"
 #include "runtime/durable/durable.h"
+#include "runtime/server/front.h"
 #include "runtime/server/server.h"
 #include "runtime/store/store.h"
 
@@ -87,7 +88,7 @@ ORO_MUST_CHECK oro_status oro_reload_open(struct oro_server *s, struct oro_err *
 /* No reload runs from here on, and none will. */
 void oro_reload_close(struct oro_server *s);
 void oro_reload_free(struct oro_server *s);
-/* POST /v1/database/:name/reload; the answer comes later. */
+/* POST /v1/database/:name/reload, or what else may wait (aside not NULL; takes its arg); the answer comes later. */
 void oro_reload_ask(struct shard *sh, oro_conn_id req_id, const char *headers,
                     const struct oro_http_aside *aside);
 /* On the shard's thread: stands still, everything published being applied; gives its answers. */

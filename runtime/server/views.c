@@ -74,6 +74,7 @@ struct wanted {
     size_t from; /* of c->holds: this message's */
     uint32_t query_set_id;
     bool of_set, no_memory;
+    uint64_t steps;       /* left, for finding their names */
     const char *too_many; /* why one of them is not to be had */
     size_t of; /* of c->holds: this set's */
 };
@@ -85,6 +86,10 @@ struct wanted {
     "too many answers of views are kept for you: whoever asks may have as much room for them " \
     "as is left for others (query.view_room). Unsubscribe from some of them first"
 #define TOO_MANY "there is no room for one more answer of a view (query.view_room): try again later"
+
+/* On a shard's own thread, a millisecond or two: some thousand texts. */
+#define NAMES_STEPS 500000
+#define TOO_LONG "the message is too long to find the views in it: ask for fewer queries at once"
 
 /* What the client has of the room for answers, for one more. NULL: w says why not. */
 static struct oro_view_payer *
@@ -158,7 +163,9 @@ static void
 want_text(struct wanted *w, struct oro_bytes text)
 {
     struct oro_query_env env = oro_client_env(w->sh, w->c);
-    oro_query_views(w->sh->server->schema, text, &env, want_named, w);
+    if (w->too_many == NULL &&
+        !oro_query_views(w->sh->server->schema, text, &env, want_named, w, &w->steps))
+        w->too_many = TOO_LONG;
 }
 
 static void
@@ -244,8 +251,13 @@ oro_views_wait(struct shard *sh, struct client *c, const struct oro_client_messa
     bool batch = m->tag == ORO_MSG_SUBSCRIBE_BATCH, set = batch || m->tag == ORO_MSG_SUBSCRIBE;
     if (sh->server->schema->nviews == 0 || (!set && m->tag != ORO_MSG_ONE_OFF))
         return false;
-    struct wanted w = {
-        .sh = sh, .c = c, .from = c->nholds, .query_set_id = m->query_set_id, .of_set = set, .of = c->nholds};
+    struct wanted w = {.sh = sh,
+                       .c = c,
+                       .from = c->nholds,
+                       .query_set_id = m->query_set_id,
+                       .of_set = set,
+                       .of = c->nholds,
+                       .steps = NAMES_STEPS};
     if (c->views_asked) { /* it has waited, and is here again */
         c->views_asked = false;
         pay_in_full(&w);
@@ -308,7 +320,7 @@ oro_views_sql_wait(struct shard *sh, struct client *c)
 {
     if (sh->server->schema->nviews == 0 || c->views_asked)
         return false;
-    struct wanted w = {.sh = sh, .c = c, .from = c->nholds, .of = c->nholds};
+    struct wanted w = {.sh = sh, .c = c, .from = c->nholds, .of = c->nholds, .steps = NAMES_STEPS};
     want_text(&w, oro_bb_bytes(&c->sql));
     refuse_too_many(&w);
     c->views_asked = true;

@@ -1,4 +1,5 @@
 /* Engines, what they may do, and the pool that keeps them. */
+#include "runtime/sql/lex.h"
 #include "runtime/sql/sql_priv.h"
 
 #include <pthread.h>
@@ -361,6 +362,10 @@ check_text(struct oro_bytes text, struct oro_err *err)
     if (nul != NULL)
         return oro_err_set(err, ORO_EMALFORMED, "syntax error: a NUL byte at position %zu",
                            (size_t)(nul - text.data) + 1);
+    size_t open = sql_open_comment(text); /* a statement that was cut off */
+    if (open > 0)
+        return oro_err_set(err, ORO_EMALFORMED,
+                           "syntax error: the comment at position %zu is not closed", open);
     return ORO_OK;
 }
 

@@ -5,6 +5,7 @@
 
 struct at {
     const uint8_t *p, *end;
+    const uint8_t *open; /* a comment that is not closed */
 };
 
 static uint8_t
@@ -40,6 +41,7 @@ skip_blank(struct at *a)
                 a->p++;
         } else if (peek(a, 0) == '/' && peek(a, 1) == '*') {
             const uint8_t *end = memmem(a->p + 2, (size_t)(a->end - a->p - 2), "*/", 2);
+            a->open = end == NULL ? a->p : NULL;
             a->p = end != NULL ? end + 2 : a->end;
         } else if (strchr(" \t\r\n\f", *a->p) != NULL && *a->p != 0) {
             a->p++;
@@ -143,6 +145,20 @@ sql_token_next(struct oro_bytes sql, size_t *at, struct sql_token *out)
         out->value = out->text;
     *at = (size_t)(a.p - sql.data);
     return true;
+}
+
+size_t
+sql_open_comment(struct oro_bytes sql)
+{
+    struct sql_token t;
+    size_t at = 0;
+    do {
+        struct at a = {.p = sql.data + at, .end = sql.data + sql.len};
+        skip_blank(&a);
+        if (a.open != NULL)
+            return (size_t)(a.open - sql.data) + 1;
+    } while (sql_token_next(sql, &at, &t));
+    return 0;
 }
 
 bool

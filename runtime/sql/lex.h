@@ -23,6 +23,8 @@ struct sql_token {
 
 /* The token at or after *at, which goes on behind it. False: there is none. */
 bool sql_token_next(struct oro_bytes sql, size_t *at, struct sql_token *out);
+/* The position, from 1, of a comment that is not closed; 0: there is none. SQLite takes the rest of the text for it. */
+size_t sql_open_comment(struct oro_bytes sql);
 bool sql_token_is(const struct sql_token *t,
                   const char *word); /* a word or a symbol, in any case */
 

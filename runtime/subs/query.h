@@ -63,11 +63,12 @@ ORO_MUST_CHECK oro_status oro_query_all_seen(const struct oro_schema *schema,
 ORO_MUST_CHECK oro_status oro_query_check_rules(const struct oro_schema *schema,
                                                 struct oro_err *err);
 /* The views that the text names as whoever asks may, with their arguments, some perhaps more than once, or in vain: their answers
- * have to be there before it is parsed. Linear in the text. */
+ * have to be there before it is parsed. Takes steps: bytes, and names times views. False: there were not so many. */
 typedef void (*oro_query_view_visit)(void *arg, const struct oro_view_def *def,
                                      struct oro_bytes args);
-void oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
-                     const struct oro_query_env *env, oro_query_view_visit visit, void *arg);
+ORO_MUST_CHECK bool oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
+                                    const struct oro_query_env *env, oro_query_view_visit visit,
+                                    void *arg, uint64_t *steps);
 /* Whether a text of POST /sql that was refused with st is for SQLite to answer: it is no SELECT of this grammar, whatever its
  * names and types are, or it compares options, or asks for a table that only SQLite's engine has (ORO_ETYPE). */
 bool oro_query_is_sqlites(oro_status st, struct oro_bytes text);

@@ -192,12 +192,11 @@ oro_status
 query_call_take(struct oro_query *q, const struct oro_schema *schema, struct oro_bytes *text,
                 struct oro_err *err)
 {
-    if (text->len == 0 || memchr(text->data, '(', text->len) == NULL)
+    if (text->len == 0 || text->len > SQL_TEXT_MOST || memchr(text->data, '(', text->len) == NULL)
         return ORO_OK;
-    struct call c = {
-        .q = q, /* a text that is too long is refused by the parser; reading it is linear */
-        .lx = {text->data, text->data, text->data + text->len, &q->arena},
-        .err = NULL};
+    struct call c = {.q = q, /* a text that is too long is refused by the parser */
+                     .lx = {text->data, text->data, text->data + text->len, &q->arena},
+                     .err = NULL};
     oro_status st = find_call(&c);
     if (st != ORO_OK)
         return ORO_OK; /* no call; or no SQL, which the parser says better */

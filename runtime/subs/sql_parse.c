@@ -9,7 +9,6 @@
 /* Parentheses within parentheses. A level costs well under 500 bytes of stack here and in the matcher. */
 #define MAX_DEPTH 256
 #define MAX_PARTS 64 /* of a dotted name */
-#define MAX_TEXT 50000
 #define CUT 200 /* bytes of the query quoted in a message */
 
 struct parser {
@@ -695,7 +694,7 @@ oro_status
 sql_parse_select(struct oro_bytes text, enum oro_query_use use, struct oro_arena *arena,
                  struct sql_select *out, struct oro_err *err)
 {
-    if (text.len > MAX_TEXT)
+    if (text.len > SQL_TEXT_MOST)
         return oro_err_set(err, ORO_EMALFORMED,
                            "SQL query exceeds maximum allowed length: \"%.*s...\"",
                            sql_cut(text, 120), (const char *)text.data);

@@ -20,6 +20,8 @@ enum sql_expr_kind {
 
 enum sql_op { SQL_EQ, SQL_NE, SQL_LT, SQL_LE, SQL_GT, SQL_GE };
 
+#define SQL_TEXT_MOST 50000 /* bytes of a query */
+
 struct sql_expr {
     enum sql_expr_kind kind;
     enum sql_op op;

@@ -61,9 +61,18 @@ call_fits(struct call_args *a, const struct oro_schema *schema, struct oro_bytes
     return a->is_call && a->q.nargs == v->fn->params->nelems;
 }
 
-void
+static bool
+spend(uint64_t *steps, uint64_t n)
+{
+    bool enough = *steps >= n;
+    *steps -= enough ? n : *steps;
+    return enough;
+}
+
+bool
 oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
-                const struct oro_query_env *env, oro_query_view_visit visit, void *arg)
+                const struct oro_query_env *env, oro_query_view_visit visit, void *arg,
+                uint64_t *steps)
 {
     const struct oro_table_def *t;
     struct oro_bytes name, none = {0};
@@ -71,12 +80,18 @@ oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
         for (uint32_t i = 0; (t = subs_everything_next(schema, env, &i)) != NULL;)
             if (t->view != NULL)
                 visit(arg, t->view, none);
-        return;
+        return spend(steps, schema->ntables);
     }
+    if (text.len > SQL_TEXT_MOST)
+        return true; /* which the parser says */
     struct call_args call = {0};
-    for (size_t at = 0; at < text.len;) {
-        const struct oro_view_def *v =
-            next_name(text, &at, &name) ? view_called(schema, name) : NULL;
+    bool enough = spend(steps, text.len / 4);
+    for (size_t at = 0; enough && at < text.len;) {
+        const struct oro_view_def *v = NULL;
+        if (next_name(text, &at, &name)) {
+            enough = spend(steps, 1 + schema->nviews);
+            v = view_called(schema, name);
+        }
         if (v != NULL && v->fn->params->nelems == 0)
             visit(arg, v, none);
         else if (v != NULL && call_fits(&call, schema, text, v))
@@ -84,4 +99,5 @@ oro_query_views(const struct oro_schema *schema, struct oro_bytes text,
     }
     if (call.looked)
         oro_arena_fini(&call.q.arena);
+    return enough;
 }

@@ -35,7 +35,9 @@ testing_views_evaluate(struct oro_inline *in, const struct oro_schema *schema,
                        struct oro_bytes text, const struct oro_query_env *env, struct oro_err *err)
 {
     struct viewing w = {in, env, ORO_OK, err};
-    oro_query_views(schema, text, env, want, &w);
+    uint64_t steps = UINT64_MAX;
+    bool all = oro_query_views(schema, text, env, want, &w, &steps);
+    ORO_ASSERT(all);
     return w.st;
 }
 

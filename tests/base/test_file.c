@@ -96,6 +96,18 @@ Test(file, what_others_could_read_is_hidden)
     oro_file_hide("nothing");
 }
 
+Test(file, a_folder_where_a_file_is_says_so)
+{
+    struct oro_err err = {0};
+    cr_assert_eq(oro_file_put("f", oro_bytes_str("x"), &err), ORO_OK);
+    cr_assert_eq(symlink("nowhere", "l"), 0);
+    static const char *const names[] = {"f", "f/x", "l", "l/x"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        cr_assert_eq(oro_dir_make(names[i], &err), ORO_EIO);
+        cr_assert_not_null(strstr(err.text, "has to be a folder"), "%s: %s", names[i], err.text);
+    }
+}
+
 Test(file, get_says_what_is_wrong)
 {
     struct oro_err err = {0};

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createConnection } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { WebSocket } from "undici";
 import { call, cleanFolders, module, serve, sql, until } from "./lib/server.mjs";
 
@@ -105,6 +106,19 @@ describe("endpoints", () => {
       assert.equal(refused.status, 400, bad);
       assert.equal(refused.headers.get("content-type"), "text/plain; charset=utf-8");
     }
+  });
+
+  test("a body that is packed is refused, and not taken for what it is not", async () => {
+    const body = gzipSync("SELECT * FROM counter");
+    for (const encoding of ["gzip", "br", "identity, gzip", "x"]) {
+      const answer = await get("/v1/database/game/sql", { method: "POST", body, headers: { "content-encoding": encoding } });
+      assert.equal(answer.status, 415, encoding);
+      assert.match(await answer.text(), /Content-Encoding .* is not unpacked here: send it as it is/);
+    }
+    const plain = await get("/v1/database/game/sql", { method: "POST", body: "SELECT * FROM counter", headers: { "content-encoding": "identity" } });
+    assert.equal(plain.status, 200);
+    const zipped = await call(server, "game", "count", [1, 1], { "content-encoding": "gzip" });
+    assert.equal(zipped.status, 415);
   });
 
   test("metrics in Prometheus text, and live", async () => {

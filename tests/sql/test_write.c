@@ -128,6 +128,23 @@ Test(write, a_statement_cut_off_inside_of_quotes_is_refused)
     ask_close(&a);
 }
 
+Test(write, a_statement_cut_off_inside_of_a_comment_is_refused)
+{
+    struct asked a = ask_open(lines);
+    DONE("INSERT INTO note VALUES (1, 'ann')", ONE_IN);
+    REFUSED("DELETE FROM note /* WHERE owner = 5", "the comment at position 18 is not closed");
+    REFUSED("DELETE FROM note /*", "comment at position 18");
+    REFUSED("DELETE FROM note -- all /* of it */ */\n /*/ WHERE owner = 5", "is not closed");
+    REFUSED("DELETE FROM note; /* WHERE owner = 5", "is not closed");
+    REFUSED("SELECT owner FROM note GROUP BY owner /* HAVING", "is not closed");
+    DONE("DELETE FROM note /* '/* */ WHERE text = '/*'",
+         "\"rows_inserted\":0,\"rows_deleted\":0,\"rows_updated\":0");
+    EQ("SELECT * FROM note", "[[1,\"ann\"]]");
+    DONE("DELETE FROM note -- /*",
+         "\"rows_inserted\":0,\"rows_deleted\":1,\"rows_updated\":0");
+    ask_close(&a);
+}
+
 Test(write, what_writes_is_known_by_its_words)
 {
     static const char *const writes[] = {
