@@ -137,6 +137,8 @@ oro_http_field(const struct oro_http_request *http, const char *name)
         size_t len = strnlen(p, (size_t)(nl - p));
         if (len <= n || strncasecmp(p, name, n) != 0 || p[n] != ':')
             continue;
+        while (strchr(" \t\r", p[len - 1]) != NULL)
+            len--;
         if (all.len > 0)
             oro_bb_u8(&all, ',');
         oro_bb_put(&all, p + n + 1, len - n - 1);
