@@ -169,6 +169,12 @@ class Others(Case):
         self.ann.call(oracle.note, 'mine')
         self.assertEqual([a.text for a in seen.rows], ['mine'])
 
+    def test_misspelt_names_are_told(self):
+        for name, told in (('conect', 'do you mean connect'), ('mock_htp', 'do you mean mock_http'), ('anser', 'do you mean answer'),
+                           ('zzz', 'there is answer')):
+            with self.assertRaisesRegex(AttributeError, told):
+                getattr(self.db, name)
+
     def test_a_module_without_handlers(self):
         with Database(game) as other, self.assertRaisesRegex(LookupError, 'game has no HTTP handlers'):
             other.request('GET', '/')

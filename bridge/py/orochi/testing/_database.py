@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from .._errors import OrochiError, ReducerError, TransactionError
 from .._http import Request, read_request, read_response, write_request, write_response
-from .._names import instead
+from .._names import instead, nearest
 from .._schedule import cron_next
 from .._values import Timestamp
 from . import _engine, _outside
@@ -186,6 +186,10 @@ class Database:
     def __getattr__(self, name):
         if name.startswith('_'):
             raise AttributeError(name)
+        tables = {t.accessor for t in self._declared.builder.tables}
+        near = name not in tables and nearest(name, [*tables, *(n for n in dir(type(self)) if not n.startswith('_'))])
+        if near and near not in tables:
+            raise AttributeError(f'a Database has no {name!r}, and the module no table of that name: do you mean {near}?')
         return self.table(name)
 
     def __getitem__(self, cls):
