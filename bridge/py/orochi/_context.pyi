@@ -448,6 +448,7 @@ class HttpResponse:
     body: bytes
     url: str
     """Where it came from in the end."""
+    def __init__(self, status: int, headers: Mapping[str, str] | Iterable[tuple[str, str]] = ..., body: str | bytes = b"", url: str = "") -> None: ...
     @property
     def ok(self) -> bool:
         """Whether the status is below 400."""
