@@ -6,7 +6,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { cleanFolders, folder, module, orochi } from "./lib/server.mjs";
+import { BINARY, cleanFolders, folder, module, orochi } from "./lib/server.mjs";
 
 after(cleanFolders);
 
@@ -30,6 +30,13 @@ test("each command has help by either name, with examples and exit codes", async
     assert.match(help.stdout, new RegExp(`\nexamples:\n  .*orochi ${name}`), name);
     assert.match(help.stdout, /\nexit codes: 0 /, name);
     assert.equal(help.stderr, "", name);
+  }
+});
+
+test("who reads only the first lines of what a command prints hears no complaint", async () => {
+  for (const words of ["help", "help run", "man run", "sql --help", "describe '" + module("game") + "'"]) {
+    const { text } = await tool("bash", "-c", `exec 3> >(true); wait $!; '${BINARY}' ${words} >&3`);
+    assert.equal(text, "", words);
   }
 });
 

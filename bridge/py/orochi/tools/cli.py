@@ -2,7 +2,9 @@
 
 import argparse
 import difflib
+import contextlib
 import importlib
+import io
 import sys
 
 from .. import _venv
@@ -14,6 +16,18 @@ from .place import CommandError
 
 def main(argv):
     """Runs one command: argv[0] is its name. Gives the exit code (commands.py)."""
+    try:
+        code = _main(argv)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `orochi help run | head -3` has what it wants
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        sys.stdout = io.StringIO()  # what the end of the interpreter flushes
+        return 141  # as a shell has it of SIGPIPE
+
+
+def _main(argv):
     if not argv:
         from . import usage
         print('orochi: which command? (`orochi COMMAND --help` shows how)', usage.commands(), sep='\n', end='', file=sys.stderr)
@@ -48,6 +62,8 @@ def _run(args):
         return 2
     try:
         return args.run(args) or 0
+    except BrokenPipeError:
+        raise
     except SchemaError as error:
         return fail(error.problems)
     except (DefinitionError, CommandError, OSError) as error:
