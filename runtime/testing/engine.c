@@ -82,6 +82,20 @@ say(void *arg, enum oro_log_level level, const char *target, struct oro_bytes te
     Py_XDECREF(line);
 }
 
+/* Takes job. */
+static void
+procedure_asked(void *arg, struct oro_job *job)
+{
+    struct engine *e = arg;
+    const struct oro_job_call *c = &job->calls[0];
+    PyObject *call = Py_BuildValue("(sNO)", c->reducer->name, bytes_of(c->args),
+                                   job->timer.table != NULL ? Py_True : Py_False);
+    if (call == NULL || PyList_Append(e->asked, call) < 0)
+        PyErr_Clear();
+    Py_XDECREF(call);
+    oro_job_drop(job);
+}
+
 /* Takes store. */
 static void
 engine_open(struct engine *e, struct oro_store *store)
@@ -95,6 +109,7 @@ engine_open(struct engine *e, struct oro_store *store)
         .database = e->database,
         .arg = e,
         .say = say,
+        .procedure = procedure_asked,
     });
     e->session = oro_session_open(store);
     e->cursor = oro_cursor_open(store);
@@ -139,8 +154,9 @@ engine_new(PyTypeObject *type, PyObject *args, PyObject *kw)
         return NULL;
     e->module = (struct module *)Py_NewRef(module);
     e->log = PyList_New(0);
+    e->asked = PyList_New(0);
     struct oro_store *store = NULL;
-    if (e->log != NULL && testing_identity(id, n, &e->database))
+    if (e->log != NULL && e->asked != NULL && testing_identity(id, n, &e->database))
         store = store_new(e->module->schema);
     if (store == NULL) {
         Py_DECREF(e);
@@ -159,6 +175,7 @@ engine_dealloc(PyObject *o)
         Py_XDECREF(testing_end(o, Py_False));
     engine_close(e);
     Py_XDECREF(e->log);
+    Py_XDECREF(e->asked);
     Py_XDECREF(e->module);
     type->tp_free(o);
     Py_DECREF(type);
@@ -259,24 +276,26 @@ engine_fire(PyObject *o, PyObject *args)
     struct engine *e = (struct engine *)o;
     const char *name;
     unsigned long long key;
-    int interval;
+    int interval, ends = 0;
     long long micros, due, now;
-    if (!PyArg_ParseTuple(args, "sKpLLL", &name, &key, &interval, &micros, &due, &now) ||
+    if (!PyArg_ParseTuple(args, "sKpLLL|p", &name, &key, &interval, &micros, &due, &now, &ends) ||
         !testing_ready(e))
         return NULL;
     const struct oro_table_def *t = table_of(e, name);
     if (t == NULL)
         return NULL;
+    struct oro_firing firing = {.table = t,
+                                .key = key,
+                                .at = {.interval = interval != 0, .micros = micros},
+                                .due_us = due,
+                                .number = 1};
     testing_enter(e, now);
-    oro_inline_fire(e->writer, &(struct oro_firing){
-                                   .table = t,
-                                   .key = key,
-                                   .at = {.interval = interval != 0, .micros = micros},
-                                   .due_us = due,
-                                   .number = 1,
-                               });
+    (ends ? oro_inline_fire_end : oro_inline_fire)(e->writer, &firing);
     testing_leave(e);
-    Py_RETURN_NONE;
+    PyObject *asked = PyList_GetSlice(e->asked, 0, PY_SSIZE_T_MAX);
+    if (asked != NULL && PyList_SetSlice(e->asked, 0, PY_SSIZE_T_MAX, NULL) < 0)
+        Py_CLEAR(asked);
+    return asked;
 }
 
 /* ---- what has changed, and what is there ---- */
@@ -593,7 +612,9 @@ static PyMethodDef engine_methods[] = {
     {"connect", engine_connect, METH_VARARGS, "connect(who, now_us): as call"},
     {"disconnect", engine_disconnect, METH_VARARGS, "disconnect(who, now_us): as call"},
     {"fire", engine_fire, METH_VARARGS,
-     "fire(table, key, is_interval, micros, due_us, now_us): a row's turn"},
+     "fire(table, key, is_interval, micros, due_us, now_us[, its procedure has ended]): a row's "
+     "turn; gives "
+     "[(procedure, arguments, whether the turn lasts until it ends)]"},
     {"changes", engine_changes, METH_NOARGS,
      "changes(): (table, inserted, row) since the last time"},
     {"rows", engine_rows, METH_VARARGS, "rows(table): their bytes"},

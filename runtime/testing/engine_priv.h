@@ -9,7 +9,7 @@
 #include "runtime/sql/sql.h"
 
 extern struct oro_py *testing_joined; /* the interpreter's; there is one that tests (module_exec) */
-extern bool testing_running; /* a call of any database: its codecs are in use */
+extern bool testing_running;          /* a call of any database: its codecs are in use */
 
 struct module {
     PyObject_HEAD struct oro_schema *schema;
@@ -19,6 +19,8 @@ struct module {
 struct engine {
     PyObject_HEAD struct module *module;
     PyObject *log; /* list of (level, target, text) */
+    PyObject *
+        asked; /* list of (procedure, arguments, whether its timer's turn lasts until it ends) that timers ask for */
     struct oro_store *store;
     struct oro_inline *writer;
     struct oro_session *session; /* for reading */

@@ -5,7 +5,7 @@ import datetime
 from dataclasses import dataclass
 
 from orochi import (AnonymousViewContext, AutoKey, HandlerContext, HttpError, Identity, Index, PrimaryKey, ProcedureContext, ReducerContext,
-                    ReducerError, Request, Timestamp, ViewContext, environment, mount, procedure, reducer, route, row_filter, scheduled,
+                    ReducerError, Request, ScheduleAt, Timestamp, ViewContext, environment, mount, procedure, reducer, route, row_filter, scheduled,
                     table, u32, u64, view)
 
 
@@ -156,6 +156,50 @@ async def both(ctx: ProcedureContext, names: list[str]) -> list[str]:
 @procedure
 async def forever(ctx: ProcedureContext) -> None:
     await asyncio.get_running_loop().create_future()
+
+
+@table(scheduled='remind')
+class Reminder:
+    id: AutoKey[u64] = 0
+    at: ScheduleAt
+    text: str
+
+
+@procedure
+def remind(ctx: ProcedureContext, row: Reminder) -> None:
+    ctx.sleep(2)
+    ctx.with_tx(keep, f'{row.text} {ctx.caller}')
+
+
+@reducer
+def plan(ctx: ReducerContext, text: str) -> None:
+    ctx.db.reminder.insert(at=ScheduleAt.at(ctx.timestamp + 5_000_000), text=text)
+    ctx.schedule(slowly, 'planned', after=1)
+
+
+@procedure
+async def slowly(ctx: ProcedureContext, text: str) -> None:
+    await ctx.sleep(1)
+    if text == 'fails':
+        raise ReducerError('it does')
+    await ctx.with_tx(keep, text)
+
+
+@scheduled(interval_ms=1000)
+def poll(ctx: ProcedureContext) -> None:
+    with ctx.tx() as tx:
+        polls = tx.db.poll.find(1) or tx.db.poll.insert(id=1)
+        tx.db.poll.update(polls, count=polls.count + 1)
+        slow = polls.slow
+    if slow:
+        ctx.sleep(3.5)
+
+
+@table
+class Poll:
+    id: PrimaryKey[u32]
+    count: u32 = 0
+    slow: bool = False
 
 
 @route('GET', '/count')

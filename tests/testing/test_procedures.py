@@ -91,7 +91,7 @@ class Procedures(Case):
         self.assertEqual(self.ann.call(oracle.ask, 'x').text, 'x')
         self.assertEqual(self.texts(), ['asked', 'slept', 'x'])
         self.db.later(5, bob.call, oracle.note, 'later')
-        self.assertEqual(self.db.advance(4.9), 49)
+        self.assertEqual(self.db.advance(4.9), 54)  # 49 beats, 5 polls
         self.assertEqual(len(self.texts()), 3)
         self.db.advance(0.2)
         self.assertEqual(self.texts()[-1], 'later')
@@ -145,6 +145,44 @@ class Coroutines(Case):
         with self.assertRaisesRegex(Exception, 'forever waits for something that never comes'):
             self.ann.call(oracle.forever)
         self.ann.call(oracle.note, 'goes on')
+
+
+class Timers(Case):
+    def test_rows_and_schedules_call_procedures(self):
+        self.ann.call(oracle.plan, 'row')
+        self.db.advance(1)
+        self.assertEqual(self.texts(), ['planned'])
+        self.db.advance(2.5)  # the clock has gone on to 2 with it
+        self.assertEqual((self.texts(), len(self.db.reminder)), (['planned'], 1))
+        self.db.advance(1)
+        self.assertEqual((self.texts(), len(self.db.reminder)), (['planned', 'row schedule'], 0))
+        self.db.advance(20)
+        self.assertEqual(len(self.texts()), 2)
+
+    def test_one_that_repeats_is_never_beside_itself(self):
+        self.db.advance(3)
+        self.assertEqual(self.db.poll.find(1).count, 3)
+        self.db.poll.update(self.db.poll.find(1), slow=True)
+        before = self.db.now
+        self.db.advance(1)
+        self.assertGreaterEqual(self.db.now - before, 4_490_000)
+        self.db.poll.update(self.db.poll.find(1), slow=False)
+        count = self.db.poll.find(1).count
+        self.db.advance(1)
+        self.assertIn(self.db.poll.find(1).count - count, (1, 2))
+        with self.assertRaisesRegex(LookupError, 'private'):
+            self.ann.call(oracle.poll)
+
+    def test_what_one_raises(self):
+        with Database(oracle) as db:
+            db._look_into(lambda ctx: ctx.schedule(oracle.slowly, 'fails', after=1))
+            with self.assertRaisesRegex(ReducerError, 'it does'):
+                db.advance(2)
+            db.advance(2)
+        with Database(oracle, timer_errors='log') as db:
+            db._look_into(lambda ctx: ctx.schedule(oracle.slowly, 'fails', after=1))
+            db.advance(5)
+            self.assertEqual(db.beat.find(1).count, 50)
 
 
 class Others(Case):

@@ -18,7 +18,7 @@ oro_inline_open(const struct oro_inline_options *opt)
         .workers = 1,
         .dev_errors = true,
         .clock_us = opt->clock_us,
-        .hooks = {.arg = opt->arg, .say = opt->say},
+        .hooks = {.arg = opt->arg, .say = opt->say, .procedure = opt->procedure},
     };
     in->pool.schema = opt->schema;
     in->pool.store = opt->store;
@@ -167,5 +167,14 @@ oro_inline_fire(struct oro_inline *in, const struct oro_firing *firing)
 {
     struct oro_job job = job_of(ORO_JOB_TIMER, NULL);
     job.timer = *firing;
+    run_timer(&in->worker, &job);
+}
+
+void
+oro_inline_fire_end(struct oro_inline *in, const struct oro_firing *firing)
+{
+    struct oro_job job = job_of(ORO_JOB_TIMER, NULL);
+    job.timer = *firing;
+    job.timer_ends = true;
     run_timer(&in->worker, &job);
 }

@@ -14,6 +14,8 @@ struct oro_inline_options {
     const int64_t *clock_us; /* microseconds since 1970; of timers, too */
     struct oro_identity database;
     void *arg; /* of say, which is struct oro_pool_hooks' */
+    /* A timer is to run a procedure. Takes job; where that has a timer, its turn lasts until oro_inline_fire_end. */
+    void (*procedure)(void *arg, struct oro_job *job);
     void (*say)(void *arg, enum oro_log_level level, const char *target, struct oro_bytes text);
 };
 
@@ -48,5 +50,6 @@ struct oro_inline_outcome oro_inline_disconnect(struct oro_inline *in, struct or
 struct oro_inline_outcome oro_inline_view(struct oro_inline *in, struct oro_view *v, bool again);
 /* A row's turn (runtime/timers); its outcome is in the log only. */
 void oro_inline_fire(struct oro_inline *in, const struct oro_firing *firing);
+void oro_inline_fire_end(struct oro_inline *in, const struct oro_firing *firing);
 
 #endif

@@ -168,11 +168,29 @@ class Database:
         self._timers.begin(timer)
         _engine.raised.clear()
         _engine.load_environment(self._env)
-        self._engine.fire(timer.table, timer.key, timer.interval, timer.micros, due, int(self.now))
+        turn = timer.table, timer.key, timer.interval, timer.micros, due
+        asked = self._engine.fire(*turn, int(self.now))
         self._look()
         if _engine.raised and self._timer_errors == 'raise':
             raise _engine.raised[0]
+        for name, data, lasts in asked:
+            self._run_scheduled(timer, turn, name, data, lasts)
         return True
+
+    def _run_scheduled(self, timer, turn, name, data, lasts):
+        """A procedure that a timer calls. One that repeats is not beside itself: of the beats that it misses one is made up for."""
+        who = self._owner(_SCHEDULE)
+        self._timers.hold(timer, lasts)
+        try:
+            self._whole(lambda: _outside.run_procedure(self, who, self._declared.procedures[name], data))
+        except Exception:
+            if self._timer_errors == 'raise':
+                raise
+        finally:
+            self._timers.let_go(timer, int(self.now))
+            if lasts:
+                self._engine.fire(*turn, int(self.now), True)
+                self._look()
 
     # ---- tables, SQL, log ----
 

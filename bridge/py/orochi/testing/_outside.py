@@ -202,7 +202,7 @@ def run_procedure(db, who, p, data):
     """Runs it with the arguments' bytes; gives what its caller is told. Raises what it raises."""
     name = p['name']
     try:
-        values = _args_codec(db, p).decode(data)
+        values = _args_codec(db, p).decode(data) if p['takes_row'] else ()
     except DecodeError as error:
         raise ReducerError(f'invalid arguments for procedure {name}: {error}') from None
     run = Run(db, who, name, None if p['timeout_ms'] is None else p['timeout_ms'] * 1000)

@@ -31,6 +31,7 @@ class Timers:
         if tables:
             self._tables[CALLS] = None
         self._timers = {}
+        self._held = set()  # whose turn lasts, (table, key)
         self._order = itertools.count()
 
     def _read(self, decode, table, row):
@@ -84,7 +85,19 @@ class Timers:
 
     def next(self):
         """The timer that is due first, or None."""
-        return min(self._timers.values(), key=lambda timer: (timer.due, timer.order), default=None)
+        waiting = self._timers.values() if not self._held else [t for at, t in self._timers.items() if at not in self._held]
+        return min(waiting, key=lambda timer: (timer.due, timer.order), default=None)
+
+    def hold(self, timer, lasts):
+        """Its turn has begun, and lasts until let_go()."""
+        if lasts:
+            self._held.add((timer.table, timer.key))
+
+    def let_go(self, timer, now):
+        self._held.discard((timer.table, timer.key))
+        timer = self._timers.get((timer.table, timer.key))
+        while timer is not None and timer.interval and timer.due + max(abs(timer.micros), 1) <= now:
+            self._beat(timer)
 
     def _beat(self, timer):
         timer.beats += 1
