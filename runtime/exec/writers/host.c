@@ -95,71 +95,66 @@ host_count(void *host, const struct oro_table_def *t)
 }
 
 static oro_status
-host_insert(void *host, const struct oro_table_def *t, struct oro_bytes row,
-            struct oro_bytes *stored, struct oro_err *err)
+may_put(void *host, const struct oro_table_def *t, struct oro_bytes row, struct oro_err *err)
 {
     if (only_reads(host))
         return ORO_EREFUSED;
     if (!room_for(host, row.len))
         return ORO_ENOMEM;
     oro_status st = oro_schedule_check(t, row, err);
-    if (ORO_UNLIKELY(st != ORO_OK))
-        return st;
+    if (ORO_LIKELY(st == ORO_OK))
+        touch(host, t);
+    return st;
+}
+
+static oro_status
+may_delete(void *host, const struct oro_table_def *t)
+{
+    if (only_reads(host))
+        return ORO_EREFUSED;
+    if (!room_for(host, 0))
+        return ORO_ENOMEM;
     touch(host, t);
-    return oro_tx_insert(tx_of(host), t, row, stored, err);
+    return ORO_OK;
+}
+
+static oro_status
+host_insert(void *host, const struct oro_table_def *t, struct oro_bytes row,
+            struct oro_bytes *stored, struct oro_err *err)
+{
+    oro_status st = may_put(host, t, row, err);
+    return ORO_UNLIKELY(st != ORO_OK) ? st : oro_tx_insert(tx_of(host), t, row, stored, err);
 }
 
 static oro_status
 host_update(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
             struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
-    if (only_reads(host))
-        return ORO_EREFUSED;
-    if (!room_for(host, row.len))
-        return ORO_ENOMEM;
-    oro_status st = oro_schedule_check(t, row, err);
-    if (ORO_UNLIKELY(st != ORO_OK))
-        return st;
-    touch(host, t);
-    return oro_tx_update(tx_of(host), t, ix, row, stored, err);
+    oro_status st = may_put(host, t, row, err);
+    return ORO_UNLIKELY(st != ORO_OK) ? st : oro_tx_update(tx_of(host), t, ix, row, stored, err);
 }
 
 static oro_status
 host_upsert(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
             struct oro_bytes row, struct oro_bytes *stored, struct oro_err *err)
 {
-    if (only_reads(host))
-        return ORO_EREFUSED;
-    if (!room_for(host, row.len))
-        return ORO_ENOMEM;
-    oro_status st = oro_schedule_check(t, row, err);
-    if (ORO_UNLIKELY(st != ORO_OK))
-        return st;
-    touch(host, t);
-    return oro_tx_upsert(tx_of(host), t, ix, row, stored, err);
+    oro_status st = may_put(host, t, row, err);
+    return ORO_UNLIKELY(st != ORO_OK) ? st : oro_tx_upsert(tx_of(host), t, ix, row, stored, err);
 }
 
 static oro_status
 host_delete_key(void *host, const struct oro_table_def *t, const struct oro_index_def *ix,
                 struct oro_bytes key)
 {
-    if (only_reads(host))
-        return ORO_EREFUSED;
-    if (!room_for(host, 0))
-        return ORO_ENOMEM;
-    touch(host, t);
-    return oro_tx_delete(tx_of(host), t, ix, key);
+    oro_status st = may_delete(host, t);
+    return st != ORO_OK ? st : oro_tx_delete(tx_of(host), t, ix, key);
 }
 
 static oro_status
 host_delete_row(void *host, const struct oro_table_def *t, struct oro_bytes row)
 {
-    if (only_reads(host))
-        return ORO_EREFUSED;
-    if (!room_for(host, 0))
-        return ORO_ENOMEM;
-    touch(host, t);
-    return oro_tx_delete_row(tx_of(host), t, row);
+    oro_status st = may_delete(host, t);
+    return st != ORO_OK ? st : oro_tx_delete_row(tx_of(host), t, row);
 }
 
 static oro_status

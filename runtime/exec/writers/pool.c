@@ -44,13 +44,6 @@ wait_loaded(struct oro_pool *p, struct worker *w)
     }
 }
 
-static void
-set_phase(struct oro_pool *p, struct worker *w, int phase)
-{
-    atomic_store(&w->phase, phase);
-    oro_wake_broadcast(&p->phase_wake);
-}
-
 static oro_status
 worker_spawn(struct oro_pool *p, unsigned n, struct oro_err *err)
 {
@@ -172,7 +165,7 @@ oro_pool_run(struct oro_pool *p, const struct oro_schema *schema, struct oro_sto
         struct worker *w = p->workers[i];
         int phase = wait_loaded(p, w);
         if (phase == PHASE_LOADED)
-            set_phase(p, w, PHASE_BIND);
+            oro_worker_phase(w, PHASE_BIND);
         if (phase == PHASE_STARTING)
             return oro_err_set(err, ORO_ETIMEOUT, "%s: " ORO_PY_IMPORT_STUCK, p->opt.module_path);
     }

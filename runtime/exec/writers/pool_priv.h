@@ -111,9 +111,9 @@ enum worker_phase {
     PHASE_STOP,
     PHASE_ENDED
 };
+void oro_worker_phase(struct worker *w, enum worker_phase to); /* asserts that it may follow */
 
 enum given_up { GIVEN_UP_NOT, GIVEN_UP_ASKED, GIVEN_UP };
-
 enum safepoint_state { SAFEPOINT_NONE, SAFEPOINT_ASKED, SAFEPOINT_RUNS };
 
 /* How a stop goes on when the queues do not become empty by themselves. */

@@ -1,10 +1,18 @@
 /* runtime/exec/writers/worker.c - the life of a worker's thread: an interpreter, the module in it, serving, the end. */
 #include "runtime/exec/writers/pool_priv.h"
 
-static void
-phase_set(struct worker *w, int phase)
+void
+oro_worker_phase(struct worker *w, enum worker_phase to)
 {
-    atomic_store(&w->phase, phase);
+    static const unsigned next[PHASE_ENDED + 1] = {
+        [PHASE_STARTING] = 1u << PHASE_LOADED | 1u << PHASE_FAILED,
+        [PHASE_LOADED] = 1u << PHASE_BIND,
+        [PHASE_BIND] = 1u << PHASE_SERVING | 1u << PHASE_FAILED,
+        [PHASE_SERVING] = 1u << PHASE_ENDED,
+        [PHASE_STOP] = 1u << PHASE_ENDED,
+    }; /* and STOP, from LOADED and SERVING: pool.c, by an exchange */
+    ORO_ASSERT(next[atomic_load(&w->phase)] & 1u << to);
+    atomic_store(&w->phase, to);
     oro_wake_broadcast(&w->pool->phase_wake);
 }
 
@@ -46,7 +54,8 @@ loop_prepare(struct worker *w)
 {
     const struct oro_schema *s = w->pool->schema;
     bool any = false;
-    for (uint32_t i = s->nreducers; w->pool->opt.for_procedures && i < s->nreducers + s->nprocedures; i++)
+    for (uint32_t i = s->nreducers;
+         w->pool->opt.for_procedures && i < s->nreducers + s->nprocedures; i++)
         any = any || s->reducers[i].is_async;
     if (any)
         oro_py_loop_prepare(w->py);
@@ -68,17 +77,17 @@ oro_worker_main(void *arg)
     struct oro_pool *p = w->pool;
     oro_status st = oro_py_open(w->number, &oro_worker_host_ops, &w->py, &w->err);
     if (st != ORO_OK) {
-        phase_set(w, PHASE_FAILED);
+        oro_worker_phase(w, PHASE_FAILED);
         return NULL;
     }
     st = module_load(w);
     if (st != ORO_OK) {
         unwatch(w);
         oro_py_close(w->py);
-        phase_set(w, PHASE_FAILED);
+        oro_worker_phase(w, PHASE_FAILED);
         return NULL;
     }
-    phase_set(w, PHASE_LOADED);
+    oro_worker_phase(w, PHASE_LOADED);
     oro_py_release(w->py);
     int phase = phase_wait(w, PHASE_LOADED);
     oro_py_acquire(w->py);
@@ -88,7 +97,7 @@ oro_worker_main(void *arg)
         loop_prepare(w);
         if (w->number == 0)
             oro_metric_on_read(oro_pool_stats_read, p);
-        phase_set(w, PHASE_SERVING);
+        oro_worker_phase(w, PHASE_SERVING);
         oro_worker_serve(w);
         if (w->number == 0)
             oro_metric_off_read(oro_pool_stats_read, p);
@@ -96,7 +105,7 @@ oro_worker_main(void *arg)
     }
     unwatch(w);
     oro_py_close(w->py);
-    phase_set(w, st != ORO_OK ? PHASE_FAILED : PHASE_ENDED);
+    oro_worker_phase(w, st != ORO_OK ? PHASE_FAILED : PHASE_ENDED);
     return NULL;
 }
 
@@ -119,6 +128,6 @@ oro_successor_serve(struct worker *w)
     if (!atomic_compare_exchange_strong(&w->phase, &starting, PHASE_SERVING))
         return ORO_OK; /* a stop came first */
     oro_worker_serve(w);
-    phase_set(w, PHASE_ENDED); /* what it has goes with the process */
+    oro_worker_phase(w, PHASE_ENDED); /* what it has goes with the process */
     return ORO_OK;
 }
