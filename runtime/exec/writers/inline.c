@@ -5,9 +5,8 @@
 struct oro_inline {
     struct oro_pool pool; /* without threads and queues */
     struct worker worker;
-    /* the transaction that is open */
-    struct oro_job job;
-    struct attempt open;
+    struct attempt open; /* the transaction that is open, */
+    struct oro_job job;  /* and its job: the last member, since it ends in an array */
 };
 
 struct oro_inline *
