@@ -359,12 +359,10 @@ delete_confirmed(struct oro_durable *d, struct oro_err *err)
                : oro_err_set(err, ORO_EIO, "cannot delete %s: %m", d->confirmed_path);
 }
 
-oro_status
-oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema *schema,
-                 struct oro_durable **out, struct oro_err *err)
+static struct oro_durable *
+durable_new(const struct oro_durable_options *opt, const struct oro_schema *schema)
 {
     static const char *const sync[] = {"FULL", "NORMAL", "OFF"};
-    struct oro_err mine = {0};
     struct oro_durable *d = ORO_NEW(struct oro_durable);
     *d = (struct oro_durable){
         .locks = DATA_LOCKS_NONE,
@@ -389,23 +387,43 @@ oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema 
     d->confirmed_path = confirmed_path_of(d->path);
     d->begins_empty = opt->delete_data;
     d->dir = oro_strdup(opt->dir);
-    oro_status st = oro_dir_make(opt->dir, err);
+    return d;
+}
+
+static oro_status
+data_forget(struct oro_durable *d, struct oro_err *err)
+{
+    oro_status st = data_delete(d->path, err);
     if (st == ORO_OK)
-        st = data_check_files(opt->dir, opt->name, false, err);
-    if (st == ORO_OK)
-        st = data_lock(&d->locks, opt->dir, opt->name, err);
-    if (st == ORO_OK)
-        data_hide(opt->dir, opt->name);
-    if (st == ORO_OK && opt->delete_data)
-        st = data_delete(d->path, err);
-    if (st == ORO_OK && opt->delete_data)
         st = data_delete(d->log_path, err);
-    if (st == ORO_OK && opt->delete_data)
-        st = delete_confirmed(d, err);
+    return st == ORO_OK ? delete_confirmed(d, err) : st;
+}
+
+/* The folder and its locks; the data goes, if that is wanted. */
+static oro_status
+data_take(struct oro_durable *d, struct oro_err *err)
+{
+    oro_status st = oro_dir_make(d->dir, err);
+    if (st == ORO_OK)
+        st = data_check_files(d->dir, d->name, false, err);
+    if (st == ORO_OK)
+        st = data_lock(&d->locks, d->dir, d->name, err);
+    if (st == ORO_OK)
+        data_hide(d->dir, d->name);
+    if (st == ORO_OK && d->begins_empty)
+        st = data_forget(d, err);
     if (st == ORO_OK)
         st = loss_at_first_sight(d, err);
-    if (st == ORO_OK)
-        st = data_lock_database(&d->locks, d->path, err);
+    return st == ORO_OK ? data_lock_database(&d->locks, d->path, err) : st;
+}
+
+oro_status
+oro_durable_open(const struct oro_durable_options *opt, const struct oro_schema *schema,
+                 struct oro_durable **out, struct oro_err *err)
+{
+    struct oro_err mine = {0};
+    struct oro_durable *d = durable_new(opt, schema);
+    oro_status st = data_take(d, err);
     if (st == ORO_OK) {
         st = open_tables(d, &mine);
         if (st == ORO_OK)

@@ -9,9 +9,8 @@ static const struct oro_reducer_def *
 callable(struct shard *sh, const struct client *c, struct oro_bytes name, const char **refusal)
 {
     struct oro_function f = oro_function_find(sh->server->schema, name);
-    enum oro_function_call right = f.kind != ORO_FUNCTION_PROCEDURE
-                                       ? oro_function_call(&f, c->is_owner)
-                                       : ORO_CALL_UNKNOWN;
+    enum oro_function_call right =
+        f.kind != ORO_FUNCTION_PROCEDURE ? oro_function_call(&f, c->is_owner) : ORO_CALL_UNKNOWN;
     if (right == ORO_CALL_RUNS)
         return f.def;
     *refusal = "can't directly call special lifecycle reducer";
@@ -36,8 +35,8 @@ calls_post(struct shard *sh, struct client *c, struct oro_buf *frame,
     ORO_ASSERT_OWNER(&sh->owner);
     if (n == 0)
         return true;
-    size_t its = oro_frame_cost(frame),
-           cost = sizeof(struct oro_job) + n * sizeof(*calls) + sizeof(struct posted) + ORO_SERVER_BLOCK;
+    size_t its = oro_frame_cost(frame), cost = sizeof(struct oro_job) + n * sizeof(*calls) +
+                                               sizeof(struct posted) + ORO_SERVER_BLOCK;
     again = again && c->nposted > 0;
     if (!oro_client_charge(sh, c, (int64_t)(again ? cost : cost + its)))
         return false;
@@ -156,16 +155,93 @@ is_full(const struct shard *sh, const struct client *c, uint32_t more)
            c->inflight_bytes >= INFLIGHT_BYTES;
 }
 
+/* A frame on its way through its messages. */
+struct frame_way {
+    struct oro_buf *frame;
+    size_t begun; /* with this byte */
+    bool gone;    /* its client: only calls count */
+    bool again;   /* calls of it have been posted */
+    uint32_t n, answers;
+    int64_t from; /* of the second batch of calls, and later ones: most frames have one */
+    struct oro_job_call calls[CALLS_AT_ONCE]; /* n of them; the others hold nothing */
+};
+
+static bool
+way_post(struct shard *sh, struct client *c, struct frame_way *w)
+{
+    return calls_post(sh, c, w->frame, w->calls, w->n, w->again);
+}
+
+/* True: the message at `here` has to wait for those before it, for its turn or for the reader, and so do the ones behind it. */
+static bool
+way_waits(struct shard *sh, struct client *c, struct frame_way *w, bool call, size_t here)
+{
+    bool alone = c->reads != NULL || (!call && (w->n > 0 || c->inflight > 0));
+    bool turn =
+        call ? w->from != 0 && w->n == 0 && !has_turn(sh, c)
+             : w->answers == TURN_ANSWERS || here - w->begun >= TURN_BYTES || !has_turn(sh, c);
+    bool unread = !w->gone && !alone && (!call || w->n == 0) && is_unread(sh, c);
+    if (w->gone || !(alone || turn || unread || (call && is_full(sh, c, w->n))))
+        return false;
+    if (!way_post(sh, c, w))
+        return true;
+    oro_client_defer(sh, c, w->frame, here, alone || c->inflight_bytes >= INFLIGHT_BYTES);
+    if (unread)
+        wait_for_reader(sh, c);
+    else if (turn && !alone)
+        oro_client_resume_later(sh, c);
+    return true;
+}
+
+/* False: the rest is deferred, or nobody wants it. */
+static bool
+way_take(struct shard *sh, struct client *c, struct frame_way *w,
+         const struct oro_client_message *m, size_t here)
+{
+    if (m->tag == ORO_MSG_CALL_REDUCER) {
+        struct oro_job_call *call = &w->calls[w->n++];
+        *call = (struct oro_job_call){.request_id = m->request_id, .args = m->args};
+        call->reducer = callable(sh, c, m->name, &call->refusal);
+        return true;
+    }
+    if (w->gone)
+        return true;
+    if (views_wait(sh, c, m)) {
+        oro_client_defer(sh, c, w->frame, here, true);
+        return false;
+    }
+    answer_here(sh, c, m, w->frame);
+    w->answers++;
+    return c->state != CLIENT_CLOSING; /* cut off */
+}
+
+/* As many calls as one job may have. False: the client is being closed. */
+static bool
+way_flush(struct shard *sh, struct client *c, struct frame_way *w)
+{
+    if (!way_post(sh, c, w))
+        return false;
+    w->again = true;
+    w->n = 0;
+    if (w->from != 0)
+        turn_count(sh, c, w->from);
+    w->from = oro_mono_us();
+    return true;
+}
+
 /* Handles the messages from `at` on, until one has to wait for calls before it: then the rest is deferred. Of a client that
  * has gone only the calls count. */
 static void
 frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
 {
     ORO_ASSERT_OWNER(&sh->owner);
-    struct oro_job_call calls[CALLS_AT_ONCE];
-    bool gone = c->state == CLIENT_GONE, again = false;
-    uint32_t n = 0, answers = 0;
-    int64_t from = 0; /* of the second batch of calls, and later ones: most frames have one */
+    struct frame_way w; /* not cleared: it is large */
+    w.frame = frame;
+    w.begun = at;
+    w.gone = c->state == CLIENT_GONE;
+    w.again = false;
+    w.n = w.answers = 0;
+    w.from = 0;
     struct oro_reader r = oro_reader(oro_buf_bytes(frame));
     r.at += at;
     if (oro_rd_left(&r) == 0 && at == 0) {
@@ -178,51 +254,17 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
         struct oro_err err = {0};
         if (c->proto->read(&r, &m, &err) != ORO_OK) {
             /* What came before has been asked for properly. */
-            (void)calls_post(sh, c, frame, calls, n, again);
+            (void)way_post(sh, c, &w);
             oro_client_close(sh, c, 1011, err.text);
             return;
         }
-        bool call = m.tag == ORO_MSG_CALL_REDUCER;
-        bool alone = c->reads != NULL || (!call && (n > 0 || c->inflight > 0));
-        bool turn = call ? from != 0 && n == 0 && !has_turn(sh, c)
-                         : answers == TURN_ANSWERS || here - at >= TURN_BYTES || !has_turn(sh, c);
-        bool unread = !gone && !alone && (!call || n == 0) && is_unread(sh, c);
-        if (!gone && (alone || turn || unread || (call && is_full(sh, c, n)))) {
-            if (!calls_post(sh, c, frame, calls, n, again))
-                return;
-            oro_client_defer(sh, c, frame, here, alone || c->inflight_bytes >= INFLIGHT_BYTES);
-            if (unread)
-                wait_for_reader(sh, c);
-            else if (turn && !alone)
-                oro_client_resume_later(sh, c);
+        if (way_waits(sh, c, &w, m.tag == ORO_MSG_CALL_REDUCER, here) ||
+            !way_take(sh, c, &w, &m, here) || (w.n == CALLS_AT_ONCE && !way_flush(sh, c, &w)))
             return;
-        }
-        if (call) {
-            calls[n] = (struct oro_job_call){.request_id = m.request_id, .args = m.args};
-            calls[n].reducer = callable(sh, c, m.name, &calls[n].refusal);
-            n++;
-        } else if (!gone && views_wait(sh, c, &m)) {
-            oro_client_defer(sh, c, frame, here, true);
-            return;
-        } else if (!gone) {
-            answer_here(sh, c, &m, frame);
-            answers++;
-            if (c->state == CLIENT_CLOSING)
-                return; /* cut off */
-        }
-        if (n == CALLS_AT_ONCE) {
-            if (!calls_post(sh, c, frame, calls, n, again))
-                return;
-            again = true;
-            n = 0;
-            if (from != 0)
-                turn_count(sh, c, from);
-            from = oro_mono_us();
-        }
         if (!c->proto->many)
             break; /* v2: one message in a frame; what follows is ignored (wire.md 2.3) */
     }
-    (void)calls_post(sh, c, frame, calls, n, again);
+    (void)way_post(sh, c, &w);
 }
 
 /* One who sends faster than it is served is not read from for a while: TCP makes it wait. */
