@@ -8,6 +8,7 @@
 #include "tests/server/rig.h"
 
 static struct rig rig;
+static struct oro_wake answered;
 static char owner[32]; /* token of the database's owner */
 
 TestSuite(router, .timeout = 200);
@@ -17,8 +18,7 @@ struct asked {
     struct oro_http_request http;
     struct oro_http_response res;
     bool upgrade, accepted;
-    struct oro_wake wake;
-    atomic_bool done;
+    atomic_bool done; /* the last that the shard's thread touches */
 };
 
 static void
@@ -36,7 +36,7 @@ asked_run(void *arg)
         cr_assert(a->accepted, "%s %s is answered later", a->http.method, a->http.path);
     }
     atomic_store(&a->done, true);
-    oro_wake_broadcast(&a->wake);
+    oro_wake_broadcast(&answered);
 }
 
 /* Gives the status; *a has the rest, ended by asked_end. */
@@ -53,9 +53,9 @@ ask(struct asked *a, const char *method, const char *path, const char *token)
         a->http.host = "127.0.0.1";
     fake_post(&rig.net->shards[0], asked_run, a);
     while (!atomic_load(&a->done)) {
-        unsigned seen = oro_wake_prepare(&a->wake);
+        unsigned seen = oro_wake_prepare(&answered);
         if (!atomic_load(&a->done))
-            oro_wake_wait(&a->wake, seen, 60000000);
+            oro_wake_wait(&answered, seen, 60000000);
     }
     oro_free(bearer);
     return a->res.status;
