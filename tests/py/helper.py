@@ -42,6 +42,40 @@ class ModuleCase(unittest.TestCase):
         return [problem.replace(f"{self.folder}/", "") for problem in caught.exception.problems]
 
 
+class _Kinds(ModuleCase):
+    def check(self, head, source, wanted):
+        found = []
+        for problem in self.problems(head + source + "\n"):
+            place, _, text = problem.partition(": ")
+            found.append((int(place.removeprefix("game.py:")) - head.count("\n"), text))
+        self.assertEqual([line for line, _ in found], [line for line, _ in wanted], found)
+        for (_, text), (_, words) in zip(found, wanted):
+            self.assertTrue(text.startswith(words), f"{text!r} does not begin with {words!r}")
+
+
+def kinds(head: str, wrong: dict, right: dict) -> type:
+    """A class of tests. wrong: by name the source behind head, [(line in that source, beginning of the message), ...], and that
+    again if it differs where annotations are texts. right: by name what looks like a mistake and is none."""
+    body = {}
+    for name, (source, *wanted) in wrong.items():
+        named = "test_" + "".join(c if c.isalnum() else "_" for c in name)
+        for end, before, words in (("", "", wanted[0]), ("_as_text", FUTURE, wanted[-1])):
+            def test(self, source=source, before=before, words=words):
+                self.check(before + head, source, words)
+            test.__doc__ = name
+            assert named + end not in body, name
+            body[named + end] = test
+    for name, source in right.items():
+        def test(self, source=source):
+            self.define(head + source + "\n")
+        test.__doc__ = name
+        body["test_right_" + "".join(c if c.isalnum() else "_" for c in name)] = test
+    return type("Kinds", (_Kinds,), body)
+
+
+FUTURE = "from __future__ import annotations\n"
+
+
 def sections(builder) -> dict:
     """V10 sections by name."""
     return {key: value for section in builder.v10()["sections"] for key, value in section.items()}

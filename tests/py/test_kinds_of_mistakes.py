@@ -3,7 +3,7 @@
 
 import unittest
 
-from helper import ModuleCase
+from helper import kinds
 
 HEAD = """\
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from typing import *
 from abc import *
 from orochi import *
 """
-FUTURE = "from __future__ import annotations\n"
 
 # name: (source after HEAD, [(line in that source, beginning of the message), ...], the same under FUTURE if that differs)
 WRONG = {
@@ -396,40 +395,7 @@ RIGHT = {
 }
 
 
-class Kinds(ModuleCase):
-    def check(self, head, source, wanted):
-        found = []
-        for problem in self.problems(head + source + "\n"):
-            place, _, text = problem.partition(": ")
-            found.append((int(place.removeprefix("game.py:")) - head.count("\n"), text))
-        self.assertEqual([line for line, _ in found], [line for line, _ in wanted], found)
-        for (_, text), (_, words) in zip(found, wanted):
-            self.assertTrue(text.startswith(words), f"{text!r} does not begin with {words!r}")
-
-
-def _add(name, source, *wanted):
-    def test(self):
-        self.check(HEAD, source, wanted[0])
-
-    def test_future(self):
-        self.check(FUTURE + HEAD, source, wanted[-1])
-    named = "".join(c if c.isalnum() else "_" for c in name)
-    test.__doc__ = test_future.__doc__ = name
-    setattr(Kinds, f"test_{named}", test)
-    setattr(Kinds, f"test_{named}_as_text", test_future)
-
-
-def _add_right(name, source):
-    def test(self):
-        self.define(HEAD + source + "\n")
-    test.__doc__ = name
-    setattr(Kinds, "test_right_" + "".join(c if c.isalnum() else "_" for c in name), test)
-
-
-for _name, _case in WRONG.items():
-    _add(_name, *_case)
-for _name, _source in RIGHT.items():
-    _add_right(_name, _source)
+Kinds = kinds(HEAD, WRONG, RIGHT)
 
 if __name__ == "__main__":
     unittest.main()

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import datetime
 import functools
 import inspect
 import sys
@@ -71,6 +72,8 @@ def unknown(annotation):
         return f'{text}: numbers are int, float, u8 ... i256, f32, f64'
     if not isinstance(annotation, type):
         return f'{text}: types are int, str, list[...], dataclasses, Enums ... (annotations are not values)'
+    if any(b.__module__ == 'orochi._types' and b.__name__ == 'Variant' for b in annotation.__mro__):
+        return f'{text}: a Variant says what it holds: class {annotation.__name__}(Variant[u32])'
     if is_bare_subclass(annotation):
         return f'{text}: it is a subclass of a table and none itself: write @table in front of it'
     if module == 'builtins' or module in sys.stdlib_module_names:
@@ -175,16 +178,32 @@ def wrong_column_names(cls):
 
 # ---- functions -------------------------------------------------------------------------------------------------------
 
+# What is given to functions of each decorator; to all others ctx: ReducerContext.
+_GIVEN = {'procedure': 'ctx: ProcedureContext, ...', 'view': 'ctx: ViewContext, ...', 'migration': 'old: dict', 'on_load': '',
+          'route': 'ctx: HandlerContext, request: Request'}
+# The option that was meant by what stands in its place without a name.
+_OPTION = {'reducer': 'name', 'procedure': 'name', 'view': 'name', 'table': 'name', 'product': 'name', 'migration': 'table'}
+
+
+def given(decorator):
+    """The parameters of a function with a decorator, as its author writes them."""
+    return _GIVEN.get(decorator, 'ctx: ReducerContext, ...')
+
+
 def no_function(decorator, thing):
     """What to write where a decorator for functions got something else; '' if there is nothing to say."""
-    if isinstance(thing, str):
-        return f'; write @{decorator}(name={thing!r})' if decorator not in ('scheduled', 'init') else ''
+    if isinstance(thing, str) and decorator in _OPTION:
+        return f'; write @{decorator}({_OPTION[decorator]}={thing!r})'
+    if decorator == 'scheduled' and isinstance(thing, str):
+        return f'; write @scheduled(cron={thing!r})'
     if decorator == 'scheduled' and isinstance(thing, (int, float)):
         return f'; write @scheduled(interval_ms={thing!r})'
+    if decorator == 'scheduled' and isinstance(thing, datetime.timedelta):
+        return f'; write @scheduled(interval=timedelta(seconds={thing.total_seconds():g}))'
     if isinstance(thing, (staticmethod, classmethod, types.MethodType)):
-        return ': take it out of its class, def f(ctx: ReducerContext, ...)'
+        return f': take it out of its class, def f({given(decorator)})'
     if callable(thing):
-        return ': write def f(ctx: ReducerContext, ...), which may call it'
+        return f': write def f({given(decorator)}), which may call it'
     return ''
 
 

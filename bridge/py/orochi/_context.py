@@ -33,7 +33,8 @@ class _Given:
     """What reducers are given and nobody makes."""
 
     def __new__(cls, *args, **kwargs):
-        raise TypeError(f'a {cls.__name__} is given to reducers with each call, and cannot be made')
+        to = {'ViewContext': 'views', 'AnonymousViewContext': 'views', 'ProcedureContext': 'procedures'}.get(cls.__name__, 'reducers')
+        raise TypeError(f'{"an" if cls.__name__[0] == "A" else "a"} {cls.__name__} is given to {to} with each call, and cannot be made')
 
 
 class ReducerContext(_Given, Generic[D]):

@@ -122,6 +122,7 @@ class Registry:
         self.environments = []  # classes
         self.migrations = []  # (function, what table= says)
         self.views = []  # of _views.py
+        self.roles = {}  # by function, what it has been decorated with
         self.filters = []  # (place, SQL) of _filters.py
 
     def problem(self, place, text):
@@ -176,7 +177,7 @@ def table(cls=None, /, *, name=None, public=False, primary_key=None, auto_inc=()
     """
     options = dict(name=name, public=public, primary_key=primary_key, auto_inc=_listed(auto_inc), unique=_listed(unique),
                    indexes=_listed(indexes), event=event, scheduled=scheduled, owner=owner, rls=_listed(rls), dropped=_listed(dropped),
-                   renamed=dict(renamed or {}))
+                   renamed={} if renamed is None else renamed)
     _no_options('table', unknown, options)
 
     def declare(cls):
@@ -345,32 +346,30 @@ def product(cls=None, /, *, name=None, **unknown):
 
 # ---- functions -------------------------------------------------------------------------------------------------------
 
-def _context_of(decorator):
-    return 'ProcedureContext' if decorator == 'procedure' else 'ReducerContext'
-
-
-def _function_place_problem(decorator, fn, context='ReducerContext'):
-    """Whether fn stands where no function of the module does, which is noted."""
+def _function_place_problem(decorator, fn, named=False):
+    """Whether fn stands where no function of the module does, or is one of another kind already, which is noted. named: it needs no
+    name of its own."""
     if not isinstance(fn, types.FunctionType):
         raise _wrong_thing(decorator, fn, 'a function')
     owner = _advice.owner_class(fn)
     if owner is not None:
         REGISTRY.problem(_source.of_function(fn), f'{fn.__name__} stands in the class {owner}, and @{decorator} is for functions of '
-                                                  f'the module: move it out, def {fn.__name__}(ctx: {context}, ...)')
-    return owner is not None
+                                                  f'the module: move it out, def {fn.__name__}({_advice.given(decorator)})')
+        return True
+    if fn.__name__ == '<lambda>' and not named:
+        REGISTRY.problem(_source.of_function(fn), f'a lambda has no name that clients could call: write def '
+                                                  f'f({_advice.given(decorator).removesuffix(", ...")}) with @{decorator} in front')
+        return True
+    other = REGISTRY.roles.setdefault(fn, decorator)
+    if other != decorator or any(declared.fn is fn for declared in REGISTRY.reducers + REGISTRY.views):
+        REGISTRY.problem(_source.of_function(fn), f'{fn.__name__} has both @{other} and @{decorator}: keep one')
+        return True
+    return False
 
 
 def _function(decorator, fn, name=None, **options):
-    if _function_place_problem(decorator, fn, _context_of(decorator)):
+    if _function_place_problem(decorator, fn, name is not None):
         return fn
-    if fn.__name__ == '<lambda>' and name is None:
-        REGISTRY.problem(_source.of_function(fn), f'a lambda has no name that clients could call: write def f(ctx: {_context_of(decorator)}) '
-                                                  f'with @{decorator} in front')
-        return fn
-    for other in REGISTRY.reducers:
-        if other.fn is fn:
-            REGISTRY.problem(_source.of_function(fn), f'{fn.__name__} has both @{other.decorator} and @{decorator}: keep one')
-            return fn
     fn.__orochi_function__ = declared = ReducerDeclaration(fn, decorator, name or fn.__name__, **options)  # for ctx.schedule()
     REGISTRY.reducers.append(declared)
     return fn
@@ -504,8 +503,8 @@ def migration(fn=None, /, *, table=None, **unknown):
     _no_options('migration', unknown, ('table',))
 
     def declare(fn):
-        if not isinstance(fn, types.FunctionType):
-            raise _wrong_thing('migration', fn, 'a function')
+        if _function_place_problem('migration', fn, named=True):
+            return fn
         REGISTRY.migrations.append((fn, table))
         return fn
     return declare if fn is None else declare(fn)

@@ -9,12 +9,16 @@
 ctx.env.WEBHOOK_KEY is text, ctx.env.LIMIT an int or None.
 """
 
+import dataclasses
 import re
+import sys
 import types
 import typing
 
 from . import _source
-from ._declare import REGISTRY, _orochi, _wrong_thing
+from ._advice import show, undefined
+from ._annotations import own_annotations
+from ._declare import REGISTRY, Field, _orochi, _wrong_thing
 from ._errors import OrochiError
 from ._names import nearest
 
@@ -35,7 +39,12 @@ def environment(cls=None, /, **unknown):
     def declare(cls):
         if not isinstance(cls, type):
             raise _wrong_thing('environment', cls, 'a class with annotations')
-        REGISTRY.environments.append(cls)
+        try:
+            _annotations(cls), hasattr(cls, '__orochi_table__')
+        except Exception as error:  # a metaclass is the author's code
+            REGISTRY.problem(_source.of_caller(), f'@environment cannot read the class: {type(error).__name__}: {error}')
+        else:
+            REGISTRY.environments.append(cls)
         return cls
     return declare if cls is None else declare(cls)
 
@@ -56,20 +65,26 @@ def check(classes, problem):
     """{name: Key} of what was declared; problem(place, text) notes what is wrong."""
     found = {}
     for cls in classes:
-        for name, annotation in cls.__dict__.get('__annotations__', {}).items():
-            place = _source.of_column(cls, name)
+        keys = _annotations(cls)
+        if hasattr(cls, '__orochi_table__'):
+            problem(_source.of_class(cls), f'{cls.__name__} is a table, and the environment a class of its own: take @environment or @table away')
+            continue
+        for name, (owner, annotation) in keys.items():
+            place = _source.of_column(owner, name)
 
             def wrong(text, name=name, place=place):
                 problem(place, f'invalid environment declaration: environment key "{name}": {text}')
             if not _KEY.fullmatch(name):
                 wrong('invalid name: letters, digits and _, up to 256')
+            elif name in _OURS or name.startswith(f'_{owner.__name__.lstrip("_")}__'):
+                wrong(f'ctx.env has something else of that name: call it {name.strip("_").rpartition("__")[2].upper()}')
             elif name in found:
                 wrong('duplicate declaration')
             else:
-                key = _key(cls, name, annotation, wrong)
+                key = _key(owner, name, annotation, wrong)
                 if key is not None:
                     found[name] = key
-        if not cls.__dict__.get('__annotations__'):
+        if not keys:
             problem(_source.of_class(cls), f'{cls.__name__}: @environment takes its keys from annotations: MODE: str')
     size = sum(len(k.name.encode()) + sum(len(w.encode()) for w in k.words) for k in found.values())
     if len(found) > _MOST or size > _SCHEMA_MOST:
@@ -78,13 +93,24 @@ def check(classes, problem):
     return found
 
 
+def _annotations(cls):
+    """{name: (class that has it, annotation)}, those of bases first."""
+    return {name: (base, annotation) for base in reversed(cls.__mro__) for name, annotation in own_annotations(base).items()}
+
+
 def _key(cls, name, annotation, wrong):
     try:
-        hint = typing.get_type_hints(cls)[name] if isinstance(annotation, str) else annotation
+        hint = typing.get_type_hints(cls, include_extras=True)[name] if isinstance(annotation, str) else annotation
+    except NameError as error:
+        advice = undefined(error.name, vars(sys.modules[cls.__module__]))
+        wrong(f'its type cannot be read: {error.name!r} is not defined in the module' + (f': {advice}' if advice else ''))
+        return None
     except Exception as error:
         wrong(f'its type cannot be read: {error}')
         return None
     default = cls.__dict__.get(name, MISSING)
+    if isinstance(default, (Field, dataclasses.Field)):
+        return wrong('field() is for tables and records: write the default itself')
     optional = default is not MISSING
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         rest = [a for a in typing.get_args(hint) if a is not type(None)]
@@ -100,7 +126,9 @@ def _key(cls, name, annotation, wrong):
         if any(len(w.encode()) > _VALUE_MOST for w in words):
             return wrong('declared literal exceeds value size limit')
     elif hint not in _KINDS:
-        return wrong('its type is str, int, float, bool or Literal["a", "b"], perhaps | None')
+        return wrong(f'its type is str, int, float, bool or Literal["a", "b"], perhaps | None, and {show(hint)} is none of them')
+    if hint is float and type(default) is int:
+        default = float(default)
     kind = 'text' if words else _KINDS[hint]
     if default not in (MISSING, None) and (default not in words if words else type(default) is not hint):
         return wrong(f'its default {default!r} is none of its values')
@@ -149,3 +177,6 @@ class Environment:
 
     def __repr__(self):
         return f'<environment: {", ".join(self._keys) or "nothing is declared"}>'
+
+
+_OURS = frozenset(name for name in [*dir(Environment), '_keys'] if not name.startswith('__'))

@@ -11,7 +11,7 @@ _SELECT = re.compile(rf'\s*select\s+(?:({_NAME})\s*\.\s*)?\*\s+from\b', re.I)
 _SOURCE = re.compile(rf'\b(?:from|join)\s+({_NAME})(?:\s+as\s+({_NAME})|\s+(?!(?:join|inner|cross|on|where|limit)\b)({_NAME}))?', re.I)
 
 
-def row_filter(sql, /):
+def row_filter(sql=None, /, *more, **unknown):
     """A row filter: clients see the rows of a table that it has, or any other filter of that table. Neither reducers nor the
     database's owner are bound by it. The table is the one whose rows it selects; :sender is who asks.
 
@@ -20,7 +20,7 @@ def row_filter(sql, /):
 
     The same can be said at the table, @table(rls=[...]). What is wrong with it is told when the module is loaded (SchemaError)."""
     place = _source.of_function(sql) if hasattr(sql, '__code__') else _source.of_caller()
-    if isinstance(sql, str):
+    if isinstance(sql, str) and not more and not unknown:
         REGISTRY.filters.append((place, sql))
         return None
     REGISTRY.problem(place, 'row_filter() takes SQL and decorates nothing: row_filter("SELECT * FROM hand WHERE player = :sender"), or '

@@ -193,10 +193,16 @@ def _advice(error):
     if isinstance(error, ImportError):
         if error.name == __package__:
             return _advice_name(getattr(error, 'name_from', None) or '')
+        if isinstance(error, ModuleNotFoundError) and (error.name or '').startswith(f'{__package__}.'):
+            return ' (write `from orochi import ...`: everything is there, but orochi.testing and orochi.client)'
+        if isinstance(error, ModuleNotFoundError) and (error.name or '').partition('.')[0] in ('spacetimedb', 'spacetimedb_sdk'):
+            return ' (modules of Orochi write `from orochi import ...`)'
         if isinstance(error, ModuleNotFoundError):
             return ' (is it installed for this Python, or beside the module?)'
-    if called := _called_reducer(error):
-        return f' ({called} is a reducer and is called while the module is imported: there is no ctx yet; use @init, or @on_load)'
+    if called := _called_function(error):
+        return f' ({called} and is called while the module is imported: there is no ctx yet; use @init, or @on_load)'
+    if isinstance(error, AttributeError) and error.obj is sys.modules[__package__]:
+        return '' if 'Did you mean' in traceback.format_exception_only(error)[-1] else _advice_name(error.name)
     if isinstance(error, NameError) and error.name:
         return f' ({_advice_undefined(error)})'
     advice = type_error(error)
@@ -211,20 +217,29 @@ def _advice_undefined(error):
     return undefined(error.name, names) or further_down
 
 
-def _called_reducer(error):
-    """The reducer that the module calls at its top level, or None."""
-    codes = {r.fn.__code__: r.fn.__name__ for r in REGISTRY.reducers}
+def _called_function(error):
+    """Which of its reducers, views and handlers the module calls at its top level, "f is a reducer"; or None."""
+    kinds = {'procedure': 'procedure', 'view': 'view', 'route': 'handler', 'migration': 'migration'}
+    codes = {fn.__code__: f'{fn.__name__} is a {kinds.get(role, "reducer")}' for fn, role in REGISTRY.roles.items()}
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code in codes:
             return codes[frame.f_code]
     called = re.match(r'(\w+)\(\) (missing|takes|got)', str(error)) if isinstance(error, TypeError) else None
-    return called[1] if called and called[1] in codes.values() else None
+    return next((text for code, text in codes.items() if called and code.co_name == called[1]), None)
+
+
+# What other servers, and older versions, call what we have.
+_OTHER_NAMES = {'connected': 'client_connected', 'onconnect': 'client_connected', 'onconnected': 'client_connected',
+                'disconnected': 'client_disconnected', 'ondisconnect': 'client_disconnected', 'ondisconnected': 'client_disconnected',
+                'context': 'ReducerContext', 'cron': 'scheduled', 'interval': 'scheduled', 'timer': 'scheduled', 'schedule': 'scheduled',
+                'get': 'route', 'post': 'route', 'handler': 'route', 'env': 'environment', 'settings': 'environment',
+                'rls': 'row_filter', 'clientvisibilityfilter': 'row_filter', 'struct': 'product', 'type': 'product', 'model': 'table'}
 
 
 def _advice_name(name):
     if name == 'ctx':
         return ' (ctx is given to reducers: def f(ctx: ReducerContext))'
-    near = nearest(name, sys.modules[__package__].__all__)
+    near = _OTHER_NAMES.get(name.lower().replace('_', '')) or nearest(name, sys.modules[__package__].__all__)
     return f' (do you mean {near}?)' if near else ''
 
 

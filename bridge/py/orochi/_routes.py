@@ -1,15 +1,17 @@
 """HTTP handlers: @route, mount(), the router that finds who answers, and the context of a handler (docs/http.md#handlers)."""
 
 import contextlib
+import difflib
 import inspect
 import random
 import re
 import types
 import typing
+import urllib.parse
 import uuid
 
 from . import _advice, _context, _source
-from ._declare import _orochi, _wrong_thing, REGISTRY
+from ._declare import _function_place_problem, _orochi, REGISTRY
 from ._errors import ReducerError
 from ._http import HEADERS_MOST, Request, Response, read_request, response_of, write_response
 from ._types import evaluate_parameter
@@ -38,7 +40,7 @@ class RouteDeclaration:
         return self.fn.__name__ if self.fn is not None else f'mount({self.path!r})'
 
 
-def route(method, path=None, /, **unknown):
+def route(method=None, path=None, /, *more, **unknown):
     """Makes a function answer HTTP requests to /v1/database/NAME/route/PATH.
 
         @route("GET", "/player/{id:int}")
@@ -52,12 +54,14 @@ def route(method, path=None, /, **unknown):
     these in the order in which they are declared. The function gives a Response, str, bytes, a value for JSON, or None (204); an
     exception is a 500 whose text is in the log only, a ReducerError a 400 with its text. It may be async def.
     """
-    for name in unknown:
-        REGISTRY.problem(_source.of_caller(), f'@route has no option {name!r}: write @route("GET", "/path")')
+    for name in [*map(repr, more), *unknown]:
+        REGISTRY.problem(_source.of_caller(), f'@route has no option {name!r}: it takes method and path, by position: @route("GET", "/path")')
+    if more or unknown:
+        return lambda fn: fn
 
     def declare(fn):
-        if not isinstance(fn, types.FunctionType):
-            raise _wrong_thing('route', fn, 'a function')
+        if _function_place_problem('route', fn):
+            return fn
         REGISTRY.routes.append(RouteDeclaration(fn, [method] if isinstance(method, str) else method, path, _source.of_function(fn)))
         return fn
 
@@ -67,7 +71,7 @@ def route(method, path=None, /, **unknown):
     return declare
 
 
-def mount(path, app, /):
+def mount(path=None, app=None, /, *more, **unknown):
     """Has an ASGI application (Starlette, and with isolation = "main" FastAPI) answer what begins with path, by any method:
 
         mount("/app", Starlette(routes=[...]))
@@ -76,10 +80,36 @@ def mount(path, app, /):
     process: what asyncio is asked for runs in this call, functions that are not async among them.
     """
     place = _source.of_caller()
-    if not callable(app):
-        REGISTRY.problem(place, f'mount({path!r}, ...): {app!r} is no ASGI application: write mount("/app", Starlette(...))')
-        return
+    if wrong := _no_application(path, app, [*more, *unknown]):
+        REGISTRY.problem(place, f'mount({path!r}, ...): {wrong}' if isinstance(path, str) else f'mount(): {wrong}')
+        return _nothing
     REGISTRY.routes.append(RouteDeclaration(None, ['ANY'], path, place, app))
+
+
+def _nothing(thing):
+    """What mount() gives where it was used as a decorator, so that the import goes on."""
+    return thing
+
+
+def _no_application(path, app, more):
+    """Why these are no arguments of mount(), and what to write; or None."""
+    usage = 'write mount("/app", Starlette(...))'
+    if more or app is None or not isinstance(path, str):
+        return f'it takes a path and an ASGI application, by position: {usage}'
+    if isinstance(app, type):
+        return f'{app.__name__} is a class, and an application is an object: write mount({path!r}, {app.__name__}(...))'
+    if not callable(app):
+        return f'{app!r} is no ASGI application: {usage}'
+    if '{' in path:
+        return 'what begins with the path is the application\'s, and its own routes may have braces: write mount("/app", ...)'
+    try:
+        inspect.signature(app).bind({}, None, None)
+    except TypeError:
+        return ('an ASGI application is called with (scope, receive, send), and this one takes something else: WSGI, as Flask and Django speak it, is '
+                f'another interface: {usage}')
+    except ValueError:  # no signature to be had
+        pass
+    return None
 
 
 # ---- checks and the router -------------------------------------------------------------------------------------------
@@ -138,19 +168,15 @@ def check(declared, problem):
     routes, seen = [], {}
     for d in declared:
         def wrong(text, d=d):
-            problem(d.place, f'{d.name}: ' + ('' if d.app is not None else f'@route({", ".join(map(repr, d.methods))}, {d.path!r}): ') + text)
-        if not isinstance(d.path, str) or d.path and not d.path.startswith('/'):
-            wrong('a path is text that begins with /: @route("GET", "/score")')
-            continue
-        if not isinstance(d.methods, (list, tuple, set)) or not d.methods or not all(
-                isinstance(m, str) and _METHOD.fullmatch(m) for m in d.methods):
-            wrong('the method is "GET", "POST" ... in capitals, a list of them, or "ANY"')
+            problem(d.place, f'{d.name}: ' + ('' if d.app is not None else f'@route({_shown(d.methods)}, {d.path!r}): ') + text)
+        if text := _wrong_path(d) or _wrong_methods(d):
+            wrong(text)
             continue
         pattern = _pattern(d.path, wrong) if d.app is None else (None, {})
         if pattern is None or d.fn is not None and not _check_function(d, pattern[1], wrong):
             continue
         made = Route(d, *pattern)
-        shape = re.sub(r'\{[^{}:]*', '{', d.path) if d.app is None else ('mount', d.path)
+        shape = re.sub(r'\{[^{}:]*', '{', d.path) if d.app is None else ('mount', d.path.rstrip('/'))
         for method in made.methods:
             for (other_shape, other), first in seen.items():
                 if other_shape == shape and ('ANY' in (method, other) or method == other):
@@ -158,6 +184,56 @@ def check(declared, problem):
             seen[shape, method] = made
         routes.append(made)
     return routes
+
+
+def _shown(methods):
+    return ', '.join(map(repr, methods)) if isinstance(methods, (list, tuple, set)) else repr(methods)
+
+
+_OTHER_PATHS = (  # as other frameworks have it
+    (re.compile(r'<(?:(\w+):)?(\w+)>'), lambda found: f'{{{found[2]}:{found[1]}}}' if found[1] in _CONVERTERS else f'{{{found[2]}}}'),
+    (re.compile(r'(?<=/):(\w+)'), lambda found: f'{{{found[1]}}}'))
+
+
+def _wrong_path(d):
+    """What is wrong with the path of a route, or None."""
+    path = d.path
+    usage = 'a path is text that begins with /: @route("GET", "/score")'
+    if not isinstance(path, str):
+        first = d.methods[0] if isinstance(d.methods, list) and d.methods else None
+        if path is None and isinstance(first, str) and first.startswith('/'):
+            return f'the method comes first: write @route("GET", {first!r})'
+        return usage
+    if path in _METHODS and d.app is None:
+        return f'the method comes first: write @route({path!r}, {_shown(d.methods)})'
+    if path and not path.startswith('/'):
+        return usage
+    for other, made in _OTHER_PATHS:
+        if other.search(path) and d.app is None:
+            return f'what stands for anything is written in braces: {other.sub(made, path)!r}'
+    if re.search('%[0-9a-fA-F]{2}', path):
+        return f'a path is written as it is meant, and clients encode it: {urllib.parse.unquote(path)!r}'
+    if '?' in path or '#' in path:
+        return 'what stands behind ? is no part of the path: read it from request.query'
+    if any(part in ('.', '..') for part in path.split('/')):
+        return 'clients take . and .. out of a path before they ask'
+    if not path.isprintable():
+        return 'a path has no control characters'
+    if path.startswith('/v1/database/'):
+        return 'it is the path behind /v1/database/NAME/route: @route("GET", "/score")'
+    return None
+
+
+def _wrong_methods(d):
+    """What is wrong with the methods of a route, or None."""
+    methods = d.methods
+    if not isinstance(methods, (list, tuple, set)) or not methods or not all(isinstance(m, str) and _METHOD.fullmatch(m) for m in methods):
+        return 'the method is "GET", "POST" ... in capitals, a list of them, or "ANY"'
+    for method in methods:
+        near = difflib.get_close_matches(method, _METHODS, 1, 0.85)
+        if near and near[0] != method:
+            return f'the method {method!r} is none that clients know: do you mean {near[0]}?'
+    return None
 
 
 def _check_function(d, names, wrong):
@@ -171,6 +247,10 @@ def _check_function(d, names, wrong):
     elif other := _other_context(d.fn, parameters):
         wrong(f'a handler takes its context and the request, not {other}: def {d.name}(ctx: HandlerContext, request: Request); '
               'ctx.with_tx(body) runs a transaction')
+    elif d.fn.__name__.isidentifier() and _advice.hidden_by(d.fn) is not None:
+        wrong('a decorator above @route wraps the function, and requests would pass it by: put @route on top')
+    elif text := next(filter(None, (_wrong_parameter(d.fn, p, names) for p in parameters[2:])), None):
+        wrong(text)
     elif stray := [p.name for p in parameters[2:] if p.name not in names and p.default is p.empty and p.kind < p.VAR_POSITIONAL]:
         wrong(f'the parameter {stray[0]!r} stands for nothing in the path: write {{{stray[0]}}} there, or take it out')
     else:
@@ -178,15 +258,43 @@ def _check_function(d, names, wrong):
     return False
 
 
+_HINTS = {int: (int,), float: (int, float), str: (str,), uuid.UUID: (uuid.UUID,)}
+_KINDS = {int: 'int', float: 'float', uuid.UUID: 'uuid'}
+
+
+def _wrong_parameter(fn, p, names):
+    """Why a parameter cannot be given what stands in the path, or None. names: as _pattern gives them."""
+    if p.name not in names:
+        return None
+    if p.kind is p.POSITIONAL_ONLY:
+        return f'the parameter {p.name!r} is given by name: take the / out of the parameters'
+    made = names[p.name]
+    hint = _hint(fn, p)
+    if hint not in _HINTS or made in _HINTS[hint]:
+        return None
+    written = f'{{{p.name}:{_KINDS[hint]}}}' if hint in _KINDS else f'{{{p.name}}}'
+    return f'the parameter {p.name!r} is of type {hint.__name__}, and {{{p.name}}} gives {made.__name__}: write {written} in the path'
+
+
+def _hint(fn, p):
+    """What the annotation of a parameter says, or None."""
+    if p.annotation is p.empty:
+        return None
+    try:
+        hint = evaluate_parameter(fn, p.name, p.annotation)
+        hash(hint)
+        return hint
+    except Exception:  # a name that only type checkers know
+        return None
+
+
 def _other_context(fn, parameters):
     """The name of what stands where the HandlerContext should, or of a context in the request's place; or None."""
     for p, wanted in zip(parameters, (HandlerContext, Request)):
-        try:
-            hint = evaluate_parameter(fn, p.name, p.annotation)
-        except Exception:  # a name that only type checkers know
-            continue
+        hint = _hint(fn, p)
         hint = typing.get_origin(hint) or hint
-        if hint is not wanted and (hint in (HandlerContext, Request) or getattr(hint, '__module__', None) == _context.__name__):
+        if hint is not wanted and (hint in (HandlerContext, Request, str, int, bytes, dict)
+                                   or getattr(hint, '__module__', None) == _context.__name__):
             return hint.__name__
     return None
 

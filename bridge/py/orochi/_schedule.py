@@ -20,6 +20,9 @@ class ScheduleProblem(ValueError):
 
 # ---- times -----------------------------------------------------------------------------------------------------------
 
+_AT = ': for a point in time there is at='
+
+
 def span_us(value, least=0):
     """Microseconds of a number of seconds, a timedelta or a TimeDuration, from `least` to 100 years. ScheduleProblem otherwise."""
     if isinstance(value, TimeDuration):
@@ -28,7 +31,7 @@ def span_us(value, least=0):
         micros = value // datetime.timedelta(microseconds=1)
     elif isinstance(value, bool) or isinstance(value, Timestamp) or not isinstance(value, (int, float)):
         raise ScheduleProblem('it is a number of seconds or a timedelta'
-                              + (': for a point in time there is at=' if isinstance(value, (Timestamp, datetime.datetime)) else ''))
+                              + (_AT if isinstance(value, (Timestamp, datetime.datetime)) else ''))
     elif value != value or value in (float('inf'), float('-inf')):
         raise ScheduleProblem('it is a number of seconds, and this is none that passes')
     else:
@@ -101,8 +104,13 @@ def _one(given, least, problems):
             return span_us(1 / value, 1)
         return span_us(value / 1000 if name.endswith('_ms') else value, least)
     except ScheduleProblem as problem:
-        problems.append(f'({name}={value!r}): {problem}')
+        problems.append(f'({name}={_short(value)}): {str(problem).removesuffix(_AT)}')
         return None
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) < 60 else f'{text[:50]}...'
 
 
 def declared(intervals, delays, cron, repeating, missed, volatile, max_dt):
@@ -119,6 +127,8 @@ def declared(intervals, delays, cron, repeating, missed, volatile, max_dt):
             problems.append(f'(cron={cron!r}): {problem}')
     elif not given and (repeating or not waits):
         problems.append(' needs one of interval_ms=, interval=, hz=, cron=, or delay_ms= with repeating=False')
+    if not isinstance(repeating, bool):
+        problems.append(f'(repeating={repeating!r}): it is True or False')
     if missed not in _MISSED:
         problems.append(f'(missed={missed!r}): it is "skip", "delay" or "all"')
     elif cron is not None and missed == 'delay':

@@ -17,6 +17,7 @@ from ._types import (DIRECT, INTEGERS, SATS_SPECIAL, UNIT, ColumnProperty, Resol
 from ._values import register_record
 from .tools import case
 
+_TIMEOUT_MOST = 10 ** 12  # milliseconds: 31 years
 LIFECYCLES = {'init': 'Init', 'client_connected': 'OnConnect', 'client_disconnected': 'OnDisconnect'}
 
 
@@ -60,18 +61,20 @@ class Builder:
 
     def build(self):
         for cls in self.registry.products:
-            self._try(lambda: _source.of_class(cls), cls.__name__, lambda: self.types.resolve(cls, cls.__name__))
+            self._each(_source.of_class, cls, lambda cls: self._try(lambda: _source.of_class(cls), cls.__name__,
+                                                                    lambda: self.types.resolve(cls, cls.__name__)))
         for declared in self.registry.tables:
-            self._table(declared)
+            self._each(lambda d: _source.of_class(d.cls), declared, self._table)
         _filters.give(self.registry.filters, self.tables, self.problem)
         for declared in self.registry.reducers:
-            (_procedures.resolve if _procedures.is_one(declared) else Builder._reducer)(self, declared)
+            self._each(lambda d: _source.of_function(d.fn), declared,
+                       lambda d: (_procedures.resolve if _procedures.is_one(d) else Builder._reducer)(self, d))
         self.environment = _env.check(self.registry.environments, self.problem)
         self.routes = _routes.check(self.registry.routes, self.problem)
         for declared in self.registry.views:
-            _views.resolve(self, declared)
-        for fn, table in self.registry.migrations:
-            self._migration(fn, table)
+            self._each(lambda d: _source.of_function(d.fn), declared, lambda d: _views.resolve(self, d))
+        for declared in self.registry.migrations:
+            self._each(lambda d: _source.of_function(d[0]), declared, lambda d: self._migration(*d))
         self._link_schedules()
         self._table_names()
         self._function_names()
@@ -82,6 +85,13 @@ class Builder:
             raise SchemaError(list(dict.fromkeys(self.problems)))
         for name, cls in self.types.named_classes():
             register_record(name, cls)
+
+    def _each(self, place, declared, resolve):
+        """resolve(declared). What the author's own code raises meanwhile (a metaclass, a default's __eq__) is a problem of its line."""
+        try:
+            resolve(declared)
+        except Exception as error:
+            self.problem(place(declared), f'this cannot be read: {type(error).__name__}: {error}')
 
     def _try(self, place, title, make):
         """make(), or None after noting its problem; place: function that gives the line, unless the problem knows a nearer."""
@@ -181,18 +191,31 @@ class Builder:
     def _former(self, t, options):
         """Columns that the data may still have: what becomes of them."""
         wires = {c[0]: c[1] for c in t.columns}
-        for name in options['dropped']:
+        dropped, renamed = options['dropped'], options['renamed']
+        if not all(isinstance(name, str) for name in dropped):
+            self.problem(t.place(), f'{t.title}: dropped= lists columns that it had, dropped=["old"], and not {dropped!r}')
+            dropped = []
+        if not isinstance(renamed, dict) or not all(isinstance(name, str) for pair in renamed.items() for name in pair):
+            self.problem(t.place(), f'{t.title}: renamed= says how columns were and are called, renamed={{"old": "new"}}, and not {renamed!r}')
+            renamed = {}
+        for name in dropped:
             if name in wires:
                 self.problem(t.place(), f'{t.title}: dropped= names the column {name!r}, which it has: remove the column, '
                                         'or the name')
-        for was, now in options['renamed'].items():
-            if was in wires:
+        for was, now in renamed.items():
+            if was in dropped:
+                self.problem(t.place(), f'{t.title}: renamed= keeps the values of {was!r}, and dropped= gives them up: keep one')
+            elif list(renamed.values()).index(now) != list(renamed).index(was):
+                first = next(other for other, its in renamed.items() if its == now)
+                self.problem(t.place(), f'{t.title}: renamed= says that {first!r} and {was!r} are both {now!r} now: which of them the values '
+                                        'are taken from a @migration can say')
+            elif was in wires:
                 self.problem(t.place(), f'{t.title}: renamed= says that {was!r} is {now!r} now, but the column {was!r} is there')
             elif now not in wires:
                 self.problem(t.place(), f'{t.title}: renamed= says that {was!r} is {now!r} now, a column that it does not have '
                                         f'(it has {", ".join(wires)})')
-        t.dropped = [wire_name(name) for name in options['dropped']]
-        t.renamed = [dict(was=wire_name(was), now=wires[now]) for was, now in options['renamed'].items() if now in wires]
+        t.dropped = [wire_name(name) for name in dropped]
+        t.renamed = [dict(was=wire_name(was), now=wires[now]) for was, now in renamed.items() if now in wires]
 
     def _rules(self, t, options):
         """Row filters, as SQL that the engine reads and checks."""
@@ -396,6 +419,8 @@ class Builder:
             self.problem(place(), f'{name} has two parameters that clients see as {wire!r}')
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int) or timeout <= 0):
             self.problem(place(), f'{name}: timeout_ms={timeout!r}: it is a whole number of milliseconds above zero')
+        elif timeout is not None and timeout > _TIMEOUT_MOST:
+            self.problem(place(), f'{name}: timeout_ms={timeout:.3g}: it is in milliseconds, {_TIMEOUT_MOST:.0e} of them at most')
         return dict(name=name, fn=declared.fn, place=place, params=[p for p in found if p], lifecycle=declared.lifecycle,
                     public=self._flag(place, f'{name}: public=', declared.public), timeout_ms=timeout, takes_row=True)
 

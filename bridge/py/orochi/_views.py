@@ -10,7 +10,7 @@ from . import _advice, _context, _source
 from ._declare import REGISTRY, _function_place_problem, _no_options
 from ._names import instead, wire_name
 from ._query import Query
-from ._types import UNIT, Resolver, element, evaluate_parameter, pascal, unchecked
+from ._types import UNIT, Resolver, describe, element, evaluate_parameter, indexable, pascal, unchecked
 
 
 @dataclasses.dataclass
@@ -39,7 +39,7 @@ def view(fn=None, /, *, name=None, public=True, primary_key=None, **unknown):
     _no_options('view', unknown, ('name', 'public', 'primary_key'))
 
     def declare(fn):
-        if _function_place_problem('view', fn, 'ViewContext'):
+        if _function_place_problem('view', fn, name is not None):
             return fn
         REGISTRY.views.append(ViewDeclaration(fn, name or fn.__name__, public, primary_key))
         return fn
@@ -72,6 +72,12 @@ def resolve(builder, declared):
         return _source.of_function(fn)
     v = ResolvedView(declared, place)
     builder._check_name(place, 'view', v.name)
+    if not isinstance(v.name, str):
+        return
+    if v.name.startswith('st_'):
+        builder.problem(place(), f'view {v.name}: names that begin with st_ belong to system tables')
+    if _advice.hidden_by(fn) is not None:
+        builder.problem(place(), f'{v.name}: a decorator above @view wraps the function, and clients would pass it by: put @view on top')
     if not _advice.is_plain(fn):
         builder.problem(place(), f'{v.name}: a view is a plain function, not async and not a generator: it returns its rows')
     v.public = builder._flag(place, f'{v.name}: public=', declared.public)
@@ -155,6 +161,10 @@ def _returned(builder, v):
     if v.kind == 'query' and not hasattr(cls, '__orochi_columns__'):
         builder.problem(v.place(), f'{v.name}: a Query has the rows of a table, and {_advice.show(cls)} is none')
         return
+    if v.kind == 'query' and any(t.cls is cls and t.event for t in builder.tables):
+        builder.problem(v.place(), f'{v.name}: {_advice.show(cls)} is an event table, whose rows are gone when their transaction ends: clients '
+                                   'subscribe to the table itself')
+        return
     v.row = row
     if v.kind == 'query':
         v.primary_key = next((t.columns[t.pk][1] for t in builder.tables if t.cls is cls and t.pk >= 0), None)
@@ -173,6 +183,11 @@ def _describe(builder, v):
     fields = unchecked(v.row[0])[3] if unchecked(v.row[0])[0] == 'product' else [(w, None) for w in wires]
     v.columns = [(name, wire, spec, e['algebraic_type']) for (name, spec), wire, e in zip(fields, wires, body)]
     v.pk = wires.index(v.primary_key) if v.primary_key in wires else -1
+    if v.pk >= 0 and v.kind != 'query':
+        spec = v.columns[v.pk][2]
+        if not indexable(spec) or unchecked(spec)[0] in ('bytes', 'product', 'option'):
+            builder.problem(v.place(), f'{v.name}: primary_key= names the column {v.primary_key}, and clients cannot tell rows apart by '
+                                       f'{describe(spec)}: it is an integer, str, bool, Identity, ConnectionId, UUID, Timestamp or an Enum')
 
 
 def _key(builder, v, given):
@@ -193,17 +208,42 @@ def _key(builder, v, given):
 def check_names(builder):
     """Views share their names with tables, in SQL, and with reducers, as functions."""
     tables = {t.name: t for t in builder.tables}
-    functions = {r['name']: r['place'] for r in builder.reducers}
+    functions = {r['name']: (kind, r['place']) for kind, found in (('procedure', builder.procedures), ('reducer', builder.reducers))
+                 for r in found}
     seen = {}
     for v in builder.views:
         if v.name in tables:
             builder.problem(v.place(), f'view {v.name}: a table is called so, too ({tables[v.name].place()}), and SQL could not tell them '
                                        'apart: rename one')
         if v.name in functions:
-            builder.problem(v.place(), f'view {v.name}: a reducer is called so, too ({functions[v.name]()}): rename one')
+            kind, place = functions[v.name]
+            builder.problem(v.place(), f'view {v.name}: a {kind} is called so, too ({place()}): rename one')
         if v.name in seen:
             builder.problem(v.place(), f'two views are called {v.name!r}; the other is at {seen[v.name]()}')
         seen.setdefault(v.name, v.place)
+        _check_twins(builder, v)
+    for who, fold in _folds():
+        builder._twin('view', who, fold, {v.name: v.place for v in builder.views})
+
+
+def _folds():
+    from .tools import case
+    return ('clients', case.camel), ('SQL', str.lower)
+
+
+def _check_twins(builder, v):
+    """Names that differ from those of tables, or among the parameters, but not for who reads them."""
+    wires = [p[1] for p in v.params]
+    for wire in {w for w in wires if wires.count(w) > 1}:
+        builder.problem(v.place(), f'{v.name} has two parameters that clients see as {wire!r}')
+    builder._twin('parameter', *_folds()[0], {wire: v.place for wire in wires}, f'{v.name}: ')
+    for who, fold in _folds():
+        other = next((t.name for t in builder.tables if v.name not in (t.name, t.accessor) and
+                      fold(v.name) in (fold(t.name), fold(t.accessor))), None)
+        if other is not None:
+            builder.problem(v.place(), f'view {v.name}: it and the table {other!r} are one for {who} ({fold(v.name)}): give one of them another '
+                                       'name')
+            return
 
 
 # ---- results ---------------------------------------------------------------------------------------------------------
