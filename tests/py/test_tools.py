@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 import unittest
+import unittest.mock
 
 from helper import ROOT, ModuleCase
 from orochi import _load
-from orochi.tools import main
+from orochi.tools import main, place, program, stubs
 from orochi.tools.new import TEMPLATES
+from orochi.tools.place import CommandError
 
 SOURCE = """
     from dataclasses import dataclass
@@ -180,6 +182,56 @@ class Commands(ModuleCase):
             code, _, err = self.run_tool("new", str(self.folder / name))
             self.assertEqual(code, 2)
             self.assertRegex(err, f"^orochi: .*{words}")
+        (self.folder / "file").write_text("")
+        for name, words in (("my game", r"'my game' cannot be .*; my-game can"), ("g\u00e4me", "; game can"), (".", "orochi new game"), ("", "'' cannot be"),
+                            (str(self.folder / "file/x"), "Not a directory"), ("a" * 300, "too long")):
+            code, _, err = self.run_tool("new", name)
+            self.assertEqual(code, 2)
+            self.assertRegex(err, f"^orochi: .*{words}")
+
+    def test_new_in_a_folder_with_a_space(self):
+        _, out, _ = self.run_tool("new", str(self.folder / "a b/c"), "--template", "empty")
+        self.assertIn(f"next: orochi dev '{self.folder}/a b/c' ", out)
+
+    def test_new_that_fails_leaves_the_name_free(self):
+        with unittest.mock.patch.object(stubs, "write", side_effect=OSError(28, "No space left on device")):
+            code, _, err = self.run_tool("new", str(self.folder / "game"), "--template", "empty")
+        self.assertEqual(code, 2)
+        self.assertIn("No space left", err)
+        self.assertFalse((self.folder / "game").exists())
+        self.assertEqual(self.run_tool("new", str(self.folder / "game"), "--template", "empty")[0], 0)
+
+    def test_the_module_that_dev_serves(self):
+        (self.folder / "file.txt").write_text("")
+        (self.folder / "empty").mkdir()
+        for given, words in (("nope", "nope: there is no such file or folder"), ("file.txt", "a module is a .py file, or a folder with one"),
+                             ("empty", r"there is no module: neither module\.py")):
+            with self.assertRaisesRegex(CommandError, words):
+                program.module_of(str(self.folder / given))
+        for text, words in (("tool = 5\n", "tool is no table"), ("[tool]\norochi = 5\n", "orochi is no table"),
+                            ("[tool.orochi]\nmodule = 5\n", "5 is no name"), ("[tool.orochi\n", "Expected"), ("\udcff", "decode")):
+            (self.folder / "empty/pyproject.toml").write_text(text, errors="surrogateescape")
+            with self.assertRaisesRegex(CommandError, f"pyproject.toml: .*{words}"):
+                program.module_of(str(self.folder / "empty"))
+
+    def test_addresses_of_servers(self):
+        for url, base in (("127.0.0.1:3000", "http://127.0.0.1:3000"), ("ws://h:1/", "http://h:1"), ("https://h", "https://h")):
+            self.assertEqual(place.base(url), base)
+        for url in ("", "h:99999", "foo://h", "http://", "h:0", "[::1"):
+            with self.assertRaisesRegex(CommandError, "--url .*: that is no address of a server"):
+                place.base(url)
+
+    def test_words_of_other_programs(self):
+        for word, command in (("serve", "run"), ("init", "new"), ("publish", "run")):
+            code, _, err = self.run_tool(word)
+            self.assertEqual(code, 2)
+            self.assertIn(f"there is no command {word} (here it is `orochi {command}`)", err)
+
+    def test_generate_into_a_file(self):
+        path = self.write(SOURCE)
+        code, _, err = self.run_tool("generate", "--out", str(path), str(path))
+        self.assertEqual(code, 1)
+        self.assertRegex(err, "game.py is a file, and --out names a folder")
 
     def test_module_names(self):
         for path, name in (("a/game.py", "game"), ("a/my-game.py", "my-game"), ("a/module.py", "a"), ("a/__init__.py", "a")):

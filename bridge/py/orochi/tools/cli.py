@@ -35,7 +35,7 @@ def _main(argv):
     word = argv[0]
     command = NAMES.get(word)
     if command is None or command.module is None:
-        print(f'orochi: there is no command {word}{meant(word, [c.name for c in COMMANDS if not c.hidden])}; `orochi --help` lists them', file=sys.stderr)
+        print(f'orochi: there is no command {word}{other(word)}; `orochi --help` lists them', file=sys.stderr)
         return 2
     try:
         args = _parsed(command, argv[1:])
@@ -78,6 +78,20 @@ def fail(problems):
         for line in problem.splitlines():
             print(f'orochi: {line}', file=sys.stderr)
     return 1
+
+
+# What other programs call what a command of ours does.
+_ELSEWHERE = {'init': 'new', 'create': 'new', 'start': 'run', 'serve': 'run', 'up': 'run', 'watch': 'dev', 'publish': 'run', 'deploy': 'run',
+              'build': 'check', 'lint': 'check', 'validate': 'check', 'query': 'sql', 'repl': 'shell', 'console': 'shell', 'login': 'call --as NAME',
+              'energy': 'bench', 'list': 'describe', 'tables': 'describe', 'schema': 'describe --json', 'bindings': 'generate', 'codegen': 'generate',
+              'tail': 'logs -f', 'upgrade': 'migrate', 'dump': 'backup', 'export': 'backup', 'import': 'restore', 'settings': 'help settings'}
+
+
+def other(word):
+    """What to add to a message about a command that is not there."""
+    if word in _ELSEWHERE:
+        return f' (here it is `orochi {_ELSEWHERE[word]}`)'
+    return meant(word, [c.name for c in COMMANDS if not c.hidden])
 
 
 def meant(word, words):

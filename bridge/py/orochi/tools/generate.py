@@ -26,6 +26,8 @@ def generate(
     backend, pattern = LANGUAGES[lang]
     texts = backend.files(definitions.read(module_def), include_private)
     out = Path(out_dir)
+    if out.exists() and not out.is_dir():
+        raise DefinitionError(f"{out} is a file, and --out names a folder")
     for name in texts:
         _refuse_foreign(out / name, backend.HEADER)
     for name, text in texts.items():

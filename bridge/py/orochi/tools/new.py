@@ -7,8 +7,10 @@ there is something to see without node. Where they were not put, the empty one i
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
+import unicodedata
 from pathlib import Path
 
 from . import generate, modules, stubs
@@ -188,9 +190,9 @@ def _typed(text):
 
 def make(folder, template='chat'):
     """Makes the folder; gives the paths of what was made in it. ValueError: the name will not do; FileExistsError: it is there."""
-    name = os.path.basename(os.path.normpath(folder))
+    name = os.path.basename(os.path.normpath(folder)) if folder else ''
     if not name.replace('-', '_').isidentifier() or not name.isascii():
-        raise ValueError(f'{name!r} cannot be the name of a module: letters, digits, _ and -, a letter first')
+        raise ValueError(_no_name(name))
     if os.path.exists(folder):
         raise FileExistsError(f'{folder} is there already: choose another name')
     source = _source(template)
@@ -198,6 +200,23 @@ def make(folder, template='chat'):
         raise ValueError(f'the template {template} was not put into this installation; --template empty is always there')
     at = Path(folder)
     at.mkdir(parents=True)
+    try:
+        _fill(at, name, template, source)
+    except BaseException:  # a full disk, Ctrl-C: the name is free again
+        shutil.rmtree(at, ignore_errors=True)
+        raise
+    return sorted(str(path) for path in at.iterdir())
+
+
+def _no_name(name):
+    """Why nothing can be called so, and what can."""
+    plain = ''.join(c for c in unicodedata.normalize('NFKD', name) if not unicodedata.combining(c))
+    near = re.sub(r'[^A-Za-z0-9_]+', '-', plain).strip('-').lstrip('0123456789-')
+    words = f'{name!r} cannot be the name of a module: letters, digits, _ and -, a letter first'
+    return words + (f'; {near} can' if near else ': it is the name of a folder that is made, orochi new game')
+
+
+def _fill(at, name, template, source):
     title = name.replace('-', ' ').replace('_', ' ').capitalize()
     module = (source / 'module.py').read_text(encoding='utf-8') if source and template != 'empty' else _EMPTY.replace('{title}', title)
     texts = {'module.py': module, 'test_module.py': _tests(source, template), 'pyproject.toml': _PROJECT.replace('{name}', name),
@@ -212,7 +231,6 @@ def make(folder, template='chat'):
     if source:
         generate.generate({'V10': found.v10()}, at / 'src/bindings')
     (at / 'module.py').write_text(_typed(module), encoding='utf-8')
-    return sorted(str(path) for path in at.iterdir())
 
 
 def arguments(parser):
@@ -224,10 +242,11 @@ def arguments(parser):
 def main(args):
     try:
         made = make(args.name, args.template)
-    except (ValueError, FileExistsError) as error:
+    except (ValueError, OSError) as error:
         print(f'orochi: {error}', file=sys.stderr)
         return 2
     for path in made:
         print(f'made {path}')
-    print(f'next: orochi dev {args.name}   (or, as a server in earnest: orochi run {os.path.join(args.name, "module.py")})')
+    folder, module = map(shlex.quote, (args.name, os.path.join(args.name, 'module.py')))
+    print(f'next: orochi dev {folder}   (or, as a server in earnest: orochi run {module})')
     return 0

@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import re
+import urllib.parse
 
 URL = 'http://127.0.0.1:3000'
 DATA = 'orochi-data'
@@ -41,9 +42,16 @@ def options(parser, prefers):
 
 def base(url):
     """The address of the server, as requests need it."""
-    url = url.strip().rstrip('/')
-    url = re.sub('^ws(s?)://', r'http\1://', url)
-    return url if '://' in url else f'http://{url}'
+    url = re.sub('^ws(s?)://', r'http\1://', url.strip())
+    url = (url if '://' in url else f'http://{url}').rstrip('/')
+    try:
+        parts = urllib.parse.urlsplit(url)
+        right = parts.scheme in ('http', 'https') and parts.hostname and parts.port != 0  # .port: ValueError beyond 65535
+    except ValueError:
+        right = False
+    if not right:
+        raise CommandError(f'--url {url}: that is no address of a server, such as {URL}')
+    return url
 
 
 def token_of(data):
@@ -92,7 +100,15 @@ def opened(url, body=None, headers=(), method=None, timeout=300):
     except urllib.error.HTTPError as error:
         raise _refused(error, url) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise CommandError(f'{url} does not answer: {getattr(error, "reason", error)}') from None
+        raise CommandError(f'{url} does not answer: {_reason(error)}') from None
+
+
+def _reason(error):
+    """Why a server does not answer, and what to do where that is known."""
+    why = getattr(error, 'reason', error)
+    if isinstance(why, ConnectionRefusedError):
+        return 'nothing listens there: `orochi run MODULE` starts a server, and --url names one that is elsewhere'
+    return getattr(why, 'strerror', None) or why
 
 
 def fetch(url, body=None, headers=(), method=None, timeout=300):
@@ -160,8 +176,12 @@ def database(args, url):
         return args.name
     try:
         found = json.loads(fetch(f'{url}/v1/health', timeout=10)).get('databases') or []
-    except (CommandError, ValueError, AttributeError) as error:
+    except CommandError as error:
+        if error.status is None:
+            raise
         raise CommandError(f'which database? --name NAME ({error})') from None
+    except (ValueError, AttributeError) as error:
+        raise CommandError(f'{url} is no server of Orochi ({error})') from None
     if found:
         return found[0]
     owner = _owner(args.data)

@@ -1,6 +1,7 @@
 """This program itself, and Pythons that have the engine, for commands that start others."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -38,21 +39,33 @@ def settings(folder):
     file = os.path.join(folder, 'pyproject.toml')
     try:
         with open(file, 'rb') as opened:
-            return tomllib.load(opened).get('tool', {}).get('orochi', {})
+            found = tomllib.load(opened)
     except FileNotFoundError:
         return {}
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # TOMLDecodeError, and bytes that are no UTF-8
         raise CommandError(f'{file}: {error}') from None
+    for name in ('tool', 'orochi'):
+        found = found.get(name, {})
+        if not isinstance(found, dict):
+            raise CommandError(f'{file}: {name} is no table: [tool.orochi] module = "arena" names the module')
+    return found
 
 
 def module_of(given):
     """The path of the module: what was given, where that is a file or a package; else the one that its folder (default: here) names."""
     folder = given or '.'
-    if os.path.isfile(folder) or os.path.isfile(os.path.join(folder, '__init__.py')):
+    if (os.path.isfile(folder) and folder.endswith('.py')) or os.path.isfile(os.path.join(folder, '__init__.py')):
         return folder
+    if given and not os.path.exists(given):
+        raise CommandError(f'{given}: there is no such file or folder' + (f'; `orochi new {shlex.quote(given)}` makes one' if '/' not in given.strip('/')
+                                                                           and not given.endswith('.py') else ''))
+    if given and not os.path.isdir(given):
+        raise CommandError(f'{given}: a module is a .py file, or a folder with one')
     named = settings(folder).get('module')
+    if named is not None and not isinstance(named, str):
+        raise CommandError(f'{os.path.join(folder, "pyproject.toml")}: [tool.orochi] module = "arena" names the module, and {named!r} is no name')
     for name in ([named] if named else []) + ['module']:
-        path = os.path.join(folder, *str(name).split('.'))
+        path = os.path.join(folder, *name.split('.'))
         if os.path.isfile(f'{path}.py'):
             return os.path.normpath(f'{path}.py')
         if os.path.isfile(os.path.join(path, '__init__.py')):

@@ -37,7 +37,7 @@ def main(args):
         return 0
     command = NAMES.get(args.word)
     if command is None:
-        print(f'orochi: there is no command {args.word}{cli.meant(args.word, [c.name for c in COMMANDS])}; `orochi help` lists them', file=sys.stderr)
+        print(f'orochi: there is no command {args.word}{cli.other(args.word)}; `orochi help` lists them', file=sys.stderr)
         return 2
     if args.behind or command.module is None:
         print(more(command))
