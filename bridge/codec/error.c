@@ -19,6 +19,36 @@ oro_pyclass_name(PyObject *cls)
     return dot != NULL ? dot + 1 : name;
 }
 
+/* The function that decorators have wrapped. New reference. */
+static PyObject *
+innermost(PyObject *fn)
+{
+    Py_INCREF(fn);
+    for (int i = 0; i < 16; i++) {
+        PyObject *inner = PyObject_GetAttrString(fn, "__wrapped__");
+        if (inner == NULL)
+            break;
+        Py_SETREF(fn, inner);
+    }
+    PyErr_Clear();
+    return fn;
+}
+
+void
+oro_pyplace_put(PyObject *fn, struct oro_bb *out)
+{
+    PyObject *inner = innermost(fn);
+    if (PyFunction_Check(inner)) {
+        PyCodeObject *code = (PyCodeObject *)PyFunction_GetCode(inner);
+        const char *file = PyUnicode_AsUTF8(code->co_filename);
+        if (file != NULL)
+            oro_bb_printf(out, "%s:%d: ", file, code->co_firstlineno);
+        else
+            PyErr_Clear();
+    }
+    Py_DECREF(inner);
+}
+
 /* A lone surrogate is not UTF-8: such a text is shown with escapes. */
 void
 oro_pyerr_put(PyObject *s, struct oro_bb *out)

@@ -15,6 +15,8 @@ void oro_pyerr_text(struct oro_codecs *cs, bool traceback, struct oro_bb *out);
 /* Appends a str as UTF-8, of a long one no more than ORO_PY_TEXT_MOST characters; nothing if it is NULL or none. May leave an
  * exception. */
 void oro_pyerr_put(PyObject *s, struct oro_bb *out);
+/* Appends "file.py:12: ", where a function begins; nothing for what is none. Leaves no exception. */
+void oro_pyplace_put(PyObject *fn, struct oro_bb *out);
 /* "int", "Player", "None": for "expected ..., got ..." Borrowed from the type. */
 const char *oro_pytype_name(PyObject *o);
 /* The name of a class without its module, for "expected Vec2"; "tuple" where there is no class. Borrowed from cls. */

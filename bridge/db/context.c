@@ -155,11 +155,32 @@ GETTER(auth, enter_reducer)
 static PyObject *
 get_outside(PyObject *o, void *closure)
 {
-    return PyErr_Format(PyExc_AttributeError,
-                        "there is no ctx.%s in a transaction, which waits for nothing: reducers and "
-                        "views leave that to a @procedure, def ask(ctx: ProcedureContext) -> ..., "
-                        "which does it outside of its ctx.with_tx()",
-                        (const char *)closure);
+    return PyErr_Format(
+        PyExc_AttributeError,
+        "there is no ctx.%s in a transaction, which waits for nothing: reducers and "
+        "views leave that to a @procedure, def ask(ctx: ProcedureContext) -> ..., "
+        "which does it outside of its ctx.with_tx()",
+        (const char *)closure);
+}
+
+/* What contexts of procedures and handlers have, since they are in no transaction. */
+static PyObject *
+get_inside(PyObject *o, void *closure)
+{
+    return PyErr_Format(
+        PyExc_AttributeError,
+        "there is no ctx.%s in a transaction, which this is already: use ctx.db, and "
+        "raise to roll back",
+        (const char *)closure);
+}
+
+static PyObject *
+get_sql(PyObject *o, void *closure)
+{
+    PyErr_SetString(PyExc_AttributeError,
+                    "there is no ctx.sql: rows are found with ctx.db.TABLE.find(key) and "
+                    "ctx.db.TABLE.filter(column=value, other__gte=1)");
+    return NULL;
 }
 
 static PyObject *
@@ -282,21 +303,21 @@ with_ctx(PyObject *o, PyObject *fn, PyObject *const *args, Py_ssize_t nargs, PyO
 static PyObject *
 ctx_schedule(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    struct oro_db *db = enter(o);
+    struct oro_db *db = enter_reducer(o, "schedule()");
     return db != NULL ? with_ctx(o, db->py_schedule, args, nargs, kwnames) : NULL;
 }
 
 static PyObject *
 ctx_schedule_reducer(PyObject *o, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    struct oro_db *db = enter(o);
+    struct oro_db *db = enter_reducer(o, "schedule_reducer()");
     return db != NULL ? with_ctx(o, db->py_schedule_reducer, args, nargs, kwnames) : NULL;
 }
 
 static PyObject *
 ctx_cancel(PyObject *o, PyObject *token)
 {
-    struct oro_db *db = enter(o);
+    struct oro_db *db = enter_reducer(o, "cancel()");
     return db != NULL ? with_ctx(o, db->py_cancel, &token, 1, NULL) : NULL;
 }
 
@@ -362,6 +383,9 @@ static PyGetSetDef ctx_getset[] = {
     {"caller", get_caller, NULL, ORO_DOC_ReducerContext_caller, NULL},
     {"http", get_outside, NULL, NULL, "http"},
     {"sleep", get_outside, NULL, NULL, "sleep"},
+    {"with_tx", get_inside, NULL, NULL, "with_tx"},
+    {"tx", get_inside, NULL, NULL, "tx"},
+    {"sql", get_sql, NULL, NULL, NULL},
     {0},
 };
 

@@ -197,7 +197,7 @@ oro_py_loop_grace(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "Od", &token, &s) || (c = coroutine_of(token)) == NULL)
         return NULL;
     if (c->of != NULL)
-        c->py->db.ops->loop_grace(c->host, c->of, (int64_t)(s * 1e6));
+        c->py->db.ops->loop_grace(c->host, c->of, s > 0 && s < 1e9 ? (int64_t)(s * 1e6) : 0);
     Py_RETURN_NONE;
 }
 

@@ -222,6 +222,13 @@ oro_py_asked_end(PyObject *module, PyObject *commits)
 
 /* ---- waiting ---- */
 
+/* Of seconds that an author gave: from none, for what is less, to WAIT_MOST_S, also for NaN. */
+static int64_t
+wait_us(double s)
+{
+    return s <= 0 ? 0 : s < WAIT_MOST_S ? (int64_t)(s * 1e6) : (int64_t)(WAIT_MOST_S * 1e6);
+}
+
 /* _procedure_wait(seconds) */
 PyObject *
 oro_py_asked_wait(PyObject *module, PyObject *seconds)
@@ -231,7 +238,7 @@ oro_py_asked_wait(PyObject *module, PyObject *seconds)
     double s = a != NULL ? PyFloat_AsDouble(seconds) : -1;
     if (a == NULL || (s == -1 && PyErr_Occurred()))
         return NULL;
-    int64_t until = oro_mono_us() + (int64_t)((s < WAIT_MOST_S ? s : WAIT_MOST_S) * 1e6);
+    int64_t until = oro_mono_us() + wait_us(s);
     stand_back(py, a);
     oro_status st = py->db.ops->ask_wait(a->call->host, until);
     if (!come_back(py, a, st))
@@ -281,7 +288,7 @@ oro_py_ask_parse(PyObject *args, struct oro_py_ask *out)
     }
     out->ask.headers = out->headers;
     out->ask.body = oro_bytes(body, (size_t)nbody);
-    out->ask.timeout_us = s < WAIT_MOST_S ? (int64_t)(s * 1e6) : 0;
+    out->ask.timeout_us = s < WAIT_MOST_S ? wait_us(s) : 0;
     return 0;
 }
 
@@ -364,6 +371,7 @@ encode(struct oro_py *py, struct oro_asked_for *a, const struct oro_pyreducer *r
     if (oro_codec_encode(&py->codecs, r->result, out, result, 1) < 0) {
         result->len = before;
         if (py->codecs.cerr.set) {
+            oro_pyplace_put(r->fn, a->call->text);
             oro_cerr_text(&py->codecs, r->name, a->call->text);
             oro_bb_printf(a->call->text, " (what the procedure returned)");
             st = ORO_EINTERNAL;

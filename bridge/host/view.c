@@ -2,6 +2,8 @@
  * asked for its rows while the call runs. */
 #include "bridge/host/view_priv.h"
 
+#include "bridge/codec/error.h"
+
 static int
 put_row(struct oro_py *py, const struct oro_pyreducer *r, PyObject *row)
 {
@@ -15,19 +17,26 @@ put_row(struct oro_py *py, const struct oro_pyreducer *r, PyObject *row)
     return 0;
 }
 
+static bool
+is_no_list(PyObject *rows)
+{
+    return rows == Py_None || PyUnicode_Check(rows) || PyBytes_Check(rows) || PyDict_Check(rows) ||
+           (Py_TYPE(rows)->tp_iter == NULL && !PySequence_Check(rows));
+}
+
 static int
 put_list(struct oro_py *py, const struct oro_pyreducer *r, PyObject *rows)
 {
-    if (rows == Py_None || PyUnicode_Check(rows) || PyBytes_Check(rows) || PyDict_Check(rows)) {
-        PyErr_Format(PyExc_TypeError,
-                     "the view %s returned %.100s, but it says that it returns a list of rows",
-                     r->name, Py_TYPE(rows)->tp_name);
+    if (is_no_list(rows)) {
+        oro_cerr_set(&py->codecs, "got %s, and the view says that it returns a list of rows",
+                     oro_pytype_name(rows));
         return -1;
     }
-    PyObject *all = PySequence_Fast(rows, "a view returns a list of rows, and this is none");
+    /* Our own: a row's encoding runs code of the author's, who may change his list meanwhile. */
+    PyObject *all = PySequence_Tuple(rows);
     int rc = all != NULL ? 0 : -1;
-    for (Py_ssize_t i = 0; rc == 0 && i < PySequence_Fast_GET_SIZE(all); i++) {
-        rc = put_row(py, r, PySequence_Fast_GET_ITEM(all, i));
+    for (Py_ssize_t i = 0; rc == 0 && i < PyTuple_GET_SIZE(all); i++) {
+        rc = put_row(py, r, PyTuple_GET_ITEM(all, i));
         if (rc < 0 && py->codecs.cerr.set)
             oro_cerr_index(&py->codecs, i);
         if (rc == 0 && i % 256 == 255)
@@ -46,6 +55,18 @@ put_query(struct oro_py *py, const struct oro_pyreducer *r, PyObject *query)
     return rc;
 }
 
+/* In no line of the view's. */
+static void
+raise_wrong_result(struct oro_py *py, const struct oro_pyreducer *r)
+{
+    struct oro_bb root = {0};
+    oro_pyplace_put(r->fn, &root);
+    oro_bb_printf(&root, "what the view returned");
+    oro_bb_u8(&root, 0);
+    oro_cerr_raise(&py->codecs, PyExc_TypeError, (const char *)root.data);
+    oro_bb_fini(&root);
+}
+
 int
 oro_pyview_rows(struct oro_py *py, const struct oro_pyreducer *r, PyObject *returned)
 {
@@ -57,7 +78,7 @@ oro_pyview_rows(struct oro_py *py, const struct oro_pyreducer *r, PyObject *retu
     else
         rc = put_query(py, r, returned);
     if (rc < 0 && py->codecs.cerr.set)
-        oro_cerr_raise(&py->codecs, PyExc_TypeError, "what it returned");
+        raise_wrong_result(py, r);
     return rc;
 }
 

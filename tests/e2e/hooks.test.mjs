@@ -147,6 +147,8 @@ const WRONG = {
   "it raises": ["    raise KeyError(old['id'])", /the row \{'id': 1, 'score': '10'.*heroes\.py:\d+: KeyError: 1/],
   "it returns something else": ["    return 7", /the row \{'id': 1.*@migration up returned a int: it returns the new row, a Hero or a dict of its columns, or None/],
   "it leaves a column out": ["    return {'id': old['id']}", /the row \{'id': 1.*Hero.*name/],
+  "it exits": ["    raise SystemExit(3)", /the row \{'id': 1.*heroes\.py:\d+: SystemExit: 3/],
+  "its error cannot be shown": ["    class E(Exception):\n        def __str__(self): raise KeyError\n    raise E", /the row \{'id': 1.*heroes\.py:\d+: E/],
   "it names no column": ["    return {**old, 'name': 'x', 'nam': 1}", /Hero has no column/],
   "a value does not fit": ["    return Hero(id=old['id'], name='x', score=-1, kind=old['kind'], spot=None, seen=old['seen'])", /column score: .*out of range/],
   "keys collide": ["    return Hero(id=1, name='x', score=1, kind=old['kind'], spot=None, seen=old['seen'])", /table hero has \d rows by its hook up .* but only 1 values of its new primary key id|nique/],

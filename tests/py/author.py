@@ -7,6 +7,7 @@ import collections
 import copy
 import dataclasses
 import gc
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from orochi import (Index, OrochiError, PrimaryKey, ReducerContext, ScheduleAt, 
 
 deed = None  # what happens at the next calls
 deeds_done = 0
+by_hook = False  # ends of objects do it in sys.unraisablehook
 
 
 def here():
@@ -40,7 +42,7 @@ class Post:
     text: str = ''
 
     def __post_init__(self):
-        here()
+        gc.collect(0) if by_hook else here()
 
     def __eq__(self, other):
         here()
@@ -55,6 +57,8 @@ class Post:
         return f'Post({self.a})'
 
     def __del__(self):
+        if by_hook:
+            raise ValueError('for sys.unraisablehook')
         here()
 
 
@@ -574,6 +578,38 @@ def undisturbed(ctx: ReducerContext):
     assert [found.id for found in ctx.db.item.filter(some=Post(9))] == [1, 2]
     deed = None
     assert deeds_done > before + 10
+
+
+@reducer
+def hooked(ctx: ReducerContext):
+    """The interpreter's hooks, which a module should leave alone: gc.callbacks at each collection, which a decoded value begins, and
+    sys.unraisablehook where an end fails."""
+    global by_hook
+    old = sys.unraisablehook
+
+    def callback(phase, info):
+        here()
+
+    def touch(row):
+        for name in COLUMNS:
+            getattr(row, name)
+    gc.callbacks.append(callback)
+    sys.unraisablehook = lambda args: here()
+    by_hook = True
+    try:
+        for make in DEEDS:
+            attempt(ctx, repr, make)
+            attempt(ctx, touch, make)
+            attempt(ctx, lambda row: ctx.db.item.update(row), make, touch)
+            attempt(ctx, lambda row: ctx.db.item.insert_many([row] * 3), make, touch)
+            attempt(ctx, lambda row: ctx.db.item.update(row, posts=[Post(1)] * 20, last=Index5()), make, touch)
+            attempt(ctx, lambda row: list(ctx.db.item.filter(some=Post(9))), make)
+            attempt(ctx, lambda row: list(ctx.db.item.all().order_by('some', 'inner', '-last')), make)
+            attempt(ctx, lambda row: ctx.db.item.all().update(posts=[Post(1)] * 20), make)
+    finally:
+        by_hook = False
+        sys.unraisablehook = old
+        gc.callbacks.remove(callback)
 
 
 kept = []

@@ -401,6 +401,51 @@ fake_log(void *host, enum oro_log_level level, const char *target, const char *f
     h->log_line = line;
 }
 
+/* Transactions of handlers and procedures: each commits at once, and none is undone. */
+static inline int64_t
+fake_begin(void *host, bool exclusive)
+{
+    return 2000000;
+}
+
+static inline oro_status
+fake_end(void *host, bool commit)
+{
+    return ORO_OK;
+}
+
+static inline oro_status
+fake_fits(void *host, struct oro_err *err)
+{
+    return ORO_OK;
+}
+
+static inline oro_status
+fake_ask_begin(void *host, bool exclusive, int64_t *timestamp_us)
+{
+    *timestamp_us = 2000000;
+    return ORO_OK;
+}
+
+static inline oro_status
+fake_ask_done(void *host)
+{
+    return ORO_OK;
+}
+
+static inline oro_status
+fake_ask_wait(void *host, int64_t until_us)
+{
+    return ORO_OK;
+}
+
+static inline oro_status
+fake_ask_fetch(void *host, const struct oro_fetch_ask *ask, struct oro_fetched *got,
+               struct oro_err *err)
+{
+    return oro_err_set(err, ORO_EREFUSED, "there is no world outside");
+}
+
 static const struct oro_host_ops fake_ops = {
     .find = fake_find,
     .scan = fake_scan,
@@ -415,6 +460,14 @@ static const struct oro_host_ops fake_ops = {
     .save = fake_save,
     .release = fake_release,
     .restore = fake_restore,
+    .begin = fake_begin,
+    .end = fake_end,
+    .fits = fake_fits,
+    .ask_begin = fake_ask_begin,
+    .ask_commit = fake_ask_done,
+    .ask_abort = fake_ask_done,
+    .ask_wait = fake_ask_wait,
+    .ask_fetch = fake_ask_fetch,
     .log = fake_log,
 };
 

@@ -12,8 +12,8 @@ struct fixture {
     struct oro_py *py;
     struct oro_schema *schema;
     struct fake_host host;
-    struct oro_bb text;
-    struct oro_py_call call; /* of the last call */
+    struct oro_bb text, rows; /* rows: of the last view */
+    struct oro_py_call call;  /* of the last call */
     char dir[64];
 };
 
@@ -84,6 +84,15 @@ fixture_open_after(struct fixture *f, const char *head, const char *name)
     oro_bb_fini(&source);
 }
 
+/* A file of tests/py. */
+static inline void
+fixture_open_file(struct fixture *f, const char *name)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "../%s", name);
+    fixture_open_after(f, NULL, path);
+}
+
 static inline void
 fixture_open(struct fixture *f, const char *name)
 {
@@ -105,14 +114,16 @@ fixture_close(struct fixture *f)
     oro_schema_free(f->schema);
     fake_fini(&f->host);
     oro_bb_fini(&f->text);
+    oro_bb_fini(&f->rows);
     fixture_remove(f);
 }
 
-static inline oro_status
-fixture_call_bytes(struct fixture *f, const char *reducer, struct oro_bytes args)
+static inline struct oro_py_call
+fixture_new_call(struct fixture *f, const struct oro_reducer_def *def, struct oro_bytes args)
 {
-    f->call = (struct oro_py_call){
-        .reducer = oro_schema_reducer(f->schema, oro_bytes_str(reducer)),
+    oro_bb_clear(&f->rows);
+    return (struct oro_py_call){
+        .reducer = def,
         .args = args,
         .sender = {{1, 2, 3}},
         .database = {{9}},
@@ -120,12 +131,26 @@ fixture_call_bytes(struct fixture *f, const char *reducer, struct oro_bytes args
         .timestamp_us = 1000000,
         .host = &f->host,
         .text = &f->text,
+        .rows = &f->rows,
     };
-    cr_assert_not_null(f->call.reducer, "no reducer %s", reducer);
+}
+
+static inline oro_status
+fixture_call_def(struct fixture *f, const struct oro_reducer_def *def, struct oro_bytes args)
+{
+    f->call = fixture_new_call(f, def, args);
     oro_status st = oro_py_call(f->py, &f->call);
     oro_bb_u8(&f->text, 0);
     f->text.len--;
     return st;
+}
+
+static inline oro_status
+fixture_call_bytes(struct fixture *f, const char *reducer, struct oro_bytes args)
+{
+    const struct oro_reducer_def *def = oro_schema_reducer(f->schema, oro_bytes_str(reducer));
+    cr_assert_not_null(def, "no reducer %s", reducer);
+    return fixture_call_def(f, def, args);
 }
 
 /* Arguments as a JSON array. */

@@ -2,68 +2,22 @@
  * malloc's here, so that it sees what is used after its end. */
 #include "bridge/host/interp_priv.h"
 #include "tests/py/fixture.h"
-
-static void *
-block_malloc(void *ctx, size_t n)
-{
-    return malloc(n > 0 ? n : 1);
-}
-
-static void *
-block_calloc(void *ctx, size_t n, size_t size)
-{
-    return calloc(n > 0 ? n : 1, size > 0 ? size : 1);
-}
-
-static void *
-block_realloc(void *ctx, void *old, size_t n)
-{
-    return realloc(old, n > 0 ? n : 1);
-}
-
-static void
-block_free(void *ctx, void *p)
-{
-    free(p);
-}
+#include "tests/py/malloc.h"
 
 static void
 start(void)
 {
-    PyMemAllocatorEx mine = {NULL, block_malloc, block_calloc, block_realloc, block_free};
-    PyMem_SetAllocator(PYMEM_DOMAIN_MEM, &mine);
-    PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &mine);
+    malloc_for_python();
     fixture_start();
 }
 
 TestSuite(author, .init = start, .fini = oro_py_stop);
 
-static char *
-read_source(const char *name)
-{
-    char path[512];
-    snprintf(path, sizeof(path), "%s/%s", getenv("ORO_TESTS_PY"), name);
-    FILE *f = fopen(path, "rb");
-    cr_assert_not_null(f, "%s", path);
-    char *text = calloc(1, 1 << 18);
-    cr_assert_lt(fread(text, 1, (1 << 18) - 1, f), (1 << 18) - 1);
-    fclose(f);
-    return text;
-}
-
-static void
-open_author(struct fixture *f)
-{
-    char *source = read_source("author.py");
-    fixture_open_text(f, source);
-    free(source);
-}
-
 static void
 run_one(const char *reducer)
 {
     struct fixture f;
-    open_author(&f);
+    fixture_open_file(&f, "author.py");
     fixture_run(&f, reducer);
     fixture_close(&f);
 }
@@ -98,11 +52,16 @@ Test(author, who_only_looks_changes_nothing)
     run_one("undisturbed");
 }
 
+Test(author, in_hooks_of_the_interpreter)
+{
+    run_one("hooked");
+}
+
 /* While the context lets go of what it made, a __del__ asks for it anew. */
 Test(author, at_the_end_of_a_call)
 {
     struct fixture f;
-    open_author(&f);
+    fixture_open_file(&f, "author.py");
     fixture_run(&f, "keep");
     fixture_run(&f, "end");
     fixture_run(&f, "who");

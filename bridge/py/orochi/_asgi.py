@@ -119,6 +119,25 @@ def _scope(ctx, request, prefix):
     }
 
 
+_BYTES = (bytes, bytearray, memoryview)
+
+
+def _status(status):
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+        raise ValueError(f'the application sends the status {status!r}: it is a number from 200 to 599')
+    return int(status)
+
+
+def _fields(pairs):
+    try:
+        found = [(n, v) for n, v in pairs]
+    except (TypeError, ValueError):
+        found = [(None, None)]
+    if not all(isinstance(text, _BYTES) for pair in found for text in pair):
+        raise TypeError('the application sends headers that are no pairs of bytes: [(b"content-type", b"text/plain")]')
+    return [tuple(bytes(text).decode('latin-1') for text in pair) for pair in found]
+
+
 class _Conversation:
     """receive and send of one request."""
 
@@ -134,18 +153,24 @@ class _Conversation:
         return {'type': 'http.request', 'body': self.request.body, 'more_body': False}
 
     async def send(self, message):
-        if message['type'] == 'http.response.start':
-            self.status = message['status']
-            self.headers = [(n.decode('latin-1'), v.decode('latin-1')) for n, v in message.get('headers', ())]
-        elif message['type'] == 'http.response.body':
-            if self.status is None:
-                raise OrochiError('the application sends a body before http.response.start')
-            self.parts.append(bytes(message.get('body', b'')))
+        kind = message.get('type') if isinstance(message, dict) else None
+        if self.ended.is_set():
+            raise OrochiError('the application sends something behind the end of its answer')
+        if kind == 'http.response.start' and self.status is None:
+            self.status, self.headers = _status(message.get('status')), _fields(message.get('headers', ()))
+        elif kind == 'http.response.body' and self.status is not None:
+            body = message.get('body', b'')
+            if not isinstance(body, _BYTES):
+                raise TypeError(f'the application sends a body of {type(body).__name__}: it is bytes')
+            self.parts.append(bytes(body))
             self.size += len(self.parts[-1])
             if self.size > MOST:
                 raise ValueError(f'the body of an answer may have {MOST >> 20} MiB')
             if not message.get('more_body', False):
                 self.ended.set()
+        else:
+            wanted = 'http.response.body' if self.status is not None else 'http.response.start'
+            raise OrochiError(f'the application sends {str(kind or message)[:100]!r} where {{"type": "{wanted}", ...}} is wanted')
 
     def response(self):
         if self.status is None or not self.ended.is_set():

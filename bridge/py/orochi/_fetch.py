@@ -4,7 +4,7 @@ import json as json_
 import urllib.parse
 
 from ._errors import HttpError
-from ._http import Headers
+from ._http import Headers, _pairs
 
 try:
     import _orochi
@@ -55,7 +55,7 @@ def prepare(method, url, headers, params, json, body, timeout):
     url = url.partition('#')[0]
     if params:
         url += ('&' if '?' in url else '?') + urllib.parse.urlencode(params, doseq=True)
-    pairs = [(str(name), str(value)) for name, value in (headers.items() if hasattr(headers, 'items') else headers or ())]
+    pairs = _pairs(headers)
     given = {name.lower() for name, _ in pairs}
     if json is not None:
         if body is not None:

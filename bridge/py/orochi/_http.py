@@ -142,7 +142,7 @@ class Response:
         if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
             raise ValueError(f'Response(status={status!r}): it is a number from 200 to 599')
         self.status = int(status)
-        self.headers = [(str(n), str(v)) for n, v in (headers.items() if hasattr(headers, 'items') else headers or ())]
+        self.headers = _pairs(headers)
         if content_type is not None:
             self.headers.append(('content-type', content_type))
         elif isinstance(body, str) and not any(name.lower() == 'content-type' for name, _ in self.headers):
@@ -179,6 +179,13 @@ class Response:
 
     def __repr__(self):
         return f'<Response {self.status}, {len(self.body)} bytes>'
+
+
+def _pairs(headers):
+    try:
+        return [(str(n), str(v)) for n, v in (headers.items() if hasattr(headers, 'items') else headers or ())]
+    except (TypeError, ValueError):
+        raise TypeError(f'headers are a dict or pairs, {{"content-type": "image/png"}}, and not {type(headers).__name__}') from None
 
 
 def _check_header(name, value):

@@ -148,13 +148,10 @@ class _Mapper:
         try:
             row = self._row(self.hook(dict(old)))
             return None if row is None else self._write(row)
-        except Exception as error:
+        except BaseException as error:  # SystemExit among them
             if type(error).__name__ in ('ReducerTimeout', 'MemoryError'):
                 raise
-            shown = repr(old)
-            if len(shown) > _SHOWN:
-                shown = shown[:_SHOWN] + '...'
-            raise MigrationFailed(f'table {self.entry["name"]}, the row {shown}: {self._place(error)}: {_words(error)}') from None
+            raise MigrationFailed(f'table {self.entry["name"]}, the row {_shown(old)}: {self._place(error)}: {_words(error)}') from None
 
     def _row(self, made):
         if made is None or type(made) is self.cls:
@@ -192,8 +189,19 @@ class _Mapper:
         return place
 
 
+def _shown(old):
+    try:
+        text = repr(old)
+    except Exception as error:  # a __repr__ of the author's
+        return f'(whose values cannot be shown: {type(error).__name__})'
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + '...'
+
+
 def _words(error):
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:  # a __str__ of the author's
+        text = ''
     return f'{type(error).__name__}: {text}' if text else type(error).__name__
 
 

@@ -96,9 +96,11 @@ def _seconds(value, what):
     """A time in seconds from a number or a timedelta."""
     if isinstance(value, datetime.timedelta):
         value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f'{what} takes seconds or a timedelta, not {type(value).__name__}')
-    return value
+    if value != value:
+        raise ValueError(f'{what} takes a number of seconds, and NaN is none')
+    return min(value, 10 ** 10)
 
 
 def _left(when):
@@ -106,7 +108,8 @@ def _left(when):
     try:
         return (time_us(when) - int(Timestamp.now())) / 1e6
     except ScheduleProblem as problem:
-        raise TypeError(f'ctx.sleep_until({when!r}): {problem}') from None
+        advice = str(problem).replace('for a span of time there is after=', 'for a span of time there is ctx.sleep()')
+        raise TypeError(f'ctx.sleep_until({when!r}): {advice}') from None
 
 
 _OF_TRANSACTIONS = ('schedule', 'schedule_reducer', 'cancel')
@@ -161,7 +164,7 @@ class Context(_context.ProcedureContext):
                                    'body(tx) has tx.db')
         if name in _OF_TRANSACTIONS:
             raise AttributeError(f'a ProcedureContext has no {name}(), which changes rows: ctx.with_tx(lambda tx: tx.{name}(...))')
-        raise AttributeError(f'a ProcedureContext has no {name!r}')
+        raise AttributeError(f'a ProcedureContext has no {name!r}', name=name, obj=self)
 
     def random(self):
         """rng.random()"""

@@ -134,8 +134,12 @@ class Query(Generic[R]):
         rows = {}
         for alternative in alternatives:
             for row in self._matching(table, alternative, None):
-                rows.setdefault(repr(row), row)
+                rows.setdefault(self._values(row), row)
         return self._cut(self._sorted(list(rows.values())))
+
+    def _values(self, row):
+        """What tells rows apart; the author's own __repr__ of a row need not."""
+        return tuple(repr(getattr(row, name)) for name in self._cls.__orochi_columns__)
 
     def _every_row(self, table):
         """In the order that is wanted, if any."""

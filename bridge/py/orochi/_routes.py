@@ -362,9 +362,10 @@ class Router:
             from ._asgi import run
             value = run(value, r.name)
         try:
-            return response_of(value)
-        except (TypeError, ValueError) as error:  # in no line of the handler's
-            kind = TypeError if isinstance(error, TypeError) else ValueError
+            made = response_of(value)
+            return Response(made.body, made.status, made.headers)  # it may have been changed, or be of a class of the author's
+        except Exception as error:  # in no line of the handler's
+            kind = ValueError if isinstance(error, ValueError) else TypeError
             raise kind(f'{r.name} ({r.place}): what it returned cannot be sent: {error}') from error
 
 
@@ -405,6 +406,8 @@ class HandlerContext:
 
     def with_tx(self, body, *args):
         """body(tx, *args) in a transaction. As a decorator it runs at once, and the name holds what it gives."""
+        if not callable(body):
+            raise TypeError('ctx.with_tx() takes a function of the transaction: ctx.with_tx(lambda tx: ...)')
         for attempt in range(ATTEMPTS):
             tx = _orochi._tx_begin(attempt == ATTEMPTS - 1)
             try:
@@ -435,4 +438,8 @@ class HandlerContext:
     def __getattr__(self, name):
         if name == 'db':
             raise AttributeError('a handler has no ctx.db: write `with ctx.tx() as tx:` and tx.db, or ctx.with_tx(body)')
-        raise AttributeError(f'HandlerContext has no attribute {name!r}')
+        if name in ('schedule', 'schedule_reducer', 'cancel'):
+            raise AttributeError(f'a handler has no ctx.{name}(), which changes rows: ctx.with_tx(lambda tx: tx.{name}(...))')
+        if name in ('http', 'sleep'):
+            raise AttributeError(f'a handler has no ctx.{name}: it answers at once, and what waits is a @procedure')
+        raise AttributeError(f'a HandlerContext has no {name!r}', name=name, obj=self)
