@@ -222,7 +222,12 @@ void oro_ring_sweep(struct oro_store *s, struct oro_pool_cache *pc, size_t work)
 void oro_ring_free_all(struct oro_store *s);
 
 /* ---- large.c ---- */
-bool oro_large_is(const struct oro_tx *tx);          /* to be committed so */
+/* To be committed so. */
+static inline bool
+oro_large_is(const struct oro_tx *tx)
+{
+    return ORO_UNLIKELY(tx->nwrites >= ORO_LARGE) && !tx->exclusive;
+}
 bool oro_large_has_place(const struct oro_store *s); /* commit lock held: for one more */
 /* Commit lock held, and given back while it waits: until no large commit is under way for any of these tables. */
 void oro_large_wait(struct oro_store *s, uint64_t tables);

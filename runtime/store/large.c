@@ -14,12 +14,6 @@
 #define SLICE 128
 #define PAUSE 100 /* behind each, for readers, who wait for less: some microseconds */
 
-bool
-oro_large_is(const struct oro_tx *tx)
-{
-    return tx->nwrites >= ORO_LARGE && !tx->exclusive;
-}
-
 /* The place is taken anew only when no row refers to it any more. */
 bool
 oro_large_has_place(const struct oro_store *s)

@@ -64,13 +64,13 @@ look_up(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix
 
 /* Remembers what a look-up saw, where no write does. */
 static void
-note_place(struct oro_tx *tx, const struct oro_index *ix, const struct oro_key *k,
-           const struct place *p)
+note_place(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *ix,
+           const struct oro_key *k, const struct place *p)
 {
     if (p->w != ORO_NONE)
         return;
     if (p->row != NULL)
-        oro_tx_note_hit(tx, oro_table_of(tx->se->store, ix->table), p->row);
+        oro_tx_note_hit(tx, t, p->row);
     else
         oro_tx_note_miss(tx, ix, k);
 }
@@ -83,7 +83,7 @@ look_up_values(struct oro_tx *tx, const struct oro_table *t, const struct oro_in
     oro_bb_clear(&tx->se->key);
     oro_index_key_of_values(ix, values, &tx->se->key, &k);
     struct place p = look_up(tx, t, ix, &k);
-    note_place(tx, ix, &k, &p);
+    note_place(tx, t, ix, &k, &p);
     if (ORO_UNLIKELY(tx->watch != NULL))
         oro_tx_watch_point(tx, t, ix, &k);
     return p;
@@ -234,7 +234,7 @@ static oro_status
 violation(struct oro_tx *tx, struct oro_table *t, const struct oro_index *ix, struct fresh *f,
           const struct place *p, struct oro_err *err)
 {
-    note_place(tx, ix, &f->keys[ix->link], p);
+    note_place(tx, t, ix, &f->keys[ix->link], p);
     oro_status st = oro_unique_error(t, ix, f->row, err);
     row_unmake(tx, f->row);
     return st;
@@ -248,7 +248,7 @@ insert_fresh(struct oro_tx *tx, struct oro_table *t, struct fresh *f, struct oro
     const struct oro_index *id = t->identity;
     struct place at = look_up(tx, t, id, &f->keys[id->link]);
     if (at.row != NULL && oro_row_same(at.row, oro_row_bytes(f->row))) {
-        note_place(tx, id, &f->keys[id->link], &at);
+        note_place(tx, t, id, &f->keys[id->link], &at);
         row_unmake(tx, f->row);
         give(stored, at.row);
         return ORO_OK;
@@ -310,7 +310,7 @@ update_fresh(struct oro_tx *tx, struct oro_table *t, const struct oro_index *by,
             continue;
         struct place p = look_up(tx, t, ix, &f->keys[i]);
         if (p.row != NULL && p.row != was.row) {
-            note_place(tx, by, &f->keys[by->link], &was);
+            note_place(tx, t, by, &f->keys[by->link], &was);
             return violation(tx, t, ix, f, &p, err);
         }
     }
@@ -357,7 +357,7 @@ update_or_insert(struct oro_tx *tx, const struct oro_table_def *def,
     }
     struct place was = look_up(tx, t, ix, &f.keys[ix->link]);
     if (was.row != NULL && oro_row_same(was.row, row)) {
-        note_place(tx, ix, &f.keys[ix->link], &was);
+        note_place(tx, t, ix, &f.keys[ix->link], &was);
         row_unmake(tx, f.row);
         give(stored, was.row);
         return ORO_OK;
@@ -368,7 +368,7 @@ update_or_insert(struct oro_tx *tx, const struct oro_table_def *def,
         return update_fresh(tx, t, ix, &f, was, stored, err);
     if (may_insert)
         return insert_fresh(tx, t, &f, stored, err);
-    note_place(tx, ix, &f.keys[ix->link], &was);
+    note_place(tx, t, ix, &f.keys[ix->link], &was);
     row_unmake(tx, f.row);
     return oro_err_set(err, ORO_ENOTFOUND, "no such row in table '%s'", def->name);
 }
@@ -417,7 +417,7 @@ oro_tx_delete_row(struct oro_tx *tx, const struct oro_table_def *def, struct oro
     oro_index_key_of_bytes(t->identity, row, &tx->se->key, &k);
     struct place p = look_up(tx, t, t->identity, &k);
     if (p.row == NULL || !oro_row_same(p.row, row)) {
-        note_place(tx, t->identity, &k, &p);
+        note_place(tx, t, t->identity, &k, &p);
         return ORO_ENOTFOUND;
     }
     take_away(tx, t, p.row, p.w);
@@ -563,7 +563,7 @@ see_point(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *
           const struct oro_key *k, struct oro_rows *out)
 {
     struct place p = look_up(tx, t, ix, k);
-    note_place(tx, ix, k, &p);
+    note_place(tx, t, ix, k, &p);
     if (ORO_UNLIKELY(tx->watch != NULL))
         oro_tx_watch_point(tx, t, ix, k);
     *out = (struct oro_rows){0};
