@@ -1,6 +1,7 @@
 /* runtime/store/view.c - see view.h. The registry has a lock of its own, taken within the commit lock or alone. */
 #include "runtime/store/view_priv.h"
 
+#define ROW_BYTES 64 /* of the store, beside its own */
 #define ROOM_BYTES 4096
 #define ROOM_SPAN 16
 
@@ -310,6 +311,7 @@ oro_tx_view_settle(struct oro_tx *tx, struct oro_view *v, struct oro_bytes rows,
         ORO_ASSERT(rc == ORO_OK); /* it is of our own making */
         rc = want(&st, row, v->number, err);
     }
+    uint64_t kept = rows.len + reads->bytes + oro_map_len(&st.wanted) * ROW_BYTES;
     if (rc == ORO_OK)
         difference(&st, v->number);
     oro_map_fini(&st.wanted);
@@ -321,7 +323,7 @@ oro_tx_view_settle(struct oro_tx *tx, struct oro_view *v, struct oro_bytes rows,
     }
     struct oro_view_tx *own = &tx->views;
     own->changes = oro_grow(own->changes, own->nchanges, &own->cap, sizeof(*own->changes));
-    uint64_t room = 1 + (rows.len + reads->bytes) / ROOM_BYTES + reads->nspans * ROOM_SPAN;
+    uint64_t room = 1 + kept / ROOM_BYTES + reads->nspans * ROOM_SPAN;
     own->changes[own->nchanges++] =
         (struct oro_view_change){oro_view_ref(v), reads, tx->watched_at, room};
     return ORO_OK;

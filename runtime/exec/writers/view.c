@@ -139,27 +139,50 @@ oro_view_payer_free(void *payer)
     oro_free(p);
 }
 
+static void
+post_job(struct oro_pool *p, struct oro_mailbox *m, enum oro_job_kind kind, struct oro_view *v)
+{
+    struct oro_job *job = oro_job_new(kind, NULL, 0);
+    job->view = v;
+    oro_pool_post(p, m, job, false);
+}
+
 void
 oro_pool_post_view(struct oro_pool *p, enum oro_job_kind kind, struct oro_view *v)
 {
     const struct oro_view_payer *payer = oro_view_payer(v);
-    struct oro_job *job = oro_job_new(kind, NULL, 0);
     struct oro_mailbox *m = payer != NULL ? oro_mailbox_new(p, &payer->of) : NULL;
-    job->view = v;
-    oro_pool_post(p, m, job, false);
+    post_job(p, m, kind, v);
     oro_mailbox_unref(m);
 }
 
+static bool
+is_same(const struct oro_turns_of *a, const struct oro_turns_of *b)
+{
+    return oro_identity_eq(&a->identity, &b->identity) && a->source == b->source;
+}
+
+/* Somebody may have many thousand of them: those that stand together go into one mailbox. */
 void
 views_later(struct worker *w, struct oro_view **views, size_t n, bool committed)
 {
     struct oro_pool *p = w->pool->opt.views != NULL ? w->pool->opt.views : w->pool;
+    struct oro_mailbox *m = NULL;
+    struct oro_turns_of of = {0};
     for (size_t i = 0; i < n; i++) {
-        if (committed && oro_view_is_due(views[i]))
-            oro_pool_post_view(p, ORO_JOB_VIEW_AGAIN, views[i]);
-        else
+        const struct oro_view_payer *payer = oro_view_payer(views[i]);
+        if (!committed || !oro_view_is_due(views[i])) {
             oro_view_unref(views[i]);
+            continue;
+        }
+        if (m == NULL || payer == NULL || !is_same(&of, &payer->of)) {
+            oro_mailbox_unref(m);
+            m = payer != NULL ? oro_mailbox_new(p, &payer->of) : NULL;
+            of = payer != NULL ? payer->of : (struct oro_turns_of){0};
+        }
+        post_job(p, m, ORO_JOB_VIEW_AGAIN, views[i]);
     }
+    oro_mailbox_unref(m);
     oro_free(views);
 }
 
