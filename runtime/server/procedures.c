@@ -7,6 +7,8 @@
 
 #define NO_MEMORY "the server has no memory left for this: try again later"
 
+#define RESULT_HEAD 64
+
 #define TOO_MANY "too many procedures run and wait (procedure.queue): try again later"
 #define TOO_MANY_OWN                                                                     \
     "too many of your procedures run and wait: one caller may have as many as there is " \
@@ -127,6 +129,10 @@ oro_procedure_ended(struct shard *sh, struct client *c, const struct oro_commit 
                                            : (struct oro_bytes){0},
     };
     oro_bb_clear(&sh->out);
+    if (!oro_bb_try_reserve(&sh->out, r.text.len + RESULT_HEAD, SIZE_MAX)) {
+        r.outcome = ORO_ENOMEM; /* how much it returns, its caller may have chosen */
+        r.text = oro_bytes_str(NO_MEMORY);
+    }
     c->proto->returned(&sh->out, &r);
     oro_client_send(sh, c, oro_bb_bytes(&sh->out), rec->seq);
     /* Which of them it was does not stand in the record: each gives back its part. */
