@@ -200,9 +200,10 @@ oro_read_make_piece(struct read_task *t, struct oro_session *se, size_t want)
 {
     struct oro_bb bb = {0};
     struct oro_parts parts = {0};
-    struct oro_asked to = oro_read_asked(t);
-    if (t->produced == 0 && t->kind != READ_SQL)
+    if (t->produced == 0 && t->kind != READ_SQL) { /* after that the shard may forget the question */
+        struct oro_asked to = oro_read_asked(t);
         t->proto->applied(&bb, &to, true);
+    }
     oro_answer_more(t->answer, se, want, RUN_STEPS, &t->base.stop, &bb, &parts);
     oro_parts_close(&parts, &bb);
     size_t bytes = (size_t)parts.bytes;

@@ -178,7 +178,7 @@ module_forget(void)
 
 /* ---- messages ---- */
 
-enum { SUBSCRIBE, UNSUBSCRIBE, ONE_OFF, CALL };
+enum { SUBSCRIBE, UNSUBSCRIBE, ONE_OFF, CALL, SUBSCRIBE_BATCH = 5 };
 
 static void
 head(struct oro_bb *out, uint8_t tag, uint32_t request_id)
@@ -225,6 +225,18 @@ put_subscribe(struct oro_bb *out, uint32_t request_id, uint32_t query_set, const
     oro_bb_u32(out, query_set);
     oro_bb_u32(out, 1);
     oro_bb_lenbytes(out, oro_bytes_str(sql));
+}
+
+void
+put_batch(struct oro_bb *out, uint32_t request_id, const struct set_text *sets, uint32_t n)
+{
+    head(out, SUBSCRIBE_BATCH, request_id);
+    oro_bb_u32(out, n);
+    for (uint32_t i = 0; i < n; i++) {
+        oro_bb_u32(out, sets[i].query_set);
+        oro_bb_u32(out, 1);
+        oro_bb_lenbytes(out, oro_bytes_str(sets[i].sql));
+    }
 }
 
 void

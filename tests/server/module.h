@@ -24,6 +24,11 @@ void put_add(struct oro_bb *out, uint32_t request_id, uint32_t id, int64_t by);
 void put_fill(struct oro_bb *out, uint32_t request_id, uint32_t first, uint32_t count);
 void put_call(struct oro_bb *out, uint32_t request_id, const char *name); /* no arguments */
 void put_subscribe(struct oro_bb *out, uint32_t request_id, uint32_t query_set, const char *sql);
+struct set_text {
+    uint32_t query_set;
+    const char *sql;
+};
+void put_batch(struct oro_bb *out, uint32_t request_id, const struct set_text *sets, uint32_t n);
 void put_unsubscribe(struct oro_bb *out, uint32_t request_id, uint32_t query_set, bool rows);
 void put_query(struct oro_bb *out, uint32_t request_id, const char *sql);
 

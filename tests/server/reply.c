@@ -128,6 +128,18 @@ read_result(struct reading *m)
 }
 
 static void
+read_sets(struct reading *m)
+{
+    for (uint32_t n = u32(m); n > 0; n--) {
+        m->reply.query_set = u32(m);
+        if (u8(m) == 0)
+            read_tables(m, ROWS_ENTER);
+        else
+            (void)text(m);
+    }
+}
+
+static void
 read_one(struct reading *m)
 {
     uint8_t tag = u8(m);
@@ -167,6 +179,9 @@ read_one(struct reading *m)
         break;
     case REPLY_RESULT:
         read_result(m);
+        break;
+    case REPLY_BATCH:
+        read_sets(m);
         break;
     default:
         ORO_ASSERT(!"a message that nobody asked for");

@@ -16,6 +16,7 @@ enum reply_tag {
     REPLY_ONE_OFF,
     REPLY_RESULT,
     REPLY_PROCEDURE,
+    REPLY_BATCH,
 };
 
 struct reply {

@@ -70,8 +70,40 @@ end(struct fake_client **c, unsigned n)
 
 #define READERS 6
 
+static uint32_t
+put_subscriptions(struct oro_bb *frame, unsigned i)
+{
+    uint32_t next = 0;
+    put_subscribe(frame, next++, 0, "SELECT * FROM account");
+    put_add(frame, next++, 5 + i, 1); /* waits until that is answered */
+    put_query(frame, next++, "SELECT * FROM account WHERE n > 0");
+    put_subscribe(frame, next++, 1, "SELECT * FROM account WHERE id < 20000");
+    put_unsubscribe(frame, next++, 1, i % 2 == 0);
+    put_subscribe(frame, next++, 2, "SELECT * FROM account WHERE id = 1001");
+    return next;
+}
+
+/* The same sets, at once; of two with one id the first is there, and one is refused. */
+static uint32_t
+put_batches(struct oro_bb *frame, unsigned i)
+{
+    static const struct set_text all[] = {{0, "SELECT * FROM account"},
+                                          {1, "SELECT * FROM account WHERE id < 20000"},
+                                          {1, "SELECT * FROM account WHERE id > 0"},
+                                          {3, "SELECT nonsense"},
+                                          {2, "SELECT * FROM account WHERE id = 1001"}};
+    uint32_t next = 0;
+    put_batch(frame, next++, all, ORO_ARRAY_LEN(all));
+    put_add(frame, next++, 5 + i, 1);
+    put_batch(frame, next++, all, 1); /* in use */
+    put_unsubscribe(frame, next++, 1, i % 2 == 0);
+    put_batch(frame, next++, all + 1, 1);
+    put_unsubscribe(frame, next++, 1, true);
+    return next;
+}
+
 static void
-subscribe_while_it_changes(bool on_disk)
+subscribe_while_it_changes(bool on_disk, uint32_t (*put)(struct oro_bb *frame, unsigned i))
 {
     struct fake_client *c[READERS];
     struct oro_bb frame = {0};
@@ -82,14 +114,8 @@ subscribe_while_it_changes(bool on_disk)
     for (unsigned i = 0; i < READERS; i++) {
         c[i] = fake_connect(rig.net, i % RIG_SHARDS, 10 + i, i % 3 == 0 ? "confirmed=false" : "",
                             false);
-        uint32_t next = 0;
-        put_subscribe(&frame, next++, 0, "SELECT * FROM account");
-        put_add(&frame, next++, 5 + i, 1); /* waits until that is answered */
-        put_query(&frame, next++, "SELECT * FROM account WHERE n > 0");
-        put_subscribe(&frame, next++, 1, "SELECT * FROM account WHERE id < 20000");
-        put_unsubscribe(&frame, next++, 1, i % 2 == 0);
-        put_subscribe(&frame, next++, 2, "SELECT * FROM account WHERE id = 1001");
-        send(c[i], &frame, next);
+        uint32_t asked = put(&frame, i);
+        send(c[i], &frame, asked);
     }
     for (unsigned i = 0; i < READERS; i++) {
         fake_wait_answered(c[i]);
@@ -111,12 +137,17 @@ subscribe_while_it_changes(bool on_disk)
 
 Test(reads, subscribe_while_it_changes)
 {
-    subscribe_while_it_changes(false);
+    subscribe_while_it_changes(false, put_subscriptions);
 }
 
 Test(reads, subscribe_while_it_changes_on_disk)
 {
-    subscribe_while_it_changes(true);
+    subscribe_while_it_changes(true, put_subscriptions);
+}
+
+Test(reads, batches_while_it_changes)
+{
+    subscribe_while_it_changes(false, put_batches);
 }
 
 /* Whoever leaves in the middle of a reading leaves nothing behind. */

@@ -15,6 +15,7 @@ function row(types, bytes, at, ids) {
       case "i32": at += 4; return `${bytes.readInt32LE(from)}`;
       case "u64": at += 8; return "#";
       case "at": at += 9; return "?";
+      case "link": at += 16; return "?";
       case "bool": at += 1; return `${bytes[from]}`;
       case "id": at += 32; return `@${ids.get(bytes.subarray(from, at).toString("hex")) ?? "?"}`;
       default: at += 4 + bytes.readUInt32LE(from); return bytes.subarray(from + 4, at).toString();
@@ -102,14 +103,20 @@ async function hears(client, n, ids) {
 }
 
 export async function play(server, database, protocol, [title, steps], n) {
-  const clients = {}, fill = s => s.replaceAll("{n}", `${n}`);
+  const clients = {};
+  const hex = name => Buffer.from(clients[name].identity).reverse().toString("hex"); // as people write it: most significant byte first
+  const fill = s => s.replaceAll("{n}", `${n}`).replace(/0x@(\w)/g, (_, name) => `0x${hex(name)}`);
   try {
     for (const name of ["a", "b", "c"]) clients[name] = await come(server, database, protocol);
     if (steps.some(([what]) => what.startsWith("a2"))) clients.a2 = await come(server, database, protocol, clients.a.token);
     const ids = new Map(["a", "b", "c"].map(name => [clients[name].identity.toString("hex"), name]));
     for (const [what, wanted] of [...steps, ...Object.keys(clients).map(name => [`${name} call nothing`, { [name]: "ok" }])]) {
       const [name, ...rest] = fill(what).split(" ");
-      act(clients[name], rest.join(" "), clients);
+      if (rest[0] === "leave") clients[name].raw.socket.close();
+      else if (rest[0] === "break") clients[name].raw.break();
+      else if (rest[0] === "come") clients[name] = await come(server, database, protocol, clients[name[0]].token);
+      else act(clients[name], rest.join(" "), clients);
+      if (rest[0] === "leave" && name.length > 1) { await clients[name].raw.closed; delete clients[name]; }
       for (const [of, list] of Object.entries(wanted)) {
         const lines = [list].flat().map(fill);
         assert.deepEqual(await hears(clients[of], lines.length, ids), lines, `${title}: ${fill(what)}: what ${of} hears`);

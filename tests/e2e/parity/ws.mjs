@@ -5,6 +5,7 @@
 //   unsub SET / drop SET     gone SET                   |  gone SET table[rows] …   (the second wants the rows)
 //   once text                once table[rows]           |  once refused
 //   call reducer args        ok [SET table +rows -rows …]  |  err text  |  failed
+//   leave / break / come     (a Close; TCP ends; again, or `b2`, with the token of `b`)
 //   run procedure args       returned VALUE             |  run failed
 //                            update SET table +rows -rows …
 //
@@ -137,6 +138,17 @@ export const scenarios = [
     ["b call set_alarm far{n} 60000 1", { b: "ok" }],
     ["b call stop_alarm far{n}", { b: "ok" }],
   ]],
+  ["who is there", [
+    ["a sub 1 SELECT * FROM presence WHERE who = 0x@b", { a: "applied 1 presence[(?,@b)]" }],
+    ["b leave", { a: "update 1 presence -(?,@b)" }],
+    ["b come", { a: "update 1 presence +(?,@b)" }],
+    ["b2 come", { a: "update 1 presence +(?,@b)" }],
+    ["b sub 1 SELECT * FROM presence WHERE who = :sender", { b: "applied 1 presence[(?,@b)(?,@b)]" }],
+    ["b2 leave", { a: "update 1 presence -(?,@b)", b: "update 1 presence -(?,@b)" }],
+    ["b break", { a: "update 1 presence -(?,@b)" }],
+    ["b come", { a: "update 1 presence +(?,@b)" }],
+    ["b once SELECT * FROM presence WHERE who = :sender", { b: "once presence[(?,@b)]" }], // nothing of before is left
+  ]],
   ["what cannot be asked", [
     ["a once SELECT * FROM hidden", { a: "once refused" }],
     ["a once SELECT id FROM hero", { a: "once refused" }],
@@ -159,7 +171,7 @@ export const scenarios = [
 
 export const columns = {
   remark: ["u32", "str"], hero: ["u32", "str", "u32", "i32"], loot: ["#u64", "u32", "str", "i32"], mine: ["u32", "id", "str"], medal: ["id", "str"], blow: ["u32", "i32"],
-  alarm: ["#u64", "?at", "str"], rung: ["#u64", "#u64", "str", "bool"],
+  presence: ["?link", "id"], alarm: ["#u64", "?at", "str"], rung: ["#u64", "#u64", "str", "bool"],
 };
 Object.assign(columns, { my_medal: columns.medal, my_things: columns.mine, high_heroes: columns.hero, heavy_loot: columns.loot, fragile: columns.hero });
 
