@@ -10,7 +10,7 @@ import unittest.mock
 
 from helper import ROOT, ModuleCase
 from orochi import _load
-from orochi.tools import main, place, program, stubs
+from orochi.tools import identities, main, place, program, stubs
 from orochi.tools.new import TEMPLATES
 from orochi.tools.place import CommandError
 
@@ -220,6 +220,21 @@ class Commands(ModuleCase):
         for url in ("", "h:99999", "foo://h", "http://", "h:0", "[::1"):
             with self.assertRaisesRegex(CommandError, "--url .*: that is no address of a server"):
                 place.base(url)
+
+    def test_a_damaged_token_or_file_of_identities(self):
+        (self.folder / "owner.token").write_bytes(b"a.b-_.c\n")
+        self.assertEqual(place.token_of(str(self.folder)), "a.b-_.c")
+        for data in (b"", b"x", b"\xff\xfe", b"a.b.c\nd", b"a.b c.d"):
+            (self.folder / "owner.token").write_bytes(data)
+            with self.assertRaisesRegex(CommandError, "owner.token does not hold a token: put it back from a copy, or delete it"):
+                place.token_of(str(self.folder))
+        file = self.folder / "127.0.0.1_3000.json"
+        file.write_text('{"key": {"me": "a.b.c"}}')
+        self.assertEqual(identities._read(str(file)), {"key": {"me": "a.b.c"}})
+        for data in (b"[]", b"5", b'{"key": 5}', b'{"key": {"me": 5}}', b"{", b"\xff", b""):
+            file.write_bytes(data)
+            with self.assertRaisesRegex(CommandError, "holds tokens: mend it, or move it away"):
+                identities._read(str(file))
 
     def test_words_of_other_programs(self):
         for word, command in (("serve", "run"), ("init", "new"), ("publish", "run")):

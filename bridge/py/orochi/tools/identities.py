@@ -71,7 +71,9 @@ def _read(file):
         return {}
     except (OSError, ValueError) as error:
         raise CommandError(f'{file}: {error}; it holds tokens: mend it, or move it away to begin with new identities') from None
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict) or not all(isinstance(known, dict) and all(isinstance(t, str) for t in known.values()) for known in found.values()):
+        raise CommandError(f'{file}: it is damaged, and holds tokens: mend it, or move it away to begin with new identities')
+    return found
 
 
 def _write(file, servers):

@@ -58,10 +58,13 @@ def token_of(data):
     """The owner's token, which the server has put into its data folder."""
     path = os.path.join(data, 'owner.token')
     try:
-        with open(path, encoding='ascii') as file:
-            return file.read().strip()
+        with open(path, encoding='utf-8', errors='replace') as file:
+            found = file.read().strip()
     except OSError as error:
         raise CommandError(f'{path}: {error.strerror}; name the server\'s data folder with --data') from None
+    if not re.fullmatch(r'[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+', found):
+        raise CommandError(f'{path} does not hold a token: put it back from a copy, or delete it, and the server makes a new owner at its next start')
+    return found
 
 
 def identity_of(token):
