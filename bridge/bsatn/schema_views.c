@@ -18,7 +18,18 @@ row_of(const struct oro_type *t)
     return row != NULL && row->kind == ORO_PRODUCT && row->nelems > 0 ? row : NULL;
 }
 
-/* Has an index on the column that says whose rows they are, the last one, which has no name: nobody can ask for it. */
+/* Of answers' rows, beginning with the column that says whose they are: the last one, which has no name, so that nobody can ask for
+ * it. */
+static struct oro_index_def
+index_of_answers(struct oro_load *l, const struct oro_table_def *t, const char *name, int col)
+{
+    uint16_t *cols = oro_arena_alloc(&l->s->types.arena, 2 * sizeof(*cols));
+    cols[0] = (uint16_t)(t->row->nelems - 1);
+    cols[1] = col < 0 ? 0 : (uint16_t)col;
+    return (struct oro_index_def){
+        .name = name, .kind = ORO_INDEX_BTREE, .cols = cols, .ncols = col < 0 ? 1 : 2};
+}
+
 static oro_status
 make_table(struct oro_load *l, const struct oro_type *row, struct oro_view_def *v,
            struct oro_table_def *t)
@@ -28,16 +39,13 @@ make_table(struct oro_load *l, const struct oro_type *row, struct oro_view_def *
     memcpy(cols, row->elems, row->nelems * sizeof(*cols));
     cols[row->nelems] = (struct oro_elem){NULL, oro_type_scalar(ts, ORO_U64)};
     struct oro_type *whole = oro_type_product(ts, cols, row->nelems + 1);
-    uint16_t *key = oro_arena_alloc(&ts->arena, sizeof(*key));
-    *key = (uint16_t)row->nelems;
     t->row = whole;
     v->row = row;
     t->view = v;
     t->pk = t->schedule_at_col = -1;
     t->indexes = ORO_NEW(struct oro_index_def);
     t->nindexes = 1;
-    t->indexes[0] =
-        (struct oro_index_def){.name = "whose", .kind = ORO_INDEX_BTREE, .cols = key, .ncols = 1};
+    t->indexes[0] = index_of_answers(l, t, "whose", -1);
     return oro_type_seal(ts, whole, l->err);
 }
 
@@ -112,6 +120,20 @@ load_view(struct oro_load *l, uint32_t node, struct oro_view_def *v, struct oro_
     return ORO_OK;
 }
 
+/* Joins find an answer's rows by their key. */
+static void
+index_key(struct oro_load *l, const struct oro_view_def *v)
+{
+    struct oro_table_def *t = &l->s->tables[v->table - l->s->tables];
+    struct oro_index_def *both = ORO_NEW_ARRAY(struct oro_index_def, 2);
+    both[0] = t->indexes[0];
+    both[1] = index_of_answers(l, t, "key", v->pk);
+    both[1].slot = 1;
+    oro_free(t->indexes);
+    t->indexes = both;
+    t->nindexes = 2;
+}
+
 /* Query views have their table's key, procedural ones a key of the section: our own part says it of both. */
 static oro_status
 load_key(struct oro_load *l, uint32_t node)
@@ -129,9 +151,10 @@ load_key(struct oro_load *l, uint32_t node)
     if (v == NULL || key == NULL)
         return oro_load_refuse(l, "there is no view `%s`, or its key is no text", name);
     v->pk = oro_table_column(v->table, oro_bytes_str(key));
-    return v->pk >= 0 ? ORO_OK
-                      : oro_load_refuse(l, "Primary key column `%s` for view `%s` not found", key,
-                                        v->name);
+    if (v->pk < 0)
+        return oro_load_refuse(l, "Primary key column `%s` for view `%s` not found", key, v->name);
+    index_key(l, v);
+    return ORO_OK;
 }
 
 oro_status

@@ -99,6 +99,24 @@ test("a view is joined in a subscription, from either side, as whoever asks", as
   }
 });
 
+test("two views are joined by their keys, and what changes in either is seen", async () => {
+  const one = await open();
+  await one.conn.reducers.join({ name: "one" });
+  await one.conn.reducers.score({ points: 900 });
+  await subscribe(one, "SELECT b.* FROM held h JOIN best b ON h.owner = b.id");
+  const scores = () => rows(one.conn.db.best).map(p => p.score);
+  assert.deepEqual(scores(), []);
+  await one.conn.reducers.draw({ face: "mine" });
+  assert.deepEqual(scores(), [900]);
+  await one.conn.reducers.score({ points: 901 });
+  assert.deepEqual(scores(), [901]);
+  await query(owner, `DELETE FROM card WHERE owner = 0x${one.identity.toHexString().replace(/^0x/, "")}`);
+  await until("what is held no longer is gone", () => scores().length === 0);
+  assert.match(await refused(one, "SELECT a.* FROM my_hand a JOIN my_hand b ON a.face = b.face"), /require indexes/);
+  await query(owner, "DELETE FROM player WHERE name = 'one'");
+  one.conn.disconnect();
+});
+
 test("a view that raises fails whoever asks first, and then whoever changes what it read", async () => {
   await subscribe(ann, "SELECT * FROM fragile");
   await assert.rejects(ann.conn.reducers.fail({ fails: true }));
