@@ -111,4 +111,5 @@ def main(rounds: int, rows: int, binaries: list[str]) -> None:
                   + ", ".join(f"{value:.1f} {name}" for name, value in best[binary].items()), flush=True)
 
 
-main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
