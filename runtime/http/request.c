@@ -129,7 +129,9 @@ oro_http_field(const struct oro_http_request *http, const char *name)
 {
     struct oro_bb all = {0};
     size_t n = strlen(name);
-    const char *p = (const char *)http->fields.data, *end = p + http->fields.len;
+    const char *p = (const char *)http->fields.data, *end = p;
+    if (http->fields.len > 0) /* of none there is no address to add to */
+        end += http->fields.len;
     for (const char *nl; p < end; p = nl + 1) {
         nl = memchr(p, '\n', (size_t)(end - p));
         if (nl == NULL)
