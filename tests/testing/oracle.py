@@ -212,6 +212,13 @@ def broken(ctx: HandlerContext, request: Request) -> None:
     ctx.with_tx(lambda tx: tx.db.answer.insert(asker=ctx.sender, text=5, at=tx.timestamp))
 
 
+@route('GET', '/slow')
+async def slow(ctx: HandlerContext, request: Request) -> float:
+    before = asyncio.get_running_loop().time()
+    await asyncio.gather(asyncio.sleep(60), asyncio.sleep(50))
+    return asyncio.get_running_loop().time() - before
+
+
 async def app(scope, receive, send):
     with scope['state']['ctx'].tx() as tx:
         tx.db.answer.insert(asker=tx.sender, text='app', at=tx.timestamp)

@@ -213,6 +213,11 @@ class Others(Case):
             with self.assertRaisesRegex(AttributeError, told):
                 getattr(self.db, name)
 
+    def test_a_coroutine_of_a_handler_waits_by_the_clock(self):
+        before = self.db.now
+        self.assertAlmostEqual(self.db.request('GET', '/slow').value(), 60, places=3)
+        self.assertAlmostEqual((self.db.now - before) / 1e6, 60, places=3)
+
     def test_a_module_without_handlers(self):
         with Database(game) as other, self.assertRaisesRegex(LookupError, 'game has no HTTP handlers'):
             other.request('GET', '/')

@@ -181,5 +181,5 @@ class _Conversation:
 def run_app(app, ctx, request, prefix):
     """The Response of an ASGI application that is mounted at prefix."""
     talk = _Conversation(request)
-    run(app(_scope(ctx, request, prefix), talk.receive, talk.send), f'mount({prefix!r})')
+    (ctx.drive or run)(app(_scope(ctx, request, prefix), talk.receive, talk.send), f'mount({prefix!r})')
     return talk.response()

@@ -360,7 +360,7 @@ class Router:
         value = r.fn(ctx, request, **{name: found[name] for name in r.given if name in found})
         if inspect.isawaitable(value):
             from ._asgi import run
-            value = run(value, r.name)
+            value = (ctx.drive or run)(value, r.name)
         try:
             made = response_of(value)
             return Response(made.body, made.status, made.headers)  # it may have been changed, or be of a class of the author's
@@ -379,6 +379,8 @@ class HandlerContext:
     write, so it should be short. Raising rolls back. tx is the context of reducers: tx.db, tx.sender, tx.timestamp, tx.rng.
     sender: an identity of this request alone; who asks is the handler's own business (request.headers).
     """
+
+    drive = None  # what runs coroutines in its stead (orochi.testing)
 
     def __init__(self, sender, database, timestamp):
         self.sender, self.identity, self.database_identity, self.timestamp = sender, database, database, timestamp

@@ -14,9 +14,9 @@ class _Passing:
 
     def select(self, timeout):
         if self._run.in_tx:
-            raise TransactionError(f'{self._run.name} awaits something in a transaction: do it before or after')
+            raise TransactionError(f'{self._run.name or 'the handler'} awaits something in a transaction: do it before or after')
         if timeout is None:
-            raise OrochiError(f'{self._run.name} waits for something that never comes: in a test there are no sockets, threads or other '
+            raise OrochiError(f'{self._run.name or 'the handler'} waits for something that never comes: in a test there are no sockets, threads or other '
                               'processes to wait for')
         if timeout > 0:
             self._run.wait(math.ceil(timeout * 1e6 - 1e-3))
@@ -45,7 +45,8 @@ class Loop(_asgi._Loop):
 
     def drive(self, coroutine):
         """What it gives; tasks that it leaves behind are cancelled."""
-        task = self.create_task(coroutine)
+        _asgi._no_threads()
+        task = self.create_task(_asgi._await(coroutine))
         try:
             _asgi._drive(self, task)
             return task.result()

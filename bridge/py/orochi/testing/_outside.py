@@ -255,6 +255,9 @@ class HandlerContext(_routes.HandlerContext):
     def env(self):
         return self._env
 
+    def drive(self, awaitable, name):
+        return _loop_of(self._run).drive(awaitable)
+
     def with_tx(self, body, *args):
         return self._run.with_tx(body, args)
 
