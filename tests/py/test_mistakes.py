@@ -184,6 +184,8 @@ REDUCER = {
     "procedure without a result": ("@procedure\ndef f(ctx): ...", 2, ["f: a procedure says what it returns", "-> None"]),
     "procedure of a reducer's context": (
         "@procedure\ndef f(ctx: ReducerContext) -> int: ...", 2, ["the first parameter of a procedure is its context", "ProcedureContext"]),
+    "procedure that waits for nothing with the context of one that does": (
+        "@procedure\ndef f(ctx: AsyncProcedureContext) -> int: ...", 2, ["the first parameter of a procedure is its context", "def f(ctx: ProcedureContext)"]),
     "reducer of a procedure's context": (
         "@reducer\ndef f(ctx: ProcedureContext): ...", 2, ["the first parameter of a reducer is its context", "ReducerContext"]),
     "procedure that is a generator": ("@procedure\ndef f(ctx) -> int:\n    yield 1", 2, ["a procedure is no generator"]),

@@ -4,9 +4,9 @@ import asyncio
 import datetime
 from dataclasses import dataclass
 
-from orochi import (AnonymousViewContext, AutoKey, HandlerContext, HttpError, Identity, Index, PrimaryKey, ProcedureContext, ReducerContext,
-                    ReducerError, Request, ScheduleAt, Timestamp, ViewContext, environment, mount, procedure, reducer, route, row_filter, scheduled,
-                    table, u32, u64, view)
+from orochi import (AnonymousViewContext, AsyncProcedureContext, AutoKey, HandlerContext, HttpError, Identity, Index, PrimaryKey,
+                    ProcedureContext, ReducerContext, ReducerError, Request, ScheduleAt, Timestamp, ViewContext, environment, mount,
+                    procedure, reducer, route, row_filter, scheduled, table, u32, u64, view)
 
 
 @table(public=True)
@@ -139,11 +139,11 @@ def secret(ctx: ProcedureContext) -> str:
 
 
 @procedure
-async def both(ctx: ProcedureContext, names: list[str]) -> list[str]:
+async def both(ctx: AsyncProcedureContext, names: list[str]) -> list[str]:
     async def one(name: str) -> str:
         answer = await ctx.http.get('https://oracle.example/name', params={'n': name})
         await ctx.sleep(1)
-        await ctx.with_tx(keep, name)
+        await ctx.with_tx(keep, text=name)
         return answer.text() + name
     found = await asyncio.gather(*(one(name) for name in names))
     async with asyncio.timeout(5):
@@ -168,7 +168,7 @@ class Reminder:
 @procedure
 def remind(ctx: ProcedureContext, row: Reminder) -> None:
     ctx.sleep(2)
-    ctx.with_tx(keep, f'{row.text} {ctx.caller}')
+    ctx.with_tx(keep, text=f'{row.text} {ctx.caller}')
 
 
 @reducer
@@ -178,7 +178,7 @@ def plan(ctx: ReducerContext, text: str) -> None:
 
 
 @procedure
-async def slowly(ctx: ProcedureContext, text: str) -> None:
+async def slowly(ctx: AsyncProcedureContext, text: str) -> None:
     await ctx.sleep(1)
     if text == 'fails':
         raise ReducerError('it does')

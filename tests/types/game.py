@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Literal, NewType
 
-from orochi import AutoKey, Identity, Index, Json, Len, PrimaryKey, ReducerContext, Timestamp, Unique, f32, reducer, table, u32, u64
+from orochi import (AsyncProcedureContext, AutoKey, Identity, Index, Json, Len, PrimaryKey, ProcedureContext, ReducerContext, Timestamp, Unique,
+                    f32, procedure, reducer, table, u32, u64)
 
 RoomId = NewType("RoomId", int)
 type Point = Vec2 | Nowhere
@@ -58,3 +59,18 @@ class Note:
 @reducer
 def join(ctx: ReducerContext, name: str) -> None:
     ctx.db.player.insert(identity=ctx.sender, name=name)
+
+
+@procedure
+def ask(ctx: ProcedureContext, question: str) -> int:
+    return len(question)
+
+
+@procedure
+async def wait(ctx: AsyncProcedureContext) -> str:
+    await ctx.sleep(1)
+    answer = await ctx.http.get("https://example.com/", timeout=1)
+    async with ctx.tx() as tx:
+        tx.db[Note].insert(text=answer.text())
+    await ctx.with_tx(lambda tx: tx.db[Note].count())
+    return "waited"

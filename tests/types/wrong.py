@@ -1,9 +1,9 @@
 """Each line that ends in a comment "error" is refused by a type checker, and no other is. game_db.pyi is what `orochi stubs` makes of
 game.py."""
 
-from game import Player, Team
+from game import Player, Team, ask, join, wait
 from game_db import Db
-from orochi import Database, ReducerContext, Rows, Table, Timestamp
+from orochi import Database, ReducerContext, Rows, Table, Timestamp, testing
 
 
 def typed(ctx: ReducerContext[Db]) -> None:
@@ -53,3 +53,16 @@ def plain(ctx: ReducerContext) -> None:
     ctx.db[Player].get(ctx.sender).scor  # error
     ctx.db[Player].get(ctx.sender).score += 1
     ctx.db.anything.goes()
+
+
+def tested(db: testing.Database) -> None:
+    ann = db.connect("ann")
+    ann.call(join, "Ann")
+    ann.call(join)  # error
+    number: int = ann.call(ask, "why?")
+    text: str = ann.call(ask, "why?")  # error
+    ann.call(ask, question=5)  # error
+    waited: str = ann.call(wait)
+    db.call(ask, number, text, waited)  # error
+    db.mock_http("https://example.com/*", {"text": "yes"}, testing.HttpResponse(404), delay=1.5)
+    db.mock_http("https://example.com/*", retries=2)  # error

@@ -14,8 +14,8 @@
 Run it with `orochi run FILE`; clients connect with any SpacetimeDB SDK.
 """
 
-from ._context import (AnonymousViewContext, Auth, BaseColumn, Database, Err, IndexColumn, Log, Ok, ProcedureContext, ReducerContext,
-                       Result, Rows, Table, UniqueColumn, ViewContext, asdict)
+from ._context import (AnonymousViewContext, AsyncProcedureContext, Auth, BaseColumn, Database, Err, IndexColumn, Log, Ok,
+                       ProcedureContext, ReducerContext, Result, Rows, Table, UniqueColumn, ViewContext, asdict)
 from ._declare import (Column, client_connected, client_disconnected, field, init, migration, on_load, procedure, product, reducer,
                        scheduled, table, updated)
 from ._env import environment

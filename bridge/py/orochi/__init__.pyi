@@ -264,6 +264,7 @@ from ._context import Err as Err
 from ._context import IndexColumn as IndexColumn
 from ._context import Log as Log
 from ._context import Ok as Ok
+from ._context import AsyncProcedureContext as AsyncProcedureContext
 from ._context import ProcedureContext as ProcedureContext
 from ._context import ReducerContext as ReducerContext
 from ._context import Result as Result

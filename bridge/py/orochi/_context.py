@@ -54,6 +54,10 @@ class ProcedureContext(_Given):
     (docs/procedures.md). What a procedure gets is a class of _procedures.py."""
 
 
+class AsyncProcedureContext(ProcedureContext):
+    """The first argument of a procedure that is an `async def`: ctx.sleep(), ctx.http and ctx.with_tx() are awaited."""
+
+
 class Database(_Given):
     """ctx.db: one attribute for each table; db[Class] is the same."""
 

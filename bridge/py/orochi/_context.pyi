@@ -7,9 +7,10 @@ has returned, and by nobody at all if it raises.
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar, overload
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 from uuid import UUID
 
 from . import ConnectionId, Identity, TimeDuration, Timestamp
@@ -19,6 +20,7 @@ _R = TypeVar("_R")
 _E = TypeVar("_E")
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+_P = ParamSpec("_P")
 
 class Ok(Generic[_T]):
     """The good side of a Result."""
@@ -499,6 +501,46 @@ class Http:
     ) -> HttpResponse:
         """request("HEAD", url, ...)"""
 
+class AsyncHttp:
+    """ctx.http of an `async def`: asks a service; awaited, it is the answer, whole. headers, params: dicts. json: becomes the body. timeout: seconds, for
+    all of it. Raises HttpError when there is no answer, TransactionError in a transaction."""
+
+    async def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """Any method: request("OPTIONS", url)."""
+    async def get(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("GET", url, ...)"""
+    async def post(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("POST", url, ...)"""
+    async def put(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("PUT", url, ...)"""
+    async def patch(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("PATCH", url, ...)"""
+    async def delete(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("DELETE", url, ...)"""
+    async def head(
+        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None, json: Any = None,
+        body: bytes | str | None = None, timeout: float | timedelta | None = None,
+    ) -> HttpResponse:
+        """request("HEAD", url, ...)"""
+
 class ProcedureContext:
     """The first argument of every procedure: who calls, when, and ways to transactions and to the world outside. It is in no
     transaction, and has no db."""
@@ -537,7 +579,7 @@ class ProcedureContext:
         """A random UUID, of version 4."""
     def new_uuid7(self) -> UUID:
         """A UUID that sorts by time."""
-    def with_tx(self, body: Callable[..., _V], /, *args: Any) -> _V:
+    def with_tx(self, body: Callable[Concatenate[ReducerContext[Any], _P], _V], /, *args: _P.args, **named: _P.kwargs) -> _V:
         """Runs body(tx, *args) in a transaction and gives what it returns; tx is as a reducer's ctx. Returning commits, raising rolls
         back. It may be run again when it conflicts, so it must do nothing beside the tables.
 
@@ -549,6 +591,33 @@ class ProcedureContext:
         """Waits; ctx.timestamp is the present then. Raises TransactionError in a transaction."""
     def sleep_until(self, when: Timestamp | datetime, /) -> None:
         """Waits until then; not at all if that has passed."""
+
+class AsyncProcedureContext(ProcedureContext):
+    """The first argument of a procedure that is an `async def`: what waits is awaited, and holds no thread meanwhile.
+
+    Example:
+
+        @procedure
+        async def ask(ctx: AsyncProcedureContext, question: str) -> str:
+            answer = await ctx.http.get("https://oracle.example/", params={"q": question})
+            await ctx.sleep(1)
+            return answer.text()
+    """
+
+    http: AsyncHttp  # type: ignore[assignment]
+    """Requests to services of the world outside."""
+    async def with_tx(self, body: Callable[Concatenate[ReducerContext[Any], _P], _V], /, *args: _P.args, **named: _P.kwargs) -> _V:  # type: ignore[override]
+        """ProcedureContext.with_tx, to be awaited. body is a plain function: nothing is awaited in a transaction."""
+    def tx(self) -> _AsyncBlock:
+        """A transaction as a block, which is run once: `async with ctx.tx() as tx:`, or `with`. Nobody else commits meanwhile."""
+    async def sleep(self, seconds: float | timedelta, /) -> None:  # type: ignore[override]
+        """Waits; ctx.timestamp is the present then. Raises TransactionError in a transaction."""
+    async def sleep_until(self, when: Timestamp | datetime, /) -> None:  # type: ignore[override]
+        """Waits until then; not at all if that has passed."""
+
+class _AsyncBlock(AbstractContextManager[ReducerContext], AbstractAsyncContextManager[ReducerContext]):
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /) -> None: ...
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /) -> None: ...
 
 class ReducerContext(Generic[_Db]):
     """The first argument of every reducer: who calls, when, and the database. It belongs to this one call.

@@ -1,6 +1,7 @@
 """Procedures: what a declaration means, and the context that one is given (docs/procedures.md)."""
 
 import datetime
+import functools
 import inspect
 import random
 import typing
@@ -45,8 +46,10 @@ def resolve(builder, declared):
     if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
         builder.problem(place(), f'{name}: a procedure is no generator: its caller gets one value: return it')
     parameters = list(inspect.signature(fn).parameters.values())
-    if not parameters or not builder._is_context(declared, parameters[0], _context.ProcedureContext):
-        builder.problem(place(), f'{name}: the first parameter of a procedure is its context: def {name}(ctx: ProcedureContext)')
+    kinds = (_context.ProcedureContext, _context.AsyncProcedureContext)[:1 + inspect.iscoroutinefunction(fn)]
+    if not parameters or not any(builder._is_context(declared, parameters[0], kind) for kind in kinds):
+        said = f'async def {name}(ctx: AsyncProcedureContext)' if len(kinds) == 2 else f'def {name}(ctx: ProcedureContext)'
+        builder.problem(place(), f'{name}: the first parameter of a procedure is its context: {said}')
     entry = builder.function_entry(declared, place, parameters[1:])
     entry['returns'] = _returns(builder, declared, place)
     entry['is_async'] = inspect.iscoroutinefunction(fn)
@@ -182,10 +185,10 @@ class Context(_context.ProcedureContext):
         n = ms << 80 | 7 << 76 | (self._count >> 19 & 0xfff) << 64 | 2 << 62 | (self._count & 0x7ffff) << 43 | self.rng.getrandbits(43)
         return uuid.UUID(int=n)
 
-    def with_tx(self, body, /, *args):
+    def with_tx(self, body, /, *args, **named):
         """Runs body(tx, *args) in a transaction and gives what it returns. tx is as a reducer's ctx. Returning commits, raising
         rolls back. It may be run again when it conflicts with another transaction, so it must do nothing outside of it."""
-        return _orochi._procedure_tx(body, *args)
+        return _orochi._procedure_tx(functools.partial(body, **named) if named else body, *args)
 
     def tx(self):
         """A transaction as a block, which is run once: `with ctx.tx() as tx:`."""
@@ -217,9 +220,9 @@ class AsyncContext(Context):
         from ._loop import check
         check(self._run, what)
 
-    async def with_tx(self, body, /, *args):
+    async def with_tx(self, body, /, *args, **named):
         self._here('ctx.with_tx()')
-        return Context.with_tx(self, body, *args)
+        return Context.with_tx(self, body, *args, **named)
 
     def tx(self):
         self._here('ctx.tx()')

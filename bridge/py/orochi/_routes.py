@@ -406,14 +406,14 @@ class HandlerContext:
     def random(self):
         return self.rng.random()
 
-    def with_tx(self, body, *args):
+    def with_tx(self, body, /, *args, **named):
         """body(tx, *args) in a transaction. As a decorator it runs at once, and the name holds what it gives."""
         if not callable(body):
             raise TypeError('ctx.with_tx() takes a function of the transaction: ctx.with_tx(lambda tx: ...)')
         for attempt in range(ATTEMPTS):
             tx = _orochi._tx_begin(attempt == ATTEMPTS - 1)
             try:
-                result = body(tx, *args)
+                result = body(tx, *args, **named)
             except BaseException:
                 if _orochi._tx_end(False):
                     raise

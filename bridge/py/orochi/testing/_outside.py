@@ -81,12 +81,12 @@ class Run:
         self.in_tx = False
         self.db._end(commit)
 
-    def with_tx(self, body, args):
+    def with_tx(self, body, args, named):
         if not callable(body):
             raise TypeError('ctx.with_tx() takes a function of the transaction: ctx.with_tx(lambda tx: ...)')
         tx = self.begin('ctx.with_tx()')
         try:
-            value = body(tx, *args)
+            value = body(tx, *args, **named)
             if inspect.iscoroutine(value):
                 value.close()
                 raise TypeError('the body of a transaction is a plain function, def body(tx): nothing is awaited in it')
@@ -146,8 +146,8 @@ class Context(_procedures.Context):
         self._rng = random.Random(f'{run.db._seed} {run.name} {int(self.timestamp)}')
         self.http = Http(run)
 
-    def with_tx(self, body, /, *args):
-        return self._run.with_tx(body, args)
+    def with_tx(self, body, /, *args, **named):
+        return self._run.with_tx(body, args, named)
 
     def tx(self):
         return Block(self._run)
@@ -175,8 +175,8 @@ class AsyncContext(Context):
         self._loop = loop
         self.http = AsyncHttp(run, loop)
 
-    async def with_tx(self, body, /, *args):
-        return self._run.with_tx(body, args)
+    async def with_tx(self, body, /, *args, **named):
+        return self._run.with_tx(body, args, named)
 
     async def sleep(self, seconds, /):
         self._run.check('ctx.sleep()')
@@ -258,8 +258,8 @@ class HandlerContext(_routes.HandlerContext):
     def drive(self, awaitable, name):
         return _loop_of(self._run).drive(awaitable)
 
-    def with_tx(self, body, *args):
-        return self._run.with_tx(body, args)
+    def with_tx(self, body, /, *args, **named):
+        return self._run.with_tx(body, args, named)
 
     def tx(self):
         return Block(self._run)
