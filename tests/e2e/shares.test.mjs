@@ -39,14 +39,16 @@ test("who asks for all procedures there may be leaves room and a worker to other
     c.send(...Array.from({ length: QUEUE }, (_, k) => nap(k, `${i}-${k}`, 1000)));
   const refused = (await Promise.all(crowd.map(c => c.wait(QUEUE / 2, raw.TAG.PROCEDURE)))).flat();
   assert.ok(refused.every(m => /too many of your procedures/.test(m.text)), refused[0].text);
-  await until("they have what they may", async () => (await begun()).length === 3);
-  for (let i = 0; i < 10; i++) assert.equal(await procedure(i, 1), `${i + 1}`);
-  assert.equal((await begun()).length, 3, "all workers but one");
-  crowd.forEach(c => c.break());
   const running = async () => Number(/^orochi_procedures_running (\d+)/m.exec(await (await fetch(`${server.url}/v1/metrics`)).text())[1]);
+  await until("they have what they may", async () => (await begun()).length >= 3);
+  for (let i = 0; i < 10; i++) {
+    assert.equal(await procedure(i, 1), `${i + 1}`);
+    assert.ok((await running()) <= 3, "all workers but one");
+  }
+  crowd.forEach(c => c.break());
   const queued = async () => Number(/^orochi_procedures_queued (\d+)/m.exec(await (await fetch(`${server.url}/v1/metrics`)).text())[1]);
   await until("nothing runs", async () => (await running()) === 0 && (await queued()) === 0);
-  assert.equal((await begun()).length, 3, "the others were not begun");
+  assert.ok((await begun()).length < QUEUE / 2, "the others were not begun");
 });
 
 test("who asks for answers of views leaves room to others", async () => {
