@@ -1,6 +1,7 @@
 """query(): conditions said as Python, what they find and what they refuse."""
 
 import unittest
+from types import SimpleNamespace
 
 from orochi import AutoKey, Index, query, table, u32, u64
 
@@ -23,7 +24,7 @@ class Found:
 
     def filter(self, **named):
         self.asked.append(named)
-        return [row for row in self.rows if all(row[key] == value for key, value in named.items() if key in row)]
+        return [row for row in self.rows if all(getattr(row, key) == value for key, value in named.items() if hasattr(row, key))]
 
 
 class Conditions(unittest.TestCase):
@@ -34,7 +35,7 @@ class Conditions(unittest.TestCase):
                          "SELECT * FROM ship WHERE x = 1 AND name <> 'a'")
 
     def test_each_alternative_is_asked_and_each_row_is_there_once(self):
-        asked, rows = [], [{'id': 1, 'x': 1, 'name': 'a'}, {'id': 2, 'x': 2, 'name': 'a'}]
+        asked, rows = [], [SimpleNamespace(id=1, x=1, name='a'), SimpleNamespace(id=2, x=2, name='a')]
         ctx = type('Ctx', (), {'db': Found(asked, rows)})
         self.assertEqual(query(Ship).where(lambda s: (s.x == 1) | (s.name == 'a')).rows_of(ctx), rows)
         self.assertEqual(asked, [{'x': 1}, {'name': 'a'}])

@@ -113,7 +113,7 @@ class Command(unittest.TestCase):
 
     def test_the_database_has_to_be_known(self):
         with contextlib.redirect_stderr(io.StringIO()) as err:
-            self.assertEqual(cli.main(['sql', '--anonymous', '-c', 'SELECT 1']), 1)
+            self.assertEqual(cli.main(['sql', '--url', f'127.0.0.1:{self.server.server_port}', '--anonymous', '-c', 'SELECT 1']), 1)
         self.assertIn('--name', err.getvalue())
 
 
