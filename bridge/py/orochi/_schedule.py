@@ -10,6 +10,7 @@ from ._values import TimeDuration, Timestamp, datetime_to_us
 
 _SECOND = 1_000_000
 MOST_US = 36525 * 86400 * _SECOND  # 100 years
+_SOME_S = 1_000_000_000
 _WHEN = ('after', 'at', 'every', 'cron')
 _MAX_TIME = 253_402_300_799_999_999  # the end of the year 9999
 
@@ -181,11 +182,21 @@ def _target(fn):
     return declared
 
 
+def _shape(declared):
+    """(signature, how many arguments it needs, the defaults of the others or None where arguments have names only); kept."""
+    signature = inspect.signature(declared.fn)
+    parameters = list(signature.parameters.values())[1:]
+    plain = all(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    defaults = tuple(p.default for p in parameters if p.default is not p.empty)
+    declared.shape = signature, len(parameters) - len(defaults), defaults if plain else None
+    return declared.shape
+
+
 def _bound(declared, args):
     """The arguments with the defaults of those that are left out, as a tuple."""
-    signature = declared.__dict__.get('signature')
-    if signature is None:
-        signature = declared.signature = inspect.signature(declared.fn)
+    signature, needed, defaults = declared.__dict__.get('shape') or _shape(declared)
+    if defaults is not None and 0 <= len(args) - needed <= len(defaults):
+        return args + defaults[len(args) - needed:]
     try:
         bound = signature.bind(None, *args)
     except TypeError as error:
@@ -238,7 +249,10 @@ def schedule(ctx, /, *args, after=None, at=None, every=None, cron=None, **unknow
     if unknown:
         raise TypeError(_unknown(getattr(args[0], '__orochi_function__', None), unknown))
     declared = _target(args[0])
-    when = _when(ctx.timestamp, after, at, every, cron)
+    if at is every is cron is None and type(after) in (int, float) and 0 <= after <= _SOME_S:  # as most are
+        when = False, int(ctx.timestamp) + round(after * _SECOND), True, '', None
+    else:
+        when = _when(ctx.timestamp, after, at, every, cron)
     return _engine()._schedule(declared.name, _bound(declared, args[1:]), *when)
 
 
