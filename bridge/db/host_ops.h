@@ -70,6 +70,13 @@ struct oro_host_ops {
     /* Asks a service of the world outside. Gives *got. ORO_ETIMEOUT with an empty err: as of ask_wait; otherwise err says why. */
     oro_status (*ask_fetch)(void *host, const struct oro_fetch_ask *ask, struct oro_fetched *got,
                             struct oro_err *err);
+    /* After ask_commit. ask_unsure: the record that has to be on disk before the procedure goes on; 0: none. ask_sure: waits until it
+     * is; ORO_EIO: that is not known after a while; ORO_ETIMEOUT: as of ask_wait. NULL: nothing waits for a disk. For coroutines,
+     * which wait in the loop: what is on disk, and whether one waits. */
+    uint64_t (*ask_unsure)(void *host);
+    oro_status (*ask_sure)(void *host, uint64_t seq);
+    uint64_t (*loop_durable)(void *host);
+    void (*loop_disk)(void *host, bool waits);
     /* Of coroutines (bridge/host/coroutine.c); `of` as of oro_py_coroutine. From enter to leave this one runs. ended, in between: its
      * result, or why not; leave is called with NULL then. grace: it was cancelled, and has so long. ask: a request, whose answer
      * `answer` gives later, once; *number 0: none is there. drop: it is not wanted. */

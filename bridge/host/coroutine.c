@@ -84,7 +84,7 @@ oro_py_coroutine(struct oro_py *py, struct oro_py_call *call, void *of, int64_t 
     if (r == NULL || r->result == NULL)
         return ORO_EINTERNAL;
     struct oro_coroutine *c = ORO_NEW(struct oro_coroutine);
-    *c = (struct oro_coroutine){.a = {.call = call, .schema = py->db.schema},
+    *c = (struct oro_coroutine){.a = {.call = call, .schema = py->db.schema, .is_coroutine = true},
                                 .py = py,
                                 .r = r,
                                 .host = call->host,
@@ -304,4 +304,34 @@ oro_py_loop_answers(PyObject *module, PyObject *none)
     if (list != NULL && PyErr_Occurred())
         Py_CLEAR(list);
     return list;
+}
+
+/* ---- the disk ---- */
+
+/* _loop_unsure(): the record that has to be on disk before the procedure goes on, or 0. */
+PyObject *
+oro_py_loop_unsure(PyObject *module, PyObject *none)
+{
+    struct oro_asked_for *a = oro_py_of_module(module)->asked;
+    uint64_t seq = a != NULL ? a->unsure : 0;
+    if (a != NULL)
+        a->unsure = 0;
+    return PyLong_FromUnsignedLongLong(seq);
+}
+
+/* _loop_durable(): what is on disk. */
+PyObject *
+oro_py_loop_durable(PyObject *module, PyObject *none)
+{
+    struct oro_py *py = oro_py_of_module(module);
+    return PyLong_FromUnsignedLongLong(py->db.ops->loop_durable(py->loop_host));
+}
+
+/* _loop_disk(waits): one more waits for it, or one less. */
+PyObject *
+oro_py_loop_disk(PyObject *module, PyObject *waits)
+{
+    struct oro_py *py = oro_py_of_module(module);
+    py->db.ops->loop_disk(py->loop_host, waits == Py_True);
+    Py_RETURN_NONE;
 }

@@ -137,6 +137,28 @@ tx_once(struct oro_py *py, PyObject *const *args, Py_ssize_t n)
     return out;
 }
 
+/* Takes out. Behind a commit: what its caller sees confirmed is on disk before it goes on. A coroutine waits in its loop. */
+static PyObject *
+sure(struct oro_py *py, struct oro_asked_for *a, PyObject *out)
+{
+    uint64_t seq = py->db.ops->ask_unsure != NULL ? py->db.ops->ask_unsure(a->call->host) : 0;
+    if (a->is_coroutine || seq == 0) {
+        a->unsure = seq;
+        return out;
+    }
+    stand_back(py, a);
+    oro_status st = py->db.ops->ask_sure(a->call->host, seq);
+    if (come_back(py, a, st == ORO_EIO ? ORO_OK : st)) {
+        if (st == ORO_OK)
+            return out;
+        py->hits++; /* whoever goes on has failed all the same */
+        PyErr_SetString(py->e_timeout, "durability confirmation timed out; outcome unknown, do not "
+                                       "retry without deduplication");
+    }
+    Py_DECREF(out);
+    return NULL;
+}
+
 /* _procedure_tx(body, *args): body(tx, *args) in a transaction. */
 PyObject *
 oro_py_asked_tx(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -171,7 +193,7 @@ oro_py_asked_tx(PyObject *module, PyObject *const *args, Py_ssize_t n)
             PyErr_SetString(py->db.e_transaction, "the transaction did not commit");
         if (st == ORO_ECONFLICT)
             Py_CLEAR(out);
-        return out;
+        return out != NULL ? sure(py, a, out) : NULL;
     }
 }
 
@@ -217,7 +239,7 @@ oro_py_asked_end(PyObject *module, PyObject *commits)
         PyErr_SetString(py->e_timeout, "the transaction ran longer than its limit");
         return NULL;
     }
-    Py_RETURN_NONE;
+    return ok ? sure(py, a, Py_NewRef(Py_None)) : Py_NewRef(Py_None);
 }
 
 /* ---- waiting ---- */

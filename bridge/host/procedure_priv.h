@@ -19,6 +19,8 @@ struct oro_asked_for {
     bool in_tx, in_block, over; /* in_block: in_tx by ctx.tx() */
     bool torn;     /* a coroutine awaited something in its block, whose transaction is no more */
     unsigned hits; /* interruptions until it began to wait */
+    bool is_coroutine;
+    uint64_t unsure; /* of a coroutine: its last commit, if it has to wait until that is on disk */
 };
 
 /* procedure.c. The one that calls, which may begin a transaction or wait; NULL with an exception, in which it is `what`. */
@@ -59,6 +61,9 @@ PyObject *oro_py_loop_free(PyObject *module, PyObject *what);
 PyObject *oro_py_loop_ask(PyObject *module, PyObject *args);
 PyObject *oro_py_loop_drop(PyObject *module, PyObject *number);
 PyObject *oro_py_loop_answers(PyObject *module, PyObject *none);
+PyObject *oro_py_loop_unsure(PyObject *module, PyObject *none);
+PyObject *oro_py_loop_durable(PyObject *module, PyObject *none);
+PyObject *oro_py_loop_disk(PyObject *module, PyObject *waits);
 
 #define ORO_PROCEDURE_FUNCTIONS                                                           \
     {"_procedure_tx", (PyCFunction)(void (*)(void))oro_py_asked_tx, METH_FASTCALL, NULL}, \
@@ -73,6 +78,9 @@ PyObject *oro_py_loop_answers(PyObject *module, PyObject *none);
         {"_loop_ask", oro_py_loop_ask, METH_VARARGS, NULL},                               \
         {"_loop_drop", oro_py_loop_drop, METH_O, NULL},                                   \
         {"_loop_answers", oro_py_loop_answers, METH_NOARGS, NULL},                        \
+        {"_loop_unsure", oro_py_loop_unsure, METH_NOARGS, NULL},                          \
+        {"_loop_durable", oro_py_loop_durable, METH_NOARGS, NULL},                        \
+        {"_loop_disk", oro_py_loop_disk, METH_O, NULL},                                   \
     {                                                                                     \
         "_procedure_wait", oro_py_asked_wait, METH_O, NULL                                \
     }

@@ -38,6 +38,12 @@ oro_procedure_scheduled(void *arg, struct oro_job *job)
     oro_job_drop(job);
 }
 
+static uint64_t
+durable(void *server)
+{
+    return oro_server_durable_seq(server);
+}
+
 static struct oro_pool_options
 options(struct oro_server *s)
 {
@@ -56,7 +62,7 @@ options(struct oro_server *s)
         .init_timeout_us = o->init_timeout_us,
         .import_timeout_us = o->import_timeout_us,
         .dev_errors = o->dev_errors,
-        .hooks = {.arg = s, .published = oro_server_published, .timer_over = timer_over},
+        .hooks = {.arg = s, .published = oro_server_published, .timer_over = timer_over, .durable = durable},
     };
 }
 

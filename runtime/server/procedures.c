@@ -65,6 +65,7 @@ job_of(struct client *c, const struct oro_reducer_def *def, uint32_t request_id,
         memcpy(job->frame->data, args.data, args.len);
     job->shard = (uint16_t)c->shard;
     job->conn = c->conn;
+    job->confirmed = c->confirmed;
     job->calls[0] = (struct oro_job_call){
         .reducer = def, .request_id = request_id, .args = oro_buf_bytes(job->frame)};
     return job;

@@ -89,6 +89,8 @@ oro_server_disk_wait(struct oro_server *s, struct oro_err *err)
 void
 oro_server_on_durable(void *arg)
 {
+    struct oro_server *s = arg;
     shards_wake(arg, true);
     disk_waiters_wake(arg);
+    oro_pool_durable_moved(atomic_load(&s->callers));
 }

@@ -15,6 +15,7 @@ from ._errors import HttpError, OrochiError, ReducerTimeout, TransactionError
 
 RUN = contextvars.ContextVar('orochi procedure')  # whose part it is
 GRACE = 1.0  # seconds for the finally blocks of what is cancelled
+DURABLE = 5.0  # seconds for the disk
 _NOBODY = contextvars.Context()
 _LONG = 1e9
 _FEW_TIMERS = 100
@@ -40,7 +41,7 @@ class Loop(asyncio.BaseEventLoop):
     def __init__(self):
         super().__init__()
         self.set_debug(False)
-        self.runs, self.asked = set(), {}
+        self.runs, self.asked, self.unsure = set(), {}, {}
 
     def _write_to_self(self):
         pass
@@ -100,6 +101,8 @@ class Loop(asyncio.BaseEventLoop):
         try:
             if self.asked:
                 self._answer()
+            if self.unsure:
+                self._on_disk()
             self._due()
             for _ in range(len(self._ready)):
                 handle = self._ready.popleft()
@@ -155,6 +158,12 @@ class Loop(asyncio.BaseEventLoop):
                 future.set_exception(HttpError(given))
             else:
                 future.set_result(given)
+
+    def _on_disk(self):
+        there = _orochi._loop_durable()
+        for future, seq in list(self.unsure.items()):
+            if seq <= there and not future.done():
+                future.set_result(None)
 
     # ---- ends ----
 
@@ -255,3 +264,19 @@ async def fetch(asked):
     finally:
         if loop.asked.pop(number, None) is not None:
             _orochi._loop_drop(number)
+
+
+async def durable(seq):
+    """Until the record is on disk, for so long as anybody would wait for it."""
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    loop.unsure[future] = seq
+    _orochi._loop_disk(True)
+    try:
+        async with asyncio.timeout(DURABLE):
+            await future
+    except TimeoutError:
+        raise ReducerTimeout('durability confirmation timed out; outcome unknown, do not retry without deduplication') from None
+    finally:
+        del loop.unsure[future]
+        _orochi._loop_disk(False)

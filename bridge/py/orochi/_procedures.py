@@ -118,6 +118,13 @@ def _left(when):
 _OF_TRANSACTIONS = ('schedule', 'schedule_reducer', 'cancel')
 
 
+async def _sure():
+    """Waits until what a coroutine has committed is on disk, if its caller is told of nothing else."""
+    if seq := _orochi._loop_unsure():
+        from ._loop import durable
+        await durable(seq)
+
+
 class Transaction:
     """ctx.tx(): `with ctx.tx() as tx:` runs its block once, in a transaction that commits at its end, and that is rolled back if
     it raises. Nobody else commits meanwhile, so it has to be short."""
@@ -135,7 +142,10 @@ class Transaction:
         return self.__enter__()
 
     async def __aexit__(self, kind, error, trace):
-        return self.__exit__(kind, error, trace)
+        self.__exit__(kind, error, trace)
+        if kind is None:
+            await _sure()
+        return False
 
 
 class Context(_context.ProcedureContext):
@@ -222,7 +232,9 @@ class AsyncContext(Context):
 
     async def with_tx(self, body, /, *args, **named):
         self._here('ctx.with_tx()')
-        return Context.with_tx(self, body, *args, **named)
+        given = Context.with_tx(self, body, *args, **named)
+        await _sure()
+        return given
 
     def tx(self):
         self._here('ctx.tx()')

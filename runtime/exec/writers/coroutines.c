@@ -132,7 +132,7 @@ step(struct worker *w)
 static bool
 is_ready(struct worker *w)
 {
-    return atomic_load(&w->loop.answers.n) > 0 || w->loop.due_us <= oro_mono_us() ||
+    return atomic_load(&w->loop.answers.n) > 0 || oro_procedure_disk_moved(w) || w->loop.due_us <= oro_mono_us() ||
            (w->loop.schema != w->pool->schema && w->loop.schema != NULL) ||
            (!w->loop.hurried &&
             atomic_load_explicit(&w->pool->hurry, memory_order_relaxed) != HURRY_NOT);
@@ -265,7 +265,7 @@ oro_coroutine_answer(void *host, uint64_t *number, struct oro_fetched *got, stru
 {
     struct worker *w = host;
     oro_worker_back(w);
-    struct oro_pumped *r = oro_pump_next(w->pool->pump, &w->loop.answers);
+    struct oro_pumped *r = oro_pump_next(w->pool->loop.pump, &w->loop.answers);
     oro_status st = ORO_ENOTFOUND;
     *number = 0;
     if (r != NULL) {

@@ -96,8 +96,8 @@ oro_pool_free(struct oro_pool *p)
         oro_free(w->report);
         oro_free(w);
     }
-    oro_pump_stop(p->pump);
-    pthread_mutex_destroy(&p->pump_lock);
+    oro_pump_stop(p->loop.pump);
+    pthread_mutex_destroy(&p->loop.pump_lock);
     oro_last_runs_fini(&p->last_runs);
     turns_fini(&p->turns);
     oro_free(p->workers);
@@ -124,7 +124,7 @@ oro_pool_load(const struct oro_pool_options *opt, struct oro_pool **out, char **
     p->failures.burst = FAILURES_AT_ONCE;
     p->workers = oro_calloc(opt->workers, sizeof(*p->workers));
     oro_last_runs_init(&p->last_runs);
-    pthread_mutex_init(&p->pump_lock, NULL);
+    pthread_mutex_init(&p->loop.pump_lock, NULL);
     turns_init(&p->turns);
     p->turns.lock = &p->lock;
     p->turns.most = opt->for_procedures && opt->workers > 1 ? opt->workers - 1 : 0;

@@ -106,6 +106,7 @@ struct oro_job {
     struct oro_share *share;    /* that its caller has of the room for it, or NULL */
     struct oro_firing timer; /* table NULL: it was of a version that is no more. Of a procedure: what waits for its end */
     bool timer_ends;         /* that procedure has ended */
+    bool confirmed;          /* of a procedure: what its caller sees is to be on disk */
     int64_t at_us;           /* of one that is scheduled: it is not earlier than that */
     uint32_t ncalls, at;
     struct oro_job_call calls[];
@@ -137,6 +138,8 @@ struct oro_pool_hooks {
      * none. */
     void (*procedure)(void *arg, struct oro_job *job);
     void (*timer_over)(void *arg, const struct oro_firing *f);
+    /* Every record up to this one is on disk. Any thread; NULL: there is no disk. */
+    uint64_t (*durable)(void *arg);
     /* What modules say, and what is said of their calls, instead of the log. May be NULL. */
     void (*say)(void *arg, enum oro_log_level level, const char *target, struct oro_bytes text);
 };
@@ -219,6 +222,8 @@ void oro_pool_post_procedure(struct oro_pool *p, const struct oro_turns_of *of,
                              struct oro_job *job);
 /* A job on an answer of a view (ORO_JOB_VIEW_AGAIN, _FORGET), in the turns of its payer, if it has one. Takes the reference. Any thread. */
 void oro_pool_post_view(struct oro_pool *p, enum oro_job_kind kind, struct oro_view *v);
+/* What hooks.durable gives has moved. Any thread; p may be NULL. */
+void oro_pool_durable_moved(struct oro_pool *p);
 /* Jobs waiting or running; any thread. */
 unsigned oro_pool_busy(const struct oro_pool *p);
 unsigned oro_pool_workers(const struct oro_pool *p);

@@ -126,8 +126,7 @@ enum hurry {
 struct oro_pool {
     struct oro_pool_options opt;
     struct oro_metric *running, *waiting, *requests, *failed_requests, *open_requests; /* of procedures */
-    pthread_mutex_t pump_lock;
-    struct oro_pump *pump; /* of requests; NULL: none was made yet. Set under the lock. */
+    struct pool_loop loop;
     const struct oro_schema *schema;
     struct oro_store *store;
     struct oro_identity database;

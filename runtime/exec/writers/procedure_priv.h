@@ -15,6 +15,15 @@ oro_status oro_procedure_wait(void *host, int64_t until_us);
 oro_status oro_procedure_rest(struct worker *w, int64_t until_us, bool (*done)(void *arg),
                               void *arg);
 
+oro_status oro_procedure_sure(void *host, uint64_t seq);
+
+/* procedure_durable.c: the same, what is on disk, and whether a coroutine may find that it has gone on. */
+uint64_t oro_pool_durable_seq(const struct oro_pool *p);
+uint64_t oro_procedure_unsure(void *host);
+uint64_t oro_procedure_durable(void *host);
+void oro_procedure_waits_for_disk(void *host, bool waits);
+bool oro_procedure_disk_moved(const struct worker *w);
+
 /* procedure_http.c */
 oro_status oro_procedure_fetch(void *host, const struct oro_fetch_ask *ask, struct oro_fetched *got,
                                struct oro_err *err);

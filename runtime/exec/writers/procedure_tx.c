@@ -86,6 +86,39 @@ oro_procedure_wait(void *host, int64_t until_us)
     return st;
 }
 
+/* ---- the disk ---- */
+
+#define MOST_US 5000000 /* then nobody knows what becomes of it */
+
+struct unsure {
+    struct oro_pool *pool;
+    uint64_t seq;
+};
+
+static bool
+is_durable(void *arg)
+{
+    const struct unsure *u = arg;
+    return oro_pool_durable_seq(u->pool) >= u->seq;
+}
+
+oro_status
+oro_procedure_sure(void *host, uint64_t seq)
+{
+    struct worker *w = host;
+    struct unsure u = {.pool = w->pool, .seq = seq};
+    oro_worker_back(w);
+    ORO_ASSERT_OWNER(&w->owner);
+    ORO_ASSERT(w->tx == NULL);
+    atomic_fetch_add(&w->pool->loop.unsure, 1);
+    oro_status st = oro_procedure_rest(w, oro_mono_us() + MOST_US, is_durable, &u);
+    atomic_fetch_sub(&w->pool->loop.unsure, 1);
+    if (st == ORO_OK && !is_durable(&u))
+        st = ORO_EIO;
+    oro_worker_enter_python(w);
+    return st;
+}
+
 /* ---- transactions ---- */
 
 oro_status

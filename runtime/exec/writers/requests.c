@@ -15,13 +15,13 @@ static oro_status
 pump_of(struct oro_pool *p, struct oro_pump **out, struct oro_err *err)
 {
     oro_status st = ORO_OK;
-    pthread_mutex_lock(&p->pump_lock);
-    if (p->pump == NULL) {
+    pthread_mutex_lock(&p->loop.pump_lock);
+    if (p->loop.pump == NULL) {
         struct oro_pump_options opt = {.limits = p->opt.fetch, .told = told, .arg = p};
-        st = oro_pump_start(&opt, &p->pump, err);
+        st = oro_pump_start(&opt, &p->loop.pump, err);
     }
-    *out = p->pump;
-    pthread_mutex_unlock(&p->pump_lock);
+    *out = p->loop.pump;
+    pthread_mutex_unlock(&p->loop.pump_lock);
     return st;
 }
 

@@ -195,5 +195,6 @@ oro_worker_commit(struct worker *w, const struct oro_origin *origin)
     oro_status st = oro_tx_commit(w->tx, origin, &seq);
     views_later(w, views, n, st == ORO_OK);
     w->published |= st == ORO_OK;
+    w->loop.tx_seq = st == ORO_OK ? seq : 0;
     return st;
 }
