@@ -53,7 +53,7 @@ async function live(code, settings = "") {
 const version = n => NAP.replace("VERSION", `"${n}"`);
 
 test("a reload cuts off what waits, and the next call runs the new code", async () => {
-  const s = await live(version(1));
+  const s = await live(version(1), "[procedure]\nworkers = 3\n");
   assert.equal((await s.ask("nap", [0, "a"])).text, '"1"');
   const waiting = s.ask("nap", [60, "b"]);
   await until("it waits", async () => (await s.texts()).includes("b"));
@@ -66,7 +66,7 @@ test("a reload cuts off what waits, and the next call runs the new code", async 
   assert.deepEqual(await s.texts(), ["a", "b", "c"]);
   // With other tables, too, and with what waits in the queue.
   const more = Array.from({ length: 6 }, (_, i) => s.ask("nap", [60, `d${i}`]));
-  await until("one of them waits: a caller leaves a worker to others", async () => (await s.texts()).length === 4);
+  await until("two of them wait: a caller leaves a worker to others", async () => (await s.texts()).length === 5);
   await s.write(`${version(3).replace("60", "0")}\n@table\nclass More:\n    x: u32\n`);
   assert.equal((await s.reload()).status, 200);
   const [first] = await Promise.all([Promise.any(more)]);
