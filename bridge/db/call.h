@@ -32,6 +32,8 @@ struct oro_py_call {
     struct oro_bb *detail, *logged;
     /* Of a view: its rows, each a u32 with its length and its bytes. Appended to. */
     struct oro_bb *rows;
+    bool
+        is_plan; /* result: what was appended is no rows but how to find them (bridge/host/view_query.c) */
 };
 
 #endif

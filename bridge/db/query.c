@@ -165,16 +165,14 @@ plan_index(const struct oro_index_def *ix, const struct oro_cond *conds, unsigne
     return 4 * p->nprefix + (p->lo >= 0) + (p->hi >= 0);
 }
 
-/* An int that the column's type cannot hold lies beyond every row: -1 below, 1 above all. */
-enum end { END_ERROR, END_OK, END_BELOW, END_ABOVE };
-
-static enum end
-encode_end(struct oro_db *db, struct oro_pytable *t, unsigned col, PyObject *v, struct oro_bb *out)
+enum oro_query_end
+oro_pyquery_encode_end(struct oro_db *db, struct oro_pytable *t, unsigned col, PyObject *v,
+                       struct oro_bb *out)
 {
     const struct oro_codec *c = oro_codec_bare(t->rc->cols[col].codec);
     size_t at = out->len;
     if (oro_codec_encode(db->codecs, c, v, out, 1) == 0)
-        return END_OK;
+        return ORO_END_OK;
     out->len = at;
     if (db->codecs->cerr.set && c->op >= OP_I8 && c->op <= OP_BIG && PyLong_Check(v) &&
         !PyBool_Check(v)) {
@@ -183,12 +181,12 @@ encode_end(struct oro_db *db, struct oro_pytable *t, unsigned col, PyObject *v, 
         Py_XDECREF(zero);
         if (below >= 0) {
             oro_cerr_clear(db->codecs);
-            return below ? END_BELOW : END_ABOVE;
+            return below ? ORO_END_BELOW : ORO_END_ABOVE;
         }
     }
     oro_cerr_name(db->codecs, t->rc->cols[col].name);
     oro_cerr_raise(db->codecs, db->codecs->e_encode, t->def->name);
-    return END_ERROR;
+    return ORO_END_ERROR;
 }
 
 /* One side of the range. 1: set or unbounded, 0: nothing can match, -1 raised. */
@@ -203,14 +201,14 @@ set_end(struct oro_db *db, struct oro_pytable *t, const struct oro_cond *c, bool
                      t->def->name, t->rc->cols[c->col].name, t->rc->cols[c->col].name);
         return -1;
     }
-    switch (encode_end(db, t, c->col, v, out)) {
-    case END_OK:
+    switch (oro_pyquery_encode_end(db, t, c->col, v, out)) {
+    case ORO_END_OK:
         *has = true;
         *open = c->lookup == LOOKUP_GT || c->lookup == LOOKUP_LT;
         return 1;
-    case END_BELOW:
+    case ORO_END_BELOW:
         return low;
-    case END_ABOVE:
+    case ORO_END_ABOVE:
         return !low;
     default:
         return -1;
@@ -295,11 +293,11 @@ in_encode(struct oro_db *db, struct oro_pytable *t, const struct oro_cond *c, st
     PyObject *it = PyObject_GetIter(c->v), *v;
     while (it != NULL && (v = PyIter_Next(it)) != NULL) {
         size_t at = list->bytes.len;
-        enum end end = encode_end(db, t, c->col, v, &list->bytes);
+        enum oro_query_end end = oro_pyquery_encode_end(db, t, c->col, v, &list->bytes);
         Py_DECREF(v);
-        if (end == END_ERROR)
+        if (end == ORO_END_ERROR)
             break;
-        if (end != END_OK)
+        if (end != ORO_END_OK)
             continue;
         list->values = oro_grow(list->values, list->n, &list->cap, sizeof(*list->values));
         list->values[list->n++] = (struct in_value){codec, list, at, list->bytes.len - at};

@@ -37,5 +37,9 @@ PyObject *oro_pyquery_sift(struct oro_db *db, struct oro_pytable *t, const struc
                            uint32_t answered, size_t limit);
 /* "id = 7, score > 3"; new reference */
 PyObject *oro_pyquery_text(struct oro_pytable *t, const struct oro_cond *conds, unsigned n);
+/* Appends the value as BSATN of the column. An int that the column's type cannot hold lies beyond every row. ERROR: raised. */
+enum oro_query_end { ORO_END_ERROR, ORO_END_OK, ORO_END_BELOW, ORO_END_ABOVE };
+enum oro_query_end oro_pyquery_encode_end(struct oro_db *db, struct oro_pytable *t, unsigned col,
+                                          PyObject *v, struct oro_bb *out);
 
 #endif

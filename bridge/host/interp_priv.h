@@ -24,6 +24,7 @@ struct oro_pyreducer {
     bool takes_row, is_async;
     enum oro_pyview returns;     /* of a view */
     const struct oro_codec *row; /* of a view: one of its rows */
+    PyObject *columns;           /* and their names; kept */
     struct oro_tally tally;
 };
 

@@ -49,6 +49,11 @@ put_list(struct oro_py *py, const struct oro_pyreducer *r, PyObject *rows)
 static int
 put_query(struct oro_py *py, const struct oro_pyreducer *r, PyObject *query)
 {
+    int planned = oro_pyview_plan(py, r, query);
+    if (planned != 0) {
+        py->db.call->is_plan = planned > 0;
+        return planned > 0 ? 0 : -1;
+    }
     PyObject *rows = PyObject_CallMethod(query, "rows_of", "O", py->db.ctx);
     int rc = rows != NULL ? put_list(py, r, rows) : -1;
     Py_XDECREF(rows);
@@ -88,7 +93,7 @@ oro_pyview_bind(struct oro_py *py, struct oro_pyreducer *r, PyObject *spec)
     static const char *const kinds[] = {
         [ORO_PYVIEW_OPTION] = "option", [ORO_PYVIEW_LIST] = "list", [ORO_PYVIEW_QUERY] = "query"};
     PyObject *returns = PyDict_GetItemString(spec, "returns");
-    const char *kind = returns != NULL && PyTuple_Check(returns) && PyTuple_GET_SIZE(returns) == 2
+    const char *kind = returns != NULL && PyTuple_Check(returns) && PyTuple_GET_SIZE(returns) == 3
                            ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(returns, 0))
                            : NULL;
     for (int i = ORO_PYVIEW_OPTION; kind != NULL && i <= ORO_PYVIEW_QUERY; i++)
@@ -100,6 +105,9 @@ oro_pyview_bind(struct oro_py *py, struct oro_pyreducer *r, PyObject *spec)
     }
     r->row = oro_codec_compile(&py->codecs, PyTuple_GET_ITEM(returns, 1));
     if (r->row == NULL)
+        return -1;
+    r->columns = PyTuple_GET_ITEM(returns, 2);
+    if (PyList_Append(py->codecs.program.keep, r->columns) < 0)
         return -1;
     py->codecs.npinned++;
     return 0;

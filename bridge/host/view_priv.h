@@ -8,5 +8,7 @@
 int oro_pyview_bind(struct oro_py *py, struct oro_pyreducer *r, PyObject *spec);
 /* Appends the rows that the running call's function returned to the call's rows. -1 with an exception. */
 int oro_pyview_rows(struct oro_py *py, const struct oro_pyreducer *r, PyObject *returned);
+/* view_query.c: appends the plan of a Query to the call's rows. 1; 0: there is none for it; -1 with an exception. */
+int oro_pyview_plan(struct oro_py *py, const struct oro_pyreducer *r, PyObject *query);
 
 #endif

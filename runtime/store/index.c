@@ -121,8 +121,8 @@ oro_index_row_has_key(const struct oro_index *ix, const struct oro_row *row,
     return eq;
 }
 
-static bool
-behind_bound(const struct oro_index *ix, const struct oro_bound *b, const struct oro_key *k)
+bool
+oro_key_is_behind(const struct oro_index *ix, const struct oro_key *k, const struct oro_bound *b)
 {
     if (ix->plan.narrow)
         return b->after ? k->word > b->word : k->word >= b->word;
@@ -134,7 +134,7 @@ oro_interval_has(const struct oro_index *ix, const struct oro_interval *iv, cons
 {
     if (iv->point)
         return oro_index_key_eq(ix, &iv->key, k);
-    return behind_bound(ix, &iv->lo, k) && !behind_bound(ix, &iv->hi, k);
+    return oro_key_is_behind(ix, k, &iv->lo) && !oro_key_is_behind(ix, k, &iv->hi);
 }
 
 uint64_t

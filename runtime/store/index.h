@@ -62,6 +62,8 @@ bool oro_index_row_has_key(const struct oro_index *ix, const struct oro_row *row
 bool oro_index_key_eq(const struct oro_index *ix, const struct oro_key *a, const struct oro_key *b);
 /* Order of two keys of an ordered index. */
 int oro_index_key_cmp(const struct oro_index *ix, const struct oro_key *a, const struct oro_key *b);
+bool oro_key_is_behind(const struct oro_index *ix, const struct oro_key *k,
+                       const struct oro_bound *b);
 bool oro_interval_has(const struct oro_index *ix, const struct oro_interval *iv,
                       const struct oro_key *k);
 uint64_t oro_index_key_hash(const struct oro_index *ix, const struct oro_key *k);

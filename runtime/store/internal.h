@@ -192,6 +192,9 @@ void oro_read_key(struct oro_session *se, const struct oro_index *ix, const stru
 /* Bounds as keys; their bytes are in the session's arena. ORO_ETYPE as oro_read_range. */
 oro_status oro_interval_make(struct oro_session *se, const struct oro_index *ix,
                              const struct oro_range *range, struct oro_interval *out);
+/* It ends with the row's key in the direction in which it is walked; or, begins: it begins there. */
+void oro_interval_cut(struct oro_session *se, const struct oro_index *ix, struct oro_interval *iv,
+                      struct oro_bytes row, bool begins);
 /* Committed rows in the interval (NULL: all of the table) at the snapshot, without those that tx
  * (may be NULL) deleted. */
 void oro_gather(struct oro_session *se, struct oro_tx *tx, const struct oro_table *t,

@@ -75,6 +75,22 @@ oro_interval_make(struct oro_session *se, const struct oro_index *ix, const stru
     return ORO_OK;
 }
 
+void
+oro_interval_cut(struct oro_session *se, const struct oro_index *ix, struct oro_interval *iv,
+                 struct oro_bytes row, bool begins)
+{
+    struct oro_key k;
+    oro_bb_clear(&se->key);
+    oro_index_key_of_bytes(ix, row, &se->key, &k);
+    oro_key_keep(&se->arena, &k);
+    bool high = begins == iv->reverse;
+    struct oro_bound at = {.word = k.word, .bytes = k.bytes, .after = high};
+    if (high)
+        iv->hi = at;
+    else
+        iv->lo = at;
+}
+
 /* ---- gathering ---- */
 
 struct gather {

@@ -406,20 +406,39 @@ oro_tx_delete(struct oro_tx *tx, const struct oro_table_def *def, const struct o
     return ORO_OK;
 }
 
+/* What a whole row's identity leads to; noted if it is another row. */
+static struct place
+look_up_row(struct oro_tx *tx, struct oro_table *t, struct oro_bytes row)
+{
+    struct oro_key k;
+    oro_bb_clear(&tx->se->key);
+    oro_index_key_of_bytes(t->identity, row, &tx->se->key, &k);
+    struct place p = look_up(tx, t, t->identity, &k);
+    if (p.row != NULL && oro_row_same(p.row, row))
+        return p;
+    note_place(tx, t, t->identity, &k, &p);
+    p.row = NULL;
+    return p;
+}
+
+bool
+oro_tx_has_row(struct oro_tx *tx, const struct oro_table_def *def, struct oro_bytes row)
+{
+    struct place p = look_up_row(tx, oro_table_of(tx->se->store, def), row);
+    if (p.row != NULL && p.w == ORO_NONE)
+        oro_tx_note_hit(tx, oro_table_of(tx->se->store, def), p.row);
+    return p.row != NULL;
+}
+
 oro_status
 oro_tx_delete_row(struct oro_tx *tx, const struct oro_table_def *def, struct oro_bytes row)
 {
     ORO_ASSERT_OWNER(&tx->owner);
     ORO_ASSERT_DEBUG(tx->open);
     struct oro_table *t = oro_table_of(tx->se->store, def);
-    struct oro_key k;
-    oro_bb_clear(&tx->se->key);
-    oro_index_key_of_bytes(t->identity, row, &tx->se->key, &k);
-    struct place p = look_up(tx, t, t->identity, &k);
-    if (p.row == NULL || !oro_row_same(p.row, row)) {
-        note_place(tx, t, t->identity, &k, &p);
+    struct place p = look_up_row(tx, t, row);
+    if (p.row == NULL)
         return ORO_ENOTFOUND;
-    }
     take_away(tx, t, p.row, p.w);
     return ORO_OK;
 }
@@ -573,43 +592,43 @@ see_point(struct oro_tx *tx, const struct oro_table *t, const struct oro_index *
     out->rows[out->n++] = oro_row_bytes(p.row);
 }
 
-/* What lies behind the last row that was wanted has not been read: the interval ends with its key. */
 static void
-span_end(struct oro_tx *tx, const struct oro_index *ix, struct oro_interval *iv,
-         struct oro_bytes last)
+see_span(struct oro_tx *tx, struct oro_span *span, struct oro_rows *out)
 {
-    struct oro_key k;
-    oro_bb_clear(&tx->se->key);
-    oro_index_key_of_bytes(ix, last, &tx->se->key, &k);
-    oro_key_keep(&tx->se->arena, &k);
-    struct oro_bound end = {.word = k.word, .bytes = k.bytes, .after = !iv->reverse};
-    if (iv->reverse)
-        iv->lo = end;
-    else
-        iv->hi = end;
+    if (span->iv.point && span->ix->unique) {
+        see_point(tx, span->t, span->ix, &span->iv.key, out);
+        return;
+    }
+    see(tx, span->t, span->ix, &span->iv, out);
+    /* What lies behind the last row that was wanted has not been read. */
+    if (span->iv.limit != 0 && out->n == span->iv.limit && !span->iv.point)
+        oro_interval_cut(tx->se, span->ix, &span->iv, out->rows[out->n - 1], false);
+    oro_tx_note_span(tx, span);
+}
+
+oro_status
+oro_tx_range_from(struct oro_tx *tx, const struct oro_table_def *def,
+                  const struct oro_index_def *ixd, const struct oro_range *range,
+                  const struct oro_bytes *from, struct oro_rows *out)
+{
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
+    struct oro_table *t = oro_table_of(tx->se->store, def);
+    struct oro_span span = {.kind = ORO_SPAN_RANGE, .t = t, .ix = oro_index_of(t, ixd)};
+    oro_status st = oro_interval_make(tx->se, span.ix, range, &span.iv);
+    if (st != ORO_OK)
+        return st;
+    if (from != NULL && !span.iv.point)
+        oro_interval_cut(tx->se, span.ix, &span.iv, *from, true);
+    see_span(tx, &span, out);
+    return ORO_OK;
 }
 
 oro_status
 oro_tx_range(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
              const struct oro_range *range, struct oro_rows *out)
 {
-    ORO_ASSERT_OWNER(&tx->owner);
-    ORO_ASSERT_DEBUG(tx->open);
-    struct oro_table *t = oro_table_of(tx->se->store, def);
-    const struct oro_index *ix = oro_index_of(t, ixd);
-    struct oro_span span = {.kind = ORO_SPAN_RANGE, .t = t, .ix = ix};
-    oro_status st = oro_interval_make(tx->se, ix, range, &span.iv);
-    if (st != ORO_OK)
-        return st;
-    if (span.iv.point && ix->unique) {
-        see_point(tx, t, ix, &span.iv.key, out);
-        return ORO_OK;
-    }
-    see(tx, t, ix, &span.iv, out);
-    if (span.iv.limit != 0 && out->n == span.iv.limit && !span.iv.point)
-        span_end(tx, ix, &span.iv, out->rows[out->n - 1]);
-    oro_tx_note_span(tx, &span);
-    return ORO_OK;
+    return oro_tx_range_from(tx, def, ixd, range, NULL, out);
 }
 
 /* Committed rows at the snapshot: the newest number, less what came since. */

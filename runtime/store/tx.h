@@ -21,6 +21,12 @@ void oro_tx_scan(struct oro_tx *tx, const struct oro_table_def *t, struct oro_ro
 ORO_MUST_CHECK oro_status oro_tx_range(struct oro_tx *tx, const struct oro_table_def *t,
                                        const struct oro_index_def *ix,
                                        const struct oro_range *range, struct oro_rows *out);
+/* The same, from the key of the row `from` on (itself included; NULL: the beginning) in the range's direction. */
+ORO_MUST_CHECK oro_status oro_tx_range_from(struct oro_tx *tx, const struct oro_table_def *t,
+                                            const struct oro_index_def *ix,
+                                            const struct oro_range *range,
+                                            const struct oro_bytes *from, struct oro_rows *out);
+bool oro_tx_has_row(struct oro_tx *tx, const struct oro_table_def *t, struct oro_bytes row);
 uint64_t oro_tx_count(struct oro_tx *tx,
                       const struct oro_table_def *t); /* O(1), own changes included */
 /* Rows more than there were at the beginning: by own changes, so nothing is read. */

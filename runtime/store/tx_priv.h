@@ -68,20 +68,24 @@ struct oro_undo {
     size_t dropped; /* where row stands among the dropped ones, or SIZE_MAX */
 };
 
-/* What a transaction knows of views' answers (view.c). */
-struct oro_view_change {
-    struct oro_view *view; /* a reference */
-    struct oro_view_reads *reads;
-    uint64_t generation; /* of the answer, when it was evaluated */
-    uint64_t room;
-};
+/* What a transaction knows of views' answers (view.c, view_follow.c). */
+struct oro_view_live;
+struct oro_view_found;
+struct oro_view_step;
+struct oro_view_change;
 struct oro_view_tx {
     bool looked;      /* for answers that it touches, */
     uint64_t version; /* in this one of the registry */
-    struct oro_view **found;
-    size_t nfound, nlater; /* the last ones of them are evaluated after its commit */
+    struct oro_view_found *found;
+    struct oro_view **views;     /* the same */
+    size_t nfound, nlater;       /* the last ones of them are evaluated after its commit */
+    struct oro_view_step *steps; /* rows that followed ones see */
+    size_t nsteps;
     struct oro_view_change *changes;
     size_t nchanges, cap;
+    /* Of the answer that is being evaluated: what its code read, once that has ended; where its rows lie; what follows it. */
+    struct oro_view_reads *code, *places;
+    struct oro_view_live *live;
 };
 
 struct oro_tx {

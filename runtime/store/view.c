@@ -5,169 +5,7 @@
 #define ROOM_BYTES 4096
 #define ROOM_SPAN 16
 
-static struct oro_bytes
-point_key(const struct oro_index *ix, const struct oro_key *k)
-{
-    return ix->plan.narrow && (ix->kind == ORO_IX_HASH || ix->kind == ORO_IX_BTREE)
-               ? oro_bytes(&k->word, sizeof(k->word))
-               : k->bytes;
-}
-
-/* ---- the registry: from places to answers ---- */
-
-static struct view_index *
-index_of(struct view_table *t, const struct oro_index *ix)
-{
-    for (size_t i = 0; i < t->nindexes; i++)
-        if (t->indexes[i]->ix == ix)
-            return t->indexes[i];
-    t->indexes = oro_grow(t->indexes, t->nindexes, &t->indexes_cap, sizeof(*t->indexes));
-    struct view_index *made = ORO_NEW(struct view_index);
-    made->ix = ix;
-    return t->indexes[t->nindexes++] = made;
-}
-
-static void
-list_add(struct view_list *l, struct oro_view_read *r)
-{
-    l->items = oro_grow(l->items, l->n, &l->cap, sizeof(*l->items));
-    r->list = l;
-    r->pos = l->n;
-    l->items[l->n++] = r;
-}
-
-static void
-list_del(struct oro_view_read *r)
-{
-    struct view_list *l = r->list;
-    struct oro_view_read *last = l->items[--l->n];
-    l->items[r->pos] = last;
-    last->pos = r->pos;
-}
-
-static void
-read_list(struct oro_views *vs, struct oro_view *v, struct oro_view_read *r)
-{
-    struct view_table *t = &vs->tables[r->t->slot];
-    r->view = v;
-    t->n++;
-    if (!r->iv.point || r->kind != ORO_SPAN_RANGE) {
-        list_add(&t->spans, r);
-        return;
-    }
-    struct view_index *ix = index_of(t, r->ix);
-    struct oro_bytes key = point_key(r->ix, &r->iv.key);
-    struct view_list *l = oro_map_get(&ix->points, key);
-    if (l == NULL) {
-        l = ORO_NEW(struct view_list);
-        oro_map_put(&ix->points, key, l);
-    }
-    list_add(l, r);
-}
-
-static void
-read_unlist(struct oro_views *vs, struct oro_view_read *r)
-{
-    struct view_table *t = &vs->tables[r->t->slot];
-    struct view_list *l = r->list;
-    list_del(r);
-    t->n--;
-    if (l == &t->spans || l->n > 0)
-        return;
-    oro_map_del(&index_of(t, r->ix)->points, point_key(r->ix, &r->iv.key));
-    oro_free(l->items);
-    oro_free(l);
-}
-
-static void
-reads_unlist(struct oro_views *vs, struct oro_view *v)
-{
-    for (size_t i = 0; v->reads != NULL && i < v->reads->n; i++)
-        read_unlist(vs, &v->reads->items[i]);
-    oro_view_reads_free(v->reads);
-    v->reads = NULL;
-}
-
 /* ---- what a transaction touches ---- */
-
-struct touching {
-    struct oro_tx *tx;
-    struct oro_views *vs;
-    uint64_t epoch;
-    struct oro_view **found;
-    size_t n, cap;
-};
-
-static void
-touch_list(struct touching *to, const struct view_list *l)
-{
-    for (size_t i = 0; i < l->n; i++) {
-        struct oro_view *v = l->items[i]->view;
-        if (v->epoch == to->epoch)
-            continue;
-        v->epoch = to->epoch;
-        to->found = oro_grow(to->found, to->n, &to->cap, sizeof(*to->found));
-        to->found[to->n++] = v;
-    }
-}
-
-static void
-touch_span(struct touching *to, struct oro_view_read *r, const struct oro_write *w,
-           const struct oro_row *row)
-{
-    struct oro_key k;
-    struct view_list one = {.items = &r, .n = 1};
-    if (r->view->epoch == to->epoch)
-        return;
-    if (r->kind == ORO_SPAN_COUNT) {
-        if ((w->old == NULL) != (w->row == NULL))
-            touch_list(to, &one);
-        return;
-    }
-    if (r->kind == ORO_SPAN_RANGE) {
-        oro_bb_clear(&to->tx->se->cmp);
-        oro_index_key_of_row(r->ix, row, &to->tx->se->cmp, &k);
-        if (!oro_interval_has(r->ix, &r->iv, &k))
-            return;
-    }
-    touch_list(to, &one);
-}
-
-static void
-touch_row(struct touching *to, const struct view_table *t, const struct oro_write *w,
-          const struct oro_row *row)
-{
-    struct oro_key k;
-    for (size_t i = 0; i < t->nindexes; i++) {
-        const struct view_index *ix = t->indexes[i];
-        if (oro_map_len(&ix->points) == 0)
-            continue;
-        oro_bb_clear(&to->tx->se->cmp);
-        oro_index_key_of_row(ix->ix, row, &to->tx->se->cmp, &k);
-        const struct view_list *l = oro_map_get(&ix->points, point_key(ix->ix, &k));
-        if (l != NULL)
-            touch_list(to, l);
-    }
-    for (size_t i = 0; i < t->spans.n; i++)
-        touch_span(to, t->spans.items[i], w, row);
-}
-
-/* Registry locked. */
-static void
-touch_all(struct touching *to)
-{
-    to->epoch = ++to->vs->epoch;
-    for (size_t i = 0; i < to->tx->nwrites; i++) {
-        const struct oro_write *w = &to->tx->writes[i];
-        const struct view_table *t = &to->vs->tables[w->t->slot];
-        if (t->n == 0)
-            continue;
-        if (w->old != NULL)
-            touch_row(to, t, w, w->old);
-        if (w->row != NULL)
-            touch_row(to, t, w, w->row);
-    }
-}
 
 struct oro_view **
 oro_tx_views(struct oro_tx *tx, size_t *n)
@@ -180,16 +18,24 @@ oro_tx_views(struct oro_tx *tx, size_t *n)
     *n = 0;
     if (atomic_load_explicit(&vs->n, memory_order_acquire) == 0 || tx->nwrites == 0)
         return NULL;
-    struct touching to = {.tx = tx, .vs = vs};
+    struct touching to = {.tx = tx, .vs = vs, .rows = true};
     oro_spin_lock(&vs->lock);
     own->version = atomic_load_explicit(&vs->version, memory_order_relaxed);
-    touch_all(&to);
-    for (size_t i = 0; i < to.n; i++)
-        oro_view_ref(to.found[i]);
+    view_touch_all(&to);
+    for (size_t i = 0; i < to.n; i++) {
+        oro_view_ref(to.found[i].view);
+        to.found[i].live = view_live_ref(to.found[i].view->live);
+    }
     oro_spin_unlock(&vs->lock);
     own->found = to.found;
+    own->steps = to.steps;
     own->nfound = *n = to.n;
-    return to.found;
+    if (to.n == 0)
+        return NULL;
+    own->views = oro_arena_alloc(&tx->se->arena, to.n * sizeof(struct oro_view *));
+    for (size_t i = 0; i < to.n; i++)
+        own->views[i] = to.found[i].view;
+    return own->views;
 }
 
 void
@@ -197,9 +43,15 @@ oro_tx_view_put_off(struct oro_tx *tx, size_t i, size_t *n)
 {
     struct oro_view_tx *own = &tx->views;
     ORO_ASSERT(i < *n && *n == own->nfound - own->nlater);
-    struct oro_view *v = own->found[i];
+    struct oro_view_found f = own->found[i];
+    if (f.live != NULL) { /* it misses this transaction, so it follows no other */
+        struct oro_view_change *c = view_change_new(own, f.view, f.generation);
+        c->step = c->lost = true;
+    }
     own->found[i] = own->found[--*n];
-    own->found[*n] = v;
+    own->found[*n] = f;
+    own->views[i] = own->found[i].view;
+    own->views[*n] = f.view;
     own->nlater++;
 }
 
@@ -209,14 +61,15 @@ oro_tx_views_later(struct oro_tx *tx, size_t *n)
     struct oro_view_tx *own = &tx->views;
     if (!own->looked) {
         (void)oro_tx_views(tx, n);
-        own->nlater = own->nfound;
+        while (*n > 0)
+            oro_tx_view_put_off(tx, 0, n);
     }
     *n = own->nlater;
     if (*n == 0)
         return NULL;
     struct oro_view **all = ORO_NEW_ARRAY(struct oro_view *, *n);
     for (size_t i = 0; i < *n; i++)
-        all[i] = oro_view_ref(own->found[own->nfound - *n + i]);
+        all[i] = oro_view_ref(own->found[own->nfound - *n + i].view);
     return all;
 }
 
@@ -234,8 +87,13 @@ oro_tx_view_watch(struct oro_tx *tx, struct oro_view *v)
 void
 oro_tx_view_abandon(struct oro_tx *tx)
 {
+    struct oro_view_tx *own = &tx->views;
     oro_view_reads_free(tx->watch);
-    tx->watch = NULL;
+    oro_view_reads_free(own->code);
+    oro_view_reads_free(own->places);
+    view_live_unref(own->live);
+    tx->watch = own->code = own->places = NULL;
+    own->live = NULL;
 }
 
 static struct oro_bytes
@@ -266,8 +124,7 @@ want(struct settling *st, struct oro_bytes seen, uint64_t number, struct oro_err
         return ORO_OK;
     if (oro_map_put(&st->keys, column_of(st->def->row, seen, st->def->pk), st) == NULL)
         return ORO_OK;
-    return oro_err_set(err, ORO_EINVAL,
-                       "view %s: two of its rows have the same %s, its primary key", st->def->name,
+    return oro_err_set(err, ORO_EINVAL, "two of its rows have the same %s, its primary key",
                        st->def->row->elems[st->def->pk].name);
 }
 
@@ -292,18 +149,26 @@ difference(struct settling *st, uint64_t number)
     }
 }
 
+static uint64_t
+reads_room(const struct oro_view_reads *reads)
+{
+    return reads != NULL ? reads->bytes / ROOM_BYTES + reads->nspans * ROOM_SPAN : 0;
+}
+
 oro_status
 oro_tx_view_settle(struct oro_tx *tx, struct oro_view *v, struct oro_bytes rows,
                    struct oro_err *err)
 {
     ORO_ASSERT_OWNER(&tx->owner);
-    ORO_ASSERT(tx->watch != NULL);
-    struct oro_view_reads *reads = tx->watch;
+    struct oro_view_tx *own = &tx->views;
+    ORO_ASSERT((tx->watch != NULL) != (own->code != NULL));
     struct settling st = {.tx = tx, .def = v->key.def};
     struct oro_reader r = oro_reader(rows);
     oro_status rc = ORO_OK;
-    tx->watch = NULL; /* what follows is no reading of the view's */
-    if (reads->no_memory)
+    if (own->code == NULL) /* what follows is no reading of the view's */
+        own->code = tx->watch;
+    tx->watch = NULL;
+    if (own->code->no_memory || (own->places != NULL && own->places->no_memory))
         rc = oro_err_set(err, ORO_ENOMEM, "there is no memory left for what the view read");
     while (rc == ORO_OK && oro_rd_left(&r) > 0) {
         struct oro_bytes row;
@@ -311,21 +176,23 @@ oro_tx_view_settle(struct oro_tx *tx, struct oro_view *v, struct oro_bytes rows,
         ORO_ASSERT(rc == ORO_OK); /* it is of our own making */
         rc = want(&st, row, v->number, err);
     }
-    uint64_t kept = rows.len + reads->bytes + oro_map_len(&st.wanted) * ROW_BYTES;
+    uint64_t kept = rows.len + oro_map_len(&st.wanted) * ROW_BYTES;
     if (rc == ORO_OK)
         difference(&st, v->number);
     oro_map_fini(&st.wanted);
     oro_map_fini(&st.keys);
     oro_bb_fini(&st.row);
     if (rc != ORO_OK) {
-        oro_view_reads_free(reads);
+        oro_tx_view_abandon(tx);
         return rc;
     }
-    struct oro_view_tx *own = &tx->views;
-    own->changes = oro_grow(own->changes, own->nchanges, &own->cap, sizeof(*own->changes));
-    uint64_t room = 1 + kept / ROOM_BYTES + reads->nspans * ROOM_SPAN;
-    own->changes[own->nchanges++] =
-        (struct oro_view_change){oro_view_ref(v), reads, tx->watched_at, room};
+    struct oro_view_change *c = view_change_new(own, v, tx->watched_at);
+    c->reads = own->code;
+    c->places = own->places;
+    c->live = own->live;
+    c->room = 1 + kept / ROOM_BYTES + reads_room(own->code) + reads_room(own->places);
+    own->code = own->places = NULL;
+    own->live = NULL;
     return ORO_OK;
 }
 
@@ -336,7 +203,8 @@ oro_tx_view_forget(struct oro_tx *tx, struct oro_view *v)
     oro_spin_lock(&vs->lock);
     bool was = v->listed, goes = v->uses == 0;
     if (was && goes) {
-        reads_unlist(vs, v);
+        view_reads_unlist(vs, &v->reads);
+        view_reads_unlist(vs, &v->places);
         view_unlist(vs, v);
     }
     oro_spin_unlock(&vs->lock);
@@ -356,10 +224,18 @@ is_evaluated(const struct oro_view_tx *own, const struct oro_view *v)
     for (size_t i = 0; i < own->nchanges; i++)
         if (own->changes[i].view == v)
             return true;
-    for (size_t i = own->nfound - own->nlater; i < own->nfound; i++)
-        if (own->found[i] == v)
-            return true;
+    for (size_t i = 0; i < own->nfound; i++)
+        if (own->found[i].view == v)
+            return i >= own->nfound - own->nlater ||
+                   (own->found[i].done && own->found[i].generation == v->generation);
     return false;
+}
+
+static bool
+change_holds(const struct oro_view_change *c)
+{
+    return c->view->listed && c->view->generation == c->generation &&
+           (c->staged == NULL || c->live->ops->holds(c->live, c->staged));
 }
 
 bool
@@ -376,16 +252,52 @@ oro_views_hold(struct oro_tx *tx)
     bool ok = true;
     oro_spin_lock(&vs->lock);
     for (size_t i = 0; ok && i < own->nchanges; i++)
-        ok = own->changes[i].view->listed &&
-             own->changes[i].view->generation == own->changes[i].generation;
+        ok = change_holds(&own->changes[i]);
     if (ok && atomic_load_explicit(&vs->version, memory_order_relaxed) != own->version) {
-        touch_all(&to);
+        view_touch_all(&to);
         for (size_t i = 0; ok && i < to.n; i++)
-            ok = is_evaluated(own, to.found[i]);
+            ok = is_evaluated(own, to.found[i].view);
     }
     oro_spin_unlock(&vs->lock);
     oro_free(to.found);
     return ok;
+}
+
+static void
+lists_commit(struct oro_views *vs, struct oro_view *v, struct oro_view_reads **own,
+             struct oro_view_reads **now)
+{
+    view_reads_unlist(vs, own);
+    *own = *now;
+    *now = NULL;
+    for (size_t k = 0; *own != NULL && k < (*own)->n; k++)
+        view_read_list(vs, v, &(*own)->items[k]);
+}
+
+/* True: it is found by other places than before, or needs another treatment. */
+static bool
+change_commit(struct oro_views *vs, struct oro_view_change *c)
+{
+    struct oro_view *v = c->view;
+    if (c->staged != NULL)
+        c->live->ops->commit(c->live, c->staged);
+    c->staged = NULL;
+    if (c->step && c->places == NULL && !c->lost)
+        return false;
+    v->generation++;
+    if (!c->lost)
+        lists_commit(vs, v, &v->places, &c->places);
+    if (c->step && !c->lost)
+        return true;
+    view_live_unref(v->live);
+    v->live = c->live;
+    c->live = NULL;
+    if (c->lost)
+        return true;
+    lists_commit(vs, v, &v->reads, &c->reads);
+    atomic_store_explicit(&v->room, c->room, memory_order_relaxed);
+    atomic_store_explicit(&v->ready, true, memory_order_release);
+    return true;
 }
 
 void
@@ -393,21 +305,13 @@ oro_views_commit(struct oro_tx *tx)
 {
     struct oro_views *vs = &tx->se->store->views;
     struct oro_view_tx *own = &tx->views;
+    bool moved = false;
     oro_spin_lock(&vs->lock);
-    for (size_t i = 0; i < own->nchanges; i++) {
-        struct oro_view *v = own->changes[i].view;
-        if (!v->listed)
-            continue;
-        reads_unlist(vs, v);
-        v->reads = own->changes[i].reads;
-        own->changes[i].reads = NULL;
-        atomic_store_explicit(&v->room, own->changes[i].room, memory_order_relaxed);
-        v->generation++;
-        for (size_t k = 0; k < v->reads->n; k++)
-            read_list(vs, v, &v->reads->items[k]);
-        atomic_store_explicit(&v->ready, true, memory_order_release);
-    }
-    atomic_fetch_add_explicit(&vs->version, 1, memory_order_release);
+    for (size_t i = 0; i < own->nchanges; i++)
+        if (own->changes[i].view->listed)
+            moved |= change_commit(vs, &own->changes[i]);
+    if (moved)
+        atomic_fetch_add_explicit(&vs->version, 1, memory_order_release);
     oro_spin_unlock(&vs->lock);
 }
 
@@ -416,14 +320,15 @@ oro_views_tx_end(struct oro_tx *tx)
 {
     struct oro_view_tx *own = &tx->views;
     oro_tx_view_abandon(tx);
-    for (size_t i = 0; i < own->nchanges; i++) {
-        oro_view_reads_free(own->changes[i].reads);
-        oro_view_unref(own->changes[i].view);
+    for (size_t i = 0; i < own->nchanges; i++)
+        view_change_drop(&own->changes[i]);
+    for (size_t i = 0; i < own->nfound; i++) {
+        oro_view_unref(own->found[i].view);
+        view_live_unref(own->found[i].live);
     }
-    for (size_t i = 0; i < own->nfound; i++)
-        oro_view_unref(own->found[i]);
     oro_free(own->changes);
     oro_free(own->found);
+    oro_free(own->steps);
     *own = (struct oro_view_tx){0};
 }
 
@@ -442,7 +347,8 @@ oro_views_fini(struct oro_store *s)
     for (size_t i = 0; oro_map_next(&s->views.by_hash, &i, &slot);) {
         for (struct oro_view *v = slot->value, *next; v != NULL; v = next) {
             next = v->same;
-            reads_unlist(&s->views, v);
+            view_reads_unlist(&s->views, &v->reads);
+            view_reads_unlist(&s->views, &v->places);
             v->listed = false;
             v->orphan = true;
             oro_view_unref(v);

@@ -121,6 +121,8 @@ oro_view_unref(struct oro_view *v)
     if (payer != NULL)
         v->payer_end(payer);
     oro_view_reads_free(v->reads);
+    oro_view_reads_free(v->places);
+    view_live_unref(v->live);
     oro_free(v);
 }
 

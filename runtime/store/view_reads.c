@@ -20,9 +20,8 @@ copy_bytes(struct oro_bytes b, struct oro_view_reads *to)
 
 /* A key may be as long as an argument is. */
 void
-oro_view_note(struct oro_tx *tx, const struct oro_view_read *read)
+view_note_in(struct oro_view_reads *to, const struct oro_view_read *read)
 {
-    struct oro_view_reads *to = tx->watch;
     void *items = to->items;
     to->no_memory |= !oro_try_grow(&items, to->n, &to->cap, sizeof(*to->items));
     to->items = items;
@@ -35,6 +34,12 @@ oro_view_note(struct oro_tx *tx, const struct oro_view_read *read)
     r->iv.hi.bytes = copy_bytes(read->iv.hi.bytes, to);
     to->bytes += POINT_BYTES;
     to->nspans += read->kind != ORO_SPAN_RANGE || !read->iv.point;
+}
+
+void
+oro_view_note(struct oro_tx *tx, const struct oro_view_read *read)
+{
+    view_note_in(tx->watch, read);
 }
 
 void

@@ -11,8 +11,10 @@ parse_into(struct oro_query *q, const struct oro_schema *schema, struct oro_byte
     struct sql_select s;
     struct typing ty = {.q = q, .s = &s, .schema = schema, .env = env, .use = use, .err = err};
     oro_status st = query_call_take(q, schema, &text, err);
-    if (st == ORO_OK)
+    if (st == ORO_OK) {
         st = sql_parse_select(text, use, &q->arena, &s, err);
+        ty.at = s.at;
+    }
     if (st == ORO_OK)
         st = query_type_select(&ty);
     *at = ty.at;

@@ -81,6 +81,26 @@ bool oro_query_is_alone(const struct oro_query *q);
 /* The same as oro_query_matches with the session's snapshot, so that row filters with joins are followed. ORO_EFULL: too much. */
 ORO_MUST_CHECK oro_status oro_query_sees(const struct oro_query *q, struct oro_session *se,
                                          struct oro_bytes row, bool *sees, struct oro_err *err);
+/* A condition as values: u32 alternatives, each u32 comparisons, each u16 column, u8 (enum sql_op, or one of these), and with its
+ * length BSATN of the column. ORO_ETYPE: a column that cannot be compared. Gives *out. */
+enum { ORO_GIVEN_ALWAYS = 6, ORO_GIVEN_NEVER };
+struct oro_reader;
+ORO_MUST_CHECK oro_status oro_query_given(const struct oro_table_def *t, struct oro_reader *r,
+                                          struct oro_query **out, struct oro_err *err);
+bool oro_query_has_order(const struct oro_type *t); /* its values can be compared */
+/* Two of them, as strcmp. */
+int oro_query_compare(const struct oro_type *t, const uint8_t *a, const uint8_t *b);
+/* How its rows are found. */
+struct oro_query_way {
+    const struct oro_index_def *index; /* NULL: all have to be looked at */
+    const struct oro_range *range;
+    const struct oro_bytes *points; /* the index is asked for each; npoints 0: the range */
+    uint32_t npoints;
+};
+struct oro_query_way oro_query_way(const struct oro_query *q);
+/* Whether the index has its rows in the order of a column, since = is said of those before it; and where. *out lives as q. */
+bool oro_query_order(struct oro_query *q, const struct oro_index_def *ix, uint16_t col,
+                     struct oro_range *out);
 bool oro_query_uses_sender(const struct oro_query *q);
 bool oro_query_has_condition(const struct oro_query *q); /* false: every row of the table matches */
 /* Terms that a row is compared with at worst, at least 1. `a = 1 OR a = 2 ...` is one search: 1 + log2 of how many. */

@@ -103,6 +103,7 @@ find_table(struct typing *ty, struct oro_bytes name, struct oro_bytes alias)
     const struct oro_table_def *t = query_table_called(ty->schema, name);
     /* A row filter is the module's own, and may look into private tables. */
     bool may = t != NULL && (t->is_public || ty->env->is_owner || ty->within != NULL);
+    ty->at = name.data;
     if (!may)
         return oro_err_set(ty->err, is_for_sqlite(ty, name) ? ORO_ETYPE : ORO_EMALFORMED,
                            "no such table: `%.*s`. If the table exists, it may be marked private.",
@@ -115,6 +116,7 @@ find_table(struct typing *ty, struct oro_bytes name, struct oro_bytes alias)
                                "FROM t a JOIN t b",
                                TYPE_TEXT(scope_name(&s)));
     ty->scopes[ty->nscopes++] = s;
+    ty->at = NULL;
     return ORO_OK;
 }
 
@@ -141,7 +143,7 @@ query_find_column(struct typing *ty, struct oro_bytes qualifier, struct oro_byte
                   uint8_t *src, uint16_t *col)
 {
     int scope = 0, found = -1;
-    ty->at = NULL; /* its texts are the reference's, word by word */
+    ty->at = qualifier.len > 0 ? qualifier.data : name.data;
     if (qualifier.len > 0) {
         scope = query_scope_of(ty, qualifier);
         if (scope < 0)
@@ -152,9 +154,11 @@ query_find_column(struct typing *ty, struct oro_bytes qualifier, struct oro_byte
                            "Names must be qualified when using joins: `%.*s`", TYPE_TEXT(name));
     }
     found = column_called(ty->scopes[scope].table, name);
+    ty->at = name.data;
     if (found < 0)
         return oro_err_set(ty->err, ORO_EMALFORMED, "`%.*s` is not in scope", TYPE_TEXT(name));
     *src = (uint8_t)scope;
     *col = (uint16_t)found;
+    ty->at = NULL;
     return ORO_OK;
 }

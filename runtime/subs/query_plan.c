@@ -48,8 +48,8 @@ score_index(const struct oro_query *q, const struct oro_index_def *ix)
     return score;
 }
 
-static void
-fill_range(struct oro_query *q, const struct oro_index_def *ix)
+void
+query_fill_range(struct oro_query *q, const struct oro_index_def *ix)
 {
     struct oro_bb prefix = {0};
     struct oro_range *r = &q->range;
@@ -163,7 +163,7 @@ choose_index(struct oro_query *q)
     }
     choose_points(q, best);
     if (q->index != NULL && q->points == NULL)
-        fill_range(q, q->index);
+        query_fill_range(q, q->index);
 }
 
 unsigned

@@ -107,6 +107,8 @@ const struct pred *query_conjunct_on(const struct oro_query *q, uint16_t col, en
                                      enum sql_op b);
 /* Sets index, points, range, eq_column, eq_value. */
 void query_plan(struct oro_query *q);
+/* q->range, of zeros: what its conjuncts say of the index's columns. */
+void query_fill_range(struct oro_query *q, const struct oro_index_def *ix);
 /* ORO_EFULL: there are not so many steps left. */
 oro_status query_spend(struct oro_budget *b, uint64_t steps, struct oro_err *err);
 unsigned query_plan_score(const struct oro_query *q); /* how few rows its index finds; 0: all */

@@ -160,6 +160,7 @@ static oro_status
 type_compare(struct typing *ty, const struct sql_expr *e, struct pred **out)
 {
     const struct sql_expr *left = e->list, *right = e->list->next;
+    ty->at = e->text.data;
     if (!is_operand(left) || !is_operand(right))
         return oro_err_set(ty->err, ORO_EMALFORMED, "Unsupported expression: %.*s", TEXT(e->text));
     struct pred *p = query_new_pred(ty, P_COMPARE);
@@ -200,6 +201,7 @@ type_bare(struct typing *ty, const struct sql_expr *e, struct pred **out)
         (*out)->yes = bool_value(e);
         return ORO_OK;
     }
+    ty->at = e->text.data;
     if (e->kind != SQL_E_COLUMN)
         return oro_err_set(ty->err, ORO_EMALFORMED,
                            "The literal expression `%.*s` cannot be parsed as type `Bool`",
@@ -274,6 +276,7 @@ type_column(struct typing *ty, const struct sql_column *c, struct oro_map *names
         return st;
     to->name = c->alias.len > 0 ? query_keep(q, c->alias)
                                 : oro_bytes_str(q->table->row->elems[to->col].name);
+    ty->at = c->name.data;
     if (oro_map_put(names, to->name, to) != NULL)
         return oro_err_set(ty->err, ORO_EMALFORMED, "Duplicate name `%.*s`", TEXT(to->name));
     q->ncolumns++;
@@ -286,8 +289,10 @@ query_type_projection(struct typing *ty)
     const struct sql_select *s = ty->s;
     struct oro_query *q = ty->q;
     int shown = s->star_of.len > 0 ? query_scope_of(ty, s->star_of) : 0;
+    ty->at = s->star_of.data;
     if (shown < 0)
         return oro_err_set(ty->err, ORO_EMALFORMED, "`%.*s` is not in scope", TEXT(s->star_of));
+    ty->at = NULL;
     q->table = ty->scopes[shown].table;
     q->shown = (uint8_t)shown;
     q->count = s->count;

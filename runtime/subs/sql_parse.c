@@ -690,10 +690,31 @@ refuse_statement(struct parser *p)
     return fail_expected(p, "a statement");
 }
 
+static oro_status
+parse_select(struct parser *p, struct sql_select *s)
+{
+    oro_status st = advance(p);
+    if (st != ORO_OK)
+        return st;
+    if (!sql_is_word(&p->tok, "SELECT"))
+        return refuse_statement(p);
+    st = advance(p);
+    if (st == ORO_OK && (sql_is_word(&p->tok, "DISTINCT") || sql_is_word(&p->tok, "ALL")))
+        return fail_unsupported(p, " SELECT", p->tok.text);
+    if (st == ORO_OK)
+        st = parse_columns(p, s);
+    if (st == ORO_OK)
+        st = parse_from(p, s);
+    if (st == ORO_OK)
+        st = parse_tail(p, s);
+    return st;
+}
+
 oro_status
 sql_parse_select(struct oro_bytes text, enum oro_query_use use, struct oro_arena *arena,
                  struct sql_select *out, struct oro_err *err)
 {
+    *out = (struct sql_select){0};
     if (text.len > SQL_TEXT_MOST)
         return oro_err_set(err, ORO_EMALFORMED,
                            "SQL query exceeds maximum allowed length: \"%.*s...\"",
@@ -703,25 +724,14 @@ sql_parse_select(struct oro_bytes text, enum oro_query_use use, struct oro_arena
     struct parser p = {
         .lx = {text.data, text.data, text.data + text.len, arena}, .use = use, .err = err};
     struct sql_select s = {0};
-    oro_status st = advance(&p);
-    if (st != ORO_OK)
-        return st;
-    if (!sql_is_word(&p.tok, "SELECT"))
-        return refuse_statement(&p);
-    st = advance(&p);
-    if (st == ORO_OK && (sql_is_word(&p.tok, "DISTINCT") || sql_is_word(&p.tok, "ALL")))
-        return fail_unsupported(&p, " SELECT", p.tok.text);
-    if (st == ORO_OK)
-        st = parse_columns(&p, &s);
-    if (st == ORO_OK)
-        st = parse_from(&p, &s);
-    if (st == ORO_OK)
-        st = parse_tail(&p, &s);
+    oro_status st = parse_select(&p, &s);
     if (st == ORO_OK && use != ORO_QUERY_SQL && !s.star)
         return oro_err_set(err, ORO_EMALFORMED,
                            "Column projections are not supported in subscriptions; "
                            "Subscriptions must return a table type");
     if (st == ORO_OK)
         *out = s;
+    else
+        out->at = p.tok.text.data;
     return st;
 }

@@ -54,9 +54,10 @@ struct sql_select {
     struct sql_expr *where;        /* NULL: none */
     bool has_limit;
     uint64_t limit;
+    const uint8_t *at; /* of a refusal: the token at which it was made; or NULL */
 };
 
-/* The refusals that need no schema are made here, with the texts of docs/semantics.md#queries. */
+/* On failure only out->at is set. The refusals that need no schema are made here, with the texts of docs/semantics.md#queries. */
 ORO_MUST_CHECK oro_status sql_parse_select(struct oro_bytes text, enum oro_query_use use,
                                            struct oro_arena *arena, struct sql_select *out,
                                            struct oro_err *err);

@@ -81,9 +81,9 @@ WRONG = {
     'view list bare': (
         '@view\ndef f(ctx: ViewContext) -> list: ...',
         [(2, 'f: a view does not return list: def f(...) -> list[Row], Row | None or Query[Row], where Row is the class')]),
-    'view Query of dataclass': (
-        '@view\ndef f(ctx: ViewContext) -> Query[Total]: ...',
-        [(2, 'f: a Query has the rows of a table, and Total is none')]),
+    'view Query of numbers': (
+        '@view\ndef f(ctx: ViewContext) -> Query[u32]: ...',
+        [(2, 'f: its rows are u32, which has no columns: def f(...) -> list[Row], Row | None or Query[Row], wher')]),
     'view Query bare': (
         '@view\ndef f(ctx: ViewContext) -> Query: ...',
         [(2, 'f: a view does not return Query: def f(...) -> list[Row], Row | None or Query[Row], where Row is the clas')]),

@@ -39,6 +39,8 @@ MISTAKES = {
     "a reducer's name": ("@reducer\ndef f(ctx): ...\n@view(name='f')\ndef g(ctx: ViewContext) -> list[Card]: ...", 4, ["a reducer is called so"]),
     "twice": ("@view\ndef f(ctx: ViewContext) -> list[Card]: ...\n@view(name='f')\ndef g(ctx: ViewContext) -> list[Card]: ...", 4,
               ["two views are called 'f'"]),
+    "a table's query with a key": ("@view(primary_key='id')\ndef f(ctx: ViewContext) -> Query[Card]: ...", 2,
+                                   ["has the primary key of its table"]),
     "unknown option": ("@view(key='id')\ndef f(ctx: ViewContext) -> list[Card]: ...", 1, ["@view has no option 'key'"]),
     "on a class": ("@view\nclass F: ...", 1, ["@view goes in front of a function"]),
 }
@@ -48,6 +50,7 @@ RIGHT = {
     "a record": "@view(primary_key='owner')\ndef f(ctx: AnonymousViewContext) -> list[Total]: ...",
     "called": "@view(name='all_cards', public=False)\ndef f(ctx: AnonymousViewContext) -> list[Card]: ...",
     "Rows": "@view\ndef f(ctx: ViewContext) -> Rows[Card]: ...",
+    "groups": "@view(primary_key='owner')\ndef f(ctx: AnonymousViewContext) -> Query[Total]: ...",
     "with a parameter": "@view\ndef f(ctx: ViewContext, n: u32) -> list[Card]: ...",
 }
 

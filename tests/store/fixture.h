@@ -7,7 +7,7 @@
 #include "bridge/bsatn/schema.h"
 #include "runtime/store/tx.h"
 
-#define FX_TABLES 8
+#define FX_TABLES 16
 
 /* An empty schema; tables are added before the store is made. */
 struct oro_schema *fx_schema(void);

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "runtime/store/internal.h"
-#include "runtime/store/view.h"
+#include "runtime/store/view_priv.h"
 #include "tests/store/fixture.h"
 
 static struct oro_schema *schema;
@@ -195,6 +195,100 @@ Test(view, a_range_is_watched_as_far_as_it_was_read)
         cr_assert_eq(touches(tx), cases[i].touched, "case %zu", i);
         oro_tx_abort(tx);
     }
+}
+
+/* Ranges of one column and of two, narrow and wide keys, open and closed: found as oro_interval_has says. */
+static void
+count_span(void *arg, struct oro_span_node *n)
+{
+    (void)n;
+    ++*(size_t *)arg;
+}
+
+static void
+spans_of(const char *cols)
+{
+    struct oro_schema *own = fx_schema();
+    struct oro_store *s;
+    struct oro_table_def *wide = fx_table(own, "wide", cols, -1);
+    const struct oro_index_def *by = fx_index(wide, ORO_INDEX_BTREE, false, "0,1");
+    cr_assert_eq(oro_store_create(own, NULL, &s, &err), ORO_OK);
+    struct oro_session *se = oro_session_open(s);
+    const struct oro_index *ix = oro_index_of(oro_table_of(s, wide), by);
+    struct oro_spans spans = {0};
+    struct oro_view_read reads[200] = {0};
+    uint64_t chance = 3;
+    oro_read_begin(se);
+    for (size_t i = 0; i < ORO_ARRAY_LEN(reads); i++) {
+        struct oro_range r = {.nprefix = fx_rand(&chance) % 2};
+        int64_t a = (int64_t)(fx_rand(&chance) % 6), lo = (int64_t)(fx_rand(&chance) % 12);
+        struct oro_bytes row = fx_row(wide, a, lo), to = fx_row(wide, a + 2, lo + 4);
+        size_t first = wide->row->elems[0].type->fixed_size;
+        r.prefix = oro_bytes(row.data, r.nprefix > 0 ? first : 0);
+        r.has_lo = fx_rand(&chance) % 4 > 0;
+        r.has_hi = fx_rand(&chance) % 4 > 0;
+        r.lo_open = fx_rand(&chance) % 2;
+        r.hi_open = fx_rand(&chance) % 2;
+        r.lo = r.nprefix > 0 ? oro_bytes(row.data + first, row.len - first)
+                             : oro_bytes(row.data, first);
+        r.hi =
+            r.nprefix > 0 ? oro_bytes(to.data + first, to.len - first) : oro_bytes(to.data, first);
+        cr_assert_eq(oro_interval_make(se, ix, &r, &reads[i].iv), ORO_OK);
+        reads[i].range.iv = &reads[i].iv;
+        oro_spans_add(&spans, &reads[i].range);
+        if (i % 5 == 4) {
+            oro_spans_remove(&spans, &reads[i - 2].range);
+            reads[i - 2].range.iv = NULL;
+        }
+    }
+    for (int n = 0; n < 500; n++) {
+        struct oro_key k;
+        struct oro_bb scratch = {0};
+        size_t want = 0, got = 0;
+        oro_index_key_of_bytes(
+            ix, fx_row(wide, (int64_t)(fx_rand(&chance) % 8), (int64_t)(fx_rand(&chance) % 16)),
+            &scratch, &k);
+        for (size_t i = 0; i < ORO_ARRAY_LEN(reads); i++)
+            want += reads[i].range.iv != NULL && oro_interval_has(ix, &reads[i].iv, &k);
+        (void)oro_spans_find(&spans, ix, &k, count_span, &got);
+        cr_assert_eq(got, want);
+        oro_bb_fini(&scratch);
+    }
+    oro_read_end(se);
+    oro_session_close(se);
+    oro_store_destroy(s);
+    fx_schema_free(own);
+}
+
+Test(view, ranges_are_found_by_the_keys_in_them)
+{
+    spans_of("a:u8 b:i16");  /* a key of one word */
+    spans_of("a:u64 b:i64"); /* of bytes */
+}
+
+/* A write does not look at ranges that it does not lie in. */
+Test(view, a_thousand_ranges_cost_a_logarithm)
+{
+    const struct oro_index *ix = oro_index_of(oro_table_of(store, player), by_team);
+    static struct oro_view_read reads[1000];
+    struct oro_spans spans = {0};
+    struct oro_key k;
+    struct oro_bb scratch = {0};
+    size_t got = 0;
+    oro_read_begin(one);
+    for (int64_t i = 0; i < 1000; i++) {
+        struct oro_range r = {.has_lo = true, .has_hi = true};
+        r.lo = fx_key(player, by_team, 1, i * 10);
+        r.hi = fx_key(player, by_team, 1, i * 10 + 9);
+        cr_assert_eq(oro_interval_make(one, ix, &r, &reads[i].iv), ORO_OK);
+        reads[i].range.iv = &reads[i].iv;
+        oro_spans_add(&spans, &reads[i].range);
+    }
+    oro_index_key_of_bytes(ix, PLAYER(1, 5005), &scratch, &k);
+    cr_assert_lt(oro_spans_find(&spans, ix, &k, count_span, &got), 60);
+    cr_assert_eq(got, 1);
+    oro_read_end(one);
+    oro_bb_fini(&scratch);
 }
 
 Test(view, a_count_is_touched_by_more_and_less_only)

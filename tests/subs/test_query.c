@@ -330,10 +330,37 @@ Test(query, websocket_errors_quote_the_query)
     struct oro_err err;
     cr_assert_null(parse("SELECT * FROM x", ORO_QUERY_SUBSCRIBE, &err));
     cr_assert_str_eq(err.text, "no such table: `x`. If the table exists, it may be marked "
-                               "private., executing: `SELECT * FROM x`");
+                               "private., executing: `SELECT * FROM x`\n"
+                               "SELECT * FROM x\n"
+                               "              ^");
     cr_assert_null(parse("SELECT * FROM x", ORO_QUERY_SQL, &err));
     cr_assert_str_eq(err.text,
-                     "no such table: `x`. If the table exists, it may be marked private.");
+                     "no such table: `x`. If the table exists, it may be marked private.\n"
+                     "SELECT * FROM x\n"
+                     "              ^");
+}
+
+Test(query, errors_point_at_their_place)
+{
+    static const struct {
+        const char *text;
+        int at;
+    } cases[] = {{"SELECT * FROM player WHERE nosuch = 1", 27},
+                 {"SELECT * FROM player WHERE player.nosuch = 1", 34},
+                 {"SELECT * FROM player WHERE x.id = 1", 27},
+                 {"SELECT * FROM player WHERE id = 'x'", 32},
+                 {"SELECT * FROM player WHERE id = = 1", 32},
+                 {"SELECT * FRM player", 9},
+                 {"SELECT id FROM player ORDER BY id", 22},
+                 {"SELECT u.* FROM player", 7}};
+    for (size_t i = 0; i < ORO_ARRAY_LEN(cases); i++) {
+        struct oro_err err;
+        char want[128];
+        cr_assert_null(parse(cases[i].text, ORO_QUERY_SQL, &err));
+        snprintf(want, sizeof(want), "\n%s\n%*s^", cases[i].text, cases[i].at, "");
+        const char *place = strchr(err.text, '\n');
+        cr_assert(place != NULL && strcmp(place, want) == 0, "%s: %s", cases[i].text, err.text);
+    }
 }
 
 Test(query, owner_sees_private_tables)

@@ -333,7 +333,7 @@ Test(subs, all_or_nothing)
     cr_assert_str_eq(
         err.text,
         "no such table: `nosuch`. If the table exists, it may be marked private., executing: "
-        "`SELECT * FROM nosuch`");
+        "`SELECT * FROM nosuch`\nSELECT * FROM nosuch\n              ^");
     oro_subs_stats(subs, &st);
     cr_assert_eq(st.queries, 0);
     cr_assert_eq(st.query_sets, 0);

@@ -5,7 +5,8 @@ from enum import Enum
 from typing import Annotated
 
 from orochi import (AnonymousViewContext, AutoKey, Ge, Identity, Index, Len, PrimaryKey, ReducerContext, ReducerError, ScheduleAt,
-                    Timestamp, ViewContext, client_connected, client_disconnected, f32, init, reducer, scheduled, table, u32, u64, view)
+                    Query, Timestamp, ViewContext, client_connected, client_disconnected, count, f32, init, max_, query, reducer, scheduled, table,
+                    u32, u64, view)
 
 
 class Team(Enum):
@@ -149,3 +150,15 @@ def my_bombs(ctx: ViewContext) -> Total | None:
 @view
 def best(ctx: AnonymousViewContext) -> list[Player]:
     return ctx.db.player.all().order_by('-score')[:2]
+
+
+@dataclass
+class TeamSize:
+    team: Team
+    players: u32
+    best: u32
+
+
+@view(primary_key='team')
+def teams(ctx: AnonymousViewContext) -> Query[TeamSize]:
+    return query(Player).group_by('team').agg(players=count(), best=max_('score'))

@@ -48,6 +48,16 @@ class Views(Case):
         self.assertEqual(self.db.sql('SELECT count(*) AS n FROM best'), self.db.sql('SELECT 2 AS n'))
 
 
+    def test_sums_by_groups_follow(self):
+        ann = self.db.connect('ann')
+        seen = ann.subscribe('SELECT * FROM teams')
+        for name, team in (('Ann', game.Team.RED), ('Bob', game.Team.RED), ('Eve', game.Team.BLUE)):
+            self.db.connect(name).call(game.join, name, team)
+        self.assertEqual(sorted((t.team.name, t.players) for t in seen.rows), [('BLUE', 1), ('RED', 2)])
+        self.db.player.delete(next(p for p in self.db.player if p.name == 'Eve'))
+        self.assertEqual([(t.team.name, t.players) for t in seen.rows], [('RED', 2)])
+
+
 class Calls(Case):
     def test_a_call_commits_and_a_row_outlives_it(self):
         ann = self.db.connect('ann')

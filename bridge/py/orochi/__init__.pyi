@@ -187,10 +187,27 @@ class Query(Generic[_T]):
         """In the order of a column that has an index; "-score": backwards."""
     def limit(self, n: int) -> Query[_T]:
         """At most n rows, the first in their order."""
+    def group_by(self, *columns: str) -> Query[Any]:
+        """A row for each value of a column, or of several together, with what agg() says of its rows."""
+    def agg(self, **columns: Aggregate) -> Query[Any]:
+        """What the view's rows have beside the columns of group_by(): agg(players=count(), best=max_("score"))."""
     def sql(self) -> str:
         """The same as SQL."""
 
 def query(cls: type[_T], /) -> Query[_T]: ...
+
+class Aggregate: ...
+
+def count(column: str | None = None) -> Aggregate:
+    """For agg(): how many rows; of a column: how many in which it is not None."""
+def sum_(column: str) -> Aggregate:
+    """For agg(): the sum of a column of numbers."""
+def min_(column: str) -> Aggregate:
+    """For agg(): the least value of a column."""
+def max_(column: str) -> Aggregate:
+    """For agg(): the greatest value of a column."""
+def avg(column: str) -> Aggregate:
+    """For agg(): the mean of a column of numbers."""
 
 def row_filter(sql: str, /) -> None:
     """A row filter: clients see the rows of a table that it has, or any other filter of that table."""

@@ -1,4 +1,6 @@
-"""query(Player).where(...).order_by("-score").limit(100): rows of one table said as a condition, for views to return."""
+"""query(Player).where(...).order_by("-score").limit(100): rows of one table said as a condition, or sums of them by groups,
+query(Player).group_by("team").agg(players=count(), best=max_("score")), for views to return. The server follows a query from what
+each transaction changes (bridge/host/view_query.c takes it over); rows_of() is for the few that it has no plan for."""
 
 import operator
 from typing import Generic, TypeVar
@@ -94,28 +96,122 @@ class _Columns:
         return _Column(name)
 
 
+_FUNCTIONS = ('group_by', 'count', 'sum_', 'min_', 'max_', 'avg')  # as enum plan_fn in runtime/views
+
+
+class Aggregate:
+    """What agg() takes: count(), sum_("score") and the like."""
+
+    def __init__(self, function, column):
+        self.function, self.column = function, column
+
+    def __repr__(self):
+        return f'{self.function}({"" if self.column is None else repr(self.column)})'
+
+    def sql(self):
+        return f'{self.function.rstrip("_").upper()}({"*" if self.column is None else self.column})'
+
+
+def count(column=None):
+    """For agg(): how many rows a group has; count("name"): how many in which that column is not None."""
+    return Aggregate('count', column)
+
+
+def sum_(column):
+    """For agg(): the sum of a column of numbers; of nothing: 0. None adds nothing."""
+    return Aggregate('sum_', column)
+
+
+def min_(column):
+    """For agg(): the least value of a column. When that goes the next one is looked for, quickly with an index that has the columns of
+    group_by() and then this one."""
+    return Aggregate('min_', column)
+
+
+def max_(column):
+    """For agg(): the greatest value of a column; as min_()."""
+    return Aggregate('max_', column)
+
+
+def avg(column):
+    """For agg(): the mean of a column of numbers, an f64."""
+    return Aggregate('avg', column)
+
+
 class Query(Generic[R]):
     """Rows of one table said as a condition: what query(Player) gives, for views to return. Each call gives another one."""
 
-    def __init__(self, cls, condition=None, order=None, most=None):
-        self._cls, self._where, self._order, self._most = cls, condition, order, most
+    def __init__(self, cls, condition=None, order=None, most=None, by=(), columns=None):
+        self._cls, self._where, self._order, self._most, self._by, self._columns = cls, condition, order, most, by, columns
+
+    def _with(self, **changed):
+        parts = dict(condition=self._where, order=self._order, most=self._most, by=self._by, columns=self._columns)
+        return Query(self._cls, **(parts | changed))
+
+    def _one_row_for_each(self, wanted):
+        if self._by or self._columns is not None:
+            raise TypeError(f'{wanted}: a query with group_by() or agg() has a row for each group, and all of them')
 
     def where(self, condition):
         """Only the rows for which it holds: a function of the columns, lambda p: (p.score >= 10) & (p.name != "bot"). Several
         where() hold together. Raises TypeError for what is no condition, AttributeError for a column that is not there."""
         made = _condition(condition(_Columns(self._cls)))
-        return Query(self._cls, made if self._where is None else self._where & made, self._order, self._most)
+        return self._with(condition=made if self._where is None else self._where & made)
 
     def order_by(self, column):
         """In the order of a column that has an index; "-score": backwards. It decides which rows limit() leaves."""
+        self._one_row_for_each(f'order_by({column!r})')
         getattr(_Columns(self._cls), column.removeprefix('-'))
-        return Query(self._cls, self._where, column, self._most)
+        return self._with(order=column)
 
     def limit(self, n):
         """At most n rows, the first in their order."""
         if isinstance(n, bool) or not isinstance(n, int) or n < 0:
             raise TypeError(f'limit({n!r}): it is a number of rows')
-        return Query(self._cls, self._where, self._order, n)
+        self._one_row_for_each(f'limit({n})')
+        return self._with(most=n)
+
+    def group_by(self, *columns):
+        """A row for each value of a column (or of several together) that there is, with what agg() says of its rows."""
+        if not columns:
+            raise TypeError('group_by() takes the columns whose values make a group: group_by("team"). agg() alone is over all rows')
+        self._check_whole('group_by()')
+        for name in columns:
+            getattr(_Columns(self._cls), name)
+        return self._with(by=columns)
+
+    def agg(self, **columns):
+        """What the view's rows have beside the columns of group_by(): players=count(), best=max_("score"), and sum_, min_, avg.
+        Raises TypeError for what is none of these, AttributeError for a column that is not there."""
+        self._check_whole('agg()')
+        if not columns:
+            raise TypeError('agg() takes what is to be counted: agg(players=count(), best=max_("score"))')
+        for name, made in columns.items():
+            if not isinstance(made, Aggregate):
+                raise TypeError(f'agg({name}={made!r}): it is one of count(), sum_("x"), min_("x"), max_("x"), avg("x")')
+            if name in self._by:
+                raise TypeError(f'agg({name}=...): group_by() has a column of that name')
+            if made.column is not None:
+                getattr(_Columns(self._cls), made.column)
+        return self._with(columns=columns)
+
+    def _check_whole(self, wanted):
+        if self._order is not None or self._most is not None:
+            raise TypeError(f'{wanted}: sums are over all rows of the condition, without order_by() and limit()')
+        if self._columns is not None:
+            raise TypeError(f'{wanted}: agg() comes last, and once')
+
+    def _plan(self):
+        """What the bridge takes over."""
+        if self._by and self._columns is None:
+            raise TypeError(f'group_by({", ".join(map(repr, self._by))}) needs an agg(): agg(players=count())')
+        alternatives = self._where.alternatives if self._where is not None else [()]
+        order = (self._order.removeprefix('-'), self._order.startswith('-')) if self._order is not None else None
+        columns = None
+        if self._columns is not None:
+            columns = {name: (0, name) for name in self._by}
+            columns |= {name: (_FUNCTIONS.index(made.function), made.column) for name, made in self._columns.items()}
+        return self._cls, tuple(map(tuple, alternatives)), order, self._most, self._by, columns
 
     def rows_of(self, ctx):
         """The rows, read through indexes: what a view that returns the query has. Where no index answers the condition every row
@@ -181,9 +277,12 @@ class Query(Generic[R]):
     def sql(self):
         """The same as SQL, for tests and people: SELECT * FROM player WHERE score >= 10."""
         from ._types import snake
-        text = f'SELECT * FROM {snake(self._cls.__name__)}'
+        shown = [*self._by, *(f'{made.sql()} AS {name}' for name, made in (self._columns or {}).items())]
+        text = f'SELECT {", ".join(shown) or "*"} FROM {snake(self._cls.__name__)}'
         if self._where is not None:
             text += ' WHERE ' + ' OR '.join(' AND '.join(f'{c} {_SIGNS[op]} {_literal(v)}' for c, op, v in a) for a in self._where.alternatives)
+        if self._by:
+            text += f' GROUP BY {", ".join(self._by)}'
         if self._order is not None:
             text += f' ORDER BY {self._order.removeprefix("-")}' + ' DESC' * self._order.startswith('-')
         return text + (f' LIMIT {self._most}' if self._most is not None else '')

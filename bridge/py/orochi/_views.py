@@ -31,7 +31,8 @@ def view(fn=None, /, *, name=None, public=True, primary_key=None, **unknown):
             return ctx.db.card.owner.filter(ctx.sender)
 
     ctx: a ViewContext (each client sees its own rows, of ctx.sender) or an AnonymousViewContext (all see the same). It returns
-    Row | None, list[Row] or Query[Row], where Row is the class of a table or a record. It reads, through indexes, and changes
+    Row | None, list[Row] or Query[Row], where Row is the class of a table or a record (of a Query with agg(): its columns are those of
+    group_by() and agg()). It reads, through indexes, and changes
     nothing; when a row that it read has changed it runs again, in the same transaction, and clients get the difference. Parameters after the context
     are what a client asks with: SELECT * FROM in_room(3). name: in SQL and for clients. public=False: only the database's owner
     sees it. primary_key: a column by which clients tell changed rows from new ones.
@@ -53,6 +54,7 @@ class ResolvedView:
         self.fn, self.name, self.place = declared.fn, declared.name, place
         self.public, self.anonymous, self.primary_key = True, False, None
         self.kind = 'list'      # or option, query
+        self.grouped = False    # a query whose rows are no table's: sums of groups
         self.row = None         # (spec, sats) of a row
         self.params = []        # as of a reducer
         self.event = False      # as a table has it, for tests; and so on:
@@ -158,15 +160,13 @@ def _returned(builder, v):
     if 'Ref' not in row[1] or unchecked(row[0])[0] not in ('product', 'named', 'ref') or not _columns(builder, row[1]):
         builder.problem(v.place(), f'{v.name}: its rows are {_advice.show(cls)}, which has no columns: {usage}')
         return
-    if v.kind == 'query' and not hasattr(cls, '__orochi_columns__'):
-        builder.problem(v.place(), f'{v.name}: a Query has the rows of a table, and {_advice.show(cls)} is none')
-        return
     if v.kind == 'query' and any(t.cls is cls and t.event for t in builder.tables):
         builder.problem(v.place(), f'{v.name}: {_advice.show(cls)} is an event table, whose rows are gone when their transaction ends: clients '
                                    'subscribe to the table itself')
         return
+    v.grouped = v.kind == 'query' and not hasattr(cls, '__orochi_columns__')
     v.row = row
-    if v.kind == 'query':
+    if v.kind == 'query' and not v.grouped:
         v.primary_key = next((t.columns[t.pk][1] for t in builder.tables if t.cls is cls and t.pk >= 0), None)
 
 
@@ -194,7 +194,7 @@ def _key(builder, v, given):
     if v.params:
         builder.problem(v.place(), f'View {v.name} has parameters and cannot have a primary key: one row may be in the answers to '
                                    'several arguments')
-    elif v.kind == 'query':
+    elif v.kind == 'query' and not v.grouped:
         builder.problem(v.place(), f'{v.name}: a view that returns a Query has the primary key of its table: leave primary_key= out')
     elif v.row is not None:
         columns = _columns(builder, v.row[1])
@@ -255,7 +255,7 @@ def _return_type(v):
     if v.kind == 'option':
         return {'Sum': {'variants': [dict(name={'some': 'some'}, algebraic_type=v.row[1]),
                                      dict(name={'some': 'none'}, algebraic_type=UNIT)]}}
-    if v.kind == 'query':
+    if v.kind == 'query' and not v.grouped:
         return {'Product': {'elements': [dict(name={'some': '__query__'}, algebraic_type=v.row[1])]}}
     return {'Array': v.row[1]}
 
@@ -268,7 +268,7 @@ def definition(builder):
         views.append(dict(source_name=v.name, index=counts[v.anonymous], is_public=v.public, is_anonymous=v.anonymous,
                           params={'elements': [element(w, s) for _, w, _, s in v.params]}, return_type=_return_type(v)))
         counts[v.anonymous] += 1
-        if v.primary_key is not None and v.kind != 'query':
+        if v.primary_key is not None and (v.kind != 'query' or v.grouped):
             keys.append(dict(view_source_name=v.name, columns=[v.primary_key]))
     return views, keys
 
@@ -286,5 +286,5 @@ def descriptor(builder):
 
 def functions(builder):
     """What a worker binds, as of reducers; returns: how the result becomes rows, and the spec of one."""
-    return [dict(name=v.name, fn=v.fn, params=tuple((p[0], p[2]) for p in v.params), takes_row=True, returns=(v.kind, v.row[0]))
+    return [dict(name=v.name, fn=v.fn, params=tuple((p[0], p[2]) for p in v.params), takes_row=True, returns=(v.kind, v.row[0], tuple(c[0] for c in v.columns)))
             for v in builder.views]

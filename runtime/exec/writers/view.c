@@ -1,5 +1,6 @@
 /* runtime/exec/writers/view.c - evaluating views: in every transaction the answers that its writes touch (runtime/store/view.h). A view's code runs in the worker's interpreter, within the transaction, and only reads. */
 #include "runtime/exec/writers/attempt.h"
+#include "runtime/views/views.h"
 
 /* The text of what went wrong, after the view's name: it may be another's call that it ends. */
 static oro_status
@@ -7,13 +8,11 @@ view_failed(struct worker *w, const char *name, oro_status st, struct oro_err *e
 {
     struct oro_bb text = {0};
     oro_bb_printf(&text, "view %s: ", name);
-    if (w->text.len > 0)
-        oro_bb_put_bytes(&text, oro_bb_bytes(&w->text));
-    if (err->text[0] != '\0') {
-        oro_bb_clear(&text);
+    if (err->text[0] != '\0')
         oro_bb_put_bytes(&text, oro_bytes_str(err->text));
-        err->text[0] = '\0';
-    }
+    else if (w->text.len > 0)
+        oro_bb_put_bytes(&text, oro_bb_bytes(&w->text));
+    err->text[0] = '\0';
     oro_bb_fini(&w->text);
     w->text = text;
     oro_bb_clear(&w->detail);
@@ -23,7 +22,7 @@ view_failed(struct worker *w, const char *name, oro_status st, struct oro_err *e
 
 static oro_status
 run_code(struct attempt *a, const struct oro_view_def *def, const struct oro_view_key *key,
-         int64_t *took)
+         bool *is_plan, int64_t *took)
 {
     struct worker *w = a->w;
     struct oro_py_call call = a->call;
@@ -43,6 +42,7 @@ run_code(struct attempt *a, const struct oro_view_def *def, const struct oro_vie
     oro_worker_enter_python(w);
     oro_status st = oro_py_call(w->py, &call);
     oro_worker_back(w);
+    *is_plan = call.is_plan;
     atomic_store_explicit(&w->deadline_us, 0, memory_order_release);
     w->in_view = false;
     atomic_store_explicit(&w->running, caller, memory_order_relaxed);
@@ -52,6 +52,18 @@ run_code(struct attempt *a, const struct oro_view_def *def, const struct oro_vie
     oro_metric_observe_us(m->duration, *took);
     if (st != ORO_OK)
         oro_metric_add(m->errors, 1);
+    return st;
+}
+
+/* What the code said is found, and followed from now on. */
+static oro_status
+begin_plan(struct worker *w, const struct oro_view_def *def, struct oro_err *err)
+{
+    struct oro_bb plan = w->view_rows;
+    w->view_rows = (struct oro_bb){0};
+    oro_status st =
+        oro_views_begin(w->tx, w->pool->schema, def, oro_bb_bytes(&plan), &w->view_rows, err);
+    oro_bb_fini(&plan);
     return st;
 }
 
@@ -65,9 +77,13 @@ view_evaluate(struct attempt *a, struct oro_view *v, struct oro_err *err)
         oro_schema_view(w->pool->schema, oro_bytes_str(key->def->name));
     ORO_ASSERT(def != NULL);
     int64_t took;
+    bool is_plan = false;
     oro_tx_view_watch(w->tx, v);
-    oro_status st = run_code(a, def, key, &took);
-    oro_view_took(v, took);
+    oro_status st = run_code(a, def, key, &is_plan, &took);
+    int64_t begun = oro_mono_us();
+    if (st == ORO_OK && is_plan)
+        st = begin_plan(w, def, err);
+    oro_view_took(v, took + oro_mono_us() - begun);
     if (st == ORO_OK)
         st = oro_tx_view_settle(w->tx, v, oro_bb_bytes(&w->view_rows), err);
     else
@@ -99,6 +115,14 @@ forget_failure(struct worker *w, struct oro_err *err)
     oro_bb_clear(&w->logged);
 }
 
+/* An answer that is said as a query needs no interpreter. */
+static oro_status
+follow(struct attempt *a, size_t i, struct oro_view *v, struct oro_err *err)
+{
+    oro_status st = oro_views_follow(a->w->tx, i, err);
+    return st == ORO_OK ? st : view_failed(a->w, oro_view_key(v)->def->name, st, err);
+}
+
 oro_status
 views_refresh(struct attempt *a, struct oro_err *err)
 {
@@ -111,15 +135,16 @@ views_refresh(struct attempt *a, struct oro_err *err)
     for (size_t i = 0; st == ORO_OK && i < n;) {
         struct oro_view *v = touched[i];
         bool his = !queue || is_his(a, v) || a->job->view == v;
-        if (!his && (others == OTHERS_MOST || oro_view_cost_us(v) > left)) {
+        bool costs = oro_tx_view_is_code(w->tx, i);
+        if (!his && (left <= 0 || (costs && (others == OTHERS_MOST || oro_view_cost_us(v) > left)))) {
             oro_tx_view_put_off(w->tx, i, &n);
             continue;
         }
         int64_t begun = oro_mono_us();
-        st = view_evaluate(a, v, err);
+        st = costs ? view_evaluate(a, v, err) : follow(a, i, v, err);
         if (!his)
             left -= oro_mono_us() - begun;
-        others += !his;
+        others += !his && costs;
         if (st != ORO_OK && !his) {
             forget_failure(w, err);
             oro_tx_view_put_off(w->tx, i, &n);
@@ -186,12 +211,30 @@ views_later(struct worker *w, struct oro_view **views, size_t n, bool committed)
     oro_free(views);
 }
 
+/* Follows those that need no interpreter; gives the others, as oro_tx_views_later. */
+static struct oro_view **
+views_now_or_later(struct worker *w, size_t *n)
+{
+    int64_t end = oro_mono_us() + OTHERS_US;
+    (void)oro_tx_views(w->tx, n);
+    for (size_t i = 0; i < *n;) {
+        struct oro_err err = {0};
+        /* The job that comes behind says in the log what is wrong. */
+        if (oro_tx_view_is_code(w->tx, i) || oro_mono_us() > end ||
+            oro_views_follow(w->tx, i, &err) != ORO_OK)
+            oro_tx_view_put_off(w->tx, i, n);
+        else
+            i++;
+    }
+    return oro_tx_views_later(w->tx, n);
+}
+
 oro_status
 oro_worker_commit(struct worker *w, const struct oro_origin *origin)
 {
     uint64_t seq;
     size_t n;
-    struct oro_view **views = oro_tx_views_later(w->tx, &n);
+    struct oro_view **views = views_now_or_later(w, &n);
     oro_status st = oro_tx_commit(w->tx, origin, &seq);
     views_later(w, views, n, st == ORO_OK);
     w->published |= st == ORO_OK;
