@@ -75,6 +75,28 @@ test("a reload cuts off what waits, and the next call runs the new code", async 
   await Promise.allSettled(more);
 });
 
+test("a coroutine that begins behind a reload is of the new version", async () => {
+  const code = n => `
+@procedure
+async def which(ctx: ProcedureContext, seconds: u32, text: str) -> str:
+    await ctx.with_tx(lambda tx: tx.db.note.insert(text=text))
+    await ctx.sleep(seconds)
+    return "${n}"
+`;
+  const s = await live(code(1), "[procedure]\nworkers = 1\n");
+  assert.equal((await s.ask("which", [0, "a"])).text, '"1"');
+  await s.write(code(2));
+  assert.equal((await s.reload()).status, 200);
+  assert.equal((await s.ask("which", [0, "b"])).text, '"2"');
+  const waiting = s.ask("which", [60, "c"]);
+  await until("it waits", async () => (await s.texts()).includes("c"));
+  await s.write(code(3));
+  assert.equal((await s.reload()).status, 200);
+  assert.match((await waiting).text, /reloaded while the procedure ran/);
+  assert.equal((await s.ask("which", [0, "d"])).text, '"3"');
+  assert.equal(await s.stop(), 0, s.output().slice(-3000));
+});
+
 test("a reload brings the first procedures, and takes the last ones", async () => {
   const s = await live("");
   assert.equal((await s.ask("nap", [0, "a"])).status, 404);

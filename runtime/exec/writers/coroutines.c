@@ -33,6 +33,8 @@ struct beneath {
 static void
 enlist(struct worker *w, struct coroutine *c)
 {
+    if (w->loop.all == NULL) /* nobody has looked since the last one ended, and the module may have been exchanged */
+        w->loop.schema = w->pool->schema;
     c->next = w->loop.all;
     c->link = &w->loop.all;
     if (c->next != NULL)
@@ -98,7 +100,7 @@ why_all_end(struct worker *w)
     bool hurries = atomic_load_explicit(&w->pool->hurry, memory_order_relaxed) != HURRY_NOT;
     if (hurries && !w->loop.hurried)
         why = "the server stops";
-    if (w->loop.schema != w->pool->schema && w->loop.schema != NULL)
+    if (w->loop.schema != w->pool->schema)
         why = "the module was reloaded while the procedure ran";
     w->loop.hurried = hurries;
     w->loop.schema = w->pool->schema;
@@ -133,7 +135,7 @@ static bool
 is_ready(struct worker *w)
 {
     return atomic_load(&w->loop.answers.n) > 0 || oro_procedure_disk_moved(w) || w->loop.due_us <= oro_mono_us() ||
-           (w->loop.schema != w->pool->schema && w->loop.schema != NULL) ||
+           w->loop.schema != w->pool->schema ||
            (!w->loop.hurried &&
             atomic_load_explicit(&w->pool->hurry, memory_order_relaxed) != HURRY_NOT);
 }

@@ -21,8 +21,8 @@ struct worker_loop {
     struct beneath *beneath;      /* what waits while they go on; NULL: they do not */
     int64_t piece_us;             /* the one that runs has gone on then (monotonic) */
     int64_t due_us;               /* INT64_MAX: by itself none goes on */
-    const struct oro_schema *schema; /* as of the last step, */
-    bool hurried;                    /* and whether a stop had lost patience */
+    const struct oro_schema *schema; /* as of the last step, or since there are some; */
+    bool hurried;                    /* whether a stop had lost patience then */
     struct oro_pump_box answers;     /* to their requests, */
     struct oro_map requests;         /* which are here by number */
     uint64_t last_request;
