@@ -289,29 +289,39 @@ oro_mailbox_pop(struct oro_mailbox *m)
     oro_spin_unlock(&m->lock);
 }
 
+/* Before somebody else may have it. True: it was counted, so one may go on who has been passed over. */
+static bool
+turn_over(struct oro_pool *p, struct oro_mailbox *m)
+{
+    if (m->turn_of == NULL)
+        return false;
+    oro_spin_lock(&p->lock);
+    turns_end(&p->turns, m);
+    oro_spin_unlock(&p->lock);
+    return true;
+}
+
 /* The worker is through with its batch. Takes the queue's reference. */
 void
 oro_pool_give_back(struct oro_pool *p, struct oro_mailbox *m)
 {
+    bool limited = turn_over(p, m);
     oro_spin_lock(&m->lock);
     ORO_ASSERT(m->queued);
-    bool more = m->head != NULL, limited = m->turn_of != NULL;
+    bool more = m->head != NULL;
     m->begun = NULL;
     m->queued = more;
     oro_spin_unlock(&m->lock);
-    if (!more && !limited) {
-        oro_mailbox_unref(m);
-        return;
-    }
-    oro_spin_lock(&p->lock);
-    turns_end(&p->turns, m);
-    if (more)
+    if (more) {
+        oro_spin_lock(&p->lock);
         turns_push(&p->turns, m);
-    oro_spin_unlock(&p->lock);
-    if (!more)
+        oro_spin_unlock(&p->lock);
+    } else {
         oro_mailbox_unref(m);
-    oro_wake_signal(
-        &p->wake); /* another worker may be asleep while this one goes on with the next mailbox */
+    }
+    if (more || limited)
+        oro_wake_signal(
+            &p->wake); /* another worker may be asleep while this one goes on with the next mailbox */
 }
 
 oro_status

@@ -191,6 +191,8 @@ group_next(const struct turns *t, const struct group *g, enum lane lane, struct 
 {
     struct oro_sharer *s = g->lanes[lane].head;
     *before = NULL;
+    if (g->fresh && s != NULL && !may_have_one_more(t, g, s))
+        return NULL; /* none of them may; they may be thousands */
     while (s != NULL && !may_have_one_more(t, g, s)) {
         *before = s;
         s = s->next[lane];
