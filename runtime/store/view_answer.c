@@ -138,8 +138,10 @@ bool
 oro_view_pay(struct oro_view *v, void *payer, void (*end)(void *payer))
 {
     void *nobody = NULL;
-    v->payer_end = end; /* the same for all */
-    return atomic_compare_exchange_strong(&v->payer, &nobody, payer);
+    if (!atomic_compare_exchange_strong(&v->payer, &nobody, payer))
+        return false;
+    v->payer_end = end; /* read with the last reference, which comes behind the caller's */
+    return true;
 }
 
 void *

@@ -44,7 +44,7 @@ struct oro_view {
     _Atomic uint64_t room;
     _Atomic int64_t cost_us;
     _Atomic(void *) payer;
-    void (*payer_end)(void *payer); /* set before payer */
+    void (*payer_end)(void *payer); /* by whoever has set payer */
     /* Registry's lock: */
     unsigned uses;
     bool listed;
