@@ -25,7 +25,7 @@ from ._errors import (AutoIncOverflow, DatabaseError, DecodeError, EncodeError, 
 from ._filters import row_filter
 from ._http import Headers, Request, Response
 from ._routes import HandlerContext, mount, route
-from ._query import Query, avg, count, max_, min_, query, sum_
+from ._query import Aggregate, Query, avg, count, max_, min_, query, sum_
 from ._types import (AutoInc, AutoKey, DirectIndex, Ge, Gt, HashIndex, Index, Json, Le, Len, Lt, Pattern, PrimaryKey, Unique, Variant,
                      f32, f64, i8, i16, i32, i64, i128, i256, u8, u16, u32, u64, u128, u256)
 from ._values import ConnectionId, Identity, ScheduleAt, TimeDuration, Timestamp

@@ -196,7 +196,8 @@ class Query(Generic[_T]):
 
 def query(cls: type[_T], /) -> Query[_T]: ...
 
-class Aggregate: ...
+class Aggregate:
+    """What count(), sum_(), min_(), max_() and avg() give, for agg()."""
 
 def count(column: str | None = None) -> Aggregate:
     """For agg(): how many rows; of a column: how many in which it is not None."""
