@@ -20,7 +20,7 @@ struct oro_fetch_limits {
     int64_t max_timeout_us; /* and the longest that may be */
 };
 
-/* Texts are borrowed until oro_fetch_begin returns. */
+/* Texts are borrowed until oro_fetch_make returns. */
 struct oro_fetch_ask {
     const char *method, *url;
     const char *const *headers; /* "name: value" */

@@ -11,7 +11,7 @@ enum pumped_state {
     PUMPED_NEW, /* in the list of new ones */
     PUMPED_RUNS,
     PUMPED_DONE,    /* the asker's alone */
-    PUMPED_DROPPED, /* nobody wants it: in the list of dropped ones, or among the new */
+    PUMPED_DROPPED, /* nobody wants it: in the list of dropped ones */
 };
 
 struct oro_pumped {
@@ -21,7 +21,8 @@ struct oro_pumped {
     uint64_t number;
     atomic_int state;         /* changed under the lock */
     bool boxed;               /* it lies in its box */
-    struct oro_pumped *next;  /* new, dropped, or in the box */
+    struct oro_pumped *next;  /* new, or in the box */
+    struct oro_pumped *dropped_next; /* apart: the thread goes through the new ones without the lock */
     struct oro_pumped *all_next, **all_link; /* the thread's: those that run */
 };
 
@@ -72,11 +73,10 @@ lists_take(struct oro_pump *p)
     p->fresh = p->dropped = NULL;
     bool ends = p->ends;
     for (r = fresh; r != NULL; r = r->next)
-        if (atomic_load(&r->state) == PUMPED_NEW)
-            atomic_store(&r->state, PUMPED_RUNS);
+        atomic_store(&r->state, PUMPED_RUNS);
     pthread_mutex_unlock(&p->lock);
     for (; (r = dropped) != NULL;) {
-        dropped = r->next;
+        dropped = r->dropped_next;
         running_leave(r);
         pumped_free(r);
     }
@@ -267,7 +267,7 @@ oro_pumped_end(struct oro_pumped *r)
         ours = true; /* nobody else has seen it */
     } else if (!ours) {
         atomic_store(&r->state, PUMPED_DROPPED);
-        r->next = p->dropped;
+        r->dropped_next = p->dropped;
         p->dropped = r;
     }
     pthread_mutex_unlock(&p->lock);

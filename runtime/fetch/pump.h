@@ -28,7 +28,7 @@ ORO_MUST_CHECK oro_status oro_pump_start(const struct oro_pump_options *opt, str
 /* Takes p, which may be NULL; nobody asks any more, and what is left of requests is freed. */
 void oro_pump_stop(struct oro_pump *p);
 
-/* Gives *out. box NULL: it is looked for by oro_pumped_is_done alone. number: the asker's own. Statuses as of oro_fetch_begin. */
+/* Gives *out. box NULL: it is looked for by oro_pumped_is_done alone. number: the asker's own. Statuses as of oro_fetch_make. */
 ORO_MUST_CHECK oro_status oro_pump_ask(struct oro_pump *p, struct oro_pump_box *box,
                                        const struct oro_fetch_ask *ask, uint64_t number,
                                        struct oro_pumped **out, struct oro_err *err);
