@@ -49,6 +49,11 @@ put_list(struct oro_py *py, const struct oro_pyreducer *r, PyObject *rows)
 static int
 put_query(struct oro_py *py, const struct oro_pyreducer *r, PyObject *query)
 {
+    if (!PyObject_HasAttrString(query, "_plan")) {
+        oro_cerr_set(&py->codecs, "got %s, and the view says that it returns a Query: query(...)",
+                     oro_pytype_name(query));
+        return -1;
+    }
     int planned = oro_pyview_plan(py, r, query);
     if (planned != 0) {
         py->db.call->is_plan = planned > 0;

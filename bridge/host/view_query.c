@@ -265,8 +265,8 @@ oro_pyview_plan(struct oro_py *py, const struct oro_pyreducer *r, PyObject *quer
     PyObject *parts = PyObject_CallMethod(query, "_plan", NULL), *handle = NULL,
              *db = PyObject_GetAttrString(py->db.ctx, "db");
     if (parts == NULL || db == NULL ||
-        !PyArg_ParseTuple(parts, "OO!OOOO", &p.cls, &PyTuple_Type, &p.alternatives, &p.order,
-                          &p.most, &p.by, &p.columns))
+        !PyArg_ParseTuple(parts, "OO!OOO!O", &p.cls, &PyTuple_Type, &p.alternatives, &p.order,
+                          &p.most, &PyTuple_Type, &p.by, &p.columns))
         goto done;
     handle = PyObject_GetItem(db, p.cls);
     if (handle == NULL)

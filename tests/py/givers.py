@@ -10,7 +10,7 @@ import itertools
 from dataclasses import dataclass
 
 from orochi import (AutoKey, HandlerContext, Index, PrimaryKey, ProcedureContext, Query, ReducerContext, ReducerError, Request, Response,
-                    ViewContext, mount, procedure, query, reducer, route, table, u32, u64, view)
+                    ViewContext, mount, procedure, query, reducer, route, table, u32, u64, view, count)
 from orochi._errors import OrochiError
 
 deed = None
@@ -267,6 +267,11 @@ QUERIES = [
     lambda: Query,
     lambda: Query.__new__(Query),
     lambda: [Item(id=1)],
+    lambda: Query(Item, by=['n'], columns={'id': count()}),
+    lambda: Query(Item, by=[7], columns={'id': count()}),
+    lambda: Query(Item, by=7, columns={}),
+    lambda: query(Item).limit(2 ** 70),
+    lambda: query(Item).group_by('n').agg(many=count()),
 ]
 
 

@@ -94,7 +94,20 @@ Test(givers, rows_of_views)
 
 Test(givers, queries_of_views)
 {
-    try_all(call_view, "asker", 14);
+    try_all(call_view, "asker", 19);
+}
+
+Test(givers, what_is_no_query)
+{
+    struct fixture f;
+    fixture_open_file(&f, "givers.py");
+    cr_assert_eq(fixture_call(&f, "begin", "[0]"), ORO_OK);
+    call_view(&f, "asker", 13);
+    oro_bb_u8(&f.text, 0);
+    cr_assert_not_null(strstr(fixture_text(&f), "module_under_test.py:"), "%s", fixture_text(&f));
+    cr_assert_not_null(strstr(fixture_text(&f), "got list, and the view says that it returns a Query"),
+                       "%s", fixture_text(&f));
+    fixture_close(&f);
 }
 
 Test(givers, options_of_views)

@@ -211,7 +211,8 @@ class Query(Generic[R]):
         if self._columns is not None:
             columns = {name: (0, name) for name in self._by}
             columns |= {name: (_FUNCTIONS.index(made.function), made.column) for name, made in self._columns.items()}
-        return self._cls, tuple(map(tuple, alternatives)), order, self._most, self._by, columns
+        most = None if self._most is None else min(self._most, 2 ** 63)
+        return self._cls, tuple(map(tuple, alternatives)), order, most, tuple(self._by), columns
 
     def rows_of(self, ctx):
         """The rows, read through indexes: what a view that returns the query has. Where no index answers the condition every row
