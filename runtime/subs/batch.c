@@ -58,7 +58,7 @@ prepare_set(const struct oro_batch *b, struct batch_set *set, const struct oro_s
             const struct oro_query_env *env, const atomic_bool *stop, struct oro_map *seen,
             struct oro_err *err)
 {
-    uint64_t key = (uint64_t)set->asked.query_set_id + 1; /* 0 is no key */
+    uint64_t key = set->asked.query_set_id;
     struct oro_err why = {0};
     if (set->error != NULL)
         return ORO_OK;

@@ -21,7 +21,6 @@ struct oro_query_limits {
     uint64_t memory; /* bytes that SQLite's engine may take for one (runtime/sql); 0: any number */
 };
 
-/* Who asks: what :sender is, and whether private tables exist for him. */
 /* Whose work it is, beyond its beginning. */
 struct oro_query_asker {
     uint64_t identity;  /* numbers: equal ones are one */
@@ -29,6 +28,7 @@ struct oro_query_asker {
     int64_t known_us;
 };
 
+/* Who asks: what :sender is, and whether private tables exist for him. */
 struct oro_query_env {
     struct oro_identity sender;
     bool is_owner;                         /* row filters are not for the owner either */

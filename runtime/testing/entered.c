@@ -21,7 +21,6 @@ testing_identity(const char *data, Py_ssize_t n, struct oro_identity *id)
     return false;
 }
 
-/* Whether it can be used now; else an exception is set. */
 bool
 testing_ready(struct engine *e)
 {
@@ -65,7 +64,6 @@ testing_principal(PyObject *tuple)
     return oro_principal_new((enum oro_caller)caller, &identity, &cid, jwt);
 }
 
-/* (status, text, detail or None) */
 PyObject *
 testing_outcome(struct oro_inline_outcome out)
 {

@@ -41,7 +41,6 @@ testing_end(PyObject *o, PyObject *commit)
         PyErr_SetString(PyExc_RuntimeError, "no transaction is open");
         return NULL;
     }
-    /* A transaction ends with an exception on its way: it stays what it is. */
     oro_py_close_tx(testing_joined, commit == Py_True);
     PyObject *out = testing_outcome(oro_inline_end(e->writer, commit == Py_True));
     testing_leave(e);

@@ -106,10 +106,10 @@ def _seconds(value, what):
     return min(value, 10 ** 10)
 
 
-def _left(when):
-    """Seconds until a Timestamp or an aware datetime."""
+def _left(when, now):
+    """Seconds from one time until a Timestamp or an aware datetime."""
     try:
-        return (time_us(when) - int(Timestamp.now())) / 1e6
+        return (time_us(when) - int(now)) / 1e6
     except ScheduleProblem as problem:
         advice = str(problem).replace('for a span of time there is after=', 'for a span of time there is ctx.sleep()')
         raise TypeError(f'ctx.sleep_until({when!r}): {advice}') from None
@@ -211,7 +211,7 @@ class Context(_context.ProcedureContext):
 
     def sleep_until(self, when, /):
         """Waits until a Timestamp or an aware datetime; not at all if it has passed."""
-        self.sleep(_left(when))
+        self.sleep(_left(when, Timestamp.now()))
 
 
 # ---- async def -------------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ class AsyncContext(Context):
         self.timestamp = Timestamp.now()
 
     async def sleep_until(self, when, /):
-        await self.sleep(_left(when))
+        await self.sleep(_left(when, Timestamp.now()))
 
 
 def make_context(given, is_async=False):

@@ -124,8 +124,10 @@ class Http(_Http):
         return mock._answer(request)
 
 
-class AsyncHttp:
+class AsyncHttp(_Http):
     """ctx.http of an `async def` in a test."""
+
+    __slots__ = ('_http', '_loop')
 
     def __init__(self, run, loop):
         self._http, self._loop = Http(run), loop
@@ -134,21 +136,3 @@ class AsyncHttp:
         request, mock, wait = self._http._begin(method, url, headers, params, json, body, timeout)
         await self._loop.pause(wait)
         return self._http._end(request, mock)
-
-    async def get(self, url, **options):
-        return await self.request('GET', url, **options)
-
-    async def post(self, url, **options):
-        return await self.request('POST', url, **options)
-
-    async def put(self, url, **options):
-        return await self.request('PUT', url, **options)
-
-    async def patch(self, url, **options):
-        return await self.request('PATCH', url, **options)
-
-    async def delete(self, url, **options):
-        return await self.request('DELETE', url, **options)
-
-    async def head(self, url, **options):
-        return await self.request('HEAD', url, **options)

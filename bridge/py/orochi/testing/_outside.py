@@ -7,7 +7,6 @@ import sys
 
 from .. import _procedures, _routes
 from .._errors import DecodeError, ReducerError, ReducerTimeout, TransactionError
-from .._schedule import ScheduleProblem, time_us
 from .._values import Timestamp, format_exception
 from ._mock import AsyncHttp, Http
 
@@ -152,19 +151,13 @@ class Context(_procedures.Context):
     def tx(self):
         return Block(self._run)
 
-    def _left(self, when):
-        try:
-            return (time_us(when) - self._run.db.now) / 1e6
-        except ScheduleProblem as problem:
-            raise TypeError(f'ctx.sleep_until({when!r}): {problem}') from None
-
     def sleep(self, seconds, /):
         self._run.check('ctx.sleep()')
         self._run.wait(_micros(seconds, 'ctx.sleep()'))
         self.timestamp = self._run.db.now
 
     def sleep_until(self, when, /):
-        self.sleep(self._left(when))
+        self.sleep(_procedures._left(when, self._run.db.now))
 
 
 class AsyncContext(Context):
@@ -184,7 +177,7 @@ class AsyncContext(Context):
         self.timestamp = self._run.db.now
 
     async def sleep_until(self, when, /):
-        await self.sleep(self._left(when))
+        await self.sleep(_procedures._left(when, self._run.db.now))
 
 
 # ---- procedures ------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """The developer commands. `main` is what the program calls, and what `python -m orochi.tools` runs."""
 
 import argparse
-import difflib
 import contextlib
+import difflib
 import importlib
 import io
 import sys
