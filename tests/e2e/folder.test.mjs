@@ -119,6 +119,6 @@ test("key files and owner.token, each missing, empty or cut", async () => {
 test("the folder cannot be made: said with its name", async () => {
   const dir = await folder();
   await writeFile(join(dir, "file"), "");
-  await assert.rejects(start(join(dir, "file", "data")), /\(4\)[\s\S]*file\/data/);
+  await assert.rejects(start(join(dir, "file", "data")), /\(4\)[\s\S]*\/file has to be a folder/);
   await mkdir(join(dir, "fine"));
 });
