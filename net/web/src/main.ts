@@ -15,6 +15,17 @@ const RED = "#f87171";
 const CPU = "orochi_process_cpu_seconds_total";
 const MEMORY = "orochi_process_resident_bytes";
 const PENDING = "orochi_timers_pending";
+const DUE = "orochi_timers_expired_total";
+const MISSED = "orochi_timer_missed_total";
+const LATENESS = "orochi_timer_lateness_seconds";
+const LATE = 0.005; // seconds: what a game shows; one of the histogram's bounds
+const RUNNING = "orochi_procedures_running";
+const REQUESTS = "orochi_outbound_requests_total";
+const FAILURES = "orochi_outbound_failures_total";
+
+/** The server counts timers also for a module that has none. */
+const hasTimers = (span: Span) => span.value(PENDING) > 0 || span.value(DUE) > 0;
+const hasProcedures = (span: Span) => span.has(RUNNING);
 
 const element = (id: string) => document.getElementById(id)!;
 const samples: Sample[] = [];
@@ -24,7 +35,7 @@ const history = new History(POINTS);
 
 interface Tile {
   label: string;
-  needs?: string; // a metric without which there is nothing to show
+  needs?(span: Span): boolean; // false: there is nothing to show
   show(span: Span): { value: string; more?: string; warn?: boolean };
 }
 
@@ -70,25 +81,56 @@ const TILES: Tile[] = [
   },
   {
     label: "Timers pending",
-    needs: PENDING,
+    needs: hasTimers,
     show: s => ({
       value: count(s.value(PENDING)),
-      more: `${count(s.rate("orochi_timers_expired_total"))} due/s`,
+      more: `${count(s.rate(DUE))} due/s`,
     }),
   },
   {
     label: "Timer lateness, p99",
+    needs: hasTimers,
+    show: s => ({
+      value: maybe(s.quantile(LATENESS, 0.99), seconds),
+      more: `${count(s.beyond(LATENESS, LATE))} late/s, ${count(s.value(MISSED))} missed`,
+      warn: s.rate(MISSED) > 0,
+    }),
+  },
+  {
+    label: "Procedures running",
+    needs: hasProcedures,
+    show: s => ({
+      value: count(s.value(RUNNING)),
+      more: `${count(s.value("orochi_procedures_waiting"))} waiting, ${count(s.value("orochi_procedures_queued"))} queued`,
+    }),
+  },
+  {
+    label: "Procedure calls",
+    needs: hasProcedures,
     show: s => {
-      const missed = s.value("orochi_timer_missed_total");
+      const errors = s.rate("orochi_procedure_errors_total");
       return {
-        value: maybe(s.quantile("orochi_timer_lateness_seconds", 0.99), seconds),
-        more: `${count(missed)} missed in all`,
+        value: `${count(s.rate("orochi_procedure_calls_total"))}/s`,
+        more: `${count(errors)} errors/s`,
+        warn: errors > 0,
+      };
+    },
+  },
+  {
+    label: "Outbound requests",
+    needs: hasProcedures,
+    show: s => {
+      const failures = s.rate(FAILURES);
+      return {
+        value: `${count(s.value("orochi_outbound_requests_open"))} open`,
+        more: `${count(s.rate(REQUESTS))}/s, ${count(failures)} failed/s`,
+        warn: failures > 0,
       };
     },
   },
   {
     label: "Processor",
-    needs: CPU,
+    needs: s => s.has(CPU),
     show: s => ({
       value: percent(s.rate(CPU)),
       more: "of one core",
@@ -96,7 +138,7 @@ const TILES: Tile[] = [
   },
   {
     label: "Memory",
-    needs: MEMORY,
+    needs: s => s.has(MEMORY),
     show: s => ({
       value: bytes(s.value(MEMORY)),
       more: `${count(s.value("orochi_table_rows"))} rows`,
@@ -120,13 +162,25 @@ const tiles = TILES.map(({ label, needs, show }) => {
   name.textContent = label;
   element("tiles").append(card);
   return (span: Span) => {
-    card.hidden = needs !== undefined && !span.has(needs);
+    card.hidden = needs !== undefined && !needs(span);
     const now = show(span);
     value.textContent = now.value;
     more.textContent = now.more ?? "";
     card.classList.toggle("warn", now.warn ?? false);
+    return !card.hidden;
   };
 });
+
+/** As few rows as `most` in each allow, and as even as they can be. */
+function columns(tiles: number, most: number): string {
+  return `${Math.ceil(tiles / Math.ceil(tiles / most))}`;
+}
+
+function showTiles(span: Span): void {
+  const shown = tiles.filter(tile => tile(span)).length;
+  element("tiles").style.setProperty("--wide", columns(shown, 8));
+  element("tiles").style.setProperty("--middle", columns(shown, 4));
+}
 
 // ---- lines ------------------------------------------------------------------------------------
 
@@ -176,9 +230,37 @@ const charts = [
   ),
   new Chart(
     element("charts"),
+    "Timers",
+    rate,
+    fixed(line("due", "due", GREEN), line("late", "5 ms late", AMBER), line("missed", "missed", RED)),
+  ),
+  new Chart(
+    element("charts"),
     "Timer lateness",
     seconds,
     fixed(line("late50", "p50", GREEN), line("late99", "p99", AMBER)),
+  ),
+  new Chart(
+    element("charts"),
+    "Procedures",
+    count,
+    fixed(line("running", "running", GREEN), line("waiting", "waiting", BLUE), line("queued", "queued", AMBER)),
+  ),
+  new Chart(
+    element("charts"),
+    "Procedure calls",
+    rate,
+    fixed(line("procedureCalls", "calls", GREEN), line("procedureErrors", "errors", RED)),
+  ),
+  new Chart(
+    element("charts"),
+    "Outbound requests",
+    count,
+    fixed(
+      line("requestsOpen", "open", GREEN),
+      line("requests", "begun/s", BLUE),
+      line("failures", "failed/s", RED),
+    ),
   ),
   new Chart(element("charts"), "Connections", count, fixed(line("connections", "open", GREEN))),
   new Chart(element("charts"), "Processor", percent, fixed(line("cpu", "of one core", AMBER))),
@@ -198,11 +280,13 @@ function point(span: Span): Record<string, number | null> {
     commits: span.rate("orochi_commits_total"),
     conflicts: span.rate("orochi_tx_conflicts_total"),
     lag: span.value("orochi_durable_lag_commits"),
-    late50: span.quantile("orochi_timer_lateness_seconds", 0.5),
-    late99: span.quantile("orochi_timer_lateness_seconds", 0.99),
+    late50: span.quantile(LATENESS, 0.5),
+    late99: span.quantile(LATENESS, 0.99),
     connections: span.value("orochi_connections"),
     cpu: span.has(CPU) ? span.rate(CPU) : null,
     memory: span.has(MEMORY) ? span.value(MEMORY) : null,
+    ...(hasTimers(span) ? timerPoint(span) : {}),
+    ...(hasProcedures(span) ? procedurePoint(span) : {}),
   };
   const busiest = span
     .values("orochi_reducer_calls_total", "reducer")
@@ -213,6 +297,23 @@ function point(span: Span): Record<string, number | null> {
     if (calls > 0 && !shown.includes(reducer) && shown.length < COLOURS.length) shown.push(reducer);
   }
   return values;
+}
+
+function timerPoint(span: Span): Record<string, number> {
+  return { due: span.rate(DUE), late: span.beyond(LATENESS, LATE), missed: span.rate(MISSED) };
+}
+
+function procedurePoint(span: Span): Record<string, number> {
+  return {
+    running: span.value(RUNNING),
+    waiting: span.value("orochi_procedures_waiting"),
+    queued: span.value("orochi_procedures_queued"),
+    procedureCalls: span.rate("orochi_procedure_calls_total"),
+    procedureErrors: span.rate("orochi_procedure_errors_total"),
+    requestsOpen: span.value("orochi_outbound_requests_open"),
+    requests: span.rate(REQUESTS),
+    failures: span.rate(FAILURES),
+  };
 }
 
 // ---- tables -----------------------------------------------------------------------------------
@@ -251,32 +352,37 @@ function fill(id: string, heads: string[], rows: Cell[][]): void {
   element(id).replaceChildren(head, ...body);
 }
 
-function tables(span: Span): void {
-  const reducers = span.values("orochi_reducer_calls_total", "reducer").map(reducer => ({
-    reducer,
-    calls: span.rate("orochi_reducer_calls_total", { reducer }),
-    total: span.value("orochi_reducer_calls_total", { reducer }),
-    errors: span.rate("orochi_reducer_errors_total", { reducer }),
-    errorsTotal: span.value("orochi_reducer_errors_total", { reducer }),
-    quantile: (q: number) =>
-      maybe(span.quantile("orochi_reducer_duration_seconds", q, { reducer }), seconds),
-  }));
+/** A line for each function of a kind, the busiest first. */
+function functions(span: Span, kind: "reducer" | "procedure"): void {
+  const lines = span.values(`orochi_${kind}_calls_total`, kind).map(name => {
+    const labels = { [kind]: name };
+    const errors = span.rate(`orochi_${kind}_errors_total`, labels);
+    const quantile = (q: number) =>
+      maybe(span.quantile(`orochi_${kind}_duration_seconds`, q, labels), seconds);
+    const calls = span.rate(`orochi_${kind}_calls_total`, labels);
+    const total = span.value(`orochi_${kind}_calls_total`, labels);
+    const cells: Cell[] = [
+      name,
+      count(calls),
+      count(total),
+      { text: count(errors), bad: errors > 0 },
+      count(span.value(`orochi_${kind}_errors_total`, labels)),
+      ...[0.5, 0.9, 0.99].map(quantile),
+    ];
+    return { calls, total, cells };
+  });
+  lines.sort((a, b) => b.calls - a.calls || b.total - a.total);
   fill(
-    "reducers",
-    ["reducer", "calls/s", "calls", "errors/s", "errors", "p50", "p90", "p99"],
-    reducers
-      .sort((a, b) => b.calls - a.calls || b.total - a.total)
-      .map(r => [
-        r.reducer,
-        count(r.calls),
-        count(r.total),
-        { text: count(r.errors), bad: r.errors > 0 },
-        count(r.errorsTotal),
-        r.quantile(0.5),
-        r.quantile(0.9),
-        r.quantile(0.99),
-      ]),
+    `${kind}s`,
+    [kind, "calls/s", "calls", "errors/s", "errors", "p50", "p90", "p99"],
+    lines.map(line => line.cells),
   );
+}
+
+function tables(span: Span): void {
+  functions(span, "reducer");
+  element("procedures").closest("article")!.hidden = !hasProcedures(span);
+  functions(span, "procedure");
   const rows = span
     .values("orochi_table_rows", "table")
     .map(table => ({ table, rows: span.value("orochi_table_rows", { table }) }))
@@ -299,7 +405,7 @@ function tables(span: Span): void {
   fill(
     "workers",
     ["worker", "cache hits", "cache/s", "pool hits", "pool/s"],
-    [...workers].sort((a, b) => Number(a) - Number(b)).map(worker => [
+    [...workers].sort((a, b) => a.localeCompare(b, "en", { numeric: true })).map(worker => [
       worker,
       ratio("type_cache", worker),
       count(
@@ -326,7 +432,7 @@ function take(sample: Sample): void {
   const second = new Span(sample, before);
   history.add(sample.t, point(second));
   if (document.hidden) return; // what nobody sees is not drawn
-  for (const tile of tiles) tile(second);
+  showTiles(second);
   for (const chart of charts) chart.update(history);
   tables(new Span(sample, samples[0]!));
 }

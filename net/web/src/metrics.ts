@@ -102,6 +102,14 @@ export class Span {
     return this.grown(name, labels) / this.seconds;
   }
 
+  /** What a histogram took in beyond `limit`, one of its bounds in seconds; a second. */
+  beyond(name: string, limit: number): number {
+    const within = (sample: Sample) =>
+      (sample.metrics[`${name}_bucket`] ?? []).find(([own]) => Number(own.le) === limit)?.[1] ?? 0;
+    const grown = within(this.now) - within(this.before);
+    return Math.max(this.grown(`${name}_count`, {}) - Math.max(grown, 0), 0) / this.seconds;
+  }
+
   /** All values that a label has. */
   values(name: string, label: string): string[] {
     const found = new Set<string>();
