@@ -2,7 +2,9 @@
 
 import json
 import sys
+import uuid
 
+from .._types import SATS_SPECIAL
 from . import cli, place
 from .describe import Served
 from .place import CommandError
@@ -11,7 +13,7 @@ from .place import CommandError
 def arguments(parser):
     parser.add_argument('function', metavar='FUNCTION', help='reducer or procedure')
     parser.add_argument('arguments', nargs='*', metavar='ARGUMENT',
-                        help='JSON each: 7, true, \'"text"\', [1, 2], {"x": 1}; a text may stand without its quotes, a variant without payload by its name; -- before what begins with -')
+                        help='JSON each: 7, true, \'"text"\', [1, 2], {"x": 1}; a text may stand without its quotes, a variant without payload by its name, an identity, connection id or UUID by its text; -- before what begins with -')
     parser.add_argument('--args', metavar='JSON', help='all of them at once: an array, or an object by name')
     place.options(parser, 'player')
 
@@ -20,10 +22,39 @@ def _is_variant(text, kind):
     return any(v['name'].get('some') == text and v['algebraic_type'] == {'Product': {'elements': []}} for v in kind.get('Sum', {'variants': []})['variants'])
 
 
+def _hex(digits):
+    def read(text):
+        given = text.removeprefix('0x')
+        if len(given) != digits:
+            raise ValueError
+        return int(given, 16)
+    return read
+
+
+# How a special type is written by those who print it: its digits, with 0x or without. What is none is sent as it is.
+_TEXTS = ((SATS_SPECIAL['identity'], '__identity__', lambda text: f'0x{_hex(64)(text):064x}'),
+          (SATS_SPECIAL['connection_id'], '__connection_id__', _hex(32)),
+          (SATS_SPECIAL['uuid'], '__uuid__', lambda text: uuid.UUID(text).int))
+
+
+def _special(text, kind):
+    """The JSON of an identity, a connection id or a UUID from its text; None: it is no such type, or no such text."""
+    for special, name, read in _TEXTS:
+        if kind == special:
+            try:
+                return {name: read(text.strip('"'))}
+            except ValueError:
+                return None
+    return None
+
+
 def _value(text, kind):
     """The JSON of an argument, whose parameter is of this type (None: there is no such parameter)."""
     if kind is not None and _is_variant(text, kind):
         return {text: []}
+    special = _special(text, kind)
+    if special is not None:
+        return special
     if kind == {'String': []}:
         try:
             return json.loads(text) if text.startswith('"') else text

@@ -11,7 +11,7 @@ from . import history, place
 from .place import CommandError, Server  # noqa: F401
 
 HISTORY = '~/.orochi_sql_history'
-WIDEST = 60  # characters of a cell in a table
+WIDEST = 66  # characters of a cell in a table: an identity, whole
 KEYWORDS = ('SELECT FROM WHERE JOIN LEFT ON GROUP BY ORDER HAVING LIMIT OFFSET DISTINCT UNION ALL AS AND OR NOT IN BETWEEN LIKE IS NULL '
             'INSERT INTO VALUES UPDATE SET DELETE WITH count( sum( min( max( avg( json_extract( datetime(').split()
 HELP = r"""A statement ends with ;  and may have several lines.

@@ -22,8 +22,8 @@ def command(folder):
     engine = program.python_with(folder, '_orochi')
     if engine is not None:
         raise CommandError(f'pytest is missing: {engine} -m pip install pytest')
-    raise CommandError('tests run in a Python that has the engine (orochi.testing): pip install orochi-server pytest, in a virtual '
-                       'environment that is active, or .venv')
+    raise CommandError('tests run in a Python that has the engine (orochi.testing): pip install orochi_server-*.whl pytest, in a virtual '
+                       'environment that is active, or .venv (sh config/wheel.sh of the source makes the wheel)')
 
 
 def _tests(folder):
