@@ -53,7 +53,7 @@ id_new(PyTypeObject *type, PyObject *args, PyObject *kw)
         return fits ? id_make(type, le, n) : PyErr_Format(PyExc_ValueError, "it takes %u bytes", n);
     }
     if (!PyLong_Check(v) || PyBool_Check(v))
-        return PyErr_Format(PyExc_TypeError, "it takes an int or bytes, got %s",
+        return PyErr_Format(PyExc_TypeError, "it takes an int or bytes (hex digits: from_hex), got %s",
                             Py_TYPE(v)->tp_name);
     Py_ssize_t need =
         PyLong_AsNativeBytes(v, le, (Py_ssize_t)n,

@@ -72,7 +72,7 @@ test("a mistake is told with what the function wants", async () => {
     [["set_name", ""], 1, /set_name: bad_name: a name must not be empty/, /code: "bad_name"/],
     [["bug"], 1, /^orochi: bug: /],
     [["count", "--args", "{"], 1, /--args: not JSON/],
-    [["internal"], 1, /no such reducer: internal/],
+    [["internal"], 1, /no such reducer: internal/, /it is private: --as owner calls it/],
     [["--ass", "bob", "nothing"], 2, /there is no flag --ass \(did you mean --as\?\)/],
     [["--as", "../bob", "nothing"], 1, /a name is 1 to 64 letters/],
   ]) {

@@ -108,6 +108,9 @@ WRONG = {
     'route annotated int for str': (
         '@route("GET", "/a/{id}")\ndef f(ctx: HandlerContext, request: Request, id: int): ...',
         [(2, "f: @route('GET', '/a/{id}'): the parameter 'id' is of type int, and {id} gives str: write {id:int} in the")]),
+    'route annotated Identity': (
+        '@route("GET", "/a/{who}")\ndef f(ctx: HandlerContext, request: Request, who: Identity): ...',
+        [(2, "f: @route('GET', '/a/{who}'): the parameter 'who' is of type Identity, and {who} gives str: annotate str,")]),
     'route annotated str for int': (
         '@route("GET", "/a/{id:int}")\ndef f(ctx: HandlerContext, request: Request, id: str): ...',
         [(2, "f: @route('GET', '/a/{id:int}'): the parameter 'id' is of type str, and {id} gives int: write {id} in the")]),

@@ -108,6 +108,24 @@ class Commands(ModuleCase):
         path = str(self.write(SOURCE))
         self.assertEqual(self.run_tool("describe", path), (0, DESCRIBED, ""))
 
+    def test_functions_that_repeat_are_counted_once(self):
+        path = str(self.write("""
+            from orochi import AsyncProcedureContext, ReducerContext, procedure, reducer, scheduled
+
+            @reducer
+            def one(ctx: ReducerContext) -> None: ...
+
+            @scheduled(hz=1)
+            def beat(ctx: ReducerContext) -> None: ...
+
+            @scheduled(hz=1)
+            async def slow(ctx: AsyncProcedureContext) -> None: ...
+
+            @procedure
+            def ask(ctx) -> None: ...
+            """))
+        self.assertEqual(self.run_tool("check", path)[:2], (0, "game: 0 tables, 1 reducer, 1 procedure, 2 schedules, no problems\n"))
+
     def test_describe_of_procedures(self):
         path = str(ROOT / "tests/e2e/modules/procedures.py")
         code, out, _ = self.run_tool("describe", path)

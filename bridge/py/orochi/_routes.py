@@ -15,7 +15,7 @@ from ._declare import _function_place_problem, _orochi, REGISTRY
 from ._errors import ReducerError
 from ._http import HEADERS_MOST, Request, Response, read_request, response_of, write_response
 from ._types import evaluate_parameter
-from ._values import Timestamp
+from ._values import ConnectionId, Identity, Timestamp
 
 ATTEMPTS = 3  # of a transaction; the last one runs alone and cannot conflict
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]{1,32}")
@@ -270,6 +270,9 @@ def _wrong_parameter(fn, p, names):
         return f'the parameter {p.name!r} is given by name: take the / out of the parameters'
     made = names[p.name]
     hint = _hint(fn, p)
+    if hint in (Identity, ConnectionId):
+        return (f'the parameter {p.name!r} is of type {hint.__name__}, and {{{p.name}}} gives {made.__name__}: '
+                f'annotate str, and make {hint.__name__}.from_hex({p.name}) of it')
     if hint not in _HINTS or made in _HINTS[hint]:
         return None
     written = f'{{{p.name}:{_KINDS[hint]}}}' if hint in _KINDS else f'{{{p.name}}}'

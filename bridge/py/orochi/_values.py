@@ -26,7 +26,7 @@ except ImportError:
                     raise ValueError(f'{type(self).__name__} takes {self._size} bytes, got {len(value)}')
                 value = int.from_bytes(value, 'little')
             if not isinstance(value, int) or isinstance(value, bool):
-                raise TypeError(f'{type(self).__name__} takes an int or bytes, got {type(value).__name__}')
+                raise TypeError(f'{type(self).__name__} takes an int or bytes (hex digits: {type(self).__name__}.from_hex), got {type(value).__name__}')
             if not 0 <= value < 1 << 8 * self._size:
                 raise ValueError(f'the number does not fit {type(self).__name__}')
             object.__setattr__(self, '_n', value)

@@ -99,7 +99,8 @@ def main(args):
     try:
         answer = request(server, args.function, given)
     except CommandError as error:
-        raise CommandError(_told(error, served.signature(function))) from None
+        hidden = error.status == 404 and not function.is_public
+        raise CommandError(_told(error, served.signature(function)) + '\nit is private: --as owner calls it' * hidden) from None
     if answer:
         print(answer)
     sys.stdout.flush()

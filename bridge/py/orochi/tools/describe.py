@@ -33,10 +33,12 @@ def text(name, builder):
 
 def counts(builder):
     """ "2 tables, 3 reducers, 1 schedule": those of the author. """
-    numbers = (('table', sum(t.cls is not None for t in builder.tables)),
-               ('reducer', len(builder.reducers) - len(builder.schedules)), ('schedule', len(builder.schedules)))
-    if builder.procedures:
-        numbers = (*numbers[:2], ('procedure', len(builder.procedures)), *numbers[2:])
+    repeated = {s['reducer'] for s in builder.schedules}  # of both kinds
+    called = {kind: sum(f['name'] not in repeated for f in functions)
+              for kind, functions in (('reducer', builder.reducers), ('procedure', builder.procedures))}
+    numbers = (('table', sum(t.cls is not None for t in builder.tables)), ('reducer', called['reducer']), ('schedule', len(builder.schedules)))
+    if called['procedure']:
+        numbers = (*numbers[:2], ('procedure', called['procedure']), *numbers[2:])
     if builder.views:
         numbers = (*numbers[:2], ('view', len(builder.views)), *numbers[2:])
     if builder.routes:
