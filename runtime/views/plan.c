@@ -175,7 +175,7 @@ plan_read(const struct oro_schema *schema, const struct oro_view_def *def, struc
     struct oro_reader r = oro_reader(plan);
     struct oro_bytes name;
     struct live *l = ORO_NEW(struct live);
-    l->view = def->name;
+    def = def->table->view; /* of the tables, and stays as long as they do: code may be exchanged without them */
     oro_status st = oro_rd_lenbytes(&r, &name);
     if (st == ORO_OK)
         l->table = oro_schema_table(schema, name);

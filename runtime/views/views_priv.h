@@ -32,7 +32,6 @@ struct live {
     enum plan_kind kind;
     const struct oro_table_def *table;
     struct oro_query *query;
-    const char *view; /* its name, for messages */
     /* top */
     const struct oro_index_def *order;
     struct oro_range range;

@@ -305,6 +305,37 @@ def raise_level(ctx: ReducerContext, id: u32):
   });
 }
 
+test("a view that is a query is followed behind versions in which only code has changed", async () => {
+  const code = body => `
+from dataclasses import dataclass
+from orochi import AnonymousViewContext, Query, count, query, sum_, view
+${ITEM}${put("x")}
+@dataclass
+class Total:
+    n: u64
+    ids: u64 | None
+
+@view
+def total(ctx: AnonymousViewContext) -> Query[Total]:
+    ${body}
+    return query(Item).agg(n=count(), ids=sum_('id'))
+`;
+  const s = await live(code("pass"));
+  await s.write(code("print('two')"));
+  assert.equal((await s.reload()).status, 200);
+  const client = await connect(await bindings(s.file), s, "grow");
+  await subscribe(client, "SELECT * FROM total");
+  await s.ok("put", 1);
+  await s.write(code("raise RuntimeError('three')"));
+  assert.equal((await s.reload()).status, 200);
+  await until("its code was asked again", () => /RuntimeError: three/.test(s.output()));
+  await s.ok("put", 20);
+  await s.ok("put", 300);
+  await until("it has both", () => rows(client.conn.db.total).map(t => Number(t.ids)).join() === "321");
+  client.conn.disconnect();
+  await end(s);
+});
+
 test("clients that a change of columns disconnects are said good-bye to by the new version, and come again", async () => {
   const code = (columns, version) => make(columns) + `
 @table
