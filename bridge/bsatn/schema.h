@@ -78,8 +78,8 @@ struct oro_reducer_def {
         *defaults; /* of the parameters, BSATN; data NULL: none. NULL: no parameter has one */
     bool is_private;
     enum oro_lifecycle lifecycle;
-    int64_t timeout_us; /* 0: the server's default */
-    bool is_view;       /* no reducer: nobody calls it by name, and it gives rows */
+    int64_t timeout_us;             /* 0: the server's default */
+    bool is_view;                   /* no reducer: nobody calls it by name, and it gives rows */
     const struct oro_type *returns; /* of a procedure: what it gives its caller; NULL: a reducer */
     bool is_async;                  /* a procedure that waits without a thread */
 };

@@ -133,7 +133,8 @@ load_procedures(struct oro_load *l)
 {
     uint32_t list = l->sections[SECTION_PROCEDURES], at = list + 1;
     oro_status st = ORO_OK;
-    for (uint32_t i = 0; st == ORO_OK && i < oro_load_len(l, list); i++, at = oro_load_next(l, at)) {
+    for (uint32_t i = 0; st == ORO_OK && i < oro_load_len(l, list);
+         i++, at = oro_load_next(l, at)) {
         struct oro_reducer_def *p = &l->s->reducers[l->s->nreducers + i];
         p->id = l->s->nreducers + i;
         l->s->nprocedures = i + 1;
@@ -147,10 +148,9 @@ load_reducers(struct oro_load *l)
 {
     uint32_t list = l->sections[SECTION_REDUCERS], n = oro_load_len(l, list), at = list + 1;
     oro_status st = ORO_OK;
-    l->s->reducers =
-        ORO_NEW_ARRAY(struct oro_reducer_def,
-                      n + oro_load_len(l, l->sections[SECTION_VIEWS]) +
-                          oro_load_len(l, l->sections[SECTION_PROCEDURES]) + 1);
+    l->s->reducers = ORO_NEW_ARRAY(struct oro_reducer_def,
+                                   n + oro_load_len(l, l->sections[SECTION_VIEWS]) +
+                                       oro_load_len(l, l->sections[SECTION_PROCEDURES]) + 1);
     for (uint32_t i = 0; st == ORO_OK && i < n; i++, at = oro_load_next(l, at)) {
         l->s->reducers[i].id = i;
         l->s->nreducers = i + 1;

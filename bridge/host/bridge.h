@@ -46,7 +46,8 @@ struct oro_py_environment {
     enum oro_py_io io;        /* what becomes of a reducer's input and output (guard.c) */
     /* Warnings, once for each place: changed rows that are dropped (lost.c), globals that reducers write (globals.c). */
     bool warn_lost_changes, warn_globals;
-    bool warn_scans, warn_retries; /* and slowness: filters that no index answers (db/traps.c), calls run again and again (retries.c) */
+    /* and slowness: filters that no index answers (db/traps.c), calls run again and again (retries.c) */
+    bool warn_scans, warn_retries;
     bool strict_index; /* conditions that no index answers raise WrongIndex (query.c) */
 };
 /* Of every interpreter opened from now on. ORO_EINVAL says what is wrong with the virtual environment. Main thread, after start
@@ -165,7 +166,8 @@ ORO_MUST_CHECK oro_status oro_py_coroutine(struct oro_py *py, struct oro_py_call
 int64_t oro_py_loop_step(struct oro_py *py, void *host);
 /* Cancels all that is in the loop, which the next steps see. why: what they are told. */
 void oro_py_loop_cancel(struct oro_py *py, const char *why);
-void oro_py_loop_prepare(struct oro_py *py); /* imports what it needs, before somebody waits for it */
+/* imports what it needs, before somebody waits for it */
+void oro_py_loop_prepare(struct oro_py *py);
 /* Within an op of a procedure, after other code was run under the interpreter's limits (an import): its own hold again, from a
  * new generation on. */
 void oro_py_procedure_goes_on(struct oro_py *py);

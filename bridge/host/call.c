@@ -272,7 +272,8 @@ run(struct oro_py *py, struct oro_pyreducer *r)
             out = NULL;
         }
         if (out == NULL)
-            st = oro_pycall_raised(py); /* runs the author's __str__, so it may be interrupted too */
+            /* runs the author's __str__, so it may be interrupted too */
+            st = oro_pycall_raised(py);
     }
     atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
     py->grace_us = 0;

@@ -32,10 +32,11 @@ struct oro_pyreducer {
 #define ORO_PY_COUNTERS(X) \
     X(cache_hits) X(cache_misses) X(cache_evictions) X(cache_expirations) X(cache_size)
 
-#define ORO_PY_OBJECTS(X)                                                                        \
-    X(e_reducer)                                                                                 \
-    X(e_schema) X(e_timeout) X(e_forbidden) X(refusal) X(chance_of) X(module_spec) X(make_asked) \
-        X(e_http) X(loop)
+#define ORO_PY_OBJECTS(X)                                                                      \
+    X(e_reducer)                                                                               \
+    X(e_schema)                                                                                \
+    X(e_timeout) X(e_forbidden) X(refusal) X(chance_of) X(module_spec) X(make_asked) X(e_http) \
+        X(loop)
 
 /* The reducer has ended, and so long its exception may be put into words before that is interrupted, too; by a clock that hardly
  * goes on while others have the processor, since it is the author's code that is to be short. On the worker's thread. */
@@ -57,8 +58,8 @@ struct oro_py {
     bool shared;       /* runs in the main interpreter */
 
     struct oro_asked_for *asked;               /* the procedure that runs, or NULL (procedure.c) */
-    bool looping;    /* its event loop runs (coroutine.c), */
-    void *loop_host; /* for this host */
+    bool looping;                              /* its event loop runs (coroutine.c), */
+    void *loop_host;                           /* for this host */
     struct oro_version *staged, *old_versions; /* reload.c */
     struct oro_pyreducer *reducers;            /* by reducer id; fn NULL: not ours */
     unsigned nreducers;

@@ -11,8 +11,8 @@
 #include "bridge/host/report_priv.h"
 #include "runtime/base/clock.h"
 
-#define ATTEMPTS 3       /* of a transaction; the last one is alone and cannot conflict */
-#define WAIT_MOST_S 1e9  /* as good as for ever */
+#define ATTEMPTS 3      /* of a transaction; the last one is alone and cannot conflict */
+#define WAIT_MOST_S 1e9 /* as good as for ever */
 #define ARGS_ON_STACK 24
 
 bool
@@ -126,8 +126,8 @@ tx_once(struct oro_py *py, PyObject *const *args, Py_ssize_t n)
     all[1] = py->db.ctx;
     for (Py_ssize_t i = 1; i < n; i++)
         all[i + 1] = args[i];
-    PyObject *out = no_coroutine(PyObject_Vectorcall(
-        args[0], all + 1, (size_t)n | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL));
+    PyObject *out = no_coroutine(
+        PyObject_Vectorcall(args[0], all + 1, (size_t)n | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL));
     if (all != few)
         oro_free(all);
     if (out != NULL && ORO_UNLIKELY(py->hits > 0)) {
@@ -222,11 +222,12 @@ oro_py_asked_end(PyObject *module, PyObject *commits)
     if (a != NULL && a->torn && commits != Py_True)
         Py_RETURN_NONE; /* what it raised says more */
     if (a == NULL || !a->in_block) {
-        PyErr_SetString(py->db.e_transaction,
-                        a != NULL && a->torn
-                            ? "something was awaited in the block of ctx.tx(), whose transaction was "
-                              "rolled back then: it holds everybody up, so nothing is awaited in it"
-                            : "this transaction has ended already");
+        PyErr_SetString(
+            py->db.e_transaction,
+            a != NULL && a->torn
+                ? "something was awaited in the block of ctx.tx(), whose transaction was "
+                  "rolled back then: it holds everybody up, so nothing is awaited in it"
+                : "this transaction has ended already");
         return NULL;
     }
     bool ok = commits == Py_True && py->hits == 0;
@@ -367,7 +368,8 @@ release(PyObject **args, unsigned n)
 }
 
 oro_status
-oro_py_asked_arguments(struct oro_py *py, struct oro_asked_for *a, struct oro_pyreducer *r, PyObject **args)
+oro_py_asked_arguments(struct oro_py *py, struct oro_asked_for *a, struct oro_pyreducer *r,
+                       PyObject **args)
 {
     oro_py_call_begin(py, a->call);
     oro_status st = oro_py_decode_args(py, r, args + 1);
@@ -450,8 +452,7 @@ run(struct oro_py *py, struct oro_asked_for *a, struct oro_pyreducer *r, PyObjec
     PyObject *fn = Py_NewRef(r->fn);
     py->asked = a;
     args[0] = NULL;
-    PyObject *out =
-        PyObject_Vectorcall(fn, args + 1, n | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    PyObject *out = PyObject_Vectorcall(fn, args + 1, n | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     release(args + 1, n);
     Py_DECREF(fn);
     a->hits = py->hits;

@@ -25,16 +25,18 @@ struct oro_asked_for {
 
 /* procedure.c. The one that calls, which may begin a transaction or wait; NULL with an exception, in which it is `what`. */
 struct oro_asked_for *oro_py_asked_of(PyObject *module, struct oro_py **py, const char *what);
-bool oro_py_asked_outdated(const struct oro_py *py, const struct oro_asked_for *a); /* its module is no more */
+/* its module is no more */
+bool oro_py_asked_outdated(const struct oro_py *py, const struct oro_asked_for *a);
 /* args[0] is the context, then what its caller sent. On failure none is left. */
-oro_status oro_py_asked_arguments(struct oro_py *py, struct oro_asked_for *a, struct oro_pyreducer *r, PyObject **args);
+oro_status oro_py_asked_arguments(struct oro_py *py, struct oro_asked_for *a,
+                                  struct oro_pyreducer *r, PyObject **args);
 /* The exception that is set, as words of the call. */
 oro_status oro_py_asked_raised(struct oro_py *py, struct oro_asked_for *a);
 /* A transaction that was left open is rolled back. */
 void oro_py_asked_close(struct oro_py *py, struct oro_asked_for *a);
 /* The end: of what it returned (borrowed), or NULL for the exception that is set, BSATN or words. */
-oro_status oro_py_asked_result(struct oro_py *py, struct oro_asked_for *a, const struct oro_pyreducer *r, PyObject *out,
-                               struct oro_bb *result);
+oro_status oro_py_asked_result(struct oro_py *py, struct oro_asked_for *a,
+                               const struct oro_pyreducer *r, PyObject *out, struct oro_bb *result);
 
 /* A request, from (method, url, headers, body, seconds); borrows of the tuple. -1 with an exception. */
 struct oro_py_ask {

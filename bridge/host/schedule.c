@@ -167,7 +167,8 @@ oro_py_targets(PyObject *module, PyObject *none)
 {
     struct oro_py *py = running(module);
     PyObject *out = py != NULL ? PyDict_New() : NULL;
-    for (uint32_t i = 0; out != NULL && i < py->db.schema->nreducers + py->db.schema->nprocedures; i++) {
+    for (uint32_t i = 0; out != NULL && i < py->db.schema->nreducers + py->db.schema->nprocedures;
+         i++) {
         const struct oro_reducer_def *r = &py->db.schema->reducers[i];
         PyObject *is = r->lifecycle != ORO_LIFE_NONE ? Py_True : Py_False;
         if (PyDict_SetItemString(out, r->name, is) < 0)

@@ -241,8 +241,8 @@ set_headers(struct oro_fetch *f, const struct oro_fetch_ask *ask)
             if (given)
                 continue;
         }
-        struct curl_slist *longer = i == 0 ? f->of->curl->curl_slist_append(NULL, line)
-                                           : header_append(f, line);
+        struct curl_slist *longer =
+            i == 0 ? f->of->curl->curl_slist_append(NULL, line) : header_append(f, line);
         if (longer == NULL)
             return false;
         f->headers = longer;

@@ -50,7 +50,8 @@ struct oro_fetch;
 /* Gives *out. ORO_ENOTFOUND: there is no libcurl. Borrows nothing. */
 ORO_MUST_CHECK oro_status oro_fetcher_create(const struct oro_fetch_limits *limits,
                                              struct oro_fetcher **out, struct oro_err *err);
-void oro_fetcher_destroy(struct oro_fetcher *f); /* NULL is fine; none of its requests may be left */
+/* NULL is fine; none of its requests may be left */
+void oro_fetcher_destroy(struct oro_fetcher *f);
 
 /* Gives *out, which does nothing yet; any thread. of: the asker's. ORO_EINVAL, ORO_EREFUSED: it is not even tried. */
 ORO_MUST_CHECK oro_status oro_fetch_make(struct oro_fetcher *f, const struct oro_fetch_ask *ask,
@@ -67,7 +68,8 @@ void *oro_fetcher_next_done(struct oro_fetcher *f);
  * what stood behind the ? of the URL. */
 ORO_MUST_CHECK oro_status oro_fetch_take(struct oro_fetch *f, struct oro_fetched *out,
                                          struct oro_err *err);
-void oro_fetch_end(struct oro_fetch *f); /* Takes f, done or not; the fetcher's thread, unless it does not go or rests */
+/* Takes f, done or not; the fetcher's thread, unless it does not go or rests */
+void oro_fetch_end(struct oro_fetch *f);
 
 /* address.c: false for what is this machine's, a private network's, or otherwise no address of the public internet, also within an
  * IPv6 address. Pure. */

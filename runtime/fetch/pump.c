@@ -19,10 +19,11 @@ struct oro_pumped {
     struct oro_fetch *fetch;
     struct oro_pump_box *box;
     uint64_t number;
-    atomic_int state;         /* changed under the lock */
-    bool boxed;               /* it lies in its box */
-    struct oro_pumped *next;  /* new, or in the box */
-    struct oro_pumped *dropped_next; /* apart: the thread goes through the new ones without the lock */
+    atomic_int state;        /* changed under the lock */
+    bool boxed;              /* it lies in its box */
+    struct oro_pumped *next; /* new, or in the box */
+    /* apart: the thread goes through the new ones without the lock */
+    struct oro_pumped *dropped_next;
     struct oro_pumped *all_next, **all_link; /* the thread's: those that run */
 };
 

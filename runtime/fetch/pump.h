@@ -18,7 +18,8 @@ struct oro_pump_box {
 
 struct oro_pump_options {
     struct oro_fetch_limits limits;
-    void (*told)(void *arg); /* some are done since the last time; on the pump's thread, must not block */
+    /* some are done since the last time; on the pump's thread, must not block */
+    void (*told)(void *arg);
     void *arg;
 };
 

@@ -25,7 +25,8 @@ enum oro_client_tag {
     ORO_MSG_SUBSCRIBE_BATCH,
 };
 
-#define ORO_BATCH_MOST 4096 /* query sets of one SubscribeBatch: each costs an answer, whatever it asks */
+/* query sets of one SubscribeBatch: each costs an answer, whatever it asks */
+#define ORO_BATCH_MOST 4096
 
 /* Borrows from the frame. */
 struct oro_client_message {
@@ -39,7 +40,8 @@ struct oro_client_message {
     struct oro_bytes
         queries; /* subscribe: the encoded strings (nqueries of them), walk with oro_rd_string */
     uint32_t nqueries;
-    struct oro_bytes sets; /* batch: nsets of them, walk with oro_batch_next (runtime/subs/batch.h) */
+    /* batch: nsets of them, walk with oro_batch_next (runtime/subs/batch.h) */
+    struct oro_bytes sets;
     uint32_t nsets;
 };
 
@@ -60,8 +62,9 @@ struct oro_call_result {
     int64_t timestamp_us;
     oro_status
         outcome; /* ORO_OK; ORO_EUSER: what the reducer raised on purpose; else it failed, or did not run */
-    struct oro_bytes text; /* why, unless it is ORO_OK; of a procedure then BSATN of what it returned */
-    int64_t elapsed_us;    /* of a procedure */
+    /* why, unless it is ORO_OK; of a procedure then BSATN of what it returned */
+    struct oro_bytes text;
+    int64_t elapsed_us; /* of a procedure */
 };
 
 /* What was put together for clients that see the same changes of one commit. One thread; see oro_updates_clear. */
@@ -78,7 +81,8 @@ struct oro_proto {
     void (*connected)(struct oro_bb *out, const struct oro_identity *id,
                       const struct oro_connection_id *conn, struct oro_bytes token);
     void (*result)(struct oro_bb *out, const struct oro_call_result *r); /* no rows of its own */
-    void (*returned)(struct oro_bb *out, const struct oro_call_result *r); /* a procedure has ended */
+    /* a procedure has ended */
+    void (*returned)(struct oro_bb *out, const struct oro_call_result *r);
     /* Granted. with_rows: QueryRows follow (runtime/subs), which one-off queries always have; of a batch what each of its sets
      * has come to. */
     void (*applied)(struct oro_bb *out, const struct oro_asked *to, bool with_rows);

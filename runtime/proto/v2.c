@@ -56,9 +56,10 @@ read_batch(struct oro_reader *r, struct oro_client_message *m, struct oro_err *e
     READ("request id", oro_rd_u32(r, &m->request_id));
     READ("count of query sets", oro_rd_count(r, 8, &m->nsets));
     if (m->nsets > ORO_BATCH_MOST)
-        return oro_err_set(err, ORO_EMALFORMED,
-                           "message at byte %zu: %u query sets are too many for one message, %d may be",
-                           oro_rd_offset(r) - 4, m->nsets, ORO_BATCH_MOST);
+        return oro_err_set(
+            err, ORO_EMALFORMED,
+            "message at byte %zu: %u query sets are too many for one message, %d may be",
+            oro_rd_offset(r) - 4, m->nsets, ORO_BATCH_MOST);
     const uint8_t *from = r->at;
     for (uint32_t i = 0; i < m->nsets; i++) {
         struct oro_client_message set;

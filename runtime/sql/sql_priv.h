@@ -35,7 +35,8 @@ struct sql_engine {
 struct sql_module {
     struct sql_engine *engine;
     const struct oro_table_def *def;
-    struct oro_query *seen; /* what whoever asks may see of it, while he asks; NULL: all, or not looked at yet */
+    /* what whoever asks may see of it, while he asks; NULL: all, or not looked at yet */
+    struct oro_query *seen;
 };
 
 /* table.c */

@@ -22,8 +22,8 @@ struct found {
     bool kept;       /* its rows are answer->kept[kept_at ...] */
     bool unmeasured; /* JSON needs no numbers, and all of it may be read */
     size_t kept_at;
-    uint32_t set;      /* of a batch: whose it is, */
-    size_t heads_end;  /* and what stands before it */
+    uint32_t set;     /* of a batch: whose it is, */
+    size_t heads_end; /* and what stands before it */
 };
 
 enum step { BEGIN, OFFSETS, LENGTH, ROWS, TAIL, ENDED };
@@ -297,8 +297,7 @@ measure_batch(struct oro_answer *a, struct oro_session *se, uint64_t most,
         struct found *f = &a->found[i];
         struct batch_set *set = &a->batch->sets[f->set];
         struct oro_err why = {0};
-        oro_status st =
-            set->error == NULL ? measure_told(a, f, se, most, budget, &why) : ORO_OK;
+        oro_status st = set->error == NULL ? measure_told(a, f, se, most, budget, &why) : ORO_OK;
         if (st == ORO_ETIMEOUT)
             return oro_err_set(err, st, "%s", why.text);
         if (st != ORO_OK)

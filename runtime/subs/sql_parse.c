@@ -9,7 +9,7 @@
 /* Parentheses within parentheses. A level costs well under 500 bytes of stack here and in the matcher. */
 #define MAX_DEPTH 256
 #define MAX_PARTS 64 /* of a dotted name */
-#define CUT 200 /* bytes of the query quoted in a message */
+#define CUT 200      /* bytes of the query quoted in a message */
 
 struct parser {
     struct sql_lex lx;

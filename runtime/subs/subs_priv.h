@@ -74,7 +74,8 @@ struct live_place {
     struct eq_bucket *bucket; /* when it is in one */
     int eq_col;
     struct oro_bytes eq_value;
-    int range_col; /* -1: it is in a list; else among the ranges of that column, with these bounds */
+    /* -1: it is in a list; else among the ranges of that column, with these bounds */
+    int range_col;
     struct range_node between;
     uint8_t src;               /* source of a join */
     const struct watch *watch; /* NULL: it is the source itself */
@@ -126,9 +127,9 @@ struct subs_conn {
     size_t nqueries;
     struct oro_map points; /* eq_bucket -> how many of this client's queries are in it */
     struct oro_query_asker who;
-    struct payer *payer;   /* NULL: it has had no subscription */
-    bool frozen;           /* sees no commit but by oro_subs_apply_to */
-    bool dropped;          /* during apply: freed when it ends */
+    struct payer *payer; /* NULL: it has had no subscription */
+    bool frozen;         /* sees no commit but by oro_subs_apply_to */
+    bool dropped;        /* during apply: freed when it ends */
     uint64_t epoch;
     uint32_t first, last; /* then: its notices */
 };

@@ -19,9 +19,11 @@ start(void)
 {
     struct oro_pump *p;
     struct oro_err err = {0};
-    const struct oro_pump_options opt = {
-        .limits = {.anywhere = true, .max_body = 1024, .timeout_us = 1000000, .max_timeout_us = 1000000},
-        .told = nothing};
+    const struct oro_pump_options opt = {.limits = {.anywhere = true,
+                                                    .max_body = 1024,
+                                                    .timeout_us = 1000000,
+                                                    .max_timeout_us = 1000000},
+                                         .told = nothing};
     oro_status st = oro_pump_start(&opt, &p, &err);
     if (st == ORO_ENOTFOUND)
         cr_skip("there is no libcurl");

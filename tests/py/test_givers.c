@@ -105,8 +105,9 @@ Test(givers, what_is_no_query)
     call_view(&f, "asker", 13);
     oro_bb_u8(&f.text, 0);
     cr_assert_not_null(strstr(fixture_text(&f), "module_under_test.py:"), "%s", fixture_text(&f));
-    cr_assert_not_null(strstr(fixture_text(&f), "got list, and the view says that it returns a Query"),
-                       "%s", fixture_text(&f));
+    cr_assert_not_null(
+        strstr(fixture_text(&f), "got list, and the view says that it returns a Query"), "%s",
+        fixture_text(&f));
     fixture_close(&f);
 }
 

@@ -140,8 +140,7 @@ Test(write, a_statement_cut_off_inside_of_a_comment_is_refused)
     DONE("DELETE FROM note /* '/* */ WHERE text = '/*'",
          "\"rows_inserted\":0,\"rows_deleted\":0,\"rows_updated\":0");
     EQ("SELECT * FROM note", "[[1,\"ann\"]]");
-    DONE("DELETE FROM note -- /*",
-         "\"rows_inserted\":0,\"rows_deleted\":1,\"rows_updated\":0");
+    DONE("DELETE FROM note -- /*", "\"rows_inserted\":0,\"rows_deleted\":1,\"rows_updated\":0");
     ask_close(&a);
 }
 
