@@ -11,7 +11,7 @@
 #include "runtime/exec/turns_of.h"
 
 struct oro_shares; /* any thread */
-struct oro_share;  /* what somebody has taken; of one thread at a time */
+struct oro_share;  /* what somebody has taken; any thread, but for its end */
 
 enum oro_share_room {
     ORO_SHARE_TAKEN,

@@ -1,4 +1,4 @@
-/* runtime/sql/lex.h - the words of SQLite's dialect, as far as literals.c wants to know them. What SQLite itself would refuse
+/* runtime/sql/lex.h - the words of SQLite's dialect, as far as literal.c wants to know them. What SQLite itself would refuse
  * comes out as some token or other: it will refuse it. Pure functions; any thread. */
 #ifndef ORO_SQL_LEX_H
 #define ORO_SQL_LEX_H

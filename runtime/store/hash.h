@@ -8,7 +8,7 @@
  * out: the table before stays beside the new one, every change moves a few of its slots over and
  * leaves tombstones, so no single insert pays for all. Readers look in both.
  *
- * Reading needs the reader's flag, changing needs readers shut out (session.h), but for the head in
+ * Reading needs the reader's flag, changing needs readers shut out (internal.h), but for the head in
  * a cell, which the committer may replace at any time. */
 #ifndef ORO_STORE_HASH_H
 #define ORO_STORE_HASH_H

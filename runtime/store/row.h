@@ -10,7 +10,7 @@
  *          where the commit's seq will stand (ORO_LATER), until that is known
  *   end    set once by the committer that deletes the row; readers at older snapshots do not mind
  *          which value they see. A large commit sets it as it does begin
- *   older  constant while readers walk; changed only with readers shut out (session.h)
+ *   older  constant while readers walk; changed only with readers shut out (internal.h)
  *   flags, newer  the committer's alone (commit lock) */
 #ifndef ORO_STORE_ROW_H
 #define ORO_STORE_ROW_H
