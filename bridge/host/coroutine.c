@@ -286,7 +286,7 @@ next_answer(struct oro_py *py, void *host)
     oro_status st = py->db.ops->loop_answer(host, &number, &got, &err);
     if (number == 0)
         return NULL;
-    PyObject *given = st == ORO_OK ? oro_py_fetched(&got) : PyUnicode_FromString(err.text);
+    PyObject *given = st == ORO_OK ? oro_py_fetched(&got) : oro_py_fetch_text(&err);
     return given != NULL ? Py_BuildValue("(KN)", (unsigned long long)number, given) : NULL;
 }
 

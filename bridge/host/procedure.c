@@ -286,6 +286,12 @@ oro_py_fetched(struct oro_fetched *got)
     return out;
 }
 
+PyObject *
+oro_py_fetch_text(const struct oro_err *err)
+{
+    return PyUnicode_DecodeUTF8(err->text, (Py_ssize_t)strlen(err->text), "replace");
+}
+
 int
 oro_py_ask_parse(PyObject *args, struct oro_py_ask *out)
 {
@@ -344,7 +350,10 @@ oro_py_asked_fetch(PyObject *module, PyObject *args)
         return NULL;
     if (st == ORO_OK)
         return oro_py_fetched(&got);
-    PyErr_SetString(py->e_http, err.text);
+    PyObject *text = oro_py_fetch_text(&err);
+    if (text != NULL)
+        PyErr_SetObject(py->e_http, text);
+    Py_XDECREF(text);
     return NULL;
 }
 

@@ -47,6 +47,8 @@ int oro_py_ask_parse(PyObject *args, struct oro_py_ask *out);
 void oro_py_ask_fini(struct oro_py_ask *ask);
 /* Takes what is in got: (status, url, headers, body). */
 PyObject *oro_py_fetched(struct oro_fetched *got);
+/* Why there is none. A new reference. It may have bytes in it that a service wrote, as where it sent us on to. */
+PyObject *oro_py_fetch_text(const struct oro_err *err);
 
 /* procedure.c: functions of `_orochi` that a procedure's context calls. */
 PyObject *oro_py_asked_tx(PyObject *module, PyObject *const *args, Py_ssize_t n);

@@ -8,7 +8,9 @@ import { cleanFolders, module, serve, sql, until } from "./lib/server.mjs";
 
 let server, api, outside, base;
 before(async () => {
-  outside = http.createServer((req, res) => setTimeout(() => res.end(`got ${req.url}`), req.url.startsWith("/slow") ? 3000 : 20));
+  outside = http.createServer((req, res) => req.url === "/odd" // where it sends us is no UTF-8
+    ? res.writeHead(302, { location: "http://\xfe\xff.invalid/" }).end()
+    : setTimeout(() => res.end(`got ${req.url}`), req.url.startsWith("/slow") ? 3000 : 20));
   await new Promise(resolve => outside.listen(0, "127.0.0.1", resolve));
   base = `http://127.0.0.1:${outside.address().port}`;
   [server, api] = await Promise.all([
@@ -92,6 +94,7 @@ describe("an `async def` procedure", () => {
   test("asks services outside, many at once, and gives up what it does not want", async () => {
     const { conn } = await client();
     assert.equal(await conn.procedures.fetch({ url: `${base}/x` }), "got /x");
+    assert.match(await conn.procedures.fetchRefused({ url: `${base}/odd` }), /^HttpError: /);
     const many = await conn.procedures.fetchMany({ url: `${base}/n`, n: 50 });
     assert.deepEqual(many, Array.from({ length: 50 }, (_, i) => `got /n/${i}`));
     assert.equal(await conn.procedures.fetchCancelled({ url: `${base}/slow` }), "timeout");

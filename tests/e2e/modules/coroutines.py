@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from orochi import (AutoKey, PrimaryKey, ProcedureContext, ReducerContext, ScheduleAt, TransactionError, procedure, reducer, scheduled, table,
+from orochi import (AutoKey, HttpError, PrimaryKey, ProcedureContext, ReducerContext, ScheduleAt, TransactionError, procedure, reducer, scheduled, table,
                     u8, u32, u64)
 
 
@@ -180,6 +180,14 @@ async def leaves_tasks(ctx: ProcedureContext) -> str:
 @procedure
 async def fetch(ctx: ProcedureContext, url: str) -> str:
     return (await ctx.http.get(url)).text()
+
+
+@procedure
+async def fetch_refused(ctx: ProcedureContext, url: str) -> str:
+    try:
+        return (await ctx.http.get(url)).text()
+    except HttpError as error:
+        return f"HttpError: {error}"
 
 
 @procedure
