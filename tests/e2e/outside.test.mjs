@@ -97,7 +97,8 @@ describe("ctx.http", () => {
     assert.match(await ask("fails", `${base}/never?secret=7`, 100), /^(?!.*secret).*timed out/i);
     assert.match(await ask("fails", `${base}/cut`, 0), /transfer|closed|outstanding/);
     assert.match(await ask("fails", "http://127.0.0.1:1/", 0), /connect/);
-    assert.match(await ask("fails", "http://nobody.invalid/", 0), /resolve/);
+    // A name that is too long for any resolver to ask for: the network here need not have one.
+    assert.match(await ask("fails", `http://${"a".repeat(64)}.invalid/`, 0), /resolve/);
   });
 
   test("ends with its procedure's own limit", async () => {
