@@ -1,4 +1,5 @@
 // The command line: what a mistake looks like, what the exit code says.
+// Release: what it is about is words and exit codes.
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";

@@ -1,4 +1,5 @@
 // The command line as a client of a server that runs: who it is, calls, what is served.
+// Release: what it is about is Python.
 
 import assert from "node:assert/strict";
 import { readdir, readFile, stat } from "node:fs/promises";

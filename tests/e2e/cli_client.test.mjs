@@ -1,4 +1,5 @@
 // Python as a client: orochi.client, and what is built on it: orochi subscribe, orochi shell.
+// Release: what it is about is Python.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

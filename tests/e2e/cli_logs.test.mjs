@@ -1,4 +1,5 @@
 // The log over HTTP, and `orochi logs`.
+// Release: what it is about is Python.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

@@ -1,4 +1,5 @@
 // `meson install` into a folder that is moved afterwards: the program finds its Python package and pages beside itself.
+// Release: what it is about is where files lie.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";

@@ -1,5 +1,6 @@
 // The main interpreter for modules whose C extensions know one interpreter only, and packages of virtual environments. The
 // extensions are compiled here, and so is the environment made, by the Python that the server embeds.
+// Release: what it is about is Python packages; the engine is the same in either interpreter.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
