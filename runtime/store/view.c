@@ -218,17 +218,30 @@ oro_tx_view_forget(struct oro_tx *tx, struct oro_view *v)
 
 /* ---- committing ---- */
 
-static bool
-is_evaluated(const struct oro_view_tx *own, const struct oro_view *v)
+/* Marks what has been evaluated or followed as it is now, or was put off. Registry locked. */
+static void
+mark_answered(const struct oro_view_tx *own, uint64_t epoch)
 {
     for (size_t i = 0; i < own->nchanges; i++)
-        if (own->changes[i].view == v)
-            return true;
-    for (size_t i = 0; i < own->nfound; i++)
-        if (own->found[i].view == v)
-            return i >= own->nfound - own->nlater ||
-                   (own->found[i].done && own->found[i].generation == v->generation);
-    return false;
+        own->changes[i].view->answered = epoch;
+    for (size_t i = 0; i < own->nfound; i++) {
+        const struct oro_view_found *f = &own->found[i];
+        if (i >= own->nfound - own->nlater || (f->done && f->generation == f->view->generation))
+            f->view->answered = epoch;
+    }
+}
+
+static bool
+all_answered(struct oro_tx *tx)
+{
+    struct touching to = {.tx = tx, .vs = &tx->se->store->views};
+    bool all = true;
+    view_touch_all(&to);
+    mark_answered(&tx->views, to.epoch);
+    for (size_t i = 0; all && i < to.n; i++)
+        all = to.found[i].view->answered == to.epoch;
+    oro_free(to.found);
+    return all;
 }
 
 static bool
@@ -248,18 +261,13 @@ oro_views_hold(struct oro_tx *tx)
     if (own->nchanges == 0 &&
         atomic_load_explicit(&vs->version, memory_order_acquire) == own->version)
         return true;
-    struct touching to = {.tx = tx, .vs = vs};
     bool ok = true;
     oro_spin_lock(&vs->lock);
     for (size_t i = 0; ok && i < own->nchanges; i++)
         ok = change_holds(&own->changes[i]);
-    if (ok && atomic_load_explicit(&vs->version, memory_order_relaxed) != own->version) {
-        view_touch_all(&to);
-        for (size_t i = 0; ok && i < to.n; i++)
-            ok = is_evaluated(own, to.found[i].view);
-    }
+    if (ok && atomic_load_explicit(&vs->version, memory_order_relaxed) != own->version)
+        ok = all_answered(tx);
     oro_spin_unlock(&vs->lock);
-    oro_free(to.found);
     return ok;
 }
 

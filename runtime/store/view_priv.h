@@ -52,6 +52,7 @@ struct oro_view {
     uint64_t generation;   /* how often it was evaluated */
     uint64_t epoch;        /* of whoever looked at it last, */
     size_t found;          /* and its place among what he found */
+    uint64_t answered;     /* epoch of who has evaluated it, or put it off, when he looked again */
     uint64_t hash;         /* of the key */
     struct oro_view *same; /* the next one of it */
     struct oro_view_reads *reads;
@@ -66,7 +67,8 @@ struct view_index {
     struct oro_spans ranges;
 };
 struct view_table {
-    size_t n; /* reads of it */
+    size_t n;       /* reads of it */
+    uint64_t epoch; /* of whoever wrote it and looked last (view_touch.c) */
     struct view_index **indexes;
     size_t nindexes, indexes_cap;
     struct view_list spans; /* the whole table, and numbers of its rows */
@@ -112,6 +114,7 @@ struct touching {
     size_t n, cap;
     struct oro_view_step *steps;
     size_t nsteps, steps_cap;
+    size_t meetings; /* of a row and an answer */
 };
 
 /* view_touch.c; registry locked */

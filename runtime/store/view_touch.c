@@ -99,6 +99,11 @@ view_reads_unlist(struct oro_views *vs, struct oro_view_reads **reads)
 
 /* ---- what a transaction touches ---- */
 
+/* Meetings of a changed row with an answer that are looked at one by one, and more for each row that is written. Whoever has many rows
+ * written where many answers are asked for would keep the registry's lock for the product of both. */
+#define MEETINGS_LEAST (1u << 18)
+#define MEETINGS_OF_ROW 8
+
 static struct oro_view_found *
 found_of(struct touching *to, struct oro_view *v)
 {
@@ -134,6 +139,7 @@ touch_read(struct touching *to, const struct oro_view_read *r, const struct oro_
            bool insert)
 {
     struct oro_view_found *f = found_of(to, r->view);
+    to->meetings++;
     if (!r->is_place)
         f->code = true;
     else if (to->rows)
@@ -182,11 +188,34 @@ touch_row(struct touching *to, const struct view_table *t, const struct oro_writ
             touch_read(to, t->spans.items[i], row, c.insert);
 }
 
+static bool
+reads_changed(const struct touching *to, const struct oro_view_reads *reads)
+{
+    for (size_t i = 0; reads != NULL && i < reads->n; i++)
+        if (to->vs->tables[reads->items[i].t->slot].epoch == to->epoch)
+            return true;
+    return false;
+}
+
+/* Every answer that read a table which is written: none that is touched is missing, and none is followed row by row. */
+static void
+touch_readers(struct touching *to)
+{
+    const struct oro_map_slot *slot;
+    for (size_t i = 0; i < to->tx->nwrites; i++)
+        to->vs->tables[to->tx->writes[i].t->slot].epoch = to->epoch;
+    for (size_t i = 0; oro_map_next(&to->vs->by_hash, &i, &slot);)
+        for (struct oro_view *v = slot->value; v != NULL; v = v->same)
+            if (reads_changed(to, v->reads) || reads_changed(to, v->places))
+                found_of(to, v)->code = true;
+}
+
 void
 view_touch_all(struct touching *to)
 {
+    size_t most = MEETINGS_LEAST + MEETINGS_OF_ROW * to->tx->nwrites;
     to->epoch = ++to->vs->epoch;
-    for (size_t i = 0; i < to->tx->nwrites; i++) {
+    for (size_t i = 0; i < to->tx->nwrites && to->meetings <= most; i++) {
         const struct oro_write *w = &to->tx->writes[i];
         const struct view_table *t = &to->vs->tables[w->t->slot];
         if (t->n == 0)
@@ -196,4 +225,6 @@ view_touch_all(struct touching *to)
         if (w->row != NULL)
             touch_row(to, t, w, w->row);
     }
+    if (to->meetings > most)
+        touch_readers(to);
 }

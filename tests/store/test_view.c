@@ -338,3 +338,44 @@ Test(view, arguments_and_askers_have_answers_of_their_own)
     cr_assert(!oro_view_leave(store, same) && oro_view_leave(store, other) &&
               oro_view_leave(store, third));
 }
+
+#define CROWD 64
+
+/* CROWD answers that count the players. */
+static void
+crowd_evaluate(struct oro_view **crowd)
+{
+    for (uint32_t i = 0; i < CROWD; i++) {
+        crowd[i] = oro_view_use(
+            store, &(struct oro_view_key){.def = &def, .args = oro_bytes(&i, sizeof(i))});
+        struct oro_tx *tx = oro_tx_begin(one, false);
+        oro_tx_view_watch(tx, crowd[i]);
+        (void)oro_tx_count(tx, player);
+        cr_assert_eq(oro_tx_view_settle(tx, crowd[i], (struct oro_bytes){0}, &err), ORO_OK);
+        fx_commit(tx);
+    }
+}
+
+/* 20,000 rows and 64 answers meet 1,280,000 times: they are not all counted one by one, and yet nothing is missed. */
+Test(view, many_rows_beside_many_answers_do_not_cost_their_product)
+{
+    struct oro_view *crowd[CROWD];
+    size_t n;
+    cr_assert_eq(evaluate(one, 1), ORO_OK);
+    crowd_evaluate(crowd);
+    struct oro_tx *tx = oro_tx_begin(two, false);
+    for (int64_t i = 0; i < 20000; i++)
+        cr_assert_eq(oro_tx_insert(tx, player, PLAYER(100 + i, 0), NULL, &err), ORO_OK);
+    struct touching to = {.tx = tx, .vs = &store->views};
+    view_touch_all(&to);
+    cr_assert_lt(to.meetings, 500000);
+    cr_assert_eq(to.n, CROWD + 1, "also the one that read another row of the table");
+    oro_free(to.found);
+    cr_assert_eq(touches(tx), CROWD + 1);
+    for (n = CROWD + 1; n > 0;)
+        oro_tx_view_put_off(tx, n - 1, &n);
+    cr_assert_eq(evaluate(one, 2), ORO_OK); /* who commits has to look again */
+    fx_commit(tx);
+    for (size_t i = 0; i < CROWD; i++)
+        cr_assert(oro_view_leave(store, crowd[i]));
+}
