@@ -1,6 +1,8 @@
 /* The program: the command line. What the commands do stands in files of their own (program_priv.h). */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bridge/host/bridge.h"
@@ -211,15 +213,22 @@ standard_descriptors(void)
     return fd >= 0;
 }
 
-int
-oro_main(const struct oro_front *from, int argc, char **argv)
+/* A disk that is full is told, and a pipe whose reader has seen enough is as a shell has it of SIGPIPE. */
+static int
+all_printed(int code)
 {
-    oro_front_set(from);
-    oro_program_set_python(from->python);
-    oro_thread_set_role(ORO_THREAD_MAIN);
-    if (!standard_descriptors())
-        return EXIT_USAGE; /* nobody to tell */
-    oro_sql_init();
+    if (code != EXIT_FINE || (fflush(stdout) == 0 && !ferror(stdout)))
+        return code;
+    if (errno == EPIPE)
+        return EXIT_PIPE;
+    struct oro_err err;
+    oro_err_set(&err, ORO_EIO, "the standard output cannot be written: %s", strerror(errno));
+    return oro_complain(EXIT_MODULE, err.text);
+}
+
+static int
+command_line(int argc, char **argv)
+{
     if (argc < 2)
         return oro_tool_command(0, NULL);
     char help[] = "help";
@@ -229,4 +238,16 @@ oro_main(const struct oro_front *from, int argc, char **argv)
         return command_version();
     return strcmp(argv[1], "help") == 0 ? command_help(argc - 1, argv + 1)
                                         : command_of(argc - 1, argv + 1);
+}
+
+int
+oro_main(const struct oro_front *from, int argc, char **argv)
+{
+    oro_front_set(from);
+    oro_program_set_python(from->python);
+    oro_thread_set_role(ORO_THREAD_MAIN);
+    if (!standard_descriptors())
+        return EXIT_USAGE; /* nobody to tell */
+    oro_sql_init();
+    return all_printed(command_line(argc, argv));
 }

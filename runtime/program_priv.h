@@ -22,6 +22,7 @@ enum {
     EXIT_NET = 3,    /* cannot listen */
     EXIT_DATA = 4,   /* data folder, keys */
     EXIT_PYTHON = 5, /* the interpreter does not start */
+    EXIT_PIPE = 141, /* nobody reads what it prints */
     /* 6: ORO_EXIT_STUCK, too many workers were lost (runtime/exec/writers/pool.h) */
 };
 

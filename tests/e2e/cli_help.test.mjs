@@ -40,6 +40,15 @@ test("who reads only the first lines of what a command prints hears no complaint
   }
 });
 
+test("a full disk behind the standard output is told, and is no success", async () => {
+  for (const words of ["--version", "help", "help run", "help settings", "bench --help", "migrate --help", "log --help", "man run", "completion bash",
+    `describe '${module("game")}'`]) {
+    const { error, text } = await tool("bash", "-c", `'${BINARY}' ${words} >/dev/full`);
+    assert.equal(text, "orochi: the standard output cannot be written: No space left on device\n", words);
+    assert.equal(error?.code, 1, words);
+  }
+});
+
 test("a word that is none is told with the likeliest that is", async () => {
   for (const [words, code, pattern] of [
     [["helo"], 2, /there is no command helo \(did you mean help\?\)/],

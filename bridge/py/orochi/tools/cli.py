@@ -20,11 +20,13 @@ def main(argv):
         code = _main(argv)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # `orochi help run | head -3` has what it wants
+    except OSError as error:  # commands have told of their own
         with contextlib.suppress(OSError):
             sys.stdout.close()
         sys.stdout = io.StringIO()  # what the end of the interpreter flushes
-        return 141  # as a shell has it of SIGPIPE
+        if isinstance(error, BrokenPipeError):  # `orochi help run | head -3` has what it wants
+            return 141  # as a shell has it of SIGPIPE
+        return fail([f'the standard output cannot be written: {error.strerror}'])
 
 
 def _main(argv):
