@@ -6,28 +6,12 @@
  * time: entered for a call, left after it. */
 #include "runtime/testing/engine_priv.h"
 
-#include "runtime/durable/durable.h"
-#include "runtime/store/migrator.h"
 #include "runtime/store/tx.h"
 #include "runtime/subs/query.h"
 #include "runtime/testing/views.h"
 
-/* A copy of what an engine held. */
-struct snapshot {
-    PyObject_HEAD struct module *module;
-    struct oro_store *store;
-};
-
-static PyTypeObject *module_type, *engine_type, *snapshot_type;
-
-static PyObject *
-fail(oro_status st, const struct oro_err *err)
-{
-    PyErr_SetString(st == ORO_EMALFORMED || st == ORO_EINVAL ? PyExc_ValueError
-                                                             : PyExc_RuntimeError,
-                    err->text[0] != '\0' ? err->text : oro_status_name(st));
-    return NULL;
-}
+PyTypeObject *testing_module_type, *testing_snapshot_type;
+static PyTypeObject *engine_type;
 
 static PyObject *
 bytes_of(struct oro_bytes b)
@@ -56,7 +40,7 @@ module_new(PyTypeObject *type, PyObject *args, PyObject *kw)
         st = oro_py_module_bind(testing_joined, spec, m->schema, &m->bound, &err);
     if (st != ORO_OK) {
         Py_DECREF(m);
-        return fail(st, &err);
+        return testing_fail(st, &err);
     }
     return (PyObject *)m;
 }
@@ -72,82 +56,34 @@ module_dealloc(PyObject *o)
 
 /* ---- Engine ---- */
 
-static void
-say(void *arg, enum oro_log_level level, const char *target, struct oro_bytes text)
+/* The first state of a new engine. False: an exception is set. */
+static bool
+engine_begin(struct engine *e, const char *folder, const char *name)
 {
-    struct engine *e = arg;
-    PyObject *line = Py_BuildValue("(isN)", (int)level, target, testing_text(text));
-    if (line == NULL || PyList_Append(e->log, line) < 0)
-        PyErr_Clear();
-    Py_XDECREF(line);
+    if (folder == NULL) {
+        struct oro_store *store = testing_store(e->module->schema);
+        if (store != NULL)
+            testing_open(e, store, NULL);
+        return store != NULL;
+    }
+    if (testing_running) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "a database on disk is opened within a call of another one");
+        return false;
+    }
+    e->folder = oro_strdup(folder);
+    e->name = oro_strdup(name);
+    return testing_open_disk(e, NULL);
 }
 
-/* Takes job. */
-static void
-procedure_asked(void *arg, struct oro_job *job)
-{
-    struct engine *e = arg;
-    const struct oro_job_call *c = &job->calls[0];
-    PyObject *call = Py_BuildValue("(sNO)", c->reducer->name, bytes_of(c->args),
-                                   job->timer.table != NULL ? Py_True : Py_False);
-    if (call == NULL || PyList_Append(e->asked, call) < 0)
-        PyErr_Clear();
-    Py_XDECREF(call);
-    oro_job_drop(job);
-}
-
-/* Takes store. */
-static void
-engine_open(struct engine *e, struct oro_store *store)
-{
-    e->store = store;
-    e->writer = oro_inline_open(&(struct oro_inline_options){
-        .py = testing_joined,
-        .schema = e->module->schema,
-        .store = store,
-        .clock_us = &e->clock_us,
-        .database = e->database,
-        .arg = e,
-        .say = say,
-        .procedure = procedure_asked,
-    });
-    e->session = oro_session_open(store);
-    e->cursor = oro_cursor_open(store);
-    e->sql = oro_sql_pool_create();
-}
-
-static void
-engine_close(struct engine *e)
-{
-    if (e->store == NULL)
-        return;
-    oro_sql_pool_destroy(e->sql);
-    oro_cursor_close(e->cursor);
-    oro_session_close(e->session);
-    oro_inline_close(e->writer);
-    oro_store_destroy(e->store);
-    e->store = NULL;
-}
-
-static struct oro_store *
-store_new(const struct oro_schema *schema)
-{
-    struct oro_store *store;
-    struct oro_err err = {0};
-    oro_status st = oro_store_create(schema, &(struct oro_store_options){0}, &store, &err);
-    if (st == ORO_OK)
-        return store;
-    fail(st, &err);
-    return NULL;
-}
-
+/* Engine(module, identity[, folder, name]). */
 static PyObject *
 engine_new(PyTypeObject *type, PyObject *args, PyObject *kw)
 {
     PyObject *module;
-    const char *id;
+    const char *id, *folder = NULL, *name = NULL;
     Py_ssize_t n;
-    if (!PyArg_ParseTuple(args, "O!y#", module_type, &module, &id, &n))
+    if (!PyArg_ParseTuple(args, "O!y#|zz", testing_module_type, &module, &id, &n, &folder, &name))
         return NULL;
     struct engine *e = (struct engine *)type->tp_alloc(type, 0);
     if (e == NULL)
@@ -155,14 +91,11 @@ engine_new(PyTypeObject *type, PyObject *args, PyObject *kw)
     e->module = (struct module *)Py_NewRef(module);
     e->log = PyList_New(0);
     e->asked = PyList_New(0);
-    struct oro_store *store = NULL;
-    if (e->log != NULL && e->asked != NULL && testing_identity(id, n, &e->database))
-        store = store_new(e->module->schema);
-    if (store == NULL) {
+    if (e->log == NULL || e->asked == NULL || !testing_identity(id, n, &e->database) ||
+        !engine_begin(e, folder, name)) {
         Py_DECREF(e);
         return NULL;
     }
-    engine_open(e, store);
     return (PyObject *)e;
 }
 
@@ -173,10 +106,13 @@ engine_dealloc(PyObject *o)
     PyTypeObject *type = Py_TYPE(o);
     if (e->open != NULL) /* a generator that nobody ended held it */
         Py_XDECREF(testing_end(o, Py_False));
-    engine_close(e);
+    if (!testing_close(e))
+        PyErr_WriteUnraisable(NULL);
     Py_XDECREF(e->log);
     Py_XDECREF(e->asked);
     Py_XDECREF(e->module);
+    oro_free(e->folder);
+    oro_free(e->name);
     type->tp_free(o);
     Py_DECREF(type);
 }
@@ -189,7 +125,8 @@ engine_close_method(PyObject *o, PyObject *none)
         PyErr_SetString(PyExc_RuntimeError, "the database is closed by a call of its own");
         return NULL;
     }
-    engine_close(e);
+    if (!testing_close(e))
+        return NULL;
     Py_RETURN_NONE;
 }
 
@@ -372,7 +309,7 @@ views_evaluate(struct engine *e, struct oro_bytes text, const struct oro_query_e
     oro_status st = testing_views_evaluate(e->writer, e->module->schema, text, env, &err);
     testing_leave(e);
     if (st != ORO_OK)
-        fail(st, &err);
+        testing_fail(st, &err);
     return st == ORO_OK;
 }
 
@@ -391,7 +328,7 @@ query_of(struct engine *e, const char *text, Py_ssize_t n, const char *id, Py_ss
                                     ORO_QUERY_SUBSCRIBE, &env, &q, &err);
     if (st == ORO_OK)
         return q;
-    fail(ORO_EINVAL, &err);
+    testing_fail(ORO_EINVAL, &err);
     return NULL;
 }
 
@@ -410,7 +347,7 @@ engine_query(PyObject *o, PyObject *args)
         return NULL;
     (void)oro_read_begin(e->session);
     oro_status st = oro_query_run(q, e->session, NULL, &found, &err);
-    PyObject *out = st != ORO_OK ? fail(st, &err)
+    PyObject *out = st != ORO_OK ? testing_fail(st, &err)
                                  : Py_BuildValue("(sNO)", oro_query_table(q)->name,
                                                  row_list(found.rows, found.n),
                                                  oro_query_is_alone(q) ? Py_True : Py_False);
@@ -462,7 +399,8 @@ engine_sql(PyObject *o, PyObject *args)
     oro_status st =
         oro_sql_query(e->sql, &ask, oro_bytes((const uint8_t *)text, (size_t)n), &out, NULL, &err);
     oro_read_end(e->session);
-    PyObject *answer = st == ORO_OK ? testing_text(oro_bb_bytes(&out)) : fail(ORO_EINVAL, &err);
+    PyObject *answer =
+        st == ORO_OK ? testing_text(oro_bb_bytes(&out)) : testing_fail(ORO_EINVAL, &err);
     oro_bb_fini(&out);
     return answer;
 }
@@ -482,7 +420,8 @@ engine_load(PyObject *o, PyObject *args)
     if (t == NULL)
         return NULL;
     struct oro_tx *tx = oro_tx_begin(e->session, true);
-    oro_status st = oro_tx_insert(tx, t, oro_bytes((const uint8_t *)data, (size_t)n), NULL, &err);
+    oro_status st = oro_tx_upsert(tx, t, &t->indexes[0],
+                                  oro_bytes((const uint8_t *)data, (size_t)n), NULL, &err);
     uint64_t seq;
     struct oro_origin origin = {
         .kind = ORO_ORIGIN_INTERNAL, .reducer = UINT32_MAX, .timestamp_us = e->clock_us};
@@ -491,108 +430,10 @@ engine_load(PyObject *o, PyObject *args)
     else
         st = oro_tx_commit(tx, &origin, &seq);
     if (st != ORO_OK)
-        return fail(st, &err);
+        return testing_fail(st, &err);
     testing_enter(e, e->clock_us);
     testing_views_again(e->writer, e->store);
     testing_leave(e);
-    Py_RETURN_NONE;
-}
-
-/* Rows of a table that only its @migration hook can bring over. */
-static oro_status
-map(void *arg, const struct oro_map_rows *m, struct oro_err *err)
-{
-    struct module *to = arg;
-    const struct oro_py_map asked = {.types = m->types,
-                                     .old = m->old,
-                                     .now = m->now,
-                                     .rows = m->rows,
-                                     .n = m->n,
-                                     .first = m->first,
-                                     .out = m->out,
-                                     .ends = m->ends};
-    oro_py_module_enter(testing_joined, to->bound);
-    oro_status st = oro_py_map_rows(testing_joined, &asked, err);
-    oro_py_module_leave(testing_joined, to->bound);
-    return st;
-}
-
-/* Gives a store of the module with all that `from` has, by the rules of a reload; NULL with an exception. */
-static struct oro_store *
-copy_of(struct oro_store *from, struct module *to)
-{
-    struct oro_err err = {0};
-    struct oro_bb why = {0};
-    struct oro_store *store = NULL;
-    const struct oro_migrator by = {.map = map, .arg = to};
-    bool *mapped = ORO_NEW_ARRAY(bool, to->schema->ntables + 1);
-    oro_durable_reasons(from, to->schema, &why, mapped);
-    oro_status st = ORO_OK;
-    if (why.len > 0)
-        st = oro_err_set(&err, ORO_EINVAL, "%.*s", (int)why.len, (const char *)why.data);
-    if (st == ORO_OK && (store = store_new(to->schema)) != NULL)
-        st = oro_store_carry(store, from, mapped, &by, &err);
-    oro_bb_fini(&why);
-    oro_free(mapped);
-    if (st == ORO_OK)
-        return store; /* NULL: store_new has said why */
-    if (store != NULL)
-        oro_store_destroy(store);
-    fail(st, &err);
-    return NULL;
-}
-
-static PyObject *
-engine_snapshot(PyObject *o, PyObject *none)
-{
-    struct engine *e = (struct engine *)o;
-    struct snapshot *s =
-        testing_ready(e) ? (struct snapshot *)snapshot_type->tp_alloc(snapshot_type, 0) : NULL;
-    if (s == NULL)
-        return NULL;
-    s->store = copy_of(e->store, e->module);
-    if (s->store == NULL) {
-        Py_DECREF(s);
-        return NULL;
-    }
-    s->module = (struct module *)Py_NewRef((PyObject *)e->module);
-    return (PyObject *)s;
-}
-
-static void
-snapshot_dealloc(PyObject *o)
-{
-    struct snapshot *s = (struct snapshot *)o;
-    PyTypeObject *type = Py_TYPE(o);
-    if (s->store != NULL)
-        oro_store_destroy(s->store);
-    Py_XDECREF(s->module);
-    type->tp_free(o);
-    Py_DECREF(type);
-}
-
-/* restore(snapshot[, module]): the state is the snapshot's; with another module, as a reload carries it over. */
-static PyObject *
-engine_restore(PyObject *o, PyObject *args)
-{
-    struct engine *e = (struct engine *)o;
-    struct snapshot *s;
-    struct module *m = e->module;
-    if (!PyArg_ParseTuple(args, "O!|O!", snapshot_type, &s, module_type, &m) || !testing_ready(e))
-        return NULL;
-    if (m == e->module && s->module != m) {
-        PyErr_SetString(PyExc_ValueError, "the snapshot is of another module");
-        return NULL;
-    }
-    testing_running = e->busy = true; /* a hook is the author's */
-    struct oro_store *store = copy_of(s->store, m);
-    testing_running = e->busy = false;
-    if (store == NULL)
-        return NULL;
-    engine_close(e);
-    Py_INCREF(m);
-    Py_SETREF(e->module, m);
-    engine_open(e, store);
     Py_RETURN_NONE;
 }
 
@@ -622,9 +463,17 @@ static PyMethodDef engine_methods[] = {
      "query(sql, identity): (table, rows, whether they depend on nothing else) of a subscription"},
     {"matches", engine_matches, METH_VARARGS, "matches(sql, identity, row): whether it shows it"},
     {"sql", engine_sql, METH_VARARGS, "sql(text): the JSON of POST /sql, as the owner"},
-    {"load", engine_load, METH_VARARGS, "load(table, row): a row that nobody inserted"},
-    {"snapshot", engine_snapshot, METH_NOARGS, "snapshot(): a copy of all rows and sequences"},
-    {"restore", engine_restore, METH_VARARGS, "restore(snapshot[, module])"},
+    {"load", engine_load, METH_VARARGS,
+     "load(table, row): a row that nobody inserted, in place of the one with its key"},
+    {"snapshot", testing_snapshot, METH_NOARGS, "snapshot(): a copy of all rows and sequences"},
+    {"restore", testing_restore, METH_VARARGS, "restore(snapshot[, module])"},
+    {"reopen", testing_reopen, METH_VARARGS,
+     "reopen([folder]): closed, and read from disk; one in memory goes through a file of the "
+     "folder"},
+    {"found", testing_found, METH_NOARGS,
+     "found(): (whether init is to run, whether updated is, tables of the functions that run once "
+     "and are new, the database's identity)"},
+    {"settle", testing_settle, METH_NOARGS, "settle(): what was to run has run"},
     {"logs", engine_logs, METH_NOARGS, "logs(): the list of (level, target, text)"},
     {"close", engine_close_method, METH_NOARGS, "close(): its memory is given back"},
     {0},
@@ -657,7 +506,7 @@ module_exec(PyObject *module)
     }
     oro_status st = oro_py_join(&oro_worker_host_ops, &testing_joined, &err);
     if (st != ORO_OK) {
-        fail(st, &err);
+        testing_fail(st, &err);
         return -1;
     }
     PyType_Slot of_module[] = {{Py_tp_new, module_new}, {Py_tp_dealloc, module_dealloc}, {0}};
@@ -665,12 +514,14 @@ module_exec(PyObject *module)
                                {Py_tp_dealloc, engine_dealloc},
                                {Py_tp_methods, engine_methods},
                                {0}};
-    PyType_Slot of_snapshot[] = {{Py_tp_dealloc, snapshot_dealloc}, {0}};
-    module_type = type_make(module, "_orochi_testing.Module", sizeof(struct module), of_module, 0);
+    PyType_Slot of_snapshot[] = {{Py_tp_dealloc, testing_snapshot_dealloc}, {0}};
+    testing_module_type =
+        type_make(module, "_orochi_testing.Module", sizeof(struct module), of_module, 0);
     engine_type = type_make(module, "_orochi_testing.Engine", sizeof(struct engine), of_engine, 0);
-    snapshot_type = type_make(module, "_orochi_testing.Snapshot", sizeof(struct snapshot),
-                              of_snapshot, Py_TPFLAGS_DISALLOW_INSTANTIATION);
-    return module_type != NULL && engine_type != NULL && snapshot_type != NULL ? 0 : -1;
+    testing_snapshot_type = type_make(module, "_orochi_testing.Snapshot", sizeof(struct snapshot),
+                                      of_snapshot, Py_TPFLAGS_DISALLOW_INSTANTIATION);
+    return testing_module_type != NULL && engine_type != NULL && testing_snapshot_type != NULL ? 0
+                                                                                               : -1;
 }
 
 static PyModuleDef_Slot slots[] = {

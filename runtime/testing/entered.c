@@ -46,6 +46,7 @@ testing_leave(struct engine *e)
 {
     oro_py_module_leave(testing_joined, e->module->bound);
     testing_running = e->busy = false;
+    testing_disk_tell(e->disk);
 }
 
 struct oro_principal *

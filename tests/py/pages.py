@@ -53,4 +53,9 @@ def modules(page):
 
 
 def tests(page):
-    return {block.name: block.text for block in blocks(page) if block.lang == "python" and block.mark == "test"}
+    """name -> text; two of one name are one file."""
+    found = {}
+    for block in blocks(page):
+        if block.lang == "python" and block.mark == "test":
+            found[block.name] = (found[block.name] + "\n\n" if block.name in found else "") + block.text
+    return found

@@ -7,8 +7,10 @@ import heapq
 import inspect
 import itertools
 import json
+import os
 import random
 import struct
+import tempfile
 
 from urllib.parse import unquote
 
@@ -43,11 +45,16 @@ def _microseconds(start):
 
 
 class Database:
-    """A module's database in this process, in memory, with a clock that stands still unless it is moved.
+    """A module's database in this process, with a clock that stands still unless it is moved.
 
     module: the module itself, imported as usual. start: the first time, an ISO text with its zone, an aware datetime or a
     Timestamp (default 2026-01-01 UTC). seed: of connection ids, and through them of ctx.rng, and of the order in parallel().
     env: values of ctx.env, texts by key. timer_errors: "raise" has advance() raise what a scheduled function raised; "log" has it go on, as a server does.
+
+    path: a folder for its data, which is in memory without. There it is logged and kept as a server keeps it (<path>/<module>.db, which
+    `orochi run --data` serves): what is there already is read, and brought to the module's tables by the rules of a start, @migration
+    hooks included; @init runs for new data, @updated where the module has changed. Give a copy of data that is dear to you.
+    OSError: another process has it, or it cannot be read.
 
     @on_load functions run when the module is first used, @init when the database is made; what it raises is raised here.
     Tables are attributes, outside of any reducer: db.player.find(7), db.player.insert(...), len(db.player); each is a
@@ -56,7 +63,7 @@ class Database:
     Raises SchemaError for a module whose declarations are wrong, with every problem.
     """
 
-    def __init__(self, module, *, start=None, seed=0, timer_errors='raise', env=None):
+    def __init__(self, module, *, start=None, seed=0, timer_errors='raise', env=None, path=None):
         if timer_errors not in ('raise', 'log'):
             raise ValueError(f'timer_errors={timer_errors!r}: it is "raise" or "log"')
         self._declared = _engine.declared(module)
@@ -70,10 +77,26 @@ class Database:
         self._missed = []  # what was raised while a procedure waited
         self._last_now = None
         self.now = Timestamp(_microseconds(start))
-        self._engine = _engine.load().Engine(self._declared.engine, self._identity)
+        self._path = None if path is None else os.fspath(path)
+        place = () if path is None else (self._path, self._declared.name.rpartition('.')[2])
+        self._engine = _engine.load().Engine(self._declared.engine, self._identity, *place)
+        try:
+            self._start()
+        except BaseException:
+            self._engine.close()
+            raise
+
+    def _start(self):
+        """The hooks and rows that new data lacks, or that of another version."""
+        is_new, is_changed, once, self._identity = self._engine.found()
         self._timers = self._new_timers()
-        self._install_schedules(self._declared.builder.schedules)
-        self._run(self._engine.init, self._owner(_INTERNAL))
+        self._arm_all()
+        self._install_schedules(once)
+        if is_new:
+            self._run(self._engine.init, self._owner(_INTERNAL))
+        elif is_changed:
+            self._run(self._engine.updated, self._owner(_INTERNAL))
+        self._engine.settle()
 
     # ---- who is there ----
 
@@ -92,9 +115,13 @@ class Database:
         return self._call(None, fn, args, named)
 
     def close(self):
-        """Ends it; clients are not told good-bye. Also done by `with`."""
-        self._clients.clear()
-        self._engine.close()
+        """Ends it; clients are told good-bye only where there is a path, since the next one would find them connected. Also done by `with`."""
+        try:
+            while self._path is not None and self._clients:
+                self._clients[-1].close()
+        finally:
+            self._clients.clear()
+            self._engine.close()
 
     def __enter__(self):
         return self
@@ -233,18 +260,24 @@ class Database:
         return self._engine.snapshot(), self._timers.copy(), self.now
 
     def restore(self, snapshot):
-        """Goes back to a snapshot of this database, clock and timers included. Clients stay; subscriptions see the difference."""
+        """Goes back to a snapshot of this database, clock and timers included. Clients stay; subscriptions see the difference. With a
+        path, its files are written anew."""
         rows, timers, now = snapshot
         self._engine.restore(rows)
         self._timers, self.now = timers.copy(), now
         self._look(rows_changed=True)
 
     def restart(self):
-        """Stops and starts, as a server does: clients have gone (client_disconnected runs for each), intervals go on with their beats
-        (volatile ones, as those with hz=, begin anew), and what had become due fires at once."""
+        """Stops and starts, as a server does: clients have gone (client_disconnected runs for each), everything is read from the log and
+        the tables on disk (without a path=, from ones that are written to a temporary folder for it), event tables are empty, intervals
+        go on with their beats (volatile ones, as those with hz=, begin anew), and what had become due fires at once."""
         for client in list(self._clients):
             client.close()
-        self._engine.restore(self._engine.snapshot())
+        if self._path is None:
+            with tempfile.TemporaryDirectory(prefix='orochi-') as folder:
+                self._engine.reopen(folder)
+        else:
+            self._engine.reopen()
         self._arm_all({s['table'] for s in self._declared.builder.schedules if s['volatile']})
 
     def reload(self, module):
@@ -254,9 +287,10 @@ class Database:
         self._engine.restore(self._engine.snapshot(), declared.engine)
         there = set(self._declared.tables)
         self._declared = declared
-        self._install_schedules([s for s in declared.builder.schedules if s['table'] not in there])
-        self._run(self._engine.updated, self._owner(_INTERNAL))
         self._arm_all()
+        self._install_schedules([table for table in self._engine.found()[2] if table not in there])
+        self._run(self._engine.updated, self._owner(_INTERNAL))
+        self._engine.settle()
         self._engine.changes()
         for client in self._clients:
             for subscription in client._subscriptions:
@@ -444,16 +478,23 @@ class Database:
     def _decode(self, table, row):
         return self._declared.row_codec(table).decode(row)
 
-    def _install_schedules(self, schedules):
-        """The row of each @scheduled function, in its private table."""
-        for s in schedules:
-            delay = s['delay_us'] if s['delay_us'] >= 0 else s['interval_us']
+    def _install_schedules(self, once):
+        """The row of each @scheduled function, in its private table. once: tables of those that run once and have not yet."""
+        for s in self._declared.builder.schedules:
+            name, interval = s['table'], s['interval_us']
+            rows = self._engine.rows(name)
+            if rows and interval > 0 and struct.unpack('<QBq', rows[0])[1:] != (0, interval):
+                self._engine.load(name, rows[0][:8] + struct.pack('<Bq', 0, interval))
+                self._look()
+            if rows or interval <= 0 and s['cron'] is None and name not in once:
+                continue
+            delay = s['delay_us'] if s['delay_us'] >= 0 else interval
             if s['cron'] is not None:
                 delay = cron_next(s['cron'], int(self.now)) - self.now
-            tag, micros = (0, s['interval_us']) if s['interval_us'] > 0 else (1, self.now + delay)
-            self._engine.load(s['table'], struct.pack('<QBq', 1, tag, micros))
+            tag, micros = (0, interval) if interval > 0 else (1, self.now + delay)
+            self._engine.load(name, struct.pack('<QBq', 1, tag, micros))
             self._look()
-            self._timers.first_after(s['table'], 1, self.now + delay)
+            self._timers.first_after(name, 1, self.now + delay)
 
     def _new_timers(self):
         return Timers(self._declared.tables, {s['table']: s['hz'] for s in self._declared.builder.schedules if s['hz']})

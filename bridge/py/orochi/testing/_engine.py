@@ -74,6 +74,15 @@ def _latest(declared, of, names):
     return list(found.values())
 
 
+def _latest_routes(names):
+    """Those of the modules; after an importlib.reload() a function is there twice, with its path."""
+    found = {}
+    for r in REGISTRY.routes:
+        if r.module in names:
+            found[r.module, getattr(r.fn, '__qualname__', None), r.path, tuple(r.methods)] = r
+    return list(found.values())
+
+
 def _filters_of(names):
     """Those of the modules' files; each once, after an importlib.reload(), too."""
     files = {sys.modules[name].__file__ for name in names if name in sys.modules}
@@ -107,9 +116,9 @@ class Declared:
         registry.reducers = _latest(REGISTRY.reducers, lambda r: r.fn, names)
         registry.views = _latest(REGISTRY.views, lambda v: v.fn, names)
         registry.products = _latest(REGISTRY.products, lambda cls: cls, names)
-        registry.migrations = [entry for entry in REGISTRY.migrations if entry[0].__module__ in names]
-        registry.environments = [cls for cls in REGISTRY.environments if cls.__module__ in names]
-        registry.routes = [r for r in REGISTRY.routes if r.module in names]
+        registry.migrations = _latest(REGISTRY.migrations, lambda entry: entry[0], names)
+        registry.environments = _latest(REGISTRY.environments, lambda cls: cls, names)
+        registry.routes = _latest_routes(names)
         registry.problems = REGISTRY.problems
         registry.reducers.append(ReducerDeclaration(_look, 'reducer', LOOK, public=False))
         self.name = module.__name__
