@@ -78,6 +78,15 @@ migrate(const struct oro_server_options *opt, struct oro_err *err)
     return st;
 }
 
+/* What is said of the copy is true of the data: its folder is that one's, with this behind it. */
+static void
+name_the_data(struct oro_err *err, const char *behind)
+{
+    size_t n = strlen(behind);
+    for (char *at; (at = strstr(err->text, behind)) != NULL;)
+        memmove(at, at + n, strlen(at + n) + 1);
+}
+
 /* In a copy beside the data, since there may be room for it, and it is as private there. */
 static oro_status
 migrate_copy(const struct oro_server_options *opt, struct oro_err *err)
@@ -91,9 +100,12 @@ migrate_copy(const struct oro_server_options *opt, struct oro_err *err)
     }
     char *file = oro_asprintf("%s/%s.db", dir, opt->name);
     copy.data_dir = dir;
+    copy.rehearsal = true;
     oro_status st = oro_backup(opt->data_dir, opt->name, file, false, err);
     if (st == ORO_OK)
         st = migrate(&copy, err);
+    if (st != ORO_OK)
+        name_the_data(err, dir + strlen(opt->data_dir));
     oro_folder_remove(dir);
     oro_free(file);
     oro_free(dir);

@@ -19,6 +19,7 @@ struct oro_durable_options {
     const char *name; /* database name */
     enum oro_durability mode;
     bool delete_data;               /* start empty */
+    bool rehearsal; /* of a copy that goes at once: nothing is said of it, and not kept what it was before */
     size_t checkpoint_bytes;        /* log size that starts a checkpoint; 0: 64 MiB */
     unsigned checkpoint_interval_s; /* 0: 60 */
     void (*on_durable)(void *arg);  /* on the log thread, each time the mark has moved */

@@ -126,6 +126,7 @@ struct oro_durable {
     char *dir, *name, *path, *log_path, *log_id, *confirmed_path;
     struct data_locks locks;
     bool begins_empty; /* that is what was asked for */
+    bool rehearsal;
     enum oro_durability mode;
     const char *sync; /* PRAGMA synchronous of the mode */
     const struct oro_schema *schema;

@@ -158,7 +158,7 @@ upgrade(struct oro_durable *d, struct oro_err *err)
         st = db_execf(d->tables, err, "BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT",
                       d->is_new || format >= 4 ? "" : INITIALIZED_SQL, FORMAT_VERSION);
     db_rollback(d->tables);
-    if (st == ORO_OK && format < FORMAT_VERSION)
+    if (st == ORO_OK && format < FORMAT_VERSION && !d->rehearsal)
         oro_log(ORO_LOG_INFO, "durable", "%s: brought from format %lld to %d", d->path,
                 (long long)format, FORMAT_VERSION);
     if (st == ORO_OK)
@@ -182,7 +182,7 @@ static oro_status
 keep_before(struct oro_durable *d, const struct catalog *stored, uint64_t applied,
             struct oro_err *err)
 {
-    if (!catalog_gives_up(stored, d->schema) && !any_mapped(d))
+    if (d->rehearsal || (!catalog_gives_up(stored, d->schema) && !any_mapped(d)))
         return ORO_OK;
     char *file = oro_asprintf("%s.before-%llu", d->path, (unsigned long long)applied);
     /* A second try at the same data may not take the place of the first one's copy. */
@@ -221,7 +221,7 @@ fit_tables(struct oro_durable *d, const struct catalog *stored, struct oro_err *
     struct catalog_hooks hooks = {d->mapped, d->migrator, d->migrated, &told};
     catalog_tell(stored, d->schema, d->mapped, &told);
     oro_status st = catalog_migrate(d->tables, stored, d->schema, &hooks, err);
-    if (st == ORO_OK && !d->is_new)
+    if (st == ORO_OK && !d->is_new && !d->rehearsal)
         log_told(d, &told);
     if (st == ORO_OK && d->told != NULL)
         oro_bb_put_bytes(d->told, oro_bb_bytes(&told));
@@ -386,6 +386,7 @@ durable_new(const struct oro_durable_options *opt, const struct oro_schema *sche
     d->log_path = log_path_of(d->path);
     d->confirmed_path = confirmed_path_of(d->path);
     d->begins_empty = opt->delete_data;
+    d->rehearsal = opt->rehearsal;
     d->dir = oro_strdup(opt->dir);
     return d;
 }

@@ -293,7 +293,7 @@ oro_durable_recover(struct oro_durable *d, struct oro_store *store, struct oro_e
     if (st != ORO_OK)
         return damaged_advise(d->path, st, &mine, err);
     oro_store_load_offset(store, d->logged);
-    if (rows > 0 || transactions > 0)
+    if (!d->rehearsal && (rows > 0 || transactions > 0))
         oro_log(ORO_LOG_INFO, "durable", "%s: %llu rows, %llu transactions of the log, in %lld ms",
                 d->path, (unsigned long long)rows, (unsigned long long)transactions,
                 (long long)(oro_mono_us() - begin) / 1000);

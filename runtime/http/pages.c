@@ -68,6 +68,20 @@ own_page(struct request *q)
         name, name, name);
 }
 
+/* Browsers ask for it on every page that names no icon, and complain where there is none. */
+static void
+own_icon(struct request *q)
+{
+    q->res->status = 200;
+    q->res->content_type = "image/svg+xml";
+    oro_bb_printf(
+        &q->res->body,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect width=\"32\" "
+        "height=\"32\" rx=\"8\" fill=\"#0b1020\"/><path d=\"M4 21l7-8 6 6 10-12\" "
+        "fill=\"none\" stroke=\"#34d399\" stroke-width=\"4\" stroke-linecap=\"round\" "
+        "stroke-linejoin=\"round\"/></svg>");
+}
+
 static bool
 file_page(struct request *q, bool dashboard)
 {
@@ -109,6 +123,8 @@ oro_http_page(struct request *q)
     }
     if (strcmp(path, "/") == 0)
         own_page(q);
+    else if (strcmp(path, "/favicon.ico") == 0)
+        own_icon(q);
     else
         oro_http_answer(q->res, 404, "There is no such page.");
 }

@@ -116,6 +116,7 @@ oro_server_data_read(struct oro_server *s, struct oro_bb *told, struct oro_err *
         struct oro_migrator by = oro_server_migrator(&hooks);
         struct oro_durable_options d = oro_server_durable_options(s);
         d.delete_data = o->delete_data;
+        d.rehearsal = o->rehearsal;
         d.migrator = &by;
         d.told = told;
         st = oro_durable_open(&d, s->schema, &s->durable, err);

@@ -59,6 +59,7 @@ struct oro_server_options {
     const char *data_dir; /* NULL: in memory only */
     enum oro_durability durability;
     bool delete_data;
+    bool rehearsal; /* the data is a copy that goes at once (runtime/durable/durable.h) */
     size_t checkpoint_bytes;
     unsigned checkpoint_interval_s;
     unsigned workers;

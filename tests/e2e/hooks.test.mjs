@@ -123,10 +123,12 @@ test("a dry run says what would be done, while the server runs, and changes noth
   assert.equal(told.code, 0, told.text);
   assert.match(told.stdout, /hero: 3 rows by its hook up .*1 dropped\nthis is what would be done: nothing was changed/);
   assert.deepEqual((await readdir(data)).sort(), files, "nothing is left behind");
+  assert.doesNotMatch(told.text, /dry-run-/, "the folder of the copy is nobody's to look into");
   await writeFile(dry, SECOND(UP.replace("return None", "raise ValueError('three')")));
   const failed = await orochi(["migrate", "--dry-run", dry, "--data", data, "--name", "heroes"]);
   assert.equal(failed.code, 1, failed.text);
   assert.match(failed.text, /table hero, the row \{'id': 3, .*heroes_next\.py:\d+: ValueError: three/);
+  assert.doesNotMatch(failed.text, /dry-run-/);
   const refused = await orochi(["migrate", dry, "--data", data, "--name", "heroes"]);
   assert.equal(refused.code, 4, refused.text);
   assert.match(refused.text, /in use by another server/);

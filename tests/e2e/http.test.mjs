@@ -142,6 +142,9 @@ describe("endpoints", () => {
   test("pages: none here, and no way out of a folder", async () => {
     assert.match(await (await get("/")).text(), /no web\s+page/);
     assert.equal((await get("/nothing.js")).status, 404);
+    const icon = await get("/favicon.ico");
+    assert.deepEqual([icon.status, icon.headers.get("content-type")], [200, "image/svg+xml"], "browsers ask for it on every page");
+    assert.match(await icon.text(), /^<svg xmlns=.*<\/svg>$/s);
     assert.equal((await get("/dashboard", { redirect: "manual" })).status, 301);
     for (const path of ["/dashboard/../../../etc/passwd", "/dashboard/%2e%2e/%2e%2e/meson.build", "/dashboard/..%2f..%2fmeson.build"]) {
       const raw = await request(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);

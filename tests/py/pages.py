@@ -5,7 +5,9 @@
     <!-- python -->              a part of something: it compiles
     <!-- not run: why -->        neither
 
-Blocks of other languages need no mark: text that a person types or reads.
+    <!-- caddy -->               a Caddyfile
+
+What no test can try (test_blocks.py has the languages) says so: not run.
 """
 
 import re

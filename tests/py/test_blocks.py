@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import html.parser
 import io
+import json
 import os
 import re
 import shlex
@@ -195,6 +197,61 @@ class Files(unittest.TestCase):
                 done = subprocess.run([verify, "verify", "--man=no", str(file)], capture_output=True, text=True, timeout=60, check=False)
                 about = [line for line in done.stderr.splitlines() if "game.service" in line]
                 self.assertEqual(about, [], block.place)
+
+    def test_caddy_takes_its_blocks(self):
+        """By caddy itself where it is, and as it is written in any case: a site, its matchers, and directives that use them."""
+        caddy = shutil.which("caddy")
+        for block in (b for b in self.blocks("text") if b.mark == "caddy"):
+            with self.subTest(block.place):
+                lines = [line.split() for line in block.text.splitlines() if line.strip()]
+                self.assertRegex(" ".join(lines[0]), r"^[\w.:*-]+ \{$", "the address of a site, which opens its block")
+                self.assertEqual(lines[-1], ["}"])
+                matchers = {words[0] for words in lines[1:-1] if words[0].startswith("@")}
+                for words in lines[1:-1]:
+                    self.assertIn(words[1] if words[0] in matchers else words[0], ("path", "respond", "reverse_proxy"), words)
+                    self.assertLessEqual({word for word in words if word.startswith("@")}, matchers)
+                if caddy is not None:
+                    file = self.folder / "Caddyfile"
+                    file.write_text(block.text)
+                    self.quietly(block.place, caddy, "adapt", "--adapter", "caddyfile", "--config", file, "--validate")
+
+    def test_json_is_json(self):
+        for block in self.blocks("json"):
+            with self.subTest(block.place):
+                json.loads(block.text)
+
+    def test_html_closes_what_it_opens(self):
+        class Reader(html.parser.HTMLParser):
+            def __init__(self):
+                super().__init__()
+                self.open, self.wrong, self.names = [], [], set()
+
+            def handle_starttag(self, tag, attrs):
+                names = [name for name, _ in attrs]
+                self.wrong += [f"{tag} has {name} twice" for name in set(names) if names.count(name) > 1]
+                self.names.add(tag)
+                if tag not in ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"):
+                    self.open.append(tag)
+
+            def handle_endtag(self, tag):
+                if not self.open or self.open.pop() != tag:
+                    self.wrong.append(f"</{tag}> ends nothing at line {self.getpos()[0]}")
+        for block in self.blocks("html"):
+            with self.subTest(block.place):
+                reader = Reader()
+                reader.feed(block.text)
+                reader.close()
+                self.assertEqual((reader.wrong, [tag for tag in reader.open if tag not in ("html", "head", "body", "p", "li")]), ([], []))
+                self.assertTrue(block.text.startswith("<!doctype html>"))
+                self.assertIn("title", reader.names)
+
+    def test_every_block_is_one_that_is_tried(self):
+        """YAML: tests/types/test_yaml.py, which has a reader for it. TypeScript: tests/e2e/pages_code.test.mjs."""
+        tried = (*SHELL, "python", "py", "ts", "toml", "json", "html", "nginx", "ini", "yaml")
+        for page in pages.pages():
+            for block in pages.blocks(page):
+                if block.mark != "not run" and block.lang not in tried:
+                    self.assertEqual((block.lang, block.mark), ("text", "caddy"), f"{block.place}: no test tries it")
 
     def test_settings_are_settings(self):
         """Of TOML: each key of a table that the server has is one of its settings."""

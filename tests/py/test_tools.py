@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+import tomllib
 import unittest
 import unittest.mock
 
@@ -191,8 +192,20 @@ class Commands(ModuleCase):
             self.assertEqual(self.run_tool("check", str(folder))[0], 0)
             self.assertIn(f"orochi run {folder}/module.py", out)
             self.assertEqual(_load.module_name(str(folder / "module.py")), f"my-{template}")
+            self.assertEqual((folder / ".python-version").read_text(), f"{sys.version_info[0]}.{sys.version_info[1]}\n")
             for file in (".gitignore", "README.md", "module_db.pyi", "pyproject.toml", "test_module.py"):
                 self.assertNotRegex((folder / file).read_text(), r"\{(name|title|page)\}")
+
+    def test_new_says_where_uv_finds_the_wheel(self):
+        wheel = self.folder / "orochi server.whl"
+        wheel.write_text("")
+        told = json.dumps({"url": wheel.as_uri()})
+        for n, (text, want) in enumerate(((told, str(wheel)), (json.dumps({"url": "file:///nowhere/x.whl"}), None), ("no json", None), (None, None))):
+            with self.subTest(text), unittest.mock.patch("importlib.metadata.distribution") as found:
+                found.return_value.read_text.return_value = text
+                self.assertEqual(self.run_tool("new", str(self.folder / f"uv{n}"), "--template", "empty")[0], 0)
+                project = tomllib.loads((self.folder / f"uv{n}/pyproject.toml").read_text())
+                self.assertEqual(project["tool"].get("uv"), want and {"sources": {"orochi-server": {"path": want}}})
 
     def test_new_refused(self):
         (self.folder / "there").mkdir()

@@ -26,7 +26,7 @@ def _engine():
     try:
         import _orochi
     except ImportError:
-        raise OrochiError('orochi.client needs the engine, for its codecs: pip install orochi-server') from None
+        raise OrochiError('orochi.client needs the engine, for its codecs: pip install orochi_server-*.whl, the wheel that config/wheel.sh makes') from None
     _orochi._ready()
     return _orochi
 

@@ -11,7 +11,7 @@
             db.advance(seconds=2)                   # forty beats of a 20 Hz tick, at once
 
 The module runs in the test's interpreter, so breakpoints, coverage and pytest's rewriting of assertions work in it. There is no
-server and no port, and a disk only where a path is given. It needs the wheel (`pip install orochi-server`). pytest finds the fixture `orochi_db` by itself
+server and no port, and a disk only where a path is given. It needs the wheel (`pip install orochi_server-*.whl`). pytest finds the fixture `orochi_db` by itself
 (orochi.testing.plugin); random values for property tests are made by orochi.testing.strategies.
 """
 

@@ -28,7 +28,7 @@ def load():
         import _orochi
         loader = importlib.machinery.ExtensionFileLoader('_orochi_testing', _orochi.__file__)
     except (ImportError, AttributeError):
-        raise ImportError('orochi.testing needs the engine: pip install orochi-server', name='_orochi_testing') from None
+        raise ImportError('orochi.testing needs the engine: pip install orochi_server-*.whl, the wheel that config/wheel.sh makes', name='_orochi_testing') from None
     spec = importlib.util.spec_from_file_location('_orochi_testing', _orochi.__file__, loader=loader)
     module = importlib.util.module_from_spec(spec)
     sys.modules['_orochi_testing'] = module

@@ -4,13 +4,18 @@ The templates are examples of this project (examples/, which an installation has
 there is something to see without node. Where they were not put, the empty one is still there, without a page.
 """
 
+import contextlib
+import importlib.metadata
 import json
 import os
 import re
 import shlex
 import shutil
 import sys
+import textwrap
 import unicodedata
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 from . import generate, modules, stubs
@@ -110,6 +115,9 @@ dependencies = ["orochi-server"]
 [dependency-groups]
 dev = ["pytest"]
 
+# No index has orochi-server: pip installs it from the wheel's file, and uv finds that here.
+{sources}
+
 [tool.orochi]
 module = "module"
 
@@ -160,6 +168,18 @@ def _tests(source, template):
     """Those of the example where it has some, else the ones above."""
     own = source / 'test_module.py' if source else None
     return own.read_text(encoding='utf-8') if own and own.exists() else _TEST_HEAD + _TESTS[template]
+
+
+def _sources():
+    """Where uv finds the wheel: the file from which this installation came, if it came from one and that is there still."""
+    where = None
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError, ValueError, TypeError):
+        told = importlib.metadata.distribution('orochi-server').read_text('direct_url.json')
+        url = urllib.parse.urlsplit(json.loads(told)['url']) if told else None
+        path = urllib.request.url2pathname(url.path) if url is not None and url.scheme == 'file' else ''
+        where = path if path.endswith('.whl') and os.path.exists(path) else None
+    lines = f'[tool.uv.sources]\norochi-server = {{ path = {json.dumps(where or "../orochi_server-VERSION.whl")} }}'
+    return lines if where else textwrap.indent(lines, '# ')
 
 
 def _copy_page(source, folder, name):
@@ -219,8 +239,9 @@ def _no_name(name):
 def _fill(at, name, template, source):
     title = name.replace('-', ' ').replace('_', ' ').capitalize()
     module = (source / 'module.py').read_text(encoding='utf-8') if source and template != 'empty' else _EMPTY.replace('{title}', title)
-    texts = {'module.py': module, 'test_module.py': _tests(source, template), 'pyproject.toml': _PROJECT.replace('{name}', name),
-             'README.md': _README.replace('{title}', title).replace('{name}', name).replace('{page}', _PAGE if source else ''), '.gitignore': _IGNORED}
+    texts = {'module.py': module, 'test_module.py': _tests(source, template), 'pyproject.toml': _PROJECT.replace('{name}', name).replace('{sources}', _sources()),
+             'README.md': _README.replace('{title}', title).replace('{name}', name).replace('{page}', _PAGE if source else ''), '.gitignore': _IGNORED,
+             '.python-version': '%d.%d\n' % sys.version_info[:2]}  # a wheel is of one; uv and pyenv read it
     for file, text in texts.items():
         (at / file).write_text(text, encoding='utf-8')
     if source:
