@@ -19,8 +19,10 @@ group_new(const struct live *l)
 static void
 group_free(const struct live *l, struct group *g)
 {
-    for (unsigned i = 0; g != NULL && i < l->ncolumns; i++)
+    for (unsigned i = 0; g != NULL && i < l->ncolumns; i++) {
         oro_bb_fini(&g->accs[i].best);
+        oro_exact_fini(&g->accs[i].real);
+    }
     oro_free(g);
 }
 
@@ -34,6 +36,7 @@ group_copy(const struct live *l, const struct group *from)
     for (unsigned i = 0; i < l->ncolumns; i++) {
         g->accs[i].best = (struct oro_bb){0};
         oro_bb_put_bytes(&g->accs[i].best, oro_bb_bytes(&from->accs[i].best));
+        oro_exact_copy(&g->accs[i].real, &from->accs[i].real);
     }
     return g;
 }
@@ -152,7 +155,7 @@ acc_number(struct acc *a, const struct plan_column *c, const uint8_t *value, int
     else if (isinf(d))
         *(d > 0 ? &a->ups : &a->downs) += (uint64_t)sign;
     else
-        a->real += sign * (long double)d;
+        oro_exact_add(&a->real, sign * d);
 }
 
 static void

@@ -5,14 +5,15 @@
 #include <math.h>
 #include <string.h>
 
+#include "runtime/base/exact.h"
 #include "runtime/views/views_priv.h"
 
 /* Of one column of the view's row. */
 struct acc {
     uint64_t n; /* values that are not NULL */
-    /* sum, avg. Integers of 64 bits add up exactly; floats in more digits than theirs, what is not finite by itself. */
+    /* sum, avg. What is not finite is counted: it could not be taken away again. */
     __int128 whole;
-    long double real;
+    struct oro_exact real;
     uint64_t nans, ups, downs;
     struct oro_bb best; /* min, max: the value; empty: none */
     bool stale;         /* it has gone */

@@ -56,25 +56,33 @@ put_double(const struct oro_type *t, double d, struct oro_bb *out)
         oro_bb_put(out, &d, sizeof(d));
 }
 
+/* The sum of floats, divided by n; NaN and the infinities are counted beside it. */
 static double
-total(const struct acc *a, const struct plan_column *c)
+divided(const struct acc *a, uint64_t n)
 {
-    if (c->value->kind != ORO_F32 && c->value->kind != ORO_F64)
-        return (double)a->whole;
     if (a->nans > 0 || (a->ups > 0 && a->downs > 0))
         return NAN;
     if (a->ups > 0 || a->downs > 0)
         return a->ups > 0 ? INFINITY : -INFINITY;
-    return (double)a->real;
+    return (double)(oro_exact_value(&a->real) / (long double)n);
+}
+
+static bool
+adds_floats(const struct plan_column *c)
+{
+    return c->value->kind == ORO_F32 || c->value->kind == ORO_F64;
+}
+
+static double
+total(const struct acc *a, const struct plan_column *c)
+{
+    return adds_floats(c) ? divided(a, 1) : (double)a->whole;
 }
 
 static double
 mean(const struct acc *a, const struct plan_column *c)
 {
-    if (c->value->kind != ORO_F32 && c->value->kind != ORO_F64)
-        return (double)((long double)a->whole / (long double)a->n);
-    double sum = total(a, c);
-    return isfinite(sum) ? (double)(a->real / (long double)a->n) : sum;
+    return adds_floats(c) ? divided(a, a->n) : (double)((long double)a->whole / (long double)a->n);
 }
 
 /* ---- columns ---- */

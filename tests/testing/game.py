@@ -5,8 +5,8 @@ from enum import Enum
 from typing import Annotated
 
 from orochi import (AnonymousViewContext, AutoKey, Ge, Identity, Index, Len, PrimaryKey, ReducerContext, ReducerError, ScheduleAt,
-                    Query, Timestamp, ViewContext, client_connected, client_disconnected, count, f32, init, max_, query, reducer, scheduled, table,
-                    u32, u64, view)
+                    Query, Timestamp, ViewContext, client_connected, client_disconnected, avg, count, f32, f64, init, max_, query, reducer, scheduled,
+                    sum_, table, u32, u64, view)
 
 
 class Team(Enum):
@@ -162,3 +162,20 @@ class TeamSize:
 @view(primary_key='team')
 def teams(ctx: AnonymousViewContext) -> Query[TeamSize]:
     return query(Player).group_by('team').agg(players=count(), best=max_('score'))
+
+
+@table(public=True)
+class Crate:
+    id: PrimaryKey[u32]
+    weight: f64
+
+
+@dataclass
+class Load:
+    weight: f64
+    mean: f64 | None
+
+
+@view
+def load(ctx: AnonymousViewContext) -> Query[Load]:
+    return query(Crate).agg(weight=sum_('weight'), mean=avg('weight'))

@@ -57,6 +57,15 @@ class Views(Case):
         self.db.player.delete(next(p for p in self.db.player if p.name == 'Eve'))
         self.assertEqual([(t.team.name, t.players) for t in seen.rows], [('RED', 2)])
 
+    def test_what_has_gone_leaves_no_trace_in_a_sum_of_floats(self):
+        seen = self.db.connect('ann').subscribe('SELECT * FROM load')
+        for number, weight in enumerate((1.0, 1e300, 0.25, float('inf'))):
+            self.db.crate.insert(game.Crate(id=number, weight=weight))
+        self.assertEqual([(t.weight, t.mean) for t in seen.rows], [(float('inf'), float('inf'))])
+        self.db.crate.delete(self.db.crate.get(1))
+        self.db.crate.delete(self.db.crate.get(3))
+        self.assertEqual([(t.weight, t.mean) for t in seen.rows], [(1.25, 0.625)])
+
 
 class Calls(Case):
     def test_a_call_commits_and_a_row_outlives_it(self):
