@@ -660,6 +660,12 @@ oro_tx_count(struct oro_tx *tx, const struct oro_table_def *def)
     return n + (uint64_t)oro_tx_table(tx, t)->delta;
 }
 
+uint64_t
+oro_tx_count_about(const struct oro_tx *tx, const struct oro_table_def *def)
+{
+    return atomic_load_explicit(&oro_table_of(tx->se->store, def)->rows, memory_order_relaxed);
+}
+
 int64_t
 oro_tx_growth(struct oro_tx *tx, const struct oro_table_def *def)
 {

@@ -29,6 +29,8 @@ ORO_MUST_CHECK oro_status oro_tx_range_from(struct oro_tx *tx, const struct oro_
 bool oro_tx_has_row(struct oro_tx *tx, const struct oro_table_def *t, struct oro_bytes row);
 uint64_t oro_tx_count(struct oro_tx *tx,
                       const struct oro_table_def *t); /* O(1), own changes included */
+/* As committed by now, for weighing: what the transaction does may not depend on it, and it is not noted as read. */
+uint64_t oro_tx_count_about(const struct oro_tx *tx, const struct oro_table_def *t);
 /* Rows more than there were at the beginning: by own changes, so nothing is read. */
 int64_t oro_tx_growth(struct oro_tx *tx, const struct oro_table_def *t);
 

@@ -294,30 +294,31 @@ show(struct oro_tx *tx, size_t i, const struct staged_group *g)
 }
 
 oro_status
-groups_step(struct oro_tx *tx, size_t i, struct live *l, const struct oro_view_row *rows, size_t n,
-            struct oro_err *err)
+groups_step(struct following *f, struct oro_err *err)
 {
+    struct live *l = f->l;
     struct staged *s = ORO_NEW(struct staged);
     struct oro_bb key = {0};
     const struct oro_map_slot *slot;
     oro_status st = ORO_OK;
     s->l = l;
-    for (size_t k = 0; k < n; k++)
-        if (oro_query_matches(l->query, rows[k].row))
-            groups_add(l, stage(s, group_key(l, rows[k].row, &key))->now, rows[k].row,
-                       rows[k].insert ? 1 : -1);
+    for (size_t k = 0; k < f->n; k++)
+        if (oro_query_matches(l->query, f->rows[k].row))
+            groups_add(l, stage(s, group_key(l, f->rows[k].row, &key))->now, f->rows[k].row,
+                       f->rows[k].insert ? 1 : -1);
     oro_bb_fini(&key);
     for (size_t k = 0; st == ORO_OK && oro_map_next(&s->groups, &k, &slot);) {
         struct staged_group *g = slot->value;
         struct oro_bytes of = oro_bytes(slot->key, slot->key_len);
-        groups_find_best(tx, l, of, g->now);
-        st = make_rows(l, of, g, err);
+        st = groups_find_best(f, of, g->now, err);
+        if (st == ORO_OK)
+            st = make_rows(l, of, g, err);
     }
     for (size_t k = 0; st == ORO_OK && oro_map_next(&s->groups, &k, &slot);)
-        show(tx, i, slot->value);
+        show(f->tx, f->i, slot->value);
     bool changes = oro_map_len(&s->groups) > 0;
     if (st == ORO_OK)
-        oro_tx_view_followed(tx, i, changes, changes ? s : NULL);
+        oro_tx_view_followed(f->tx, f->i, changes, changes ? s : NULL);
     if (st != ORO_OK || !changes)
         staged_drop(s);
     return st;

@@ -89,56 +89,82 @@ range_of(const struct looking *k, const struct oro_index_def *ix, struct oro_bb 
     return (struct oro_range){.prefix = oro_bb_bytes(prefix), .nprefix = k->l->nby};
 }
 
-/* The first row that counts is it. */
-static void
-look_along(struct oro_tx *tx, struct looking *k, const struct oro_index_def *ix,
+/* The first row that counts is it. False: that is further than f may look. */
+static bool
+look_along(struct following *f, struct looking *k, const struct oro_index_def *ix,
            struct oro_range range)
 {
     size_t seen = 0;
     struct oro_rows found;
     range.reverse = k->c->fn == FN_MAX;
     for (range.limit = ROWS_FIRST;; range.limit *= 4) {
-        oro_status st = oro_tx_range(tx, k->l->table, ix, &range, &found);
+        oro_status st = oro_tx_range(f->tx, k->l->table, ix, &range, &found);
         ORO_ASSERT(st == ORO_OK);
-        for (; seen < found.n && k->a->best.len == 0; seen++)
+        for (; seen < found.n && k->a->best.len == 0; seen++) {
+            if (!following_looks(f, 1))
+                return false;
             consider(k, found.rows[seen]);
+        }
         if (found.n < range.limit || k->a->best.len > 0)
-            return;
+            return true;
     }
 }
 
-static void
-look_for(struct oro_tx *tx, struct looking *k)
+static bool
+look_at_group(struct following *f, struct looking *k, const struct oro_index_def *ix,
+              struct oro_range range)
 {
-    const struct oro_index_def *ix = index_for(k, true);
-    struct oro_bb prefix = {0};
     struct oro_rows found;
-    oro_bb_clear(&k->a->best);
-    if (ix != NULL) {
-        look_along(tx, k, ix, range_of(k, ix, &prefix));
-    } else if ((ix = index_for(k, false)) != NULL) {
-        struct oro_range range = range_of(k, ix, &prefix);
-        oro_status st = oro_tx_range(tx, k->l->table, ix, &range, &found);
-        ORO_ASSERT(st == ORO_OK);
-        for (size_t i = 0; i < found.n; i++)
-            consider(k, found.rows[i]);
-    } else {
-        rows_each(tx, k->l, consider, k);
-    }
-    oro_bb_fini(&prefix);
+    if (f->left < SIZE_MAX)
+        range.limit = f->left + 1;
+    oro_status st = oro_tx_range(f->tx, k->l->table, ix, &range, &found);
+    ORO_ASSERT(st == ORO_OK);
+    if (!following_looks(f, found.n))
+        return false;
+    for (size_t i = 0; i < found.n; i++)
+        consider(k, found.rows[i]);
+    return true;
 }
 
-void
-groups_find_best(struct oro_tx *tx, const struct live *l, struct oro_bytes key, struct group *g)
+static bool
+look_at_all(struct following *f, struct looking *k)
 {
+    if (!following_looks(f, oro_tx_count_about(f->tx, k->l->table)))
+        return false;
+    rows_each(f->tx, k->l, consider, k);
+    return true;
+}
+
+static bool
+look_for(struct following *f, struct looking *k)
+{
+    const struct oro_index_def *ordered = index_for(k, true), *any = index_for(k, false);
+    struct oro_bb prefix = {0};
+    bool found;
+    oro_bb_clear(&k->a->best);
+    if (ordered != NULL)
+        found = look_along(f, k, ordered, range_of(k, ordered, &prefix));
+    else if (any != NULL)
+        found = look_at_group(f, k, any, range_of(k, any, &prefix));
+    else
+        found = look_at_all(f, k);
+    oro_bb_fini(&prefix);
+    return found;
+}
+
+oro_status
+groups_find_best(struct following *f, struct oro_bytes key, struct group *g, struct oro_err *err)
+{
+    const struct live *l = f->l;
     for (unsigned i = 0; i < l->ncolumns; i++) {
         struct looking k = {l, &l->columns[i], key, &g->accs[i]};
         if (!k.a->stale)
             continue;
-        if (k.a->n > 0)
-            look_for(tx, &k);
-        else
+        if (k.a->n == 0)
             oro_bb_clear(&k.a->best);
+        else if (!look_for(f, &k))
+            return oro_err_set(err, ORO_EFULL, "too many rows would have to be looked at");
         k.a->stale = false;
     }
+    return ORO_OK;
 }

@@ -41,8 +41,8 @@ oro_status groups_row(const struct live *l, struct oro_bytes key, const struct g
 struct oro_bytes groups_key_value(struct oro_bytes key, unsigned n); /* of its n-th column */
 __int128 groups_integer(const struct oro_type *t, const uint8_t *value);
 double groups_double(const struct oro_type *t, const uint8_t *value);
-/* groups_best.c: looks for the values that have gone. */
-void groups_find_best(struct oro_tx *tx, const struct live *l, struct oro_bytes key,
-                      struct group *g);
+/* groups_best.c: looks for the values that have gone. ORO_EFULL. */
+oro_status groups_find_best(struct following *f, struct oro_bytes key, struct group *g,
+                            struct oro_err *err);
 
 #endif

@@ -56,20 +56,19 @@ rows_each(struct oro_tx *tx, const struct live *l, rows_visit visit, void *arg)
 }
 
 void
-rows_step(struct oro_tx *tx, size_t i, const struct live *l, const struct oro_view_row *rows,
-          size_t n)
+rows_step(struct following *f)
 {
     bool changes = false;
-    for (size_t k = 0; k < n; k++) {
-        if (!oro_query_matches(l->query, rows[k].row))
+    for (size_t k = 0; k < f->n; k++) {
+        if (!oro_query_matches(f->l->query, f->rows[k].row))
             continue;
         changes = true;
-        if (rows[k].insert)
-            oro_tx_view_put(tx, i, rows[k].row);
+        if (f->rows[k].insert)
+            oro_tx_view_put(f->tx, f->i, f->rows[k].row);
         else
-            (void)oro_tx_view_take(tx, i, rows[k].row);
+            (void)oro_tx_view_take(f->tx, f->i, f->rows[k].row);
     }
-    oro_tx_view_followed(tx, i, changes, NULL);
+    oro_tx_view_followed(f->tx, f->i, changes, NULL);
 }
 
 static void

@@ -74,11 +74,14 @@ struct walk {
     const struct oro_bytes *from;                   /* NULL: the beginning */
     bool (*visit)(void *arg, struct oro_bytes row); /* false: that is enough */
     void *arg;
+    size_t left; /* rows that may be looked at */
 };
 
-/* Rows that the condition holds for, in order. True: there were no more. */
-static bool
-walk(const struct walk *w, size_t want)
+enum walked { WALK_ENOUGH, WALK_END, WALK_SPENT };
+
+/* Rows that the condition holds for, in order. */
+static enum walked
+walk(struct walk *w, size_t want)
 {
     struct oro_range range = w->l->range;
     size_t seen = 0;
@@ -87,12 +90,15 @@ walk(const struct walk *w, size_t want)
         struct oro_rows found;
         oro_status st = oro_tx_range_from(w->tx, w->l->table, w->l->order, &range, w->from, &found);
         ORO_ASSERT(st == ORO_OK);
-        for (; seen < found.n; seen++)
+        for (; seen < found.n; seen++, w->left--) {
+            if (w->left == 0)
+                return WALK_SPENT;
             if (oro_query_matches(w->l->query, found.rows[seen]) &&
                 !w->visit(w->arg, found.rows[seen]))
-                return false;
+                return WALK_ENOUGH;
+        }
         if (found.n < range.limit)
-            return true;
+            return WALK_END;
     }
 }
 
@@ -126,7 +132,7 @@ oro_status
 top_begin(struct oro_tx *tx, struct live *l, struct oro_bb *out)
 {
     struct taking t = {&l->top, l->most, out};
-    struct walk w = {.tx = tx, .l = l, .visit = take_first, .arg = &t};
+    struct walk w = {.tx = tx, .l = l, .visit = take_first, .arg = &t, .left = SIZE_MAX};
     (void)walk(&w, l->most < 4096 ? (size_t)l->most : 4096);
     return place(tx, l, &l->top);
 }
@@ -134,11 +140,9 @@ top_begin(struct oro_tx *tx, struct live *l, struct oro_bb *out)
 /* ---- a step ---- */
 
 struct stepping {
-    struct oro_tx *tx;
-    size_t i;
-    const struct live *l;
+    struct following *f;
     struct top_state *state;
-    bool strange; /* what is remembered is not of the transaction's snapshot: it conflicts */
+    oro_status st;
 };
 
 /* From the last one backwards: those that are too many go, and the one before them is the last. */
@@ -146,12 +150,12 @@ static bool
 evict(void *arg, struct oro_bytes row)
 {
     struct stepping *s = arg;
-    if (s->state->count > s->l->most) {
-        if (oro_tx_view_take(s->tx, s->i, row))
+    if (s->state->count > s->f->l->most) {
+        if (oro_tx_view_take(s->f->tx, s->f->i, row))
             s->state->count--;
         return true;
     }
-    if (!oro_tx_view_has(s->tx, s->i, row))
+    if (!oro_tx_view_has(s->f->tx, s->f->i, row))
         return true;
     set_last(s->state, row);
     return false;
@@ -161,26 +165,27 @@ static bool
 fill(void *arg, struct oro_bytes row)
 {
     struct stepping *s = arg;
-    if (oro_tx_view_has(s->tx, s->i, row))
+    if (oro_tx_view_has(s->f->tx, s->f->i, row))
         return true;
-    oro_tx_view_put(s->tx, s->i, row);
-    if (++s->state->count < s->l->most)
+    oro_tx_view_put(s->f->tx, s->f->i, row);
+    if (++s->state->count < s->f->l->most)
         return true;
     set_last(s->state, row);
     return false;
 }
 
 static bool
-apply_rows(struct stepping *s, const struct oro_view_row *rows, size_t n)
+apply_rows(struct stepping *s)
 {
+    const struct following *f = s->f;
     bool changes = false;
-    for (size_t k = 0; k < n; k++) {
-        if (!oro_query_matches(s->l->query, rows[k].row))
+    for (size_t k = 0; k < f->n; k++) {
+        if (!oro_query_matches(f->l->query, f->rows[k].row))
             continue;
-        if (rows[k].insert) {
-            oro_tx_view_put(s->tx, s->i, rows[k].row);
+        if (f->rows[k].insert) {
+            oro_tx_view_put(f->tx, f->i, f->rows[k].row);
             s->state->count++;
-        } else if (oro_tx_view_take(s->tx, s->i, rows[k].row)) {
+        } else if (oro_tx_view_take(f->tx, f->i, f->rows[k].row)) {
             s->state->count--;
         } else {
             continue; /* one of those with the last key that are not in */
@@ -190,58 +195,86 @@ apply_rows(struct stepping *s, const struct oro_view_row *rows, size_t n)
     return changes;
 }
 
+/* Finds `want` rows. True: there were no more. */
+static bool
+find(struct stepping *s, bool (*visit)(void *arg, struct oro_bytes row), uint64_t want)
+{
+    struct oro_bb from = {0};
+    oro_bb_put_bytes(&from, oro_bb_bytes(&s->state->last)); /* it is another one meanwhile */
+    struct oro_bytes last = oro_bb_bytes(&from);
+    struct walk w = {.tx = s->f->tx,
+                     .l = s->f->l,
+                     .from = s->state->full ? &last : NULL,
+                     .back = visit == evict,
+                     .visit = visit,
+                     .arg = s,
+                     .left = s->f->left};
+    enum walked end = walk(&w, want);
+    s->f->left = w.left;
+    oro_bb_fini(&from);
+    if (end == WALK_SPENT)
+        s->st = ORO_EFULL;
+    return end == WALK_END;
+}
+
+/* What is remembered is not of the transaction's snapshot: there should have been one. */
+static void
+find_last(struct stepping *s, uint64_t want)
+{
+    if (find(s, evict, want))
+        s->st = ORO_ECONFLICT;
+}
+
 /* True: the count or the last row is another one. */
 static bool
 settle(struct stepping *s, uint64_t before)
 {
-    struct oro_bb from = {0};
-    oro_bb_put_bytes(&from, oro_bb_bytes(&s->state->last));
-    struct oro_bytes last = oro_bb_bytes(&from);
-    struct walk w = {
-        .tx = s->tx, .l = s->l, .from = s->state->full ? &last : NULL, .arg = s, .back = true};
-    bool moved = s->state->count != before;
-    if (s->state->count > s->l->most) {
-        w.visit = evict;
-        s->strange = walk(&w, s->state->count - s->l->most);
-        moved = true;
-    } else if (s->state->count < s->l->most && s->state->full) {
-        w.back = false;
-        w.visit = fill;
+    struct top_state *state = s->state;
+    uint64_t most = s->f->l->most;
+    bool (*next)(void *arg, struct oro_bytes row) = fill;
 #ifdef ORO_PLANT_NO_REFILL /* a bug that tests/views has to find */
-        w.visit = evict;
+    next = evict;
 #endif
-        if (walk(&w, s->l->most - s->state->count))
-            s->state->full = false;
-        moved = true;
-    } else if (s->state->count == s->l->most && !s->state->full) {
-        w.visit = evict; /* it is full now: finds the last one */
-        s->strange = walk(&w, 1);
-        moved = true;
+    if (state->count > most) {
+        find_last(s, state->count - most);
+    } else if (state->count < most && state->full) {
+        if (find(s, next, most - state->count))
+            state->full = false;
+    } else if (state->count == most && !state->full) {
+        find_last(s, 1); /* it is full now */
+    } else {
+        return state->count != before;
     }
-    oro_bb_fini(&from);
-    return moved;
+    return true;
+}
+
+static oro_status
+fail_step(oro_status st, struct oro_err *err)
+{
+    if (st == ORO_ECONFLICT)
+        return oro_err_set(err, st, "its rows changed meanwhile");
+    return oro_err_set(err, st, "too many rows would have to be looked at");
 }
 
 oro_status
-top_step(struct oro_tx *tx, size_t i, struct live *l, const struct oro_view_row *rows, size_t n,
-         struct oro_err *err)
+top_step(struct following *f, struct oro_err *err)
 {
     struct top_state *state = ORO_NEW(struct top_state);
-    struct stepping s = {.tx = tx, .i = i, .l = l, .state = state};
-    oro_spin_lock(&l->lock);
-    state_copy(state, &l->top);
-    oro_spin_unlock(&l->lock);
+    struct stepping s = {.f = f, .state = state};
+    oro_spin_lock(&f->l->lock);
+    state_copy(state, &f->l->top);
+    oro_spin_unlock(&f->l->lock);
     uint64_t before = state->count;
-    bool changes = apply_rows(&s, rows, n);
+    bool changes = apply_rows(&s);
     bool moved = changes && settle(&s, before);
-    oro_status st = s.strange ? oro_err_set(err, ORO_ECONFLICT, "its rows changed meanwhile")
-                    : moved   ? place(tx, l, state)
-                              : ORO_OK;
+    oro_status st = s.st != ORO_OK ? fail_step(s.st, err)
+                    : moved        ? place(f->tx, f->l, state)
+                                   : ORO_OK;
     if (!moved || st != ORO_OK) {
         staged_drop(state);
         state = NULL;
     }
     if (st == ORO_OK)
-        oro_tx_view_followed(tx, i, changes, state);
+        oro_tx_view_followed(f->tx, f->i, changes, state);
     return st;
 }

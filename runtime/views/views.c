@@ -29,16 +29,32 @@ oro_views_begin(struct oro_tx *tx, const struct oro_schema *schema, const struct
     return rows_places(tx, l);
 }
 
+static oro_status
+step(struct following *f, struct oro_err *err)
+{
+    switch (f->l->kind) {
+    case PLAN_TOP:
+        return top_step(f, err);
+    case PLAN_GROUPS:
+        return groups_step(f, err);
+    default:
+        rows_step(f);
+        return ORO_OK;
+    }
+}
+
 oro_status
-oro_views_follow(struct oro_tx *tx, size_t i, struct oro_err *err)
+oro_views_follow(struct oro_tx *tx, size_t i, size_t most, struct oro_err *err)
 {
     struct oro_view_row *rows;
-    size_t n;
-    struct live *l = (struct live *)oro_tx_view_steps(tx, i, &rows, &n);
-    if (l->kind == PLAN_TOP)
-        return top_step(tx, i, l, rows, n, err);
-    if (l->kind == PLAN_GROUPS)
-        return groups_step(tx, i, l, rows, n, err);
-    rows_step(tx, i, l, rows, n);
-    return ORO_OK;
+    struct following f = {.tx = tx, .i = i, .left = most};
+    f.l = (struct live *)oro_tx_view_steps(tx, i, &rows, &f.n);
+    f.rows = rows;
+    struct oro_savepoint before = oro_tx_save(tx);
+    oro_status st = step(&f, err);
+    if (st == ORO_OK)
+        oro_tx_release(tx, before);
+    else
+        oro_tx_restore(tx, before);
+    return st;
 }

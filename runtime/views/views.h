@@ -16,8 +16,10 @@
 ORO_MUST_CHECK oro_status oro_views_begin(struct oro_tx *tx, const struct oro_schema *schema,
                                           const struct oro_view_def *def, struct oro_bytes plan,
                                           struct oro_bb *rows, struct oro_err *err);
-/* Of oro_tx_views, the i-th, which needs no code (oro_tx_view_is_code): has its answer take part in what the transaction changes.
- * ORO_EINVAL: a sum does not fit its column, and nothing has changed. */
-ORO_MUST_CHECK oro_status oro_views_follow(struct oro_tx *tx, size_t i, struct oro_err *err);
+/* Of oro_tx_views, the i-th, which needs no code (oro_tx_view_is_code): has its answer take part in what the transaction changes. For
+ * that it looks at no more than `most` rows beside those that have changed. When it fails nothing has changed. ORO_EINVAL: a sum
+ * does not fit its column. ORO_EFULL: it would have to look at more rows. ORO_ECONFLICT. */
+ORO_MUST_CHECK oro_status oro_views_follow(struct oro_tx *tx, size_t i, size_t most,
+                                           struct oro_err *err);
 
 #endif

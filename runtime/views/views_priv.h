@@ -52,22 +52,37 @@ struct live {
 oro_status plan_read(const struct oro_schema *schema, const struct oro_view_def *def,
                      struct oro_bytes plan, struct live **out, struct oro_err *err);
 void plan_free(struct live *l); /* but for what changes */
+/* An answer that a transaction touches. */
+struct following {
+    struct oro_tx *tx;
+    size_t i; /* of oro_tx_views */
+    struct live *l;
+    const struct oro_view_row *rows; /* that have changed */
+    size_t n;
+    size_t left; /* other rows that may be looked at */
+};
+/* False: it may not look at so many. */
+static inline bool
+following_looks(struct following *f, size_t rows)
+{
+    bool may = rows <= f->left;
+    f->left -= may ? rows : 0;
+    return may;
+}
+
 /* rows.c: all rows of the table that the condition holds for, in the transaction's eyes, as places for steps, and visited. */
 oro_status rows_places(struct oro_tx *tx, const struct live *l);
 typedef void (*rows_visit)(void *arg, struct oro_bytes row);
 void rows_each(struct oro_tx *tx, const struct live *l, rows_visit visit, void *arg);
 extern const struct oro_view_live_ops rows_ops;
-void rows_step(struct oro_tx *tx, size_t i, const struct live *l, const struct oro_view_row *rows,
-               size_t n);
+void rows_step(struct following *f);
 /* top.c */
 oro_status top_begin(struct oro_tx *tx, struct live *l, struct oro_bb *out);
-oro_status top_step(struct oro_tx *tx, size_t i, struct live *l, const struct oro_view_row *rows,
-                    size_t n, struct oro_err *err);
+oro_status top_step(struct following *f, struct oro_err *err);
 extern const struct oro_view_live_ops top_ops;
 /* groups.c */
 oro_status groups_begin(struct oro_tx *tx, struct live *l, struct oro_bb *out, struct oro_err *err);
-oro_status groups_step(struct oro_tx *tx, size_t i, struct live *l, const struct oro_view_row *rows,
-                       size_t n, struct oro_err *err);
+oro_status groups_step(struct following *f, struct oro_err *err);
 extern const struct oro_view_live_ops groups_ops;
 
 void rows_put(struct oro_bb *out, struct oro_bytes row); /* as settle reads them */

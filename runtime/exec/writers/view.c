@@ -95,6 +95,7 @@ view_evaluate(struct attempt *a, struct oro_view *v, struct oro_err *err)
  * that it fits, or it is made by a job of its own right behind. */
 #define OTHERS_US 2000
 #define OTHERS_MOST 64
+#define OTHERS_ROWS 4096 /* that one of them may look at beside those which were changed */
 
 /* Everybody's, or his own who writes: what the module says of them holds for his call (V-20, V-22). Arguments, and who else there
  * is, were chosen by others. */
@@ -117,9 +118,9 @@ forget_failure(struct worker *w, struct oro_err *err)
 
 /* An answer that is said as a query needs no interpreter. */
 static oro_status
-follow(struct attempt *a, size_t i, struct oro_view *v, struct oro_err *err)
+follow(struct attempt *a, size_t i, struct oro_view *v, bool his, struct oro_err *err)
 {
-    oro_status st = oro_views_follow(a->w->tx, i, err);
+    oro_status st = oro_views_follow(a->w->tx, i, his ? SIZE_MAX : OTHERS_ROWS, err);
     return st == ORO_OK ? st : view_failed(a->w, oro_view_key(v)->def->name, st, err);
 }
 
@@ -141,7 +142,7 @@ views_refresh(struct attempt *a, struct oro_err *err)
             continue;
         }
         int64_t begun = oro_mono_us();
-        st = costs ? view_evaluate(a, v, err) : follow(a, i, v, err);
+        st = costs ? view_evaluate(a, v, err) : follow(a, i, v, his, err);
         if (!his)
             left -= oro_mono_us() - begun;
         others += !his && costs;
@@ -221,7 +222,7 @@ views_now_or_later(struct worker *w, size_t *n)
         struct oro_err err = {0};
         /* The job that comes behind says in the log what is wrong. */
         if (oro_tx_view_is_code(w->tx, i) || oro_mono_us() > end ||
-            oro_views_follow(w->tx, i, &err) != ORO_OK)
+            oro_views_follow(w->tx, i, OTHERS_ROWS, &err) != ORO_OK)
             oro_tx_view_put_off(w->tx, i, n);
         else
             i++;
