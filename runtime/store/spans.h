@@ -1,23 +1,20 @@
-/* runtime/store/spans.h - the ranges of an ordered index that answers of views depend on, and which of them have a key: a treap by
- * lower bound, each node with the highest upper bound below it, so that a write costs the ranges that it lies in and a
- * logarithm. Under the registry's lock. */
+/* runtime/store/spans.h - the ranges of an ordered index that answers of views depend on, and which of them have a key, so that a
+ * write costs the ranges that it lies in and a logarithm (runtime/base/treap.h). Under the registry's lock. */
 #ifndef ORO_STORE_SPANS_H
 #define ORO_STORE_SPANS_H
 
+#include "runtime/base/treap.h"
 #include "runtime/store/index.h"
 
 /* Embedded in what it belongs to, whose bounds it borrows. */
 struct oro_span_node {
+    struct oro_treap_node node;
     const struct oro_interval *iv;
-    struct oro_span_node *left, *right, *highest;
-    uint64_t priority;
 };
 
 /* Zeroed: empty. */
 struct oro_spans {
-    struct oro_span_node *root;
-    uint64_t chance;
-    size_t n;
+    struct oro_treap tree;
 };
 
 void oro_spans_add(struct oro_spans *s, struct oro_span_node *n); /* n->iv is set; until removed */

@@ -1,8 +1,7 @@
 /* runtime/store/view_touch.c - the registry of views' answers: from places that were read to answers, and which of them a
  * transaction touches. All of it under the registry's lock. */
+#include "runtime/base/annot.h"
 #include "runtime/store/view_priv.h"
-
-#include <stddef.h>
 
 /* ---- from places to answers ---- */
 
@@ -157,7 +156,7 @@ touch_range(void *arg, struct oro_span_node *n)
 {
     const struct changed *c = arg;
     touch_read(c->to,
-               (const struct oro_view_read *)((char *)n - offsetof(struct oro_view_read, range)),
+               ORO_CONTAINER_OF(n, const struct oro_view_read, range),
                c->row, c->insert);
 }
 
@@ -165,7 +164,7 @@ static void
 touch_index(const struct changed *c, const struct view_index *ix)
 {
     struct oro_key k;
-    if (oro_map_len(&ix->points) == 0 && ix->ranges.n == 0)
+    if (oro_map_len(&ix->points) == 0 && ix->ranges.tree.root == NULL)
         return;
     oro_bb_clear(&c->to->tx->se->cmp);
     oro_index_key_of_row(ix->ix, c->row, &c->to->tx->se->cmp, &k);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/bsatn/value.h"
+#include "runtime/base/annot.h"
 
 /* Scratch memory above this is given back after the commit that needed it. */
 #define KEEP_ROWS (256u << 10)
@@ -73,9 +74,7 @@ static void
 match_between(void *arg, struct range_node *n)
 {
     const struct matching *m = arg;
-    const struct live_place *p =
-        (const struct live_place *)((const char *)n - offsetof(struct live_place, between));
-    match_place(m->s, p, m->insert, m->row);
+    match_place(m->s, ORO_CONTAINER_OF(n, struct live_place, between), m->insert, m->row);
 }
 
 static struct oro_bytes

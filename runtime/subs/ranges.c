@@ -1,6 +1,8 @@
 /* See ranges.h. */
 #include "runtime/subs/ranges.h"
 
+#include "runtime/base/annot.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -63,191 +65,124 @@ key_of(const struct oro_type *leaf, const uint8_t *p)
 
 /* ---- order ---- */
 
+static const struct range_node *
+range_of(const struct oro_treap_node *n)
+{
+    return ORO_CONTAINER_OF(n, const struct range_node, node);
+}
+
+static const struct oro_type *
+leaf_of(const struct oro_treap *t)
+{
+    return ORO_CONTAINER_OF(t, const struct ranges, tree)->leaf;
+}
+
 /* Lower bounds: none is the lowest, and at one value the closed one comes first. */
 static int
-compare_lo(const struct ranges *r, const struct range_node *a, const struct range_node *b)
+compare_lo(const struct oro_treap *t, const struct oro_treap_node *left,
+           const struct oro_treap_node *right)
 {
+    const struct range_node *a = range_of(left), *b = range_of(right);
     if (a->lo.data == NULL || b->lo.data == NULL)
         return (a->lo.data != NULL) - (b->lo.data != NULL);
-    int c = query_compare(r->leaf, a->lo.data, b->lo.data);
+    int c = query_compare(leaf_of(t), a->lo.data, b->lo.data);
     return c != 0 ? c : (a->lo_open > b->lo_open) - (a->lo_open < b->lo_open);
 }
 
-/* Whole: equal bounds are told apart by address. */
 static bool
-is_before(const struct ranges *r, const struct range_node *a, const struct range_node *b)
+reaches_further(const struct oro_treap *t, const struct oro_treap_node *left,
+                const struct oro_treap_node *right)
 {
-    int c = compare_lo(r, a, b);
-    return c != 0 ? c < 0 : (uintptr_t)a < (uintptr_t)b;
-}
-
-static bool
-reaches_further(const struct ranges *r, const struct range_node *a, const struct range_node *b)
-{
+    const struct range_node *a = range_of(left), *b = range_of(right);
     if (a->hi.data == NULL || b->hi.data == NULL)
         return a->hi.data == NULL;
-    int c = query_compare(r->leaf, a->hi.data, b->hi.data);
+    int c = query_compare(leaf_of(t), a->hi.data, b->hi.data);
     return c != 0 ? c > 0 : b->hi_open;
 }
 
-static bool
-begins_by(const struct ranges *r, const struct range_node *n, const uint8_t *value, uint64_t key)
-{
-    if (n->lo_key != key)
-        return n->lo_key < key;
-    if (n->lo.data == NULL)
-        return true;
-    int c = query_compare(r->leaf, n->lo.data, value);
-    return c < 0 || (c == 0 && !n->lo_open);
-}
-
-static bool
-ends_before(const struct ranges *r, const struct range_node *n, const uint8_t *value, uint64_t key)
-{
-    if (n->hi_key != key)
-        return n->hi_key < key;
-    if (n->hi.data == NULL)
-        return false;
-    int c = query_compare(r->leaf, n->hi.data, value);
-    return c < 0 || (c == 0 && n->hi_open);
-}
-
-/* ---- the tree ---- */
-
-static struct range_node *
-settle(const struct ranges *r, struct range_node *n)
-{
-    n->highest = n;
-    if (n->left != NULL && reaches_further(r, n->left->highest, n->highest))
-        n->highest = n->left->highest;
-    if (n->right != NULL && reaches_further(r, n->right->highest, n->highest))
-        n->highest = n->right->highest;
-    n->most = n->highest->hi_key;
-    return n;
-}
-
-/* All of a comes before all of b. */
-static struct range_node *
-merge(const struct ranges *r, struct range_node *a, struct range_node *b)
-{
-    if (a == NULL || b == NULL)
-        return a == NULL ? b : a;
-    if (a->priority > b->priority) {
-        a->right = merge(r, a->right, b);
-        return settle(r, a);
-    }
-    b->left = merge(r, a, b->left);
-    return settle(r, b);
-}
-
 static void
-split(const struct ranges *r, struct range_node *t, const struct range_node *at,
-      struct range_node **before, struct range_node **behind)
+note_most(struct oro_treap_node *n)
 {
-    if (t == NULL) {
-        *before = *behind = NULL;
-    } else if (is_before(r, t, at)) {
-        split(r, t->right, at, &t->right, behind);
-        *before = settle(r, t);
-    } else {
-        split(r, t->left, at, before, &t->left);
-        *behind = settle(r, t);
-    }
+    ORO_CONTAINER_OF(n, struct range_node, node)->most = range_of(n->furthest)->hi_key;
 }
 
-static struct range_node *
-insert(const struct ranges *r, struct range_node *t, struct range_node *n)
-{
-    if (t == NULL || n->priority > t->priority) {
-        split(r, t, n, &n->left, &n->right);
-        return settle(r, n);
-    }
-    if (is_before(r, n, t))
-        t->left = insert(r, t->left, n);
-    else
-        t->right = insert(r, t->right, n);
-    return settle(r, t);
-}
-
-static struct range_node *
-without(const struct ranges *r, struct range_node *t, const struct range_node *n)
-{
-    ORO_ASSERT(t != NULL);
-    if (t == n)
-        return merge(r, t->left, t->right);
-    if (is_before(r, n, t))
-        t->left = without(r, t->left, n);
-    else
-        t->right = without(r, t->right, n);
-    return settle(r, t);
-}
-
-/* Strangers choose the bounds, but not the shape: priorities are mixed (splitmix64). */
-static uint64_t
-next_priority(struct ranges *r)
-{
-    uint64_t x = r->chance += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
+static const struct oro_treap_order by_value = {compare_lo, reaches_further, note_most};
 
 void
 ranges_add(struct ranges *r, struct range_node *n)
 {
-    n->left = n->right = NULL;
-    n->priority = next_priority(r);
     n->lo_key = n->lo.data != NULL ? key_of(r->leaf, n->lo.data) : 0;
     n->hi_key = n->hi.data != NULL ? key_of(r->leaf, n->hi.data) : UINT64_MAX;
-    r->root = insert(r, r->root, n);
+    oro_treap_insert(&r->tree, &by_value, &n->node);
 }
 
 void
 ranges_remove(struct ranges *r, struct range_node *n)
 {
-    r->root = without(r, r->root, n);
+    oro_treap_remove(&r->tree, &by_value, &n->node);
 }
 
 /* ---- looking ---- */
 
-struct finding {
-    const struct ranges *r;
+struct value_probe {
+    struct oro_treap_probe probe;
+    const struct oro_type *leaf;
     const uint8_t *value;
     uint64_t key;
     ranges_visit visit;
     void *arg;
-    uint64_t looked;
 };
 
 static bool
-all_end_before(const struct finding *f, const struct range_node *t)
+ends_before(const struct range_node *n, const struct value_probe *v)
 {
-    if (t->most != f->key)
-        return t->most < f->key;
-    return ends_before(f->r, t->highest, f->value, f->key);
+    if (n->hi_key != v->key)
+        return n->hi_key < v->key;
+    if (n->hi.data == NULL)
+        return false;
+    int c = query_compare(v->leaf, n->hi.data, v->value);
+    return c < 0 || (c == 0 && n->hi_open);
+}
+
+static bool
+begins_behind(const struct range_node *n, const struct value_probe *v)
+{
+    if (n->lo_key != v->key)
+        return n->lo_key > v->key;
+    if (n->lo.data == NULL)
+        return false;
+    int c = query_compare(v->leaf, n->lo.data, v->value);
+    return c > 0 || (c == 0 && n->lo_open);
+}
+
+static enum oro_treap_place
+place(const struct oro_treap_probe *p, const struct oro_treap_node *at)
+{
+    const struct value_probe *v = ORO_CONTAINER_OF(p, const struct value_probe, probe);
+    const struct range_node *n = range_of(at);
+    if (n->most != v->key ? n->most < v->key : ends_before(range_of(at->furthest), v))
+        return ORO_TREAP_ABOVE_ALL;
+    if (begins_behind(n, v))
+        return ORO_TREAP_BELOW;
+    return ends_before(n, v) ? ORO_TREAP_ABOVE : ORO_TREAP_WITHIN;
 }
 
 static void
-find(struct finding *f, struct range_node *t)
+visit(struct oro_treap_probe *p, struct oro_treap_node *n)
 {
-    while (t != NULL) {
-        struct range_node *right = t->right;
-        f->looked++;
-        if (all_end_before(f, t))
-            return;
-        find(f, t->left);
-        if (!begins_by(f->r, t, f->value, f->key))
-            return; /* neither do those to the right */
-        if (!ends_before(f->r, t, f->value, f->key))
-            f->visit(f->arg, t);
-        t = right;
-    }
+    const struct value_probe *v = ORO_CONTAINER_OF(p, const struct value_probe, probe);
+    v->visit(v->arg, ORO_CONTAINER_OF(n, struct range_node, node));
 }
 
 uint64_t
-ranges_find(const struct ranges *r, const uint8_t *value, ranges_visit visit, void *arg)
+ranges_find(const struct ranges *r, const uint8_t *value, ranges_visit visit_one, void *arg)
 {
-    struct finding f = {r, value, key_of(r->leaf, value), visit, arg, 0};
-    find(&f, r->root);
-    return f.looked;
+    struct value_probe v = {.probe = {place, visit, 0},
+                            .leaf = r->leaf,
+                            .value = value,
+                            .key = key_of(r->leaf, value),
+                            .visit = visit_one,
+                            .arg = arg};
+    oro_treap_find(&r->tree, &v.probe);
+    return v.probe.looked;
 }
