@@ -11,6 +11,28 @@ sys.path.insert(0, str(ROOT / "bridge/py"))
 
 from orochi import SchemaError, _load  # noqa: E402
 
+# The beginning of a module whose rest is right or wrong: a table and a type to write about.
+CARDS = """\
+from dataclasses import dataclass
+from datetime import *
+from enum import *
+from typing import *
+from orochi import *
+
+@table(public=True)
+class Card:
+    id: AutoKey[u64] = 0
+    owner: Index[Identity]
+    n: u32 = 0
+    name: str = ''
+
+@dataclass
+class Total:
+    owner: Identity
+    n: u32
+
+"""
+
 
 class ModuleCase(unittest.TestCase):
     """Tests that load modules from source text."""

@@ -2,30 +2,9 @@
 
 import unittest
 
-from helper import kinds
+from helper import CARDS, kinds
 
-HEAD = """\
-from dataclasses import dataclass
-from datetime import *
-from enum import *
-from typing import *
-from orochi import *
-
-@table(public=True)
-class Card:
-    id: AutoKey[u64] = 0
-    owner: Index[Identity]
-    n: u32 = 0
-    name: str = ''
-
-@dataclass
-class Total:
-    owner: Identity
-    n: u32
-
-"""
-
-# name: (source after HEAD, [(line in that source, beginning of the message), ...], the same under FUTURE if that differs)
+# name: (source after CARDS, [(line in that source, beginning of the message), ...], the same under FUTURE if that differs)
 WRONG = {
     'route no parens path': (
         '@route("GET")\ndef f(ctx, request): ...',
@@ -305,7 +284,7 @@ RIGHT = {
     'owner on event': '@table(public=True, event=True, owner="p")\nclass A:\n    p: Identity',
 }
 
-Kinds = kinds(HEAD, WRONG, RIGHT)
+Kinds = kinds(CARDS, WRONG, RIGHT)
 
 if __name__ == "__main__":
     unittest.main()

@@ -6,6 +6,7 @@ import sys
 
 from ._errors import OrochiError
 from ._http import MOST, Response
+from ._threadless import ThreadlessLoop
 
 
 class _Nothing:
@@ -27,8 +28,8 @@ class _Nothing:
         pass
 
 
-class _Loop(asyncio.BaseEventLoop):
-    """Runs what is ready. Functions for other threads run where they are asked for."""
+class _Loop(ThreadlessLoop):
+    """Runs what is ready."""
 
     def __init__(self, who):
         super().__init__()
@@ -36,17 +37,6 @@ class _Loop(asyncio.BaseEventLoop):
 
     def _process_events(self, events):
         pass
-
-    def _write_to_self(self):
-        pass
-
-    def run_in_executor(self, executor, fn, *args):
-        future = self.create_future()
-        try:
-            future.set_result(fn(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 async def _run_sync(fn, *args, **options):

@@ -12,6 +12,7 @@ import heapq
 import _orochi
 
 from ._errors import HttpError, OrochiError, ReducerTimeout, TransactionError
+from ._threadless import ThreadlessLoop
 
 RUN = contextvars.ContextVar('orochi procedure')  # whose part it is
 GRACE = 1.0  # seconds for the finally blocks of what is cancelled
@@ -35,16 +36,13 @@ def _no_sockets(*args, **kwargs):
                       'what needs more is a plain `def` procedure, which may block')
 
 
-class Loop(asyncio.BaseEventLoop):
+class Loop(ThreadlessLoop):
     """One for each interpreter."""
 
     def __init__(self):
         super().__init__()
         self.set_debug(False)
         self.runs, self.asked, self.unsure = set(), {}, {}
-
-    def _write_to_self(self):
-        pass
 
     def run_forever(self):
         raise OrochiError('the event loop of procedures runs by itself: await what you mean to wait for')
@@ -55,15 +53,6 @@ class Loop(asyncio.BaseEventLoop):
         raise OrochiError('the event loop of procedures is everybody\'s, and does not stop: return, or cancel a task')
 
     close = stop
-
-    def run_in_executor(self, executor, fn, *args):
-        """There are no threads: it runs here."""
-        future = self.create_future()
-        try:
-            future.set_result(fn(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
     create_connection = create_server = create_unix_connection = create_unix_server = create_datagram_endpoint = _no_sockets
     sock_recv = sock_recv_into = sock_recvfrom = sock_sendall = sock_sendto = sock_connect = sock_accept = sock_sendfile = _no_sockets
