@@ -1,7 +1,8 @@
-"""`orochi check MODULE`: imports a module and reports every problem."""
+"""`orochi check MODULE`: imports a module and reports every problem, also those of its functions that would stand out when they run."""
 
 from .. import _load
-from . import describe
+from .._errors import SchemaError
+from . import describe, look
 from .modules import builder
 
 
@@ -14,4 +15,6 @@ def arguments(parser):
 
 def main(args):
     found = builder(args.module)
+    if problems := look.problems(found):
+        raise SchemaError(problems)
     print(f'{_load.module_name(args.module)}: {describe.counts(found)}, no problems')
