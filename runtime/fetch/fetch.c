@@ -377,8 +377,27 @@ oro_fetch_rest(struct oro_fetch *f)
     f->goes = false;
 }
 
+#define SHOWN_MOST 200 /* bytes of a URL in a message */
+
+/* What was asked last, without what may be a secret: a name and password before the host, and what stands behind ? or #. */
+static void
+wrap_with_url(const struct oro_fetch *f, struct oro_err *err)
+{
+    char *url = NULL;
+    (void)f->of->curl->curl_easy_getinfo(f->easy, CURLINFO_EFFECTIVE_URL, &url);
+    const char *host = url != NULL ? strstr(url, "://") : NULL;
+    if (host == NULL)
+        return;
+    host += strlen("://");
+    size_t authority = strcspn(host, "/?#"), all = strcspn(host, "?#");
+    const char *at = memrchr(host, '@', authority);
+    size_t skip = at != NULL ? (size_t)(at + 1 - host) : 0;
+    size_t n = all - skip < SHOWN_MOST ? all - skip : SHOWN_MOST;
+    oro_err_wrap(err, "%.*s%.*s", (int)(host - url), url, (int)n, host + skip);
+}
+
 static oro_status
-failed(const struct oro_fetch *f, struct oro_err *err)
+why_failed(const struct oro_fetch *f, struct oro_err *err)
 {
     if (f->is_private)
         return oro_err_set(err, ORO_EREFUSED,
@@ -399,8 +418,11 @@ oro_status
 oro_fetch_take(struct oro_fetch *f, struct oro_fetched *out, struct oro_err *err)
 {
     ORO_ASSERT(f->done);
-    if (f->code != CURLE_OK)
-        return failed(f, err);
+    if (f->code != CURLE_OK) {
+        oro_status st = why_failed(f, err);
+        wrap_with_url(f, err);
+        return st;
+    }
     long status = 0;
     char *url = NULL;
     (void)f->of->curl->curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -16,7 +16,7 @@ callable(struct shard *sh, const struct client *c, struct oro_bytes name, const 
     *refusal = "can't directly call special lifecycle reducer";
     if (right == ORO_CALL_UNKNOWN) {
         oro_log_limited(
-            ORO_LOG_ERROR, "module",
+            ORO_LOG_WARN, "module",
             "a client called the reducer \"%.*s\", which does not exist or is private: are "
             "its bindings those of this module?",
             (int)(name.len > 80 ? 80 : name.len), (const char *)name.data);

@@ -101,6 +101,14 @@ describe("ctx.http", () => {
     assert.match(await ask("fails", `http://${"a".repeat(64)}.invalid/`, 0), /resolve/);
   });
 
+  test("says which URL has no answer, without what may be a secret", async () => {
+    assert.match(await ask("fails", `${base}/cut?key=secret#secret`, 0), new RegExp(`^${base}/cut: (?!.*secret)`));
+    assert.match(await ask("fails", "http://ann:secret@127.0.0.1:1/a/b@c?d", 0), /^http:\/\/127\.0\.0\.1:1\/a\/b@c: (?!.*secret)/);
+    assert.match(await ask("fails", `${base}/elsewhere`, 0), /^(file:\/\/|http:\/\/127)/, "where a redirect led to");
+    const long = await ask("fails", `http://127.0.0.1:1/${"a".repeat(5000)}`, 0);
+    assert.match(long, /^http:\/\/127\.0\.0\.1:1\/a{100,200}: /);
+  });
+
   test("ends with its procedure's own limit", async () => {
     assert.equal((await ask("hurried", `${base}/never`)).status, 500);
   });

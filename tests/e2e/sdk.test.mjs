@@ -205,6 +205,7 @@ describe("connections", () => {
     const me = await open();
     const error = await message(me.conn.callReducer("internal", new Uint8Array(), {}));
     assert.match(error.message, /no such reducer/);
+    await until("a line that is no error of ours", () => /WARN {2}module: a client called the reducer "internal"/.test(server.output()));
     me.conn.disconnect();
   });
 });
