@@ -148,6 +148,7 @@ test("orochi sql asks from the command line", async () => {
   assert.equal(got.code, 0, got.text);
   assert.match(got.stdout, /^name \| rank   \| guild\n-----\+--------\+------\np1   \| NOVICE \|  NULL\np2   \| KNIGHT \|     1\n\(2 rows, [\d.]+ ms\)\n$/);
   assert.equal((await orochi([...flags, "--json", "-c", "SELECT count(*) AS n FROM secret"])).stdout, '[{"n": 1}]\n');
+  assert.equal((await orochi([...flags, "--json", "-c", "SELECT count(*) AS n FROM secret", "SELECT 1 + 1 AS two"])).stdout, '[{"n": 1}]\n[{"two": 2}]\n');
   assert.equal((await orochi([...flags, "-c", "UPDATE secret SET word = 'plugh'"])).stdout, "1 row updated\n");
   const refused = await orochi([...flags, "--anonymous", "--name", db, "-c", "SELECT count(*) FROM secret"]);
   assert.equal(refused.code, 1);

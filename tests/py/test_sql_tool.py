@@ -88,6 +88,23 @@ class Command(unittest.TestCase):
         self.assertEqual(self.run_it('--token', 't', '-c', 'SELECT 1'), (0, 'id |    o\n---+-----\n 1 |    2\n 2 | NULL\n(2 rows, 1.5 ms)\n', ''))
         self.assertEqual(self.server.asked, [('/v1/database/db/sql', 'SELECT 1', 'Bearer t')])
 
+    def test_a_query_needs_no_flag(self):
+        self.assertEqual(self.run_it('SELECT 1', '--token', 't', '--csv'), (0, 'id,o\n1,2\n2,\n', ''))
+        self.assertEqual(self.run_it('--token', 't', '')[0], 0)
+        self.assertEqual([asked for _, asked, _ in self.server.asked], ['SELECT 1', ''])
+
+    def test_each_of_several_is_asked_until_one_is_refused(self):
+        got = self.run_it('--token', 't', '--csv', '-c', 'SELECT 1', '-c', 'SELECT x', '-c', 'DELETE')
+        self.assertEqual(got, (1, 'id,o\n1,2\n2,\n', 'no such column: x\n'))
+        self.assertEqual(self.run_it('--token', 't', '-c', 'SELECT 1', '-c', 'SELECT 2', 'SELECT 3')[0], 0)
+        self.assertEqual([asked for _, asked, _ in self.server.asked], ['SELECT 1', 'SELECT x', 'SELECT 1', 'SELECT 2', 'SELECT 3'])
+
+    def test_words_without_quotes_are_told(self):
+        code, _, err = self.run_it('SELECT', '*', 'FROM', 'player')
+        self.assertEqual(code, 2)
+        self.assertIn('nothing to do with *', err)
+        self.assertEqual(self.server.asked, [])
+
     def test_json_and_csv(self):
         self.assertEqual(self.run_it('--anonymous', '--json', '-c', 'SELECT 1')[1], '[{"id": 1, "o": [0, 2]}, {"id": 2, "o": [1, []]}]\n')
         self.assertEqual(self.run_it('--anonymous', '--csv', '-c', 'SELECT 1')[1], 'id,o\n1,2\n2,\n')

@@ -1,4 +1,4 @@
-"""`orochi sql`: asks a server that runs, over HTTP; by the line with history and completion, or once with -c."""
+"""`orochi sql`: asks a server that runs, over HTTP; by the line with history and completion, or what the command line says."""
 
 import csv
 import datetime
@@ -226,7 +226,8 @@ def interactive(server, form, out, read=input):
 
 
 def arguments(parser):
-    parser.add_argument('-c', dest='command_text', metavar='QUERY', help='statements; without: by the line, or from the standard input')
+    parser.add_argument('text', nargs='?', metavar='QUERY', help='statements; without: by the line, or from the standard input')
+    parser.add_argument('-c', dest='texts', metavar='QUERY', action='append', default=[], help='the same; may be repeated, and ends with what is refused')
     form = parser.add_mutually_exclusive_group()
     form.add_argument('--json', action='store_true', help='rows as objects, a line for each statement')
     form.add_argument('--csv', action='store_true', help='rows with commas between')
@@ -236,8 +237,9 @@ def arguments(parser):
 def main(args):
     server = place.server(args)
     form = 'json' if args.json else 'csv' if args.csv else 'table'
-    if args.command_text is not None:
-        return 0 if _answer(server, args.command_text, form, sys.stdout) else 1
+    texts = args.texts + [args.text] * (args.text is not None)
+    if texts:
+        return 0 if all(_answer(server, text, form, sys.stdout) for text in texts) else 1
     if sys.stdin.isatty():
         return interactive(server, form, sys.stdout)
     return 0 if _answer(server, sys.stdin.read(), form, sys.stdout) else 1
