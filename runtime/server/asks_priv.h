@@ -35,7 +35,9 @@ bool oro_views_wait(struct shard *sh, struct client *c, const struct oro_client_
 /* Answers it if they cannot be had. */
 bool oro_views_refused(struct shard *sh, struct client *c, const struct oro_client_message *m);
 void oro_views_record(struct shard *sh, struct client *c, const struct oro_commit *rec);
-/* The same for c->sql. record: true if nothing is waited for any more. */
+/* An answer could not be made again: whoever is subscribed to it is told, and is no more. */
+void oro_views_failed(struct shard *sh, const struct oro_commit *rec);
+/* As wait and record, for c->sql. record: true if nothing is waited for any more. */
 bool oro_views_sql_wait(struct shard *sh, struct client *c);
 bool oro_views_sql_record(struct shard *sh, struct client *c, const struct oro_commit *rec);
 /* Something was answered: lets go of what is not used any more. */

@@ -59,6 +59,7 @@ struct view_hold {
     uint32_t query_set_id;
     bool of_set; /* as long as that set is subscribed; else until the question is answered */
     bool paid;   /* for all of its room */
+    bool failed; /* it could not be made again, as views_lost has it; to be told */
 };
 
 struct client {
@@ -93,6 +94,7 @@ struct client {
     bool views_asked; /* the message that is deferred first, or the SQL, has asked for its views */
     unsigned views_waiting; /* SQL: jobs that are not done */
     char *views_error;      /* why one of them cannot be had */
+    char *views_lost;       /* why one of them is no more */
     struct oro_bb held;
     struct held_mark *marks;
     size_t nmarks, mark_cap;

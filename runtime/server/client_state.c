@@ -108,6 +108,7 @@ holds_free(struct client *c)
         oro_view_unref(c->holds[i].view);
     oro_free(c->holds);
     oro_free(c->views_error);
+    oro_free(c->views_lost);
 }
 
 void

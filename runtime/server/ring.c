@@ -52,6 +52,8 @@ oro_shard_record(struct shard *sh, const struct oro_commit *rec)
     sh->caller_told = false;
     if (rec->nops > 0)
         oro_shard_update(sh, rec);
+    if (ORO_UNLIKELY(o->view != 0))
+        oro_views_failed(sh, rec);
     if (c == NULL)
         return;
     if (!websocket)

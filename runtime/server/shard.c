@@ -90,10 +90,11 @@ oro_shard_hold(struct shard *sh)
     sh->holds = true;
 }
 
-static void
-subscription_lost(void *arg, oro_conn_id conn, uint32_t query_set_id, const char *why)
+void
+oro_shard_tell_lost(struct shard *sh, oro_conn_id conn, uint32_t query_set_id, const char *why,
+                    uint64_t seq)
 {
-    struct shard *sh = arg;
+    ORO_ASSERT_OWNER(&sh->owner);
     struct client *c = oro_client_find(sh, conn);
     struct oro_asked to = {.tag = ORO_MSG_SUBSCRIBE, .query_set_id = query_set_id, .unasked = true};
     struct oro_err err = {0};
@@ -103,12 +104,19 @@ subscription_lost(void *arg, oro_conn_id conn, uint32_t query_set_id, const char
     oro_client_refused(sh, oro_bytes_str(why), &err);
     oro_bb_clear(&sh->out);
     c->proto->error(&sh->out, &to, oro_bytes_str(why));
-    oro_client_send(sh, c, oro_bb_bytes(&sh->out), sh->applying->seq);
+    oro_client_send(sh, c, oro_bb_bytes(&sh->out), seq);
+}
+
+static void
+join_lost(void *arg, oro_conn_id conn, uint32_t query_set_id, const char *why)
+{
+    struct shard *sh = arg;
+    oro_shard_tell_lost(sh, conn, query_set_id, why, sh->applying->seq);
 }
 
 void
 oro_shard_subs_opened(struct shard *sh, struct oro_subs *subs, struct oro_store *store)
 {
     oro_subs_look_into(subs, store);
-    oro_subs_on_lost(subs, subscription_lost, sh);
+    oro_subs_on_lost(subs, join_lost, sh);
 }

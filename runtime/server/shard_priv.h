@@ -69,6 +69,9 @@ bool oro_shard_catch_up(struct shard *sh, uint64_t seq);
 void oro_shard_update(struct shard *sh, const struct oro_commit *rec);
 /* The same for one frozen connection's subscriptions. */
 void oro_shard_apply_to(struct shard *sh, oro_conn_id conn, const struct oro_commit *rec);
+/* Tells a client that a subscription is no more; when the record is on disk, 0: now. */
+void oro_shard_tell_lost(struct shard *sh, oro_conn_id conn, uint32_t query_set_id,
+                         const char *why, uint64_t seq);
 /* What a caller is told of it. Borrows rec. */
 struct oro_call_result oro_call_result_of(const struct oro_commit *rec);
 /* The number of query sets has changed. */

@@ -41,11 +41,31 @@ holds_cut_to(struct shard *sh, struct client *c, size_t n)
         let_go(sh, c->holds[--c->nholds].view);
 }
 
+static void
+end_failed(struct shard *sh, struct client *c)
+{
+    for (size_t i = 0; i < c->nholds; i++) {
+        struct view_hold *h = &c->holds[i];
+        if (!h->failed || !oro_subs_has(sh->subs, c->conn, h->query_set_id))
+            continue;
+        h->failed = false;
+        oro_status st = oro_subs_unsubscribe(sh->subs, NULL, c->conn, h->query_set_id, false, NULL,
+                                             NULL, NULL);
+        ORO_ASSERT(st == ORO_OK);
+        oro_shard_tell_lost(sh, c->conn, h->query_set_id, c->views_lost, 0);
+    }
+    oro_shard_count_subs(sh);
+    oro_free(c->views_lost);
+    c->views_lost = NULL;
+}
+
 void
 oro_views_look(struct shard *sh, struct client *c)
 {
     if (ORO_LIKELY(c->nholds == 0) || c->views_asked || c->reads != NULL)
         return;
+    if (c->views_lost != NULL)
+        end_failed(sh, c);
     holds_cut(sh, c, false);
 }
 
@@ -294,21 +314,52 @@ oro_views_refused(struct shard *sh, struct client *c, const struct oro_client_me
     return true;
 }
 
+/* Puts why into *why, unless something stands there. */
 static void
-note_failure(struct client *c, const struct oro_commit *rec)
+note_failure(const struct oro_commit *rec, char **why)
 {
     const struct oro_origin *o = &rec->origin;
-    if (o->outcome == ORO_OK || o->outcome == ORO_ENOTFOUND || c->views_error != NULL)
+    if (o->outcome == ORO_OK || o->outcome == ORO_ENOTFOUND || *why != NULL)
         return;
     struct oro_bytes text = o->text != NULL ? oro_buf_bytes(o->text) : oro_bytes_str("it failed");
-    c->views_error = oro_asprintf("Internal error evaluating queries: %.*s",
-                                  (int)(text.len < 800 ? text.len : 800), (const char *)text.data);
+    *why = oro_asprintf("Internal error evaluating queries: %.*s",
+                        (int)(text.len < 800 ? text.len : 800), (const char *)text.data);
+}
+
+/* True: the client is subscribed to the answer. */
+static bool
+mark_failed(struct client *c, uint64_t number)
+{
+    bool is = false;
+    for (size_t i = 0; i < c->nholds; i++) {
+        struct view_hold *h = &c->holds[i];
+        h->failed |= h->of_set && oro_view_number(h->view) == number;
+        is |= h->failed;
+    }
+    return is;
+}
+
+void
+oro_views_failed(struct shard *sh, const struct oro_commit *rec)
+{
+    ORO_ASSERT_OWNER(&sh->owner);
+    const struct oro_origin *o = &rec->origin;
+    const struct oro_map_slot *slot;
+    if (o->outcome == ORO_OK || o->outcome == ORO_ENOTFOUND || o->outcome == ORO_ECLOSED)
+        return;
+    for (size_t i = 0; oro_map_next(&sh->clients, &i, &slot);) {
+        struct client *c = slot->value;
+        if (!mark_failed(c, o->view))
+            continue;
+        note_failure(rec, &c->views_lost);
+        oro_views_look(sh, c);
+    }
 }
 
 void
 oro_views_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
 {
-    note_failure(c, rec);
+    note_failure(rec, &c->views_error);
     oro_client_call_done(sh, c);
     oro_client_resume_later(sh, c);
 }
@@ -333,7 +384,7 @@ oro_views_sql_wait(struct shard *sh, struct client *c)
 bool
 oro_views_sql_record(struct shard *sh, struct client *c, const struct oro_commit *rec)
 {
-    note_failure(c, rec);
+    note_failure(rec, &c->views_error);
     ORO_ASSERT(c->views_waiting > 0);
     if (--c->views_waiting > 0)
         return false;

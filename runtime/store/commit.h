@@ -54,8 +54,9 @@ struct oro_origin {
     bool
         initializes; /* of init: with this record on disk the data is made, and init never runs again */
     uint32_t request_id;
-    oro_conn_id conn;       /* or HTTP request id; 0: nobody waits */
     uint32_t reducer;       /* reducer id, UINT32_MAX: none */
+    oro_conn_id conn;       /* or HTTP request id; 0: nobody waits */
+    uint64_t view;          /* number of the answer that was made again for all who see it; 0: none */
     int64_t timestamp_us;   /* what ctx.timestamp was */
     int64_t elapsed_us;     /* run time of the call */
     struct oro_buf *text;   /* error text for the caller or NULL; the record owns the reference */

@@ -33,6 +33,7 @@ uint64_t oro_view_find(struct oro_store *s, const struct oro_view_key *key);
 const struct oro_view_key *oro_view_key(const struct oro_view *v);
 uint64_t oro_view_number(const struct oro_view *v);
 bool oro_view_is_ready(const struct oro_view *v); /* its rows are there and followed */
+void oro_view_spoil(struct oro_view *v); /* they are old, and cannot be made again: it is not ready */
 bool oro_view_is_listed(struct oro_store *s, const struct oro_view *v); /* not forgotten */
 bool oro_view_is_orphan(
     const struct oro_view *v); /* its store was exchanged: nothing can be done with it */

@@ -207,6 +207,12 @@ oro_view_is_ready(const struct oro_view *v)
     return atomic_load_explicit(&v->ready, memory_order_acquire);
 }
 
+void
+oro_view_spoil(struct oro_view *v)
+{
+    atomic_store_explicit(&v->ready, false, memory_order_release);
+}
+
 bool
 oro_view_is_orphan(const struct oro_view *v)
 {

@@ -39,7 +39,7 @@ struct oro_view {
     atomic_uint refs;
     struct oro_view_key key; /* its args are the ones below */
     uint64_t number;
-    atomic_bool ready; /* written under the commit lock */
+    atomic_bool ready; /* set under the commit lock */
     atomic_bool due;
     _Atomic uint64_t room;
     _Atomic int64_t cost_us;

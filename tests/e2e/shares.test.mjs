@@ -81,6 +81,29 @@ test("an answer with somebody's arguments that fails fails nobody else's call", 
   assert.deepEqual(await sql(server, db, "SELECT size FROM item WHERE id = 1"), [{ size: 4 }]);
 });
 
+test("an answer that fails is not shown on as it was: who is subscribed to it is told, and is no more", async () => {
+  const [c, other] = await Promise.all([stranger(), stranger()]);
+  assert.equal((await call(server, db, "put", [2, 51, 5])).status, 200);
+  c.send(raw.subscribe(1, 1, "SELECT * FROM share(51, 4)"), raw.subscribe(2, 2, "SELECT * FROM item WHERE room = 51"),
+    raw.subscribe(3, 3, "SELECT * FROM in_room(51, 0)", "SELECT * FROM share(51, 4)"));
+  other.send(raw.subscribe(1, 1, "SELECT * FROM share(51, 4)"));
+  await Promise.all([c.wait(3, raw.TAG.SUBSCRIBED), other.wait(1, raw.TAG.SUBSCRIBED)]);
+  assert.equal((await call(server, db, "put", [2, 51, 4])).status, 200);
+  const told = await c.wait(2, raw.TAG.SUBSCRIPTION_ERROR);
+  assert.deepEqual(told.map(m => m.set).sort(), [1, 3]);
+  for (const { text, request } of [...told, ...await other.wait(1, raw.TAG.SUBSCRIPTION_ERROR)]) {
+    assert.match(text, /^Internal error evaluating queries: The instance encountered a fatal error/);
+    assert.equal(request, undefined);
+  }
+  // Nor is it what the next one gets; and his other subscription goes on.
+  c.send(raw.subscribe(4, 1, "SELECT * FROM share(51, 4)"));
+  await c.wait(3, raw.TAG.SUBSCRIPTION_ERROR);
+  assert.equal((await call(server, db, "put", [2, 51, 6])).status, 200);
+  await until("the table's changes", () => c.messages.filter(m => m.tag === raw.TAG.UPDATE).length >= 2);
+  c.send(raw.subscribe(5, 1, "SELECT * FROM share(51, 4)"));
+  await c.wait(4, raw.TAG.SUBSCRIBED);
+});
+
 test("an answer that takes long does not hold up who writes what it reads", async () => {
   const c = await stranger();
   assert.equal((await call(server, db, "put", [1, 60, 1])).status, 200);

@@ -42,7 +42,12 @@ run_view(struct worker *w, const struct oro_job *job)
                : job->kind == ORO_JOB_VIEW_AGAIN ? once_more
                                                  : forget;
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_VIEW, 0);
-    return attempt_run(&a, &origin);
+    if (job->kind == ORO_JOB_VIEW_AGAIN)
+        origin.view = oro_view_number(job->view);
+    struct outcome out = attempt_run(&a, &origin);
+    if (job->kind == ORO_JOB_VIEW_AGAIN && out.status != ORO_OK)
+        oro_view_spoil(job->view);
+    return out;
 }
 
 void
