@@ -246,6 +246,7 @@ data_start(struct oro_server *s, const struct oro_schema *old)
 struct subs_move {
     struct shard *sh;
     struct oro_subs *to;
+    const struct oro_schema *now;
 };
 
 static void
@@ -254,7 +255,31 @@ outdated(struct shard *sh, struct client *c)
     c->outdated = sh->has_outdated = true;
 }
 
-/* A subscription that the new version does not understand costs its client the connection: it has to ask again. */
+static void
+named(void *arg, const struct oro_view_def *def, struct oro_bytes args)
+{
+    (void)def;
+    (void)args;
+    *(bool *)arg = true;
+}
+
+/* Whether one of the texts is of a view of the new version, which has no answers yet. */
+static bool
+names_view(const struct oro_schema *now, struct oro_bytes texts, uint32_t n,
+           const struct oro_query_env *env)
+{
+    struct oro_reader r = oro_reader(texts);
+    struct oro_bytes text;
+    uint64_t steps = UINT64_MAX; /* the old version has counted them */
+    bool is_named = false;
+    for (uint32_t i = 0; i < n && !is_named && oro_rd_string(&r, &text) == ORO_OK; i++)
+        if (!oro_query_views(now, text, env, named, &is_named, &steps))
+            return true;
+    return is_named;
+}
+
+/* A subscription that the new version does not understand costs its client the connection: it has to ask again. So does one of
+ * a view: answers have other numbers in each store, and those of another client must not take its place. */
 static void
 subscription_move(void *arg, oro_conn_id conn, uint32_t query_set_id, struct oro_bytes texts,
                   uint32_t n)
@@ -265,7 +290,8 @@ subscription_move(void *arg, oro_conn_id conn, uint32_t query_set_id, struct oro
     if (c == NULL || c->outdated)
         return;
     struct oro_query_env env = oro_client_env(m->sh, c);
-    if (oro_subs_subscribe(m->to, m->sh->session, conn, query_set_id, texts, n, &env, NULL, NULL,
+    if (names_view(m->now, texts, n, &env) ||
+        oro_subs_subscribe(m->to, m->sh->session, conn, query_set_id, texts, n, &env, NULL, NULL,
                            NULL, &err) != ORO_OK)
         outdated(m->sh, c);
 }
@@ -274,7 +300,8 @@ static void
 shard_move(struct shard *sh, struct oro_store *store, bool breaks)
 {
     ORO_ASSERT_OWNER(&sh->owner);
-    struct subs_move m = {sh, oro_subs_create(oro_store_schema(store))};
+    const struct oro_schema *now = oro_store_schema(store);
+    struct subs_move m = {sh, oro_subs_create(now), now};
     const struct oro_map_slot *slot;
     oro_subs_limit(m.to, sh->server->opt.client_terms, sh->server->opt.client_queries);
     ORO_ASSERT(!oro_cursor_has_next(sh->cursor));
@@ -284,9 +311,9 @@ shard_move(struct shard *sh, struct oro_store *store, bool breaks)
     sh->cursor = oro_cursor_open(store);
     sh->holds = false;
     oro_shard_subs_opened(sh, m.to, store);
-    for (size_t i = 0; breaks && oro_map_next(&sh->clients, &i, &slot);) {
+    for (size_t i = 0; oro_map_next(&sh->clients, &i, &slot);) {
         struct client *c = slot->value;
-        if (c->kind == CLIENT_DATABASE)
+        if (c->kind == CLIENT_DATABASE && (breaks || oro_views_has(c)))
             outdated(sh, c);
     }
     oro_subs_each(sh->subs, subscription_move, &m);

@@ -262,3 +262,53 @@ def start(ctx: ReducerContext):
   await until("the view has the column", async () => JSON.stringify(await ask()) === "[[1,1,7]]");
   assert.equal(await other.stop(), 0, other.output());
 });
+
+// Answers have numbers, and those of a store that was made anew begin at 1 again: a subscription that went on showed another player's hand.
+test("a version with other tables costs who is subscribed to a view the connection, and nobody else", async () => {
+  const path = join(await folder(), "deal.py");
+  const source = more => `from orochi import *
+@table
+class Card:
+    id: AutoKey[u64] = 0
+    player: Index[Identity]
+    face: str
+@table(public=True)
+class Plain:
+    id: PrimaryKey[u32]
+${more}
+@reducer
+def draw(ctx: ReducerContext, face: str) -> None:
+    ctx.db.card.insert(player=ctx.sender, face=face)
+@reducer
+def put(ctx: ReducerContext, id: u32) -> None:
+    ctx.db.plain.insert(id=id)
+@view
+def hand(ctx: ViewContext) -> list[Card]:
+    return list(ctx.db.card.player.filter(ctx.sender))
+`;
+  await writeFile(path, source(""));
+  const made = await bindings(path);
+  const other = await serve(path, { flags: ["--memory", "--watch"] });
+  const come = () => connect(made, other, "deal");
+  const [first, plain, all] = await Promise.all([come(), come(), come()]);
+  const closed = new Set();
+  for (const c of [first, plain, all]) c.closed.then(() => closed.add(c));
+  await subscribe(first, "SELECT * FROM hand");
+  await subscribe(plain, "SELECT * FROM plain");
+  await subscribe(all, "SELECT * FROM plain", "SELECT * FROM hand");
+  await first.conn.reducers.draw({ face: "ace" });
+  assert.deepEqual(faces(first.conn.db.hand), ["ace"]);
+  await writeFile(path, source("@table(public=True)\nclass More:\n    id: PrimaryKey[u32]\n"));
+  await until("both that see a view are gone", () => closed.has(first) && closed.has(all));
+  const [next, last] = await Promise.all([come(), come()]);
+  for (const c of [next, last]) {
+    await subscribe(c, "SELECT * FROM hand");
+    await c.conn.reducers.draw({ face: "king" });
+    await until("one card, his own", () => faces(c.conn.db.hand).join() === "king");
+  }
+  await next.conn.reducers.put({ id: 1 });
+  await until("the row comes", () => rows(plain.conn.db.plain).length === 1);
+  assert.deepEqual([closed.has(plain), faces(first.conn.db.hand)], [false, ["ace"]]);
+  for (const c of [plain, next, last]) c.conn.disconnect();
+  assert.equal(await other.stop(), 0, other.output());
+});
