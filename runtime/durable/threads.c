@@ -1,5 +1,6 @@
 /* The two threads: the log thread follows the commit ring and appends to the log, the checkpointer empties the log into the
  * tables and the WALs into their files. */
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,7 +51,11 @@ cut_begin(struct oro_durable *d)
 {
     if (atomic_load(&d->cut) != CUT_WANTED)
         return;
-    d->cut_at = oro_read_begin(d->reader);
+    /* A record stands in the ring a moment before a snapshot has it. */
+    while ((d->cut_at = oro_read_begin(d->reader)) < d->batch_seq) {
+        oro_read_end(d->reader);
+        sched_yield();
+    }
     cut_move(d, CUT_PINNED);
 }
 
