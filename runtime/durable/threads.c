@@ -1,6 +1,5 @@
 /* The two threads: the log thread follows the commit ring and appends to the log, the checkpointer empties the log into the
  * tables and the WALs into their files. */
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,11 +50,7 @@ cut_begin(struct oro_durable *d)
 {
     if (atomic_load(&d->cut) != CUT_WANTED)
         return;
-    /* A record stands in the ring a moment before a snapshot has it. */
-    while ((d->cut_at = oro_read_begin(d->reader)) < d->batch_seq) {
-        oro_read_end(d->reader);
-        sched_yield();
-    }
+    d->cut_at = oro_read_begin(d->reader);
     cut_move(d, CUT_PINNED);
 }
 

@@ -49,6 +49,7 @@ struct oro_cursor {
     struct oro_store *store;
     struct oro_cursor *next, *prev;
     const struct oro_commit *at; /* the reader's */
+    uint64_t published;          /* the store's newest record was this one or a later one */
     bool holds;                  /* snapshots: commit lock */
     /* Down to here oro_cursor_warm() has come; only worth something while its seq is above at's. */
     const struct oro_commit *warm;

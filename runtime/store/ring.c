@@ -386,11 +386,23 @@ oro_cursor_give(struct oro_cursor *c)
     oro_owner_give(&c->owner);
 }
 
+/* A record is linked a moment before a snapshot can have it. Who follows the ring must not be ahead of what he reads: what a
+ * snapshot of his lacks, he could never tell. */
+static const struct oro_commit *
+next_published(struct oro_cursor *c)
+{
+    const struct oro_commit *next = oro_commit_next(c->at);
+    if (next == NULL || next->seq <= c->published)
+        return next;
+    c->published = atomic_load_explicit(&c->store->head, memory_order_acquire)->seq;
+    return next->seq <= c->published ? next : NULL;
+}
+
 const struct oro_commit *
 oro_cursor_next(struct oro_cursor *c)
 {
     ORO_ASSERT_OWNER(&c->owner);
-    const struct oro_commit *next = oro_commit_next(c->at);
+    const struct oro_commit *next = next_published(c);
     if (next == NULL) {
         idle_reclaim(c);
         return NULL;

@@ -165,11 +165,12 @@ void oro_cursor_give(struct oro_cursor *c);
 /* At the record that a pin stands at. Any thread; then one thread at a time. Gives. */
 struct oro_cursor *oro_cursor_open_at(const struct oro_pin *p);
 void oro_cursor_close(struct oro_cursor *c); /* Takes c */
-/* The next record or NULL. Borrowed until the following call on this cursor, which also lets go of it for freeing. */
+/* The next record, which every snapshot taken from then on has; or NULL. Borrowed until the following call on this cursor, which also
+ * lets go of it for freeing. */
 const struct oro_commit *oro_cursor_next(struct oro_cursor *c);
 /* For a reader that looks into the rows: asks for memory of records to come, so that each is not waited for. Before next(). */
 void oro_cursor_warm(struct oro_cursor *c);
-bool oro_cursor_has_next(const struct oro_cursor *c); /* true: next() would give one */
+bool oro_cursor_has_next(const struct oro_cursor *c); /* true: next() gives one, now or in a moment */
 uint64_t oro_cursor_seq(const struct oro_cursor *c);  /* of the record given last */
 /* A record without ops: the answer of a call that failed or never ran. Takes origin->text. Returns its seq. */
 uint64_t oro_store_publish(struct oro_session *se, const struct oro_origin *origin);
