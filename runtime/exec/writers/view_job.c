@@ -18,7 +18,12 @@ once_more(struct attempt *a, struct oro_err *err)
 {
     struct oro_view *v = a->job->view;
     oro_view_begin(v);
-    return oro_view_is_listed(a->w->pool->store, v) ? view_evaluate(a, v, err) : ORO_ENOTFOUND;
+    if (!oro_view_is_listed(a->w->pool->store, v))
+        return ORO_ENOTFOUND;
+    oro_status st = view_evaluate(a, v, err);
+    if (st != ORO_OK)
+        oro_view_spoil(v); /* before anybody hears that it failed, and asks again */
+    return st;
 }
 
 static oro_status
@@ -44,10 +49,7 @@ run_view(struct worker *w, const struct oro_job *job)
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_VIEW, 0);
     if (job->kind == ORO_JOB_VIEW_AGAIN)
         origin.view = oro_view_number(job->view);
-    struct outcome out = attempt_run(&a, &origin);
-    if (job->kind == ORO_JOB_VIEW_AGAIN && out.status != ORO_OK)
-        oro_view_spoil(job->view);
-    return out;
+    return attempt_run(&a, &origin);
 }
 
 void
