@@ -56,7 +56,7 @@ struct oro_origin {
     uint32_t request_id;
     uint32_t reducer;       /* reducer id, UINT32_MAX: none */
     oro_conn_id conn;       /* or HTTP request id; 0: nobody waits */
-    uint64_t view;          /* number of the answer that was made again for all who see it; 0: none */
+    uint64_t view;          /* number of the answer that is old, and was to be made again; 0: none */
     int64_t timestamp_us;   /* what ctx.timestamp was */
     int64_t elapsed_us;     /* run time of the call */
     struct oro_buf *text;   /* error text for the caller or NULL; the record owns the reference */

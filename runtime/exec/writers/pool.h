@@ -59,7 +59,8 @@ enum oro_job_kind {
     ORO_JOB_HANDLER, /* an HTTP request that the module answers: `frame` */
     ORO_JOB_WRITE, /* a transaction without the module: `write` */
     ORO_JOB_VIEW,  /* an answer of a view, unless it is there */
-    ORO_JOB_VIEW_AGAIN,  /* the same, of a new version's code */
+    ORO_JOB_VIEW_AGAIN,  /* the same, of a new version's code; if that fails it stays as it is followed */
+    ORO_JOB_VIEW_STALE,  /* one that a transaction has touched and not made again */
     ORO_JOB_VIEW_FORGET, /* that nobody uses any more */
     ORO_JOB_PROCEDURE, /* one call of a procedure, in a pool for them */
 };
@@ -220,7 +221,7 @@ oro_status oro_pool_post_wait(struct oro_pool *p, struct oro_job *job, char *tex
  * identity. Any thread. Takes job. */
 void oro_pool_post_procedure(struct oro_pool *p, const struct oro_turns_of *of,
                              struct oro_job *job);
-/* A job on an answer of a view (ORO_JOB_VIEW_AGAIN, _FORGET), in the turns of its payer, if it has one. Takes the reference. Any thread. */
+/* A job on an answer of a view (ORO_JOB_VIEW_AGAIN, _STALE, _FORGET), in the turns of its payer, if it has one. Takes the reference. Any thread. */
 void oro_pool_post_view(struct oro_pool *p, enum oro_job_kind kind, struct oro_view *v);
 /* What hooks.durable gives has moved. Any thread; p may be NULL. */
 void oro_pool_durable_moved(struct oro_pool *p);

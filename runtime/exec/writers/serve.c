@@ -136,6 +136,7 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
             refuse_view(w, job);
         break;
     case ORO_JOB_VIEW_AGAIN:
+    case ORO_JOB_VIEW_STALE:
     case ORO_JOB_VIEW_FORGET:
         if (hurry == HURRY_NOT)
             out = run_view(w, job);

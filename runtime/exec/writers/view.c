@@ -206,7 +206,7 @@ views_later(struct worker *w, struct oro_view **views, size_t n, bool committed)
             m = payer != NULL ? oro_mailbox_new(p, &payer->of) : NULL;
             of = payer != NULL ? payer->of : (struct oro_turns_of){0};
         }
-        post_job(p, m, ORO_JOB_VIEW_AGAIN, views[i]);
+        post_job(p, m, ORO_JOB_VIEW_STALE, views[i]);
     }
     oro_mailbox_unref(m);
     oro_free(views);

@@ -1,5 +1,5 @@
-/* runtime/exec/writers/view_job.c - jobs on answers of views: the first evaluation, for a client that waits; one with new code; and
- * forgetting. */
+/* runtime/exec/writers/view_job.c - jobs on answers of views: the first evaluation, for a client that waits; one with new code; one behind
+ * a transaction that has left the answer as it was; and forgetting. */
 #include "runtime/exec/writers/attempt.h"
 
 /* What is there already, or wanted by nobody any more, needs nothing. */
@@ -18,11 +18,15 @@ once_more(struct attempt *a, struct oro_err *err)
 {
     struct oro_view *v = a->job->view;
     oro_view_begin(v);
-    if (!oro_view_is_listed(a->w->pool->store, v))
-        return ORO_ENOTFOUND;
-    oro_status st = view_evaluate(a, v, err);
+    return oro_view_is_listed(a->w->pool->store, v) ? view_evaluate(a, v, err) : ORO_ENOTFOUND;
+}
+
+static oro_status
+stale(struct attempt *a, struct oro_err *err)
+{
+    oro_status st = once_more(a, err);
     if (st != ORO_OK)
-        oro_view_spoil(v); /* before anybody hears that it failed, and asks again */
+        oro_view_spoil(a->job->view); /* before anybody hears that it failed, and asks again */
     return st;
 }
 
@@ -45,9 +49,10 @@ run_view(struct worker *w, const struct oro_job *job)
     struct attempt a = attempt_new(w, job, NULL, (struct oro_bytes){0});
     a.before = job->kind == ORO_JOB_VIEW         ? first_time
                : job->kind == ORO_JOB_VIEW_AGAIN ? once_more
+               : job->kind == ORO_JOB_VIEW_STALE ? stale
                                                  : forget;
     struct oro_origin origin = origin_of(&a, ORO_ORIGIN_VIEW, 0);
-    if (job->kind == ORO_JOB_VIEW_AGAIN)
+    if (job->kind == ORO_JOB_VIEW_STALE)
         origin.view = oro_view_number(job->view);
     return attempt_run(&a, &origin);
 }
