@@ -1,5 +1,6 @@
 /* The way of a row from the data to the module's @migration hook: runtime/tables asks, a worker's interpreter answers. */
 #include "runtime/base/clock.h"
+#include "runtime/exec/writers/map_rows.h"
 #include "runtime/server/server_priv.h"
 
 static oro_status
@@ -7,16 +8,7 @@ map(void *arg, const struct oro_map_rows *m, struct oro_err *err)
 {
     struct server_hooks *h = arg;
     int64_t all = h->server->opt.init_timeout_us, now = oro_mono_us();
-    struct oro_py_map asked = {.staged = h->staged,
-                               .types = m->types,
-                               .old = m->old,
-                               .now = m->now,
-                               .rows = m->rows,
-                               .n = m->n,
-                               .first = m->first,
-                               .out = m->out,
-                               .ends = m->ends};
-    _Static_assert(ORO_PY_ROW_DROPPED == ORO_ROW_DROPPED, "handed through");
+    const struct oro_py_map asked = oro_map_rows_asked(m, h->staged);
     if (h->end_us == 0 && all > 0)
         h->end_us = now + all;
     /* What is left; the last portion has a moment at least, so that it is interrupted by the one who knows the words. */

@@ -3,7 +3,7 @@
 #include "runtime/testing/engine_priv.h"
 
 #include "runtime/durable/durable.h"
-#include "runtime/store/migrator.h"
+#include "runtime/exec/writers/map_rows.h"
 
 struct oro_store *
 testing_store(const struct oro_schema *schema)
@@ -22,14 +22,7 @@ static oro_status
 map(void *arg, const struct oro_map_rows *m, struct oro_err *err)
 {
     struct module *to = arg;
-    const struct oro_py_map asked = {.types = m->types,
-                                     .old = m->old,
-                                     .now = m->now,
-                                     .rows = m->rows,
-                                     .n = m->n,
-                                     .first = m->first,
-                                     .out = m->out,
-                                     .ends = m->ends};
+    const struct oro_py_map asked = oro_map_rows_asked(m, false);
     oro_py_module_enter(testing_joined, to->bound);
     oro_status st = oro_py_map_rows(testing_joined, &asked, err);
     oro_py_module_leave(testing_joined, to->bound);
