@@ -101,7 +101,7 @@ look_along(struct following *f, struct looking *k, const struct oro_index_def *i
         oro_status st = oro_tx_range(f->tx, k->l->table, ix, &range, &found);
         ORO_ASSERT(st == ORO_OK);
         for (; seen < found.n && k->a->best.len == 0; seen++) {
-            if (!following_looks(f, 1))
+            if (!views_spend(&f->left, 1))
                 return false;
             consider(k, found.rows[seen]);
         }
@@ -119,7 +119,7 @@ look_at_group(struct following *f, struct looking *k, const struct oro_index_def
         range.limit = f->left + 1;
     oro_status st = oro_tx_range(f->tx, k->l->table, ix, &range, &found);
     ORO_ASSERT(st == ORO_OK);
-    if (!following_looks(f, found.n))
+    if (!views_spend(&f->left, found.n))
         return false;
     for (size_t i = 0; i < found.n; i++)
         consider(k, found.rows[i]);
@@ -129,7 +129,7 @@ look_at_group(struct following *f, struct looking *k, const struct oro_index_def
 static bool
 look_at_all(struct following *f, struct looking *k)
 {
-    if (!following_looks(f, oro_tx_count_about(f->tx, k->l->table)))
+    if (!views_spend(&f->left, oro_tx_count_about(f->tx, k->l->table)))
         return false;
     rows_each(f->tx, k->l, consider, k);
     return true;
@@ -163,7 +163,7 @@ groups_find_best(struct following *f, struct oro_bytes key, struct group *g, str
         if (k.a->n == 0)
             oro_bb_clear(&k.a->best);
         else if (!look_for(f, &k))
-            return oro_err_set(err, ORO_EFULL, "too many rows would have to be looked at");
+            return views_fail_spent(err);
         k.a->stale = false;
     }
     return ORO_OK;

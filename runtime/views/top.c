@@ -74,14 +74,14 @@ struct walk {
     const struct oro_bytes *from;                   /* NULL: the beginning */
     bool (*visit)(void *arg, struct oro_bytes row); /* false: that is enough */
     void *arg;
-    size_t left; /* rows that may be looked at */
+    size_t *left; /* rows that may be looked at */
 };
 
 enum walked { WALK_ENOUGH, WALK_END, WALK_SPENT };
 
 /* Rows that the condition holds for, in order. */
 static enum walked
-walk(struct walk *w, size_t want)
+walk(const struct walk *w, size_t want)
 {
     struct oro_range range = w->l->range;
     size_t seen = 0;
@@ -90,8 +90,8 @@ walk(struct walk *w, size_t want)
         struct oro_rows found;
         oro_status st = oro_tx_range_from(w->tx, w->l->table, w->l->order, &range, w->from, &found);
         ORO_ASSERT(st == ORO_OK);
-        for (; seen < found.n; seen++, w->left--) {
-            if (w->left == 0)
+        for (; seen < found.n; seen++) {
+            if (!views_spend(w->left, 1))
                 return WALK_SPENT;
             if (oro_query_matches(w->l->query, found.rows[seen]) &&
                 !w->visit(w->arg, found.rows[seen]))
@@ -132,7 +132,8 @@ oro_status
 top_begin(struct oro_tx *tx, struct live *l, struct oro_bb *out)
 {
     struct taking t = {&l->top, l->most, out};
-    struct walk w = {.tx = tx, .l = l, .visit = take_first, .arg = &t, .left = SIZE_MAX};
+    size_t all = SIZE_MAX;
+    struct walk w = {.tx = tx, .l = l, .visit = take_first, .arg = &t, .left = &all};
     (void)walk(&w, l->most < 4096 ? (size_t)l->most : 4096);
     return place(tx, l, &l->top);
 }
@@ -208,9 +209,8 @@ find(struct stepping *s, bool (*visit)(void *arg, struct oro_bytes row), uint64_
                      .back = visit == evict,
                      .visit = visit,
                      .arg = s,
-                     .left = s->f->left};
+                     .left = &s->f->left};
     enum walked end = walk(&w, want);
-    s->f->left = w.left;
     oro_bb_fini(&from);
     if (end == WALK_SPENT)
         s->st = ORO_EFULL;
@@ -251,9 +251,8 @@ settle(struct stepping *s, uint64_t before)
 static oro_status
 fail_step(oro_status st, struct oro_err *err)
 {
-    if (st == ORO_ECONFLICT)
-        return oro_err_set(err, st, "its rows changed meanwhile");
-    return oro_err_set(err, st, "too many rows would have to be looked at");
+    return st == ORO_ECONFLICT ? oro_err_set(err, st, "its rows changed meanwhile")
+                               : views_fail_spent(err);
 }
 
 oro_status

@@ -61,13 +61,19 @@ struct following {
     size_t n;
     size_t left; /* other rows that may be looked at */
 };
-/* False: it may not look at so many. */
+/* False: so many rows may not be looked at. */
 static inline bool
-following_looks(struct following *f, size_t rows)
+views_spend(size_t *left, size_t rows)
 {
-    bool may = rows <= f->left;
-    f->left -= may ? rows : 0;
+    bool may = rows <= *left;
+    *left -= may ? rows : 0;
     return may;
+}
+/* ORO_EFULL, after that. */
+static inline oro_status
+views_fail_spent(struct oro_err *err)
+{
+    return oro_err_set(err, ORO_EFULL, "too many rows would have to be looked at");
 }
 
 /* rows.c: all rows of the table that the condition holds for, in the transaction's eyes, as places for steps, and visited. */
