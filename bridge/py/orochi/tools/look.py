@@ -69,6 +69,7 @@ class _Function:
         self.look, self.node = look, node
         self.known = dict(kinds)  # name -> ('ReducerContext',), ('db',), ('table', t)
         names = list(_bound(node))
+        self.bound = set(names)
         self.once = {name for name in names if names.count(name) == 1}
         self.asked = {c.args[1].value for c in ast.walk(node) if isinstance(c, ast.Call) and getattr(c.func, 'id', '') in ('hasattr', 'getattr')
                       and len(c.args) > 1 and isinstance(c.args[1], ast.Constant)}
@@ -93,7 +94,7 @@ class _Function:
 
     def result(self, call):
         """Of a call: rows of a table, a query, the context of a transaction."""
-        if isinstance(call.func, ast.Name) and self.look.value(call.func) is query and call.func.id not in self.bound_here() and call.args:
+        if isinstance(call.func, ast.Name) and self.look.value(call.func) is query and call.func.id not in self.bound and call.args:
             t = self.table_of(call.args[0])
             return ('query', t) if t else None
         if not isinstance(call.func, ast.Attribute):
@@ -107,16 +108,12 @@ class _Function:
             return of
         return ('ReducerContext',) if name == 'tx' and 'Procedure' in of[0] else None
 
-    @functools.cache
-    def bound_here(self):
-        return set(_bound(self.node))
-
     def table_of(self, node):
         """The table of a class that the module calls so; a name of the function's own may be anything."""
         root = node
         while isinstance(root, ast.Attribute):
             root = root.value
-        return None if getattr(root, 'id', None) in self.bound_here() else self.look.table_of(node)
+        return None if getattr(root, 'id', None) in self.bound else self.look.table_of(node)
 
     def learn(self):
         """Names that stand for what is known: db = ctx.db, with ctx.tx() as tx; what is a scope of its own is told at once."""
