@@ -36,7 +36,9 @@ def pyright(files, folder):
     config.write_text(json.dumps({"include": [os.path.relpath(file, folder) for file in files], "extraPaths": [str(PACKAGE)],
                                   "typeCheckingMode": "strict", "pythonVersion": "3.13", "reportUnusedExpression": False,
                                   "reportMissingModuleSource": False}))
-    done = subprocess.run([HERE / "node_modules/.bin/pyright", "--outputjson", "-p", str(config)], capture_output=True, text=True)
+    # With the Python that has pytest: which one a folder's .python-version means is the machine's matter.
+    done = subprocess.run([HERE / "node_modules/.bin/pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(config)],
+                          capture_output=True, text=True)
     report = json.loads(done.stdout)
     return {(Path(at["file"]).name, at["range"]["start"]["line"] + 1): at["message"]
             for at in report["generalDiagnostics"] if at["severity"] == "error"}
