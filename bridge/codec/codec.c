@@ -8,7 +8,7 @@
 
 static struct oro_codec *compile(struct oro_codecs *cs, PyObject *spec, unsigned depth);
 
-static const struct {
+static const struct scalar {
     const char *name;
     uint8_t op, width;
     bool is_signed;
@@ -402,6 +402,52 @@ compile_checked(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec, unsi
 }
 
 static int
+compile_scalar(struct oro_codec *c, const struct scalar *scalar)
+{
+    c->op = scalar->op;
+    c->width = scalar->width;
+    c->is_signed = scalar->is_signed;
+    c->immutable = true;
+    c->wild = c->op == OP_TIMESTAMP || c->op == OP_DURATION || c->op == OP_DATETIME ||
+              c->op == OP_TIMEDELTA || c->op == OP_UUID || c->op == OP_SCHEDULE_AT;
+    set_fixed(c, scalar->width);
+    return 0;
+}
+
+static int
+compile_counted(struct oro_codec *c, enum oro_op op)
+{
+    c->op = op;
+    c->immutable = op != OP_JSON;
+    c->wild = op == OP_JSON;
+    c->min_size = 4;
+    c->fixed_size = ORO_VARIABLE;
+    return 0;
+}
+
+static int
+compile_option(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec, unsigned depth)
+{
+    c->op = OP_OPTION;
+    c->elem = compile(cs, item(spec, 1), depth + 1);
+    if (c->elem == NULL)
+        return -1;
+    c->min_size = 1;
+    c->fixed_size = c->elem->fixed_size == 0 ? 1 : ORO_VARIABLE;
+    c->immutable = c->elem->immutable;
+    c->wild = c->elem->wild;
+    c->fallible = c->elem->fallible;
+    return 0;
+}
+
+static int
+compile_enum(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec)
+{
+    c->cls = keep(cs, item(spec, 1));
+    return c->cls == NULL ? bad_spec(spec) : compile_members(cs, c, spec, item(spec, 2), OP_ENUM);
+}
+
+static int
 compile_into(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec, unsigned depth)
 {
     PyObject *head = spec != NULL ? item(spec, 0) : NULL;
@@ -411,45 +457,22 @@ compile_into(struct oro_codecs *cs, struct oro_codec *c, PyObject *spec, unsigne
     if (name == NULL)
         return -1;
     for (size_t i = 0; i < ORO_ARRAY_LEN(scalars); i++)
-        if (strcmp(name, scalars[i].name) == 0) {
-            c->op = scalars[i].op;
-            c->width = scalars[i].width;
-            c->is_signed = scalars[i].is_signed;
-            c->immutable = true;
-            c->wild = c->op == OP_TIMESTAMP || c->op == OP_DURATION || c->op == OP_DATETIME ||
-                      c->op == OP_TIMEDELTA || c->op == OP_UUID || c->op == OP_SCHEDULE_AT;
-            set_fixed(c, scalars[i].width);
-            return 0;
-        }
-    if (strcmp(name, "string") == 0 || strcmp(name, "bytes") == 0 || strcmp(name, "json") == 0) {
-        c->op = name[0] == 's' ? OP_STRING : name[0] == 'b' ? OP_BYTES : OP_JSON;
-        c->immutable = c->op != OP_JSON;
-        c->wild = c->op == OP_JSON;
-        c->min_size = 4;
-        c->fixed_size = ORO_VARIABLE;
-        return 0;
-    }
+        if (strcmp(name, scalars[i].name) == 0)
+            return compile_scalar(c, &scalars[i]);
+    if (strcmp(name, "string") == 0)
+        return compile_counted(c, OP_STRING);
+    if (strcmp(name, "bytes") == 0)
+        return compile_counted(c, OP_BYTES);
+    if (strcmp(name, "json") == 0)
+        return compile_counted(c, OP_JSON);
     if (strcmp(name, "array") == 0)
         return compile_array(cs, c, spec, depth);
-    if (strcmp(name, "option") == 0) {
-        c->op = OP_OPTION;
-        c->elem = compile(cs, item(spec, 1), depth + 1);
-        if (c->elem == NULL)
-            return -1;
-        c->min_size = 1;
-        c->fixed_size = c->elem->fixed_size == 0 ? 1 : ORO_VARIABLE;
-        c->immutable = c->elem->immutable;
-        c->wild = c->elem->wild;
-        c->fallible = c->elem->fallible;
-        return 0;
-    }
+    if (strcmp(name, "option") == 0)
+        return compile_option(cs, c, spec, depth);
     if (strcmp(name, "product") == 0)
         return compile_product(cs, c, spec, depth);
-    if (strcmp(name, "enum") == 0) {
-        c->cls = keep(cs, item(spec, 1));
-        return c->cls == NULL ? bad_spec(spec)
-                              : compile_members(cs, c, spec, item(spec, 2), OP_ENUM);
-    }
+    if (strcmp(name, "enum") == 0)
+        return compile_enum(cs, c, spec);
     if (strcmp(name, "literal") == 0)
         return compile_members(cs, c, spec, item(spec, 1), OP_LITERAL);
     if (strcmp(name, "union") == 0)

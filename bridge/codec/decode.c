@@ -103,67 +103,34 @@ decode_schedule_at(struct oro_codecs *cs, const uint8_t *p)
     return out;
 }
 
-/* Codecs of a fixed number of bytes that need no recursion; the caller has seen that the bytes are there. */
-static inline PyObject *
-decode_there(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader *r)
+/* One byte says which of them it is; a bool comes here if it is none. */
+static PyObject *
+decode_by_tag(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader *r,
+              const uint8_t *p)
 {
-    const uint8_t *p = r->at;
-    r->at += c->fixed_size;
+    if (c->op == OP_SCHEDULE_AT && *p <= 1)
+        return decode_schedule_at(cs, p);
+    if ((c->op == OP_ENUM || c->op == OP_LITERAL) && *p < c->n)
+        return Py_NewRef(c->members[*p]);
+    r->at = p;
+    if (c->op == OP_BOOL)
+        return short_input(cs, r, "a bool must be 0 or 1");
+    if (c->op == OP_SCHEDULE_AT)
+        return short_input(cs, r, "unknown tag of ScheduleAt");
+    return unknown_tag(cs, r, *p, c->n);
+}
+
+/* What is no number, at p. */
+static PyObject *
+decode_special(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader *r,
+               const uint8_t *p)
+{
+    PyObject *v;
     switch ((enum oro_op)c->op) {
-    case OP_BOOL:
-        if (*p > 1) {
-            r->at = p;
-            return short_input(cs, r, "a bool must be 0 or 1");
-        }
-        return PyBool_FromLong(*p);
-    case OP_I8:
-        return PyLong_FromLong((int8_t)*p);
-    case OP_U8:
-        return PyLong_FromLong(*p);
-    case OP_I16: {
-        int16_t v;
-        memcpy(&v, p, 2);
-        return PyLong_FromLong(v);
-    }
-    case OP_U16: {
-        uint16_t v;
-        memcpy(&v, p, 2);
-        return PyLong_FromLong(v);
-    }
-    case OP_I32: {
-        int32_t v;
-        memcpy(&v, p, 4);
-        return PyLong_FromLong(v);
-    }
-    case OP_U32: {
-        uint32_t v;
-        memcpy(&v, p, 4);
-        return PyLong_FromLong((long)v);
-    }
-    case OP_I64: {
-        int64_t v;
-        memcpy(&v, p, 8);
-        return PyLong_FromLongLong(v);
-    }
-    case OP_U64: {
-        uint64_t v;
-        memcpy(&v, p, 8);
-        return PyLong_FromUnsignedLongLong(v);
-    }
-    case OP_BIG:
-        return decode_big(c, p);
-    case OP_F32: {
-        float v;
-        memcpy(&v, p, 4);
-        return PyFloat_FromDouble((double)v);
-    }
-    case OP_F64: {
-        double v;
-        memcpy(&v, p, 8);
-        return PyFloat_FromDouble(v);
-    }
-    case OP_UNIT:
-        Py_RETURN_NONE;
+    case OP_SCHEDULE_AT:
+    case OP_ENUM:
+    case OP_LITERAL:
+        return decode_by_tag(cs, c, r, p);
     case OP_IDENTITY:
         return oro_pyid_new(cs, (PyTypeObject *)cs->t_identity, p);
     case OP_CONNECTION_ID:
@@ -173,33 +140,55 @@ decode_there(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader
     case OP_DURATION:
         return decode_micros(cs->TimeDuration, p);
     case OP_DATETIME:
-    case OP_TIMEDELTA: {
-        PyObject *v =
-            c->op == OP_DATETIME ? decode_datetime(cs, p) : decode_micros(cs->us_to_timedelta, p);
+    case OP_TIMEDELTA:
+        v = c->op == OP_DATETIME ? decode_datetime(cs, p) : decode_micros(cs->us_to_timedelta, p);
         if (v == NULL)
             r->at = p;
         return v;
-    }
     case OP_UUID:
         return decode_uuid(cs, p);
-    case OP_SCHEDULE_AT:
-        if (*p > 1) {
-            r->at = p;
-            return short_input(cs, r, "unknown tag of ScheduleAt");
-        }
-        return decode_schedule_at(cs, p);
-    case OP_ENUM:
-    case OP_LITERAL:
-        if (*p >= c->n) {
-            r->at = p;
-            return unknown_tag(cs, r, *p, c->n);
-        }
-        return Py_NewRef(c->members[*p]);
     default:
         PyErr_SetString(PyExc_SystemError, "not a scalar codec");
         return NULL;
     }
 }
+
+/* A case for a number in C: its bytes stand at p as the machine has them. */
+#define NUMBER(op, c_type, make, taken)     \
+    case op: {                              \
+        c_type number;                      \
+        memcpy(&number, p, sizeof(number)); \
+        return make((taken)number);         \
+    }
+
+/* Codecs of a fixed number of bytes that need no recursion; the caller has seen that the bytes are there. */
+static inline PyObject *
+decode_there(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader *r)
+{
+    const uint8_t *p = r->at;
+    r->at += c->fixed_size;
+    switch ((enum oro_op)c->op) {
+    case OP_BOOL:
+        return ORO_LIKELY(*p <= 1) ? PyBool_FromLong(*p) : decode_by_tag(cs, c, r, p);
+        NUMBER(OP_I8, int8_t, PyLong_FromLong, long)
+        NUMBER(OP_U8, uint8_t, PyLong_FromLong, long)
+        NUMBER(OP_I16, int16_t, PyLong_FromLong, long)
+        NUMBER(OP_U16, uint16_t, PyLong_FromLong, long)
+        NUMBER(OP_I32, int32_t, PyLong_FromLong, long)
+        NUMBER(OP_U32, uint32_t, PyLong_FromLong, long)
+        NUMBER(OP_I64, int64_t, PyLong_FromLongLong, long long)
+        NUMBER(OP_U64, uint64_t, PyLong_FromUnsignedLongLong, unsigned long long)
+        NUMBER(OP_F32, float, PyFloat_FromDouble, double)
+        NUMBER(OP_F64, double, PyFloat_FromDouble, double)
+    case OP_BIG:
+        return decode_big(c, p);
+    case OP_UNIT:
+        Py_RETURN_NONE;
+    default:
+        return decode_special(cs, c, r, p);
+    }
+}
+#undef NUMBER
 
 static PyObject *
 decode_scalar(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader *r)
@@ -482,72 +471,110 @@ slot_of(PyObject *o, const struct oro_cfield *f)
     return (PyObject **)((char *)o + f->slot);
 }
 
+/* A class with __slots__, whose places are known. */
 static PyObject *
-decode_dataclass(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader *r,
-                 unsigned depth)
+decode_slotted(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader *r,
+               unsigned depth)
 {
     PyTypeObject *type = (PyTypeObject *)c->cls;
-    const uint8_t *start = r->at;
     uint32_t there = 0;
-    if (c->slotted) {
-        PyObject *o = type->tp_alloc(type, 0); /* zeroed: no field is set */
-        if (c->wild_inside)
-            hide(o);
-        for (uint32_t i = 0; o != NULL && i < c->n; i++) {
-            PyObject *v = decode_field(cs, c, r, i, &there, depth);
-            if (ORO_UNLIKELY(v == NULL))
-                Py_CLEAR(o);
-            else
-                Py_XSETREF(*slot_of(o, &c->fields[i]), v);
-        }
-        return c->wild_inside ? show(o) : o;
+    PyObject *o = type->tp_alloc(type, 0); /* zeroed: no field is set */
+    if (c->wild_inside)
+        hide(o);
+    for (uint32_t i = 0; o != NULL && i < c->n; i++) {
+        PyObject *v = decode_field(cs, c, r, i, &there, depth);
+        if (ORO_UNLIKELY(v == NULL))
+            Py_CLEAR(o);
+        else
+            Py_XSETREF(*slot_of(o, &c->fields[i]), v);
     }
-    if (c->inlined != NULL && oro_inlined_holds(c)) {
-        PyObject *o = type->tp_alloc(type, 0), **values;
-        if (c->wild_inside)
-            hide(o);
-        for (uint32_t i = 0; o != NULL && i < c->n; i++) {
-            PyObject *v = decode_field(cs, c, r, i, &there, depth);
-            if (ORO_UNLIKELY(v == NULL)) {
-                Py_DECREF(o);
-                return NULL;
-            }
-            values = oro_inline_values(o)->values;
-            Py_XSETREF(values[c->fields[i].slot], v);
-        }
-        if (o != NULL)
-            oro_inlined_finish(c, o);
-        return c->wild_inside ? show(o) : o;
+    return c->wild_inside ? show(o) : o;
+}
+
+/* A class whose objects have their attributes inline (inlined.h). */
+static PyObject *
+decode_inlined(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader *r,
+               unsigned depth)
+{
+    PyTypeObject *type = (PyTypeObject *)c->cls;
+    uint32_t there = 0;
+    PyObject *o = type->tp_alloc(type, 0);
+    if (c->wild_inside)
+        hide(o);
+    for (uint32_t i = 0; o != NULL && i < c->n; i++) {
+        PyObject *v = decode_field(cs, c, r, i, &there, depth);
+        if (ORO_UNLIKELY(v == NULL))
+            Py_CLEAR(o);
+        else
+            Py_XSETREF(oro_inline_values(o)->values[c->fields[i].slot], v);
     }
-    if (c->plain_new) {
-        PyObject *o = type->tp_new(type, cs->empty_tuple, NULL);
-        for (uint32_t i = 0; o != NULL && i < c->n; i++) {
-            PyObject *v = decode_field(cs, c, r, i, &there, depth);
-            if (v == NULL || PyObject_GenericSetAttr(o, c->fields[i].name, v) < 0)
-                Py_CLEAR(o);
-            Py_XDECREF(v);
-        }
-        return o;
+    if (o != NULL)
+        oro_inlined_finish(c, o);
+    return c->wild_inside ? show(o) : o;
+}
+
+/* Its __new__ and __init__ are those of every dataclass: attributes are set one by one. */
+static PyObject *
+decode_attributes(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader *r,
+                  unsigned depth)
+{
+    PyTypeObject *type = (PyTypeObject *)c->cls;
+    uint32_t there = 0;
+    PyObject *o = type->tp_new(type, cs->empty_tuple, NULL);
+    for (uint32_t i = 0; o != NULL && i < c->n; i++) {
+        PyObject *v = decode_field(cs, c, r, i, &there, depth);
+        if (v == NULL || PyObject_GenericSetAttr(o, c->fields[i].name, v) < 0)
+            Py_CLEAR(o);
+        Py_XDECREF(v);
     }
+    return o;
+}
+
+static int
+set_late(const struct oro_codec *c, PyObject *o, PyObject *late)
+{
+    int st = 0;
+    for (uint32_t i = 0; st == 0 && i < c->n; i++) {
+        PyObject *v = NULL;
+        if (!c->fields[i].late)
+            continue;
+        if (PyDict_GetItemRef(late, c->fields[i].name, &v) == 0)
+            PyErr_SetObject(PyExc_KeyError, c->fields[i].name);
+        if (v == NULL || PyObject_GenericSetAttr(o, c->fields[i].name, v) < 0)
+            st = -1;
+        Py_XDECREF(v);
+    }
+    return st;
+}
+
+/* By its constructor, which is the author's. */
+static PyObject *
+decode_constructed(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader *r,
+                   unsigned depth)
+{
+    const uint8_t *start = r->at;
     PyObject *kw = decode_typeddict(cs, c, r, depth), *out = NULL;
     PyObject *late = kw != NULL ? take_late(c, kw) : NULL;
     if (late != NULL && (out = PyObject_VectorcallDict(c->cls, NULL, 0, kw)) == NULL) {
         r->at = start;
         oro_cerr_take(cs);
     }
-    for (uint32_t i = 0; out != NULL && i < c->n; i++) {
-        PyObject *v = NULL;
-        if (!c->fields[i].late)
-            continue;
-        if (PyDict_GetItemRef(late, c->fields[i].name, &v) == 0)
-            PyErr_SetObject(PyExc_KeyError, c->fields[i].name);
-        if (v == NULL || PyObject_GenericSetAttr(out, c->fields[i].name, v) < 0)
-            Py_CLEAR(out);
-        Py_XDECREF(v);
-    }
+    if (out != NULL && set_late(c, out, late) < 0)
+        Py_CLEAR(out);
     Py_XDECREF(late);
     Py_XDECREF(kw);
     return out;
+}
+
+static PyObject *
+decode_dataclass(struct oro_codecs *cs, const struct oro_codec *c, struct oro_reader *r,
+                 unsigned depth)
+{
+    if (c->slotted)
+        return decode_slotted(cs, c, r, depth);
+    if (c->inlined != NULL && oro_inlined_holds(c))
+        return decode_inlined(cs, c, r, depth);
+    return c->plain_new ? decode_attributes(cs, c, r, depth) : decode_constructed(cs, c, r, depth);
 }
 
 static PyObject *

@@ -79,14 +79,84 @@ cmp_float(double a, double b)
     return (a > b) - (a < b);
 }
 
+static int
+cmp_floats(const struct oro_codec *c, const uint8_t *a, const uint8_t *b)
+{
+    float f, g;
+    double x, y;
+    if (c->op == OP_F32) {
+        memcpy(&f, a, 4);
+        memcpy(&g, b, 4);
+        return cmp_float((double)f, (double)g);
+    }
+    memcpy(&x, a, 8);
+    memcpy(&y, b, 8);
+    return cmp_float(x, y);
+}
+
+/* Of a fixed number of bytes. */
+static int
+cmp_scalars(const struct oro_codec *c, struct oro_reader *a, struct oro_reader *b)
+{
+    struct oro_bytes x, y;
+    if (oro_rd_raw(a, c->fixed_size, &x) != ORO_OK || oro_rd_raw(b, c->fixed_size, &y) != ORO_OK)
+        return 0;
+    if (c->op == OP_F32 || c->op == OP_F64)
+        return cmp_floats(c, x.data, y.data);
+    bool is_signed = c->is_signed || c->op == OP_TIMESTAMP || c->op == OP_DURATION ||
+                     c->op == OP_DATETIME || c->op == OP_TIMEDELTA;
+    return cmp_le(x.data, y.data, c->fixed_size, is_signed);
+}
+
+/* Arrays; and dicts as arrays of pairs, which are written in the order of their keys. */
+static int
+cmp_items(const struct oro_codec *c, struct oro_reader *a, struct oro_reader *b)
+{
+    uint32_t n, m;
+    int d;
+    if (oro_rd_u32(a, &n) != ORO_OK || oro_rd_u32(b, &m) != ORO_OK)
+        return 0;
+    for (uint32_t i = 0; i < n && i < m; i++)
+        if ((d = oro_codec_cmp(c->elem, a, b)) != 0 ||
+            (c->op == OP_DICT && (d = oro_codec_cmp(c->elem2, a, b)) != 0))
+            return d;
+    return (n > m) - (n < m);
+}
+
+/* What the value of a tag has behind it; NULL: nothing. */
+static const struct oro_codec *
+behind_tag(const struct oro_codec *c, uint8_t tag)
+{
+    switch ((enum oro_op)c->op) {
+    case OP_OPTION:
+        return tag == 0 ? c->elem : NULL;
+    case OP_RESULT:
+        return tag == 0 ? c->elem : c->elem2;
+    case OP_UNION:
+        return c->fields[tag].codec;
+    default:
+        return NULL;
+    }
+}
+
+static int
+cmp_tagged(const struct oro_codec *c, struct oro_reader *a, struct oro_reader *b)
+{
+    uint8_t s, t;
+    if (oro_rd_u8(a, &s) != ORO_OK || oro_rd_u8(b, &t) != ORO_OK)
+        return 0;
+    if (s != t)
+        return s < t ? -1 : 1;
+    const struct oro_codec *rest = behind_tag(c, s);
+    return rest != NULL ? oro_codec_cmp(rest, a, b) : 0;
+}
+
 /* Trusted bytes: both were just written by us, so a read cannot fail. */
 int
 oro_codec_cmp(const struct oro_codec *c, struct oro_reader *a, struct oro_reader *b)
 {
-    struct oro_bytes x = {0}, y = {0};
-    uint32_t n = 0, m = 0;
-    uint8_t s = 0, t = 0;
-    int d;
+    struct oro_bytes x, y;
+    int d = 0;
     switch ((enum oro_op)c->op) {
     case OP_STRING:
     case OP_BYTES:
@@ -94,68 +164,25 @@ oro_codec_cmp(const struct oro_codec *c, struct oro_reader *a, struct oro_reader
         if (oro_rd_lenbytes(a, &x) != ORO_OK || oro_rd_lenbytes(b, &y) != ORO_OK)
             return 0;
         return oro_bytes_cmp(x, y);
-    case OP_F32:
-    case OP_F64:
-        if (oro_rd_raw(a, c->fixed_size, &x) != ORO_OK ||
-            oro_rd_raw(b, c->fixed_size, &y) != ORO_OK)
-            return 0;
-        if (c->op == OP_F32) {
-            float f, g;
-            memcpy(&f, x.data, 4);
-            memcpy(&g, y.data, 4);
-            return cmp_float((double)f, (double)g);
-        } else {
-            double f, g;
-            memcpy(&f, x.data, 8);
-            memcpy(&g, y.data, 8);
-            return cmp_float(f, g);
-        }
     case OP_PRODUCT:
-        for (uint32_t i = 0; i < c->n; i++)
-            if ((d = oro_codec_cmp(c->fields[i].codec, a, b)) != 0)
-                return d;
-        return 0;
+        for (uint32_t i = 0; d == 0 && i < c->n; i++)
+            d = oro_codec_cmp(c->fields[i].codec, a, b);
+        return d;
     case OP_ARRAY:
-        if (oro_rd_u32(a, &n) != ORO_OK || oro_rd_u32(b, &m) != ORO_OK)
-            return 0;
-        for (uint32_t i = 0; i < n && i < m; i++)
-            if ((d = oro_codec_cmp(c->elem, a, b)) != 0)
-                return d;
-        return (n > m) - (n < m);
+    case OP_DICT:
+        return cmp_items(c, a, b);
     case OP_OPTION:
     case OP_UNION:
     case OP_RESULT:
     case OP_ENUM:
     case OP_LITERAL:
     case OP_SCHEDULE_AT:
-        if (oro_rd_u8(a, &s) != ORO_OK || oro_rd_u8(b, &t) != ORO_OK)
-            return 0;
-        if (s != t)
-            return s < t ? -1 : 1;
-        if (c->op == OP_OPTION)
-            return s == 0 ? oro_codec_cmp(c->elem, a, b) : 0;
-        if (c->op == OP_RESULT)
-            return oro_codec_cmp(s == 0 ? c->elem : c->elem2, a, b);
-        if (c->op == OP_UNION)
-            return c->fields[s].codec != NULL ? oro_codec_cmp(c->fields[s].codec, a, b) : 0;
-        return 0;
+        return cmp_tagged(c, a, b);
     case OP_CHECKED:
     case OP_REF:
         return c->elem != NULL ? oro_codec_cmp(c->elem, a, b) : 0;
-    case OP_DICT: /* as an array of pairs; they are written in the order of their keys */
-        if (oro_rd_u32(a, &n) != ORO_OK || oro_rd_u32(b, &m) != ORO_OK)
-            return 0;
-        for (uint32_t i = 0; i < n && i < m; i++)
-            if ((d = oro_codec_cmp(c->elem, a, b)) != 0 || (d = oro_codec_cmp(c->elem2, a, b)) != 0)
-                return d;
-        return (n > m) - (n < m);
     default:
-        if (oro_rd_raw(a, c->fixed_size, &x) != ORO_OK ||
-            oro_rd_raw(b, c->fixed_size, &y) != ORO_OK)
-            return 0;
-        bool is_signed = c->is_signed || c->op == OP_TIMESTAMP || c->op == OP_DURATION ||
-                         c->op == OP_DATETIME || c->op == OP_TIMEDELTA;
-        return cmp_le(x.data, y.data, c->fixed_size, is_signed);
+        return cmp_scalars(c, a, b);
     }
 }
 

@@ -233,73 +233,115 @@ put_types(struct oro_py *const *py, unsigned n, struct oro_bb *out)
     return us;
 }
 
-#define U(x) (unsigned long long)(x)
+/* What all interpreters have counted. */
+struct report {
+    struct oro_py_stats all;
+    uint64_t shape_hits, shape_misses, batches, batch_items;
+    uint64_t pooled; /* row objects that lie in the pools */
+    uint64_t slots[ORO_TIME_SLOTS];
+    double us; /* of all conversions, by the means of those that were timed */
+};
+
+static void
+report_add(struct report *rep, struct oro_py *py)
+{
+    struct oro_py_stats s;
+    oro_py_stats(py, &s);
+#define ADD(name) rep->all.name += s.name;
+    ORO_CODEC_COUNTERS(ADD)
+    ORO_ROW_COUNTERS(ADD)
+    ORO_PY_COUNTERS(ADD)
+#undef ADD
+    rep->shape_hits += relaxed(&py->codecs.n_shape_hits);
+    rep->shape_misses += relaxed(&py->codecs.n_shape_misses);
+    rep->batches += relaxed(&py->codecs.n_batches);
+    rep->batch_items += relaxed(&py->codecs.n_batch_items);
+    rep->pooled += relaxed(&py->rows.n_pool_returns) - relaxed(&py->rows.n_pool_hits);
+    for (int d = 0; d < DIRS; d++)
+        for (int k = 0; k < ORO_TIME_SLOTS; k++)
+            rep->slots[k] += relaxed(&py->codecs.clock.times[d][k]);
+}
+
+static void
+put_number(struct oro_bb *out, const char *name, uint64_t n)
+{
+    oro_bb_printf(out, "\"%s\":%llu,", name, (unsigned long long)n);
+}
+
+static void
+put_ratio(struct oro_bb *out, const char *name, uint64_t hits, uint64_t misses)
+{
+    oro_bb_printf(out, "\"%s\":%.6f,", name, ratio(hits, misses));
+}
+
+static void
+put_caches(const struct report *rep, struct oro_bb *out)
+{
+    const struct oro_py_stats *all = &rep->all;
+    put_number(out, "cache_hits", all->cache_hits);
+    put_number(out, "cache_misses", all->cache_misses);
+    put_ratio(out, "cache_hit_ratio", all->cache_hits, all->cache_misses);
+    put_number(out, "cache_size", all->cache_size);
+    put_number(out, "plan_hits", all->cache_hits - rep->shape_hits);
+    put_number(out, "plan_misses", all->cache_misses - rep->shape_misses);
+    put_number(out, "shape_hits", rep->shape_hits);
+    put_number(out, "shape_misses", rep->shape_misses);
+    put_ratio(out, "smart_cache_hit_ratio", rep->shape_hits, rep->shape_misses);
+    put_number(out, "evictions", all->cache_evictions);
+    put_number(out, "expirations", all->cache_expirations);
+}
+
+static void
+put_pools(const struct report *rep, struct oro_bb *out)
+{
+    const struct oro_py_stats *all = &rep->all;
+    put_number(out, "object_pool_hits", all->pool_hits);
+    put_number(out, "object_pool_misses", all->pool_misses);
+    put_ratio(out, "pool_hit_ratio", all->pool_hits, all->pool_misses);
+    put_number(out, "pool_returns", all->pool_returns);
+    put_number(out, "pool_drops", all->pool_drops);
+    oro_bb_printf(out, "\"pool_utilization\":{\"objects\":%llu,\"arrays\":0},",
+                  (unsigned long long)rep->pooled);
+}
+
+static void
+put_times(const struct report *rep, struct oro_bb *out)
+{
+    const struct oro_py_stats *all = &rep->all;
+    double conversions = (double)(all->decodes + all->encodes), seconds = rep->us / 1e6;
+    double bytes = (double)(all->bytes_in + all->bytes_out);
+    oro_bb_printf(out, "\"total_processing_time_ms\":%.3f,\"average_conversion_time_ms\":%.6f,",
+                  rep->us / 1000, conversions > 0 ? rep->us / 1000 / conversions : 0.0);
+    oro_bb_printf(out, "\"throughput_per_second\":%.0f,\"bytes_per_second\":%.0f,",
+                  seconds > 0 ? conversions / seconds : 0.0, seconds > 0 ? bytes / seconds : 0.0);
+    oro_bb_printf(out, "\"p50_us\":%.3f,\"p99_us\":%.3f,", percentile_us(rep->slots, 0.5),
+                  percentile_us(rep->slots, 0.99));
+}
 
 void
 oro_py_report(struct oro_py *const *py, unsigned n, struct oro_bb *out)
 {
-    struct oro_py_stats all = {0};
-    uint64_t slots[ORO_TIME_SLOTS] = {0}, shape_hits = 0, shape_misses = 0, batches = 0,
-             batch_items = 0, pooled = 0;
+    struct report rep = {0};
     struct oro_bb types = {0};
     struct oro_py_config c;
     oro_py_configured(&c);
-    for (unsigned i = 0; i < n; i++) {
-        struct oro_py_stats s;
-        oro_py_stats(py[i], &s);
-#define ADD(name) all.name += s.name;
-        ORO_CODEC_COUNTERS(ADD)
-        ORO_ROW_COUNTERS(ADD)
-        ORO_PY_COUNTERS(ADD)
-#undef ADD
-        shape_hits += relaxed(&py[i]->codecs.n_shape_hits);
-        shape_misses += relaxed(&py[i]->codecs.n_shape_misses);
-        batches += relaxed(&py[i]->codecs.n_batches);
-        batch_items += relaxed(&py[i]->codecs.n_batch_items);
-        pooled += relaxed(&py[i]->rows.n_pool_returns) - relaxed(&py[i]->rows.n_pool_hits);
-        for (int d = 0; d < DIRS; d++)
-            for (int k = 0; k < ORO_TIME_SLOTS; k++)
-                slots[k] += relaxed(&py[i]->codecs.clock.times[d][k]);
-    }
-    double us = put_types(py, n, &types);
-    uint64_t conversions = all.decodes + all.encodes;
-    double seconds = us / 1e6;
-    oro_bb_printf(out, "{\"conversions_performed\":%llu,\"decodes\":%llu,\"encodes\":%llu,",
-                  U(conversions), U(all.decodes), U(all.encodes));
-    oro_bb_printf(
-        out,
-        "\"cache_hits\":%llu,\"cache_misses\":%llu,\"cache_hit_ratio\":%.6f,\"cache_size\":%llu,",
-        U(all.cache_hits), U(all.cache_misses), ratio(all.cache_hits, all.cache_misses),
-        U(all.cache_size));
-    oro_bb_printf(
-        out, "\"plan_hits\":%llu,\"plan_misses\":%llu,\"shape_hits\":%llu,\"shape_misses\":%llu,",
-        U(all.cache_hits - shape_hits), U(all.cache_misses - shape_misses), U(shape_hits),
-        U(shape_misses));
-    oro_bb_printf(out, "\"smart_cache_hit_ratio\":%.6f,\"evictions\":%llu,\"expirations\":%llu,",
-                  ratio(shape_hits, shape_misses), U(all.cache_evictions),
-                  U(all.cache_expirations));
-    oro_bb_printf(out,
-                  "\"errors_encountered\":%llu,\"batch_conversions\":%llu,\"batch_items\":%llu,",
-                  U(all.errors), U(batches), U(batch_items));
-    oro_bb_printf(out,
-                  "\"object_pool_hits\":%llu,\"object_pool_misses\":%llu,\"pool_hit_ratio\":%.6f,",
-                  U(all.pool_hits), U(all.pool_misses), ratio(all.pool_hits, all.pool_misses));
-    oro_bb_printf(out,
-                  "\"pool_returns\":%llu,\"pool_drops\":%llu,\"pool_utilization\":{\"objects\":%"
-                  "llu,\"arrays\":0},",
-                  U(all.pool_returns), U(all.pool_drops), U(pooled));
-    oro_bb_printf(out,
-                  "\"bytes_in\":%llu,\"bytes_out\":%llu,\"current_memory_usage\":%llu,\"peak_"
-                  "memory_usage\":%llu,",
-                  U(all.bytes_in), U(all.bytes_out), U(all.memory), U(all.memory_peak));
-    oro_bb_printf(out, "\"total_processing_time_ms\":%.3f,\"average_conversion_time_ms\":%.6f,",
-                  us / 1000, conversions > 0 ? us / 1000 / (double)conversions : 0.0);
-    oro_bb_printf(
-        out,
-        "\"throughput_per_second\":%.0f,\"bytes_per_second\":%.0f,\"p50_us\":%.3f,\"p99_us\":%.3f,",
-        seconds > 0 ? (double)conversions / seconds : 0.0,
-        seconds > 0 ? (double)(all.bytes_in + all.bytes_out) / seconds : 0.0,
-        percentile_us(slots, 0.5), percentile_us(slots, 0.99));
+    for (unsigned i = 0; i < n; i++)
+        report_add(&rep, py[i]);
+    rep.us = put_types(py, n, &types);
+    oro_bb_u8(out, '{');
+    put_number(out, "conversions_performed", rep.all.decodes + rep.all.encodes);
+    put_number(out, "decodes", rep.all.decodes);
+    put_number(out, "encodes", rep.all.encodes);
+    put_caches(&rep, out);
+    put_number(out, "errors_encountered", rep.all.errors);
+    put_number(out, "batch_conversions", rep.batches);
+    put_number(out, "batch_items", rep.batch_items);
+    put_pools(&rep, out);
+    put_number(out, "bytes_in", rep.all.bytes_in);
+    put_number(out, "bytes_out", rep.all.bytes_out);
+    put_number(out, "current_memory_usage", rep.all.memory);
+    put_number(out, "peak_memory_usage", rep.all.memory_peak);
+    put_times(&rep, out);
     put_scans(py, n, out);
     oro_bb_printf(out, "\"per_type\":{%.*s},\"config\":", (int)types.len,
                   types.len > 0 ? (const char *)types.data : "");

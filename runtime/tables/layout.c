@@ -208,52 +208,57 @@ counted(const uint8_t *p)
     return oro_bytes(p + 4, n);
 }
 
-/* Bytes that it takes, of those that are left; small ones are not counted. */
+/* Text, or bytes, which p counts. */
 static size_t
-bind_column(struct db_stmt *s, int pos, const struct oro_type *t, const uint8_t *p, size_t left)
+bind_counted(struct db_stmt *s, int pos, const uint8_t *p, bool is_text, size_t left)
 {
-    struct oro_bytes b;
-    t = oro_type_resolve(t);
+    struct oro_bytes b = counted(p);
+    if (b.len > left)
+        return bind_left_out(s, pos, b.len);
+    if (is_text)
+        db_bind_text(s, pos, b);
+    else
+        db_bind_blob(s, pos, b);
+    return b.len;
+}
+
+/* A special type that has a form of its own in SQL, and few bytes. False: it is bound by its kind. */
+static bool
+bind_special(struct db_stmt *s, int pos, const struct oro_type *t, const uint8_t *p)
+{
     switch (t->special) {
-    case ORO_OPTION:
-        if (p[0] == 0)
-            return bind_column(s, pos, t->elems[0].type, p + 1, left);
-        db_bind_null(s, pos);
-        return 0;
     case ORO_IDENTITY:
     case ORO_CONNECTION_ID:
         bind_hex(s, pos, p, t->fixed_size, false);
-        return 0;
+        return true;
     case ORO_UUID:
         bind_hex(s, pos, p, 16, true);
-        return 0;
+        return true;
     case ORO_TIMESTAMP:
     case ORO_TIME_DURATION:
         db_bind_int(s, pos, read_integer(oro_type_resolve(t->elems[0].type), p));
-        return 0;
-    case ORO_BYTES:
-        b = counted(p);
-        if (b.len > left)
-            return bind_left_out(s, pos, b.len);
-        db_bind_blob(s, pos, b);
-        return b.len;
+        return true;
     case ORO_ENUM:
         db_bind_text(s, pos, oro_bytes_str(t->elems[p[0]].name));
-        return 0;
+        return true;
     default:
-        break;
+        return false;
     }
+}
+
+/* A number that SQLite has, too: all but large ones. */
+static bool
+bind_number(struct db_stmt *s, int pos, const struct oro_type *t, const uint8_t *p)
+{
     switch (t->kind) {
-    case ORO_STRING:
-        b = counted(p);
-        if (b.len > left)
-            return bind_left_out(s, pos, b.len);
-        db_bind_text(s, pos, b);
-        return b.len;
     case ORO_F32:
     case ORO_F64:
         bind_real(s, pos, t, p);
-        return 0;
+        return true;
+    case ORO_U64:
+        if (p[7] >= 0x80)
+            return false;
+        break;
     case ORO_BOOL:
     case ORO_I8:
     case ORO_U8:
@@ -262,17 +267,29 @@ bind_column(struct db_stmt *s, int pos, const struct oro_type *t, const uint8_t 
     case ORO_I32:
     case ORO_U32:
     case ORO_I64:
-        db_bind_int(s, pos, read_integer(t, p));
-        return 0;
-    case ORO_U64:
-        if (p[7] < 0x80) {
-            db_bind_int(s, pos, read_integer(t, p));
-            return 0;
-        }
         break;
     default:
-        break;
+        return false;
     }
+    db_bind_int(s, pos, read_integer(t, p));
+    return true;
+}
+
+/* Bytes that it takes, of those that are left; small ones are not counted. */
+static size_t
+bind_column(struct db_stmt *s, int pos, const struct oro_type *t, const uint8_t *p, size_t left)
+{
+    t = oro_type_resolve(t);
+    if (t->special == ORO_OPTION && p[0] == 0)
+        return bind_column(s, pos, t->elems[0].type, p + 1, left);
+    if (t->special == ORO_OPTION) {
+        db_bind_null(s, pos);
+        return 0;
+    }
+    if (t->special == ORO_BYTES || t->kind == ORO_STRING)
+        return bind_counted(s, pos, p, t->kind == ORO_STRING, left);
+    if (bind_special(s, pos, t, p) || bind_number(s, pos, t, p))
+        return 0;
     return bind_json(s, pos, t, p, left);
 }
 

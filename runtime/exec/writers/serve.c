@@ -34,13 +34,19 @@ turn_look(struct worker *w, struct turn *turn)
     w->told_us = now;
 }
 
+static bool
+has_left(const struct oro_mailbox *m)
+{
+    /* acquire: with the store in oro_mailbox_leave(). */
+    return atomic_load_explicit(&m->left, memory_order_acquire);
+}
+
 /* Of a client that has left only the first calls are run. */
 static void
 call_or_drop(struct worker *w, struct oro_mailbox *m, const struct oro_job *job)
 {
     struct oro_job_call c = job->calls[job->at];
-    /* acquire: with the store in oro_mailbox_leave(). */
-    if (atomic_load_explicit(&m->left, memory_order_acquire) &&
+    if (has_left(m) &&
         atomic_fetch_sub_explicit(&m->keep, 1, memory_order_relaxed) <= 0) {
         atomic_store_explicit(&m->keep, 0, memory_order_relaxed);
         if (!m->refuses)
@@ -84,6 +90,80 @@ publish_farewell(struct worker *w, const struct oro_job *job)
 
 #define TEXT_KEPT ((size_t)64 * 1024) /* of an answer that a handler gave: it may have had 32 MiB */
 
+/* What begins and ends a client. */
+static struct outcome
+run_presence(struct worker *w, struct oro_mailbox *m, struct oro_job *job, int hurry)
+{
+    struct outcome out = {ORO_OK, {0}, {0}};
+    if (job->kind == ORO_JOB_CONNECT) {
+        if (hurry == HURRY_NOT)
+            out = run_connect(w, job);
+        m->refused = hurry != HURRY_NOT || out.status != ORO_OK;
+    } else if (m->refused) {
+        publish_farewell(w, job);
+    } else if (hurry != HURRY_ALL) {
+        out = run_disconnect(w, job);
+    }
+    return out;
+}
+
+/* Somebody waits for its answer, and hears that there is none. */
+static struct outcome
+refuse_answer(struct worker *w, struct oro_job *job)
+{
+    if (job->kind == ORO_JOB_HANDLER)
+        refuse_handler(w, job);
+    else
+        refuse_view(w, job);
+    return (struct outcome){ORO_OK, {0}, {0}};
+}
+
+/* Any job but calls, and coroutines that begin: it is done in one step. */
+static struct outcome
+run_single(struct worker *w, struct oro_mailbox *m, struct oro_job *job, int hurry)
+{
+    struct outcome none = {ORO_OK, {0}, {0}};
+    bool may = hurry == HURRY_NOT;
+    switch (job->kind) {
+    case ORO_JOB_CONNECT:
+    case ORO_JOB_DISCONNECT:
+        return run_presence(w, m, job, hurry);
+    case ORO_JOB_INIT:
+        return run_init(w, job);
+    case ORO_JOB_UPDATED:
+        return run_updated(w, job);
+    case ORO_JOB_HANDLER:
+        return may && !has_left(m) ? run_handler(w, job) : refuse_answer(w, job);
+    case ORO_JOB_VIEW:
+        return may && !m->refused && !has_left(m) ? run_view(w, job) : refuse_answer(w, job);
+    case ORO_JOB_VIEW_AGAIN:
+    case ORO_JOB_VIEW_STALE:
+    case ORO_JOB_VIEW_FORGET:
+        return may ? run_view(w, job) : none;
+    case ORO_JOB_WRITE:
+        return may ? run_write(w, job) : none;
+    case ORO_JOB_TIMER:
+        if (may && job->timer.table != NULL)
+            run_timer(w, job);
+        return none;
+    case ORO_JOB_PROCEDURE:
+        if (may)
+            run_procedure(w, job);
+        return none;
+    case ORO_JOB_CALLS:
+        break;
+    }
+    ORO_ASSERT(!"calls are run one by one");
+    return none;
+}
+
+static bool
+is_coroutine(const struct oro_job *job)
+{
+    return job->kind == ORO_JOB_PROCEDURE && job->calls[0].reducer != NULL &&
+           job->calls[0].reducer->is_async;
+}
+
 static void
 job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct turn *turn)
 {
@@ -91,68 +171,16 @@ job_run(struct worker *w, struct oro_mailbox *m, struct oro_job *job, struct tur
     struct outcome out = {ORO_OK, {0}, {0}};
     int hurry = atomic_load_explicit(&w->pool->hurry, memory_order_relaxed);
     w->job = job;
-    switch (job->kind) {
-    case ORO_JOB_CALLS:
+    if (job->kind == ORO_JOB_CALLS) {
         if (!calls_run(w, m, job, turn))
             return; /* goes on in its next turn */
-        break;
-    case ORO_JOB_CONNECT:
-        if (hurry == HURRY_NOT)
-            out = run_connect(w, job);
-        m->refused = hurry != HURRY_NOT || out.status != ORO_OK;
-        break;
-    case ORO_JOB_DISCONNECT:
-        if (m->refused)
-            publish_farewell(w, job);
-        else if (hurry != HURRY_ALL)
-            out = run_disconnect(w, job);
-        break;
-    case ORO_JOB_TIMER:
-        if (hurry == HURRY_NOT && job->timer.table != NULL)
-            run_timer(w, job);
-        break;
-    case ORO_JOB_INIT:
-        out = run_init(w, job);
-        break;
-    case ORO_JOB_UPDATED:
-        out = run_updated(w, job);
-        break;
-    case ORO_JOB_HANDLER:
-        /* acquire: with the store in oro_mailbox_leave(). */
-        if (hurry == HURRY_NOT && !atomic_load_explicit(&m->left, memory_order_acquire))
-            out = run_handler(w, job);
-        else
-            refuse_handler(w, job);
-        break;
-    case ORO_JOB_WRITE:
-        if (hurry == HURRY_NOT)
-            out = run_write(w, job);
-        break;
-    case ORO_JOB_VIEW:
-        if (hurry == HURRY_NOT && !m->refused &&
-            !atomic_load_explicit(&m->left, memory_order_acquire))
-            out = run_view(w, job);
-        else
-            refuse_view(w, job);
-        break;
-    case ORO_JOB_VIEW_AGAIN:
-    case ORO_JOB_VIEW_STALE:
-    case ORO_JOB_VIEW_FORGET:
-        if (hurry == HURRY_NOT)
-            out = run_view(w, job);
-        break;
-    case ORO_JOB_PROCEDURE:
-        if (hurry == HURRY_NOT && job->calls[0].reducer != NULL && job->calls[0].reducer->is_async) {
-            turn->budget--;
-            oro_mailbox_pop(m); /* it waits elsewhere */
-            run_coroutine(w, job);
-            return;
-        }
-        if (hurry == HURRY_NOT)
-            run_procedure(w, job);
-        break;
-    }
-    if (job->kind != ORO_JOB_CALLS) {
+    } else if (hurry == HURRY_NOT && is_coroutine(job)) {
+        turn->budget--;
+        oro_mailbox_pop(m); /* it waits elsewhere */
+        run_coroutine(w, job);
+        return;
+    } else {
+        out = run_single(w, m, job, hurry);
         turn->budget--;
         turn_look(w, turn);
     }
