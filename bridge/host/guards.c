@@ -242,208 +242,137 @@ chance(struct oro_invoked *call)
 #define FILE_IO(name, guard) \
     G(file_##name, "_io", "FileIO." #name, "FileIO." #name, guard, WHY_FILE)
 
-#define GUARDS                                                                                                                             \
-    /* ends the process, or makes it another one */                                                                                        \
-    P(_exit, never, WHY_END)                                                                                                               \
-    P(abort, never, WHY_END)                                                                                                               \
-    P(fork, never, WHY_END)                                                                                                                \
-    P(forkpty, never, WHY_END)                                                                                                             \
-    P(execv, never, WHY_END)                                                                                                               \
-    P(execve, never, WHY_END)                                                                                                              \
-    P(kill, kills, WHY_END)                                                                                                                \
-    P(killpg, kills, WHY_END)                                                                                                              \
-    S(raise_signal, never, WHY_END)                                                                                                        \
-    S(pthread_kill, never, WHY_END)                                                                                                        \
-    S(pidfd_send_signal, io, WHY_PROCESS)                                                                                                  \
-    G(interrupt_main, "_thread", "interrupt_main", "_thread.interrupt_main", never, WHY_END)                                               \
-    FAULT(_fatal_error_c_thread)                                                                                                           \
-    FAULT(_read_null)                                                                                                                      \
-    FAULT(_sigabrt) FAULT(_sigfpe) FAULT(_sigsegv) FAULT(_stack_overflow)                                                                  \
-        FAULT(dump_traceback_later) FAULT(register)                                                                                        \
-            FAULT(enable) /* signals and timers of the process */                                                                          \
-        S(alarm, never, WHY_SIGNAL) S(setitimer, never, WHY_SIGNAL) S(pause, never, WHY_SIGNAL)                                            \
-            S(sigwait, never, WHY_SIGNAL) S(sigwaitinfo, never, WHY_SIGNAL)                                                                \
-                S(sigtimedwait, never, WHY_SIGNAL) S(pthread_sigmask, never, WHY_SIGNAL)                                                   \
-                    S(siginterrupt, never, WHY_SIGNAL) /* settings of the process */                                                       \
-        P(chdir, never, WHY_SERVER) P(fchdir, never, WHY_SERVER) P(chroot, never, WHY_SERVER) P(                                           \
-            umask, never, WHY_SERVER) P(nice, never, WHY_SERVER) P(closerange, never, WHY_SERVER)                                          \
-            P(dup2, never, WHY_SERVER) P(setuid, never, WHY_SERVER) P(seteuid, never, WHY_SERVER)                                          \
-                P(setreuid, never, WHY_SERVER) P(setresuid, never, WHY_SERVER) P(                                                          \
-                    setgid, never, WHY_SERVER) P(setegid, never, WHY_SERVER)                                                               \
-                    P(setregid, never, WHY_SERVER) P(setresgid, never, WHY_SERVER) P(                                                      \
-                        setgroups, never, WHY_SERVER) P(initgroups, never, WHY_SERVER)                                                     \
-                        P(setns, never, WHY_SERVER) P(unshare, never, WHY_SERVER) P(                                                       \
-                            setsid,                                                                                                        \
-                            never, WHY_SERVER) P(setpgid, never, WHY_SERVER)                                                               \
-                            P(setpgrp, never, WHY_SERVER) P(setpriority, never, WHY_SERVER) P(                                             \
-                                sched_setaffinity, never,                                                                                  \
-                                WHY_SERVER) P(sched_setparam, never, WHY_SERVER)                                                           \
-                                P(sched_setscheduler, never, WHY_SERVER) P(                                                                \
-                                    tcsetpgrp, never,                                                                                      \
-                                    WHY_SERVER) P(login_tty, never, WHY_SERVER)                                                            \
-                                    P(close, closes, WHY_FILE) G(                                                                          \
-                                        setlocale, "_locale",                                                                              \
-                                        "setlocale", "locale.setlocale", sets_locale, WHY_SERVER)                                          \
-                                        G(bindtextdomain, "_locale", "bindtextdomain",                                                     \
-                                          "locale.bindtextdomain", io,                                                                     \
-                                          WHY_STATE) G(textdomain, "_locale", "textdomain",                                                \
-                                                       "locale.textdomain", io, WHY_STATE)                                                 \
-                                            G(tzset, "time", "tzset", "time.tzset", never,                                                 \
-                                              WHY_SERVER) G(clock_settime, "time",                                                         \
-                                                            "clock_settime", "time.clock_settime",                                         \
-                                                            never, WHY_SERVER)                                                             \
-                                                G(clock_settime_ns, "time", "clock_settime_ns",                                            \
-                                                  "time.clock_settime_ns", never,                                                          \
-                                                  WHY_SERVER) G(setrlimit, "resource",                                                     \
-                                                                "setrlimit", "resource.setrlimit",                                         \
-                                                                never, WHY_SERVER)                                                         \
-                                                    G(prlimit, "resource", "prlimit",                                                      \
-                                                      "resource.prlimit", sets_limit,                                                      \
-                                                      WHY_SERVER) G(sethostname, "_socket",                                                \
-                                                                    "sethostname",                                                         \
-                                                                    "socket.sethostname", never,                                           \
-                                                                    WHY_SERVER)                                                            \
-                                                        G(setdefaulttimeout, "_socket",                                                    \
-                                                          "setdefaulttimeout",                                                             \
-                                                          "socket."                                                                        \
-                                                          "setdefaulttimeout",                                                             \
-                                                          io,                                                                              \
-                                                          WHY_STATE) INTERP(create) INTERP(destroy)                                        \
-                                                            INTERP(exec) INTERP(call) INTERP(                                              \
-                                                                run_func) INTERP(run_string)                                               \
-                                                                INTERP(set___main___attrs) OTHERS(                                         \
-                                                                    _current_frames)                                                       \
-                                                                    OTHERS(                                                                \
-                                                                        _current_exceptions) /* the interpreter, as later calls find it */ \
-        P(putenv, io, WHY_STATE) P(unsetenv, io, WHY_STATE) SYS(setrecursionlimit)                                                         \
-            SYS(setswitchinterval) SYS(settrace) SYS(setprofile) SYS(_setprofileallthreads)                                                \
-                SYS(_settraceallthreads) SYS(addaudithook) SYS(setdlopenflags)                                                             \
-                    SYS(set_int_max_str_digits) SYS(set_asyncgen_hooks)                                                                    \
-                        SYS(activate_stack_trampoline) SYS(set_coroutine_origin_tracking_depth)                                            \
-                            GC(freeze) GC(unfreeze) GC(disable) GC(enable) GC(set_threshold)                                               \
-                                GC(set_debug) FAULT(disable) FAULT(unregister)                                                             \
-                                    G(stack_size, "_thread", "stack_size", "threading.stack_size",                                         \
-                                      io, WHY_STATE) /* files */                                                                           \
-        P(open, opens, WHY_FILE) P(dup, opens, WHY_FILE) P(pipe, opens, WHY_FILE) P(                                                       \
-            pipe2, opens, WHY_FILE) P(eventfd, opens, WHY_FILE) P(memfd_create, opens,                                                     \
-                                                                  WHY_FILE) P(openpty, opens,                                              \
-                                                                              WHY_FILE)                                                    \
-            P(posix_openpt, opens, WHY_FILE) P(timerfd_create, opens, WHY_FILE) P(pidfd_open, opens, WHY_PROCESS) G(                       \
-                socket_detach,                                                                                                             \
-                "_socket", "socket.detach",                                                                                                \
-                "socket.detach",                                                                                                           \
-                opens, WHY_NET) G(socket_dup, "_socket", "dup", "socket.dup", opens, WHY_NET)                                              \
-                P(read, oro_wait_read, WHY_FILE) P(readv, oro_wait_read, WHY_FILE) P(                                                      \
-                    pread, oro_wait_read,                                                                                                  \
-                    WHY_FILE) P(preadv, oro_wait_read, WHY_FILE)                                                                           \
-                    P(eventfd_read, oro_wait_read, WHY_FILE) P(                                                                            \
-                        write, oro_wait_write, WHY_FILE) P(writev, oro_wait_write,                                                         \
-                                                           WHY_FILE) P(pwrite, oro_wait_write,                                             \
-                                                                       WHY_FILE) P(pwritev,                                                \
-                                                                                   oro_wait_write,                                         \
-                                                                                   WHY_FILE)                                               \
-                        P(eventfd_write, oro_wait_write, WHY_FILE) P(sendfile, oro_wait_write, WHY_FILE) P(                                \
-                            splice,                                                                                                        \
-                            oro_wait_read, WHY_FILE) P(copy_file_range, io,                                                                \
-                                                       WHY_FILE) P(lseek, io, WHY_FILE)                                                    \
-                            P(fsync, io, WHY_FILE) P(fdatasync, io, WHY_FILE) P(sync, io, WHY_FILE) P(                                     \
-                                ftruncate, io, WHY_FILE) P(truncate, io,                                                                   \
-                                                           WHY_FILE) P(posix_fallocate, io,                                                \
-                                                                       WHY_FILE)                                                           \
-                                P(posix_fadvise, io, WHY_FILE) P(mkfifo, io, WHY_FILE) P(                                                  \
-                                    mknod, io, WHY_FILE) P(fchmod, io,                                                                     \
-                                                           WHY_FILE) P(fchown, io,                                                         \
-                                                                       WHY_FILE) P(set_blocking,                                           \
-                                                                                   io,                                                     \
-                                                                                   WHY_FILE)                                               \
-                                    P(set_inheritable, io, WHY_FILE) P(timerfd_settime, io, WHY_FILE) P(                                   \
-                                        timerfd_settime_ns,                                                                                \
-                                        io,                                                                                                \
-                                        WHY_FILE) P(grantpt, io, WHY_FILE)                                                                 \
-                                        P(unlockpt, io, WHY_FILE) P(lockf, io, WHY_FILE) G(                                                \
-                                            flock, "fcntl",                                                                                \
-                                            "flock", "fcntl.flock",                                                                        \
-                                            oro_wait_flock,                                                                                \
-                                            WHY_FILE)                                                                                      \
-                                            G(fcntl_lockf, "fcntl", "lockf",                                                               \
-                                              "fcntl.lockf", oro_wait_flock, WHY_FILE)                                                     \
-                                                G(fcntl_fcntl, "fcntl", "fcntl",                                                           \
-                                                  "fcntl.fcntl", io, WHY_FILE)                                                             \
-                                                    G(fcntl_ioctl, "fcntl", "ioctl",                                                       \
-                                                      "fcntl.ioctl", io, WHY_FILE)                                                         \
-                                                        G(shm_open, "_posixshmem", "shm_open",                                             \
-                                                          "shared memory", io, WHY_FILE)                                                   \
-                                                            G(shm_unlink, "_posixshmem",                                                   \
-                                                              "shm_unlink",                                                                \
-                                                              "shared memory", io,                                                         \
-                                                              WHY_FILE) FILE_IO(read, oro_wait_file_read)                                  \
-                                                                FILE_IO(readall, oro_wait_file_read) FILE_IO(                              \
-                                                                    readinto, oro_wait_file_read)                                          \
-                                                                    FILE_IO(                                                               \
-                                                                        write,                                                             \
-                                                                        oro_wait_file_write)                                               \
-                                                                        FILE_IO(                                                           \
-                                                                            truncate,                                                      \
-                                                                            oro_wait_file_write)                                           \
-                                                                            TERM(tcdrain) TERM(                                            \
-                                                                                tcflow)                                                    \
-                                                                                TERM(tcflush) TERM(                                        \
-                                                                                    tcsendbreak)                                           \
-                                                                                    TERM(                                                  \
-                                                                                        tcsetattr) /* processes */                         \
-        P(waitpid, oro_wait_child, WHY_PROCESS) P(wait4, oro_wait_child, WHY_PROCESS)                                                      \
-            P(waitid, oro_wait_id, WHY_PROCESS) P(wait, oro_wait_children, WHY_PROCESS)                                                    \
-                P(wait3, oro_wait_children, WHY_PROCESS) P(system, io, WHY_PROCESS)                                                        \
-                    P(posix_spawn, io, WHY_PROCESS) P(posix_spawnp, io, WHY_PROCESS)                                                       \
-                        G(fork_exec, "_posixsubprocess", "fork_exec", "subprocess.Popen", io,                                              \
-                          WHY_PROCESS) /* waits */                                                                                         \
-        G(sleep, "time", "sleep", "time.sleep", oro_wait_sleep, WHY_WAIT)                                                                  \
-            P(sched_yield, io, WHY_WAIT) LOCK(lock, acquire) LOCK(lock, acquire_lock)                                                      \
-                LOCK(lock, __enter__) LOCK(RLock, acquire) LOCK(RLock, __enter__)                                                          \
-                    G(thread_join, "_thread", "_ThreadHandle.join", "threading.Thread.join",                                               \
-                      oro_wait_join, WHY_THREAD) G(thread_shutdown, "_thread", "_shutdown",                                                \
-                                                   "threading._shutdown", io, WHY_THREAD)                                                  \
-                        G(queue_get, "_queue", "SimpleQueue.get", "waiting for a queue",                                                   \
-                          oro_wait_queue, WHY_THREAD)                                                                                      \
-                            G(select_select, "select", "select", "select.select", oro_wait_select,                                         \
-                              WHY_WAIT) G(select_poll, "select", "poll().poll", "select.poll",                                             \
-                                          oro_wait_poll, WHY_WAIT)                                                                         \
-                                G(select_fromfd, "select", "epoll.fromfd", "select.epoll.fromfd",                                          \
-                                  adopts, WHY_FILE) G(file_fileno, "_io", "FileIO.fileno",                                                 \
-                                                      "FileIO.fileno", names_fd, WHY_FILE)                                                 \
-                                    FILE_IO(close, ends_file) SOCK(fileno, names_fd)                                                       \
-                                        G(select_epoll, "select", "epoll.poll", "select.epoll",                                            \
-                                          oro_wait_epoll, WHY_WAIT) /* the network */                                                      \
-        SOCK(connect, oro_wait_connect) SOCK(connect_ex, oro_wait_connect) SOCK(_accept,                                                   \
-                                                                                oro_wait_receive)                                          \
-            SOCK(recv, oro_wait_receive) SOCK(recv_into, oro_wait_receive) SOCK(                                                           \
-                recvfrom, oro_wait_receive) SOCK(recvfrom_into, oro_wait_receive)                                                          \
-                SOCK(recvmsg, oro_wait_receive) SOCK(recvmsg_into, oro_wait_receive) SOCK(                                                 \
-                    send, oro_wait_send) SOCK(sendall,                                                                                     \
-                                              oro_wait_send) SOCK(sendto, oro_wait_send)                                                   \
-                    SOCK(sendmsg, oro_wait_send) SOCK(sendmsg_afalg, oro_wait_send) SOCK(                                                  \
-                        bind, io) SOCK(listen,                                                                                             \
-                                       io) SOCK(shutdown, io)                                                                              \
-                        G(socketpair, "_socket", "socketpair", "socket.socketpair", io,                                                    \
-                          WHY_NET) G(socket_close, "_socket", "close", "socket.close", closes,                                             \
-                                     WHY_FILE) SSL(read) SSL(write) SSL(do_handshake)                                                      \
-                            SSL(shutdown) /* what gives another result when a reducer runs again */                                        \
-        G(time_time, "time", "time", "time.time()", clock_read,                                                                            \
-          WHY_STATE) G(time_time_ns, "time", "time_ns", "time.time_ns()", clock_read,                                                      \
-                       WHY_STATE) NOW(gmtime) NOW(localtime) NOW(ctime)                                                                    \
-            G(monotonic, "time", "monotonic", "time.monotonic()", clock_read, WHY_STATE)                                                   \
-                G(monotonic_ns, "time", "monotonic_ns", "time.monotonic_ns()", clock_read,                                                 \
-                  WHY_STATE) G(datetime_now, "_datetime", "datetime.now", "datetime.now()",                                                \
-                               clock_read,                                                                                                 \
-                               WHY_STATE) G(datetime_utcnow, "_datetime", "datetime.utcnow",                                               \
-                                            "datetime.utcnow()", clock_read, WHY_STATE)                                                    \
-                    G(date_today, "_datetime", "date.today", "date.today()", clock_read,                                                   \
-                      WHY_STATE) P(urandom, entropy, WHY_STATE) P(getrandom, entropy, WHY_STATE)                                           \
-                        G(random_random, "_random", "Random.random", "random", chance, WHY_STATE)                                          \
-                            G(random_bits, "_random", "Random.getrandbits", "random", chance,                                              \
-                              WHY_STATE) MON(use_tool_id) MON(free_tool_id) MON(register_callback)                                         \
-                                MON(set_events) MON(set_local_events) MON(restart_events)                                                  \
-                                    ATEXIT(_clear) ATEXIT(_run_exitfuncs)
+/* clang-format off: it makes stairs of this. */
+#define GUARDS                                                                                          \
+    /* ends the process, or makes it another one */                                                     \
+    P(_exit, never, WHY_END) P(abort, never, WHY_END) P(fork, never, WHY_END)                           \
+    P(forkpty, never, WHY_END) P(execv, never, WHY_END) P(execve, never, WHY_END)                       \
+    P(kill, kills, WHY_END) P(killpg, kills, WHY_END)                                                   \
+    S(raise_signal, never, WHY_END) S(pthread_kill, never, WHY_END)                                     \
+    S(pidfd_send_signal, io, WHY_PROCESS)                                                               \
+    G(interrupt_main, "_thread", "interrupt_main", "_thread.interrupt_main", never, WHY_END)            \
+    FAULT(_fatal_error_c_thread) FAULT(_read_null) FAULT(_sigabrt) FAULT(_sigfpe)                       \
+    FAULT(_sigsegv) FAULT(_stack_overflow) FAULT(dump_traceback_later) FAULT(register)                  \
+    FAULT(enable)                                                                                       \
+    /* signals and timers of the process */                                                             \
+    S(alarm, never, WHY_SIGNAL) S(setitimer, never, WHY_SIGNAL) S(pause, never, WHY_SIGNAL)             \
+    S(sigwait, never, WHY_SIGNAL) S(sigwaitinfo, never, WHY_SIGNAL)                                     \
+    S(sigtimedwait, never, WHY_SIGNAL) S(pthread_sigmask, never, WHY_SIGNAL)                            \
+    S(siginterrupt, never, WHY_SIGNAL)                                                                  \
+    /* settings of the process */                                                                       \
+    P(chdir, never, WHY_SERVER) P(fchdir, never, WHY_SERVER) P(chroot, never, WHY_SERVER)               \
+    P(umask, never, WHY_SERVER) P(nice, never, WHY_SERVER) P(closerange, never, WHY_SERVER)             \
+    P(dup2, never, WHY_SERVER) P(setuid, never, WHY_SERVER) P(seteuid, never, WHY_SERVER)               \
+    P(setreuid, never, WHY_SERVER) P(setresuid, never, WHY_SERVER) P(setgid, never, WHY_SERVER)         \
+    P(setegid, never, WHY_SERVER) P(setregid, never, WHY_SERVER) P(setresgid, never, WHY_SERVER)        \
+    P(setgroups, never, WHY_SERVER) P(initgroups, never, WHY_SERVER) P(setns, never, WHY_SERVER)        \
+    P(unshare, never, WHY_SERVER) P(setsid, never, WHY_SERVER) P(setpgid, never, WHY_SERVER)            \
+    P(setpgrp, never, WHY_SERVER) P(setpriority, never, WHY_SERVER)                                     \
+    P(sched_setaffinity, never, WHY_SERVER) P(sched_setparam, never, WHY_SERVER)                        \
+    P(sched_setscheduler, never, WHY_SERVER) P(tcsetpgrp, never, WHY_SERVER)                            \
+    P(login_tty, never, WHY_SERVER)                                                                     \
+    P(close, closes, WHY_FILE)                                                                          \
+    G(setlocale, "_locale", "setlocale", "locale.setlocale", sets_locale, WHY_SERVER)                   \
+    G(bindtextdomain, "_locale", "bindtextdomain", "locale.bindtextdomain", io, WHY_STATE)              \
+    G(textdomain, "_locale", "textdomain", "locale.textdomain", io, WHY_STATE)                          \
+    G(tzset, "time", "tzset", "time.tzset", never, WHY_SERVER)                                          \
+    G(clock_settime, "time", "clock_settime", "time.clock_settime", never, WHY_SERVER)                  \
+    G(clock_settime_ns, "time", "clock_settime_ns", "time.clock_settime_ns", never, WHY_SERVER)         \
+    G(setrlimit, "resource", "setrlimit", "resource.setrlimit", never, WHY_SERVER)                      \
+    G(prlimit, "resource", "prlimit", "resource.prlimit", sets_limit, WHY_SERVER)                       \
+    G(sethostname, "_socket", "sethostname", "socket.sethostname", never, WHY_SERVER)                   \
+    G(setdefaulttimeout, "_socket", "setdefaulttimeout", "socket.setdefaulttimeout", io, WHY_STATE)     \
+    INTERP(create) INTERP(destroy) INTERP(exec) INTERP(call) INTERP(run_func) INTERP(run_string)        \
+    INTERP(set___main___attrs)                                                                          \
+    OTHERS(_current_frames) OTHERS(_current_exceptions)                                                 \
+    /* the interpreter, as later calls find it */                                                       \
+    P(putenv, io, WHY_STATE) P(unsetenv, io, WHY_STATE)                                                 \
+    SYS(setrecursionlimit) SYS(setswitchinterval) SYS(settrace) SYS(setprofile)                         \
+    SYS(_setprofileallthreads) SYS(_settraceallthreads) SYS(addaudithook) SYS(setdlopenflags)           \
+    SYS(set_int_max_str_digits) SYS(set_asyncgen_hooks) SYS(activate_stack_trampoline)                  \
+    SYS(set_coroutine_origin_tracking_depth)                                                            \
+    GC(freeze) GC(unfreeze) GC(disable) GC(enable) GC(set_threshold) GC(set_debug)                      \
+    FAULT(disable) FAULT(unregister)                                                                    \
+    G(stack_size, "_thread", "stack_size", "threading.stack_size", io, WHY_STATE)                       \
+    /* files */                                                                                         \
+    P(open, opens, WHY_FILE) P(dup, opens, WHY_FILE) P(pipe, opens, WHY_FILE)                           \
+    P(pipe2, opens, WHY_FILE) P(eventfd, opens, WHY_FILE) P(memfd_create, opens, WHY_FILE)              \
+    P(openpty, opens, WHY_FILE) P(posix_openpt, opens, WHY_FILE)                                        \
+    P(timerfd_create, opens, WHY_FILE)                                                                  \
+    P(pidfd_open, opens, WHY_PROCESS)                                                                   \
+    G(socket_detach, "_socket", "socket.detach", "socket.detach", opens, WHY_NET)                       \
+    G(socket_dup, "_socket", "dup", "socket.dup", opens, WHY_NET)                                       \
+    P(read, oro_wait_read, WHY_FILE) P(readv, oro_wait_read, WHY_FILE)                                  \
+    P(pread, oro_wait_read, WHY_FILE) P(preadv, oro_wait_read, WHY_FILE)                                \
+    P(eventfd_read, oro_wait_read, WHY_FILE) P(write, oro_wait_write, WHY_FILE)                         \
+    P(writev, oro_wait_write, WHY_FILE) P(pwrite, oro_wait_write, WHY_FILE)                             \
+    P(pwritev, oro_wait_write, WHY_FILE) P(eventfd_write, oro_wait_write, WHY_FILE)                     \
+    P(sendfile, oro_wait_write, WHY_FILE) P(splice, oro_wait_read, WHY_FILE)                            \
+    P(copy_file_range, io, WHY_FILE) P(lseek, io, WHY_FILE) P(fsync, io, WHY_FILE)                      \
+    P(fdatasync, io, WHY_FILE) P(sync, io, WHY_FILE) P(ftruncate, io, WHY_FILE)                         \
+    P(truncate, io, WHY_FILE) P(posix_fallocate, io, WHY_FILE) P(posix_fadvise, io, WHY_FILE)           \
+    P(mkfifo, io, WHY_FILE) P(mknod, io, WHY_FILE) P(fchmod, io, WHY_FILE)                              \
+    P(fchown, io, WHY_FILE) P(set_blocking, io, WHY_FILE) P(set_inheritable, io, WHY_FILE)              \
+    P(timerfd_settime, io, WHY_FILE) P(timerfd_settime_ns, io, WHY_FILE)                                \
+    P(grantpt, io, WHY_FILE) P(unlockpt, io, WHY_FILE) P(lockf, io, WHY_FILE)                           \
+    G(flock, "fcntl", "flock", "fcntl.flock", oro_wait_flock, WHY_FILE)                                 \
+    G(fcntl_lockf, "fcntl", "lockf", "fcntl.lockf", oro_wait_flock, WHY_FILE)                           \
+    G(fcntl_fcntl, "fcntl", "fcntl", "fcntl.fcntl", io, WHY_FILE)                                       \
+    G(fcntl_ioctl, "fcntl", "ioctl", "fcntl.ioctl", io, WHY_FILE)                                       \
+    G(shm_open, "_posixshmem", "shm_open", "shared memory", io, WHY_FILE)                               \
+    G(shm_unlink, "_posixshmem", "shm_unlink", "shared memory", io, WHY_FILE)                           \
+    FILE_IO(read, oro_wait_file_read) FILE_IO(readall, oro_wait_file_read)                              \
+    FILE_IO(readinto, oro_wait_file_read) FILE_IO(write, oro_wait_file_write)                           \
+    FILE_IO(truncate, oro_wait_file_write)                                                              \
+    TERM(tcdrain) TERM(tcflow) TERM(tcflush) TERM(tcsendbreak) TERM(tcsetattr)                          \
+    /* processes */                                                                                     \
+    P(waitpid, oro_wait_child, WHY_PROCESS) P(wait4, oro_wait_child, WHY_PROCESS)                       \
+    P(waitid, oro_wait_id, WHY_PROCESS) P(wait, oro_wait_children, WHY_PROCESS)                         \
+    P(wait3, oro_wait_children, WHY_PROCESS) P(system, io, WHY_PROCESS)                                 \
+    P(posix_spawn, io, WHY_PROCESS) P(posix_spawnp, io, WHY_PROCESS)                                    \
+    G(fork_exec, "_posixsubprocess", "fork_exec", "subprocess.Popen", io, WHY_PROCESS)                  \
+    /* waits */                                                                                         \
+    G(sleep, "time", "sleep", "time.sleep", oro_wait_sleep, WHY_WAIT)                                   \
+    P(sched_yield, io, WHY_WAIT)                                                                        \
+    LOCK(lock, acquire) LOCK(lock, acquire_lock) LOCK(lock, __enter__) LOCK(RLock, acquire)             \
+    LOCK(RLock, __enter__)                                                                              \
+    G(thread_join, "_thread", "_ThreadHandle.join", "threading.Thread.join", oro_wait_join, WHY_THREAD) \
+    G(thread_shutdown, "_thread", "_shutdown", "threading._shutdown", io, WHY_THREAD)                   \
+    G(queue_get, "_queue", "SimpleQueue.get", "waiting for a queue", oro_wait_queue, WHY_THREAD)        \
+    G(select_select, "select", "select", "select.select", oro_wait_select, WHY_WAIT)                    \
+    G(select_poll, "select", "poll().poll", "select.poll", oro_wait_poll, WHY_WAIT)                     \
+    G(select_fromfd, "select", "epoll.fromfd", "select.epoll.fromfd", adopts, WHY_FILE)                 \
+    G(file_fileno, "_io", "FileIO.fileno", "FileIO.fileno", names_fd, WHY_FILE)                         \
+    FILE_IO(close, ends_file)                                                                           \
+    SOCK(fileno, names_fd)                                                                              \
+    G(select_epoll, "select", "epoll.poll", "select.epoll", oro_wait_epoll, WHY_WAIT)                   \
+    /* the network */                                                                                   \
+    SOCK(connect, oro_wait_connect) SOCK(connect_ex, oro_wait_connect)                                  \
+    SOCK(_accept, oro_wait_receive) SOCK(recv, oro_wait_receive)                                        \
+    SOCK(recv_into, oro_wait_receive) SOCK(recvfrom, oro_wait_receive)                                  \
+    SOCK(recvfrom_into, oro_wait_receive) SOCK(recvmsg, oro_wait_receive)                               \
+    SOCK(recvmsg_into, oro_wait_receive) SOCK(send, oro_wait_send) SOCK(sendall, oro_wait_send)         \
+    SOCK(sendto, oro_wait_send) SOCK(sendmsg, oro_wait_send) SOCK(sendmsg_afalg, oro_wait_send)         \
+    SOCK(bind, io) SOCK(listen, io) SOCK(shutdown, io)                                                  \
+    G(socketpair, "_socket", "socketpair", "socket.socketpair", io, WHY_NET)                            \
+    G(socket_close, "_socket", "close", "socket.close", closes, WHY_FILE)                               \
+    SSL(read) SSL(write) SSL(do_handshake) SSL(shutdown)                                                \
+    /* what gives another result when a reducer runs again */                                           \
+    G(time_time, "time", "time", "time.time()", clock_read, WHY_STATE)                                  \
+    G(time_time_ns, "time", "time_ns", "time.time_ns()", clock_read, WHY_STATE)                         \
+    NOW(gmtime) NOW(localtime) NOW(ctime)                                                               \
+    G(monotonic, "time", "monotonic", "time.monotonic()", clock_read, WHY_STATE)                        \
+    G(monotonic_ns, "time", "monotonic_ns", "time.monotonic_ns()", clock_read, WHY_STATE)               \
+    G(datetime_now, "_datetime", "datetime.now", "datetime.now()", clock_read, WHY_STATE)               \
+    G(datetime_utcnow, "_datetime", "datetime.utcnow", "datetime.utcnow()", clock_read, WHY_STATE)      \
+    G(date_today, "_datetime", "date.today", "date.today()", clock_read, WHY_STATE)                     \
+    P(urandom, entropy, WHY_STATE) P(getrandom, entropy, WHY_STATE)                                     \
+    G(random_random, "_random", "Random.random", "random", chance, WHY_STATE)                           \
+    G(random_bits, "_random", "Random.getrandbits", "random", chance, WHY_STATE)                        \
+    MON(use_tool_id) MON(free_tool_id) MON(register_callback) MON(set_events)                           \
+    MON(set_local_events) MON(restart_events)                                                           \
+    ATEXIT(_clear) ATEXIT(_run_exitfuncs)
+/* clang-format on */
 
 #define G(id, ...) GUARD_##id,
 enum guard_id { GUARDS GUARD_COUNT };
