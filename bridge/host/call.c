@@ -253,10 +253,7 @@ run(struct oro_py *py, struct oro_pyreducer *r)
     if (r->nparams > ARGS_ON_STACK)
         args = oro_alloc((r->nparams + 2) * sizeof(*args));
     args[1] = py->db.ctx;
-    py->hits = 0;
-    py->grace_us = 0;
-    /* Arguments run code of the author's, too: constructors and checks. */
-    atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
+    oro_py_run_begin(py); /* arguments run code of the author's, too: constructors and checks */
     oro_status st = oro_py_decode_args(py, r, args + 2);
     if (st == ORO_OK) {
         PyObject *out = PyObject_Vectorcall(
@@ -275,8 +272,7 @@ run(struct oro_py *py, struct oro_pyreducer *r)
             /* runs the author's __str__, so it may be interrupted too */
             st = oro_pycall_raised(py);
     }
-    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
-    py->grace_us = 0;
+    oro_py_run_end(py);
     if (args != few)
         oro_free(args);
     return st;

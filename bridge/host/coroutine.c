@@ -101,8 +101,7 @@ oro_py_coroutine(struct oro_py *py, struct oro_py_call *call, void *of, int64_t 
     oro_py_procedure_goes_on(py); /* what the arguments run has the call's limit */
     oro_py_config_look(py);
     oro_status st = begin(py, c, limit_us, args);
-    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
-    py->grace_us = 0;
+    oro_py_run_end(py);
     if (st != ORO_OK) {
         c->of = NULL;
         ORO_COUNT(&py->codecs, errors, 1);
@@ -174,10 +173,9 @@ oro_py_loop_leave(PyObject *module, PyObject *token)
     if (c == NULL)
         return NULL;
     struct oro_py *py = c->py;
-    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
+    oro_py_run_end(py);
     c->hits += py->hits;
     py->hits = 0;
-    py->grace_us = 0;
     if (c->a.in_tx) {
         oro_py_asked_close(py, &c->a);
         c->a.torn = true;

@@ -134,9 +134,7 @@ static oro_status
 answer(struct oro_py *py, struct oro_py_call *call)
 {
     oro_status st = ORO_OK;
-    py->hits = 0;
-    py->grace_us = 0;
-    atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
+    oro_py_run_begin(py);
     PyObject *out = ask(py, call);
     if (out != NULL &&
         !oro_bb_try_put(call->text, PyBytes_AS_STRING(out), (size_t)PyBytes_GET_SIZE(out)))
@@ -144,8 +142,7 @@ answer(struct oro_py *py, struct oro_py_call *call)
     if (out == NULL)
         st = oro_pycall_raised(py);
     Py_XDECREF(out);
-    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
-    py->grace_us = 0;
+    oro_py_run_end(py);
     return st;
 }
 

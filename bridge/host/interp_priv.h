@@ -114,6 +114,31 @@ oro_py_running(void)
     return db != NULL ? (struct oro_py *)(void *)(db - offsetof(struct oro_py, db)) : NULL;
 }
 
+/* The author's code runs from here on, and may be interrupted; by the generation that the interpreter has. */
+static inline void
+oro_py_run_begin(struct oro_py *py)
+{
+    py->hits = 0;
+    py->grace_us = 0;
+    atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
+}
+
+/* The same with a generation of its own: what was asked to end before does not end this. */
+static inline void
+oro_py_run_anew(struct oro_py *py)
+{
+    uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&py->generation, gen, memory_order_release);
+    oro_py_run_begin(py);
+}
+
+static inline void
+oro_py_run_end(struct oro_py *py)
+{
+    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
+    py->grace_us = 0;
+}
+
 /* Whether this thread runs a reducer of this interpreter. */
 static inline bool
 oro_py_hits(struct oro_py *py)

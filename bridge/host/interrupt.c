@@ -10,18 +10,13 @@
 void
 oro_py_import_begin(struct oro_py *py)
 {
-    uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
-    atomic_store_explicit(&py->generation, gen, memory_order_release);
-    py->hits = 0;
-    py->grace_us = 0;
-    atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
+    oro_py_run_anew(py);
 }
 
 void
 oro_py_import_end(struct oro_py *py)
 {
-    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
-    py->grace_us = 0;
+    oro_py_run_end(py);
 }
 
 #define END_LATE                                                                               \

@@ -360,11 +360,7 @@ oro_py_asked_fetch(PyObject *module, PyObject *args)
 void
 oro_py_procedure_goes_on(struct oro_py *py)
 {
-    uint64_t gen = atomic_load_explicit(&py->generation, memory_order_relaxed) + 1;
-    atomic_store_explicit(&py->generation, gen, memory_order_release);
-    py->hits = 0;
-    py->grace_us = 0;
-    atomic_store_explicit(&py->in_reducer, true, memory_order_relaxed);
+    oro_py_run_anew(py);
 }
 
 /* ---- the call ---- */

@@ -110,20 +110,6 @@ name_inside(struct db *db)
     return name;
 }
 
-static oro_status
-write_name(struct db *db, const char *name, struct oro_err *err)
-{
-    struct db_stmt *s;
-    oro_status st =
-        db_prepare(db, "INSERT OR REPLACE INTO _orochi_meta VALUES ('_name', ?)", &s, err);
-    if (st != ORO_OK)
-        return st;
-    db_bind_text(s, 1, oro_bytes_str(name));
-    st = db_run(s, err);
-    db_finalize(s);
-    return st;
-}
-
 /* ---- the data that is copied ---- */
 
 /* Both at one moment each, for as long as they are open. */
@@ -259,7 +245,7 @@ copy_data(const struct source *from, const char *path, const char *name, struct 
     if (st == ORO_OK)
         st = check_data(to, path, err);
     if (st == ORO_OK)
-        st = write_name(to, name, err);
+        st = meta_put(to, oro_bytes_str("_name"), name, err);
     db_close(to);
     if (st == ORO_OK)
         st = oro_file_sync(path, err);

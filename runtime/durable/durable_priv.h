@@ -95,7 +95,10 @@ ORO_MUST_CHECK oro_status salvage_tables(const char *path, struct db *from, stru
                                          const char *catalog, struct oro_bb *report,
                                          struct oro_err *err);
 
-/* meta.c. The small texts of _orochi_meta, in memory from the start on, for a file that is to be made without it. */
+/* meta.c. Writes one of the small texts of _orochi_meta into the file. By whoever has the connection. */
+ORO_MUST_CHECK oro_status meta_put(struct db *db, struct oro_bytes key, const char *value,
+                                   struct oro_err *err);
+/* meta.c. All of them, in memory from the start on, for a file that is to be made without it. */
 ORO_MUST_CHECK oro_status meta_remember_all(struct oro_durable *d, struct oro_err *err);
 void meta_remember(struct oro_durable *d, const char *key, const char *value); /* any thread */
 void meta_forget(struct oro_durable *d);

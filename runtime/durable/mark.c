@@ -9,29 +9,15 @@ oro_durable_needs_init(const struct oro_durable *d)
 }
 
 static oro_status
-set(struct db *db, const char *key, const char *value, struct oro_err *err)
-{
-    struct db_stmt *s;
-    oro_status st = db_exec(db, "PRAGMA wal_autocheckpoint = 0", err);
-    if (st == ORO_OK)
-        st = db_prepare(db, "INSERT OR REPLACE INTO _orochi_meta VALUES (?, ?)", &s, err);
-    if (st != ORO_OK)
-        return st;
-    db_bind_text(s, 1, oro_bytes_str(key));
-    db_bind_text(s, 2, oro_bytes_str(value));
-    st = db_run(s, err);
-    db_finalize(s);
-    return st;
-}
-
-static oro_status
 note(struct oro_durable *d, const char *key, const char *value, struct oro_err *err)
 {
     struct db *db;
     oro_status st = db_open(d->path, &db, err);
     if (st != ORO_OK)
         return oro_err_wrap(err, "%s", d->path);
-    st = set(db, key, value, err);
+    st = db_exec(db, "PRAGMA wal_autocheckpoint = 0", err);
+    if (st == ORO_OK)
+        st = meta_put(db, oro_bytes_str(key), value, err);
     db_close(db);
     if (st == ORO_OK)
         meta_remember(d, key, value);

@@ -3,6 +3,20 @@
 #include "runtime/durable/durable_priv.h"
 
 oro_status
+meta_put(struct db *db, struct oro_bytes key, const char *value, struct oro_err *err)
+{
+    struct db_stmt *s;
+    oro_status st = db_prepare(db, "INSERT OR REPLACE INTO _orochi_meta VALUES (?, ?)", &s, err);
+    if (st != ORO_OK)
+        return st;
+    db_bind_text(s, 1, key);
+    db_bind_text(s, 2, oro_bytes_str(value));
+    st = db_run(s, err);
+    db_finalize(s);
+    return st;
+}
+
+oro_status
 meta_remember_all(struct oro_durable *d, struct oro_err *err)
 {
     struct db_stmt *s;

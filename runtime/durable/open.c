@@ -476,15 +476,6 @@ oro_durable_meta_get(struct oro_durable *d, const char *key)
 oro_status
 oro_durable_meta_set(struct oro_durable *d, const char *key, const char *value, struct oro_err *err)
 {
-    struct db_stmt *s;
     ORO_ASSERT(!d->started && key[0] != '_');
-    oro_status st =
-        db_prepare(d->tables, "INSERT OR REPLACE INTO _orochi_meta VALUES (?, ?)", &s, err);
-    if (st != ORO_OK)
-        return st;
-    db_bind_text(s, 1, oro_bytes_str(key));
-    db_bind_text(s, 2, oro_bytes_str(value));
-    st = db_run(s, err);
-    db_finalize(s);
-    return st;
+    return meta_put(d->tables, oro_bytes_str(key), value, err);
 }

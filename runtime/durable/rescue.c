@@ -9,32 +9,18 @@
 #include "runtime/durable/durable_priv.h"
 
 static oro_status
-put_meta(struct db *db, struct oro_bytes key, const char *value, struct oro_err *err)
-{
-    struct db_stmt *s;
-    oro_status st = db_prepare(db, "INSERT OR REPLACE INTO _orochi_meta VALUES (?, ?)", &s, err);
-    if (st != ORO_OK)
-        return st;
-    db_bind_text(s, 1, key);
-    db_bind_text(s, 2, oro_bytes_str(value));
-    st = db_run(s, err);
-    db_finalize(s);
-    return st;
-}
-
-static oro_status
 put_metas(struct oro_durable *d, struct db *db, struct oro_err *err)
 {
     const struct oro_map_slot *slot;
     oro_status st = ORO_OK;
     pthread_mutex_lock(&d->meta_lock);
     for (size_t i = 0; st == ORO_OK && oro_map_next(&d->meta, &i, &slot);)
-        st = put_meta(db, oro_bytes(slot->key, slot->key_len), slot->value, err);
+        st = meta_put(db, oro_bytes(slot->key, slot->key_len), slot->value, err);
     pthread_mutex_unlock(&d->meta_lock);
     if (st == ORO_OK && atomic_load(&d->initialized))
         st = db_exec(db, INITIALIZED_SQL, err);
     if (st == ORO_OK)
-        st = put_meta(db, oro_bytes_str("_name"), d->name, err);
+        st = meta_put(db, oro_bytes_str("_name"), d->name, err);
     return st == ORO_OK
                ? db_execf(db, err, "INSERT OR REPLACE INTO _orochi_meta VALUES ('_applied', %llu)",
                           (unsigned long long)oro_store_offset(d->store))

@@ -89,21 +89,31 @@ look_up_values(struct oro_tx *tx, const struct oro_table *t, const struct oro_in
     return p;
 }
 
+/* The row with a unique index's key: where it is seen, and its table. ORO_ENOTFOUND: none. */
+static inline oro_status
+look_up_unique(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
+               struct oro_bytes key, struct oro_table **t, struct place *p)
+{
+    ORO_ASSERT_OWNER(&tx->owner);
+    ORO_ASSERT_DEBUG(tx->open);
+    *t = oro_table_of(tx->se->store, def);
+    const struct oro_index *ix = oro_index_of(*t, ixd);
+    if (!ix->unique)
+        return ORO_ETYPE;
+    *p = look_up_values(tx, *t, ix, key);
+    return p->row != NULL ? ORO_OK : ORO_ENOTFOUND;
+}
+
 oro_status
 oro_tx_find(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
             struct oro_bytes key, struct oro_bytes *row)
 {
-    ORO_ASSERT_OWNER(&tx->owner);
-    ORO_ASSERT_DEBUG(tx->open);
-    struct oro_table *t = oro_table_of(tx->se->store, def);
-    const struct oro_index *ix = oro_index_of(t, ixd);
-    if (!ix->unique)
-        return ORO_ETYPE;
-    struct place p = look_up_values(tx, t, ix, key);
-    if (p.row == NULL)
-        return ORO_ENOTFOUND;
-    *row = oro_row_bytes(p.row);
-    return ORO_OK;
+    struct oro_table *t;
+    struct place p;
+    oro_status st = look_up_unique(tx, def, ixd, key, &t, &p);
+    if (st == ORO_OK)
+        *row = oro_row_bytes(p.row);
+    return st;
 }
 
 /* ---- taking away and putting ---- */
@@ -393,17 +403,12 @@ oro_status
 oro_tx_delete(struct oro_tx *tx, const struct oro_table_def *def, const struct oro_index_def *ixd,
               struct oro_bytes key)
 {
-    ORO_ASSERT_OWNER(&tx->owner);
-    ORO_ASSERT_DEBUG(tx->open);
-    struct oro_table *t = oro_table_of(tx->se->store, def);
-    const struct oro_index *ix = oro_index_of(t, ixd);
-    if (!ix->unique)
-        return ORO_ETYPE;
-    struct place p = look_up_values(tx, t, ix, key);
-    if (p.row == NULL)
-        return ORO_ENOTFOUND;
-    take_away(tx, t, p.row, p.w);
-    return ORO_OK;
+    struct oro_table *t;
+    struct place p;
+    oro_status st = look_up_unique(tx, def, ixd, key, &t, &p);
+    if (st == ORO_OK)
+        take_away(tx, t, p.row, p.w);
+    return st;
 }
 
 /* What a whole row's identity leads to; noted if it is another row. */
