@@ -481,8 +481,7 @@ oro_py_procedure(struct oro_py *py, struct oro_py_call *call, struct oro_bb *res
     oro_py_procedure_goes_on(py);
     oro_py_config_look(py);
     oro_status st = run(py, &a, r, args, result);
-    atomic_store_explicit(&py->in_reducer, false, memory_order_relaxed);
-    py->grace_us = 0;
+    oro_py_run_end(py);
     *outdated = oro_py_asked_outdated(py, &a);
     if (args != few)
         oro_free(args);
