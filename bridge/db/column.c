@@ -184,6 +184,16 @@ column_max(PyObject *self, PyObject *none)
 }
 
 static PyObject *
+column_top(PyObject *self, PyObject *n)
+{
+    COLUMN_ENTER(self);
+    PyObject *rows = in_order(db, t, acc, "top()", true);
+    PyObject *out = rows != NULL ? oro_pyrows_limit(rows, n) : NULL;
+    Py_XDECREF(rows);
+    return out;
+}
+
+static PyObject *
 column_iter(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     COLUMN_ENTER(self);
@@ -225,6 +235,7 @@ static PyMethodDef column_methods[] = {
     {"count", FASTCALL(column_count), KW, ORO_DOC_BaseColumn_count},
     {"min", column_min, METH_NOARGS, ORO_DOC_IndexColumn_min},
     {"max", column_max, METH_NOARGS, ORO_DOC_IndexColumn_max},
+    {"top", column_top, METH_O, ORO_DOC_IndexColumn_top},
     {"iter", FASTCALL(column_iter), KW, ORO_DOC_IndexColumn_iter},
     {0},
 };

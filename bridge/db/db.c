@@ -45,6 +45,7 @@ oro_db_import(struct oro_db *db)
         {"orochi._schedule", "schedule_reducer", &db->py_schedule_reducer},
         {"orochi._schedule", "cancel", &db->py_cancel},
         {"orochi._schedule", "cron_next", &db->py_cron_next},
+        {"orochi._query", "conditions", &db->py_conditions},
     };
     return oro_import_names(wanted, ORO_ARRAY_LEN(wanted));
 }

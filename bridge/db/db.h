@@ -46,7 +46,8 @@ struct oro_db_hooks {
     X(py_schedule)         \
     X(py_schedule_reducer) \
     X(py_cancel)           \
-    X(py_cron_next)
+    X(py_cron_next)        \
+    X(py_conditions)
 
 struct oro_db {
     struct oro_codecs *codecs;

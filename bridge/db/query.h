@@ -1,4 +1,4 @@
-/* bridge/db/query.h - conditions, and the rows that meet them (query.c, match.c). */
+/* bridge/db/query.h - conditions, and the rows that meet them (query.c, match.c, where.c). */
 #ifndef ORO_DB_QUERY_H
 #define ORO_DB_QUERY_H
 
@@ -31,6 +31,10 @@ int oro_pyquery_parse(struct oro_db *db, struct oro_pytable *t, PyObject *const 
  * enough; 0: all. New reference. */
 PyObject *oro_pyquery_run(struct oro_db *db, struct oro_pytable *t, const struct oro_accessor *by,
                           const struct oro_cond *conds, unsigned n, size_t limit);
+/* The rows for which a function of the columns holds, `lambda p: (p.score >= 10) | (p.team == 3)`, each once: in the order of the
+ * index where one index answers it, otherwise in none that means anything. TypeError for what is no condition; otherwise raises
+ * what oro_pyquery_run() does. New reference. (where.c) */
+PyObject *oro_pyquery_where(struct oro_db *db, struct oro_pytable *t, PyObject *function);
 /* Of these rows the first ones (limit 0: all) that meet the conditions that are not answered. New reference. */
 PyObject *oro_pyquery_sift(struct oro_db *db, struct oro_pytable *t, const struct oro_bytes *rows,
                            size_t nrows, const struct oro_cond *conds, unsigned n,

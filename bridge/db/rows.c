@@ -2,8 +2,8 @@
  * makes row objects when they are looked at; when the call ends it goes blind.
  *
  * Rows that an index or the whole table answers are pending at first: they remember the question. They are fetched when they
- * are looked at, and before anything in their table changes, so that nobody can tell; but first(), limit(), a slice from the
- * start and order_by() along an index make a smaller question of it. */
+ * are looked at, and before anything in their table changes, so that nobody can tell; but first(), limit(), offset(), a slice
+ * and order_by() along an index make a smaller question of it. */
 #include "bridge/db/docs.h"
 #include "bridge/db/table_priv.h"
 
@@ -29,6 +29,7 @@ oro_pyrows_new(struct oro_db *db, struct oro_pytable *t, struct oro_bytes *rows,
     r->rows = rows;
     r->n = (Py_ssize_t)n;
     r->own = own;
+    r->skip = 0;
     r->pending = r->ordered = false;
     r->next = db->live_rows;
     r->prev = &db->live_rows;
@@ -129,8 +130,9 @@ fetch(struct oro_rowsobj *r)
     if (ask(r, &r->range, &got) < 0)
         return -1;
     pending_end(r);
-    r->rows = got.rows;
-    r->n = (Py_ssize_t)got.n;
+    size_t skip = r->skip < got.n ? r->skip : got.n;
+    r->rows = got.n > 0 ? got.rows + skip : NULL;
+    r->n = (Py_ssize_t)(got.n - skip);
     return 0;
 }
 
@@ -193,20 +195,30 @@ part(struct oro_rowsobj *r, Py_ssize_t from, Py_ssize_t n, Py_ssize_t step)
     return oro_pyrows_new(r->owner, r->t, rows, (size_t)n, true);
 }
 
-/* The first n. */
+/* At most n behind the first `skip`. */
 static PyObject *
-beginning(struct oro_rowsobj *r, Py_ssize_t n)
+stretch(struct oro_rowsobj *r, size_t skip, size_t n)
 {
+    if (n == 0)
+        return oro_pyrows_new(r->owner, r->t, NULL, 0, false);
     const struct oro_index_def *ix =
         r->pending && r->ix == NULL ? oro_pytable_scan_index(r->t->def) : r->ix;
-    if (!r->pending || ix == NULL || n == 0)
-        return ready(r) ? part(r, 0, n < r->n ? n : r->n, 1) : NULL;
+    if (!r->pending || ix == NULL) {
+        if (!ready(r))
+            return NULL;
+        size_t all = (size_t)r->n, from = skip < all ? skip : all;
+        return part(r, (Py_ssize_t)from, (Py_ssize_t)(n < all - from ? n : all - from), 1);
+    }
     struct oro_py_range range = r->range;
-    if (range.limit == 0 || range.limit > (size_t)n)
-        range.limit = (size_t)n;
+    size_t behind = skip < SIZE_MAX - r->skip ? r->skip + skip : SIZE_MAX;
+    size_t end = n < SIZE_MAX - behind ? behind + n : 0; /* 0: all */
+    if (end > 0 && (range.limit == 0 || range.limit > end))
+        range.limit = end;
     PyObject *out = oro_pyrows_pending(r->owner, r->t, ix, &range);
-    if (out != NULL)
+    if (out != NULL) {
+        RS(out)->skip = behind;
         RS(out)->ordered = r->ordered;
+    }
     return out;
 }
 
@@ -220,8 +232,8 @@ rows_subscript(PyObject *o, PyObject *key)
     if (PySlice_Check(key)) {
         if (PySlice_Unpack(key, &from, &to, &step) < 0)
             return NULL;
-        if (from == 0 && step == 1 && to > 0 && to < PY_SSIZE_T_MAX)
-            return alive(r) ? beginning(r, to) : NULL;
+        if (from >= 0 && step == 1 && to > from && to < PY_SSIZE_T_MAX)
+            return alive(r) ? stretch(r, (size_t)from, (size_t)(to - from)) : NULL;
         if (!ready(r))
             return NULL;
         Py_ssize_t n = PySlice_AdjustIndices(r->n, &from, &to, step);
@@ -288,7 +300,7 @@ rows_first(PyObject *o, PyObject *none)
         return NULL;
     if (!r->pending)
         return r->n > 0 ? rows_item(o, 0) : Py_NewRef(Py_None);
-    PyObject *one = beginning(r, 1), *out = NULL;
+    PyObject *one = stretch(r, 0, 1), *out = NULL;
     if (one != NULL && ready(RS(one)))
         out = RS(one)->n > 0 ? rows_item(one, 0) : Py_NewRef(Py_None);
     Py_XDECREF(one);
@@ -301,15 +313,28 @@ oro_pyrows_first(PyObject *rows)
     return rows_first(rows, NULL);
 }
 
-static PyObject *
-rows_limit(PyObject *o, PyObject *v)
+/* The argument of limit() and offset(). -1 raised. */
+static Py_ssize_t
+number_of_rows(PyObject *v, const char *method)
 {
     Py_ssize_t n = PyNumber_AsSsize_t(v, PyExc_OverflowError);
-    if (n == -1 && PyErr_Occurred())
-        return NULL;
-    if (n < 0)
-        return PyErr_Format(PyExc_ValueError, "limit() takes a number that is not negative");
-    return alive(RS(o)) ? beginning(RS(o), n) : NULL;
+    if (n < 0 && !PyErr_Occurred())
+        PyErr_Format(PyExc_ValueError, "%s() takes a number that is not negative", method);
+    return n < 0 ? -1 : n;
+}
+
+PyObject *
+oro_pyrows_limit(PyObject *o, PyObject *v)
+{
+    Py_ssize_t n = number_of_rows(v, "limit");
+    return n >= 0 && alive(RS(o)) ? stretch(RS(o), 0, (size_t)n) : NULL;
+}
+
+static PyObject *
+rows_offset(PyObject *o, PyObject *v)
+{
+    Py_ssize_t n = number_of_rows(v, "offset");
+    return n >= 0 && alive(RS(o)) ? stretch(RS(o), (size_t)n, SIZE_MAX) : NULL;
 }
 
 static PyObject *
@@ -452,15 +477,15 @@ order_index(const struct oro_rowsobj *r, const uint16_t *cols, unsigned n)
     return NULL;
 }
 
-static PyObject *
-rows_order_by(PyObject *o, PyObject *const *args, Py_ssize_t nargs)
+PyObject *
+oro_pyrows_order_by(PyObject *o, PyObject *const *args, Py_ssize_t nargs)
 {
     struct oro_rowsobj *r = RS(o);
     uint16_t cols[16];
     bool down = false;
     if (!alive(r))
         return NULL;
-    if (r->pending && !r->ordered && r->range.limit == 0) {
+    if (r->pending && !r->ordered && r->range.limit == 0 && r->skip == 0) {
         unsigned n = order_columns(r->t, args, nargs, cols, &down);
         const struct oro_index_def *ix = n > 0 ? order_index(r, cols, n) : NULL;
         struct oro_py_range range = r->range;
@@ -534,8 +559,9 @@ rows_compare(PyObject *a, PyObject *b, int op)
 
 static PyMethodDef rows_methods[] = {
     {"first", rows_first, METH_NOARGS, ORO_DOC_Rows_first},
-    {"limit", rows_limit, METH_O, ORO_DOC_Rows_limit},
-    {"order_by", (PyCFunction)(void (*)(void))rows_order_by, METH_FASTCALL, ORO_DOC_Rows_order_by},
+    {"limit", oro_pyrows_limit, METH_O, ORO_DOC_Rows_limit},
+    {"offset", rows_offset, METH_O, ORO_DOC_Rows_offset},
+    {"order_by", FASTCALL(oro_pyrows_order_by), METH_FASTCALL, ORO_DOC_Rows_order_by},
     {"delete", rows_delete, METH_NOARGS, ORO_DOC_Rows_delete},
     {"update", (PyCFunction)(void (*)(void))rows_update, METH_FASTCALL | METH_KEYWORDS,
      ORO_DOC_Rows_update},

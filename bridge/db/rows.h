@@ -5,7 +5,8 @@
 #include "bridge/db/table.h"
 
 /* Rows of an index or a table are not fetched before somebody looks, or something in the table is about to change: first()
- * and limit() of what is pending fetch no more than they give, and order_by() may only be another way through an index. */
+ * and limit() of what is pending fetch no more than they give and skip, and order_by() may only be another way through an
+ * index. */
 struct oro_rowsobj {
     PyObject_HEAD struct oro_db *owner; /* NULL: the call is over */
     PyObject *keeps;                    /* owned: t's type */
@@ -16,7 +17,8 @@ struct oro_rowsobj {
     bool pending; /* ix and range say what they are; rows and n do not yet */
     bool ordered; /* by order_by(), whose order counts when they are ordered again */
     const struct oro_index_def *ix; /* NULL: the whole table */
-    struct oro_py_range range;      /* its bytes are in keys */
+    struct oro_py_range range;      /* its bytes are in keys; its limit counts what is skipped */
+    size_t skip;                    /* by offset(), of what is pending */
     uint8_t *keys, few[48];
     struct oro_rowsobj *next, **prev; /* the call's live ones */
 };
@@ -28,6 +30,9 @@ PyObject *oro_pyrows_pending(struct oro_db *db, struct oro_pytable *t,
                              const struct oro_index_def *ix, const struct oro_py_range *range);
 Py_ssize_t oro_pyrows_len(PyObject *rows);  /* -1 raised */
 PyObject *oro_pyrows_first(PyObject *rows); /* a row or None */
+/* The methods of Rows: others of the same kind. New reference. */
+PyObject *oro_pyrows_limit(PyObject *rows, PyObject *n);
+PyObject *oro_pyrows_order_by(PyObject *rows, PyObject *const *keys, Py_ssize_t nkeys);
 /* Fetches what is pending of the table: it is a snapshot of the moment of the query. -1 raised. */
 int oro_pyrows_settle(struct oro_db *db, struct oro_pytable *t);
 void oro_pyrows_kill_all(struct oro_db *db);

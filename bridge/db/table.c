@@ -322,6 +322,22 @@ table_all(PyObject *self, PyObject *none)
 }
 
 static PyObject *
+table_order_by(PyObject *self, PyObject *const *keys, Py_ssize_t nkeys)
+{
+    PyObject *rows = table_all(self, NULL);
+    PyObject *out = rows != NULL ? oro_pyrows_order_by(rows, keys, nkeys) : NULL;
+    Py_XDECREF(rows);
+    return out;
+}
+
+static PyObject *
+table_where(PyObject *self, PyObject *function)
+{
+    TABLE_ENTER(self);
+    return oro_pyquery_where(db, t, function);
+}
+
+static PyObject *
 table_iter(PyObject *self)
 {
     PyObject *rows = table_all(self, NULL), *it = rows != NULL ? PyObject_GetIter(rows) : NULL;
@@ -381,6 +397,8 @@ static PyMethodDef table_methods[] = {
     {"one", FASTCALL(table_one), KW, ORO_DOC_Table_one},
     {"count", FASTCALL(table_count), KW, ORO_DOC_Table_count},
     {"all", table_all, METH_NOARGS, ORO_DOC_Table_all},
+    {"order_by", FASTCALL(table_order_by), METH_FASTCALL, ORO_DOC_Table_order_by},
+    {"where", table_where, METH_O, ORO_DOC_Table_where},
     {"iter", table_iter_method, METH_NOARGS, ORO_DOC_Table_iter},
     {"column", table_column, METH_O, ORO_DOC_Table_column},
     {0},

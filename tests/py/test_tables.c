@@ -20,6 +20,7 @@ Test(tables, filters_use_indexes_and_scans)
     struct fixture f;
     fixture_open_after(&f, "tables/head.py", "tables/queries.py");
     fixture_run(&f, "filters");
+    fixture_run(&f, "conditions");
     fixture_run(&f, "columns");
     fixture_run(&f, "row_sets");
     fixture_close(&f);
@@ -44,8 +45,32 @@ Test(tables, no_more_is_fetched_than_is_needed)
         {"names(t.all().limit(2))", "ab", 0, 1, 0, 2},
         {"names(t.all()[:2])", "ab", 0, 1, 0, 2},
         {"names(t.all()[:2][:1])", "a", 0, 1, 0, 1},
-        {"names(t.all().limit(0))", "", 0, 0, 1, 5},
-        {"names(t.all()[1:2])", "b", 0, 0, 1, 5},
+        {"names(t.all().limit(0))", "", 0, 0, 0, 0},
+        {"names(t.all()[1:2])", "b", 0, 1, 0, 2},
+        {"names(t.all()[1:3][1:2])", "c", 0, 1, 0, 3},
+        {"names(t.all()[3:9])", "de", 0, 1, 0, 5},
+        {"names(t.all()[2:1])", "", 0, 0, 1, 5},
+        {"names(t.all()[-2:4])", "d", 0, 0, 1, 5},
+        {"names(t.all().offset(1).limit(2))", "bc", 0, 1, 0, 3},
+        {"names(t.all().limit(3).offset(1))", "bc", 0, 1, 0, 3},
+        {"names(t.all().offset(1).offset(1).limit(2).offset(1))", "d", 0, 1, 0, 4},
+        {"names(t.all().limit(2).offset(3).limit(9))", "", 0, 1, 0, 2},
+        {"names(t.all().offset(9))", "", 0, 1, 0, 5},
+        {"names(t.all().offset(0))", "abcde", 0, 1, 0, 5},
+        {"names(t.all().offset(2).order_by('-name'))", "edc", 0, 1, 0, 5},
+        {"one(t.all().offset(3).first())", "d", 0, 1, 0, 4},
+        {"names(t.filter(name__in=['ann', 'bob', 'eve']).offset(1))", "be", 3, 0, 0, 0},
+        {"names(t.order_by('-name').offset(1).limit(2))", "dc", 0, 1, 0, 3},
+        {"names(t.guild.top(2))", "db", 0, 1, 0, 2},
+        {"names(t.guild.top(0))", "", 0, 0, 0, 0},
+        {"names(t.guild_name.top(3))", "dbc", 0, 1, 0, 3},
+        {"names(t.order_by('-name').limit(2))", "ed", 0, 1, 0, 2},
+        {"names(t.where(lambda p: p.guild == 1))", "ac", 0, 1, 0, 2},
+        {"names(t.where(lambda p: p.guild >= 1).order_by('-guild').limit(2))", "db", 0, 1, 0, 2},
+        {"names(t.where(lambda p: (p.name == 'eve') | (p.guild == 1)))", "eac", 1, 1, 0, 2},
+        {"names(t.where(lambda p: (p.name == 'ann') | (p.guild == 1)))", "ac", 1, 1, 0, 2},
+        {"names(t.where(lambda p: ~((p.guild < 1) | (p.guild > 2)) & (p.score != 10)))", "ac", 0, 1,
+         0, 3},
         {"names(t.all())", "abcde", 0, 0, 1, 5},
         {"names(t.filter(guild__gte=1).limit(2))", "ac", 0, 1, 0, 2},
         {"names(t.filter(guild__gte=1).order_by('-guild').limit(2))", "db", 0, 1, 0, 2},

@@ -22,6 +22,11 @@ def typed(ctx: ReducerContext[Db]) -> None:
     ctx.db.player.filter(score__gte="1")  # error
     ctx.db.player.filter(score__gte=1, team=Team.RED, name__in=["ann"]).order_by("-score").limit(3)
     ctx.db.player.filter(team="red")  # error
+    ctx.db.player.where(lambda p: (p.score >= 1) | (p.team == Team.RED)).order_by("-score").offset(3).limit(2)
+    ctx.db.player.where(7)  # error
+    ctx.db.player.order_by(7)  # error
+    ctx.db.player.team_score.top(3)
+    ctx.db.player.team_score.top("3")  # error
     ctx.db.player.update(ctx.db.player.get(ctx.sender), scor=1)  # error
     ctx.db.player.update(ctx.db.player.get(ctx.sender), score=1, tags=["a"])
     ctx.db.player.name.find(7)  # error

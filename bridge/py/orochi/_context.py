@@ -71,7 +71,7 @@ class BaseColumn(Generic[R, K]):
 
 
 class IndexColumn(BaseColumn[R, K]):
-    """A column with an index: ranges, delete(), min(), max(), iter() too."""
+    """A column with an index: ranges, delete(), min(), max(), top(), iter() too."""
 
 
 class UniqueColumn(BaseColumn[R, K]):
@@ -88,7 +88,7 @@ class Log:
 
 class Rows(Generic[R]):
     """Rows found: a snapshot, a sequence. What an index answers is fetched when it is looked at, and first(),
-    limit(n), [:n] and order_by() along an index read no more than they give."""
+    limit(n), [:n] and order_by() along an index read no more than they give; offset(n) reads what it skips, too."""
 
 
 def asdict(row):

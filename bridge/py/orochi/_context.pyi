@@ -52,7 +52,8 @@ class Rows(Sequence[_R]):
     """Rows found: a snapshot of the moment of the query, and a sequence.
 
     What changes in the table afterwards is not seen, so a loop over rows may insert and delete. Rows that an index answers are
-    fetched when they are first looked at, and `first()`, `limit(n)`, `[:n]` and `order_by()` along that index read no more than they give.
+    fetched when they are first looked at, and `first()`, `limit(n)`, `[:n]` and `order_by()` along that index read no more than they give;
+    `offset(n)` and `[n:m]` read what they skip, too.
 
         for player in ctx.db.player.filter(guild=3):
             ctx.db.player.update(player, online=False)
@@ -76,6 +77,13 @@ class Rows(Sequence[_R]):
         Example:
 
             newest = ctx.db.message.all().order_by("-id").limit(50)
+        """
+    def offset(self, n: int, /) -> Rows[_R]:
+        """The rows behind the first n: with limit() a page of them. Those that are skipped are read, not made into rows.
+
+        Example:
+
+            page = ctx.db.player.order_by("-score").offset(20).limit(10)
         """
     def first(self) -> _R | None:
         """The first row, or None.
@@ -159,6 +167,14 @@ class IndexColumn(BaseColumn[_R, _K]):
 
             leader = ctx.db.player.score.max()
         """
+    def top(self, n: int, /) -> Rows[_R]:
+        """The n rows with the largest values, the largest first: no more are read. Raises WrongIndexAlgo for a hash index.
+
+        Example:
+
+            for player in ctx.db.player.score.top(10):
+                ctx.log.info("%s %d", player.name, player.score)
+        """
 
 class UniqueColumn(BaseColumn[_R, _K]):
     """The primary key or a unique column: at most one row has a value."""
@@ -205,6 +221,8 @@ class UniqueColumn(BaseColumn[_R, _K]):
         """The row with the smallest value, or None if the table is empty."""
     def max(self) -> _R | None:
         """The row with the largest value, or None if the table is empty."""
+    def top(self, n: int, /) -> Rows[_R]:
+        """The n rows with the largest values, the largest first."""
 
 class Table(Generic[_R]):
     """One table, `ctx.db.player` or, typed everywhere, `ctx.db[Player]`.
@@ -328,8 +346,24 @@ class Table(Generic[_R]):
 
         Example:
 
-            for player in ctx.db.player.all().order_by("name"):
+            for player in ctx.db.player.all():
                 ctx.log.info(player.name)
+        """
+    def order_by(self, *keys: str) -> Rows[_R]:
+        """All rows sorted by columns, "-score" descending: what Rows.order_by() says. With limit(n) along an index n rows are read.
+
+        Example:
+
+            best = ctx.db.player.order_by("-score").limit(10)
+        """
+    def where(self, condition: Callable[[Any], Any], /) -> Rows[_R]:
+        """The rows for which a condition of columns holds: as filter(), with "or" and "not" too, each row once.
+
+        Comparisons are joined with & (and), | (or), ~ (not), in parentheses. Each side of an "or" is found by the best index of its own;
+        without one every row is looked at. Raises TypeError for what is no such condition, AttributeError for a column that there is
+        not, and otherwise what filter() does. Views that return a Query say the same: query(Player).where(...).
+
+            seen = ctx.db.player.where(lambda p: (p.team == 3) | (p.score >= 1000) & ~(p.name == "bot"))
         """
     def iter(self) -> Iterator[_R]:
         """Iterates over a snapshot of all rows, as `for row in table` does.

@@ -44,6 +44,20 @@ def _condition(value):
     raise TypeError(f'where() takes a comparison of columns, e.g. lambda p: p.score >= 10, and {value!r} is none')
 
 
+def _made(cls, function):
+    """What where() is given, called with the columns."""
+    if not callable(function):
+        raise TypeError(f'where() takes a function of the columns, lambda p: p.score >= 10, and {function!r} is none')
+    return _condition(function(_Columns(cls)))
+
+
+def conditions(cls, function):
+    """For ctx.db.player.where(function): of each alternative the names of filter()'s conditions, and their values."""
+    alternatives = _made(cls, function).alternatives
+    return tuple((tuple(f'{column}__{lookup}' if lookup else f'{column}' for column, lookup, _ in alternative),
+                  tuple(value for _, _, value in alternative)) for alternative in alternatives)
+
+
 def _rank(value):
     """What compares as the engine orders values: NaN after all numbers, None after everything."""
     return (2, 0) if value is None else (1, 0) if value != value else (0, value)
@@ -155,7 +169,7 @@ class Query(Generic[R]):
     def where(self, condition):
         """Only the rows for which it holds: a function of the columns, lambda p: (p.score >= 10) & (p.name != "bot"). Several
         where() hold together. Raises TypeError for what is no condition, AttributeError for a column that is not there."""
-        made = _condition(condition(_Columns(self._cls)))
+        made = _made(self._cls, condition)
         return self._with(condition=made if self._where is None else self._where & made)
 
     def order_by(self, column):

@@ -19,14 +19,14 @@ _SAID_ELSEWHERE = {'http', 'sql', 'sleep', 'tx', 'with_tx'}  # of reducers, whic
 
 
 @functools.cache
-def _names_of(cls):
+def names_of(cls):
     """What an object of a class of _context.pyi has."""
     tree = ast.parse((Path(_context.__file__).parent / '_context.pyi').read_text(encoding='utf-8'))
     node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == cls)
     found = {n.name for n in node.body if isinstance(n, ast.FunctionDef)} | {n.target.id for n in node.body if isinstance(n, ast.AnnAssign)}
     for base in node.bases:
         if isinstance(base, ast.Name) and base.id not in ('Generic', 'Protocol'):
-            found |= _names_of(base.id)
+            found |= names_of(base.id)
     return found | set(dir(object))
 
 
@@ -102,9 +102,9 @@ class _Function:
         of, name = self.what(call.func.value), call.func.attr
         if of is None:
             return None
-        if of[0] == 'table' and name in ('filter', 'all'):
+        if of[0] == 'table' and name in ('filter', 'all', 'where', 'order_by'):
             return ('rows', of[1])
-        if of[0] in ('rows', 'query') and name in ('order_by', 'limit', 'where'):
+        if of[0] in ('rows', 'query') and name in ('order_by', 'limit', 'offset', 'where'):
             return of
         return ('ReducerContext',) if name == 'tx' and 'Procedure' in of[0] else None
 
@@ -148,10 +148,10 @@ class _Function:
         if of is None or n.attr.startswith('__'):
             return
         if of[0].endswith('Context'):
-            there = _names_of(of[0])
-            if n.attr not in there | _names_of('ReducerContext') | _SAID_ELSEWHERE:
+            there = names_of(of[0])
+            if n.attr not in there | names_of('ReducerContext') | _SAID_ELSEWHERE:
                 self.wrong(n, f'a {of[0]} has no {n.attr}', n.attr, there)
-        elif of == ('db',) and n.attr not in self.look.accessors | _names_of('Database') and not n.attr.startswith('st_'):
+        elif of == ('db',) and n.attr not in self.look.accessors | names_of('Database') and not n.attr.startswith('st_'):
             self.wrong(n, f'ctx.db has no table {n.attr}', n.attr, self.look.tables)
         elif of[0] == 'table':
             there = self.look.attributes(of[1])
@@ -162,11 +162,11 @@ class _Function:
         if of is None:
             return
         columns = list(of[1].cls.__orochi_columns__) if of[0] in ('table', 'rows', 'query') else []
-        if method == 'order_by' and of[0] in ('rows', 'query'):
+        if method == 'order_by' and columns:
             for name in (a.value for a in n.args if isinstance(a, ast.Constant) and isinstance(a.value, str)):
                 if name.removeprefix('-') not in columns:
                     self.look.say(n, _names.no_order(of[1].accessor, name, columns))
-        if of[0] == 'query' and method == 'where' and n.args and isinstance(n.args[0], ast.Lambda):
+        if of[0] in ('query', 'table') and method == 'where' and n.args and isinstance(n.args[0], ast.Lambda):
             self.condition(n.args[0], of[1], columns)
         for word in n.keywords:
             if word.arg is None or not columns:
@@ -216,7 +216,7 @@ class _Look:
     @staticmethod
     def attributes(t):
         indexes = {i['accessor'] for i in t.indexes}
-        return _names_of('Table') | set(t.cls.__orochi_columns__) | indexes | {'_upsert_many', '_upsert_new'}
+        return names_of('Table') | set(t.cls.__orochi_columns__) | indexes | {'_upsert_many', '_upsert_new'}
 
     def kind(self, annotation):
         """The class of _context.pyi that an annotation names; else None."""

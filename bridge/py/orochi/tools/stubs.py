@@ -12,15 +12,13 @@ from .._annotations import evaluate, strip
 from .._context import Result
 from .._load import module_name
 from .._values import ConnectionId, Identity, ScheduleAt, TimeDuration, Timestamp
+from .look import names_of
 from .modules import builder
 from .place import CommandError
 
 HEADER = '# Made by `orochi stubs`. What is changed here is lost.\n'
 _OURS = {Identity: 'Identity', ConnectionId: 'ConnectionId', Timestamp: 'Timestamp', TimeDuration: 'TimeDuration',
          ScheduleAt: 'ScheduleAt', Result: 'Result'}
-_METHODS = frozenset((
-    'insert', 'insert_many', 'batch_insert', 'upsert', 'insert_or_update', 'update', 'delete', 'delete_where', 'clear', 'find', 'get',
-    'exists', 'filter', 'first', 'one', 'count', 'all', 'iter', 'column'))  # a column of such a name is table.column(name)
 _ORDERED = (int, float, str, bytes, enum.Enum, datetime.datetime, datetime.timedelta, uuid.UUID, *_OURS)
 
 
@@ -91,7 +89,8 @@ class _Stub:
         columns = self.columns(t)
         key = columns[t.pk][1] if t.pk >= 0 else 'Never'
         parts = [self.conditions(t, columns), self.changes(t, columns), f'class {name}(Table[{row}]):']
-        parts += [f'    {column}: {kind}' for column, kind in self.accessors(t, row, columns) if column not in _METHODS]
+        methods = names_of('Table')  # a column of such a name is table.column(name)
+        parts += [f'    {column}: {kind}' for column, kind in self.accessors(t, row, columns) if column not in methods]
         parts += ['    __getattr__: None  # type: ignore', *self.methods(t, row, key, columns)]
         return '\n'.join(parts)
 

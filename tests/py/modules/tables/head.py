@@ -1,4 +1,4 @@
-import copy
+import copy, functools, operator
 from dataclasses import dataclass
 from orochi import *
 def raises(kind, text, fn):

@@ -22,6 +22,25 @@ def filters(ctx: ReducerContext):
     assert t.first(guild=1).name == 'ann' and t.first(guild=4) is None and t.one(score=20).name == 'dan'
     raises(RowNotFound, "player: no row with guild = 4, name > 'a'", lambda: t.one(guild=4, name__gt='a'))
 @reducer
+def conditions(ctx: ReducerContext):
+    t, rows = five(ctx)
+    assert names(t.where(lambda p: (p.score == 10) | (p.score == 20) | (p.guild == 2))) == 'bd', 'each once'
+    assert names(t.where(lambda p: (p.score > 20) & (p.score < 50))) == 'ce' and names(t.where(lambda p: ~(p.score > 20))) == 'bd'
+    assert names(t.where(lambda p: p.pos == Vec2())) == 'abcde'
+    assert t.where(lambda p: p.guild == 1).update(score=7) == 2 and t.where(lambda p: (p.score == 7) | (p.score == 20)).delete() == 3
+    raises(TypeError, 'takes a function of the columns', lambda: t.where(7))
+    raises(TypeError, 'takes a comparison of columns', lambda: t.where(lambda p: True))
+    raises(TypeError, 'are joined with &', lambda: t.where(lambda p: p.score > 1 and p.guild == 2))
+    raises(AttributeError, "Player has no column 'scor'", lambda: t.where(lambda p: p.scor > 1))
+    raises(EncodeError, 'player.guild: expected int, got str', lambda: t.where(lambda p: p.guild == 'x'))
+    raises(ZeroDivisionError, 'zero', lambda: t.where(lambda p: 1 / 0))
+    raises(TypeError, 'at most 32 conditions', lambda: t.where(lambda p: functools.reduce(operator.and_, [p.score > n for n in range(33)])))
+    raises(ValueError, 'offset() takes a number that is not negative', lambda: t.all().offset(-1))
+    raises(TypeError, 'str', lambda: t.all().offset('1'))
+    raises(WrongIndexAlgo, 'top() needs an index with an order', lambda: t.cell.top(1))
+    raises(WrongIndex, 'top() needs an index with an order', lambda: t.score.top(1))
+    raises(ValueError, 'limit() takes a number', lambda: t.guild.top(-1))
+@reducer
 def columns(ctx: ReducerContext):
     t, rows = five(ctx)
     assert names(t.guild.filter(1)) == 'ac' and names(t.guild.filter(gte=1, lt=3)) == 'acb' and names(t.guild.filter(gt=1)) == 'bd'
