@@ -90,7 +90,7 @@ test("they play to the end, and the points stand on the leaderboard", async () =
     const turn = room(ann).turn?.toHexString(); // as Ann knows it: a move of Bob's may not have come to her yet
     if (turn) await move(turn === ann.id ? ann : bob);
     return !room(ann).playing;
-  }, 120);
+  });
   assert.match(room(ann).result, /(Ann|Bob).*: \d tricks/);
   await until("the leaderboard has it", () => rows(eve.conn.db.leaderboard).reduce((sum, p) => sum + p.points, 0) === HAND + 3);
   assert.deepEqual([ann.seen, bob.seen, eve.seen].map(seen => [...new Set(seen)]), [[ann.id], [bob.id], []]);

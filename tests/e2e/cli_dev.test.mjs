@@ -17,8 +17,8 @@ function start(words, { cwd, program = BINARY, env = {} }) {
   const it = { child, text: "", stop: () => { child.kill("SIGTERM"); return it.ended; } };
   it.ended = child.closed;
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", more => (it.text += more));
-  it.says = pattern => until(`it says ${pattern}`, () => it.text.match(pattern) ?? (child.exitCode !== null && assert.fail(it.text)), 30);
-  it.saysNext = pattern => { const from = it.text.length; return until(`it says ${pattern} next`, () => it.text.slice(from).match(pattern), 30); };
+  it.says = pattern => until(`it says ${pattern}`, () => it.text.match(pattern) ?? (child.exitCode !== null && assert.fail(it.text)));
+  it.saysNext = pattern => { const from = it.text.length; return until(`it says ${pattern} next`, () => it.text.slice(from).match(pattern)); };
   return it;
 }
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { cp, open, readdir, rename, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { call, cleanFolders, folder, module, orochi, serve, sql, until } from "./lib/server.mjs";
+import { call, cleanFolders, folder, module, orochi, serve, sql, timed, until } from "./lib/server.mjs";
 
 after(cleanFolders);
 
@@ -42,7 +42,8 @@ for (const [what, remove] of [
     let server = await start(data);
     for (let i = 0; i < 5; i++) assert.equal((await transfer(server)).status, 200);
     await remove(data);
-    await until("it is noticed", async () => (await metric(server, "orochi_durable_trouble")) === 1, 5);
+    const { ms } = await timed(() => until("it is noticed", async () => (await metric(server, "orochi_durable_trouble")) === 1));
+    assert.ok(ms < 5000, `${ms} ms`);
     let answered = false;
     const late = transfer(server).then(() => (answered = true), () => {});
     await new Promise(done => setTimeout(done, 500));
@@ -71,7 +72,9 @@ for (const [what, spoil] of [
     let server = await start(data);
     for (let i = 0; i < 5; i++) assert.equal((await transfer(server)).status, 200);
     await spoil(data);
-    await until("it is noticed and saved", () => /ERROR durable: .*All data up to now is in .*ledger\.db\.rescued/.test(server.output()), 5);
+    const { ms } = await timed(() =>
+      until("it is noticed and saved", () => /ERROR durable: .*All data up to now is in .*ledger\.db\.rescued/.test(server.output())));
+    assert.ok(ms < 5000, `${ms} ms`);
     await server.kill();
     const next = await start(data).catch(error => error.message);
     if (typeof next === "string") {

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { connect as dial } from "node:net";
 import { after, before, test } from "node:test";
 import { call, subscribe, u32, u64 } from "./lib/raw.mjs";
-import { cleanFolders, module, serve, sql, SLOW, until } from "./lib/server.mjs";
+import { cleanFolders, module, serve, sql, until, PATIENCE } from "./lib/server.mjs";
 
 let server;
 before(async () => (server = await serve(module("game"), { flags: ["--memory", "--workers", "2"] })));
@@ -30,7 +30,7 @@ function ends(bytes, { protocol = "v2", late = false } = {}) {
     const socket = dial({ port: server.port, host: "127.0.0.1", allowHalfOpen: true }, () =>
       late ? socket.write(Buffer.concat([Buffer.from(HEAD(protocol)), bytes]), () => setImmediate(() => socket.end()))
            : socket.end(Buffer.concat([Buffer.from(HEAD(protocol)), bytes])));
-    const limit = setTimeout(() => socket.destroy(new Error("the server keeps the connection")), 30_000 * SLOW);
+    const limit = setTimeout(() => socket.destroy(new Error("the server keeps the connection")), PATIENCE);
     socket.on("data", data => chunks.push(data));
     socket.on("error", no);
     socket.on("end", () => {

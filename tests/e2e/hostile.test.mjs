@@ -8,7 +8,7 @@ import { connect as dial } from "node:net";
 import { after, before, beforeEach, afterEach, describe, test } from "node:test";
 import { bindings, connect, rows, subscribe } from "./lib/client.mjs";
 import * as raw from "./lib/raw.mjs";
-import { cleanFolders, module, serve, SLOW, until } from "./lib/server.mjs";
+import { cleanFolders, module, PATIENCE, serve, until } from "./lib/server.mjs";
 
 let server, game, witness, gone, beats = 0n;
 
@@ -28,7 +28,7 @@ after(async () => {
 /** The witness calls and sees what came of it. */
 async function beat() {
   assert.ok(!gone, "the witness was disconnected");
-  const late = new Promise((_, no) => setTimeout(() => no(new Error("the witness waits in vain")), 15_000 * SLOW).unref());
+  const late = new Promise((_, no) => setTimeout(() => no(new Error("the witness waits in vain")), PATIENCE).unref());
   await Promise.race([witness.conn.reducers.count({ id: 900, by: 1n }), late]);
   beats++;
   assert.equal(rows(witness.conn.db.counter)[0]?.value, beats);
@@ -101,7 +101,7 @@ function frame(first, payload = Buffer.alloc(0), { masked = true, length = paylo
 }
 
 const closes = async (s, what) => {
-  const end = setTimeout(() => s.socket.destroy(new Error("late")), 30_000 * SLOW);
+  const end = setTimeout(() => s.socket.destroy(new Error("late")), PATIENCE);
   let late = false;
   s.socket.once("error", error => (late = error.message === "late"));
   await s.over;
@@ -171,7 +171,7 @@ describe("frames within the protocol, but odd", () => {
     await s.send(frame(0x02, CALL));
     for (let i = 0; i < 10; i++) await s.send(Buffer.concat(Array.from({ length: 10_000 }, () => frame(0x00))));
     await s.send(frame(0x80));
-    await until("the call is answered", () => answered(s), 60);
+    await until("the call is answered", () => answered(s));
     s.socket.destroy();
   });
 
@@ -179,7 +179,7 @@ describe("frames within the protocol, but odd", () => {
     const s = await websocket();
     const before = s.bytes().length, N = 50_000;
     await s.send(Buffer.concat(Array.from({ length: N }, () => frame(0x89, "ab"))));
-    await until("every pong is there", () => s.bytes().length >= before + 4 * N, 60);
+    await until("every pong is there", () => s.bytes().length >= before + 4 * N);
     s.socket.destroy();
   });
 
@@ -230,7 +230,7 @@ describe("HTTP", () => {
     const s = open();
     await s.ready;
     await s.send(PING.repeat(3000));
-    await until("all are answered", () => count(s, "HTTP/1.1 200 OK") === 3000, 60);
+    await until("all are answered", () => count(s, "HTTP/1.1 200 OK") === 3000);
     s.socket.destroy();
   });
 
@@ -263,7 +263,7 @@ describe("HTTP", () => {
     await s.send(`POST /v1/database/game/sql HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
     for (let i = 0; i < 500; i++) await s.send("1\r\nx\r\n".repeat(1000));
     await s.send("0\r\n\r\n");
-    await until("it is answered", () => /^HTTP\/1\.1 400 /.test(s.text()), 60);
+    await until("it is answered", () => /^HTTP\/1\.1 400 /.test(s.text()));
     s.socket.destroy();
   });
 

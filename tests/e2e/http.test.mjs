@@ -5,7 +5,7 @@ import { createConnection } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { WebSocket } from "undici";
-import { call, cleanFolders, module, serve, sql, until } from "./lib/server.mjs";
+import { call, cleanFolders, module, PATIENCE, serve, sql, until } from "./lib/server.mjs";
 
 let server;
 before(async () => (server = await serve(module("game"))));
@@ -153,12 +153,12 @@ describe("endpoints", () => {
   });
 });
 
-/** What the server answers to raw bytes until it closes, or 2 s have passed. */
+/** What the server answers to raw bytes until it closes, or has given all of it. */
 function request(bytes) {
   return new Promise(done => {
     let text = "";
     const socket = createConnection(server.port, "127.0.0.1", () => socket.write(bytes));
-    socket.setTimeout(2000, () => socket.destroy());
+    socket.setTimeout(PATIENCE, () => socket.destroy());
     socket.on("data", data => {
       text += data.toString("latin1");
       const end = text.indexOf("\r\n\r\n") + 4, length = /^content-length: (\d+)/im.exec(text.slice(0, end));

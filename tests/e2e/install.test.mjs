@@ -32,7 +32,7 @@ test("it serves with the package and the pages that were installed", async () =>
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", more => (text += more));
   try {
-    const [, port] = await until("it serves", () => child.exitCode === null ? /clients +ws:\/\/127\.0\.0\.1:(\d+)/.exec(text) : assert.fail(text), 30);
+    const [, port] = await until("it serves", () => child.exitCode === null ? /clients +ws:\/\/127\.0\.0\.1:(\d+)/.exec(text) : assert.fail(text));
     await until("the module has said where the package is", () => /package .*\n/.test(text));
     assert.match(text, /package .*elsewhere and more\/.*share\/orochi\/python\/orochi\/__init__\.py/);
     const page = await fetch(`http://127.0.0.1:${port}/dashboard/`);

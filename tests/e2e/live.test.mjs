@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { bindings, connect, rows, subscribe } from "./lib/client.mjs";
-import { cleanFolders, module, serve, until } from "./lib/server.mjs";
+import { cleanFolders, module, PATIENCE, serve, until } from "./lib/server.mjs";
 
 let server, bound, client, call;
 
@@ -21,7 +21,7 @@ after(async () => {
 });
 
 const sql = async text => {
-  const answer = await fetch(`${server.url}/v1/database/live/sql`, { method: "POST", body: text, signal: AbortSignal.timeout(20_000) });
+  const answer = await fetch(`${server.url}/v1/database/live/sql`, { method: "POST", body: text, signal: AbortSignal.timeout(PATIENCE) });
   const body = await answer.text();
   assert.equal(answer.status, 200, body);
   return JSON.parse(body)[0].rows;
@@ -73,7 +73,7 @@ test("a procedure's and a handler's transaction bring the difference with them",
   client.conn.db.player.onInsert(both);
   await client.conn.procedures.putByProcedure({ id: 100, score: 1000n });
   await until("the row is there", () => seen.length === 1);
-  const answer = await fetch(`${server.url}/v1/database/live/route/put/101/1001`, { method: "POST", signal: AbortSignal.timeout(20_000) });
+  const answer = await fetch(`${server.url}/v1/database/live/route/put/101/1001`, { method: "POST", signal: AbortSignal.timeout(PATIENCE) });
   assert.equal(answer.status, 200, await answer.text());
   await until("the other one, too", () => seen.length === 2);
   assert.deepEqual(seen, [[3, 1000], [3, 1001]]);

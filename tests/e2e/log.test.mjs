@@ -9,7 +9,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { call, Raw, TAG, u32 } from "./lib/raw.mjs";
-import { BINARY, SLOW, cleanFolders, folder, keep, serve, sql, until } from "./lib/server.mjs";
+import { BINARY, SLOW, cleanFolders, folder, keep, serve, sql, until, PATIENCE } from "./lib/server.mjs";
 
 after(cleanFolders);
 
@@ -61,7 +61,7 @@ async function serveBlind(command, parameters, stdio, path) {
     { stdio }));
   const ended = once(child, "exit");
   const url = `http://127.0.0.1:${port}`;
-  await until("it answers", () => fetch(`${url}/v1/ping`).then(() => true, () => child.exitCode !== null), 30);
+  await until("it answers", () => fetch(`${url}/v1/ping`).then(() => true, () => child.exitCode !== null));
   assert.equal(child.exitCode, null, "it ended");
   return { child, ended, url, ws: `ws://127.0.0.1:${port}`, port, data: child.spawnargs.at(-1) };
 }
@@ -85,7 +85,7 @@ test("a pipe that nobody reads stops nothing", async () => {
   } finally {
     server.child.kill("SIGTERM");
   }
-  const late = setTimeout(() => server.child.kill("SIGKILL"), 15_000 * SLOW);
+  const late = setTimeout(() => server.child.kill("SIGKILL"), PATIENCE);
   assert.deepEqual(await server.ended, [0, null]);
   clearTimeout(late);
   closeSync(fd);
@@ -100,7 +100,7 @@ test("what is wrong at a start is told to nobody who reads, and still ends", asy
   const path = join(await folder(), "wrong.py");
   await writeFile(path, "this is no Python\n");
   const child = keep(spawn(BINARY, ["run", path, "--memory", "--listen", "127.0.0.1:0"], { stdio: ["ignore", fd, fd] }));
-  const late = setTimeout(() => child.kill("SIGKILL"), 15_000 * SLOW);
+  const late = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
   assert.deepEqual(await once(child, "exit"), [1, null]);
   clearTimeout(late);
   closeSync(fd);

@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
-import { BINARY, ROOT, SLOW } from "./lib/server.mjs";
+import { BINARY, PATIENCE, ROOT } from "./lib/server.mjs";
 
 test("the same answers as SQLite", async () => {
   const { code, text } = await new Promise(done => execFile("python3", [join(ROOT, "tests/bench/sqllogic.py"), BINARY, join(ROOT, "tests/sql/logic")],
-    { timeout: 60_000 * SLOW }, (error, stdout, stderr) => done({ code: error ? (error.code ?? error.signal) : 0, text: stdout + stderr })));
+    { timeout: PATIENCE }, (error, stdout, stderr) => done({ code: error ? (error.code ?? error.signal) : 0, text: stdout + stderr })));
   assert.equal(code, 0, text);
   assert.ok(Number(/"same": (\d+)/.exec(text)?.[1]) >= 40, text);
 });

@@ -10,16 +10,15 @@ import { cases as sqlCases, setup, subscriptions } from "./parity/sql.mjs";
 import { play } from "./parity/talk.mjs";
 import { scenarios } from "./parity/ws.mjs";
 import { oneOff, Raw, subscribe, TAG } from "./lib/raw.mjs";
-import { cleanFolders, folder, module, serve, SLOW } from "./lib/server.mjs";
+import { cleanFolders, folder, module, PATIENCE, serve } from "./lib/server.mjs";
 
-const MINUTE = 60_000 * SLOW;
 let server, who, ids;
 
 /** {status, text, type} of a request; `by`: "owner", "stranger", "nobody", or what Authorization says. */
 async function ask(request, { by = "nobody", body, headers = {} } = {}) {
   const [method, path] = request.split(" ");
   const authorization = by === "nobody" ? {} : { authorization: who[by] ? `Bearer ${who[by].token}` : by };
-  const answer = await fetch(server.url + path.replace("/DB", "/parity"), { method, body, headers: { ...headers, ...authorization }, signal: AbortSignal.timeout(MINUTE) });
+  const answer = await fetch(server.url + path.replace("/DB", "/parity"), { method, body, headers: { ...headers, ...authorization }, signal: AbortSignal.timeout(PATIENCE) });
   return { status: answer.status, type: answer.headers.get("content-type"), text: await answer.text() };
 }
 
@@ -29,7 +28,7 @@ before(async () => {
   const data = await folder();
   server = await serve(module("parity"), { flags: ["--data", join(data, "data")] });
   const owner = (await readFile(join(data, "data", "owner.token"), "utf8")).trim();
-  const made = await fetch(`${server.url}/v1/identity`, { method: "POST", signal: AbortSignal.timeout(MINUTE) });
+  const made = await fetch(`${server.url}/v1/identity`, { method: "POST", signal: AbortSignal.timeout(PATIENCE) });
   const stranger = (await made.json()).token;
   who = { owner: { token: owner }, stranger: { token: stranger } };
   ids = { owner: identityOf(owner), stranger: identityOf(stranger), ownerToken: owner };

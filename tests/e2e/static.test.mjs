@@ -7,7 +7,7 @@ import { mkdir, rename, symlink, unlink, writeFile, link, chmod } from "node:fs/
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { cleanFolders, folder, module, serve } from "./lib/server.mjs";
+import { cleanFolders, folder, module, PATIENCE, serve } from "./lib/server.mjs";
 
 let server, root, outside;
 const sockets = [];
@@ -54,7 +54,7 @@ after(async () => {
 });
 
 const get = async path => {
-  const answer = await fetch(server.url + path, { signal: AbortSignal.timeout(20_000) });
+  const answer = await fetch(server.url + path, { signal: AbortSignal.timeout(PATIENCE) });
   return { status: answer.status, text: await answer.text() };
 };
 

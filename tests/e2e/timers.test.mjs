@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { call, cleanFolders, folder, module, serve, sql, until } from "./lib/server.mjs";
+import { call, cleanFolders, folder, module, serve, sql, timed, until } from "./lib/server.mjs";
 
 let server;
 before(async () => (server = await serve(module("busy"), { flags: ["--memory", "--workers", "1"] })));
@@ -20,9 +20,10 @@ const rest = ms => new Promise(done => setTimeout(done, ms));
 test("timers that are always due do not starve clients", async () => {
   for (let i = 0; i < 3; i++) await ok(call(server, "busy", "arm", ["works", 1]));
   await until("they run", async () => (await of("works")) > 3);
-  const begin = Date.now();
-  for (let i = 0; i < 10; i++) await ok(call(server, "busy", "put", ["beside", 1]));
-  assert.ok(Date.now() - begin < 10_000, `${Date.now() - begin} ms for ten calls`);
+  const { ms } = await timed(async () => {
+    for (let i = 0; i < 10; i++) await ok(call(server, "busy", "put", ["beside", 1]));
+  });
+  assert.ok(ms < 10_000, `${ms} ms for ten calls`);
   await ok(call(server, "busy", "disarm", []));
 });
 

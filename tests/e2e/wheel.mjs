@@ -74,12 +74,12 @@ test("orochi dev runs the tests when the module or one of them is saved, and say
   const ended = new Promise(done => dev.once("close", done));
   let text = "";
   for (const stream of [dev.stdout, dev.stderr]) stream.setEncoding("utf8").on("data", more => (text += more));
-  await until("the tests have passed", () => /dev: tests: 2 passed/.test(text), 60);
+  await until("the tests have passed", () => /dev: tests: 2 passed/.test(text));
   const file = join(inside, "module.py"), right = await readFile(file, "utf8");
   await writeFile(file, right.replace("name=name)", 'name="none")'));
-  await until("one fails", () => /dev: tests failed[^]*1 failed, 1 passed/.test(text), 60);
+  await until("one fails", () => /dev: tests failed[^]*1 failed, 1 passed/.test(text));
   await writeFile(file, right);
-  await until("both pass again", () => /1 failed, 1 passed[^]*dev: tests: 2 passed/.test(text), 60);
+  await until("both pass again", () => /1 failed, 1 passed[^]*dev: tests: 2 passed/.test(text));
   dev.kill("SIGTERM");
   assert.equal(await ended, 0);
 });

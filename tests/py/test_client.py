@@ -4,16 +4,18 @@ import base64
 import hashlib
 import json
 import os
+import queue
 import socket
 import struct
 import tempfile
 import threading
+import time
 import unittest
 import unittest.mock
 from pathlib import Path
 
 import helper  # noqa: F401  (finds the package)
-from orochi.client import ConnectionLost, _messages
+from orochi.client import Client, ConnectionLost, _messages
 from orochi.client._websocket import WebSocket
 from orochi.tools import dev, identities, place
 
@@ -122,6 +124,39 @@ class Sockets(unittest.TestCase):
             WebSocket(url, 'p', [('Authorization', 'Bearer a\r\nb: c')])
         with self.assertRaisesRegex(ConnectionLost, 'no address'):
             WebSocket('http://x', 'p')
+
+
+class Threads(unittest.TestCase):
+    def client(self, *parts):
+        """A client of a server whose module nobody asked for: what it receives, and how."""
+        server = Server(*parts)
+        self.addCleanup(server.end)
+        client = Client.__new__(Client)
+        client._come, client._lost, client._socket = queue.SimpleQueue(), None, WebSocket(server.url, 'p')
+        client._thread = threading.Thread(target=client._receive, daemon=True)
+        client._thread.start()
+        self.addCleanup(client.close)
+        return client, server
+
+    def test_a_ping_is_answered_while_a_message_is_read(self):
+        client, server = self.client(frame(2, b'large'), frame(9, b'hey'))
+        answered, read = [], _messages.read
+
+        def slowly(data):
+            end = time.monotonic() + 60
+            while b'hey' not in [body for _, body in unmasked(server.got)] and time.monotonic() < end:
+                time.sleep(0.001)
+            answered.extend(unmasked(server.got))
+            return read(data)
+        with unittest.mock.patch.object(_messages, 'read', slowly), self.assertRaisesRegex(ConnectionLost, 'compresses in a way'):
+            client._next(60)
+        self.assertEqual(answered, [(10, b'hey')])
+
+    def test_a_message_that_cannot_be_read_is_the_end(self):
+        client, _ = self.client(frame(2, b'\0\1cut'), frame(2, b'\0'))
+        for _ in range(2):
+            with self.assertRaisesRegex(ConnectionLost, 'ends too soon|cannot be read'):
+                client._next(60)
 
 
 class Messages(unittest.TestCase):

@@ -2,7 +2,7 @@
 
 import { connect } from "node:net";
 import { Agent, WebSocket } from "undici";
-import { SLOW } from "./slow.mjs";
+import { PATIENCE } from "./slow.mjs";
 
 const u32 = n => { const b = Buffer.alloc(4); b.writeUInt32LE(n); return b; };
 export const u64 = n => { const b = Buffer.alloc(8); b.writeBigUInt64LE(BigInt(n)); return b; };
@@ -61,7 +61,7 @@ export class Raw {
 
   /** Waits until `n` messages have come whose tag is one of tags (all, if none is named). */
   async wait(n, ...tags) {
-    const end = Date.now() + 20_000 * SLOW;
+    const end = Date.now() + PATIENCE;
     const found = () => this.messages.filter(m => tags.length === 0 || tags.includes(m.tag));
     while (found().length < n) {
       if (Date.now() > end) throw new Error(`${found().length} of ${n} messages came: ${JSON.stringify(found().slice(-5).map(m => [m.tag, m.request]))}`);

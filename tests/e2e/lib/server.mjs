@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
-import { SLOW } from "./slow.mjs";
+import { PATIENCE, SLOW } from "./slow.mjs";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 export const BINARY = process.env.OROCHI_BIN ?? join(ROOT, "build/orochi");
-export { SLOW };
+export { PATIENCE, SLOW, timed } from "./slow.mjs";
 
 export const example = name => join(ROOT, "examples", name, "module.py");
 export const module = name => join(ROOT, "tests/e2e/modules", `${name}.py`);
@@ -52,7 +52,7 @@ export const cleanFolders = () =>
  */
 export async function serve(path, { flags = ["--memory"], port = 0, cwd = ROOT, env = {} } = {}) {
   const child = run(BINARY, ["run", path, "--listen", `127.0.0.1:${port}`, ...flags], { cwd, env });
-  const end = Date.now() + 30_000 * SLOW;
+  const end = Date.now() + PATIENCE;
   let found;
   while (!(found = /clients\s+ws:\/\/127\.0\.0\.1:(\d+)/.exec(child.text))) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the server ended (${child.exitCode}):\n${child.text}`);
@@ -74,7 +74,7 @@ export async function serve(path, { flags = ["--memory"], port = 0, cwd = ROOT, 
 /** Runs the binary to its end: {code, text}. */
 export function orochi(args, { cwd = ROOT, env = {} } = {}) {
   return new Promise(done =>
-    execFile(BINARY, args, { cwd, env: { ...process.env, ...env }, timeout: 60_000 * SLOW }, (error, stdout, stderr) =>
+    execFile(BINARY, args, { cwd, env: { ...process.env, ...env }, timeout: PATIENCE }, (error, stdout, stderr) =>
       done({ code: error ? (error.code ?? error.signal) : 0, text: stdout + stderr, stdout, stderr })));
 }
 
@@ -102,8 +102,8 @@ export function call(server, database, reducer, args, headers = {}) {
 }
 
 /** Waits until `question` gives something true; fails with `what` and the last answer. */
-export async function until(what, question, seconds = 20) {
-  const end = Date.now() + seconds * 1000 * SLOW;
+export async function until(what, question, patience = PATIENCE) {
+  const end = Date.now() + patience;
   let answer;
   while (Date.now() < end) {
     answer = await within(end - Date.now(), question());
@@ -135,7 +135,7 @@ function run(program, parameters, { cwd = ROOT, env = {} }) {
 
 async function stop(child, signal) {
   if (child.exitCode === null && child.signalCode === null) child.kill(signal);
-  const kill = setTimeout(() => child.kill("SIGKILL"), 15_000 * SLOW);
+  const kill = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
   await child.closed;
   clearTimeout(kill);
   return child.exitCode;

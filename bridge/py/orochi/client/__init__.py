@@ -196,12 +196,12 @@ class Client:
         return True
 
     def _receive(self):
-        """Of the thread: takes what comes, so that pings are answered while nobody waits."""
+        """Of the thread: takes what comes, so that pings are answered while nobody waits, and while a large message is read."""
         try:
             while True:
-                self._come.put(messages.read(self._socket.receive()))
+                self._come.put(self._socket.receive())
         except Exception as error:  # the user's thread raises it
-            self._come.put(error if isinstance(error, ConnectionLost) else ConnectionLost(f'a message that cannot be read: {error}'))
+            self._come.put(error if isinstance(error, ConnectionLost) else ConnectionLost(f'the connection broke: {error}'))
 
     def _next(self, timeout):
         if self._lost is not None:
@@ -213,7 +213,11 @@ class Client:
         if isinstance(come, Exception):
             self._lost = come
             raise come
-        return come
+        try:
+            return messages.read(come)
+        except Exception as error:
+            self._lost = error if isinstance(error, ConnectionLost) else ConnectionLost(f'a message that cannot be read: {error}')
+            raise self._lost from None
 
     def _ask(self, message):
         """Sends it, numbered, and waits for its answer."""
