@@ -4,6 +4,7 @@
 
 #include "bridge/bsatn/schema.h"
 #include "runtime/base/log.h"
+#include "runtime/base/metric.h"
 #include "runtime/fetch/fetch.h"
 
 struct oro_py_rows {
@@ -24,6 +25,9 @@ struct oro_py_mark {
     size_t a, b;
     unsigned level;
 };
+
+/* What is done to a metric. */
+enum oro_measure { ORO_MEASURE_ADD, ORO_MEASURE_SET, ORO_MEASURE_OBSERVE_US };
 
 /* `host` is the pointer of struct oro_py_call. Bytes handed out live until the call ends. Errors: ORO_ENOTFOUND,
  * ORO_EEXISTS (text for the author in err), ORO_EFULL (sequence exhausted), ORO_ETYPE (range on a hash index), ORO_ENOMEM
@@ -92,6 +96,8 @@ struct oro_host_ops {
     /* A log record of the module: kept with the call and dropped when its attempt is. function: the reducer. line 0: unknown. */
     void (*log)(void *host, enum oro_log_level level, const char *target, const char *file,
                 int line, struct oro_bytes text);
+    /* The same for a metric of the module. */
+    void (*measure)(void *host, struct oro_metric *m, enum oro_measure what, int64_t n);
 };
 
 #endif

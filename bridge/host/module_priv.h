@@ -19,6 +19,11 @@ oro_py_of_module(PyObject *module)
     return s != NULL ? s->py : NULL;
 }
 
+/* metrics.c: methods of the module. */
+PyObject *oro_py_metric(PyObject *module, PyObject *args);
+PyObject *oro_py_measure(PyObject *module, PyObject *args);
+PyObject *oro_py_metrics(PyObject *module, PyObject *none);
+
 /* Takes error, a ReducerError that ended the call: its text, detail and what the log says go into the call (refusal.c). */
 void oro_pyrefusal_tell(struct oro_py *py, PyObject *error);
 void oro_py_versions_free(struct oro_py *py); /* reload.c: when the interpreter has ended */

@@ -104,25 +104,77 @@ metric_new(enum oro_metric_kind kind, const char *name, const char *labels, cons
     return m;
 }
 
+static unsigned foreign; /* made by oro_metric_try; guarded by registry_lock */
+
+/* With the lock. NULL: it is not there. */
+static struct oro_metric *
+metric_find(const char *name, const char *labels)
+{
+    struct oro_bb key = {0};
+    oro_bb_put(&key, name, strlen(name) + 1);
+    oro_bb_put(&key, labels, strlen(labels));
+    struct oro_metric *m = oro_map_get(&registry, oro_bb_bytes(&key));
+    oro_bb_fini(&key);
+    return m;
+}
+
+/* With the lock. */
+static struct oro_metric *
+metric_put(enum oro_metric_kind kind, const char *name, const char *labels, const char *help)
+{
+    struct oro_bb key = {0};
+    oro_bb_put(&key, name, strlen(name) + 1);
+    oro_bb_put(&key, labels, strlen(labels));
+    struct oro_metric *m = metric_new(kind, name, labels, help != NULL ? help : "");
+    oro_map_put(&registry, oro_bb_bytes(&key), m);
+    oro_bb_fini(&key);
+    sorted_insert(m);
+    return m;
+}
+
 struct oro_metric *
 oro_metric(enum oro_metric_kind kind, const char *name, const char *labels, const char *help)
 {
     if (labels == NULL)
         labels = "";
-    struct oro_bb key = {0};
-    oro_bb_put(&key, name, strlen(name) + 1);
-    oro_bb_put(&key, labels, strlen(labels));
     pthread_mutex_lock(&registry_lock);
-    struct oro_metric *m = oro_map_get(&registry, oro_bb_bytes(&key));
-    if (m == NULL) {
-        m = metric_new(kind, name, labels, help != NULL ? help : "");
-        oro_map_put(&registry, oro_bb_bytes(&key), m);
-        sorted_insert(m);
-    }
+    struct oro_metric *m = metric_find(name, labels);
+    if (m == NULL)
+        m = metric_put(kind, name, labels, help);
     pthread_mutex_unlock(&registry_lock);
-    oro_bb_fini(&key);
     ORO_ASSERT(m->kind == kind);
     return m;
+}
+
+/* With the lock: no metric of the name is of another kind. */
+static bool
+kind_agrees(enum oro_metric_kind kind, const char *name)
+{
+    for (size_t i = 0; i < sorted_len; i++)
+        if (strcmp(sorted[i]->name, name) == 0)
+            return sorted[i]->kind == kind;
+    return true;
+}
+
+oro_status
+oro_metric_try(enum oro_metric_kind kind, const char *name, const char *labels, const char *help,
+               struct oro_metric **out)
+{
+    oro_status st = ORO_OK;
+    pthread_mutex_lock(&registry_lock);
+    struct oro_metric *m = metric_find(name, labels);
+    if (!kind_agrees(kind, name))
+        st = ORO_EINVAL;
+    else if (m == NULL && foreign >= ORO_METRIC_FOREIGN)
+        st = ORO_EFULL;
+    if (st == ORO_OK && m == NULL) {
+        m = metric_put(kind, name, labels, help);
+        foreign++;
+    }
+    pthread_mutex_unlock(&registry_lock);
+    if (st == ORO_OK)
+        *out = m;
+    return st;
 }
 
 /* ---- writing ---- */
@@ -543,4 +595,17 @@ oro_metrics_json(struct oro_bb *out)
     pthread_mutex_unlock(&registry_lock);
     oro_bb_printf(out, "}}");
     oro_free(h);
+}
+
+void
+oro_metrics_counts(struct oro_bb *out)
+{
+    pthread_mutex_lock(&registry_lock);
+    for (size_t i = 0; i < sorted_len; i++) {
+        const struct oro_metric *m = sorted[i];
+        bool labelled = m->labels[0] != '\0';
+        oro_bb_printf(out, "%s%s%s%s %lld\n", m->name, labelled ? "{" : "", m->labels,
+                      labelled ? "}" : "", (long long)oro_metric_value(m));
+    }
+    pthread_mutex_unlock(&registry_lock);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "runtime/base/buf.h"
+#include "runtime/base/status.h"
 
 enum oro_metric_kind {
     ORO_METRIC_COUNTER,
@@ -30,6 +31,13 @@ struct oro_metric;
 struct oro_metric *oro_metric(enum oro_metric_kind kind, const char *name, const char *labels,
                               const char *help);
 
+/* The same for names and labels that a module's author has chosen: at most ORO_METRIC_FOREIGN of them in a process. Gives *out.
+ * ORO_EINVAL: the name is of another kind already; ORO_EFULL: there are too many. */
+#define ORO_METRIC_FOREIGN 2000
+ORO_MUST_CHECK oro_status oro_metric_try(enum oro_metric_kind kind, const char *name,
+                                         const char *labels, const char *help,
+                                         struct oro_metric **out);
+
 void oro_metric_add(struct oro_metric *m, int64_t n); /* counter or gauge; hot */
 void oro_metric_set(struct oro_metric *m,
                     int64_t v); /* gauge, or a counter that is kept elsewhere */
@@ -45,5 +53,7 @@ void oro_metric_off_read(void (*fn)(void *arg), void *arg);
  * {"t":<unix ms>,"metrics":{"name":[[{"label":"v"},value],...],...}} */
 void oro_metrics_text(struct oro_bb *out);
 void oro_metrics_json(struct oro_bb *out);
+/* A line for each, "name{labels} value", as they stand: of a histogram the number of its values. */
+void oro_metrics_counts(struct oro_bb *out);
 
 #endif

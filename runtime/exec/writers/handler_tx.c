@@ -10,6 +10,7 @@ oro_worker_tx_begin(void *host, bool exclusive)
     ORO_ASSERT(w->tx == NULL);
     w->tx = oro_tx_begin(w->session, exclusive);
     w->tx_lines = w->nlog;
+    w->measures.tx = w->measures.n;
     w->tx_text = w->log_text.len;
     oro_worker_enter_python(w);
     return oro_pool_time(w->pool, oro_wall_us);
@@ -49,6 +50,7 @@ oro_worker_tx_end(void *host, bool commit)
     if (st != ORO_OK) { /* it is not seen that it was tried */
         oro_metric_add(w->pool->conflicts, 1);
         w->nlog = w->tx_lines;
+        w->measures.n = w->measures.tx;
         w->log_text.len = w->tx_text;
     }
     oro_worker_enter_python(w);

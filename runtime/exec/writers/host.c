@@ -325,6 +325,14 @@ called_log(void *host, enum oro_log_level level, const char *target, const char 
     oro_worker_enter_python(host);
 }
 
+static void
+called_measure(void *host, struct oro_metric *m, enum oro_measure what, int64_t n)
+{
+    oro_worker_back(host);
+    oro_worker_measure(host, m, what, n);
+    oro_worker_enter_python(host);
+}
+
 const struct oro_host_ops oro_worker_host_ops = {
     .find = called_find,
     .scan = called_scan,
@@ -343,6 +351,7 @@ const struct oro_host_ops oro_worker_host_ops = {
     .end = oro_worker_tx_end,
     .fits = oro_worker_tx_fits,
     .log = called_log,
+    .measure = called_measure,
     .ask_begin = oro_procedure_begin,
     .ask_commit = oro_procedure_commit,
     .ask_abort = oro_procedure_abort,

@@ -44,6 +44,7 @@ oro_inline_close(struct oro_inline *in)
     oro_bb_fini(&w->view_rows);
     oro_bb_fini(&w->log_text);
     oro_free(w->log_lines);
+    oro_free(w->measures.items);
     oro_free(in->pool.metrics);
     oro_free(in);
 }

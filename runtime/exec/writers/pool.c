@@ -91,6 +91,7 @@ oro_pool_free(struct oro_pool *p)
         oro_bb_fini(&w->view_rows);
         oro_bb_fini(&w->log_text);
         oro_free(w->log_lines);
+        oro_free(w->measures.items);
         oro_coroutines_fini(w);
         oro_free(w->descriptor);
         oro_free(w->report);

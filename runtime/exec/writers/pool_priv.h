@@ -9,6 +9,7 @@
 #include "runtime/timers/last_run.h"
 #include "runtime/exec/writers/governor.h"
 #include "runtime/exec/writers/pool.h"
+#include "runtime/exec/writers/said.h"
 #include "runtime/exec/writers/turns.h"
 #include "runtime/exec/writers/worker_loop.h"
 
@@ -43,12 +44,6 @@ struct reducer_metrics {
     struct oro_log_limit failures, refused; /* clients choose how many there are */
 };
 
-/* A log line of a call's attempt, kept until it is known whether the attempt counts. */
-struct log_line {
-    enum oro_log_level level;
-    uint32_t at, len; /* in the worker's log text */
-};
-
 struct worker {
     struct oro_pool *pool;
     unsigned number;
@@ -71,6 +66,7 @@ struct worker {
     struct oro_bb log_text;
     struct log_line *log_lines;
     size_t nlog, log_cap, log_left_out;
+    struct measures measures;
     size_t tx_lines, tx_text;        /* of these, before the transaction of a handler began */
     unsigned finds;                  /* of all calls: host.c */
     bool scheduled_dirty, published; /* since the layer above was told last */

@@ -10,7 +10,6 @@ import json
 import os
 import random
 import struct
-import tempfile
 
 from urllib.parse import unquote
 
@@ -42,6 +41,13 @@ def _microseconds(start):
     if isinstance(start, datetime.datetime):
         return int(Timestamp.from_datetime(start))
     return int(start)
+
+
+def _counted():
+    """Metrics of the module, and of its reducers, as Prometheus writes them."""
+    import _orochi
+    lines = (line.rpartition(' ') for line in _orochi._metrics().splitlines())
+    return {name: int(value) for name, _, value in lines if not name.startswith('orochi_') or name.startswith('orochi_reducer_')}
 
 
 class Database:
@@ -77,6 +83,7 @@ class Database:
         self._missed = []  # what was raised while a procedure waited
         self._last_now = None
         self.now = Timestamp(_microseconds(start))
+        self._counted = _counted()
         self._path = None if path is None else os.fspath(path)
         place = () if path is None else (self._path, self._declared.name.rpartition('.')[2])
         self._engine = _engine.load().Engine(self._declared.engine, self._identity, *place)
@@ -253,6 +260,13 @@ class Database:
         """What was logged so far, a list of LogLine, oldest first."""
         return [LogLine(_LEVELS[level], text) for level, _, text in self._engine.logs()]
 
+    @property
+    def metrics(self):
+        """What was counted since this database was made, a dict: {'shots_total{weapon="bow"}': 2, ...}, of the module's metrics (of a
+        histogram the number of values) and of calls: 'orochi_reducer_calls_total{reducer="say"}'. What did not change is left out.
+        Metrics are the process's: what other databases count meanwhile is in it."""
+        return {name: value - self._counted.get(name, 0) for name, value in _counted().items() if value != self._counted.get(name, 0)}
+
     # ---- states ----
 
     def snapshot(self):
@@ -274,6 +288,7 @@ class Database:
         for client in list(self._clients):
             client.close()
         if self._path is None:
+            import tempfile  # a tenth of what importing this package takes
             with tempfile.TemporaryDirectory(prefix='orochi-') as folder:
                 self._engine.reopen(folder)
         else:
