@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -96,17 +97,15 @@ write_all(int fd, struct oro_bytes bytes)
     return fchmod(fd, 0600) != 0 || fsync(fd) != 0 ? errno : 0;
 }
 
-/* 0 or an errno. */
+/* 0 or an errno. It is locked until *fd is closed, which tells it from one that a process which was killed has left. */
 static int
-write_beside(const char *temporary, struct oro_bytes bytes)
+write_beside(const char *temporary, struct oro_bytes bytes, int *fd)
 {
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
+    *fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (*fd < 0)
         return errno;
-    int why = write_all(fd, bytes);
-    if (close(fd) != 0 && why == 0)
-        why = errno;
-    return why;
+    (void)flock(*fd, LOCK_EX | LOCK_NB);
+    return write_all(*fd, bytes);
 }
 
 /* A name is taken by a link: a rename would replace what another process has just made. Not every file system has links. */
@@ -131,13 +130,15 @@ place(const char *path, struct oro_bytes bytes, bool replace, struct oro_err *er
     if (getrandom(&number, sizeof(number), 0) != sizeof(number))
         number ^= (uint32_t)getppid();
     char *temporary = oro_asprintf("%s.%u.tmp", path, number);
-    int why = write_beside(temporary, bytes);
+    int fd, why = write_beside(temporary, bytes, &fd);
     if (why == 0 && !replace)
         why = take_name(temporary, path);
     else if (why == 0 && rename(temporary, path) != 0)
         why = errno;
     if (why != 0 || !replace)
         unlink(temporary);
+    if (fd >= 0)
+        close(fd);
     oro_free(temporary);
     if (why == EEXIST && !replace)
         return oro_err_set(err, ORO_EEXISTS, "%s is there already", path);
@@ -150,6 +151,42 @@ oro_status
 oro_file_put(const char *path, struct oro_bytes bytes, struct oro_err *err)
 {
     return place(path, bytes, true, err);
+}
+
+static bool
+is_temporary_of(const char *name, const char *file)
+{
+    size_t len = strlen(name);
+    if (strncmp(file, name, len) != 0 || file[len] != '.')
+        return false;
+    const char *digits = file + len + 1;
+    size_t n = strspn(digits, "0123456789");
+    return n > 0 && strcmp(digits + n, ".tmp") == 0;
+}
+
+static void
+remove_unlocked(int folder, const char *file)
+{
+    int fd = openat(folder, file, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        (void)unlinkat(folder, file, 0);
+    close(fd);
+}
+
+void
+oro_file_sweep(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    char *folder = slash != NULL ? oro_asprintf("%.*s/", (int)(slash - path), path) : NULL;
+    DIR *d = opendir(folder != NULL ? folder : ".");
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+        if (is_temporary_of(name, e->d_name))
+            remove_unlocked(dirfd(d), e->d_name);
+    if (d != NULL)
+        closedir(d);
+    oro_free(folder);
 }
 
 oro_status

@@ -19,6 +19,8 @@ ORO_MUST_CHECK oro_status oro_file_put(const char *path, struct oro_bytes bytes,
 /* The same for a file that nobody else has made: ORO_EEXISTS, and that one is as it was. */
 ORO_MUST_CHECK oro_status oro_file_create(const char *path, struct oro_bytes bytes,
                                           struct oro_err *err);
+/* Removes what crashes of oro_file_put() and oro_file_create() have left of this path; not what another process is writing. */
+void oro_file_sweep(const char *path);
 /* All of a file of less than `most` bytes, with a NUL behind; of a folder, a link or a FIFO that is there err says what it is,
  * and nobody waits. Gives *out. ORO_ENOTFOUND; ORO_EIO; ORO_EFULL: it is longer. */
 ORO_MUST_CHECK oro_status oro_file_get(const char *path, size_t most, char **out,

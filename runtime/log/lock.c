@@ -182,12 +182,17 @@ data_unlock(struct data_locks *l)
 
 /* ---- for the eyes of its owner ---- */
 
+/* Of the folder, beside those of its databases. */
+static const char *const folder_files[] = {"environment", "id_ecdsa", "id_ecdsa.pub",
+                                           "owner.token"};
+
 static bool
 is_ours(const char *file)
 {
-    static const char *const names[] = {".", "..", "id_ecdsa", "id_ecdsa.pub", "owner.token"};
-    for (size_t i = 0; i < ORO_ARRAY_LEN(names); i++)
-        if (strcmp(file, names[i]) == 0)
+    if (strcmp(file, ".") == 0 || strcmp(file, "..") == 0)
+        return true;
+    for (size_t i = 0; i < ORO_ARRAY_LEN(folder_files); i++)
+        if (strcmp(file, folder_files[i]) == 0)
             return true;
     size_t len = strlen(file);
     return strstr(file, ".db") != NULL || (len > 5 && strcmp(file + len - 5, ".lock") == 0) ||
@@ -227,6 +232,12 @@ data_hide(const char *dir, const char *name)
     for (size_t i = 0; i < ORO_ARRAY_LEN(file_ends); i++) {
         char *path = oro_asprintf("%s/%s%s", dir, name, file_ends[i]);
         oro_file_hide(path);
+        oro_file_sweep(path);
+        oro_free(path);
+    }
+    for (size_t i = 0; i < ORO_ARRAY_LEN(folder_files); i++) {
+        char *path = oro_asprintf("%s/%s", dir, folder_files[i]);
+        oro_file_sweep(path); /* a value that was taken back would stay in one */
         oro_free(path);
     }
 }

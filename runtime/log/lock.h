@@ -30,7 +30,7 @@ void data_lock_note(struct data_locks *l);
 /* After the last connection to the database was closed: closing a descriptor drops the locks that SQLite has. */
 void data_unlock(struct data_locks *l);
 /* Takes from others what they may do with the files of the database, and with the folder where nothing else is in it; says so
- * otherwise. */
+ * otherwise. Under the lock: what crashes have left of files half written goes. */
 void data_hide(const char *dir, const char *name);
 
 #endif

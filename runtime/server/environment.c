@@ -60,11 +60,11 @@ oro_env_read_json(struct oro_env *e, struct oro_bytes text, struct oro_err *err)
 static oro_status
 file_read(struct oro_server *s, struct oro_err *err)
 {
+    if (s->opt.delete_data)
+        return ORO_OK;
     char *path = path_of(s), *text = NULL;
     if (path == NULL)
         return ORO_OK;
-    if (s->opt.delete_data)
-        (void)unlink(path);
     struct oro_err why = {0}; /* that there is no file is nothing to be told */
     oro_status st = oro_file_get(path, FILE_MOST, &text, &why);
     if (st == ORO_OK) {
@@ -139,6 +139,15 @@ oro_server_env_open(struct oro_server *s, struct oro_err *err)
     pthread_mutex_init(&s->env.lock, NULL);
     oro_status st = file_read(s, err);
     return st == ORO_OK ? take(s, s->schema, &s->env.kept, false, err) : st;
+}
+
+void
+oro_server_env_delete(const struct oro_server *s)
+{
+    char *path = path_of(s);
+    if (path != NULL && s->opt.delete_data)
+        (void)unlink(path);
+    oro_free(path);
 }
 
 void

@@ -400,6 +400,8 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
     if (st == ORO_OK)
         st = oro_server_data_open(s, err);
     if (st == ORO_OK)
+        oro_server_env_delete(s); /* not before: another server may have the folder */
+    if (st == ORO_OK)
         st = oro_pool_run(s->pool, s->schema, s->store, &s->database, err);
     if (st == ORO_OK)
         st = oro_callers_start(s, report, err);

@@ -90,6 +90,8 @@ ORO_MUST_CHECK oro_status oro_server_env_open(struct oro_server *s, struct oro_e
 ORO_MUST_CHECK oro_status oro_server_env_check(struct oro_server *s,
                                                const struct oro_schema *schema,
                                                struct oro_err *err);
+/* Once the folder is ours: what was kept goes where the data does (delete_data). */
+void oro_server_env_delete(const struct oro_server *s);
 void oro_server_env_close(struct oro_server *s);
 
 /* ---- schedules.c: puts the rows of @scheduled functions there; arms all timers ---- */

@@ -1,8 +1,10 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,6 +69,36 @@ Test(file, put_replaces_and_create_does_not)
     cr_assert_eq(oro_file_put("a", oro_bytes_str("three"), &err), ORO_OK, "%s", err.text);
     expect_text("a", "three");
     cr_assert_eq(entries(), 1, "nothing is left beside it");
+}
+
+static void
+leave(const char *path)
+{
+    FILE *f = fopen(path, "w");
+    cr_assert_not_null(f);
+    fclose(f);
+}
+
+Test(file, what_a_crash_left_is_swept_and_nothing_else)
+{
+    static const char *const kept[] = {"a", "a.tmp", "a.1.tmp2", "a.b1.tmp", "ab.1.tmp", "a.1"};
+    char path[128];
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        leave(kept[i]);
+    leave("a.1.tmp");
+    leave("a.4294967295.tmp");
+    leave("a.7.tmp");
+    cr_assert_eq(symlink("a", "a.8.tmp"), 0);
+    int held = open("a.7.tmp", O_RDONLY); /* by whoever writes it */
+    cr_assert_eq(flock(held, LOCK_EX), 0);
+    snprintf(path, sizeof(path), "%s/a", dir);
+    oro_file_sweep(path);
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        cr_assert_eq(access(kept[i], F_OK), 0, "%s", kept[i]);
+    cr_assert_eq(entries(), sizeof(kept) / sizeof(kept[0]) + 2, "the one that is written, a link");
+    close(held);
+    oro_file_sweep("a");
+    cr_assert_eq(access("a.7.tmp", F_OK), -1);
 }
 
 Test(file, no_umask_changes_who_may_read)

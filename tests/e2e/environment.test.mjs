@@ -100,6 +100,49 @@ test("the owner puts and patches values over HTTP; they stay, and are in no back
   assert.match(missing.text, /"KEY": required value is missing/);
 });
 
+test("a start that is refused, since another server has the folder, takes nothing of its environment", async () => {
+  const dir = await folder();
+  const flags = ["--data", dir, "--env", "KEY=x"];
+  const server = await start(flags), owner = await asOwner(dir);
+  assert.equal((await change(server, "PATCH", { MODE: "live" }, owner))[0], 200);
+  const refused = await orochi(["run", module("environment"), "--listen", "127.0.0.1:0", "--delete-data", ...flags]);
+  assert.notEqual(refused.code, 0);
+  await server.stop();
+  const again = await start(flags);
+  assert.equal((await show(again)).mode, "live");
+  await again.stop();
+  const anew = await start([...flags, "--delete-data"]);
+  assert.equal((await show(anew)).mode, "test", "it goes with the data");
+  await anew.stop();
+  assert.equal((await show(await start(flags))).mode, "test");
+});
+
+test("a server that is killed among changes has the last that was answered, or the next, and no value lies beside the file", async () => {
+  const dir = await folder(), flags = ["--data", dir, "--env", "KEY=x"];
+  let sent = 0, answered = 0;
+  for (let round = 0; round < 8; round++) {
+    const server = await start(flags), owner = await asOwner(dir);
+    const { limit } = await show(server);
+    assert.ok((limit ?? 0) >= answered && (limit ?? 0) <= sent, `${limit}, and ${answered} of ${sent} were answered`);
+    let ended = false;
+    const changing = (async () => {
+      while (!ended) {
+        const status = await change(server, "PATCH", { LIMIT: `${++sent}`, OTHER: SECRET.repeat(100) }, owner).then(([code]) => code, () => 0);
+        if (status === 200) answered = sent;
+      }
+    })();
+    const before = answered;
+    await until("some are answered", () => answered > before + round);
+    await server.kill();
+    ended = true;
+    await changing;
+  }
+  await writeFile(join(dir, "environment.77.tmp"), SECRET); // as a kill between two steps leaves it
+  const last = await start(flags);
+  assert.ok((await show(last)).limit >= answered);
+  assert.deepEqual((await readdir(dir)).filter(name => name.endsWith(".tmp")), []);
+});
+
 test("what would be missing is named, and a reload that asks for more is refused", async () => {
   const dir = await folder();
   const file = join(dir, "environment.py");
