@@ -60,6 +60,13 @@ ORO_MUST_CHECK oro_status oro_durable_meta_set(struct oro_durable *d, const char
 /* The same at any time, on a connection of its own. Any thread. */
 ORO_MUST_CHECK oro_status oro_durable_meta_note(struct oro_durable *d, const char *key,
                                                 const char *value, struct oro_err *err);
+/* What runs once and is one transaction, `value` of `key`: will_run stands on disk before it is published, while nothing else
+ * is; meta_note says afterwards that it ran. A crash between leaves how far the data was, by which ran_get tells whether the
+ * transaction is there. Gives the value that ran last, or NULL: after recover, before start. */
+ORO_MUST_CHECK oro_status oro_durable_will_run(struct oro_durable *d, const char *key,
+                                               const char *value, const struct oro_store *store,
+                                               struct oro_err *err);
+char *oro_durable_ran_get(struct oro_durable *d, const char *key, const struct oro_store *store);
 /* Starts the threads; reads the ring from now on. */
 ORO_MUST_CHECK oro_status oro_durable_start(struct oro_durable *d, struct oro_store *store,
                                             struct oro_err *err);

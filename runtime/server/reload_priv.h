@@ -79,8 +79,7 @@ struct oro_migrator oro_server_migrator(struct server_hooks *h);
 /* ---- updated.c. before: Gives the hash of the definition that the data has seen, or NULL; once it is open, before its threads
  * start ---- */
 char *oro_server_updated_before(const struct oro_server *s);
-ORO_MUST_CHECK oro_status oro_server_updated_start(struct oro_server *s, const char *before,
-                                                   struct oro_err *err);
+ORO_MUST_CHECK oro_status oro_server_updated_start(struct oro_server *s, struct oro_err *err);
 void oro_server_updated_reload(struct oro_server *s); /* all stand still, after the exchange */
 
 /* ---- reload.c ---- */

@@ -411,7 +411,7 @@ oro_server_start(const struct oro_server_options *opt, struct oro_server **out, 
     if (st == ORO_OK)
         st = oro_server_schedules_install(s, err);
     if (st == ORO_OK)
-        st = oro_server_updated_start(s, s->module_before, err);
+        st = oro_server_updated_start(s, err);
     if (st == ORO_OK && (s->durable == NULL || oro_durable_needs_init(s->durable)))
         st = run_init(s, err);
     if (st == ORO_OK)

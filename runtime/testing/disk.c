@@ -93,9 +93,10 @@ identity_keep(struct oro_durable *durable, const struct oro_identity *given,
 }
 
 static bool
-module_changed(struct oro_durable *durable, const struct oro_schema *schema)
+module_changed(struct oro_durable *durable, const struct oro_store *store,
+               const struct oro_schema *schema)
 {
-    char *before = oro_durable_meta_get(durable, MODULE_KEY);
+    char *before = oro_durable_ran_get(durable, MODULE_KEY, store);
     bool same = before != NULL && schema->hash != NULL && strcmp(before, schema->hash) == 0;
     oro_free(before);
     return !same;
@@ -109,7 +110,7 @@ read_all(const struct disk_place *at, struct disk *d, struct oro_store *store, s
         st = identity_keep(d->durable, at->database, &d->database, err);
     if (st != ORO_OK)
         return st;
-    d->changed = module_changed(d->durable, at->schema);
+    d->changed = module_changed(d->durable, store, at->schema);
     oro_schedules_look(at->schema, d->durable, &d->once_new);
     d->store = store;
     return oro_durable_start(d->durable, store, err);

@@ -66,6 +66,8 @@ run_open(struct run *r, const struct run_options *opt, struct oro_err *err)
     st = oro_durable_recover(r->durable, r->store, err);
     if (st != ORO_OK)
         goto fail;
+    if (opt->recovered != NULL)
+        opt->recovered(r);
     st = oro_durable_start(r->durable, r->store, err);
     if (st != ORO_OK)
         goto fail;

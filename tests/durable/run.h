@@ -27,6 +27,7 @@ struct run_options {
     size_t checkpoint_bytes;
     unsigned checkpoint_interval_s;
     bool delete_data;
+    void (*recovered)(struct run *r); /* before its threads start; may be NULL */
 };
 /* Opens, recovers, starts. On failure everything is closed again. */
 oro_status run_open(struct run *r, const struct run_options *opt, struct oro_err *err);

@@ -1,6 +1,7 @@
 /* Whether init has to run: until it has, and what it stored is durable, or it is marked that it stored nothing. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -197,4 +198,80 @@ Test(mark, is_set_while_others_write)
     run_must_open(&r, &opt);
     cr_assert_eq(run_count(&r, "entry"), 3000);
     run_close(&r);
+}
+
+/* ---- what runs once for each value ---- */
+
+static char *ran;
+
+static void
+look_what_ran(struct run *r)
+{
+    oro_free(ran);
+    ran = oro_durable_ran_get(r->durable, "version", r->store);
+}
+
+/* What a start finds, which is then ended. want: NULL for nothing. */
+static void
+expect_ran(const char *want)
+{
+    struct run r;
+    struct run_options opt = options();
+    opt.recovered = look_what_ran;
+    run_must_open(&r, &opt);
+    run_close(&r);
+    cr_assert(want == NULL ? ran == NULL : ran != NULL && strcmp(ran, want) == 0, "%s, not %s",
+              ran != NULL ? ran : "nothing", want != NULL ? want : "nothing");
+}
+
+static void
+will_run(struct run *r, const char *value)
+{
+    struct oro_err err;
+    ORO_ASSERT(oro_durable_will_run(r->durable, "version", value, r->store, &err) == ORO_OK);
+}
+
+static void
+killed_before_it_runs(struct run *r)
+{
+    run_wait_durable(r, add(r, 1));
+    will_run(r, "one");
+}
+
+static void
+killed_once_it_is_on_disk(struct run *r)
+{
+    will_run(r, "one");
+    run_wait_durable(r, add(r, 2));
+}
+
+static void
+killed_in_the_next(struct run *r)
+{
+    will_run(r, "two");
+}
+
+static void
+failed_in_the_next(struct run *r)
+{
+    struct oro_err err;
+    will_run(r, "two");
+    run_wait_durable(r, add(r, 3)); /* a sequence that it used, say */
+    ORO_ASSERT(oro_durable_meta_note(r->durable, "version", "one", &err) == ORO_OK);
+}
+
+Test(mark, what_runs_once_ran_if_its_transaction_is_there)
+{
+    expect_ran(NULL);
+    in_crash(killed_before_it_runs);
+    expect_ran(NULL);
+    expect_ran(NULL);
+    in_crash(killed_once_it_is_on_disk);
+    expect_ran("one");
+    expect_ran("one");
+    in_crash(failed_in_the_next);
+    expect_ran("one");
+    in_crash(killed_in_the_next);
+    expect_ran(NULL);
+    oro_free(ran);
 }
