@@ -143,8 +143,9 @@
     INT(query, max_memory_mb, 64, 1, 65536, NULL,                                                  \
         "memory that one query in SQL may take for sorting, grouping and long strings")            \
     INT(query, view_room, 32768, 1, 1000000000, NULL,                                              \
-        "answers of views that are kept for clients; one more for each 4 KiB of rows, 16 for "     \
-        "each range that it looks through. One client may have as much as is left for others")     \
+        "answers of views that are kept for clients; one more for each 4 KiB of rows and sums, as "\
+        "writes make them, 16 for each range that it looks through. One client may have as much "  \
+        "as is left for others")                                                                   \
     INT(query, client_terms, 2048, 1, 1000000000, NULL,                                            \
         "terms of all subscriptions of one client: every row that changes is compared with "       \
         "each. `column = value` costs none (it is found by a hash)")                               \

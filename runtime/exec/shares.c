@@ -100,20 +100,26 @@ leave(struct oro_share *h)
     holder_leave(h->of, h->source);
 }
 
+static void
+add(struct oro_share *h, uint64_t more)
+{
+    h->n += more;
+    h->of->used += more;
+    h->who->n += more;
+    if (h->source != NULL)
+        h->source->n += more;
+}
+
 static enum oro_share_room
 grow(struct oro_share *h, uint64_t more)
 {
     struct oro_shares *s = h->of;
-    uint64_t left = s->all - s->used;
+    uint64_t left = s->all > s->used ? s->all - s->used : 0;
     if (more > left)
         return ORO_SHARE_FULL;
     if (h->who->n >= left || (h->source != NULL && h->source->n / SOURCE_TIMES >= left))
         return ORO_SHARE_OWN;
-    h->n += more;
-    s->used += more;
-    h->who->n += more;
-    if (h->source != NULL)
-        h->source->n += more;
+    add(h, more);
     return ORO_SHARE_TAKEN;
 }
 
@@ -165,6 +171,18 @@ oro_share_set(struct oro_share *h, uint64_t n)
         shrink(h, h->n - n);
     pthread_mutex_unlock(&h->of->lock);
     return room;
+}
+
+void
+oro_share_is(struct oro_share *h, uint64_t n)
+{
+    ORO_ASSERT(n > 0);
+    pthread_mutex_lock(&h->of->lock);
+    if (n > h->n)
+        add(h, n - h->n);
+    else
+        shrink(h, h->n - n);
+    pthread_mutex_unlock(&h->of->lock);
 }
 
 void

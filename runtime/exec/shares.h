@@ -28,6 +28,8 @@ ORO_MUST_CHECK enum oro_share_room oro_share_take(struct oro_shares *s,
                                                   struct oro_share **out);
 /* Has it be n, more or less than before. If it is not taken, it is as it was. n > 0. */
 ORO_MUST_CHECK enum oro_share_room oro_share_set(struct oro_share *h, uint64_t n);
+/* It is n, as a fact: what was taken has grown, or become less. All have more than there is, perhaps: then nobody takes any. n > 0. */
+void oro_share_is(struct oro_share *h, uint64_t n);
 void oro_share_give(struct oro_share *h); /* Takes; back to all. NULL is fine */
 
 #endif

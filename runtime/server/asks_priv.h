@@ -44,6 +44,8 @@ bool oro_views_sql_record(struct shard *sh, struct client *c, const struct oro_c
 void oro_views_look(struct shard *sh, struct client *c);
 void oro_views_gone(struct shard *sh, struct client *c); /* lets go of all */
 bool oro_views_has(const struct client *c);
+/* Once a second: who pays for an answer pays for what writes have made of it. */
+void oro_views_account(struct shard *sh);
 void oro_views_again(struct oro_server *s); /* other code: evaluates all of them */
 
 /* ---- procedures.c ---- */

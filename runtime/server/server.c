@@ -147,6 +147,7 @@ tick(void *self, unsigned shard)
 {
     struct shard *sh = shard_of(self, shard);
     oro_streams_look(sh);
+    oro_views_account(sh);
     if (sh->followers != NULL)
         oro_follow_look(sh); /* what was held back for somebody slow */
     if (shard == 0)

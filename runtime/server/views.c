@@ -128,7 +128,7 @@ payer_new(struct wanted *w)
         break;
     }
     struct oro_view_payer *payer = ORO_NEW(struct oro_view_payer);
-    *payer = (struct oro_view_payer){share, of};
+    *payer = (struct oro_view_payer){.share = share, .of = of, .room = 1};
     return payer;
 }
 
@@ -261,6 +261,30 @@ pay_in_full(struct wanted *w)
     }
     if (w->too_many != NULL && c->views_error == NULL)
         c->views_error = oro_strdup(w->too_many);
+}
+
+/* What writes have made of the answers. Each is looked at by all who have it: an atomic and a comparison where it is as it was. */
+static void
+pay_for_growth(const struct view_hold *hold)
+{
+    struct oro_view_payer *payer = oro_view_payer(hold->view);
+    if (!hold->paid || payer == NULL)
+        return;
+    uint64_t room = oro_view_room(hold->view);
+    if (atomic_exchange_explicit(&payer->room, room, memory_order_relaxed) != room)
+        oro_share_is(payer->share, room);
+}
+
+void
+oro_views_account(struct shard *sh)
+{
+    ORO_ASSERT_OWNER(&sh->owner);
+    const struct oro_map_slot *slot;
+    for (size_t i = 0; oro_map_next(&sh->clients, &i, &slot);) {
+        const struct client *c = slot->value;
+        for (size_t k = 0; k < c->nholds; k++)
+            pay_for_growth(&c->holds[k]);
+    }
 }
 
 /* ---- messages ---- */

@@ -1,7 +1,6 @@
 /* runtime/store/view.c - see view.h. The registry has a lock of its own, taken within the commit lock or alone. */
 #include "runtime/store/view_priv.h"
 
-#define ROW_BYTES 64 /* of the store, beside its own */
 #define ROOM_BYTES 4096
 #define ROOM_SPAN 16
 
@@ -176,7 +175,7 @@ oro_tx_view_settle(struct oro_tx *tx, struct oro_view *v, struct oro_bytes rows,
         ORO_ASSERT(rc == ORO_OK); /* it is of our own making */
         rc = want(&st, row, v->number, err);
     }
-    uint64_t kept = rows.len + oro_map_len(&st.wanted) * ROW_BYTES;
+    uint64_t kept = rows.len + oro_map_len(&st.wanted) * (VIEW_ROW_BYTES - 4);
     if (rc == ORO_OK)
         difference(&st, v->number);
     oro_map_fini(&st.wanted);
@@ -190,7 +189,8 @@ oro_tx_view_settle(struct oro_tx *tx, struct oro_view *v, struct oro_bytes rows,
     c->reads = own->code;
     c->places = own->places;
     c->live = own->live;
-    c->room = 1 + kept / ROOM_BYTES + reads_room(own->code) + reads_room(own->places);
+    c->kept = kept;
+    c->looks = reads_room(own->code) + reads_room(own->places);
     own->code = own->places = NULL;
     own->live = NULL;
     return ORO_OK;
@@ -282,6 +282,24 @@ lists_commit(struct oro_views *vs, struct oro_view *v, struct oro_view_reads **o
         view_read_list(vs, v, &(*own)->items[k]);
 }
 
+/* What it takes from now on. */
+static void
+room_commit(struct oro_view *v, const struct oro_view_change *c)
+{
+    if (c->step) {
+        uint64_t less = c->gained < 0 ? (uint64_t)-c->gained : 0;
+        v->kept = c->gained < 0 ? v->kept - (less < v->kept ? less : v->kept)
+                                : v->kept + (uint64_t)c->gained;
+    } else if (!c->lost) {
+        v->kept = c->kept;
+        v->looks = c->looks;
+    }
+    uint64_t bytes = v->kept;
+    if (v->live != NULL)
+        bytes += atomic_load_explicit(&v->live->bytes, memory_order_relaxed);
+    atomic_store_explicit(&v->room, 1 + bytes / ROOM_BYTES + v->looks, memory_order_relaxed);
+}
+
 /* True: it is found by other places than before, or needs another treatment. */
 static bool
 change_commit(struct oro_views *vs, struct oro_view_change *c)
@@ -303,7 +321,6 @@ change_commit(struct oro_views *vs, struct oro_view_change *c)
     if (c->lost)
         return true;
     lists_commit(vs, v, &v->reads, &c->reads);
-    atomic_store_explicit(&v->room, c->room, memory_order_relaxed);
     atomic_store_explicit(&v->ready, true, memory_order_release);
     return true;
 }
@@ -316,8 +333,10 @@ oro_views_commit(struct oro_tx *tx)
     bool moved = false;
     oro_spin_lock(&vs->lock);
     for (size_t i = 0; i < own->nchanges; i++)
-        if (own->changes[i].view->listed)
+        if (own->changes[i].view->listed) {
             moved |= change_commit(vs, &own->changes[i]);
+            room_commit(own->changes[i].view, &own->changes[i]);
+        }
     if (moved)
         atomic_fetch_add_explicit(&vs->version, 1, memory_order_release);
     oro_spin_unlock(&vs->lock);

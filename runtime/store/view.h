@@ -39,7 +39,7 @@ bool oro_view_is_orphan(
     const struct oro_view *v); /* its store was exchanged: nothing can be done with it */
 uint64_t oro_view_count(const struct oro_store *s);
 /* Room that it takes beside others, for its rows and for what it read: 1 for each 4 KiB, at least one, and 16 for each range or
- * number of rows, which every write in that table looks at. As of when it was evaluated last. */
+ * number of rows, which every write in that table looks at. What follows it keeps counts beside its rows. As of the last commit. */
 uint64_t oro_view_room(const struct oro_view *v);
 /* Who answers for it: `end` is called with payer when its memory goes, on any thread. False: somebody does already. */
 bool oro_view_pay(struct oro_view *v, void *payer, void (*end)(void *payer));

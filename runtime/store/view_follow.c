@@ -100,6 +100,7 @@ oro_tx_view_followed(struct oro_tx *tx, size_t i, bool changes, void *staged)
         return;
     struct oro_view_change *c = view_change_new(own, f->view, f->generation);
     c->step = true;
+    c->gained = f->gained;
     c->live = view_live_ref(f->live);
     c->staged = staged;
     c->places = own->places;
@@ -129,13 +130,17 @@ oro_tx_view_put(struct oro_tx *tx, size_t i, struct oro_bytes row)
     const struct oro_view *v = followed(tx, i);
     oro_status st = oro_tx_insert(tx, v->key.def->table, with_number(tx, v, row), NULL, NULL);
     ORO_ASSERT(st == ORO_OK);
+    tx->views.found[i].gained += (int64_t)row.len + VIEW_ROW_BYTES;
 }
 
 bool
 oro_tx_view_take(struct oro_tx *tx, size_t i, struct oro_bytes row)
 {
     const struct oro_view *v = followed(tx, i);
-    return oro_tx_delete_row(tx, v->key.def->table, with_number(tx, v, row)) == ORO_OK;
+    if (oro_tx_delete_row(tx, v->key.def->table, with_number(tx, v, row)) != ORO_OK)
+        return false;
+    tx->views.found[i].gained -= (int64_t)row.len + VIEW_ROW_BYTES;
+    return true;
 }
 
 bool

@@ -22,6 +22,7 @@ struct oro_view_live_ops {
 };
 struct oro_view_live {
     atomic_uint refs;
+    _Atomic uint64_t bytes; /* that it keeps; set before it is handed over, and by commit(). It counts as the answer's room */
     const struct oro_view_live_ops *ops;
 };
 /* With one reference. */

@@ -5,6 +5,7 @@ void
 oro_view_live_init(struct oro_view_live *l, const struct oro_view_live_ops *ops)
 {
     atomic_init(&l->refs, 1);
+    atomic_init(&l->bytes, 0);
     l->ops = ops;
 }
 

@@ -6,6 +6,8 @@
 #include "runtime/store/spans.h"
 #include "runtime/store/view_follow.h"
 
+#define VIEW_ROW_BYTES 68 /* of the store and for its length, beside its own */
+
 /* Answers that read one place. Removing is an exchange with the last. */
 struct view_list {
     struct oro_view_read **items;
@@ -50,6 +52,8 @@ struct oro_view {
     bool listed;
     bool orphan;           /* its store is gone */
     uint64_t generation;   /* how often it was evaluated */
+    uint64_t kept;         /* bytes of its rows */
+    uint64_t looks;        /* room that it takes by what it looks at */
     uint64_t epoch;        /* of whoever looked at it last, */
     size_t found;          /* and its place among what he found */
     uint64_t answered;     /* epoch of who has evaluated it, or put it off, when he looked again */
@@ -83,6 +87,7 @@ struct oro_view_found {
     uint64_t generation;
     bool code;            /* what its code read was touched */
     bool done;            /* it has been followed */
+    int64_t gained;       /* bytes of rows, by that */
     uint32_t first, last; /* steps; ORO_NONE: none */
 };
 struct oro_view_step {
@@ -97,7 +102,8 @@ struct oro_view_change {
     uint64_t generation;   /* of the answer, when it was evaluated */
     bool step;             /* it was followed; else evaluated: all of it is new */
     bool lost;             /* it was not, and follows nothing more until it is evaluated again */
-    uint64_t room;
+    uint64_t kept, looks;  /* of an evaluation */
+    int64_t gained;        /* of a step */
     struct oro_view_reads *reads;
     struct oro_view_reads *places; /* of a step: NULL, they stay */
     struct oro_view_live *live;    /* a reference, or NULL */

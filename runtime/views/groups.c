@@ -9,6 +9,7 @@
 #include "runtime/views/groups_priv.h"
 
 #define NO_GROUP 0
+#define SLOT_BYTES 64 /* of the map */
 
 static struct group *
 group_new(const struct live *l)
@@ -24,6 +25,16 @@ group_free(const struct live *l, struct group *g)
         oro_exact_fini(&g->accs[i].real);
     }
     oro_free(g);
+}
+
+/* That it takes with its key. */
+static uint64_t
+group_bytes(const struct live *l, size_t key_len, const struct group *g)
+{
+    uint64_t bytes = sizeof(*g) + l->ncolumns * sizeof(struct acc) + key_len + SLOT_BYTES;
+    for (unsigned i = 0; i < l->ncolumns; i++)
+        bytes += g->accs[i].best.cap + g->accs[i].real.cap * sizeof(*g->accs[i].real.parts);
+    return bytes;
 }
 
 static struct group *
@@ -99,6 +110,7 @@ staged_commit(struct oro_view_live *head, void *staged)
     struct live *l = (struct live *)head;
     struct staged *s = staged;
     const struct oro_map_slot *slot;
+    uint64_t bytes = atomic_load_explicit(&head->bytes, memory_order_relaxed);
     oro_spin_lock(&l->lock);
     for (size_t i = 0; oro_map_next(&s->groups, &i, &slot);) {
         struct staged_group *g = slot->value;
@@ -106,14 +118,17 @@ staged_commit(struct oro_view_live *head, void *staged)
         struct group *was;
         g->now->number = ++l->counter;
         if (g->now->rows > 0 || l->nby == 0) {
+            bytes += group_bytes(l, key.len, g->now);
             was = oro_map_put(&l->groups, key, g->now);
             g->now = NULL;
         } else {
             was = oro_map_del(&l->groups, key);
         }
+        bytes -= was != NULL ? group_bytes(l, key.len, was) : 0;
         group_free(l, was);
     }
     oro_spin_unlock(&l->lock);
+    atomic_store_explicit(&head->bytes, bytes, memory_order_relaxed);
     staged_drop(s);
 }
 
@@ -235,6 +250,7 @@ groups_begin(struct oro_tx *tx, struct live *l, struct oro_bb *out, struct oro_e
     rows_each(tx, l, fold, &f);
     for (size_t i = 0; st == ORO_OK && oro_map_next(&l->groups, &i, &slot);) {
         oro_bb_clear(&row);
+        l->head.bytes += group_bytes(l, slot->key_len, slot->value);
         st = groups_row(l, oro_bytes(slot->key, slot->key_len), slot->value, &row, err);
         if (st == ORO_OK)
             rows_put(out, oro_bb_bytes(&row));

@@ -72,6 +72,28 @@ test("who asks for answers of views leaves room to others", async () => {
   });
 });
 
+test("an answer that grows takes its room from others", async () => {
+  const [one, other] = await Promise.all([stranger(), stranger()]);
+  one.send(raw.subscribe(1, 1, "SELECT * FROM in_room(77, 0)"));
+  await one.wait(1, raw.TAG.SUBSCRIBED);
+  const each = 2000;
+  for (let i = 0; i < 6; i++) assert.equal((await call(server, db, "fill", [10_000 + i * each, each, 77], {})).status, 200); // 80 bytes each, and 4 KiB for one of the room
+  let n = 1;
+  const refused = () => other.messages.find(m => m.tag === raw.TAG.SUBSCRIPTION_ERROR && /no room for one more answer/.test(m.text));
+  await until("there is none left", async () => {
+    other.send(raw.subscribe(++n, n, `SELECT * FROM in_room(78, ${n})`));
+    await other.wait(n - 1, raw.TAG.SUBSCRIBED, raw.TAG.SUBSCRIPTION_ERROR);
+    return refused();
+  });
+  one.break();
+  await until("what it had is free", async () => {
+    const before = other.messages.filter(m => m.tag === raw.TAG.SUBSCRIBED).length;
+    other.send(raw.subscribe(++n, n, `SELECT * FROM in_room(78, ${n})`));
+    await other.wait(n - 1, raw.TAG.SUBSCRIBED, raw.TAG.SUBSCRIPTION_ERROR);
+    return other.messages.filter(m => m.tag === raw.TAG.SUBSCRIBED).length > before;
+  });
+});
+
 test("an answer with somebody's arguments that fails fails nobody else's call", async () => {
   const c = await stranger();
   assert.equal((await call(server, db, "put", [1, 50, 5])).status, 200);

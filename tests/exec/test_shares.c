@@ -117,3 +117,16 @@ Test(shares, a_share_may_grow_and_shrink)
     cr_assert_eq(oro_share_set(taken[0], 5), ORO_SHARE_TAKEN);
     cr_assert_eq(oro_shares_used(shares), 5);
 }
+
+Test(shares, one_that_has_grown_by_itself_is_counted)
+{
+    cr_assert_eq(take(somebody(1, 7, true)), ORO_SHARE_TAKEN);
+    cr_assert_eq(take(somebody(2, 8, true)), ORO_SHARE_TAKEN);
+    oro_share_is(taken[0], ALL + 5);
+    cr_assert_eq(oro_shares_used(shares), ALL + 6);
+    cr_assert_eq(take(somebody(3, 9, true)), ORO_SHARE_FULL);
+    cr_assert_eq(oro_share_set(taken[1], 2), ORO_SHARE_FULL);
+    oro_share_is(taken[0], 2);
+    cr_assert_eq(oro_shares_used(shares), 3);
+    cr_assert_eq(oro_share_set(taken[1], 2), ORO_SHARE_TAKEN);
+}

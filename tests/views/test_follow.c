@@ -596,4 +596,42 @@ Test(views, one_group_conflicts_and_another_does_not)
     cr_assert_eq(end(a), ORO_OK);
     cr_assert_eq(end(b), ORO_ECONFLICT);
 }
+
+/* ids from..to, a score each. */
+static void
+write_scores(int64_t from, int64_t to, bool insert)
+{
+    struct oro_tx *tx = oro_tx_begin(sessions[0], false);
+    for (int64_t i = from; i < to; i++) {
+        if (insert)
+            insert_player(tx, i, 1, i);
+        else
+            cr_assert_eq(oro_tx_delete(tx, player, by_id, fx_key(player, by_id, 1, i)),
+                         ORO_OK);
+    }
+    cr_assert_eq(end(tx), ORO_OK);
+}
+
+Test(views, what_is_followed_takes_the_room_that_it_grows_to)
+{
+    const uint64_t groups = 3000, most = groups * 600 / 4096, least = groups * 200 / 4096;
+    evaluate(BY_SCORE);
+    evaluate(TEAM_ONE);
+    uint64_t empty = oro_view_room(views[BY_SCORE]), none = oro_view_room(views[TEAM_ONE]);
+    write_scores(0, (int64_t)groups, true);
+    uint64_t grown = oro_view_room(views[BY_SCORE]), rows = oro_view_room(views[TEAM_ONE]) - none;
+    cr_assert(grown - empty > least && grown - empty < most, "%llu",
+              (unsigned long long)(grown - empty));
+    cr_assert(rows > groups * 68 / 4096 && rows < groups * 100 / 4096, "%llu",
+              (unsigned long long)rows);
+    evaluate(BY_SCORE);
+    evaluate(TEAM_ONE);
+    cr_assert_leq(oro_view_room(views[BY_SCORE]), grown + 1, "a fresh evaluation says the same");
+    cr_assert_geq(oro_view_room(views[BY_SCORE]) + 1, grown);
+    cr_assert_leq(oro_view_room(views[TEAM_ONE]) - none, rows + 1);
+    cr_assert_geq(oro_view_room(views[TEAM_ONE]) - none + 1, rows);
+    write_scores(0, (int64_t)groups, false);
+    cr_assert_eq(oro_view_room(views[BY_SCORE]), empty);
+    cr_assert_eq(oro_view_room(views[TEAM_ONE]), none);
+}
 #endif

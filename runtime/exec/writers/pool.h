@@ -150,6 +150,7 @@ struct oro_pool_hooks {
 struct oro_view_payer {
     struct oro_share *share;
     struct oro_turns_of of;
+    _Atomic uint64_t room; /* that the answer had when it was looked at last */
 };
 void oro_view_payer_free(void *payer); /* Takes; any thread */
 

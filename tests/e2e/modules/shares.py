@@ -20,6 +20,11 @@ def put(ctx: ReducerContext, id: u32, room: u32, size: u32):
     ctx.db.item.upsert(Item(id=id, room=room, size=size))
 
 
+@reducer
+def fill(ctx: ReducerContext, first: u32, n: u32, room: u32):
+    ctx.db.item.insert_many([Item(id=first + i, room=room) for i in range(n)])
+
+
 @procedure
 def nap(ctx: ProcedureContext, name: str, ms: u32) -> u32:
     ctx.with_tx(lambda tx: tx.db.begun.upsert(Begun(name=name)))
