@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* In the order in which we choose. */
-static const struct oro_proto *const ours[] = {&oro_proto_v3, &oro_proto_v2};
+static const struct oro_proto *const ours[] = {&oro_proto_v3, &oro_proto_v2, &oro_proto_v1};
 
 bool
 oro_proto_offers(const char *offered, const char *word)

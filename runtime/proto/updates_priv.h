@@ -6,7 +6,12 @@
 #include "runtime/subs/subs.h"
 
 /* Wire formats of changes; protocols that have the same one share what was made. */
-enum wire_format { FORMAT_V2, FORMAT_COUNT };
+enum wire_format {
+    FORMAT_V2,
+    FORMAT_V1,
+    FORMAT_COUNT,
+    FORMAT_V1_CALLER = FORMAT_COUNT /* of no change by itself: with what one gets who called it */
+};
 _Static_assert(FORMAT_COUNT <= ORO_SUBS_FORMATS, "room in each change");
 
 /* What was put together for these notices in this format; empty: nothing yet, and the caller fills it. Borrowed until

@@ -10,7 +10,8 @@ oro_client_env(const struct shard *sh, const struct client *c)
                                   .is_owner = c->is_owner,
                                   .limits = &sh->server->opt.query,
                                   .store = sh->server->store,
-                                  .asker = oro_client_asker(c)};
+                                  .asker = oro_client_asker(c),
+                                  .form = c->proto != NULL ? c->proto->rows : ORO_ROWS_TABLES};
 }
 
 /* Steps within which an answer is given on the net thread: some ten microseconds. */
@@ -61,8 +62,27 @@ oro_client_asked(const struct oro_client_message *m)
     return (struct oro_asked){.tag = m->tag,
                               .request_id = m->request_id,
                               .query_set_id = m->query_set_id,
+                              .form = m->form,
+                              .message_id = m->message_id,
                               .sets = m->sets,
                               .nsets = m->nsets};
+}
+
+uint32_t
+oro_client_replacing(const struct shard *sh, const struct client *c)
+{
+    return ORO_REPLACED_SETS + oro_subs_has(sh->subs, c->conn, ORO_REPLACED_SETS);
+}
+
+void
+oro_client_replaced(struct shard *sh, struct client *c, uint32_t query_set_id)
+{
+    uint32_t earlier = query_set_id ^ 1; /* of two numbers of which the first is even */
+    oro_status st = ORO_ENOTFOUND;
+    if (oro_subs_has(sh->subs, c->conn, earlier))
+        st = oro_subs_unsubscribe(sh->subs, NULL, c->conn, earlier, ORO_ROWS_TABLES, NULL, NULL,
+                                  NULL);
+    ORO_ASSERT(st == ORO_OK || st == ORO_ENOTFOUND);
 }
 
 void

@@ -23,6 +23,9 @@ bool oro_shard_is_near(const struct shard *sh); /* few records are between it an
 void oro_client_refused(struct shard *sh, struct oro_bytes text, const struct oro_err *err);
 void oro_batch_set_refused(void *shard, struct oro_bytes texts, const char *why); /* the same */
 struct oro_asked oro_client_asked(const struct oro_client_message *m);
+/* The id of a set that replaces another (ORO_REPLACED_SETS); once it is there, the end of that one. */
+uint32_t oro_client_replacing(const struct shard *sh, const struct client *c);
+void oro_client_replaced(struct shard *sh, struct client *c, uint32_t query_set_id);
 
 /* ---- subscribe.c ---- */
 /* Of subscribe, batch, unsubscribe, one-off. The answer may come later; then c->reads is set, and its messages have to wait. */

@@ -46,6 +46,8 @@ calls_post(struct shard *sh, struct client *c, struct oro_buf *frame,
         oro_client_no_memory(sh, c);
         return false;
     }
+    if (c->proto->echoes)
+        oro_posted_keep(c, frame);
     job->shard = (uint16_t)c->shard;
     job->conn = c->conn;
     job->frame = oro_buf_ref(frame);
@@ -258,6 +260,8 @@ frame_run(struct shard *sh, struct client *c, struct oro_buf *frame, size_t at)
             oro_client_close(sh, c, 1011, err.text);
             return;
         }
+        if (m.replaces)
+            m.query_set_id = oro_client_replacing(sh, c);
         if (way_waits(sh, c, &w, m.tag == ORO_MSG_CALL_REDUCER, here) ||
             !way_take(sh, c, &w, &m, here) || (w.n == CALLS_AT_ONCE && !way_flush(sh, c, &w)))
             return;

@@ -51,6 +51,7 @@ struct held_mark {
 /* A job that was posted: how many of its calls are not answered yet, and what it takes in memory, with its frame. */
 struct posted {
     uint32_t calls, bytes;
+    struct oro_buf *frame; /* if its caller is told what it called (oro_proto.echoes); a reference */
 };
 
 /* An answer of a view that a client uses (views.c). */
@@ -153,6 +154,9 @@ void oro_client_resume_later(struct shard *sh, struct client *c);
 /* Remembers what a job takes, up to the answer of its last call. A frame of many calls is several jobs: it counts with the
  * last of them (again: the one before had it). False: no memory. */
 bool oro_posted_add(struct client *c, uint32_t calls, size_t bytes, bool again, size_t frame);
+/* Its frame, of the last one, until its call is answered; and of the one that is answered next: empty, if none was kept. */
+void oro_posted_keep(struct client *c, struct oro_buf *frame);
+struct oro_bytes oro_posted_frame(const struct client *c);
 /* A job of one call is about to be posted for it, beside `bytes` of its own. False: it is being closed. */
 bool oro_client_posted(struct shard *sh, struct client *c, size_t bytes);
 /* The first call that is not answered has been. */

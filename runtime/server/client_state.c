@@ -128,6 +128,8 @@ oro_client_free(struct client *c)
     oro_sql_write_unref(c->write);
     holds_free(c);
     oro_free(c->headers);
+    for (size_t i = 0; i < c->nposted; i++)
+        oro_buf_unref(c->posted[(c->posted_at + i) & (c->posted_cap - 1)].frame);
     oro_free(c->posted);
     if (c->reply != NULL) {
         oro_parts_fini(&c->reply->parts);
@@ -212,9 +214,24 @@ oro_posted_add(struct client *c, uint32_t calls, size_t bytes, bool again, size_
     size_t mask = c->posted_cap - 1, end = c->posted_at + c->nposted;
     if (again && c->nposted > 0)
         c->posted[(end - 1) & mask].bytes -= (uint32_t)frame;
-    c->posted[end & mask] = (struct posted){calls, (uint32_t)(bytes + frame)};
+    c->posted[end & mask] = (struct posted){calls, (uint32_t)(bytes + frame), NULL};
     c->nposted++;
     return true;
+}
+
+void
+oro_posted_keep(struct client *c, struct oro_buf *frame)
+{
+    struct posted *p = &c->posted[(c->posted_at + c->nposted - 1) & (c->posted_cap - 1)];
+    ORO_ASSERT(p->frame == NULL && p->calls == 1);
+    p->frame = oro_buf_ref(frame);
+}
+
+struct oro_bytes
+oro_posted_frame(const struct client *c)
+{
+    const struct posted *p = c->nposted > 0 ? &c->posted[c->posted_at] : NULL;
+    return p != NULL && p->frame != NULL ? oro_buf_bytes(p->frame) : (struct oro_bytes){0};
 }
 
 #define POSTED_KEPT 64
@@ -229,6 +246,8 @@ oro_client_call_done(struct shard *sh, struct client *c)
     if (--p->calls > 0)
         return;
     int64_t bytes = p->bytes;
+    oro_buf_unref(p->frame);
+    p->frame = NULL;
     c->inflight_bytes -= p->bytes;
     c->posted_at = (c->posted_at + 1) & (c->posted_cap - 1);
     c->nposted--;

@@ -49,11 +49,15 @@ static oro_status
 come_true(struct read_task *t)
 {
     struct oro_subs *subs = t->sh->subs;
+    oro_status st;
     switch (t->kind) {
     case READ_SUBSCRIBE:
-        return oro_subs_register(subs, t->conn, t->query_set_id, t->prepared, &t->err);
+        st = oro_subs_register(subs, t->conn, t->query_set_id, t->prepared, &t->err);
+        if (st == ORO_OK && t->replaces)
+            oro_client_replaced(t->sh, t->client, t->query_set_id);
+        return st;
     case READ_UNSUBSCRIBE:
-        return oro_subs_unsubscribe(subs, NULL, t->conn, t->query_set_id, false, NULL, NULL,
+        return oro_subs_unsubscribe(subs, NULL, t->conn, t->query_set_id, ORO_ROWS_TABLES, NULL, NULL,
                                     &t->err);
     case READ_BATCH:
         return register_batch(t);

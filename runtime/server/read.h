@@ -27,8 +27,12 @@ struct read_task {
     /* What is asked. */
     uint32_t request_id, query_set_id, ntexts;
     struct oro_bytes texts; /* in frame or own; of a batch its sets, ntexts of them */
+    struct oro_bytes message_id; /* in frame */
+    enum oro_rows_form form;
+    bool replaces; /* its set takes the place of another */
     struct oro_buf *frame;
     struct oro_bb own;
+    struct oro_bb held; /* texts whose rows the client has, with a slot */
     struct oro_query_env env;
     size_t charged; /* to the client's connection */
     /* With a slot: the snapshot, and the connection's place in the ring. */

@@ -135,9 +135,13 @@ open_set(struct read_task *t)
 {
     oro_status st = oro_prepare(t->sh->server->schema, t->texts, t->ntexts, &t->env, &t->base.stop,
                                 &t->prepared, &t->err);
-    if (st == ORO_OK)
-        t->answer = oro_answer_of_set(t->prepared);
-    return st;
+    if (st != ORO_OK)
+        return st;
+    oro_prepared_leave_out(t->prepared, oro_bb_bytes(&t->held));
+    t->answer = oro_answer_of_set(t->prepared);
+    if (t->answer != NULL)
+        oro_answer_form(t->answer, t->form, t->kind == READ_UNSUBSCRIBE);
+    return ORO_OK;
 }
 
 static oro_status
@@ -159,6 +163,19 @@ open_any(struct read_task *t, struct oro_session *se, struct oro_budget *budget)
     return set ? open_set(t) : open_one(t, se, budget);
 }
 
+/* What its protocol puts behind the rows. */
+static void
+end_answer(struct read_task *t)
+{
+    struct oro_asked to = oro_read_asked(t);
+    struct oro_bb tail = {0};
+    if (t->answer == NULL || t->kind == READ_SQL || t->proto->tail == NULL)
+        return;
+    t->proto->tail(&tail, &to);
+    oro_answer_end_with(t->answer, oro_bb_bytes(&tail));
+    oro_bb_fini(&tail);
+}
+
 static oro_status
 measure(struct read_task *t, struct oro_session *se)
 {
@@ -168,6 +185,7 @@ measure(struct read_task *t, struct oro_session *se)
     oro_status st = open_any(t, se, &budget);
     if (st == ORO_OK && t->answer == NULL && !t->made_all)
         return oro_err_set(&t->err, ORO_ENOMEM, NO_MEMORY);
+    end_answer(t);
     if (st == ORO_OK && t->answer != NULL)
         st = oro_answer_measure(t->answer, se, most, &budget, &t->err);
     t->outgrown = small && budget.spent;
@@ -185,8 +203,11 @@ oro_read_asked(const struct read_task *t)
                                                [READ_ONE_OFF] = ORO_MSG_ONE_OFF,
                                                [READ_SQL] = ORO_MSG_ONE_OFF,
                                                [READ_BATCH] = ORO_MSG_SUBSCRIBE_BATCH};
-    struct oro_asked to = {
-        .tag = tags[t->kind], .request_id = t->request_id, .query_set_id = t->query_set_id};
+    struct oro_asked to = {.tag = tags[t->kind],
+                           .request_id = t->request_id,
+                           .query_set_id = t->query_set_id,
+                           .form = t->form,
+                           .message_id = t->message_id};
     if (t->kind == READ_BATCH) {
         to.sets = t->texts;
         to.nsets = t->ntexts;

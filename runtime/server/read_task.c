@@ -66,7 +66,9 @@ oro_read_forget_question(struct read_task *t)
     t->texts = (struct oro_bytes){0};
     oro_buf_unref(t->frame);
     t->frame = NULL;
+    t->message_id = (struct oro_bytes){0};
     oro_bb_fini(&t->own);
+    oro_bb_fini(&t->held);
     oro_read_forget_prepared(t);
 }
 
@@ -125,6 +127,10 @@ oro_read_begin_task(struct read_task *t)
     }
     if (t->kind == READ_BATCH)
         t->batch = oro_batch_new(sh->subs, t->conn, t->texts, t->ntexts);
+    oro_bb_clear(&t->held);
+    if (t->kind == READ_SUBSCRIBE && t->form == ORO_ROWS_UPDATES)
+        oro_subs_held(sh->subs, t->conn, &t->held);
+    oro_read_charge(t, t->held.len);
     t->pin = oro_pin_open(sh->server->store);
     t->seq = oro_pin_seq(t->pin);
     oro_read_move(t, READ_RUNNING);
@@ -162,6 +168,9 @@ oro_read_message(struct shard *sh, struct client *c, const struct oro_client_mes
     struct read_task *t = task_new(sh, c, kinds[m->tag]);
     t->request_id = m->request_id;
     t->query_set_id = m->query_set_id;
+    t->message_id = m->message_id;
+    t->env.form = t->form = m->form;
+    t->replaces = m->replaces;
     if (m->tag == ORO_MSG_UNSUBSCRIBE) {
         bool found = oro_subs_texts(sh->subs, c->conn, m->query_set_id, &t->own, &t->ntexts);
         ORO_ASSERT(found);

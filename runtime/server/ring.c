@@ -29,12 +29,13 @@ static void
 answered(struct shard *sh, struct client *c, const struct oro_commit *rec)
 {
     if (!sh->caller_told) {
-        struct oro_call_result result = oro_call_result_of(rec);
+        struct oro_call_result result = oro_call_result_of(rec, c);
         oro_bb_clear(&sh->out);
-        if (!oro_bb_try_reserve(&sh->out, result.text.len + 64, SIZE_MAX))
+        if (!oro_bb_try_reserve(&sh->out, result.text.len + result.asked.len + 160, SIZE_MAX))
             result.text = (struct oro_bytes){0}; /* of an exception, as long as somebody chose */
         c->proto->result(&sh->out, &result);
-        oro_client_send(sh, c, oro_bb_bytes(&sh->out), rec->seq);
+        if (sh->out.len > 0)
+            oro_client_send(sh, c, oro_bb_bytes(&sh->out), rec->seq);
     }
     oro_client_call_done(sh, c);
     oro_client_resume_later(sh, c);

@@ -2,7 +2,7 @@
 #include "runtime/server/server_priv.h"
 
 struct oro_call_result
-oro_call_result_of(const struct oro_commit *rec)
+oro_call_result_of(const struct oro_commit *rec, const struct client *c)
 {
     const struct oro_origin *o = &rec->origin;
     return (struct oro_call_result){
@@ -10,6 +10,10 @@ oro_call_result_of(const struct oro_commit *rec)
         .timestamp_us = o->timestamp_us,
         .outcome = (oro_status)o->outcome,
         .text = o->text != NULL ? oro_buf_bytes(o->text) : (struct oro_bytes){0},
+        .caller = &c->who->identity,
+        .connection = &c->who->connection,
+        .reducer = o->reducer,
+        .asked = oro_posted_frame(c),
     };
 }
 
@@ -20,7 +24,7 @@ update_emit(void *arg, oro_conn_id conn, const struct oro_subs_notice *notices, 
     struct client *c = oro_client_find(sh, conn);
     if (c == NULL)
         return;
-    struct oro_call_result result = oro_call_result_of(sh->applying);
+    struct oro_call_result result = oro_call_result_of(sh->applying, c);
     bool its = c == sh->caller;
     sh->caller_told |= its;
     oro_bb_clear(&sh->out);

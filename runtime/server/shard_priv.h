@@ -72,8 +72,8 @@ void oro_shard_apply_to(struct shard *sh, oro_conn_id conn, const struct oro_com
 /* Tells a client that a subscription is no more; when the record is on disk, 0: now. */
 void oro_shard_tell_lost(struct shard *sh, oro_conn_id conn, uint32_t query_set_id,
                          const char *why, uint64_t seq);
-/* What a caller is told of it. Borrows rec. */
-struct oro_call_result oro_call_result_of(const struct oro_commit *rec);
+/* What a caller is told of it; c is that one, or whoever else is. Borrows rec and c. */
+struct oro_call_result oro_call_result_of(const struct oro_commit *rec, const struct client *c);
 /* The number of query sets has changed. */
 void oro_shard_count_subs(struct shard *sh);
 /* New subscriptions of a shard: where their joins look, and who tells of those that are lost. */

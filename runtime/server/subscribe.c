@@ -22,6 +22,13 @@ snapshot_begin(struct shard *sh, uint64_t *seq)
     return there;
 }
 
+static void
+put_tail(struct shard *sh, const struct client *c, const struct oro_asked *to)
+{
+    if (c->proto->tail != NULL)
+        c->proto->tail(&sh->out, to);
+}
+
 /* Sends what stands in out, or why there is no such answer. */
 static void
 set_answer(struct shard *sh, struct client *c, const struct oro_client_message *m, oro_status st,
@@ -53,6 +60,7 @@ subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m
     struct oro_asked to = oro_client_asked(m);
     struct oro_parts parts = {0};
     uint64_t seq;
+    env.form = m->form;
     if (!snapshot_begin(sh, &seq))
         return false;
     c->proto->applied(&sh->out, &to, true);
@@ -66,6 +74,9 @@ subscribe(struct shard *sh, struct client *c, const struct oro_client_message *m
     }
     if (st != ORO_OK)
         oro_client_refused(sh, m->queries, &err);
+    else if (m->replaces)
+        oro_client_replaced(sh, c, m->query_set_id);
+    put_tail(sh, c, &to);
     set_answer(sh, c, m, st, seq, &parts, &err);
     return true;
 }
@@ -77,14 +88,15 @@ unsubscribe(struct shard *sh, struct client *c, const struct oro_client_message 
     struct oro_budget budget = oro_shard_budget(sh);
     struct oro_asked to = oro_client_asked(m);
     bool rows = m->send_dropped_rows && oro_subs_has(sh->subs, c->conn, m->query_set_id);
+    bool reads = rows && oro_subs_has_own(sh->subs, c->conn, m->query_set_id);
     uint64_t seq = oro_cursor_seq(sh->cursor);
     oro_bb_clear(&sh->out);
-    if (rows && !snapshot_begin(sh, &seq))
+    if (reads && !snapshot_begin(sh, &seq))
         return false;
     c->proto->applied(&sh->out, &to, m->send_dropped_rows);
-    oro_status st = oro_subs_unsubscribe(sh->subs, sh->session, c->conn, m->query_set_id, rows,
-                                         &budget, &sh->out, &err);
-    if (rows)
+    oro_status st = oro_subs_unsubscribe(sh->subs, sh->session, c->conn, m->query_set_id, m->form,
+                                         &budget, rows ? &sh->out : NULL, &err);
+    if (reads)
         oro_read_end(sh->session);
     if (budget.spent)
         return false;
@@ -108,6 +120,7 @@ one_off(struct shard *sh, struct client *c, const struct oro_client_message *m)
     if (st == ORO_OK) {
         c->proto->applied(&sh->out, &to, true);
         st = oro_subs_one_off(q, sh->session, &budget, &sh->out, NULL, &err);
+        put_tail(sh, c, &to);
     }
     oro_read_end(sh->session);
     oro_query_free(q);
@@ -162,7 +175,7 @@ batch_undo(struct batch *b)
 {
     while (b->n > 0) {
         oro_status st = oro_subs_unsubscribe(b->sh->subs, NULL, b->c->conn, b->applied[--b->n],
-                                             false, NULL, NULL, NULL);
+                                             ORO_ROWS_TABLES, NULL, NULL, NULL);
         ORO_ASSERT(st == ORO_OK);
     }
 }
@@ -204,7 +217,8 @@ oro_client_ask(struct shard *sh, struct client *c, const struct oro_client_messa
         done = here && m->sets.len <= INLINE_TEXT && subscribe_batch(sh, c, m);
     else if (m->tag == ORO_MSG_UNSUBSCRIBE)
         done =
-            (here || !m->send_dropped_rows || !oro_subs_has(sh->subs, c->conn, m->query_set_id)) &&
+            (here || !m->send_dropped_rows ||
+             !oro_subs_has_own(sh->subs, c->conn, m->query_set_id)) &&
             unsubscribe(sh, c, m);
     else
         done = here && m->query.len <= INLINE_TEXT && one_off(sh, c, m);

@@ -49,8 +49,8 @@ end_failed(struct shard *sh, struct client *c)
         if (!h->failed || !oro_subs_has(sh->subs, c->conn, h->query_set_id))
             continue;
         h->failed = false;
-        oro_status st = oro_subs_unsubscribe(sh->subs, NULL, c->conn, h->query_set_id, false, NULL,
-                                             NULL, NULL);
+        oro_status st = oro_subs_unsubscribe(sh->subs, NULL, c->conn, h->query_set_id,
+                                             ORO_ROWS_TABLES, NULL, NULL, NULL);
         ORO_ASSERT(st == ORO_OK);
         oro_shard_tell_lost(sh, c->conn, h->query_set_id, c->views_lost, 0);
     }

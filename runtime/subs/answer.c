@@ -3,7 +3,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/subs/batch_priv.h"
-#include "runtime/subs/subs_priv.h"
+#include "runtime/subs/set_rows_priv.h"
 #include "runtime/subs/query_priv.h"
 
 #define KEPT_MOST \
@@ -37,8 +37,10 @@ struct oro_answer {
     bool keeps;
     int64_t begun_us, took_us;
     struct oro_batch *batch; /* while it is measured */
-    struct oro_bb heads;     /* then: the beginnings of its sets, and sets that are refused whole */
-    bool many;               /* there is a batch */
+    struct oro_bb heads; /* then: the beginnings of its sets, and sets that are refused whole; or what an answer ends with */
+    bool tailed;         /* there are some */
+    enum oro_rows_form form;
+    bool deletes; /* of that form: the rows are told as such */
     /* Where it is. */
     size_t heads_at;
     bool headed;
@@ -80,7 +82,7 @@ oro_answer_of_set(const struct oro_prepared *p)
 {
     struct oro_answer *a = answer_new(p->n);
     for (uint32_t i = 0; a != NULL && i < p->n; i++)
-        if (!oro_query_table(p->queries[i].query)->is_event)
+        if (!oro_query_table(p->queries[i].query)->is_event && !p->queries[i].held)
             add(a, p->queries[i].query, p->queries[i].text);
     return a;
 }
@@ -103,7 +105,7 @@ oro_answer_of_batch(struct oro_batch *b)
     }
     if (a != NULL) {
         a->batch = b;
-        a->many = a->headed = true;
+        a->tailed = a->headed = true;
     }
     return a;
 }
@@ -124,6 +126,20 @@ oro_answer_of_sql(struct oro_query *q)
     if (a != NULL)
         a->json = true;
     return a;
+}
+
+void
+oro_answer_form(struct oro_answer *a, enum oro_rows_form form, bool deletes)
+{
+    a->form = form;
+    a->deletes = deletes;
+}
+
+void
+oro_answer_end_with(struct oro_answer *a, struct oro_bytes tail)
+{
+    oro_bb_put_bytes(&a->heads, tail);
+    a->tailed = tail.len > 0;
 }
 
 static void
@@ -387,7 +403,7 @@ static void
 next_query(struct oro_answer *a)
 {
     a->at++;
-    a->step = a->at < a->n ? BEGIN : a->many ? TAIL : ENDED;
+    a->step = a->at < a->n ? BEGIN : a->tailed ? TAIL : ENDED;
 }
 
 /* ---- QueryRows ---- */
@@ -410,7 +426,11 @@ table_begin(struct making *m)
 {
     struct oro_answer *a = m->a;
     struct found *f = &a->found[a->at];
-    oro_bb_lenbytes(m->bb, oro_bytes_str(f->query->table->name));
+    if (a->form == ORO_ROWS_TABLES)
+        oro_bb_lenbytes(m->bb, oro_bytes_str(f->query->table->name));
+    else
+        subs_table_update_head(m->bb, f->query->table, f->rows, a->form == ORO_ROWS_UPDATE,
+                               a->deletes);
     if (f->rows > 0 && f->same_len) {
         oro_bb_u8(m->bb, FIXED_SIZE);
         oro_bb_u16(m->bb, (uint16_t)f->row_len);
@@ -450,6 +470,8 @@ rows(struct making *m)
     if (a->row < f->rows)
         return;
     ORO_ASSERT(a->offset == f->bytes); /* as it was told */
+    if (a->form != ORO_ROWS_TABLES)
+        subs_table_update_tail(m->bb, a->deletes);
     next_query(a);
 }
 
@@ -459,9 +481,10 @@ query_rows(struct making *m)
     struct oro_answer *a = m->a;
     if (!a->headed) {
         a->headed = true;
-        oro_bb_u32(m->bb, a->n);
+        if (a->form != ORO_ROWS_UPDATE)
+            oro_bb_u32(m->bb, a->n);
         if (a->n == 0)
-            a->step = ENDED;
+            a->step = a->tailed ? TAIL : ENDED;
     }
     while (a->step != ENDED && room(m) > 0) {
         if (a->step == BEGIN) {

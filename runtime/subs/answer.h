@@ -20,7 +20,11 @@ struct oro_answer *oro_answer_of_set(const struct oro_prepared *p);
 struct oro_answer *oro_answer_of_batch(struct oro_batch *b);
 struct oro_answer *oro_answer_of_query(struct oro_query *q); /* QueryRows with one table */
 struct oro_answer *oro_answer_of_sql(struct oro_query *q);   /* the JSON of POST /sql */
-void oro_answer_free(struct oro_answer *a);                  /* NULL is fine */
+/* Before it is measured: the form of a set's rows (QueryRows otherwise), which come with its end (deletes) or its beginning. */
+void oro_answer_form(struct oro_answer *a, enum oro_rows_form form, bool deletes);
+/* Before it is measured: what stands behind the rows. Copied. Not of a batch. */
+void oro_answer_end_with(struct oro_answer *a, struct oro_bytes tail);
+void oro_answer_free(struct oro_answer *a); /* NULL is fine */
 
 /* most: steps that each query may cost; the budget is what can be spent here. On failure, which is that of oro_query_run, nothing
  * was made. Once. */

@@ -100,8 +100,9 @@ oro_batch_register(struct oro_subs *s, oro_conn_id conn, struct oro_batch *b, st
                                    b->sets[done].prepared, err);
     for (done -= st != ORO_OK; st != ORO_OK && done > 0; done--)
         if (b->sets[done - 1].error == NULL) {
-            oro_status gone = oro_subs_unsubscribe(
-                s, NULL, conn, b->sets[done - 1].asked.query_set_id, false, NULL, NULL, NULL);
+            oro_status gone =
+                oro_subs_unsubscribe(s, NULL, conn, b->sets[done - 1].asked.query_set_id,
+                                     ORO_ROWS_TABLES, NULL, NULL, NULL);
             ORO_ASSERT(gone == ORO_OK);
         }
     return st;

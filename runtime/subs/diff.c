@@ -1,6 +1,6 @@
 /* One commit against the live queries: which of them see which rows, and whose connections they are.
  * Cost: the changed rows times the queries that could match them, plus the connections that receive something. */
-#include "runtime/subs/subs_priv.h"
+#include "runtime/subs/set_rows_priv.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* A subscription apart from any registry: its texts parsed, and the rows they find at a snapshot. Any thread. */
-#include "runtime/subs/subs_priv.h"
+#include "runtime/subs/set_rows_priv.h"
 
 #include <string.h>
 #include <strings.h>
@@ -75,12 +75,17 @@ add_query(struct oro_prepared *p, const struct oro_schema *schema, struct oro_by
     if (oro_map_get(seen, text) != NULL) /* equal texts count once */
         return ORO_OK;
     oro_status st = oro_query_parse(schema, text, ORO_QUERY_SUBSCRIBE, &p->env, &q, err);
+    if (st == ORO_OK) {
+        st = subs_form_takes(p->env.form, oro_query_table(q), err);
+        if (st != ORO_OK)
+            oro_query_free(q);
+    }
     if (st != ORO_OK)
         return st;
     uint8_t *copy = oro_arena_alloc(&p->arena, text.len + 1);
     memcpy(copy, text.data, text.len);
     p->queries = oro_grow(p->queries, p->n, &p->cap, sizeof(*p->queries));
-    p->queries[p->n++] = (struct prepared_query){oro_bytes(copy, text.len), q};
+    p->queries[p->n++] = (struct prepared_query){oro_bytes(copy, text.len), q, false};
     oro_map_put(seen, text, p);
     return ORO_OK;
 }
@@ -131,6 +136,8 @@ oro_prepare(const struct oro_schema *schema, struct oro_bytes texts, uint32_t n,
     }
     oro_map_fini(&seen);
     if (st == ORO_OK)
+        st = subs_form_fits(env->form, p->n, err);
+    if (st == ORO_OK)
         *out = p;
     else
         oro_prepared_free(p);
@@ -147,6 +154,19 @@ oro_prepared_free(struct oro_prepared *p)
     oro_free(p->queries);
     oro_arena_fini(&p->arena);
     oro_free(p);
+}
+
+void
+oro_prepared_leave_out(struct oro_prepared *p, struct oro_bytes texts)
+{
+    struct oro_reader r = oro_reader(texts);
+    struct oro_map held = {0};
+    struct oro_bytes text;
+    while (oro_rd_left(&r) > 0 && oro_rd_string(&r, &text) == ORO_OK)
+        oro_map_put(&held, text, p);
+    for (uint32_t i = 0; i < p->n; i++)
+        p->queries[i].held = oro_map_get(&held, p->queries[i].text) != NULL;
+    oro_map_fini(&held);
 }
 
 /* ---- rows ---- */

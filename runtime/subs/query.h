@@ -28,6 +28,16 @@ struct oro_query_asker {
     int64_t known_us;
 };
 
+/* How the rows of a query set are written for whoever asks (docs/wire.md#server-messages). */
+enum oro_rows_form {
+    ORO_ROWS_TABLES, /* QueryRows: each set has rows of its own */
+    /* v1's TableUpdates. Equal queries of a connection count once; it gets the rows of those of a new set that no other set of
+     * it has, or, */
+    ORO_ROWS_UPDATES,
+    ORO_ROWS_ALL_UPDATES, /* of all of them; */
+    ORO_ROWS_UPDATE       /* or of its only one, without a count of tables. */
+};
+
 /* Who asks: what :sender is, and whether private tables exist for him. */
 struct oro_query_env {
     struct oro_identity sender;
@@ -35,6 +45,7 @@ struct oro_query_env {
     const struct oro_query_limits *limits; /* NULL: none */
     struct oro_store *store;               /* where the rows of views are; NULL: there are none */
     struct oro_query_asker asker;
+    enum oro_rows_form form; /* subscriptions: any but TABLES knows no events, so that event tables are refused */
 };
 
 /* What is left to spend; several queries may share one. */

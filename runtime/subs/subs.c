@@ -1,16 +1,11 @@
 /* The registry: connections, their query sets, and the live queries they share. */
 #include "runtime/subs/sql_lex.h"
-#include "runtime/subs/subs_priv.h"
+#include "runtime/subs/set_rows_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-/* Initial rows kept for the next subscriber: of one query, of all. */
-#define INITIAL_MOST ORO_PART
-#define INITIAL_ALL ((size_t)32 << 20)
-#define INITIAL_LINKED ((size_t)8 * 1024) /* from here on they are not copied */
 
 /* ---- tables ---- */
 
@@ -74,7 +69,7 @@ put_key(struct oro_bb *out, bool is_owner, const struct oro_identity *sender, st
     oro_bb_put_bytes(out, text);
 }
 
-/* NULL: not there, or the asker may not see its table (then parsing says so). */
+/* NULL: not there, or the asker may not have it (then parsing says so). */
 static struct live_query *
 find_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env *env)
 {
@@ -134,13 +129,17 @@ open_live(struct oro_subs *s, struct oro_bytes text, const struct oro_query_env 
 {
     *out = find_live(s, text, env);
     if (*out != NULL)
-        return ORO_OK;
+        return subs_form_takes(env->form, (*out)->table->def, err);
     struct oro_query *query;
     oro_status st = oro_query_parse(s->schema, text, ORO_QUERY_SUBSCRIBE, env, &query, err);
     if (st != ORO_OK)
         return st;
-    *out = live_new(s, text, env, query);
-    return ORO_OK;
+    st = subs_form_takes(env->form, oro_query_table(query), err);
+    if (st != ORO_OK)
+        oro_query_free(query);
+    else
+        *out = live_new(s, text, env, query);
+    return st;
 }
 
 static void
@@ -198,6 +197,10 @@ weigh(struct subs_conn *c, const struct live_query *q)
     }
     c->weight += weight;
     c->nqueries++;
+    if (c->counts) {
+        uintptr_t sets = (uintptr_t)oro_map_get_u64(&c->held, (uintptr_t)q);
+        oro_map_put_u64(&c->held, (uintptr_t)q, (void *)(sets + 1));
+    }
     return weight;
 }
 
@@ -206,6 +209,11 @@ unweigh(struct subs_conn *c, const struct member *m)
 {
     c->weight -= m->weight;
     c->nqueries--;
+    if (c->counts) {
+        uintptr_t sets = (uintptr_t)oro_map_del_u64(&c->held, (uintptr_t)m->live) - 1;
+        if (sets > 0)
+            oro_map_put_u64(&c->held, (uintptr_t)m->live, (void *)sets);
+    }
     const struct eq_bucket *bucket = live_bucket(m->live);
     if (bucket == NULL)
         return;
@@ -324,84 +332,6 @@ fill_set(struct oro_subs *s, struct query_set *set, struct oro_bytes texts, uint
     return ORO_OK;
 }
 
-/* ---- rows ---- */
-
-void
-subs_forget_initial(struct oro_subs *s, struct live_query *q)
-{
-    if (q->initial == NULL)
-        return;
-    s->initial_bytes -= q->initial->len;
-    oro_buf_unref(q->initial);
-    q->initial = NULL;
-}
-
-/* The text within a live query's key (put_key). */
-static struct oro_bytes
-text_of(const struct live_query *q)
-{
-    size_t at = (q->key.data[0] | 0x20) == 's' ? 1 + sizeof(struct oro_identity) : 1;
-    return oro_bytes(q->key.data + at, q->key.len - at);
-}
-
-/* Rows that others get as well: linked, or copied if they are few. */
-static void
-put_initial(struct oro_buf *initial, struct oro_bb *out, struct oro_parts *parts)
-{
-    if (parts == NULL || initial->len < INITIAL_LINKED) {
-        oro_bb_put_bytes(out, oro_buf_bytes(initial));
-        return;
-    }
-    oro_parts_cut(parts, out);
-    oro_parts_link(parts, initial);
-}
-
-/* The same, from what an earlier subscriber got if nothing has changed since: after a restart all clients come at once. */
-static oro_status
-put_live_rows(struct oro_subs *s, struct live_query *q, struct oro_session *se,
-              struct oro_budget *budget, struct oro_bb *out, struct oro_parts *parts,
-              struct oro_err *err)
-{
-    if (q->initial != NULL) {
-        put_initial(q->initial, out, parts);
-        return ORO_OK;
-    }
-    size_t at = out->len;
-    struct oro_err why = {0};
-    oro_status st = subs_put_table_rows(q->query, se, budget, out, NULL, &why);
-    size_t n = out->len - at;
-    if (st != ORO_OK)
-        return subs_fail_query(err, st, &why, text_of(q));
-    if (q->nsubs < 2 || n > INITIAL_MOST || s->initial_bytes + n > INITIAL_ALL)
-        return ORO_OK;
-    q->initial = oro_buf_copy(oro_bytes(out->data + at, n));
-    s->initial_bytes += n;
-    out->len = at;
-    put_initial(q->initial, out, parts);
-    return ORO_OK;
-}
-
-/* Event tables have no entry: there is never a row. */
-static oro_status
-put_set_rows(struct oro_subs *s, const struct query_set *set, struct oro_session *se,
-             struct oro_budget *budget, struct oro_bb *out, struct oro_parts *parts,
-             struct oro_err *err)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < set->nmembers; i++)
-        n += !set->members[i].live->table->def->is_event;
-    oro_bb_u32(out, n);
-    for (uint32_t i = 0; i < set->nmembers; i++) {
-        struct live_query *q = set->members[i].live;
-        if (q->table->def->is_event)
-            continue;
-        oro_status st = put_live_rows(s, q, se, budget, out, parts, err);
-        if (st != ORO_OK)
-            return st;
-    }
-    return ORO_OK;
-}
-
 /* ---- what callers do ---- */
 
 static struct subs_conn *
@@ -474,9 +404,11 @@ oro_subs_subscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
     if (st != ORO_OK)
         return st;
     subs_pays(s, set->conn, &env->asker);
+    set->conn->counts = env->form != ORO_ROWS_TABLES;
     st = fill_set(s, set, texts, n, env, err);
+    struct set_rows_way way = {s, se, budget, env->form, false, rows, parts};
     if (st == ORO_OK && rows != NULL)
-        st = put_set_rows(s, set, se, budget, rows, parts, err);
+        st = subs_put_set_rows(&way, set, err);
     if (st == ORO_OK)
         set_insert(s, set);
     else
@@ -494,6 +426,7 @@ oro_subs_register(struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id,
     if (st != ORO_OK)
         return st;
     subs_pays(s, set->conn, &p->env.asker);
+    set->conn->counts = p->env.form != ORO_ROWS_TABLES;
     for (uint32_t i = 0; st == ORO_OK && i < p->n; i++) {
         struct prepared_query *from = &p->queries[i];
         struct live_query *q = find_live(s, from->text, &p->env);
@@ -528,10 +461,38 @@ oro_subs_texts(const struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id
     size_t pos = c != NULL ? find_set(c, query_set_id, &found) : 0;
     if (!found)
         return false;
-    *n = c->sets[pos]->nmembers;
-    for (uint32_t m = 0; m < *n; m++)
-        oro_bb_lenbytes(texts, text_of(c->sets[pos]->members[m].live));
+    const struct query_set *set = c->sets[pos];
+    *n = 0;
+    for (uint32_t m = 0; m < set->nmembers; m++) {
+        if (subs_is_held(set, set->members[m].live))
+            continue;
+        oro_bb_lenbytes(texts, subs_text_of(set->members[m].live));
+        ++*n;
+    }
     return true;
+}
+
+bool
+oro_subs_has_own(const struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id)
+{
+    const struct subs_conn *c = oro_map_get_u64(&s->conns, conn);
+    bool found = false, own = false;
+    size_t pos = c != NULL ? find_set(c, query_set_id, &found) : 0;
+    const struct query_set *set = found ? c->sets[pos] : NULL;
+    for (uint32_t m = 0; found && !own && m < set->nmembers; m++)
+        own = !subs_is_held(set, set->members[m].live);
+    return own;
+}
+
+void
+oro_subs_held(const struct oro_subs *s, oro_conn_id conn, struct oro_bb *texts)
+{
+    const struct subs_conn *c = oro_map_get_u64(&s->conns, conn);
+    const struct oro_map_slot *slot;
+    if (c == NULL || !c->counts)
+        return;
+    for (size_t i = 0; oro_map_next(&c->held, &i, &slot);)
+        oro_bb_lenbytes(texts, subs_text_of((const struct live_query *)(uintptr_t)slot->key_len));
 }
 
 static void
@@ -546,7 +507,7 @@ set_remove(struct oro_subs *s, struct subs_conn *c, size_t pos)
 
 oro_status
 oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id conn,
-                     uint32_t query_set_id, bool with_rows, struct oro_budget *budget,
+                     uint32_t query_set_id, enum oro_rows_form form, struct oro_budget *budget,
                      struct oro_bb *rows, struct oro_err *err)
 {
     ORO_ASSERT(!s->applying);
@@ -556,11 +517,10 @@ oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se, oro_conn_id con
     if (!found)
         return oro_err_set(err, ORO_ENOTFOUND, "Subscription not found: %u", query_set_id);
     struct query_set *set = c->sets[pos];
-    if (with_rows) {
-        oro_status st = put_set_rows(s, set, se, budget, rows, NULL, err);
-        if (st != ORO_OK)
-            return st;
-    }
+    struct set_rows_way way = {s, se, budget, form, true, rows, NULL};
+    oro_status st = rows != NULL ? subs_put_set_rows(&way, set, err) : ORO_OK;
+    if (st != ORO_OK)
+        return st;
     set_remove(s, c, pos);
     return ORO_OK;
 }
@@ -573,6 +533,7 @@ subs_conn_free(struct oro_subs *s, struct subs_conn *c)
     s->nsets -= c->nsets;
     subs_pays_no_more(s, c);
     oro_map_fini(&c->points);
+    oro_map_fini(&c->held);
     oro_free(c->sets);
     oro_free(c);
 }
@@ -609,8 +570,8 @@ subs_end_lost(struct oro_subs *s, const struct subs_conn *only)
         char why[1024];
         if (q == NULL)
             continue;
-        snprintf(why, sizeof(why), "%s, executing: `%.*s`", q->lost_why, sql_cut(text_of(q), 200),
-                 (const char *)text_of(q).data);
+        snprintf(why, sizeof(why), "%s, executing: `%.*s`", q->lost_why, sql_cut(subs_text_of(q), 200),
+                 (const char *)subs_text_of(q).data);
         while (s->losses[i] != NULL && (set = lost_set(q, only)) != NULL)
             end_lost(s, set, why); /* with the last one the query goes, and what says it is lost */
         if (s->losses[i] != NULL)
@@ -645,7 +606,7 @@ oro_subs_each(const struct oro_subs *s, oro_subs_visit visit, void *arg)
         for (size_t k = 0; k < c->nsets; k++) {
             oro_bb_clear(&texts);
             for (uint32_t m = 0; m < c->sets[k]->nmembers; m++)
-                oro_bb_lenbytes(&texts, text_of(c->sets[k]->members[m].live));
+                oro_bb_lenbytes(&texts, subs_text_of(c->sets[k]->members[m].live));
             visit(arg, c->id, c->sets[k]->id, oro_bb_bytes(&texts), c->sets[k]->nmembers);
         }
     }

@@ -29,7 +29,7 @@ void oro_subs_limit_all(struct oro_subs *s, uint64_t terms);
 /* Budgets, which may be NULL, and what they end with, are those of oro_query_run. */
 
 /* All or nothing. The session has a reading open at snapshot `seq`, and the caller has applied every record up to it, none
- * after. Appends QueryRows (u32 count of tables, SingleTableRows ...) to rows. texts: n BSATN strings. Equal texts count once.
+ * after. Appends QueryRows (u32 count of tables, SingleTableRows ...), or what env->form says, to rows. texts: n BSATN strings. Equal texts count once.
  * ORO_EEXISTS: the id is in use. ORO_EFULL: too expensive. rows NULL: the rows are known already. parts: many rows
  * that others get as well are linked there, what comes before them is moved there; NULL: all is in rows. On failure a part of them
  * may have been appended. */
@@ -39,11 +39,15 @@ ORO_MUST_CHECK oro_status oro_subs_subscribe(struct oro_subs *s, struct oro_sess
                                              const struct oro_query_env *env,
                                              struct oro_budget *budget, struct oro_bb *rows,
                                              struct oro_parts *parts, struct oro_err *err);
-/* Appends QueryRows when with_rows. ORO_ENOTFOUND: no such set. On failure it stays subscribed. */
+/* Appends the rows in the form given to rows, which may be NULL: none. ORO_ENOTFOUND: no such set. On failure it stays
+ * subscribed. */
 ORO_MUST_CHECK oro_status oro_subs_unsubscribe(struct oro_subs *s, struct oro_session *se,
                                                oro_conn_id conn, uint32_t query_set_id,
-                                               bool with_rows, struct oro_budget *budget,
+                                               enum oro_rows_form form, struct oro_budget *budget,
                                                struct oro_bb *rows, struct oro_err *err);
+/* Whether the rows that go with a set have to be read: not if there is no such set, or another of the connection's has all its
+ * queries, and counts (oro_rows_form). */
+bool oro_subs_has_own(const struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id);
 void oro_subs_drop(struct oro_subs *s, oro_conn_id conn);
 /* Says that the id is in use. Gives ORO_EEXISTS. */
 oro_status oro_subs_fail_used(oro_conn_id conn, uint32_t query_set_id, struct oro_err *err);
@@ -65,9 +69,15 @@ ORO_MUST_CHECK oro_status oro_prepared_rows(const struct oro_prepared *p, struct
 ORO_MUST_CHECK oro_status oro_subs_register(struct oro_subs *s, oro_conn_id conn,
                                             uint32_t query_set_id, struct oro_prepared *p,
                                             struct oro_err *err);
-/* The texts of a set, as in subscribe. False: there is none. */
+/* The texts of a set, as in subscribe; of one that counts (oro_rows_form) those that no other set of the connection's has. False:
+ * there is none. */
 bool oro_subs_texts(const struct oro_subs *s, oro_conn_id conn, uint32_t query_set_id,
                     struct oro_bb *texts, uint32_t *n);
+
+/* Appends the texts that a connection has, if it counts them; u32 each, as in subscribe. */
+void oro_subs_held(const struct oro_subs *s, oro_conn_id conn, struct oro_bb *texts);
+/* Of these texts the asker has the rows: p's answer is without them. Any thread. */
+void oro_prepared_leave_out(struct oro_prepared *p, struct oro_bytes texts);
 
 /* A frozen connection is passed over by oro_subs_apply, so that it can stand still while something is read for it, and then
  * follow with oro_subs_apply_to, record by record. */

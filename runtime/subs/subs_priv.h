@@ -126,6 +126,8 @@ struct subs_conn {
     uint64_t weight;
     size_t nqueries;
     struct oro_map points; /* eq_bucket -> how many of this client's queries are in it */
+    struct oro_map held;   /* live_query -> in how many of its sets, if it */
+    bool counts;           /* equal ones as one (oro_rows_form) */
     struct oro_query_asker who;
     struct payer *payer; /* NULL: it has had no subscription */
     bool frozen;         /* sees no commit but by oro_subs_apply_to */
@@ -189,6 +191,7 @@ struct oro_prepared {
     struct prepared_query {
         struct oro_bytes text;
         struct oro_query *query; /* NULL: a registry has taken it */
+        bool held; /* the asker has its rows */
     } * queries;
     uint32_t n;
     size_t cap;
@@ -238,8 +241,6 @@ uint64_t subs_may_pay(const struct oro_subs *s, const struct payer *p, bool much
 void subs_paid(struct oro_subs *s, struct payer *p, uint64_t steps);
 /* Has everybody's first come before anybody's second. */
 void subs_pay_turns(struct oro_subs *s, struct live_query **joins, size_t n);
-/* subs.c: its rows have changed. */
-void subs_forget_initial(struct oro_subs *s, struct live_query *q);
 /* subs.c: ends the sets of queries that were lost, but those of frozen connections other than `only`. */
 void subs_end_lost(struct oro_subs *s, const struct subs_conn *only);
 /* subs.c: ends what a connection had. */

@@ -6,6 +6,7 @@
  *   3 schema   no text breaks it; what is accepted can be freed and looked into
  *   4 type     what is accepted and can be sealed comes back from its own JSON equal
  *   5 literal  what is accepted is a valid value
+ *   6 v1       as 2, of an older protocol
  *
  * ORO_FUZZ_KIND=n in the environment: that kind, whatever the first byte says. */
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "bridge/bsatn/schema.h"
 #include "bridge/bsatn/type.h"
 #include "bridge/bsatn/value.h"
+#include "runtime/proto/v1_priv.h"
 #include "runtime/proto/v2_priv.h"
 #include "runtime/subs/batch.h"
 
@@ -177,6 +179,55 @@ fuzz_message(struct oro_bytes in)
 }
 
 static void
+put_v1_call(const struct oro_client_message *m, struct oro_bb *out)
+{
+    oro_bb_u8(out, m->tag == ORO_MSG_CALL_REDUCER ? 0 : 7);
+    oro_bb_lenbytes(out, m->name);
+    oro_bb_lenbytes(out, m->args);
+    oro_bb_u32(out, m->request_id);
+    oro_bb_u8(out, m->quiet);
+}
+
+static void
+put_v1_subscribe(const struct oro_client_message *m, struct oro_bb *out)
+{
+    bool one = m->form == ORO_ROWS_UPDATE;
+    oro_bb_u8(out, m->replaces ? 1 : one ? 3 : 4);
+    if (!one)
+        oro_bb_u32(out, m->nqueries);
+    oro_bb_put_bytes(out, m->queries);
+    oro_bb_u32(out, m->request_id);
+    if (!m->replaces)
+        oro_bb_u32(out, m->query_set_id);
+}
+
+static void
+fuzz_v1(struct oro_bytes in)
+{
+    struct oro_client_message m;
+    struct oro_err err;
+    struct oro_bb out = {0};
+    struct oro_reader r = oro_reader(in);
+    if (v1_read(&r, &m, &err) != ORO_OK)
+        return;
+    if (m.tag == ORO_MSG_SUBSCRIBE) {
+        put_v1_subscribe(&m, &out);
+    } else if (m.tag == ORO_MSG_UNSUBSCRIBE) {
+        oro_bb_u8(&out, m.form == ORO_ROWS_UPDATE ? 5 : 6);
+        oro_bb_u32(&out, m.request_id);
+        oro_bb_u32(&out, m.query_set_id);
+    } else if (m.tag == ORO_MSG_ONE_OFF) {
+        oro_bb_u8(&out, 2);
+        oro_bb_lenbytes(&out, m.message_id);
+        oro_bb_lenbytes(&out, m.query);
+    } else {
+        put_v1_call(&m, &out);
+    }
+    ORO_ASSERT(oro_bytes_eq(oro_bb_bytes(&out), oro_bytes(in.data, oro_rd_offset(&r))));
+    oro_bb_fini(&out);
+}
+
+static void
 fuzz_schema(struct oro_bytes text)
 {
     struct oro_schema *s;
@@ -241,7 +292,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const struct oro_type *t = types[data[1] % NTYPES];
     struct oro_bytes in = oro_bytes(data + 2, size - 2);
-    switch (kind >= 0 ? kind : data[0] % 6) {
+    switch (kind >= 0 ? kind : data[0] % 7) {
     case 0:
         if (oro_value_check(t, in, &err) == ORO_OK)
             check_value(t, in);
@@ -257,6 +308,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 4:
         fuzz_type(in);
+        break;
+    case 6:
+        fuzz_v1(in);
         break;
     default:
         fuzz_literal(t, in);

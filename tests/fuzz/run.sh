@@ -14,7 +14,7 @@ set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/config/lib.sh"
 build=${OROCHI_FUZZ_BUILD:-$root/build-fuzz}
-all="value json message schema type literal query sql token record net py"
+all="value json message schema type literal v1 query sql token record net py"
 
 export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1"
 # Fast rather than wordy: short stacks of allocations, no search for uses of a frame after its return (the tests look for them).
@@ -28,12 +28,12 @@ choose() {
     seeds=$root/tests/fuzz/seeds_$1
     options=
     case $1 in
-    value | json | message | schema | type | literal)
+    value | json | message | schema | type | literal | v1)
         target=bsatn
         seeds=$root/tests/fuzz/seeds_bsatn
         options="-dict=$root/tests/fuzz/bsatn.dict -max_len=600"
         i=0
-        for k in value json message schema type literal; do
+        for k in value json message schema type literal v1; do
             [ "$k" = "$1" ] && kind=$i
             i=$((i + 1))
         done

@@ -392,7 +392,7 @@ subscribe(size_t n, size_t sets, bool equal, bool leave)
     }
     for (size_t i = sets; i > 0 && !leave; i--)
         cr_assert_eq(
-            oro_subs_unsubscribe(subs, db.se, 7, (uint32_t)i - 1, false, NULL, &rows, NULL),
+            oro_subs_unsubscribe(subs, db.se, 7, (uint32_t)i - 1, ORO_ROWS_TABLES, NULL, NULL, NULL),
             ORO_OK);
     oro_subs_drop(subs, 7);
     oro_read_end(db.se);

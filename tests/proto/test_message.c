@@ -186,11 +186,17 @@ put_reducer_result(const struct oro_json *j, uint32_t body, struct oro_bb *out)
         struct oro_bb text = {0};
         put_hex(j, what, &text);
         v2_result(out, &(struct oro_call_result){
-                           id, time, ORO_EUSER, oro_bytes(text.data + 4, text.len - 4), 0});
+                           .request_id = id,
+                           .timestamp_us = time,
+                           .outcome = ORO_EUSER,
+                           .text = oro_bytes(text.data + 4, text.len - 4)});
         oro_bb_fini(&text);
     } else {
         what = oro_json_variant(j, result, "InternalError");
-        v2_result(out, &(struct oro_call_result){id, time, ORO_EINVAL, oro_json_text(j, what), 0});
+        v2_result(out, &(struct oro_call_result){.request_id = id,
+                                                 .timestamp_us = time,
+                                                 .outcome = ORO_EINVAL,
+                                                 .text = oro_json_text(j, what)});
     }
 }
 

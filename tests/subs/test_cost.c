@@ -412,7 +412,7 @@ static void
 unsubscribe(oro_conn_id conn, uint32_t id)
 {
     struct oro_err err;
-    cr_assert_eq(oro_subs_unsubscribe(subs, db.se, conn, id, false, NULL, NULL, &err), ORO_OK);
+    cr_assert_eq(oro_subs_unsubscribe(subs, db.se, conn, id, ORO_ROWS_TABLES, NULL, NULL, &err), ORO_OK);
 }
 
 static void

@@ -605,7 +605,7 @@ static void
 unsubscribe(unsigned c, unsigned k)
 {
     struct oro_err err;
-    oro_status st = oro_subs_unsubscribe(ep.subs, ep.db.se, c, k, false, NULL, NULL, &err);
+    oro_status st = oro_subs_unsubscribe(ep.subs, ep.db.se, c, k, ORO_ROWS_TABLES, NULL, NULL, &err);
     ORO_ASSERT(st == ORO_OK);
     forget(&clients[c].sets[k]);
 }

@@ -332,7 +332,7 @@ random_unsubscribe(unsigned c, unsigned id)
     struct oro_bb rows = {0};
     struct oro_err err;
     oro_read_begin(db.se);
-    cr_assert_eq(oro_subs_unsubscribe(subs, db.se, c + 1, id, true, NULL, &rows, &err), ORO_OK);
+    cr_assert_eq(oro_subs_unsubscribe(subs, db.se, c + 1, id, ORO_ROWS_TABLES, NULL, &rows, &err), ORO_OK);
     oro_read_end(db.se);
     read_query_rows(oro_bb_bytes(&rows), m, -1);
     cr_assert_eq(m->rows, 0, "rows left after unsubscribing");

@@ -90,7 +90,8 @@ unsubscribe(oro_conn_id conn, uint32_t id, char *hex, struct oro_err *err)
 {
     struct oro_bb rows = {0};
     oro_read_begin(db.se);
-    oro_status st = oro_subs_unsubscribe(subs, db.se, conn, id, hex != NULL, NULL, &rows, err);
+    oro_status st = oro_subs_unsubscribe(subs, db.se, conn, id, ORO_ROWS_TABLES, NULL,
+                                         hex != NULL ? &rows : NULL, err);
     oro_read_end(db.se);
     if (hex != NULL)
         oro_hex(oro_bb_bytes(&rows), hex);
