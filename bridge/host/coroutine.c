@@ -1,7 +1,8 @@
 /* bridge/host/coroutine.c - procedures that are `async def`: coroutines in an event loop of the interpreter's own (orochi/_loop.py), which
  * the host has go on (oro_py_loop_step). What belongs to one is a struct behind a capsule, the token by which the loop names it.
- * Around each piece that runs of it, the loop calls _loop_enter and _loop_leave; in between it is the procedure that runs here, as
- * procedure.c knows it. */
+ * Each piece of it is run by _loop_run; meanwhile it is the procedure that runs here, as procedure.c knows it. What interrupts it, a
+ * MemoryError too, is raised by the first instruction of the piece at the earliest: in the loop's own code it would be lost, and the
+ * piece with it. */
 #include "bridge/host/call_priv.h"
 #include "bridge/host/procedure_priv.h"
 
@@ -182,6 +183,42 @@ oro_py_loop_leave(PyObject *module, PyObject *token)
     }
     py->asked = NULL;
     py->db.ops->loop_leave(c->host, c->of);
+    Py_RETURN_NONE;
+}
+
+/* _loop_run(token, context, callback, args): context.run(callback, *args) as a piece of it; nothing if it has ended. */
+PyObject *
+oro_py_loop_run(PyObject *module, PyObject *args)
+{
+    PyObject *token, *context, *fn, *given;
+    if (!PyArg_ParseTuple(args, "OOOO!", &token, &context, &fn, &PyTuple_Type, &given))
+        return NULL;
+    PyObject *entered = oro_py_loop_enter(module, token);
+    if (entered == NULL || entered == Py_False)
+        return entered != NULL ? Py_NewRef(Py_None) : NULL;
+    PyObject *run = PyObject_GetAttrString(context, "run"), *first = PyTuple_Pack(1, fn);
+    PyObject *all = run != NULL && first != NULL ? PySequence_Concat(first, given) : NULL;
+    PyObject *out = all != NULL ? PyObject_CallObject(run, all) : NULL;
+    Py_XDECREF(all);
+    Py_XDECREF(first);
+    Py_XDECREF(run);
+    PyObject *raised = out == NULL ? PyErr_GetRaisedException() : NULL;
+    Py_XDECREF(out);
+    Py_XDECREF(oro_py_loop_leave(module, token));
+    if (raised == NULL)
+        Py_RETURN_NONE;
+    PyErr_SetRaisedException(raised);
+    return NULL;
+}
+
+/* _loop_over(token): what runs of it from here on clears away: it begins nothing, and has no limit of memory. */
+PyObject *
+oro_py_loop_over(PyObject *module, PyObject *token)
+{
+    struct oro_coroutine *c = coroutine_of(token);
+    if (c == NULL)
+        return NULL;
+    c->a.over = true;
     Py_RETURN_NONE;
 }
 

@@ -11,6 +11,7 @@
 #include <malloc.h>
 
 #include "bridge/host/memory_priv.h"
+#include "bridge/host/procedure_priv.h" // over
 
 #define LARGE ((size_t)1 << 20)
 #define HARD 2 /* times the limit: everything is refused */
@@ -31,15 +32,25 @@ static struct {
     PyObjectArenaAllocator arena;
 } below;
 
+/* Whether the author's code that runs here has the limit: a reducer, a view, a handler, and a procedure, which is none of them
+ * outside of its transactions. What is over is being cleared away. An import has none. */
+static bool
+has_limit(struct oro_py *py)
+{
+    return oro_py_hits(py) ||
+           (oro_py_here == py && py->asked != NULL && !py->asked->over &&
+            atomic_load_explicit(&py->in_reducer, memory_order_relaxed));
+}
+
 /* Runs in the interpreter's loop. */
 static int
 raise_memory(void *arg)
 {
     struct oro_py *py = arg;
-    if (oro_db_running != &py->db)
+    if (oro_py_here != py)
         return 0;
     meter.pending = false;
-    if (!oro_py_hits(py) || py->grace_us != 0 ||
+    if (!has_limit(py) || py->grace_us != 0 ||
         (meter.used + meter.held <= below.limit && !oro_memory_low()))
         return 0;
     if (meter.used + meter.held > below.limit * HARD)
@@ -54,7 +65,7 @@ raise_memory(void *arg)
 static bool
 may_have(size_t n, bool arena)
 {
-    if (meter.used + meter.held + (int64_t)n <= below.limit || !oro_py_hits(meter.py))
+    if (meter.used + meter.held + (int64_t)n <= below.limit || !has_limit(meter.py))
         return true;
     meter.met = true;
     if (n >= LARGE && !arena)
@@ -75,7 +86,7 @@ spend(void)
 {
     if (!oro_memory_spend())
         return false;
-    if (meter.py != NULL && oro_py_hits(meter.py) && !meter.pending)
+    if (meter.py != NULL && has_limit(meter.py) && !meter.pending)
         meter.pending = oro_py_pend(meter.py, raise_memory, meter.py);
     return true;
 }

@@ -59,6 +59,8 @@ PyObject *oro_py_asked_fetch(PyObject *module, PyObject *args);
 /* coroutine.c: those that the event loop calls */
 PyObject *oro_py_loop_enter(PyObject *module, PyObject *token);
 PyObject *oro_py_loop_leave(PyObject *module, PyObject *token);
+PyObject *oro_py_loop_run(PyObject *module, PyObject *args);
+PyObject *oro_py_loop_over(PyObject *module, PyObject *token);
 PyObject *oro_py_loop_grace(PyObject *module, PyObject *args);
 PyObject *oro_py_loop_end(PyObject *module, PyObject *args);
 PyObject *oro_py_loop_free(PyObject *module, PyObject *what);
@@ -76,6 +78,8 @@ PyObject *oro_py_loop_disk(PyObject *module, PyObject *waits);
         {"_procedure_fetch", oro_py_asked_fetch, METH_VARARGS, NULL},                     \
         {"_loop_enter", oro_py_loop_enter, METH_O, NULL},                                 \
         {"_loop_leave", oro_py_loop_leave, METH_O, NULL},                                 \
+        {"_loop_run", oro_py_loop_run, METH_VARARGS, NULL},                               \
+        {"_loop_over", oro_py_loop_over, METH_O, NULL},                                   \
         {"_loop_grace", oro_py_loop_grace, METH_VARARGS, NULL},                           \
         {"_loop_end", oro_py_loop_end, METH_VARARGS, NULL},                               \
         {"_loop_free", oro_py_loop_free, METH_O, NULL},                                   \

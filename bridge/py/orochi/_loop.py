@@ -113,13 +113,14 @@ class Loop(ThreadlessLoop):
         run = handle._context.get(RUN)
         if run is None:
             handle._run()
-        elif _orochi._loop_enter(run.token):
-            try:
-                handle._run()
-            except BaseException as error:  # SystemExit of a task, which is its alone
-                self.call_exception_handler({'message': 'a task of a procedure', 'exception': error})
-            finally:
-                _orochi._loop_leave(run.token)
+            return
+        try:
+            _orochi._loop_run(run.token, handle._context, handle._callback, handle._args)
+        except MemoryError as error:  # the step of a task is lost, and it would never go on
+            _orochi._loop_over(run.token)
+            self._give_up(run, error)
+        except BaseException as error:  # of a callback; SystemExit of a task, which is its alone
+            self.call_exception_handler({'message': 'a task of a procedure', 'exception': error})
 
     def _due(self):
         timers = self._scheduled
@@ -171,7 +172,11 @@ class Loop(ThreadlessLoop):
         run.task.cancel()
 
     def _abandon(self, run):
-        """It was cancelled and goes on: closed, it may say no to that as well, but nothing of it runs any more."""
+        """It was cancelled and goes on."""
+        self._give_up(run, ReducerTimeout(f'{run.why}, and it did not end within {GRACE:g} s of being cancelled'))
+
+    def _give_up(self, run, error):
+        """Closed, it may say no to that as well, but nothing of it runs any more."""
         _orochi._loop_grace(run.token, GRACE / 4)
         if run in self.runs and _orochi._loop_enter(run.token):
             try:
@@ -182,7 +187,7 @@ class Loop(ThreadlessLoop):
                         task.get_coro().close()
                     except BaseException:  # it awaits something, or raises another thing
                         pass
-                self.end(run, None, ReducerTimeout(f'{run.why}, and it did not end within {GRACE:g} s of being cancelled'))
+                self.end(run, None, error)
             finally:
                 _orochi._loop_leave(run.token)
 
@@ -190,7 +195,8 @@ class Loop(ThreadlessLoop):
         """Its last step was interrupted on the way to end()."""
         if run in self.runs and _orochi._loop_enter(run.token):
             try:
-                self.end(run, None, ReducerTimeout('the procedure ran longer than its limit'))
+                late = None if task.cancelled() else task.exception()
+                self.end(run, None, late if isinstance(late, MemoryError) else ReducerTimeout('the procedure ran longer than its limit'))
             finally:
                 _orochi._loop_leave(run.token)
 
@@ -209,6 +215,8 @@ async def _main(loop, run, fn, ctx, args):
         if run.task is None:  # it is abandoned
             raise
         error = raised
+        if isinstance(error, MemoryError):
+            _orochi._loop_over(run.token)
         if isinstance(error, RuntimeError) and str(error).startswith('Task got bad yield'):
             error = TypeError(f'{fn.__name__} awaits something of another event loop: a procedure awaits ctx.sleep(), ctx.http, '
                               'ctx.with_tx(), what asyncio has, and coroutines that do')
