@@ -1,6 +1,7 @@
 // The environment of a module: declared in Python, given by flags, file and HTTP, read as ctx.env; and nowhere else.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFile, stat, writeFile, copyFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -115,6 +116,22 @@ test("a start that is refused, since another server has the folder, takes nothin
   assert.equal((await show(anew)).mode, "test", "it goes with the data");
   await anew.stop();
   assert.equal((await show(await start(flags))).mode, "test");
+});
+
+test("a change for which there is no room is refused, and leaves all as it was", async () => {
+  const dir = await folder();
+  const server = await start(["--data", dir, "--env", "KEY=x"]), owner = await asOwner(dir);
+  const limit = bytes => execFileSync("prlimit", ["--pid", `${server.child.pid}`, `--fsize=${bytes}:`]);
+  assert.equal((await change(server, "PATCH", { LIMIT: "3" }, owner))[0], 200);
+  limit(10);
+  const [status, text] = await change(server, "PATCH", { LIMIT: "4" }, owner);
+  assert.deepEqual([status, /^cannot write .*environment: File too large$/.test(text)], [500, true], text);
+  assert.equal((await show(server)).limit, 3);
+  assert.equal(await readFile(join(dir, "environment"), "utf8"), '{"LIMIT":"3"}\n');
+  assert.deepEqual((await readdir(dir)).filter(name => name.endsWith(".tmp")), []);
+  limit("unlimited");
+  assert.equal((await change(server, "PATCH", { LIMIT: "5" }, owner))[0], 200);
+  assert.equal((await show(server)).limit, 5);
 });
 
 test("a server that is killed among changes has the last that was answered, or the next, and no value lies beside the file", async () => {
